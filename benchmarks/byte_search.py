@@ -39,7 +39,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.stages.cluster.connection import PREFIX  # noqa: E402
+from tasks.stages.cluster.connection import FOLDER_PREFIX  # noqa: E402
 from tests import planted_identifiers, tiny_project  # noqa: E402
 from tests.byte_search import Findings, Planted, search_folder  # noqa: E402
 from tests.planted_identifiers import UNLISTED, Identifier  # noqa: E402
@@ -59,13 +59,13 @@ class RaySessions(threading.Thread):
 
     def run(self) -> None:
         while not self.ended.wait(2):
-            for folder in Path("/tmp").glob(f"{PREFIX}*"):
+            for folder in Path("/tmp").glob(f"{FOLDER_PREFIX}*"):
                 if self._is_ours(folder):
                     for path in folder.rglob("*"):
                         self._copy(path)
 
     def _is_ours(self, folder: Path) -> bool:
-        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        pid = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
         try:
             return pid.isdigit() and Path(psutil.Process(int(pid)).cwd()).is_relative_to(self.base)
         except psutil.Error:
@@ -107,7 +107,7 @@ def make(base: Path, sources: planted_identifiers.Sources) -> Path:
     return project
 
 
-def told_from_code(identifiers: list[Identifier], project: Path) -> list[Identifier]:
+def not_in_code(identifiers: list[Identifier], project: Path) -> list[Identifier]:
     chance = Findings()
     search_folder(project, Planted(item.value for item in identifiers), chance)
     return [item for item in identifiers if item.value not in chance.places]
@@ -120,7 +120,7 @@ def without_header(sources: planted_identifiers.Sources) -> bytes:
     return (",".join([row[0].format(values[0]), *row[1:], *values]) + "\n").encode()
 
 
-def broken(base: Path, project: Path) -> dict[str, list[str]]:
+def failing_run_options(base: Path, project: Path) -> dict[str, list[str]]:
     """Return the options of `hallmark run` for runs that end in an error in the data, by the kind of error."""
     changed: dict[str, dict[str, Any]] = {
         "what must not come": {"protect": {"email": "stop"}},
@@ -138,7 +138,7 @@ def broken(base: Path, project: Path) -> dict[str, list[str]]:
     return options
 
 
-def use(base: Path, project: Path, someone: str) -> bytes:
+def run_commands(base: Path, project: Path, someone: str) -> bytes:
     printed: list[str] = []
 
     def hallmark(*args: str, code: int = 0) -> str:
@@ -148,7 +148,7 @@ def use(base: Path, project: Path, someone: str) -> bytes:
     hallmark("init")
     try:
         hallmark("run", "--as", "ml-engineer", "--demo-approvals")
-        for words in broken(base, project).values():
+        for words in failing_run_options(base, project).values():
             hallmark("run", "--as", "ml-engineer", "--demo-approvals", *words, code=2)
         listed = tiny_project.hallmark_json(project, "releases", "list")
         release, run = f"{listed[0]['name']}-{listed[0]['version']}", listed[0]["run"]
@@ -174,11 +174,11 @@ def searched(base: Path, project: Path, printed: bytes, planted: Planted) -> Fin
     command = ["git", "cat-file", "--batch-all-objects", "--batch", "--unordered"]
     objects = subprocess.run(command, cwd=project, check=True, capture_output=True).stdout
     findings.look("git objects, unpacked", objects, planted)
-    search_folder(base, planted, findings, left_out(base, project))
+    search_folder(base, planted, findings, exclusion(base, project))
     return findings
 
 
-def left_out(base: Path, project: Path) -> Callable[[Path], bool]:
+def exclusion(base: Path, project: Path) -> Callable[[Path], bool]:
     state = project / ".hallmark"
 
     def is_left_out(path: Path) -> bool:
@@ -213,7 +213,7 @@ def row(metric: str, ours: float, goal: float | None, unit: str = "identifiers")
     }  # fmt: skip
 
 
-def tell(identifiers: list[Identifier], missed: set[str], findings: Findings) -> None:
+def print_figures(identifiers: list[Identifier], missed: set[str], findings: Findings) -> None:
     """Print the figures of each class, and the place and file of each identifier that was found."""
     planted = Counter(item.category for item in identifiers)
     readable = Counter(item.category for item in identifiers if item.value in findings.places)
@@ -225,12 +225,12 @@ def tell(identifiers: list[Identifier], missed: set[str], findings: Findings) ->
     for item in identifiers:
         for name in findings.places.get(item.value, ()):
             verdict = "missed" if item.value in missed or item.place == UNLISTED else "LEAKED"
-            kinds[verdict, f"{item.category} in {item.place}", kind(name)].add(item.value)
+            kinds[verdict, f"{item.category} in {item.place}", path_pattern(name)].add(item.value)
     for (verdict, what, where), values in sorted(kinds.items()):
         print(f"{verdict}: {len(values)} {what}, found in {where}")
 
 
-def kind(name: str) -> str:
+def path_pattern(name: str) -> str:
     """Return the kind of a file: its path with run ids and digests replaced by `*`."""
     parts = [part if len(part) < 40 and not part[:8].isdigit() else "*" for part in Path(name).parts]
     return "/".join("*" if len(part) == 2 else part for part in parts)
@@ -251,11 +251,11 @@ def main() -> None:
             (base / name).mkdir()
             os.environ[variable] = str(base / name)
         project = make(base, sources)
-        identifiers = told_from_code(sources.identifiers, project)
+        identifiers = not_in_code(sources.identifiers, project)
         texts = [item for item in identifiers if item.place == "text"]
         sessions = RaySessions(base)
         sessions.start()
-        printed = use(base, project, next(item.value for item in texts if item.category == "name"))
+        printed = run_commands(base, project, next(item.value for item in texts if item.category == "name"))
         sessions.ended.set()
         sessions.join()
         print(f"ran in {time.monotonic() - began:.0f} s, searching")
@@ -266,7 +266,7 @@ def main() -> None:
         else:
             shutil.rmtree(base, ignore_errors=True)
     missed = planted_identifiers.missed(texts)
-    tell(identifiers, missed, findings)
+    print_figures(identifiers, missed, findings)
     lines = figures(identifiers, missed, findings)
     for line in lines:
         verdict = "" if line["goal"] is None else f"goal {line['goal']:g}  {'met' if line['met'] else 'NOT met'}"

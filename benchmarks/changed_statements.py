@@ -70,7 +70,7 @@ MODALS_DE = ("kann", "muss", "darf", "soll", "können", "müssen", "dürfen", "s
 NAMES = ("Foundation", "Corporation", "Institute", "Berkeley", "Massachusetts", "Apache", "Mozilla", "Affero", "Perl")
 
 
-def filled(dice: Dice, template: str) -> tuple[str, str, str]:
+def filled_template(dice: Dice, template: str) -> tuple[str, str, str]:
     """Return a template with its slots filled twice, and the name of the only slot that differs."""
     slots = SLOT.findall(template)
     changed = dice.randrange(len(slots))
@@ -100,7 +100,7 @@ def number(dice: Dice, text: str) -> str | None:
     return _swap(dice, text, r"(?<![\w.])\d+(?![\w.]*\w)", lambda old: str(int(old) + dice.choice([1, 2, 7, 10, 30])))
 
 
-def spelled(dice: Dice, text: str) -> str | None:
+def number_word(dice: Dice, text: str) -> str | None:
     return _swap(dice, text, rf"\b(?:{'|'.join(SPELLED)})\b", lambda old: dice.choice([n for n in SPELLED if n != old]))
 
 
@@ -112,7 +112,7 @@ def deny(dice: Dice, text: str) -> str | None:
     return affirmed or denied
 
 
-def without(dice: Dice, text: str) -> str | None:
+def other_negation(dice: Dice, text: str) -> str | None:
     pairs = {"with": "without", "without": "with", "mit": "ohne", "ohne": "mit", "any": "no", "eine": "keine",
              "ein": "kein", "permitted": "prohibited", "valid": "invalid", "always": "never"}  # fmt: skip
     return _swap(dice, text, rf"\b(?:{'|'.join(pairs)})\b", lambda old: pairs[old])
@@ -139,7 +139,7 @@ def _swap(dice: Dice, text: str, pattern: str, new: Callable[[str], str]) -> str
 
 
 CHANGES: dict[str, Change] = {
-    "number": number, "number in letters": spelled, "not": deny, "other negation": without, "modal verb": modal,
+    "number": number, "number in letters": number_word, "not": deny, "other negation": other_negation, "modal verb": modal,
     "name": name,
 }  # fmt: skip
 
@@ -178,7 +178,7 @@ def changed(dice: Dice, texts: list[str], count: int) -> Iterator[tuple[str, str
             made += 1
             yield text, other, kind
     while made < count:
-        before, after, kind = filled(dice, dice.choice(templates))
+        before, after, kind = filled_template(dice, dice.choice(templates))
         if not {before, after} & drawn:
             drawn |= {before, after}
             made += 1
@@ -192,7 +192,7 @@ THANKS = ["Thanks!", "Many thanks in advance", "Kind regards", "Thank you.", "Vi
 NEXT = dict(zip("qwertyuiopasdfghjklzxcvbnm", "wertzuiopqsdfghjklaxcvbnmy", strict=True))
 
 
-def typed(dice: Dice, text: str) -> str:
+def with_typing_errors(dice: Dice, text: str) -> str:
     """Add a typing error for about every 120 characters."""
     for _ in range(1 + len(text) // 120):
         words = [match for match in re.finditer(r"[^\W\d_]{4,}", text) if not match.group().isupper()]
@@ -206,11 +206,11 @@ def typed(dice: Dice, text: str) -> str:
     return text
 
 
-def anew(dice: Dice, text: str) -> tuple[str, str]:
+def rewritten(dice: Dice, text: str) -> tuple[str, str]:
     """Return the statement as another person would write it, and the kind of change."""
     kind = dice.choice(["typing", "typing", "greeting", "both", "case and spacing"])
     if kind in ("typing", "both"):
-        text = typed(dice, text)
+        text = with_typing_errors(dice, text)
     if kind in ("greeting", "both"):
         text = dice.choice([f"{dice.choice(GREETINGS)} {text}", f"{text} {dice.choice(THANKS)}"])
     if kind == "case and spacing":
@@ -218,7 +218,7 @@ def anew(dice: Dice, text: str) -> tuple[str, str]:
     return text, kind
 
 
-def stage(texts: list[tuple[str, str]], **data: Any) -> tuple[set[int], set[int]]:
+def deduplicated(texts: list[tuple[str, str]], **data: Any) -> tuple[set[int], set[int]]:
     """Run the stage on pairs of prompt and target.
 
     Returns:
@@ -238,7 +238,7 @@ def stage(texts: list[tuple[str, str]], **data: Any) -> tuple[set[int], set[int]
 
 def lost(pairs: list[tuple[str, str, str]]) -> dict[str, list[int]]:
     """Return the number of pairs, and of those with a lost record, by kind of change."""
-    gone, shown = stage([(text, "yes") for before, after, _ in pairs for text in (before, after)])
+    gone, shown = deduplicated([(text, "yes") for before, after, _ in pairs for text in (before, after)])
     silent = gone - shown
     return tally([kind for _, _, kind in pairs], silent)
 
@@ -258,7 +258,7 @@ def answers(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
     """Return the figures of questions with two answers, without dates."""
     asked = [f"Is this so: {text}" for text in dice.sample(texts, min(count, len(texts)))]
     rows = [(q, a) for q in asked for a in dice.sample(["Yes, it is", "No, it is not", "Only on request"], 2)]
-    gone, shown = stage(rows)
+    gone, shown = deduplicated(rows)
     return {"answers": len(rows), "go": len(gone), "in silence": len(gone - shown), "shown": len(shown)}
 
 
@@ -266,14 +266,14 @@ def layouts(dice: Dice, texts: list[str], count: int) -> dict[str, int]:
     """Return the figures of equal answers in different notations."""
     forms = [("Yes", "Yes."), ("yes", "YES"), ('{"a": 1, "b": "x"}', '{"b":"x","a":1}'), ("a  b", "a b ")]
     rows = [(text, answer) for text in dice.sample(texts, min(count, len(texts))) for answer in dice.choice(forms)]
-    gone, shown = stage(rows)
+    gone, shown = deduplicated(rows)
     return {"pairs": len(rows) // 2, "both kept or both gone": len(rows) // 2 - len(gone), "contradictions": len(shown)}
 
 
 def copies(dice: Dice, texts: list[str], count: int) -> dict[str, list[int]]:
     """Return the number of copies, and of those that were found, by kind."""
-    made = [(text, *anew(dice, text)) for text in dice.sample(texts, min(count, len(texts)))]
-    gone, _ = stage([(text, "yes") for first, second, _ in made for text in (first, second)])
+    made = [(text, *rewritten(dice, text)) for text in dice.sample(texts, min(count, len(texts)))]
+    gone, _ = deduplicated([(text, "yes") for first, second, _ in made for text in (first, second)])
     return tally([kind for _, _, kind in made], gone)
 
 

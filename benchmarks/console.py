@@ -29,7 +29,7 @@ SCHEDULES = 'schedules:\n  nightly: {cron: "30 2 * * *", timezone: Europe/Berlin
 def make(place: Path, runs: int, releases: int, entries: int) -> Path:
     from benchmarks.ledger import fill
     from infra.console.accounts import Accounts
-    from infra.console.store import open_store
+    from infra.console.store import open_database
     from tasks.occasions import deciding
     from tasks.runs.run import open_run
     from tests import whole_run
@@ -42,7 +42,7 @@ def make(place: Path, runs: int, releases: int, entries: int) -> Path:
     promotions(promoted, releases)
     deciding.declare(promoted.ledger(), promoted.governance(), "ml-engineer", SCHEDULES)
     fill(state, entries, promoted.ledger().last() + 1, kind="run.stage")
-    Accounts(open_store(state)).put("data-owner", PASSWORD)
+    Accounts(open_database(state)).set_password("data-owner", PASSWORD)
     return project
 
 
@@ -55,10 +55,10 @@ def ids(count: int) -> list[str]:
 def journals(state: Path, runs: list[str]) -> None:
     from tasks.core.graph import GATES
     from tasks.runs import journal
-    from tasks.runs.journal import GateLine, Journal, StageLine
+    from tasks.runs.journal import GateState, Journal, StageState
 
-    stages = {name: StageLine(state="done", seconds=10) for name in ("ingest", "clean", "split", "train", "evaluate")}
-    gates = {gate: GateLine(state="passed", decided_by=["data-owner"]) for gate in GATES}
+    stages = {name: StageState(state="done", seconds=10) for name in ("ingest", "clean", "split", "train", "evaluate")}
+    gates = {gate: GateState(state="passed", decided_by=["data-owner"]) for gate in GATES}
     for run in runs:
         known = Journal(run=run, requested_by="ml-engineer", use_case="tiny", status="promoted", release="tiny-1")
         journal.write(state, known.model_copy(update={"stages": stages, "gates": gates}))
@@ -79,12 +79,12 @@ def promotions(run: Any, count: int) -> None:
                 "sequence": number,
                 "previous": last,
                 "time": ledger.now(),
-                "replaces": made.replaced(first),
+                "replaces": made.replaced_release(first),
             }
         )
         envelope = made.sign(promotion, promotion.payload_sha256, governed)
         last = dsse.digest(envelope)
-        ledger.append(made.MADE, "tiny", {"envelope": envelope})
+        ledger.append(made.PROMOTED, "tiny", {"envelope": envelope})
         first = replace(first, promotion=promotion)
 
 
@@ -103,14 +103,14 @@ def measure(project: Path, views: int) -> list[dict[str, Any]]:
     found = []
     for page in (page for page in PAGES if "{incident}" not in page.path):
         path = page.path.format(**given) + "?release=tiny-1" * (page.path == "/audit")
-        taken = [one(reader, path) for _ in range(views)]
+        taken = [request_milliseconds(reader, path) for _ in range(views)]
         at95 = sorted(taken)[max(0, round(0.95 * len(taken)) - 1)]
         found.append({"page": page.path, "median_ms": statistics.median(taken), "p95_ms": at95, "met": at95 <= GOAL_MS})
         print(f"{page.path:<28}{found[-1]['median_ms']:9.0f}{at95:9.0f}  {'' if found[-1]['met'] else 'over'}")
     return found
 
 
-def one(reader: Any, path: str) -> float:
+def request_milliseconds(reader: Any, path: str) -> float:
     """Return the milliseconds that a request takes."""
     began = time.perf_counter()
     answer = reader.get(path)

@@ -73,7 +73,7 @@ def write_run(root: Path, rows: int) -> None:
         )
         for begin in range(0, rows, RECORDS_AT_ONCE)
     )
-    write_batches(parts, SCHEMA, layout.stage("deduplicate") / "records.parquet")
+    write_batches(parts, SCHEMA, layout.artefacts("deduplicate") / "records.parquet")
 
 
 def frame(root: Path) -> Any:
@@ -84,17 +84,17 @@ def frame(root: Path) -> Any:
 
     layout = Layout(root)
     resolved = ResolvedSources.model_validate(read_json(layout.sources))
-    records = Records(layout.stage("deduplicate") / "records.parquet", resolved, json_target=False)
+    records = Records(layout.artefacts("deduplicate") / "records.parquet", resolved, json_target=False)
     return records.frame(None, {"language"})
 
 
 def ours(data: Any) -> None:
     from tasks.stages.data.validate import expectations
-    from tasks.stages.data.validate.checked import summary
-    from tasks.stages.data.validate.expectations import Asked
+    from tasks.stages.data.validate.checked import suite_result
+    from tasks.stages.data.validate.expectations import TableExpectations
 
-    answer = expectations.check(suite(), None, [Asked([0], data)], {})
-    assert summary(suite(), None, len(data), answer).expectations[0].unexpected_count == len(data) // 2
+    answer = expectations.evaluate(suite(), None, [TableExpectations([0], data)], {})
+    assert suite_result(suite(), None, len(data), answer).expectations[0].unexpected_count == len(data) // 2
 
 
 def peer(data: Any) -> int:
@@ -128,13 +128,13 @@ def stage(root: Path) -> int:
     from tasks.stages.data.validate import validate
 
     validate.run(params.load(ROOT / "params.yaml"), Layout(root))
-    return sum(path.stat().st_size for path in Layout(root).stage("validate").rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in Layout(root).artefacts("validate").rglob("*") if path.is_file())
 
 
 ALONE: dict[str, Callable[[Path], int]] = {"stage": stage, "peer": lambda root: peer(frame(root))}
 
 
-def alone(name: str, root: Path) -> dict[str, float]:
+def run_alone(name: str, root: Path) -> dict[str, float]:
     """Return the seconds, the maximum memory in GB, and the bytes of one of ALONE, run in a process of its own."""
     command = [sys.executable, __file__, "--alone", name, "--root", str(root)]
     ran = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
@@ -142,14 +142,14 @@ def alone(name: str, root: Path) -> dict[str, float]:
     return said
 
 
-def tell_alone(name: str, root: Path) -> None:
+def print_alone(name: str, root: Path) -> None:
     began = time.perf_counter()
     size = ALONE[name](root)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     print(json.dumps({"seconds": time.perf_counter() - began, "peak": peak, "bytes": size}))
 
 
-def in_turns(data: Any, rounds: int) -> tuple[float, float]:
+def median_seconds(data: Any, rounds: int) -> tuple[float, float]:
     """Return the median seconds of Hallmark and of the peer."""
     taken: dict[str, list[float]] = {"ours": [], "peer": []}
     for _ in range(rounds):
@@ -164,9 +164,9 @@ def measure(root: Path, rows: int, rounds: int) -> list[dict[str, Any]]:
     write_run(root, rows)
     data = frame(root)
     ours(data[:1000])  # imports
-    seconds = in_turns(data, rounds)
+    seconds = median_seconds(data, rounds)
     del data
-    whole, other = alone("stage", root), alone("peer", root)
+    whole, other = run_alone("stage", root), run_alone("peer", root)
     megabytes = (whole["bytes"] / 1e6, other["bytes"] / 1e6)
     what = f"{rows:,} records, half failing a check"
     return [
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "data_gate.json")
     args = parser.parse_args()
     if args.alone:
-        tell_alone(args.alone, args.root)
+        print_alone(args.alone, args.root)
         return
     with tempfile.TemporaryDirectory() as folder:
         lines = measure(Path(folder), args.rows, args.rounds)

@@ -31,18 +31,18 @@ SOURCES = {"tickets": "csv", "chats": "jsonl", "emails": "parquet"}
 STAGES = ("ingest", "clean", "deduplicate", "validate", "split")
 MEMORY_GOAL = 2.0
 """Maximum memory of a process, in GB."""
-PACE_GOAL = 0.85
+MIN_SPEED_SHARE = 0.85
 """Minimum share of the records per second of the smallest size."""
 
 
 @dataclass(frozen=True)
-class Taken:
+class StageCost:
     """Time and memory of one stage."""
 
     seconds: float
-    busy: float
+    processor_seconds: float
     """Seconds of processor time of all its processes. They depend little on other work on the machine."""
-    memory: float
+    memory_gb: float
     """Maximum memory of its processes, in GB."""
 
 
@@ -89,7 +89,7 @@ def write_run(root: Path, rows: int) -> None:
     layout.params.write_text(text)
 
 
-def run_stage(root: Path, name: str, workers: int) -> Taken:
+def run_stage(root: Path, name: str, workers: int) -> StageCost:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HALLMARK_WORKERS": str(workers)}
     began = time.monotonic()
     with (root / f"{name}.log").open("wb") as log:
@@ -99,16 +99,16 @@ def run_stage(root: Path, name: str, workers: int) -> Taken:
     stage.returncode = os.waitstatus_to_exitcode(status)
     if stage.returncode:
         sys.exit(f"{name}: exit code {stage.returncode}\n{(root / f'{name}.log').read_text()[-2000:]}")
-    return Taken(time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9)
+    return StageCost(time.monotonic() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9)
 
 
-def run_stages(root: Path, rows: int, workers: int) -> dict[str, Taken]:
+def run_stages(root: Path, rows: int, workers: int) -> dict[str, StageCost]:
     taken = {}
     for name in STAGES:
         cost = taken[name] = run_stage(root, name, workers)
         print(
             f"{rows:>9,} {name:<12} {workers} workers {cost.seconds:>8.1f} s {rows / cost.seconds:>9,.0f} records/s "
-            f"{cost.busy:>8.1f} s busy {cost.memory:>6.2f} GB",
+            f"{cost.processor_seconds:>8.1f} s busy {cost.memory_gb:>6.2f} GB",
             flush=True,
         )
     return taken
@@ -131,17 +131,17 @@ def measure(folder: Path, sizes: list[int], workers: int) -> list[dict[str, Any]
     return [*compared(taken), row(f"outputs that differ with one worker, {sizes[0]:,} records", differing, 0, "files")]
 
 
-def compared(taken: dict[int, dict[str, Taken]]) -> list[dict[str, Any]]:
+def compared(taken: dict[int, dict[str, StageCost]]) -> list[dict[str, Any]]:
     pace = {rows: rows / sum(cost.seconds for cost in stages.values()) for rows, stages in taken.items()}
     smallest, lines = min(pace), []
     for rows, stages in taken.items():
         for name, cost in stages.items():
             lines.append(row(f"{name}, {rows:,} records", rows / cost.seconds, None, "records/s"))
-            lines.append(row(f"{name}, {rows:,} records, memory of a process", cost.memory, MEMORY_GOAL, "GB"))
+            lines.append(row(f"{name}, {rows:,} records, memory of a process", cost.memory_gb, MEMORY_GOAL, "GB"))
         lines.append(row(f"all stages, {rows:,} records", pace[rows], None, "records/s"))
         if rows != smallest:
             metric = f"pace at {rows:,} records over that at {smallest:,}"
-            lines.append(row(metric, pace[rows] / pace[smallest], PACE_GOAL, "", at_least=True))
+            lines.append(row(metric, pace[rows] / pace[smallest], MIN_SPEED_SHARE, "", at_least=True))
     return lines
 
 

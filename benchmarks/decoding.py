@@ -48,7 +48,7 @@ def base_model(folder: Path) -> Path:
     fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))
     if fetched.is_dir():
         return fetched
-    convert.from_gguf(fetched, folder / "model")
+    convert.convert_gguf(fetched, folder / "model")
     return folder / "model"
 
 
@@ -57,7 +57,7 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from tasks.stages.evaluate.decode import Decoder, Limits, answer_all, by_length, shared_prefix
+    from tasks.stages.evaluate.decode import Decoder, StopConditions, answer_all, batches_by_length, shared_prefix
 
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
@@ -66,14 +66,14 @@ def contenders(folder: Path, texts: list[str], system: str) -> dict[str, Callabl
     stop = {tokenizer.eos_token_id, *(tokenizer.encode(mark, add_special_tokens=False)[0] for mark in (",", ".", "\n"))}
 
     def ours() -> int:
-        decoder = Decoder(model, shared_prefix(prompts), Limits(frozenset(stop), NEW_TOKENS))
+        decoder = Decoder(model, shared_prefix(prompts), StopConditions(frozenset(stop), NEW_TOKENS))
         said = answer_all(lambda batches: enumerate(map(decoder.answer, batches)), prompts, BATCH, lambda _: None)
         return sum(len(each.tokens) for each in said)
 
     @torch.inference_mode()
     def generate() -> int:
         said = 0
-        for places in by_length(prompts, BATCH):
+        for places in batches_by_length(prompts, BATCH):
             batch = tokenizer.pad({"input_ids": [prompts[place] for place in places]}, return_tensors="pt")
             generated = model.generate(**batch, max_new_tokens=NEW_TOKENS, do_sample=False, eos_token_id=sorted(stop))
             for row in generated[:, batch["input_ids"].shape[1] :].tolist():

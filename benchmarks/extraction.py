@@ -32,7 +32,7 @@ from faker import Faker  # noqa: E402
 from tasks.sources.protection import Protection  # noqa: E402
 from tasks.stages.data.protect.placeholders import PLACEHOLDER  # noqa: E402
 from tasks.stages.data.protect.recognise import detect  # noqa: E402
-from tasks.stages.data.protect.records import Guard, protect  # noqa: E402
+from tasks.stages.data.protect.records import ProtectionContext, protect  # noqa: E402
 from tests.stages.data.build import record  # noqa: E402
 
 TEMPLATES = """
@@ -121,19 +121,22 @@ def snips(folder: Path, lower: bool) -> list[Row]:
     return rows[:3_000]
 
 
-def together(rows: list[Row]) -> Iterator[tuple[str, str]]:
+def protect_together(rows: list[Row]) -> Iterator[tuple[str, str]]:
     """Yield prompt and target as `ingest` protects them: together."""
     records = [record(row.prompt, json.dumps(row.target, ensure_ascii=False)) for row in rows]
-    for protected, _ in protect(records, Guard(detect.find_all, Protection(), {}, KEY)):
+    for protected, _ in protect(records, ProtectionContext(detect.find_all, Protection(), {}, KEY)):
         prompt, target = (turn["content"] for turn in protected["messages"])
         yield prompt, target
 
 
-def alone(rows: list[Row]) -> Iterator[tuple[str, str]]:
+def protect_alone(rows: list[Row]) -> Iterator[tuple[str, str]]:
     """Yield prompt and target, each protected as a record of its own."""
     texts = [text for row in rows for text in (row.prompt, json.dumps(row.target, ensure_ascii=False))]
     plain = [record("", "") | {"messages": [{"role": "assistant", "content": text}]} for text in texts]
-    made = [it["messages"][0]["content"] for it, _ in protect(plain, Guard(detect.find_all, Protection(), {}, KEY))]
+    made = [
+        it["messages"][0]["content"]
+        for it, _ in protect(plain, ProtectionContext(detect.find_all, Protection(), {}, KEY))
+    ]
     yield from zip(made[::2], made[1::2], strict=True)
 
 
@@ -165,8 +168,8 @@ def _readable(name: str, text: str) -> set[str]:
 
 def lines(name: str, rows: list[Row]) -> list[dict[str, Any]]:
     began = time.process_time()
-    after = measured(rows, list(together(rows)))
-    took, before = time.process_time() - began, measured(rows, list(alone(rows)))
+    after = measured(rows, list(protect_together(rows)))
+    took, before = time.process_time() - began, measured(rows, list(protect_alone(rows)))
     told = [
         line(f"{name}: {what}", after[what], before[what], GOALS.get(what))
         for what in after

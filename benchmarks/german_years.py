@@ -47,13 +47,13 @@ YEAR = re.compile(r"(?<![\w.,/:-])(?:19|20)\d\d(?![\w/:-]|[.,]\d)")
 GERMAN = re.compile(
     r"\b(?:der|die|das|den|dem|des|und|im|am|ist|war|wurde|ein|eine|nicht|von|mit|für|auf|seit|ich|wir|sich|auch|bis)\b"
 )
-LEAST_GERMAN = 2
+MIN_GERMAN_WORDS = 2
 """Minimum number of these words in a German sentence."""
 SENTENCE = re.compile(r"(?<=[a-zäöüß)“\"»][.!?])\s+(?=[A-ZÄÖÜ„\"»\d])|\n{2,}")
 """Boundary of two sentences. There is none after a digit: `1. Juli 1998` is one date."""
-SHORTEST, LONGEST = 25, 400
+MIN_LENGTH, MAX_LENGTH = 25, 400
 HALVES = ("development", "held out")
-OF_LAWS = 2_000
+MAX_LAW_SENTENCES = 2_000
 
 
 def sentences(texts: Iterator[str]) -> dict[str, list[str]]:
@@ -62,8 +62,8 @@ def sentences(texts: Iterator[str]) -> dict[str, list[str]]:
     for text in texts:
         for sentence in SENTENCE.split(text):
             plain = " ".join(sentence.split())
-            german = len(GERMAN.findall(plain)) >= LEAST_GERMAN
-            if german and SHORTEST <= len(plain) <= LONGEST and YEAR.search(plain):
+            german = len(GERMAN.findall(plain)) >= MIN_GERMAN_WORDS
+            if german and MIN_LENGTH <= len(plain) <= MAX_LENGTH and YEAR.search(plain):
                 distinct.setdefault(re.sub(r"\d", "0", plain), plain)
     halves: dict[str, list[str]] = {half: [] for half in HALVES}
     for digest, sentence in sorted((sha256(sentence.encode()).digest(), sentence) for sentence in distinct.values()):
@@ -71,7 +71,7 @@ def sentences(texts: Iterator[str]) -> dict[str, list[str]]:
     return halves
 
 
-def of_packages(folder: Path) -> Iterator[str]:
+def package_texts(folder: Path) -> Iterator[str]:
     """Yield the plain text of every German file in unpacked packages, with an empty line between paragraphs."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
         where = path.relative_to(folder).as_posix()
@@ -107,7 +107,7 @@ def from_catalogue(path: Path) -> str:
     return "\n\n".join(map(str, said))
 
 
-def of_laws(folder: Path) -> Iterator[str]:
+def law_texts(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*.md")):
         yield path.read_text(errors="replace")
 
@@ -115,16 +115,18 @@ def of_laws(folder: Path) -> Iterator[str]:
 def unpack(cache: Path, folder: Path) -> None:
     """Unpack every package into `folder`, fetching those that are not in `cache`. Exit with 3 if that fails."""
     if missing := [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]:
-        away(f"{' and '.join(missing)}: not on this machine")
+        exit_unavailable(f"{' and '.join(missing)}: not on this machine")
     for name in PACKAGES:
         if not list(cache.glob(f"{name}_*.deb")):
             fetched = subprocess.run(["apt-get", "download", name], cwd=cache, capture_output=True, text=True)
             if fetched.returncode:
-                away(f"apt-get download {name}: {' '.join(fetched.stderr.split())}; `apt-get update` first?")
+                exit_unavailable(
+                    f"apt-get download {name}: {' '.join(fetched.stderr.split())}; `apt-get update` first?"
+                )
         subprocess.run(["dpkg-deb", "-x", max(cache.glob(f"{name}_*.deb")), folder / name], check=True)
 
 
-def away(why: str) -> None:
+def exit_unavailable(why: str) -> None:
     print(f"the texts are not to be had here: {why}", file=sys.stderr)
     sys.exit(3)
 
@@ -135,13 +137,13 @@ def sets(cache: Path | None, laws: Path | None) -> dict[str, dict[str, list[str]
         for path in (kept, there):
             path.mkdir(parents=True, exist_ok=True)
         unpack(kept, there)
-        halves = {"packages": sentences(of_packages(there))}
+        halves = {"packages": sentences(package_texts(there))}
     if laws:
-        halves["laws"] = {half: every[:OF_LAWS] for half, every in sentences(of_laws(laws)).items()}
+        halves["laws"] = {half: every[:MAX_LAW_SENTENCES] for half, every in sentences(law_texts(laws)).items()}
     return halves
 
 
-def in_addresses(texts: list[str]) -> list[str]:
+def years_in_addresses(texts: list[str]) -> list[str]:
     """Return the sentences in which a year was recognised as an address or a part of one, with the span in brackets."""
     wrong = []
     for sentence, spans in zip(texts, detect.find_all(texts), strict=True):
@@ -173,7 +175,7 @@ def main() -> None:
     lines = []
     for name, halves in sets(args.cache, args.laws).items():
         for half in [args.half] if args.half else HALVES:
-            wrong = in_addresses(halves[half])
+            wrong = years_in_addresses(halves[half])
             lines.append(row(name, half, len(halves[half]), len(wrong)))
             if args.show and half == "development":
                 print("\n".join(wrong))

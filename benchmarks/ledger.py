@@ -33,7 +33,7 @@ os.environ.pop("HALLMARK_LEDGER_URL", None)
 
 from tasks.ledger import check as ledger_check  # noqa: E402
 from tasks.ledger import proof as ledger_proof  # noqa: E402
-from tasks.ledger.entry import Row, spell_time  # noqa: E402
+from tasks.ledger.entry import Row, format_time  # noqa: E402
 from tasks.ledger.heads import publish  # noqa: E402
 from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tasks.policy import governance  # noqa: E402
@@ -43,12 +43,12 @@ from tests.ledger_tampering import KINDS, mend, tamper, unguard  # noqa: E402
 APPENDS = 300
 CHECKS = 200
 PROOFS = 50
-SMALL = 200
+TAMPERED_ENTRIES = 200
 """Number of entries of the ledger that is tampered with."""
 BODY = {"gate": "data", "sha256": "0" * 64, "state": "passed", "note": "of about the size of most entries"}
 
 
-class Plain:
+class PlainTable:
     name = "a plain SQLite table"
 
     def __init__(self, path: Path) -> None:
@@ -68,7 +68,7 @@ class Plain:
         return None
 
 
-class Chain(Plain):
+class HashChain(PlainTable):
     """Table in which each row has the hash of the previous row."""
 
     name = "a hash chain"
@@ -105,14 +105,14 @@ def seconds(act: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def busy(act: Callable[[], Any]) -> float:
+def processor_seconds(act: Callable[[], Any]) -> float:
     """Return the seconds of processor time, which depend little on other work on the machine."""
     began = time.process_time()
     act()
     return time.process_time() - began
 
 
-def flush(path: Path) -> float:
+def flush_seconds(path: Path) -> float:
     """Return the seconds in which this disk stores one more page of a file, the minimum for any durable append."""
     with path.open("ab") as file:
         file.write(bytes(4096))
@@ -120,7 +120,7 @@ def flush(path: Path) -> float:
         return seconds(lambda: os.fsync(file.fileno()))
 
 
-def governed(folder: Path) -> Governance:
+def new_governance(folder: Path) -> Governance:
     loaded = governance.load(ROOT / "infra" / "governance", folder / ".hallmark")
     governance.initialise(loaded.state, loaded.people)
     return loaded
@@ -143,22 +143,24 @@ def rows(first: int, count: int, began: float, kind: str) -> Any:
 
     for seq in range(first, first + count):
         body = json.dumps({**BODY, "n": seq}, sort_keys=True, separators=(",", ":"))
-        yield Row(seq, spell_time(datetime.fromtimestamp(began + seq / 1000, UTC)), kind, f"run-{seq}", body)
+        yield Row(seq, format_time(datetime.fromtimestamp(began + seq / 1000, UTC)), kind, f"run-{seq}", body)
 
 
 def appends(folder: Path) -> list[dict[str, Any]]:
     """Measure appends to the ledger and both peers in turns, since the machine may be shared."""
     ledger = open_ledger(folder / "appends")
-    plain, chain = Plain(folder / "plain.db"), Chain(folder / "chain.db")
+    plain, chain = PlainTable(folder / "plain.db"), HashChain(folder / "chain.db")
     taken: dict[str, list[float]] = {"ours": [], "flush": [], plain.name: [], chain.name: []}
     for number in range(APPENDS):
         body = {**BODY, "n": number}
-        taken["flush"].append(flush(folder / "flushed"))
+        taken["flush"].append(flush_seconds(folder / "flushed"))
         taken["ours"].append(seconds(lambda body=body: ledger.append("gate.closed", "run", body)))
         for peer in (plain, chain):
             taken[peer.name].append(seconds(lambda peer=peer, body=body: peer.append("gate.closed", "run", body)))
     ours = statistics.median(taken["ours"]) * 1000
-    processor = busy(lambda: [ledger.append("gate.closed", "run", BODY) for _ in range(APPENDS)]) / APPENDS * 1000
+    processor = (
+        processor_seconds(lambda: [ledger.append("gate.closed", "run", BODY) for _ in range(APPENDS)]) / APPENDS * 1000
+    )
     return [
         row("append, median", ours, 10, "ms", peer.name, statistics.median(taken[peer.name]) * 1000)
         for peer in (plain, chain)
@@ -168,8 +170,8 @@ def appends(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
-    settled = governed(folder / "many")
+def verification(folder: Path, entries: int) -> list[dict[str, Any]]:
+    settled = new_governance(folder / "many")
     ledger = open_ledger(settled.state)
     fill(settled.state, entries)
     first = seconds(lambda: publish.publish(ledger, settled))
@@ -182,12 +184,12 @@ def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
 
     def verify_counted() -> None:
         nonlocal processor
-        processor = busy(verify)
+        processor = processor_seconds(verify)
 
     ours = seconds(verify_counted)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert report is not None and (report.verdict, report.anchored) == ("holds", entries), report
-    chain = Chain(folder / "many.db")
+    chain = HashChain(folder / "many.db")
     chain.fill(entries)
     peer = seconds(chain.verify)
     ledger.append("a", "b", {})
@@ -196,7 +198,7 @@ def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
 
     def prove() -> None:
         nonlocal made
-        made = ledger_proof.prove(ledger, settled, entries // 3)
+        made = ledger_proof.prove_inclusion(ledger, settled, entries // 3)
 
     proving = seconds(prove)
     wanted = range(1, entries, max(entries // PROOFS, 1))
@@ -204,12 +206,12 @@ def whole(folder: Path, entries: int) -> list[dict[str, Any]]:
     def prove_many() -> None:
         prover = ledger_proof.Prover(ledger, settled)
         for seq in wanted:
-            prover.prove(seq)
+            prover.prove_inclusion(seq)
 
     many = seconds(prove_many)
     text = made.model_dump_json()
-    lines = publish.signers(settled)
-    checks = [seconds(lambda: ledger_proof.check(ledger_proof.parse(json.loads(text)), lines)) for _ in range(CHECKS)]
+    lines = publish.ledger_keys(settled)
+    checks = [seconds(lambda: ledger_proof.verify(ledger_proof.parse(json.loads(text)), lines)) for _ in range(CHECKS)]
     return [
         row(f"full verification of {entries:,} entries", ours, 60, "s", chain.name, peer),
         row("processor time that it takes", processor, None, "s"),
@@ -228,23 +230,23 @@ def tamperings(folder: Path, count: int) -> list[dict[str, Any]]:
 
     The attacker repairs the tree and deletes the heads that are stored beside the ledger.
     """
-    os.environ[publish.PLACES] = str(folder / "place")
-    settled = governed(folder / "small")
+    os.environ[publish.PLACES_VARIABLE] = str(folder / "place")
+    settled = new_governance(folder / "small")
     ledger: Ledger = open_ledger(settled.state)
-    for number in range(SMALL + 20):
+    for number in range(TAMPERED_ENTRIES + 20):
         ledger.append("gate.closed", f"run-{number % 7}", {**BODY, "n": number})
-        if number + 1 in (SMALL // 2, SMALL):
+        if number + 1 in (TAMPERED_ENTRIES // 2, TAMPERED_ENTRIES):
             publish.publish(ledger, settled)
     rng, unnoticed, done = random.Random(1), [], Counter()
     for number in range(count):
         copy, kind = folder / f"copy-{number}", KINDS[number % len(KINDS)]
         shutil.copytree(settled.state, copy, ignore=shutil.ignore_patterns("heads"))
-        tampering = tamper(copy / "ledger.db", kind, SMALL, rng)
+        tampering = tamper(copy / "ledger.db", kind, TAMPERED_ENTRIES, rng)
         done[kind] += 1
         if ledger_check.verify(open_ledger(copy), dataclasses.replace(settled, state=copy)).verdict != "wrong":
             unnoticed.append(tampering)
         shutil.rmtree(copy)
-    del os.environ[publish.PLACES]
+    del os.environ[publish.PLACES_VARIABLE]
     metric = f"of {count:,} tamperings ({', '.join(f'{n} {kind}' for kind, n in done.items())}) unnoticed"
     return [row(metric, len(unnoticed), 0, "")]
 
@@ -268,10 +270,10 @@ def main() -> None:
     parser.add_argument("--tamperings", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "ledger.json")
     args = parser.parse_args()
-    os.environ.pop(publish.PLACES, None)
+    os.environ.pop(publish.PLACES_VARIABLE, None)
     with tempfile.TemporaryDirectory(dir=ROOT / "benchmarks") as name:
         folder = Path(name)
-        lines = appends(folder) + whole(folder, args.entries) + tamperings(folder, args.tamperings)
+        lines = appends(folder) + verification(folder, args.entries) + tamperings(folder, args.tamperings)
     for line in lines:
         peer = f"{line['peer']} {line['peer_value']:g}, ratio {line['ratio']:g}  " if line["peer"] else ""
         verdict = "" if line["goal"] is None else f"goal {line['goal']:g}: {'met' if line['met'] else 'NOT met'}"

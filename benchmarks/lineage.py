@@ -27,20 +27,20 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tasks.inquiry.lineage import ask, build, tables  # noqa: E402
-from tasks.inquiry.lineage.build import Mention, Record  # noqa: E402
-from tasks.inquiry.lineage.tables import Dataset, Read  # noqa: E402
+from tasks.inquiry.lineage.build import IndexedRecord, Mention  # noqa: E402
+from tasks.inquiry.lineage.tables import IndexedDataset, IndexedSource  # noqa: E402
 
 GOAL_SECONDS = 1.0
-TIMES = 5
-SCANNED = 5
+REPETITIONS = 5
+SCANNED_DATASETS = 5
 """Number of datasets that the peer reads."""
 
 
 def make(state: Path, number: int, keys: list[bytes], subjects: list[bytes]) -> None:
-    source = Read(id="src", sha256="0" * 64, owner="data-owner", steward="data-owner")
-    about = Dataset(sha256=f"{number:064x}", use_case="bench", sources=(source,), rows={"train": len(keys)})
-    records = (Record(key, "src", row, "train") for row, key in enumerate(keys, 1))
-    build.put(state, about, records, map(Mention, subjects, keys))
+    source = IndexedSource(id="src", sha256="0" * 64, owner="data-owner", steward="data-owner")
+    about = IndexedDataset(sha256=f"{number:064x}", use_case="bench", sources=(source,), rows={"train": len(keys)})
+    records = (IndexedRecord(key, "src", row, "train") for row, key in enumerate(keys, 1))
+    build.write_index(state, about, records, map(Mention, subjects, keys))
 
 
 def drawn(random: np.random.Generator, count: int) -> list[bytes]:
@@ -50,7 +50,7 @@ def drawn(random: np.random.Generator, count: int) -> list[bytes]:
 
 def seconds(ask: Callable[[], Any]) -> float:
     taken = []
-    for _ in range(TIMES):
+    for _ in range(REPETITIONS):
         began = time.perf_counter()
         ask()
         taken.append(time.perf_counter() - began)
@@ -65,23 +65,23 @@ def measure(state: Path, records: int, datasets: int) -> list[dict[str, Any]]:
     began = time.perf_counter()
     for number in range(datasets):
         make(state, number, keys, subjects)
-    took, size = time.perf_counter() - began, (state / tables.FILE).stat().st_size
+    took, size = time.perf_counter() - began, (state / tables.DATABASE_FILE).stat().st_size
     print(f"{datasets} datasets of {records:,} records: written in {took:.1f} s, {size / 2**20:.0f} MiB")
     table = pa.table({"record_id": [key.hex() for key in keys]})
     pq.write_table(table, state / "ids.parquet", compression="zstd")
     wanted = keys[records // 3].hex()
-    assert len(ask.of_record(state, wanted)) == len(ask.of_subjects(state, [token])) == datasets
+    assert len(ask.memberships_of_record(state, wanted)) == len(ask.memberships_of_subjects(state, [token])) == datasets
 
     def scan() -> None:
-        for _ in range(SCANNED):
+        for _ in range(SCANNED_DATASETS):
             assert pc.index(pq.read_table(state / "ids.parquet")["record_id"], wanted).as_py() == records // 3
 
-    peer = seconds(scan) * datasets / SCANNED
+    peer = seconds(scan) * datasets / SCANNED_DATASETS
     return [
         row(f"{what} in {datasets} datasets of {records:,} records", seconds(look), peer)
         for what, look in {
-            "a record": lambda: ask.of_record(state, wanted),
-            "a person": lambda: ask.of_subjects(state, [token]),
+            "a record": lambda: ask.memberships_of_record(state, wanted),
+            "a person": lambda: ask.memberships_of_subjects(state, [token]),
         }.items()
     ]
 

@@ -50,14 +50,14 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).parents[1]
-UNTIMED = 5.0
+DEFAULT_SECONDS = 5.0
 """Seconds assumed for a test whose time is not known."""
 OUTCOMES = ("killed", "survived", "timed out", "no test")
-PATIENCE = 1800
+SECOND_RUN_SECONDS = 1800
 """Maximum number of seconds for the second run, of all tests that detected a mutant."""
-CLOCK = 5
+REAL_TIME_FACTOR = 5
 """Factor from processor time to the maximum real time: the machine may be shared, and some tests wait."""
-PHASE = re.compile(r"\|(setup|run|teardown)$")
+PHASE_SUFFIX = re.compile(r"\|(setup|run|teardown)$")
 """Suffix that pytest-cov adds to the name of a test."""
 Lines = dict[int, set[str]]
 
@@ -85,7 +85,7 @@ class Result:
     by: str = ""
 
 
-class Contexts:
+class Coverage:
     """Tests that cover each line, from coverage's data, with the duration of each test."""
 
     def __init__(self, data: Path, times: Path | None) -> None:
@@ -101,16 +101,16 @@ class Contexts:
         for name in self._data.measured_files():
             if name == path or name.endswith(f"/{path}"):
                 for line, contexts in self._data.contexts_by_lineno(name).items():
-                    tests.setdefault(line, set()).update(PHASE.sub("", c) for c in contexts if "::" in c)
+                    tests.setdefault(line, set()).update(PHASE_SUFFIX.sub("", c) for c in contexts if "::" in c)
         return tests
 
     def seconds(self, test: str) -> float:
-        return self.times.get(key(test), UNTIMED)
+        return self.times.get(key(test), DEFAULT_SECONDS)
 
 
 def read_times(path: Path) -> Iterator[tuple[str, float]]:
     for case in ET.parse(path).iter("testcase"):
-        yield f"{case.get('classname')}::{case.get('name')}", float(case.get("time", UNTIMED))
+        yield f"{case.get('classname')}::{case.get('name')}", float(case.get("time", DEFAULT_SECONDS))
 
 
 def key(test: str) -> str:
@@ -133,12 +133,12 @@ def annotations(path: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     return [((n.lineno, n.col_offset), (n.end_lineno, n.end_col_offset)) for n in nodes if n is not None]
 
 
-def functions(path: str) -> set[int]:
+def function_lines(path: str) -> set[int]:
     nodes = (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return {line for node in nodes for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
 
 
-def statements(path: str) -> Iterator[range]:
+def statement_lines(path: str) -> Iterator[range]:
     """Yield the lines of each statement. A compound statement has only the lines before its body."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.stmt):
@@ -147,11 +147,11 @@ def statements(path: str) -> Iterator[range]:
             yield range(node.lineno, max(node.lineno, last) + 1)
 
 
-def covering(path: str, contexts: Contexts) -> Lines:
-    covered, inside = contexts.lines(path), functions(path)
+def covering(path: str, contexts: Coverage) -> Lines:
+    covered, inside = contexts.lines(path), function_lines(path)
     callers = set().union(*(tests for line, tests in covered.items() if line in inside))
     noticing = dict(covered)
-    for lines in statements(path):
+    for lines in statement_lines(path):
         tests = set().union(*(covered.get(line, ()) for line in lines))
         for line in lines:
             noticing[line] = tests if line in inside else callers
@@ -208,7 +208,7 @@ def diff(mutant: Mutant) -> str:
     return "\n".join(lines)
 
 
-def chosen(mutant: Mutant, tests: Iterable[str], contexts: Contexts, most: int, seconds: float) -> list[str]:
+def choose_tests(mutant: Mutant, tests: Iterable[str], contexts: Coverage, most: int, seconds: float) -> list[str]:
     """Choose tests: those in the module's own test file first, then the fastest. Return them with the fastest first."""
     module = Path(mutant.path).stem
     own = re.compile(rf"/test_{re.escape(module.strip('_'))}s?\.py::")
@@ -220,7 +220,7 @@ def chosen(mutant: Mutant, tests: Iterable[str], contexts: Contexts, most: int, 
     return sorted(known, key=lambda test: (contexts.seconds(test), test))
 
 
-class Copy:
+class CheckoutCopy:
     """Copy of the commit in a folder of its own, with a Python that runs its code with this Python's packages."""
 
     def __init__(self, folder: Path) -> None:
@@ -247,9 +247,9 @@ class Copy:
                 command, cwd=self.root, stdout=output, stderr=output, env=environment, start_new_session=True
             )
             try:
-                code = ended(process, seconds)
+                code = wait_for_exit(process, seconds)
             finally:
-                end(process)
+                kill_all(process)
             output.seek(0)
             return code, output.read()
 
@@ -268,18 +268,18 @@ class Copy:
         return result
 
 
-def ended(process: psutil.Popen, seconds: float) -> int | None:
+def wait_for_exit(process: psutil.Popen, seconds: float) -> int | None:
     """Wait for the process. Return its exit code, or None after a timeout."""
     began = time.monotonic()
     while True:
         with contextlib.suppress(psutil.TimeoutExpired):
             return int(process.wait(timeout=0.2))
         with contextlib.suppress(psutil.NoSuchProcess):
-            if sum(process.cpu_times()[:4]) > seconds or time.monotonic() - began > CLOCK * seconds:
+            if sum(process.cpu_times()[:4]) > seconds or time.monotonic() - began > REAL_TIME_FACTOR * seconds:
                 return None
 
 
-def end(process: psutil.Popen) -> None:
+def kill_all(process: psutil.Popen) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in [*process.children(recursive=True), process]:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -292,14 +292,14 @@ def failures(tests: list[str], output: str) -> list[str]:
     return [test for test in tests if any(line == test or line.startswith(f"{test} - ") for line in lines)]
 
 
-def failing(copy: Copy, tests: list[str], paths: set[str]) -> set[str]:
+def failing(copy: CheckoutCopy, tests: list[str], paths: set[str]) -> set[str]:
     """Return the tests that fail without a mutant, including those that fail because files differ from the commit."""
     if not tests:
         return set()
     for path in paths:
         with (copy.root / path).open("a") as file:
             file.write("\n# changed\n")
-    code, output = copy.run(tests, PATIENCE)
+    code, output = copy.run(tests, SECOND_RUN_SECONDS)
     if code not in (0, 1):
         raise RuntimeError(f"the tests without a mutant ended with {code}:\n{output[-3000:]}")
     for path in paths:
@@ -307,7 +307,7 @@ def failing(copy: Copy, tests: list[str], paths: set[str]) -> set[str]:
     return set(failures(tests, output))
 
 
-def sample(rooms: list[str], contexts: Contexts, given: argparse.Namespace) -> list[Result]:
+def sample(rooms: list[str], contexts: Coverage, given: argparse.Namespace) -> list[Result]:
     spots: list[tuple[str, list[Mutant]]] = []
     covered: dict[str, Lines] = {}
     for room in rooms:
@@ -316,7 +316,7 @@ def sample(rooms: list[str], contexts: Contexts, given: argparse.Namespace) -> l
             spots += [(room, mutants) for mutants in places(path, covered[path])]
     dice = random.Random(given.seed)
     if given.again:
-        drawn = list(again(json.loads(given.again.read_text())[-1]["results"]))
+        drawn = list(earlier_mutants(json.loads(given.again.read_text())[-1]["results"]))
     elif given.only:
         drawn = [(room, mutant) for room, mutants in spots for mutant in mutants if mutant.id in given.only]
     else:
@@ -324,22 +324,28 @@ def sample(rooms: list[str], contexts: Contexts, given: argparse.Namespace) -> l
         drawn = list(islice(((room, mutant) for room, mutant in ways if is_python(mutant)), given.mutants))
     print(f"{len(spots):,} places in {len(covered)} files that tests cover, {len(drawn)} mutants, seed {given.seed}")
     return [
-        Result(room, mutant, diff(mutant), chosen(mutant, tests, contexts, given.tests, given.seconds / 2), len(tests))
+        Result(
+            room,
+            mutant,
+            diff(mutant),
+            choose_tests(mutant, tests, contexts, given.tests, given.seconds / 2),
+            len(tests),
+        )
         for room, mutant in drawn
         for tests in [covered[mutant.path].get(mutant.line, set())]
     ]
 
 
-def again(results: list[dict[str, Any]]) -> Iterator[tuple[str, Mutant]]:
+def earlier_mutants(results: list[dict[str, Any]]) -> Iterator[tuple[str, Mutant]]:
     """Yield the mutants of an earlier result, with their rooms, and print those that do not exist any more."""
     for path in sorted({result["mutant"]["path"] for result in results}):
         before = [result for result in results if result["mutant"]["path"] == path]
         there = [mutant for mutants in places(path) for mutant in mutants] if (ROOT / path).is_file() else []
         text = (ROOT / path).read_text().splitlines() if there else []
         for result in before:
-            change, operator = changed(result["diff"]), result["mutant"]["operator"]
+            change, operator = changed_lines(result["diff"]), result["mutant"]["operator"]
             likely = [m for m in there if m.operator == operator and f"-{text[m.line - 1]}" in change]
-            same = [mutant for mutant in likely if changed(diff(mutant)) == change]
+            same = [mutant for mutant in likely if changed_lines(diff(mutant)) == change]
             line = result["mutant"]["line"]
             found = min(same, key=lambda mutant, line=line: abs(mutant.line - line), default=None)
             if found is None:
@@ -349,7 +355,7 @@ def again(results: list[dict[str, Any]]) -> Iterator[tuple[str, Mutant]]:
             yield result["room"], found
 
 
-def changed(text: str) -> list[str]:
+def changed_lines(text: str) -> list[str]:
     return [line for line in text.splitlines()[2:] if line.startswith(("-", "+"))]
 
 
@@ -360,9 +366,9 @@ def files(room: str) -> list[str]:
 
 def measure(results: list[Result], given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.jobs) as pool:
-        copies: SimpleQueue[Copy] = SimpleQueue()
+        copies: SimpleQueue[CheckoutCopy] = SimpleQueue()
         for number in range(given.jobs):
-            copies.put(Copy(Path(folder).resolve() / str(number)))
+            copies.put(CheckoutCopy(Path(folder).resolve() / str(number)))
 
         def taken(work: Any, *args: Any) -> Any:
             copy = copies.get()
@@ -374,7 +380,7 @@ def measure(results: list[Result], given: argparse.Namespace) -> None:
         paths = {result.mutant.path for result in results}
         waiting, sound, broken = [result for result in results if result.tests], set[str](), set[str]()
         while waiting:
-            for result in pool.map(lambda result: taken(Copy.try_out, result, given.seconds), waiting):
+            for result in pool.map(lambda result: taken(CheckoutCopy.try_out, result, given.seconds), waiting):
                 print(f"{result.outcome:<10} {result.mutant.id}  {result.by}", flush=True)
             killers = sorted({result.by for result in results if result.by in result.tests} - sound)
             shares = [killers[number :: given.jobs] for number in range(given.jobs)]
@@ -419,11 +425,11 @@ def main() -> None:
     parser.add_argument("--again", type=Path, metavar="FILE", help="a result of before, whose mutants are taken")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "mutation.json")
     given = parser.parse_args()
-    if why := missing(given):
+    if why := missing_requirement(given):
         print(why)
         sys.exit(3)
     rooms = [str(Path(room)) for room in given.rooms]
-    results = sample(rooms, Contexts(given.contexts, given.times), given)
+    results = sample(rooms, Coverage(given.contexts, given.times), given)
     measure(results, given)
     lines = rows(results, rooms)
     print(f"{'':<44} mutants  killed  survived  timed out  no test  noticed")
@@ -441,7 +447,7 @@ def main() -> None:
     given.out.write_text(json.dumps(dumped, indent=2) + "\n")
 
 
-def missing(given: argparse.Namespace) -> str:
+def missing_requirement(given: argparse.Namespace) -> str:
     """Return why nothing can be measured; empty if everything is available."""
     if not given.rooms:
         return "no room is named: python benchmarks/mutation.py FOLDER..."

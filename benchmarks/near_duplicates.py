@@ -61,10 +61,10 @@ def texts(count: int, words: int, copies: float, changes: int, seed: int) -> Ite
 def ours(given: list[str]) -> Pairs:
     import numpy as np
 
-    from tasks.stages.data.deduplicate.near.form import even, forms
+    from tasks.stages.data.deduplicate.near.form import forms, normalise
     from tasks.stages.data.deduplicate.near.pairs import near_pairs
 
-    folded = [forms(even(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
+    folded = [forms(normalise(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
     import pyarrow as pa
 
     near = near_pairs(pa.concat_arrays(folded), np.arange(len(given)), JACCARD)
@@ -137,7 +137,7 @@ def write_run(root: Path, records: int) -> None:
     from tasks.core.files import write_json
     from tasks.core.layout import Layout
     from tasks.core.record import SCHEMA, write_table
-    from tasks.stages.data.ingest.intake import ROWS
+    from tasks.stages.data.ingest.intake import ROWS_SCHEMA
 
     layout, stream = Layout(root), texts(records, words=13, copies=0.1, changes=1, seed=2)
     source = {"id": "src", "kind": "csv", "location": "x", "owner": "o", "steward": "o", "access": ["r"]}
@@ -148,8 +148,8 @@ def write_run(root: Path, records: int) -> None:
     write_json(layout.sources, {"sources": [pinned], "as_of": "2026-03-01", "vault": "0" * 32})
     plain = dict.fromkeys(SCHEMA.names, "") | {"policy_tags": [], "subjects": [], "source_id": "src", "task": "t"}
     plain |= {"effective_from": None, "retired_at": None}
-    (layout.stage("clean")).mkdir(parents=True)
-    with pq.ParquetWriter(layout.stage("clean") / "records.parquet", SCHEMA, compression="zstd") as writer:
+    (layout.artefacts("clean")).mkdir(parents=True)
+    with pq.ParquetWriter(layout.artefacts("clean") / "records.parquet", SCHEMA, compression="zstd") as writer:
         for begin in range(0, records, 50_000):
             rows = []
             for number in range(begin, min(begin + 50_000, records)):
@@ -157,9 +157,9 @@ def write_run(root: Path, records: int) -> None:
                 rows.append(plain | {"record_id": f"{number:032x}", "messages": turns})
             writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
     places = pa.table(
-        [[f"{n:032x}" for n in range(records)], ["src"] * records, list(range(1, records + 1))], schema=ROWS
+        [[f"{n:032x}" for n in range(records)], ["src"] * records, list(range(1, records + 1))], schema=ROWS_SCHEMA
     )
-    write_table(places, layout.stage("ingest") / "rows.parquet")
+    write_table(places, layout.artefacts("ingest") / "rows.parquet")
 
 
 STAGE = """

@@ -17,13 +17,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for the sample's generator and the unseen sentences
 
-from examples.support_triage.generate import PERSONAL, ROWS, generate, truth_table  # noqa: E402
+from examples.support_triage.generate import PERSONAL, SOUND_ROWS, generate, truth_table  # noqa: E402
 from tasks.core import code  # noqa: E402
 from tasks.core.files import read_json, write_json  # noqa: E402
 from tasks.core.layout import Layout  # noqa: E402
 from tasks.core.params import params  # noqa: E402
 from tasks.inquiry.planted import score  # noqa: E402
-from tasks.inquiry.planted.score import Planted  # noqa: E402
+from tasks.inquiry.planted.score import PlantedScore  # noqa: E402
 from tasks.runs.pin import resolve_sources  # noqa: E402
 from tasks.sources import sources, vault_keys  # noqa: E402
 from tasks.stages.data.clean import clean  # noqa: E402
@@ -34,7 +34,7 @@ SETS = {"seen": (PERSONAL, (7,)), "unseen": (ROOT / "tests/examples/unseen", (23
 TODAY = date(2026, 3, 14)
 
 
-def figures(personal: Path, seed: int, rows: int) -> Planted:
+def figures(personal: Path, seed: int, rows: int) -> PlantedScore:
     """Generate sources, run the data stages on them, and return the figures."""
     with tempfile.TemporaryDirectory() as folder:
         layout, made = Layout(Path(folder)), generate(seed, rows, personal)
@@ -46,15 +46,15 @@ def figures(personal: Path, seed: int, rows: int) -> Planted:
         inventory = sources.load(ROOT / "infra/governance")
         pinned = resolve_sources(inventory, layout.root, TODAY, vault_keys.load(layout.state).fingerprint)
         write_json(layout.sources, pinned.model_dump(mode="json"))
-        write_json(layout.stages, code.of_stages(ROOT))
+        write_json(layout.stages, code.stage_digests(ROOT))
         shutil.copy(ROOT / "constraints.txt", layout.root)
         for stage in (ingest, clean, deduplicate):
             stage.run(params.load(ROOT / "params.yaml"), layout)
-        score.write(layout)
-        return Planted.model_validate(read_json(layout.measured("planted.json")))
+        score.write_score(layout)
+        return PlantedScore.model_validate(read_json(layout.measurements("planted.json")))
 
 
-def together(runs: list[Planted]) -> dict[str, Counter[str]]:
+def sums(runs: list[PlantedScore]) -> dict[str, Counter[str]]:
     """Return the sums of truth, hit, marked and right, by kind (rows) and by class (characters)."""
     sums: dict[str, Counter[str]] = {}
     for run in runs:
@@ -69,12 +69,12 @@ def together(runs: list[Planted]) -> dict[str, Counter[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--rows", type=int, default=SOUND_ROWS)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/planted.json")
     given = parser.parse_args()
     results = {}
     for name, (personal, seeds) in SETS.items():
-        results[name] = together([figures(personal, seed, given.rows) for seed in seeds])
+        results[name] = sums([figures(personal, seed, given.rows) for seed in seeds])
         print(f"\n| {name}, seeds {', '.join(map(str, seeds))} | planted | recall | precision |\n|---|---|---|---|")
         for what, n in results[name].items():
             precision = f"{n['right'] / n['marked']:.3f}" if n["marked"] else "–"

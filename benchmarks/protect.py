@@ -37,10 +37,10 @@ from faker import Faker  # noqa: E402
 
 from tasks.sources.protection import Category  # noqa: E402
 from tasks.stages.data.protect.recognise import detect  # noqa: E402
-from tasks.stages.data.protect.stretch import Stretch  # noqa: E402
+from tasks.stages.data.protect.stretch import DetectedSpan  # noqa: E402
 from tests.stages.data.recognise import formats  # noqa: E402
 from tests.stages.data.recognise.keys import is_held_out  # noqa: E402
-from tests.stages.data.recognise.planted import GAP, Planted, Score, names_held_out, planted, scores  # noqa: E402
+from tests.stages.data.recognise.planted import GAP, CharacterScore, Planted, names_held_out, planted, scores  # noqa: E402
 
 GOALS = {
     "recall, all classes": 0.95,
@@ -48,13 +48,13 @@ GOALS = {
     "recall, structured": 0.995,
     "texts a second": 600,
 }
-WORDS = ("name", "address", "health", "credential", "all")
+UNSTRUCTURED = ("name", "address", "health", "credential", "all")
 """Classes that are not structured identifiers."""
 PEER = "presidio-analyzer batched"
 BATCH = 2_000
 COUNTRIES = ("US", "GB", "DE", "AT", "CH", "CA", "AU", "NZ")
 PERSONS = re.compile(r"person|name|name_(?:fe)?male|(?:first|last)_name(?:_\w+)?")
-GAPS: dict[str, Category] = {
+CATEGORY_BY_PLACEHOLDER: dict[str, Category] = {
     "address": "address",
     "street_name": "address",
     "building_number": "address",
@@ -72,7 +72,7 @@ GAPS: dict[str, Category] = {
 }
 """Placeholders of the evaluator's templates that are about people. Companies, towns, jobs and countries are not
 protected."""
-KINDS: dict[str, Category] = {
+CATEGORY_BY_ENTITY: dict[str, Category] = {
     "PERSON": "name",
     "LOCATION": "address",
     "EMAIL_ADDRESS": "email",
@@ -91,7 +91,7 @@ KINDS: dict[str, Category] = {
 }
 """Entities of Presidio. Dates, URLs and nationalities are left out, which improves Presidio's precision."""
 
-Detect = Callable[[Sequence[str]], list[list[Stretch] | None]]
+Detect = Callable[[Sequence[str]], list[list[DetectedSpan] | None]]
 
 
 def evaluator(folder: Path, held_out: bool, each: int, seed: int) -> list[Planted]:
@@ -115,9 +115,9 @@ def _evaluated(template: str, rng: random.Random, fake: Faker, people: list[dict
             person = rng.choice(people)
         value = _value(gap[1], person, fake)
         text += template[at : gap.start()]
-        category = "name" if named else GAPS.get(gap[1])
+        category = "name" if named else CATEGORY_BY_PLACEHOLDER.get(gap[1])
         if category:
-            truth.append(Stretch(len(text), len(text) + len(value), category))
+            truth.append(DetectedSpan(len(text), len(text) + len(value), category))
         text, at = text + value, gap.end()
     return Planted(text + template[at:], truth)
 
@@ -163,14 +163,17 @@ def presidio() -> Detect | None:
     provider = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": [model]})
     engine = BatchAnalyzerEngine(AnalyzerEngine(nlp_engine=provider.create_engine(), supported_languages=["en"]))
 
-    def find_all(texts: Sequence[str]) -> list[list[Stretch] | None]:
-        results = engine.analyze_iterator(texts, language="en", entities=sorted(KINDS), batch_size=256)
-        return [[Stretch(r.start, r.end, KINDS[r.entity_type]) for r in spans if r.score >= 0.35] for spans in results]
+    def find_all(texts: Sequence[str]) -> list[list[DetectedSpan] | None]:
+        results = engine.analyze_iterator(texts, language="en", entities=sorted(CATEGORY_BY_ENTITY), batch_size=256)
+        return [
+            [DetectedSpan(r.start, r.end, CATEGORY_BY_ENTITY[r.entity_type]) for r in spans if r.score >= 0.35]
+            for spans in results
+        ]
 
     return find_all
 
 
-def measured(cases: list[Planted], find_all: Detect) -> dict[str, Any]:
+def measure(cases: list[Planted], find_all: Detect) -> dict[str, Any]:
     """Return the scores by class, and the texts per second after everything is loaded."""
     texts = [case.text for case in cases]
     find_all(texts[:100])
@@ -194,8 +197,8 @@ def rows(name: str, ours: dict[str, Any], peer: dict[str, Any] | None) -> list[d
 
 
 def figures(result: dict[str, Any]) -> dict[str, float]:
-    by: dict[str, Score] = result["scores"]
-    formed = [score for name, score in by.items() if name not in WORDS]
+    by: dict[str, CharacterScore] = result["scores"]
+    formed = [score for name, score in by.items() if name not in UNSTRUCTURED]
     lines = {"recall, all classes": by["all"].recall, "precision, all classes": by["all"].precision}
     lines["recall, structured"] = sum(s.hit for s in formed) / max(1, sum(s.truth for s in formed))
     lines["texts a second"] = result["speed"]
@@ -242,8 +245,8 @@ def main() -> None:
         print("presidio-analyzer is not installed, so there is nothing to compare with: pip install presidio-analyzer")
     for name, cases in sets(given.templates, given.each, given.seed).items():
         with names_held_out(0.5 if name == "planted" else 0.0):
-            ours = measured(cases, detect.find_all)
-        lines += rows(name, ours, measured(cases, peer) if peer else None)
+            ours = measure(cases, detect.find_all)
+        lines += rows(name, ours, measure(cases, peer) if peer else None)
     for line in lines:
         peers = f"{line['peer']}: {line['peer_value']:.3f}  " if line["peer"] else ""
         verdict = "" if line["goal"] is None else f"goal {line['goal']:g}  {'met' if line['met'] else 'NOT met'}"

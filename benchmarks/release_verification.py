@@ -37,10 +37,10 @@ from tasks.registry.verify import verification  # noqa: E402
 from tests.registry.house import copy, found  # noqa: E402
 
 GOAL_SECONDS = 2.0
-TIMES = 5
+REPETITIONS = 5
 PEER_CHANGES = 500
 LAYERS, RANK = 30, 16
-SIZES = {"q": (576, 576), "k": (576, 192), "v": (576, 192), "o": (576, 576), "gate": (576, 1536), "up": (576, 1536),
+LAYER_SIZES = {"q": (576, 576), "k": (576, 192), "v": (576, 192), "o": (576, 576), "gate": (576, 1536), "up": (576, 1536),
          "down": (1536, 576)}  # fmt: skip
 """Linear layers of SmolLM2-135M: numbers of inputs and outputs."""
 Accepts = Callable[[Path], bool]
@@ -51,7 +51,7 @@ def adapter(layers: int) -> bytes:
     choose = np.random.default_rng(1)
     tensors = {}
     for layer in range(layers):
-        for name, (inputs, outputs) in SIZES.items():
+        for name, (inputs, outputs) in LAYER_SIZES.items():
             tensors[f"{layer}.{name}.lora_A.weight"] = choose.standard_normal((RANK, inputs), np.float32)
             tensors[f"{layer}.{name}.lora_B.weight"] = choose.standard_normal((outputs, RANK), np.float32)
     return save(tensors)
@@ -82,7 +82,7 @@ def by_model_signing(folder: Path) -> bool:
     return True
 
 
-def flip(folder: Path, names: list[Path], choose: random.Random, accepts: Accepts) -> str:
+def accepts_flip(folder: Path, names: list[Path], choose: random.Random, accepts: Accepts) -> str:
     """Change one byte, verify, and change it back. Return a description if the change was accepted; otherwise empty."""
     weights = [path.stat().st_size for path in names]
     path = choose.choices(names, weights)[0] if choose.random() < 0.5 else choose.choice(names)
@@ -99,7 +99,7 @@ def flip(folder: Path, names: list[Path], choose: random.Random, accepts: Accept
     return f"{path.relative_to(folder)}, byte {place}: {before[0] ^ change:#04x}" if passed else ""
 
 
-def move(folder: Path, names: list[Path], choose: random.Random, accepts: Accepts) -> str:
+def accepts_file_change(folder: Path, names: list[Path], choose: random.Random, accepts: Accepts) -> str:
     """Remove, add or replace a file, verify, and undo it. Return a description if the change was accepted."""
     path, other = choose.sample(names, 2)
     kind = choose.choice(["taken away", "added", "exchanged"])
@@ -130,7 +130,7 @@ def accepted(folder: Path, change: Change, times: int, accepts: Accepts) -> list
 
 def seconds(do: Callable[[], Any]) -> float:
     taken = []
-    for _ in range(TIMES):
+    for _ in range(REPETITIONS):
         began = time.perf_counter()
         do()
         taken.append(time.perf_counter() - began)
@@ -175,14 +175,16 @@ def row(metric: str, ours: float, peer: float, goal: float, unit: str) -> dict[s
 def measure(root: Path, changes: int) -> list[dict[str, Any]]:
     small, small_root = release(root / "small", adapter(layers=1))
     few = [
-        changed(small, small_root, flip, changes, "changes of single bytes"),
-        changed(small, small_root, move, max(1, changes // 10), "files taken away, added, exchanged"),
+        accepted_changes(small, small_root, accepts_flip, changes, "changes of single bytes"),
+        accepted_changes(
+            small, small_root, accepts_file_change, max(1, changes // 10), "files taken away, added, exchanged"
+        ),
     ]
     large, large_root = release(root / "large", adapter(LAYERS))
     return [*few, *timings(large, large_root)]
 
 
-def changed(folder: Path, root: str, change: Change, times: int, what: str) -> dict[str, Any]:
+def accepted_changes(folder: Path, root: str, change: Change, times: int, what: str) -> dict[str, Any]:
     """Measure how many changes are accepted. The peer gets only a part of them, and its result is extrapolated."""
     passed = accepted(folder, change, times, by_hallmark(root))
     for text in passed:

@@ -46,7 +46,7 @@ from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tests.tiny_project import hallmark, hallmark_json, make_project  # noqa: E402
 
 GOAL = 10.0
-AT_ONCE = 4
+PARALLEL_STARTS = 4
 """Number of runs that are started in parallel. All are suspended before the first decision."""
 PEER = "suspend_flow_run and resume_flow_run of Prefect, served with its defaults"
 FLOW = """
@@ -109,23 +109,23 @@ def ours(project: Path, count: int) -> tuple[list[float], list[float]]:
     """Return the seconds from each decision until its flow run is running, and until its gate is closed."""
     ledger = open_ledger(project / ".hallmark")
     asked = [("run", "--as", "ml-engineer", "--set", f"data.seed={number + 100}") for number in range(count)]
-    with ThreadPoolExecutor(AT_ONCE) as several:
+    with ThreadPoolExecutor(PARALLEL_STARTS) as several:
         parked = list(several.map(lambda words: hallmark_json(project, *words), asked))
     running, closed = [], []
     with client(project) as prefect:
         for line in parked:
             run, flow_run = line["run"], UUID(line["flow_run"])
             hallmark(project, "gates", "approve", run, "data", "--as", "data-owner", "--reason", "seen")
-            entry = until(lambda run=run: closing(ledger, run))
+            entry = wait_for(lambda run=run: closing_time(ledger, run))
             decision = ledger.entries(KIND)[-1]
             closed.append((entry - decision.time).total_seconds())
-            running.append((latest(prefect, flow_run, "RUNNING") - decision.time).total_seconds())
+            running.append((last_state_time(prefect, flow_run, "RUNNING") - decision.time).total_seconds())
             print(f"{run}: running after {running[-1]:.2f} s, its gate closed after {closed[-1]:.2f} s", flush=True)
             stop(project, prefect, flow_run)
     return running, closed
 
 
-def closing(ledger: Ledger, run: str) -> datetime | None:
+def closing_time(ledger: Ledger, run: str) -> datetime | None:
     return next((entry.time for entry in ledger.entries(cases.CLOSED, run)), None)
 
 
@@ -138,7 +138,7 @@ def stop(project: Path, prefect: Any, flow_run: UUID) -> None:
     for process in psutil.Process(up.runner.pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    until(lambda: prefect.read_flow_run(flow_run).state.is_final())
+    wait_for(lambda: prefect.read_flow_run(flow_run).state.is_final())
     prefect.set_flow_run_state(flow_run, Cancelled(message="measured"), force=True)
 
 
@@ -147,7 +147,7 @@ def theirs(project: Path, folder: Path, count: int) -> list[float]:
     script, up = folder / "waits.py", server.find(project)
     assert up is not None
     script.write_text(FLOW)
-    given = access.environment(project, up.api, own=True)
+    given = access.client_environment(project, up.api, own=True)
     environment = {name: text for name, text in given.items() if "LOGGING" not in name}
     process = subprocess.Popen(
         [sys.executable, script], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -155,14 +155,14 @@ def theirs(project: Path, folder: Path, count: int) -> list[float]:
     taken = []
     try:
         with client(project) as prefect:
-            flow_run = until(lambda: started(prefect))
+            flow_run = wait_for(lambda: started(prefect))
             for _ in range(count):
-                until(lambda: prefect.read_flow_run(flow_run).state.is_paused())
+                wait_for(lambda: prefect.read_flow_run(flow_run).state.is_paused())
                 time.sleep(1)  # until its process has ended
                 began = time.time()
                 prefect.resume_flow_run(flow_run)
-                until(lambda began=began: latest(prefect, flow_run, "RUNNING").timestamp() > began)
-                taken.append(latest(prefect, flow_run, "RUNNING").timestamp() - began)
+                wait_for(lambda began=began: last_state_time(prefect, flow_run, "RUNNING").timestamp() > began)
+                taken.append(last_state_time(prefect, flow_run, "RUNNING").timestamp() - began)
                 print(f"Prefect's own: running after {taken[-1]:.2f} s", flush=True)
     finally:
         process.terminate()
@@ -191,13 +191,13 @@ def client(project: Path) -> Iterator[Any]:
         yield prefect
 
 
-def latest(prefect: Any, flow_run: UUID, state: str) -> datetime:
+def last_state_time(prefect: Any, flow_run: UUID, state: str) -> datetime:
     states = prefect.read_flow_run_states(flow_run)
     times: list[datetime] = [past.timestamp for past in states if past.type.value == state]
     return max(times)
 
 
-def until(ask: Callable[[], Any], seconds: float = 300) -> Any:
+def wait_for(ask: Callable[[], Any], seconds: float = 300) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := ask():

@@ -38,7 +38,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # records are built as in the tests
-PACKAGES = """
+RELEASES = """
 attrs 21.4.0 22.2.0 23.2.0 24.3.0 25.3.0
 click 7.1.2 8.0.4 8.1.8 8.2.1
 flask 1.1.4 2.0.3 2.3.3 3.0.3 3.1.0
@@ -81,10 +81,10 @@ class Document(NamedTuple):
     text: str
 
 
-def fetched(cache: Path) -> list[Path]:
+def fetch_wheels(cache: Path) -> list[Path]:
     """Return the wheels, oldest release first. Those that are not in the cache are fetched."""
     cache.mkdir(parents=True, exist_ok=True)
-    lines = [line.split() for line in PACKAGES.strip().splitlines()]
+    lines = [line.split() for line in RELEASES.strip().splitlines()]
     for place in range(1, max(map(len, lines))):
         wanted = [f"{line[0]}=={line[place]}" for line in lines if len(line) > place and not _wheel(cache, line, place)]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
@@ -210,14 +210,14 @@ def rensa(_: list[str], sets: list[set[bytes]]) -> Pairs:
     return pairs
 
 
-def in_force(documents: list[Document], paragraph: list[int], dated: bool) -> dict[str, float]:
+def newest_version_scores(documents: list[Document], paragraph: list[int], dated: bool) -> dict[str, float]:
     """Return precision, recall and F1 of the stage's choice. `paragraph` has a number for each document."""
     newest, words = defaultdict[int, int](int), defaultdict[int, set[str]](set)
     for number, document in zip(paragraph, documents, strict=True):
         newest[number] = max(newest[number], document.release)
         words[number].add(document.text)
     changed = {number for number, texts in words.items() if len(texts) > 1}
-    kept = [place for place in chosen(documents, dated) if paragraph[place] in changed]
+    kept = [place for place in kept_documents(documents, dated) if paragraph[place] in changed]
     right = [place for place in kept if documents[place].release == newest[paragraph[place]]]
     precision, recall = len(right) / len(kept), len({paragraph[place] for place in right}) / len(changed)
     print(f"{len(changed):,} paragraphs changed, in {sum(map(changed.__contains__, paragraph)):,} records; "
@@ -232,15 +232,15 @@ def paragraphs(documents: list[Document], keys: Sequence[str], pairs: Pairs) -> 
     """
     import numpy as np
 
-    from tasks.stages.data.deduplicate.near.groups import components
+    from tasks.stages.data.deduplicate.near.groups import connected_components
 
     first: dict[tuple[str, str], int] = {}
     same = [(first.setdefault((d.package, key), i), i) for i, (d, key) in enumerate(zip(documents, keys, strict=True))]
-    numbers: list[int] = components(len(documents), np.array([*same, *pairs])).tolist()
+    numbers: list[int] = connected_components(len(documents), np.array([*same, *pairs])).tolist()
     return numbers
 
 
-def chosen(documents: list[Document], dated: bool) -> list[int]:
+def kept_documents(documents: list[Document], dated: bool) -> list[int]:
     """Run the stage on the documents in mixed order. Return the indexes of those that it keeps."""
     from tests.stages.data.build import Run, record
 
@@ -295,7 +295,7 @@ def choices(documents: list[Document], document_forms: list[str], truth: Pairs) 
     return [
         row(f"in force, {what}: {metric}", value, IN_FORCE_GOAL if metric == "F1" else None)
         for what, paragraph, dated in [*asked, ("same name, dates", named, True)]
-        for metric, value in in_force(documents, paragraph, dated).items()
+        for metric, value in newest_version_scores(documents, paragraph, dated).items()
     ]
 
 
@@ -304,10 +304,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "hallmark-revisions")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "revisions.json")
     given = parser.parse_args()
-    from tasks.stages.data.deduplicate.near.form import even, forms
+    from tasks.stages.data.deduplicate.near.form import forms, normalise
 
-    every = read_documents(fetched(given.cache))
-    every_form: list[str] = forms(even(document.text for document in every)).to_pylist()
+    every = read_documents(fetch_wheels(given.cache))
+    every_form: list[str] = forms(normalise(document.text for document in every)).to_pylist()
     places = list({form: place for place, form in enumerate(every_form) if form}.values())
     sets = [windows(every_form[place]) for place in places]
     truth = true_pairs([every[place] for place in places], sets)

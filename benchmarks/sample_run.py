@@ -41,7 +41,7 @@ GOALS: dict[str, float | None] = {
 }
 
 
-class Memory(threading.Thread):
+class PeakMemory(threading.Thread):
     """Thread that measures the maximum resident memory of any process of the runs below a folder, twice a second.
 
     Ray's workers have other current folders, so a process also belongs to a run if its environment names the folder.
@@ -91,7 +91,7 @@ def timed_run(clone: Path) -> tuple[float, dict[str, Any]]:
 
 def measure(clones: list[Path], setups: list[float]) -> list[dict[str, Any]]:
     firsts, unchanged, outputs = [], {}, []
-    memory = Memory(clones[0].parent)
+    memory = PeakMemory(clones[0].parent)
     memory.start()
     for clone in clones:
         try:
@@ -137,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "sample_run.json")
     out = parser.parse_args().out
-    os.environ[vault_keys.VARIABLE] = base64.b64encode(secrets.token_bytes(vault_keys.BYTES)).decode()
+    os.environ[vault_keys.KEY_VARIABLE] = base64.b64encode(secrets.token_bytes(vault_keys.KEY_BYTES)).decode()
     with tempfile.TemporaryDirectory() as folder:
         clones = [Path(folder) / name for name in ("one", "two")]
         for clone in clones:

@@ -139,11 +139,11 @@ def main() -> int:
 
 def checkout(place: Path) -> Path:
     from infra.console.accounts import Accounts
-    from infra.console.store import open_store
+    from infra.console.store import open_database
     from tests.checkouts import Checkouts
 
     project = Checkouts(place / "checkouts").ready(place / "project")
-    Accounts(open_store(project / ".hallmark")).put("data-owner", "a password for the benchmark")
+    Accounts(open_database(project / ".hallmark")).set_password("data-owner", "a password for the benchmark")
     return project
 
 

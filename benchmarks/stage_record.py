@@ -61,14 +61,14 @@ def one_round(project: Path, number: int) -> Iterator[tuple[str, str, float]]:
         create(project, f"{how}-{number}", changes={"data.seed": str(number)})
         for how in ("signed", "again", "bare", "hand")
     )
-    by = made.worker(signed.governance(), signed.ledger())
+    by = made.load_worker(signed.governance(), signed.ledger())
     for name in STAGES:
-        outcome = made.bring(signed.layout, name, by, quiet)
+        outcome = made.provide_outputs(signed.layout, name, by, discard)
         if not outcome.cached:  # the seed changes the outputs of some stages only
             yield name, "signed", outcome.seconds
-        yield name, "cached", seconds(partial(made.bring, again.layout, name, by, quiet))
-        yield name, "bare", seconds(partial(dvc.repro, bare.layout, name, quiet, force=True))
-        yield name, "dvc", seconds(partial(dvc.repro, by_hand.layout, name, quiet))
+        yield name, "cached", seconds(partial(made.provide_outputs, again.layout, name, by, discard))
+        yield name, "bare", seconds(partial(dvc.repro, bare.layout, name, discard, force=True))
+        yield name, "dvc", seconds(partial(dvc.repro, by_hand.layout, name, discard))
 
 
 def speeds(project: Path, rounds: int) -> dict[str, list[float]]:
@@ -80,7 +80,7 @@ def speeds(project: Path, rounds: int) -> dict[str, list[float]]:
 
     found: dict[str, list[float]] = {"sandbox": [], "bare": []}
     for number in range(rounds):
-        runs = {how: prepared(project, how, number) for how in found}
+        runs = {how: prepare_run(project, how, number) for how in found}
         places = dict(zip(found if number % 2 else reversed(found), sorted(os.sched_getaffinity(0)), strict=False))
         with ThreadPoolExecutor(len(runs)) as both:
             list(both.map(lambda how: train(runs[how], places[how], how == "sandbox"), runs))  # noqa: B023  # ends here
@@ -91,14 +91,14 @@ def speeds(project: Path, rounds: int) -> dict[str, list[float]]:
     return found
 
 
-def prepared(project: Path, how: str, number: int) -> Any:
-    from tasks.core.graph import DATA_STAGES
+def prepare_run(project: Path, how: str, number: int) -> Any:
+    from tasks.core.graph import DATA_STAGE_NAMES
     from tests import whole_run
     from tests.tiny_project import create
 
     seed = {"training.seed": f"{number}{how == 'bare':d}"}  # else the second reuses the weights of the first
     run = create(project, f"train-{how}-{number}", changes=TRAINING | seed)
-    for name in DATA_STAGES:
+    for name in DATA_STAGE_NAMES:
         whole_run.bring(run, name)
     whole_run.pass_gate(run, "data")
     whole_run.bring(run, "base_model")
@@ -110,10 +110,10 @@ def train(run: Any, processor: int, supervised: bool) -> None:
     from tasks.runs import dvc
 
     os.sched_setaffinity(0, {processor})
-    dvc.repro(run.layout, "train", quiet, force=True, supervised=supervised)
+    dvc.repro(run.layout, "train", discard, force=True, supervised=supervised)
 
 
-def quiet(_: str) -> None:
+def discard(_: str) -> None:
     """Discard a line of a stage's output."""
 
 

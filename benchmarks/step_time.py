@@ -38,7 +38,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 SLOWDOWN = 1.025
 WARM_STEPS = 8
-PATIENCE_SECONDS = 900.0
+START_TIMEOUT_SECONDS = 900.0
 """Maximum number of seconds until the run trains."""
 SETTINGS = {
     "global_batch_size": 16, "micro_batch_tokens": 32_768, "epochs": 20, "validate_steps": "null",
@@ -58,7 +58,7 @@ def base_model(folder: Path) -> Path:
     fetched = origins.fetch(params.load(ROOT / "params.yaml").base_model, Layout(ROOT))
     if fetched.is_dir():
         return fetched
-    convert.from_gguf(fetched, folder / "model")
+    convert.convert_gguf(fetched, folder / "model")
     return folder / "model"
 
 
@@ -71,7 +71,7 @@ class Run:
     def steps(self) -> int:
         return self.record.read_bytes().count(b"\n")
 
-    def reaches(self, steps: int) -> float:
+    def wait_for_step(self, steps: int) -> float:
         """Wait until that many steps are done. Return the value of `time.perf_counter` then."""
         while self.steps() < steps:
             if not self.worker.is_running():
@@ -86,7 +86,7 @@ def hallmark(*words: str) -> list[str]:
 
 @contextmanager
 def training(clone: Path, threads: int) -> Iterator[Run]:
-    from tasks.stages.train.desk import RECORD
+    from tasks.stages.train.desk import LOG_FILE
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -100,7 +100,7 @@ def training(clone: Path, threads: int) -> Iterator[Run]:
     with (clone.parent / "run.log").open("w") as log:
         process = subprocess.Popen(command, cwd=clone, env=told, stdout=log, stderr=log)
     try:
-        yield _begun(clone, process, RECORD)
+        yield _begun(clone, process, LOG_FILE)
     finally:
         process.terminate()
         process.wait()
@@ -108,7 +108,7 @@ def training(clone: Path, threads: int) -> Iterator[Run]:
 
 
 def _begun(clone: Path, process: "subprocess.Popen[bytes]", name: str) -> Run:
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < until and process.poll() is None:
         records = list(clone.glob(f".hallmark/**/scratch/{name}"))
         workers = [each for each in psutil.process_iter() if _is_worker(each, clone)]
@@ -133,7 +133,7 @@ def _is_worker(process: psutil.Process, clone: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Loops:
+class PlainLoops:
     """Training of the run, as plain loops in this process."""
 
     training: Any
@@ -142,7 +142,7 @@ class Loops:
     model: Path
 
     @classmethod
-    def of(cls, run: Run) -> "Loops":
+    def of(cls, run: Run) -> "PlainLoops":
         from tasks.core.params import params
         from tasks.stages.train.rows import examples
         from tasks.stages.train.rows.order import Order
@@ -194,19 +194,19 @@ class Loops:
 
 def measure(run: Run, folder: Path, rounds: int, batches: int) -> list[dict[str, float]]:
     """Return the seconds of each contender and the tokens, for each round. The first round warms up and is left out."""
-    from tasks.stages.train.loop import prepare
+    from tasks.stages.train.loop import set_up_torch
 
-    loops = Loops.of(run)
-    prepare(loops.training)
+    loops = PlainLoops.of(run)
+    set_up_torch(loops.training)
     taken = []
-    with stopped(run):
+    with paused_worker(run):
         plain, usual = (loops.loop(folder, usual=each) for each in (False, True))
     for number in range(rounds + 1):
         first = run.steps() + 1  # the step in which the worker was stopped does not count
-        began = run.reaches(first)
-        ours = run.reaches(first + batches) - began
+        began = run.wait_for_step(first)
+        ours = run.wait_for_step(first + batches) - began
         steps = range(first, first + batches)
-        with stopped(run):
+        with paused_worker(run):
             each = {"ours": ours, "plain": plain(steps), "usual": usual(steps)}
         told = "  ".join(f"{name} {value:.2f} s" for name, value in each.items())
         print(f"round {number} of {rounds}: {told}", flush=True)
@@ -215,7 +215,7 @@ def measure(run: Run, folder: Path, rounds: int, batches: int) -> list[dict[str,
 
 
 @contextmanager
-def stopped(run: Run) -> Iterator[None]:
+def paused_worker(run: Run) -> Iterator[None]:
     run.worker.send_signal(signal.SIGSTOP)
     try:
         yield

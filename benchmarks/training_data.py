@@ -50,7 +50,7 @@ def plan(count: int, layout: str, workers: int) -> tuple[float, float]:
     began, wasted = time.perf_counter(), []
     for number in range(order.steps_per_epoch):
         sizes = order.examples.lengths(order.step(number))
-        wasted.append(passes.waste(sizes, passes.plan(sizes, training, workers), layout == "packed"))
+        wasted.append(passes.padding_share(sizes, passes.plan(sizes, training, workers), layout == "packed"))
     return time.perf_counter() - began, float(np.mean(wasted))
 
 
@@ -107,7 +107,7 @@ def checkpoint(aside: Path, model: Path, rows: Path) -> dict[str, float]:
         start(folder).wait()
         (kept,) = made.checkpoints.glob("step-*")
         size = sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
-        trained = shape.read(model).trained(training(**changes))
+        trained = shape.read(model).trained_count(training(**changes))
         ratios[f"ZeRO {stage}"] = size / (trained * (16 if stage else 12))
     return ratios
 

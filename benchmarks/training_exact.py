@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-LARGEST = 1e-5
+MAX_LOSS_DIFFERENCE = 1e-5
 STEPS = 60
 
 
@@ -56,7 +56,7 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, __file__, "--worker", str(folder)], stderr=subprocess.DEVNULL)
 
 
-def kills(folder: Path, model: Path, rows: Path, count: int) -> dict[str, Any]:
+def differences_after_kills(folder: Path, model: Path, rows: Path, count: int) -> dict[str, Any]:
     """Kill a training `count` times at random times. Return the differences from an undisturbed one."""
     from tasks.core.files import tree_digest
     from tasks.stages.train import watch
@@ -67,9 +67,9 @@ def kills(folder: Path, model: Path, rows: Path, count: int) -> dict[str, Any]:
     start(folder / "whole").wait()
     dice, killed = random.Random(17), 0
     while killed < count:
-        before = len(watch.read_record(cut.record))
+        before = len(watch.read_log(cut.record))
         process = start(folder / "cut")
-        while process.poll() is None and len(watch.read_record(cut.record)) <= max(before, 1):
+        while process.poll() is None and len(watch.read_log(cut.record)) <= max(before, 1):
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.15))
         if process.poll() is not None:
@@ -77,9 +77,9 @@ def kills(folder: Path, model: Path, rows: Path, count: int) -> dict[str, Any]:
         process.send_signal(signal.SIGKILL)
         process.wait()
         killed += 1
-        print(f"killed {killed} of {count}, after step {len(watch.read_record(cut.record))} of {STEPS}", flush=True)
+        print(f"killed {killed} of {count}, after step {len(watch.read_log(cut.record))} of {STEPS}", flush=True)
     start(folder / "cut").wait()
-    expected, found = watch.read_record(whole.record), watch.read_record(cut.record)
+    expected, found = watch.read_log(whole.record), watch.read_log(cut.record)
     keys = ("step", "loss", "lr", "tokens", "targets", "grad_norm")
     return {
         "killed": killed,
@@ -88,7 +88,7 @@ def kills(folder: Path, model: Path, rows: Path, count: int) -> dict[str, Any]:
     }
 
 
-def tests(*words: str) -> int:
+def run_tests(*words: str) -> int:
     """Run tests, including those of `make soak`, and return the number of passed ones.
 
     Raises:
@@ -101,7 +101,7 @@ def tests(*words: str) -> int:
     return int(done.stdout.strip().splitlines()[-1].split(" passed")[0].split()[-1])
 
 
-def residual(folder: Path, model: Path, rows: Path) -> float:
+def largest_loss_difference(folder: Path, model: Path, rows: Path) -> float:
     """Return the largest difference in the loss of a step over the invariance matrix, with one worker."""
     from tasks.stages.train import watch
     from tests.stages.train.test_invariance import CHANGE_THE_STEPS, FEW, REST, SETTINGS
@@ -112,7 +112,7 @@ def residual(folder: Path, model: Path, rows: Path) -> float:
     def curve(name: str, changes: dict[str, Any]) -> list[float]:
         made = job(folder / name, model, rows, **SETTINGS, **changes)
         start(folder / name).wait()
-        return [point["loss"] for point in watch.read_record(made.record)]
+        return [point["loss"] for point in watch.read_log(made.record)]
 
     for number, changes in enumerate([*FEW, *REST]):
         plain = {key: value for key, value in changes.items() if key in CHANGE_THE_STEPS}
@@ -150,15 +150,15 @@ def main() -> None:
         folder = Path(aside)
         make_tiny_model(folder / "model")
         rows = put_rows(folder / "rows", rendered(folder / "model", 24))
-        found = kills(folder / "kills", folder / "model", rows, given.kills)
-        largest = residual(folder / "matrix", folder / "model", rows)
-    workers = tests("tests/stages/train/test_invariance.py", "-k", "then_one_then_two")
-    bugs = tests("tests/stages/train/test_silent_bugs.py")
+        found = differences_after_kills(folder / "kills", folder / "model", rows, given.kills)
+        largest = largest_loss_difference(folder / "matrix", folder / "model", rows)
+    workers = run_tests("tests/stages/train/test_invariance.py", "-k", "then_one_then_two")
+    bugs = run_tests("tests/stages/train/test_silent_bugs.py")
     same = found["steps_that_differ"] == 0 and found["same_bytes"]
     lines = [
         line(f"steps that differ after {found['killed']} kills", found["steps_that_differ"], 0, same, "steps",
              "a training that nobody killed; adapter byte for byte the same" if found["same_bytes"] else "other bytes"),
-        line("largest difference of a step's loss, invariance matrix", largest, LARGEST, largest <= LARGEST, "",
+        line("largest difference of a step's loss, invariance matrix", largest, MAX_LOSS_DIFFERENCE, largest <= MAX_LOSS_DIFFERENCE, "",
              "one worker, one pass, one row beside the other"),
         line("changes of workers 2, 1, 2 that keep loss and rows", workers, 4, workers == 4, "trainings",
              "one worker"),

@@ -43,11 +43,11 @@ MODEL = "model"
 """Value of `--contender` with which the process makes the model."""
 ROWS = 4096
 BATCH = 64
-WARM = 2
+WARM_UP_STEPS = 2
 """Number of steps that warm up and do not count."""
-MEDIAN, LONGEST = {"7b": 300, "tiny": 30}, {"7b": 2048, "tiny": 128}
+MEDIAN_TOKENS, MAX_TOKENS = {"7b": 300, "tiny": 30}, {"7b": 2048, "tiny": 128}
 """Median and maximum number of tokens of a row, by shape."""
-SPREAD, SHORTEST = 0.8, 16
+SPREAD, MIN_TOKENS = 0.8, 16
 """Standard deviation of the logarithm of the lengths, and minimum number of tokens of a row."""
 SHAPES: Mapping[str, Mapping[str, int]] = {
     "7b": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32},
@@ -62,11 +62,11 @@ OURS: Mapping[str, Mapping[str, Any]] = {
     "offload": FULL | {"zero_stage": 3, "offload": "cpu"},
 }
 PEERS = {"trl": "TRL's SFTTrainer at its defaults", "trl-pack": "TRL's SFTTrainer with packing"}
-MFU = {"lora": 0.45, "full": 0.45}
+MFU_GOALS = {"lora": 0.45, "full": 0.45}
 """Minimum MFU, by contender."""
-PACKING = 2.0
+PACKING_GOAL = 2.0
 """Minimum ratio of the tokens per second of `lora` to those of `padded`."""
-MOST_SECONDS = 1800.0
+CONTENDER_TIMEOUT_SECONDS = 1800.0
 """Maximum number of seconds of a contender."""
 
 
@@ -94,7 +94,9 @@ def make_rows(folder: Path, shape: str) -> None:
     from tasks.stages.train.rows.rendering import Example
 
     drawn = np.random.default_rng(1)
-    lengths = np.clip(drawn.lognormal(np.log(MEDIAN[shape]), SPREAD, ROWS), SHORTEST, LONGEST[shape]).astype(int)
+    lengths = np.clip(
+        drawn.lognormal(np.log(MEDIAN_TOKENS[shape]), SPREAD, ROWS), MIN_TOKENS, MAX_TOKENS[shape]
+    ).astype(int)
     folder.mkdir()
     with Writer(folder, 32_000) as writer:
         for length in lengths.tolist():
@@ -126,12 +128,12 @@ def settings(folder: Path, name: str, device: str) -> Any:
     return None
 
 
-def own(folder: Path, name: str, device: str) -> Iterator[tuple[int, float]]:
+def hallmark_steps(folder: Path, name: str, device: str) -> Iterator[tuple[int, float]]:
     """Yield the tokens of each step, and the seconds that it would take at an MFU of 1; 0 if they are not known."""
     from torch import distributed
 
     from tasks.stages.train import loop
-    from tasks.stages.train.effort import Effort
+    from tasks.stages.train.effort import Utilisation
     from tasks.stages.train.job import Job
     from tasks.stages.train.rows import examples
     from tasks.stages.train.rows.order import Order
@@ -141,11 +143,11 @@ def own(folder: Path, name: str, device: str) -> Iterator[tuple[int, float]]:
     meeting = f"file://{folder}/meeting-{os.getpid()}"
     distributed.init_process_group("nccl" if device == "gpu" else "gloo", init_method=meeting, rank=0, world_size=1)
     job = Job(asked, folder / "model", folder / "rows", folder, folder, folder)
-    loop.prepare(asked)
-    engine, order, effort = loop.loaded(job, None), Order(examples.read(job.rows), asked), Effort(job)
+    loop.set_up_torch(asked)
+    engine, order, effort = loop.load_engine(job, None), Order(examples.read(job.rows), asked), Utilisation(job)
     for number in range(order.steps):
         point = loop.take_step(engine, order, number)
-        yield int(point["tokens"]), effort.of(order, number, 1.0).get("mfu", 0.0)
+        yield int(point["tokens"]), effort.of_step(order, number, 1.0).get("mfu", 0.0)
 
 
 def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]:
@@ -155,7 +157,7 @@ def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
-    from benchmarks.training_speed import in_turns
+    from benchmarks.training_speed import trainer_steps
     from tasks.stages.train.rows import examples
 
     read = examples.read(folder / "rows")
@@ -186,13 +188,13 @@ def trl(folder: Path, packing: bool, device: str) -> Iterator[tuple[int, float]]
         there = inputs["attention_mask"].sum() if "attention_mask" in inputs else inputs["input_ids"].numel()
         return int(there)
 
-    for tokens in in_turns(make, Dataset.from_list(rows), lengths):
+    for tokens in trainer_steps(make, Dataset.from_list(rows), lengths):
         yield tokens, 0.0
 
 
 def contender(folder: Path, name: str, device: str, rounds: int, per_round: int) -> None:
-    steps = own(folder, name, device) if name in OURS else trl(folder, name == "trl-pack", device)
-    for _ in range(WARM):
+    steps = hallmark_steps(folder, name, device) if name in OURS else trl(folder, name == "trl-pack", device)
+    for _ in range(WARM_UP_STEPS):
         next(steps)
     for _ in range(rounds):
         began = time.perf_counter()
@@ -244,9 +246,11 @@ def _rounds(
     command = [sys.executable, __file__, "--contender", name, "--folder", str(folder), "--device", given.device,
                "--rounds", str(given.rounds), "--steps", str(given.steps)]  # fmt: skip
     try:
-        ended = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=MOST_SECONDS)
+        ended = subprocess.run(
+            command, env=environment, text=True, capture_output=True, timeout=CONTENDER_TIMEOUT_SECONDS
+        )
     except subprocess.TimeoutExpired:
-        return [], f"it took longer than {MOST_SECONDS:.0f} s"
+        return [], f"it took longer than {CONTENDER_TIMEOUT_SECONDS:.0f} s"
     return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("[")], ended.stderr
 
 
@@ -256,10 +260,10 @@ def report(figures: Mapping[str, Figures]) -> list[dict[str, Any]]:
         row = {"metric": name, "tokens_per_second": round(it.tokens_per_second, 1), "mfu": round(it.mfu, 4)} | {
             "settings": dict(it.settings)
         }
-        if it.mfu and name in MFU:
-            row |= {"mfu_goal": MFU[name], "mfu_met": it.mfu >= MFU[name]}
+        if it.mfu and name in MFU_GOALS:
+            row |= {"mfu_goal": MFU_GOALS[name], "mfu_met": it.mfu >= MFU_GOALS[name]}
         if name in PEERS | {"padded": ""} and "lora" in figures:
-            goal = PACKING if name == "padded" else 1.0
+            goal = PACKING_GOAL if name == "padded" else 1.0
             ratio = figures["lora"].tokens_per_second / it.tokens_per_second
             row |= {"lora_over_it": round(ratio, 3), "goal": goal, "met": ratio >= goal}
         lines.append(row)
@@ -304,7 +308,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as aside:
         folder = Path(aside)
         if any(each in PEERS for each in names):
-            training_speed.fetch(folder / "trl")
+            training_speed.fetch_trl(folder / "trl")
         making = [sys.executable, __file__, "--contender", MODEL, "--folder", str(folder / "model")]
         subprocess.run([*making, "--device", given.device, "--shape", given.shape], check=True)
         make_rows(folder / "rows", given.shape)

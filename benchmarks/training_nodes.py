@@ -42,7 +42,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as aside:
         try:
-            rounds = disturbed(Path(aside), given.kills, given.seed)
+            rounds = killed_trainings(Path(aside), given.kills, given.seed)
         except pytest.skip.Exception as why:
             print(why)
             raise SystemExit(3) from None
@@ -64,7 +64,7 @@ def line(metric: str, ours: float, goal: float, met: bool) -> dict[str, Any]:
     return {"metric": metric, "ours": ours, "peer": peer, "peer_value": None, "ratio": None, "goal": goal, "met": met}
 
 
-def disturbed(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
+def killed_trainings(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
     from tests import object_store
     from tests.stages.train import three_machines
     from tests.stages.train.conftest import put_rows, rendered
@@ -72,7 +72,7 @@ def disturbed(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
 
     make_tiny_model(folder / "model")
     rows = put_rows(folder / "rows", rendered(folder / "model", 24))
-    expected = undisturbed(folder / "whole", folder / "model", rows)
+    expected = undisturbed_losses(folder / "whole", folder / "model", rows)
     rounds, draw = [], random.Random(seed)
     (folder / "objects").mkdir()
     with object_store.served(folder / "objects") as store, three_machines.cluster(folder, store) as machines:
@@ -80,28 +80,30 @@ def disturbed(folder: Path, kills: int, seed: int) -> list[dict[str, Any]]:
         machines.add("m0")
         for number in range(kills):
             machines.add(f"m{number + 1}")  # there are two then, each with a worker
-            told = one(machines, folder / f"job-{number}", folder / "model", rows, f"m{number}", draw.randrange(3, 45))
+            told = train_and_kill(
+                machines, folder / f"job-{number}", folder / "model", rows, f"m{number}", draw.randrange(3, 45)
+            )
             apart = max(abs(one - other) for one, other in zip(told.pop("losses"), expected, strict=True))
             rounds.append({**told, "loss_apart": apart})
             print(f"{number + 1} of {kills}: {rounds[-1]}", flush=True)
     return rounds
 
 
-def undisturbed(folder: Path, model: Path, rows: Path) -> list[float]:
+def undisturbed_losses(folder: Path, model: Path, rows: Path) -> list[float]:
     from benchmarks.training_exact import job, start
     from tasks.stages.train import watch
 
     alone = {"workers": 1, "least_workers": None, "zero_stage": 0}
     made = job(folder, model, rows, **SETTINGS | alone)
     start(folder).wait()
-    return [point["loss"] for point in watch.read_record(made.record)]
+    return [point["loss"] for point in watch.read_log(made.record)]
 
 
-def one(machines: Any, folder: Path, model: Path, rows: Path, victim: str, step: int) -> dict[str, Any]:
+def train_and_kill(machines: Any, folder: Path, model: Path, rows: Path, victim: str, step: int) -> dict[str, Any]:
     """Run a training in which a machine is killed after that many steps."""
     from benchmarks.training_exact import job
     from tasks.stages.train import watch
-    from tasks.stages.train.desk import stored
+    from tasks.stages.train.desk import stored_checkpoints
     from tests.stages.train import test_three_machines as driven
 
     made = replace(job(folder, model, rows, **SETTINGS), notices=True)
@@ -110,10 +112,10 @@ def one(machines: Any, folder: Path, model: Path, rows: Path, victim: str, step:
     driver.reaches(step)
     machines.cut_off(victim)
     machines.remove(victim)
-    kept = max((each.step for each in stored(made.checkpoints)), default=0)
+    kept = max((each.step for each in stored_checkpoints(made.checkpoints)), default=0)
     driver.says("was lost; going on from the last checkpoint")
     failures = driver.ends()
-    points = watch.read_record(made.record)
+    points = watch.read_log(made.record)
     resumed = sum("seconds" not in point for point in points)  # this attempt did not time the steps of a checkpoint
     losses = [point["loss"] for point in points]
     return {

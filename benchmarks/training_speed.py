@@ -38,7 +38,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 BATCH = 16
-WARM = 3
+WARM_UP_STEPS = 3
 OURS = {"ours": "", "packed": "training.layout packed", "compiled": "training.kernels compiled"}
 """Contenders of Hallmark, each with the setting that differs from the default."""
 PEERS = {
@@ -88,7 +88,7 @@ def dtype() -> Any:
 def serve(steps: Iterator[int], per_round: int) -> None:
     """Take `per_round` steps for each line on stdin, and print their tokens and seconds."""
     sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    for _ in range(WARM):
+    for _ in range(WARM_UP_STEPS):
         next(steps)
     print("ready", flush=True)
     for _ in sys.stdin:
@@ -97,7 +97,7 @@ def serve(steps: Iterator[int], per_round: int) -> None:
         print(json.dumps([tokens, time.perf_counter() - began]), flush=True)
 
 
-def own(folder: Path, **changes: str) -> Iterator[int]:
+def hallmark_steps(folder: Path, **changes: str) -> Iterator[int]:
     """Take steps of the loop of stages/train, yielding the tokens of each."""
     from torch import distributed
 
@@ -110,12 +110,12 @@ def own(folder: Path, **changes: str) -> Iterator[int]:
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting-{os.getpid()}", rank=0, world_size=1)
     job = Job(training(**changes), folder / "model", folder / "rows", folder, folder, folder)
-    engine, order = engines.start(job), Order(examples.read(job.rows), job.training)
+    engine, order = engines.create_engine(job), Order(examples.read(job.rows), job.training)
     for number in range(order.steps):
         yield int(loop.take_step(engine, order, number)["tokens"])
 
 
-def plain(folder: Path) -> Iterator[int]:
+def plain_steps(folder: Path) -> Iterator[int]:
     """Take steps of a plain loop with rows sorted by length, yielding the tokens of each."""
     import torch
     from peft import get_peft_model
@@ -148,7 +148,7 @@ def plain(folder: Path) -> Iterator[int]:
             yield int(mask.sum())
 
 
-def in_turns(make: Callable[[Any, list[Any]], Any], dataset: Any, lengths: Callable[[Any], int]) -> Iterator[int]:
+def trainer_steps(make: Callable[[Any, list[Any]], Any], dataset: Any, lengths: Callable[[Any], int]) -> Iterator[int]:
     """Take steps of a trainer of transformers, yielding the tokens of each.
 
     The trainer runs in a thread and waits before each step. Raises what the trainer raises.
@@ -193,7 +193,7 @@ def in_turns(make: Callable[[Any, list[Any]], Any], dataset: Any, lengths: Calla
         yield seen[0]
 
 
-def trl(folder: Path, packing: bool) -> Iterator[int]:
+def trl_steps(folder: Path, packing: bool) -> Iterator[int]:
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM
@@ -223,10 +223,10 @@ def trl(folder: Path, packing: bool) -> Iterator[int]:
             return int(inputs["attention_mask"].sum())
         return int(inputs["input_ids"].numel())
 
-    yield from in_turns(make, Dataset.from_list(prompted), lengths)
+    yield from trainer_steps(make, Dataset.from_list(prompted), lengths)
 
 
-def grouped(folder: Path) -> Iterator[int]:
+def grouped_steps(folder: Path) -> Iterator[int]:
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
@@ -254,7 +254,7 @@ def grouped(folder: Path) -> Iterator[int]:
     def make(dataset: Any, callbacks: list[Any]) -> Any:
         return Trainer(model=model, args=settings, train_dataset=dataset, callbacks=callbacks, data_collator=collator)
 
-    yield from in_turns(make, dataset, lambda inputs: int(inputs["attention_mask"].sum()))
+    yield from trainer_steps(make, dataset, lambda inputs: int(inputs["attention_mask"].sum()))
 
 
 def contender(name: str, folder: Path, per_round: int) -> None:
@@ -262,18 +262,18 @@ def contender(name: str, folder: Path, per_round: int) -> None:
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     steps = {
-        "ours": lambda: own(folder),
-        "packed": lambda: own(folder, layout="packed"),
-        "compiled": lambda: own(folder, kernels="compiled"),
-        "plain": lambda: plain(folder),
-        "grouped": lambda: grouped(folder),
-        "trl": lambda: trl(folder, packing=False),
-        "trl-pack": lambda: trl(folder, packing=True),
+        "ours": lambda: hallmark_steps(folder),
+        "packed": lambda: hallmark_steps(folder, layout="packed"),
+        "compiled": lambda: hallmark_steps(folder, kernels="compiled"),
+        "plain": lambda: plain_steps(folder),
+        "grouped": lambda: grouped_steps(folder),
+        "trl": lambda: trl_steps(folder, packing=False),
+        "trl-pack": lambda: trl_steps(folder, packing=True),
     }[name]
     serve(steps(), per_round)
 
 
-def fetch(folder: Path) -> None:
+def fetch_trl(folder: Path) -> None:
     """Fetch TRL and those of its dependencies that are not installed. Exit with 3 if there is no package index."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *FETCHED]
     if subprocess.run(command).returncode != 0:
@@ -306,12 +306,12 @@ def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list
                 processes[name] = subprocess.Popen(
                     command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
                 )
-            if answer(processes[name]) != "ready":
+            if read_answer(processes[name]) != "ready":
                 raise RuntimeError(f"{name} did not start:\n{(folder / f'{name}.log').read_text()[-2000:]}")
         for number in range(1, rounds + 1):
             for name, process in processes.items():
                 print("go", file=process.stdin, flush=True)
-                tokens, seconds = json.loads(answer(process))
+                tokens, seconds = json.loads(read_answer(process))
                 speeds[name].append(tokens / seconds)
             told = "  ".join(f"{name} {values[-1]:.0f}" for name, values in speeds.items())
             print(f"round {number} of {rounds}, tokens/s: {told}", flush=True)
@@ -322,7 +322,7 @@ def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list
     return speeds
 
 
-def answer(process: "subprocess.Popen[str]") -> str:
+def read_answer(process: "subprocess.Popen[str]") -> str:
     """Return the next line of the protocol, skipping lines that libraries print."""
     assert process.stdout
     for line in process.stdout:
@@ -376,7 +376,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as aside:
         folder, rows, names = Path(aside), banking77(given.rows), given.only.split(",")
         if any(name.startswith("trl") for name in names):
-            fetch(folder / "trl")
+            fetch_trl(folder / "trl")
         prepare(folder, rows)
         speeds = measure(folder, given.steps, given.rounds, given.threads, names)
     lines = report(speeds, step_time.machine(given.threads))
@@ -392,7 +392,7 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
 
     from benchmarks import step_time
     from tasks.core.params.prompts import Prompt
-    from tasks.core.prompts import chat
+    from tasks.core.prompts import chat_turns
     from tasks.stages.train.rows.examples import Origin, Writer
     from tasks.stages.train.rows.rendering import render, stop_tokens
 
@@ -404,7 +404,7 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
     tokenizer, prompts = AutoTokenizer.from_pretrained(model), {"t": Prompt(system=SYSTEM)}
     with Writer(folder / "rows", len(tokenizer)) as writer:
         for row in rows:
-            writer.add(render(*chat(row, prompts), tokenizer, stop_tokens(tokenizer, model)))
+            writer.add(render(*chat_turns(row, prompts), tokenizer, stop_tokens(tokenizer, model)))
         writer.finish(Origin(data="", validation="", prompts="", model=""))
 
 

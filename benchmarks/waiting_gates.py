@@ -30,12 +30,12 @@ sys.path.insert(0, str(ROOT))
 os.environ.pop("HALLMARK_LEDGER_URL", None)
 
 from benchmarks.ledger import rows as other_rows  # noqa: E402
-from flows.parked import Parked  # noqa: E402
+from flows.parked import SuspendedRuns  # noqa: E402
 from infra.prefect import access  # noqa: E402
 from tasks.gates import cases, signed_request  # noqa: E402
 from tasks.gates.checks.checks import CheckResult, check_result  # noqa: E402
 from tasks.gates.evidence import Evidence  # noqa: E402
-from tasks.gates.signed_request import SignedRequest  # noqa: E402
+from tasks.gates.signed_request import RecordedRunRequest  # noqa: E402
 from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tasks.policy.policy import Check  # noqa: E402
 from tasks.runs.run import installed_governance, layout_of  # noqa: E402
@@ -45,7 +45,7 @@ from tests.ledger_tampering import mend, unguard  # noqa: E402
 TIMES = 7
 POLLS = 20
 PREFECT, MLFLOW = "paused Prefect flow runs", "tagged MLflow model versions"
-WITH = [sys.executable, "-c"]
+PYTHON_CODE = [sys.executable, "-c"]
 LIST_PREFECT = """
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
@@ -89,16 +89,16 @@ def project(folder: Path) -> tuple[Path, Evidence]:
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     for args in (("init",), ("run", "--as", "ml-engineer")):
         subprocess.run(hallmark(*args), cwd=clone, check=True, stdout=subprocess.DEVNULL)
-    (case,) = cases.still_open(open_ledger(clone / ".hallmark"))
+    (case,) = cases.open_cases(open_ledger(clone / ".hallmark"))
     return clone, case.evidence
 
 
-def requests(clone: Path, count: int) -> list[SignedRequest]:
+def requests(clone: Path, count: int) -> list[RecordedRunRequest]:
     """Record run requests. Each has a worktree here that contains only the request."""
     ledger, governed = open_ledger(clone / ".hallmark"), installed_governance(clone, None)
-    known = signed_request.recorded(ledger, governed, cases.still_open(ledger)[0].evidence.run)
+    known = signed_request.request_for_run(ledger, governed, cases.open_cases(ledger)[0].evidence.run)
     assert known is not None
-    signer = keys.signer(keys.load_private(clone / ".hallmark" / "keys" / "ml-engineer"))
+    signer = keys.signer_of(keys.load_private(clone / ".hallmark" / "keys" / "ml-engineer"))
     signed = []
     with ledger.transaction():
         for number in range(count):
@@ -108,15 +108,15 @@ def requests(clone: Path, count: int) -> list[SignedRequest]:
     return signed
 
 
-KEPT = {"asks", "checks", "purpose", "bar", "adopted"}
+COMMON_FIELDS = {"asks", "checks", "purpose", "bar", "adopted"}
 """Fields of the evidence that all runs of the use case have in common."""
 
 
-def like(evidence: Evidence, asked: SignedRequest, seed: int) -> Evidence:
+def varied_evidence(evidence: Evidence, asked: RecordedRunRequest, seed: int) -> Evidence:
     """Return the evidence of another run, in which every digest and figure differs."""
-    said = varied(evidence.model_dump(mode="json", exclude=KEPT | {"policy_sha256"}), random.Random(seed))
+    said = varied(evidence.model_dump(mode="json", exclude=COMMON_FIELDS | {"policy_sha256"}), random.Random(seed))
     said |= {"run": asked.request.run_id, "request_sha256": asked.sha256, "policy_sha256": evidence.policy_sha256}
-    kept = evidence.model_dump(mode="json", include=KEPT)
+    kept = evidence.model_dump(mode="json", include=COMMON_FIELDS)
     other = Evidence.model_validate(said | kept)
     checks = [check_result(check_of(result), other.facts) for result in evidence.checks]
     return other.model_copy(update={"checks": checks})
@@ -147,10 +147,10 @@ def size(database: Path) -> int:
     return database.stat().st_size
 
 
-def ask(ledger: Ledger, evidence: Evidence, asked: list[SignedRequest]) -> None:
+def ask(ledger: Ledger, evidence: Evidence, asked: list[RecordedRunRequest]) -> None:
     with ledger.transaction():
         for seed, request in enumerate(asked):
-            cases.ask(ledger, like(evidence, request, seed))
+            cases.open_gate(ledger, varied_evidence(evidence, request, seed))
 
 
 def fill(database: Path, others: int) -> None:
@@ -173,7 +173,7 @@ def pause(clone: Path, count: int) -> tuple[float, dict[str, str]]:
     """Make paused flow runs in the project's server. Return the bytes of each, and the server's environment."""
     api = json.loads((clone / ".hallmark" / "prefect" / "up.json").read_text())["api"]
     database = next((clone / ".hallmark" / "prefect").rglob("prefect.db"))
-    before, env = size(database), access.environment(clone, api, own=True) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
+    before, env = size(database), access.client_environment(clone, api, own=True) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
     make = f"""
 from prefect import flow
 from prefect.client.orchestration import get_client
@@ -184,7 +184,7 @@ with get_client(sync_client=True) as client:
     for number in range({count}):
         client.create_flow_run(other, name=f"run-{{number:04}}", state=Paused(timeout_seconds=99999))
 """
-    subprocess.run([*WITH, make], env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*PYTHON_CODE, make], env=env, check=True, stdout=subprocess.DEVNULL)
     return (size(database) - before) / count, env
 
 
@@ -195,7 +195,7 @@ def tag(folder: Path, count: int) -> tuple[float, str]:
         before = size(folder / "mlflow.db") if number > 1 else 0
         code = MAKE_MLFLOW.replace("STORE", store).replace("COUNT", str(number))
         code = code if number == 1 else code.replace('client.create_registered_model("triage")\n', "")
-        subprocess.run([*WITH, code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run([*PYTHON_CODE, code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return (size(folder / "mlflow.db") - before) / count, store
 
 
@@ -206,7 +206,7 @@ def seconds(command: list[str], folder: Path, env: dict[str, str] | None = None)
     return time.perf_counter() - began
 
 
-def by_turns(acts: dict[str, Callable[[], float]]) -> dict[str, float]:
+def median_seconds(acts: dict[str, Callable[[], float]]) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in acts}
     for _ in range(TIMES):
         for name, act in acts.items():
@@ -216,13 +216,13 @@ def by_turns(acts: dict[str, Callable[[], float]]) -> dict[str, float]:
 
 def polls(clone: Path) -> tuple[float, float]:
     """Return the processor seconds in which the watch checks for new decisions, and in which it checks all gates."""
-    parked = Parked(clone)
+    parked = SuspendedRuns(clone)
     taken = {}
     for whole in (True, False):
         each = []
         for _ in range(POLLS):
             began = time.process_time()
-            parked.answered(whole)
+            parked.decided_runs(whole)
             each.append(time.process_time() - began)
         taken[whole] = statistics.median(each)
     return taken[False], taken[True]
@@ -244,12 +244,14 @@ def measure(folder: Path, gates: int, others: int) -> Iterator[dict[str, Any]]:
         acts = {
             "list": lambda: seconds(hallmark("gates", "list"), clone),
             "show": lambda: seconds(hallmark("gates", "show", asked[0].request.run_id, "data"), clone),
-            PREFECT: lambda: seconds([*WITH, LIST_PREFECT.replace("COUNT", str(gates))], folder, env),
-            MLFLOW: lambda: seconds([*WITH, LIST_MLFLOW.replace("STORE", store).replace("COUNT", versions)], folder),
+            PREFECT: lambda: seconds([*PYTHON_CODE, LIST_PREFECT.replace("COUNT", str(gates))], folder, env),
+            MLFLOW: lambda: seconds(
+                [*PYTHON_CODE, LIST_MLFLOW.replace("STORE", store).replace("COUNT", versions)], folder
+            ),
         }
-        alone = by_turns(acts)
+        alone = median_seconds(acts)
         fill(database, others)
-        among = by_turns({name: acts[name] for name in ("list", "show")})
+        among = median_seconds({name: acts[name] for name in ("list", "show")})
         for what, taken in (("", alone), (f" among {others:,} other entries", among)):
             yield row(f"{label}{what}: list, a whole process", taken["list"], 1, "s", PREFECT, alone[PREFECT])
             yield row(f"{label}{what}: list, a whole process", taken["list"], 1, "s", MLFLOW, alone[MLFLOW])

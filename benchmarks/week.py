@@ -31,7 +31,7 @@ class Week:
         self.project, self.day, self.began = project, day, time.monotonic()
         self.lines: list[str] = []
 
-    def passed(self) -> float:
+    def days_passed(self) -> float:
         """Return the days since Monday, 3 o'clock."""
         return (time.monotonic() - self.began) / self.day
 
@@ -42,7 +42,7 @@ class Week:
     def heading(self, day: str, text: str) -> None:
         self.say(f"\n# {day}: {text}")
 
-    def type(self, *args: str, most: int = 14) -> None:
+    def run_command(self, *args: str, most: int = 14) -> None:
         from tests.tiny_project import hallmark
 
         said = " ".join(f'"{each}"' if " " in each else each for each in args)
@@ -51,7 +51,7 @@ class Week:
         for line in told.strip().splitlines()[-most:]:
             self.say(line.rstrip().replace(str(self.project), "~/tiny"))
 
-    def ask(self, *args: str) -> Any:
+    def run_json(self, *args: str) -> Any:
         from tests.tiny_project import hallmark_json
 
         return hallmark_json(self.project, *args)
@@ -60,39 +60,41 @@ class Week:
         deadline = time.monotonic() + seconds
         while not (found := done()):
             if time.monotonic() > deadline:
-                raise TimeoutError(self.ask("status"))
+                raise TimeoutError(self.run_json("status"))
             time.sleep(1)
         return found
 
     def sleep_until(self, day: float) -> None:
-        time.sleep(max(0.0, (day - self.passed()) * self.day))
+        time.sleep(max(0.0, (day - self.days_passed()) * self.day))
 
     def runs(self) -> list[str]:
         """Return the ids of all runs, oldest first."""
-        return [line["run"] for line in self.ask("status")]
+        return [line["run"] for line in self.run_json("status")]
 
     def new_run(self, before: list[str], why: str) -> str:
         """Wait for the first new run that a schedule or trigger requested, and return its id."""
 
         def found() -> list[str]:
-            return [run for run in self.runs() if run not in before and why in self.ask("status", run)["reason"]]
+            return [run for run in self.runs() if run not in before and why in self.run_json("status", run)["reason"]]
 
         runs: list[str] = self.until(found)
         return runs[0]
 
-    def rests(self, run: str) -> Any:
+    def wait_until_done(self, run: str) -> Any:
         """Wait until a run waits or has ended. Return its status."""
-        return self.until(lambda: (said := self.ask("status", run))["status"] != "running" and said)
+        return self.until(lambda: (said := self.run_json("status", run))["status"] != "running" and said)
 
     def approve(self, run: str) -> None:
         for gate, person in DECIDERS.items():
-            self.until(lambda gate=gate: self.ask("status", run)["gates"].get(gate, {}).get("state") == "waiting")
-            self.type("gates", "approve", run, gate, "--as", person, "--reason", "I looked at the evidence", most=2)
-        self.until(lambda: self.ask("status", run)["status"] == "promoted")
-        self.type("status")
+            self.until(lambda gate=gate: self.run_json("status", run)["gates"].get(gate, {}).get("state") == "waiting")
+            self.run_command(
+                "gates", "approve", run, gate, "--as", person, "--reason", "I looked at the evidence", most=2
+            )
+        self.until(lambda: self.run_json("status", run)["status"] == "promoted")
+        self.run_command("status")
 
 
-def live(week: Week) -> None:
+def play(week: Week) -> None:
     from tests.tiny_project import commit
 
     project = week.project
@@ -100,19 +102,19 @@ def live(week: Week) -> None:
     anchor = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 15))
     (project / "week.yaml").write_text(FILE.format(day=round(week.day), anchor=anchor))
     commit(project, "When runs are asked for")
-    week.type("deploy", "week.yaml", "--as", "ml-engineer", "--yes", most=9)
+    week.run_command("deploy", "week.yaml", "--as", "ml-engineer", "--yes", most=9)
     first = week.new_run([], "nightly")
     week.heading("Monday night", "the night's run waits for its data owner")
-    week.rests(first)
-    week.type("gates", "list")
+    week.wait_until_done(first)
+    week.run_command("gates", "list")
     week.approve(first)
 
     known = week.runs()
     week.sleep_until(1)
     second = week.new_run(known, "nightly")
     week.heading("Tuesday night", "nothing has changed since yesterday, and the run says so before it trains")
-    week.rests(second)
-    week.type("status")
+    week.wait_until_done(second)
+    week.run_command("status")
 
     week.heading("Wednesday", "the source has grown, and a run is asked for")
     known = week.runs()
@@ -121,35 +123,41 @@ def live(week: Week) -> None:
     source.write_text("\n".join([*rows, *(row.replace("since", "since last", 1) for row in rows[1:13])]) + "\n")
     commit(project, "Twelve more messages")
     third = week.new_run(known, "new-data")
-    week.rests(third)
+    week.wait_until_done(third)
     week.approve(third)
-    week.type("releases", "list")
+    week.run_command("releases", "list")
 
     week.heading("Thursday", "a job says twenty times that its export is there: one run, which would change nothing")
     known = week.runs()
     for _ in range(19):
-        week.ask("trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there")
-    week.type("trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there")
+        week.run_json(
+            "trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there"
+        )
+    week.run_command(
+        "trigger", "upstream", "--as", "ml-engineer", "--key", "export-12", "--reason", "the export is there"
+    )
     asked = week.new_run(known, "upstream")
-    stands = week.rests(asked)
+    stands = week.wait_until_done(asked)
     if stands["status"] == "waiting":
-        week.type(
+        week.run_command(
             "gates", "reject", asked, "data", "--as", "data-owner", "--reason", "half of the export is missing", most=2
         )
-        week.until(lambda: week.ask("status", asked)["status"] == "failed")
-    week.type("status")
+        week.until(lambda: week.run_json("status", asked)["status"] == "failed")
+    week.run_command("status")
 
     week.heading("Friday", "answers went wrong: the release before is champion again")
-    week.type("releases", "rollback", "tiny-1", "--as", "risk-officer", "--reason", "tiny-2 sends loans to cards")
-    week.type("releases", "list")
+    week.run_command(
+        "releases", "rollback", "tiny-1", "--as", "risk-officer", "--reason", "tiny-2 sends loans to cards"
+    )
+    week.run_command("releases", "list")
 
     week.heading("Friday", "the schedule rests until that is understood")
-    week.type("schedule", "pause", "nightly", "--as", "ml-engineer", "--reason", "until tiny-2 is understood")
-    week.type("schedule", "list")
+    week.run_command("schedule", "pause", "nightly", "--as", "ml-engineer", "--reason", "until tiny-2 is understood")
+    week.run_command("schedule", "list")
 
     week.heading("Sunday", "an auditor asks what was in production, and whether the record is whole")
-    week.type("releases", "at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-    week.type("ledger", "verify")
+    week.run_command("releases", "at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    week.run_command("ledger", "verify")
 
 
 def main() -> None:
@@ -164,7 +172,7 @@ def main() -> None:
         project = Checkouts(Path(made) / "checkouts").ready(Path(made) / "project")
         week = Week(project, given.day)
         try:
-            live(week)
+            play(week)
         finally:
             hallmark(project, "down")
             if given.out:

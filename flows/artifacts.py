@@ -9,16 +9,16 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
-from flows.lifecycle import doing
+from flows.lifecycle import activity
 from tasks.core.errors import HallmarkError
-from tasks.core.shown import code, markdown, visible
+from tasks.core.shown import escape, escape_markdown, inline_code
 from tasks.gates.evidence import Evidence
 from tasks.registry.promote.releases import Release
 from tasks.runs.run import Run
 from tasks.runs.summary import summarise
 
 
-def checks(asked: Evidence) -> None:
+def show_checks(asked: Evidence) -> None:
     """Show the automatic checks of a gate."""
     rows = [
         {"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value, "low": c.low, "high": c.high}
@@ -27,7 +27,7 @@ def checks(asked: Evidence) -> None:
     _table(rows, description=f"{asked.gate} gate of run {asked.run}: its automatic checks")
 
 
-def sources(asked: Evidence) -> None:
+def show_sources(asked: Evidence) -> None:
     """Show the sources that their owners approve at the data gate."""
     if asked.dataset is None:
         return
@@ -35,8 +35,8 @@ def sources(asked: Evidence) -> None:
         {
             "source": name,
             "owner": source.owner,
-            "rows": source.taken,
-            "put aside": f"{source.aside_share:.1%}",
+            "rows": source.rows_read,
+            "put aside": f"{source.quarantined_share:.1%}",
             **source.rows,
             "content": asked.change.sources[name].content if asked.change else "",
         }
@@ -53,18 +53,18 @@ def report(run: Run) -> None:
         write_report,  # imported here: a run that resumes at a gate need not wait for it
     )
 
-    with doing(run.id, "writing the report"):
-        drill(run)
+    with activity(run.id, "writing the report"):
+        score_planted_values(run)
         write_report(run.layout, run.params.use_case, run.params.evaluation)
     summary = summarise(run.layout.state, run.id)
     if summary is None:
         return
     rows = [{"figure": name, **fact.model_dump()} for name, fact in summary.metrics.items()]
     _table(rows, description=f"run {run.id}: figures of the candidate")
-    pages(run)
+    show_pages(run)
 
 
-def drill(run: Run) -> None:
+def score_planted_values(run: Run) -> None:
     """Score how well values that were planted in the sources were found, if sources.yaml names a truth.
 
     The data gate shows which planted values masking missed, and the report shows all figures. Sources and truth are
@@ -73,47 +73,47 @@ def drill(run: Run) -> None:
     from tasks.inquiry.planted import score
 
     try:
-        score.write(run.layout)
+        score.write_score(run.layout)
     except Exception as error:
         # Other exceptions may quote a row in their message.
         message = str(error) if isinstance(error, HallmarkError) else type(error).__name__
         get_run_logger().warning(f"there are no new figures of what was planted: {message}")
 
 
-def pages(run: Run) -> None:
+def show_pages(run: Run) -> None:
     """Show where the pages are that the run has written so far: Data Docs, and later the report."""
     summary = summarise(run.layout.state, run.id)
     written = [("Report", summary.report), ("Data Docs", summary.data_docs)] if summary else []
-    lines = [f"{title}: {code(str(path))}" for title, path in written if path]
+    lines = [f"{title}: {inline_code(str(path))}" for title, path in written if path]
     if lines:
         _text("\n\n".join(lines), description="open these on the machine of the run")
 
 
-def waits(run: Run, asked: Evidence, wanted: str) -> None:
+def show_waiting(run: Run, asked: Evidence, wanted: str) -> None:
     """Show what a suspended run waits for, and how to decide."""
     _text(
-        f"Run {code(run.id)} waits at its **{asked.gate} gate** for {markdown(wanted)}.\n\n"
-        f"Look: {code(f'hallmark gates show {run.id} {asked.gate}')}\n\n"
-        f"Decide: {code(f'hallmark gates approve {run.id} {asked.gate} --as ID')}",
+        f"Run {inline_code(run.id)} waits at its **{asked.gate} gate** for {escape_markdown(wanted)}.\n\n"
+        f"Look: {inline_code(f'hallmark gates show {run.id} {asked.gate}')}\n\n"
+        f"Decide: {inline_code(f'hallmark gates approve {run.id} {asked.gate} --as ID')}",
         description="what this run waits for",
     )
 
 
 def show_promoted(release: Release) -> None:
     _text(
-        f"**{markdown(release.label)}** is champion.\n\nBundle: {code(str(release.bundle))}\n\n"
-        f"Digest: {code(release.sha256)}",
+        f"**{escape_markdown(release.label)}** is champion.\n\nBundle: {inline_code(str(release.bundle))}\n\n"
+        f"Digest: {inline_code(release.sha256)}",
         description="the release that this run made",
     )
 
 
 def _table(rows: Sequence[Mapping[str, object]], description: str) -> None:
     """Create a table; Prefect renders its description as Markdown, and cells as plain text."""
-    shown = [{visible(name): visible(str(cell)) if isinstance(cell, str) else cell for name, cell in row.items()}
+    shown = [{escape(name): escape(str(cell)) if isinstance(cell, str) else cell for name, cell in row.items()}
              for row in rows]  # fmt: skip
-    create_table_artifact(shown, description=markdown(description))
+    create_table_artifact(shown, description=escape_markdown(description))
 
 
 def _text(text: str, description: str) -> None:
     """Create a Markdown artifact; text from outside must have gone through `markdown` or `code`."""
-    create_markdown_artifact(visible(text), description=markdown(description))
+    create_markdown_artifact(escape(text), description=escape_markdown(description))

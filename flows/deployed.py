@@ -10,20 +10,20 @@ from tasks.core.errors import Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.runs import installation
 
-FLOW = "retrain"
+FLOW_NAME = "retrain"
 
 
-def name(root: Path) -> str:
+def runner_deployment(root: Path) -> str:
     """Return the name of the runner's deployment, such as retrain-1f3a9c02, to which its flow runs belong."""
-    return f"{FLOW}-{installation.of(root)}"
+    return f"{FLOW_NAME}-{installation.installation_id(root)}"
 
 
-def full_name(root: Path) -> str:
+def full_runner_deployment(root: Path) -> str:
     """Return the name of the runner's deployment as Prefect's commands take it: FLOW/DEPLOYMENT."""
-    return f"{FLOW}/{name(root)}"
+    return f"{FLOW_NAME}/{runner_deployment(root)}"
 
 
-def shared(ledger: Ledger) -> str:
+def ledger_id(ledger: Ledger) -> str:
     """Return the id of a ledger: eight hexadecimal digits of its first entry's hash, the same on each machine.
 
     Raises:
@@ -34,16 +34,16 @@ def shared(ledger: Ledger) -> str:
     raise Unavailable("the ledger has no entry yet, and nothing is known by it; `hallmark init` makes the first")
 
 
-def pool(ledger: Ledger, called: str) -> str:
+def work_pool(ledger: Ledger, called: str) -> str:
     """Return the name of a work pool, such as hallmark-5d2e77a1-gpu."""
-    return f"hallmark-{shared(ledger)}-{called}"
+    return f"hallmark-{ledger_id(ledger)}-{called}"
 
 
-def in_pool(ledger: Ledger, called: str) -> str:
+def pool_deployment(ledger: Ledger, called: str) -> str:
     """Return the name of the deployment that a work pool serves, such as retrain-5d2e77a1-gpu."""
-    return f"{FLOW}-{shared(ledger)}-{called}"
+    return f"{FLOW_NAME}-{ledger_id(ledger)}-{called}"
 
 
-def for_run(root: Path, ledger: Ledger, called: str | None) -> str:
+def full_run_deployment(root: Path, ledger: Ledger, called: str | None) -> str:
     """Return the full name of the deployment that executes a run: of pool `called`, or the runner's if it is None."""
-    return f"{FLOW}/{in_pool(ledger, called)}" if called else full_name(root)
+    return f"{FLOW_NAME}/{pool_deployment(ledger, called)}" if called else full_runner_deployment(root)

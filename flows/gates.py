@@ -11,25 +11,25 @@ from prefect import suspend_flow_run, task
 from prefect.context import FlowRunContext
 
 from flows import artifacts
-from flows.lifecycle import doing, note
-from flows.stages import with_its_sources
+from flows.lifecycle import activity, update_journal
+from flows.stages import require_continuable
 from tasks.core.errors import Refused, Unavailable
 from tasks.declarations import declarations
 from tasks.gates import approved, cases, chain, decisions, evidence, gates, statement
 from tasks.gates.evidence import Evidence
-from tasks.gates.gates import Standing
+from tasks.gates.gates import GateStatus
 from tasks.policy import judge
 from tasks.registry.release import promotions
 from tasks.runs import journal
-from tasks.runs.journal import GateLine, Journal
+from tasks.runs.journal import GateState, Journal
 from tasks.runs.run import Run
 from tasks.trust import gate_statement
 from tasks.trust.gate_statement import GateName
 
-FOR_DAYS = 400 * 24 * 3600
+SUSPEND_SECONDS = 400 * 24 * 3600
 """Seconds for which Prefect lets a flow run wait; the gate's own deadline, in the ledger's time, is earlier."""
 
-VOID = GateLine(state="void")
+VOID_GATE = GateState(state="void")
 """State of a gate that asked under a policy which has changed since."""
 
 
@@ -39,21 +39,21 @@ def gate(run: Run, name: GateName) -> None:
     Raises:
         Refused: The gate did not pass; the message gives the reasons.
     """
-    under_its_policy(run)
+    require_same_policy(run)
     judge.require(run.governance().policy)
-    run.as_asked()
-    with_its_sources(run)
+    run.require_unchanged()
+    require_continuable(run)
     if name not in run.governance().policy.tier(run.params.use_case.risk_tier).gates:
-        return skip(run, name)
+        return skip_gate(run, name)
     asked = ask(run, name)
-    standing = gates.settle(run.ledger(), run.governance(), asked)
-    while standing.state == "waiting" and not failing(standing):
-        park(run, asked, standing)
-        standing = gates.settle(run.ledger(), run.governance(), asked)
-    settle(run, asked, standing)
+    standing = gates.judge_and_close(run.ledger(), run.governance(), asked)
+    while standing.state == "waiting" and not has_unwaived_failure(standing):
+        suspend(run, asked, standing)
+        standing = gates.judge_and_close(run.ledger(), run.governance(), asked)
+    finish_gate(run, asked, standing)
 
 
-def under_its_policy(run: Run) -> None:
+def require_same_policy(run: Run) -> None:
     """Verify that policy has not changed since the run was resolved.
 
     If it has, the run's open gate is closed on the ledger. No decision could help then, because stages accept gate
@@ -65,19 +65,19 @@ def under_its_policy(run: Run) -> None:
     before, now = gate_statement.read_authority(run.layout).policy_sha256, run.governance().policy.digest()
     if before == now:
         return
-    cases.close_open(run.ledger(), run.id, VOID.state)
+    cases.close_gates_of_run(run.ledger(), run.id, VOID_GATE.state)
     lines = _known(run).gates
-    note(run.id, gates={gate: VOID if line.state == "waiting" else line for gate, line in lines.items()})
+    update_journal(run.id, gates={gate: VOID_GATE if line.state == "waiting" else line for gate, line in lines.items()})
     raise Refused(
         f"policy changed since run {run.id} was resolved ({before[:12]}, now {now[:12]}): decisions on it count no "
         "more; start a new run"
     )
 
 
-def skip(run: Run, name: GateName) -> None:
+def skip_gate(run: Run, name: GateName) -> None:
     """Write the gate statement of a run in tier `experiment`, where nobody decides and nothing can be promoted."""
     statement.write_experiment_gate(run.layout, name, run.governance())
-    _line(run, name, GateLine(state="skipped"))
+    _line(run, name, GateState(state="skipped"))
 
 
 @task(task_run_name="evidence for the {name} gate", persist_result=False)
@@ -89,30 +89,30 @@ def ask(run: Run, name: GateName) -> Evidence:
     """
     demo, ledger, governed = run.request.demo_approvals, run.ledger(), run.governance()
     card = run.params.use_case
-    before = approved.last(ledger, card.name, demo) if name == "data" else None
-    adopted = promotions.read(ledger, governed, card.name).adopted(demo) if name == "evaluation" else None
-    with doing(run.id, f"collecting evidence for the {name} gate"):
+    before = approved.last_passed(ledger, card.name, demo) if name == "data" else None
+    adopted = promotions.read(ledger, governed, card.name).success_metrics(demo) if name == "evaluation" else None
+    with activity(run.id, f"collecting evidence for the {name} gate"):
         recorded = chain.require(name, run.layout, run.id, ledger, governed)
         if name == "release":
-            agreed(run)
+            require_agreement(run)
         if name == "data":
-            artifacts.drill(run)
-        declared = declarations.digests(declarations.kept(ledger, governed, run.declared()))
+            artifacts.score_planted_values(run)
+        declared = declarations.digests(declarations.complied_with(ledger, governed, run.declarations()))
         collected = evidence.collect(
-            name, run.layout, run.params, governed.policy, run.asked, before, adopted, recorded, declared
+            name, run.layout, run.params, governed.policy, run.signed_request, before, adopted, recorded, declared
         )
-    asked = gates.ask(ledger, collected)
+    asked = gates.open_gate(ledger, collected)
     evidence.write(asked, run.layout)
     if demo:
         decisions.decide_demo(ledger, governed, asked)
-    artifacts.checks(asked)
+    artifacts.show_checks(asked)
     if name == "data":
-        artifacts.sources(asked)
-        artifacts.pages(run)
+        artifacts.show_sources(asked)
+        artifacts.show_pages(run)
     return asked
 
 
-def agreed(run: Run) -> None:
+def require_agreement(run: Run) -> None:
     """Verify that as many machines as policy demands have computed the same outputs.
 
     If too few have, the run is pushed, so that other machines find it.
@@ -121,19 +121,19 @@ def agreed(run: Run) -> None:
         Refused: Too few machines have computed the same outputs.
     """
     try:
-        run.require_agreed()
+        run.require_agreement()
     except Refused:
-        note(run.id, commit=run.commit("Wait for other machines to make the same"))
+        update_journal(run.id, commit=run.commit("Wait for other machines to make the same"))
         run.push()
         raise
 
 
-def failing(standing: Standing) -> bool:
+def has_unwaived_failure(standing: GateStatus) -> bool:
     """Return whether a check has failed that nobody has waived; the run then stops instead of waiting for a waiver."""
     return not all(check.holds for check in standing.checks)
 
 
-def park(run: Run, asked: Evidence, standing: Standing) -> None:
+def suspend(run: Run, asked: Evidence, standing: GateStatus) -> None:
     """Commit and push the run, show what it waits for, and suspend the flow run, which ends this process.
 
     Raises:
@@ -145,17 +145,17 @@ def park(run: Run, asked: Evidence, standing: Standing) -> None:
         raise Unavailable(
             f"the {asked.gate} gate waits for {wanted}, and only a deployed flow run can wait: use `hallmark run`"
         )
-    note(run.id, commit=run.commit(f"Ask at the {asked.gate} gate"))
-    with doing(run.id, "pushing what it made"):
+    update_journal(run.id, commit=run.commit(f"Ask at the {asked.gate} gate"))
+    with activity(run.id, "pushing what it made"):
         run.push()
-    _line(run, asked.gate, GateLine(state="waiting", waiting_for=standing.waiting_for))
-    note(run.id, status="waiting")
-    artifacts.waits(run, asked, wanted)
+    _line(run, asked.gate, GateState(state="waiting", waiting_for=standing.waiting_for))
+    update_journal(run.id, status="waiting")
+    artifacts.show_waiting(run, asked, wanted)
     # A new key each time: with a fixed one the second suspension returns at once.
-    suspend_flow_run(timeout=FOR_DAYS, key=str(uuid4()))
+    suspend_flow_run(timeout=SUSPEND_SECONDS, key=str(uuid4()))
 
 
-def settle(run: Run, asked: Evidence, standing: Standing) -> None:
+def finish_gate(run: Run, asked: Evidence, standing: GateStatus) -> None:
     """Write the signed gate statement of a passed gate, or stop the run.
 
     Raises:
@@ -163,17 +163,17 @@ def settle(run: Run, asked: Evidence, standing: Standing) -> None:
     """
     if standing.state != "passed":
         commit = run.commit(f"Stop at the {asked.gate} gate")
-        _line(run, asked.gate, GateLine(state=standing.state, waiting_for=standing.waiting_for))
-        note(run.id, commit=commit)
-        raise Refused(account(asked, standing))
+        _line(run, asked.gate, GateState(state=standing.state, waiting_for=standing.waiting_for))
+        update_journal(run.id, commit=commit)
+        raise Refused(failure_message(asked, standing))
     statement.write_gate(run.layout, asked, standing, run.governance())
     commit = run.commit(f"Pass the {asked.gate} gate")
     people = [d.person for d in standing.decisions if d.counted and d.verb in ("approve", "waive")]
-    _line(run, asked.gate, GateLine(state="passed", decided_by=list(dict.fromkeys(people))))
-    note(run.id, status="running", commit=commit)
+    _line(run, asked.gate, GateState(state="passed", decided_by=list(dict.fromkeys(people))))
+    update_journal(run.id, status="running", commit=commit)
 
 
-def account(asked: Evidence, standing: Standing) -> str:
+def failure_message(asked: Evidence, standing: GateStatus) -> str:
     """Return why a gate did not pass, one reason a line, and the command that shows it."""
     against = [f"  {missing}" for missing in standing.waiting_for]
     against += [f"  {d.person} rejected: {d.reason}" for d in standing.decisions if d.counted and d.verb == "reject"]
@@ -183,8 +183,8 @@ def account(asked: Evidence, standing: Standing) -> str:
     return "\n".join([f"the {asked.gate} gate did not pass:", *against, look])
 
 
-def _line(run: Run, name: GateName, line: GateLine) -> None:
-    note(run.id, gates=_known(run).gates | {name: line})
+def _line(run: Run, name: GateName, line: GateState) -> None:
+    update_journal(run.id, gates=_known(run).gates | {name: line})
 
 
 def _known(run: Run) -> Journal:

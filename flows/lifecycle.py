@@ -10,29 +10,29 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
 from tasks.core.errors import HallmarkError, Unavailable
-from tasks.core.shown import guard_logs, visible
+from tasks.core.shown import escape, escape_logs
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal, named, records
-from tasks.runs.across import only_here
-from tasks.runs.asking import Envelope, require_same
-from tasks.runs.hold import only_one
+from tasks.runs.across import hold_run_lease
+from tasks.runs.asking import Envelope, require_matching_request
+from tasks.runs.hold import hold_run_lock
 from tasks.runs.journal import Journal, Status
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, checked_run_id, derived_run_id, new_run_id
-from tasks.runs.run import GIT_REMOTE, Run, create, is_here, layout_of, on_record
-from tasks.runs.taking_up import is_elsewhere, take_up
+from tasks.runs.run import GIT_REMOTE_VARIABLE, Run, create, exists_here, layout_of, recorded_request
+from tasks.runs.taking_up import is_elsewhere, take_over
 
-POOLED = "HALLMARK_POOLED"
+POOL_VARIABLE = "HALLMARK_POOLED"
 """Environment variable that the worker of a work pool sets for processes that it starts."""
 
 
-def root() -> Path:
+def checkout_root() -> Path:
     """Return the checkout that flows work for: HALLMARK_ROOT, or else the current folder."""
     return Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
 
 
-def state() -> Path:
-    return root() / ".hallmark"
+def state_folder() -> Path:
+    return checkout_root() / ".hallmark"
 
 
 def run_id(flow_run: FlowRun) -> str:
@@ -51,7 +51,7 @@ def run_id(flow_run: FlowRun) -> str:
     return derived_run_id(flow_run.created, flow_run.id.hex)
 
 
-def current() -> FlowRun | None:
+def current_flow_run() -> FlowRun | None:
     """Return the flow run that executes this code; None if a flow is called as a plain function."""
     context = FlowRunContext.get()
     return context.flow_run if context else None
@@ -59,7 +59,7 @@ def current() -> FlowRun | None:
 
 def name_of_flow_run() -> str:
     """Return the name of the current flow run in Prefect's UI: the id of its run."""
-    flow_run = current()
+    flow_run = current_flow_run()
     return run_id(flow_run) if flow_run else ""
 
 
@@ -74,107 +74,114 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
         Refused: The run exists and was requested otherwise; nothing is written then.
         InputError: The id of the run is a part of another run's id.
     """
-    guard_logs()
-    flow_run = current()
+    escape_logs()
+    flow_run = current_flow_run()
     run = run_id(flow_run) if flow_run else request.run_id or new_run_id()
     asked = request.model_copy(update={"run_id": run})
-    with only_one(state(), run), _against_others(run):
-        if pooled():
-            _bring(run, asked.commit)
-        _as_before(asked, envelope)
-        before = journal.read(state(), run)
+    with hold_run_lock(state_folder(), run), _lease_of_run(run):
+        if works_for_pool():
+            _fetch_run(run, asked.commit)
+        _require_same_request(asked, envelope)
+        before = journal.read(state_folder(), run)
         if before is None or before.status == "unreadable":
             before = Journal(
                 run=run, requested_by=request.requested_by, reason=request.reason, demo=request.demo_approvals
             )
         this = str(flow_run.id) if flow_run else None
         finished = before.stages if this and this == before.flow_run else {}
-        note(before, status="running", doing="", flow_run=this, stages=finished, error=None, exit_code=0)
+        update_journal(before, status="running", doing="", flow_run=this, stages=finished, error=None, exit_code=0)
         try:
             yield asked
         except HallmarkError as error:
             _failed(run, str(error), error.exit_code)
             raise
         except Exception as error:
-            _failed(run, visible(f"{type(error).__name__}: {error}"), 1)
+            _failed(run, escape(f"{type(error).__name__}: {error}"), 1)
             raise
 
 
-def _against_others(run: str) -> AbstractContextManager[None]:
+def _lease_of_run(run: str) -> AbstractContextManager[None]:
     """Keep other machines from the run, unless it belongs to another machine, which the next stage will report."""
     with suppress(Unavailable):
-        if not pooled() and is_elsewhere(open_ledger(state()), root(), run):
+        if not works_for_pool() and is_elsewhere(open_ledger(state_folder()), checkout_root(), run):
             return nullcontext()
-    return only_here(root(), run)
+    return hold_run_lease(checkout_root(), run)
 
 
-def pooled() -> bool:
+def works_for_pool() -> bool:
     """Return whether this process works for a work pool, whose machines continue each other's runs."""
-    return POOLED in os.environ
+    return POOL_VARIABLE in os.environ
 
 
-def _bring(run: str, commit: str | None) -> None:
-    checkout, remote = Repository.open(root()), os.environ.get(GIT_REMOTE)
-    if commit and remote and not checkout.knows(commit):
+def _fetch_run(run: str, commit: str | None) -> None:
+    checkout, remote = Repository.open(checkout_root()), os.environ.get(GIT_REMOTE_VARIABLE)
+    if commit and remote and not checkout.has_commit(commit):
         checkout.fetch_branches(remote)
-    begun = on_record(root(), run) is not None and open_ledger(state()).entries(records.RESOLVED, run)
-    if begun and (is_elsewhere(open_ledger(state()), root(), run) or not is_here(layout_of(root(), run))):
-        take_up(root(), run)
+    begun = recorded_request(checkout_root(), run) is not None and open_ledger(state_folder()).entries(
+        records.RESOLVED, run
+    )
+    if begun and (
+        is_elsewhere(open_ledger(state_folder()), checkout_root(), run)
+        or not exists_here(layout_of(checkout_root(), run))
+    ):
+        take_over(checkout_root(), run)
 
 
 def _failed(run: str, error: str, exit_code: int) -> None:
     """Record that a run failed; the ledger does not get the error, which may quote a row."""
-    known = note(run, status="failed", doing="", error=error, exit_code=exit_code)
+    known = update_journal(run, status="failed", doing="", error=error, exit_code=exit_code)
     with suppress(HallmarkError):
-        if on_record(root(), run) and not is_elsewhere(open_ledger(state()), root(), run):
-            records.ended(open_ledger(state()), run, "failed", known.commit, None)
+        if recorded_request(checkout_root(), run) and not is_elsewhere(
+            open_ledger(state_folder()), checkout_root(), run
+        ):
+            records.record_end(open_ledger(state_folder()), run, "failed", known.commit, None)
 
 
-def _as_before(request: RunRequest, envelope: Envelope | None) -> None:
+def _require_same_request(request: RunRequest, envelope: Envelope | None) -> None:
     with suppress(Unavailable):
-        if known := on_record(root(), request.named):
-            require_same(known, request, envelope)
-        named.require_apart(state(), request.named)
+        if known := recorded_request(checkout_root(), request.known_run_id):
+            require_matching_request(known, request, envelope)
+        named.require_unambiguous(state_folder(), request.known_run_id)
 
 
-def note(run: str | Journal, **changes: object) -> Journal:
+def update_journal(run: str | Journal, **changes: object) -> Journal:
     """Write changes into a run's journal, and return it."""
-    known = journal.read(state(), run) if isinstance(run, str) else run
+    known = journal.read(state_folder(), run) if isinstance(run, str) else run
     assert known is not None, "a run's journal is made before its first stage"
     if known.status == "unreadable":  # another process has damaged it during the run
         changes = {"status": "running", "error": None} | changes
     changed = known.model_copy(update=changes)
-    journal.write(state(), changed)
+    journal.write(state_folder(), changed)
     return changed
 
 
 @contextmanager
-def doing(run: str, words: str) -> Iterator[None]:
+def activity(run: str, words: str) -> Iterator[None]:
     """Name an activity in the run's journal during the block."""
-    note(run, doing=words)
+    update_journal(run, doing=words)
     yield
-    note(run, doing="")
+    update_journal(run, doing="")
 
 
 @task(task_run_name="resolve", persist_result=False)
 def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
     """Make the run's worktree and first commit, or open the run if it exists."""
-    with doing(request.named, "finding and digesting its sources"):
-        run = create(root(), request, envelope)
-        if pooled() and not run.ledger().entries(records.RESOLVED, run.id):
+    with activity(request.known_run_id, "finding and digesting its sources"):
+        run = create(checkout_root(), request, envelope)
+        if works_for_pool() and not run.ledger().entries(records.RESOLVED, run.id):
             run.push(first=True)  # before it is recorded as resolved: from then on, other machines may fetch it
-    records.resolved(run.ledger(), run.layout, run.id)
-    note(run.id, use_case=run.params.use_case.name, price_per_hour=run.params.evaluation.price_per_hour)
+    records.record_resolution(run.ledger(), run.layout, run.id)
+    update_journal(run.id, use_case=run.params.use_case.name, price_per_hour=run.params.evaluation.price_per_hour)
     return run
 
 
-def evaluated(run: Run) -> None:
-    records.evaluation(run.ledger(), run.layout, run.id, run.params)
+def record_evaluation(run: Run) -> None:
+    records.record_evaluation(run.ledger(), run.layout, run.id, run.params)
 
 
-def end(run: Run, status: Status, release: str | None) -> str:
+def end_run(run: Run, status: Status, release: str | None) -> str:
     """Commit what the run made on its ref, close its journal, and return its status."""
     commit = run.commit(f"End run {run.id}: {status}")
-    records.ended(run.ledger(), run.id, status, commit, release)
-    note(run.id, status=status, release=release, commit=commit)
+    records.record_end(run.ledger(), run.id, status, commit, release)
+    update_journal(run.id, status=status, release=release, commit=commit)
     return status

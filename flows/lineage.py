@@ -2,7 +2,7 @@
 
 from prefect import task
 
-from flows.lifecycle import doing
+from flows.lifecycle import activity
 from tasks.runs.run import Run
 
 
@@ -11,5 +11,5 @@ def index(run: Run) -> None:
     """Index the dataset that passed the data gate, for `hallmark data where`."""
     from tasks.inquiry.lineage import build  # imported here: a run that resumes at a gate need not wait for it
 
-    with doing(run.id, "indexing its records"):
-        build.add(run.layout, run.params.use_case.name)
+    with activity(run.id, "indexing its records"):
+        build.add_dataset(run.layout, run.params.use_case.name)

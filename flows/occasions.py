@@ -15,15 +15,15 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import PrefectException
 
 from flows import deployed
-from flows.partly import Parts
+from flows.partly import PartialWork
 from tasks.core.errors import Unavailable
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import due, events, requests, standing, taking
-from tasks.occasions.book import TAKEN, Book, Taken
-from tasks.occasions.declared import SourceChanged, Watches
-from tasks.occasions.due import Due
-from tasks.occasions.events import Place
-from tasks.occasions.standing import Standing
+from tasks.occasions.book import TAKEN, OccasionLog, TakenOccasion
+from tasks.occasions.declared import SourceChanged, TriggerSettings
+from tasks.occasions.due import DueOccasion
+from tasks.occasions.events import TriggerContext
+from tasks.occasions.standing import DeploymentsInForce
 from tasks.policy.governance import Governance
 from tasks.runs import installation
 from tasks.runs.repository import Repository
@@ -33,7 +33,7 @@ TRIGGER_SECONDS = 15.0
 """Seconds between two looks of a trigger; triggers on sources have intervals of their own."""
 
 
-class Occasions:
+class OccasionHandler:
     """Handler of a checkout's occasions; the watch calls `look` every few seconds.
 
     Of several machines one leads and requests the runs that are due. The others finish the runs that they requested
@@ -44,43 +44,47 @@ class Occasions:
         self._root = root
         self._leads = leads
         self._ledger: Ledger | None = None
-        self._book = Book()
-        self._known: tuple[int, Governance, Standing] | None = None
+        self._book = OccasionLog()
+        self._known: tuple[int, Governance, DeploymentsInForce] | None = None
         self._next: dict[str, float] = {}
 
-    def look(self, _: Path | None = None) -> list[str]:
+    def handle_due(self, _: Path | None = None) -> list[str]:
         """Request the runs that are due, and return in words what was requested or passed over.
 
         Raises:
             Partly: Something failed; everything else was done.
         """
-        ledger, parts = self._reach(), Parts()
+        ledger, parts = self._reach(), PartialWork()
         if self._is_idle(ledger):
             return []
         governed, now = self._in_force(ledger)
         if now.problem:
-            parts.failed([f"the schedules in force cannot be read: {now.problem}"])
-        place, leads = Place(self._root, ledger, governed, self._book.update(ledger)), self._leads()
-        for each in due.due(now, self._book, ledger.now()) if leads else ():
+            parts.add_failures([f"the schedules in force cannot be read: {now.problem}"])
+        place, leads = TriggerContext(self._root, ledger, governed, self._book.update(ledger)), self._leads()
+        for each in due.due_occasions(now, self._book, ledger.now()) if leads else ():
             parts.attempt(f"schedule {each.occasion.name}", partial(self._answer, place, each))
         for name, trigger in now.deployments.triggers.items():
             looks = name not in now.paused and (leads or isinstance(trigger, SourceChanged))
             if looks and self._is_time(name, trigger):
                 parts.attempt(f"trigger {name}", partial(self._look_for, place, name, trigger, now, leads))
         parts.attempt("runs that were asked for", partial(self._finish, ledger))
-        return parts.done()
+        return parts.finish()
 
-    def _look_for(self, place: Place, name: str, trigger: Watches, now: Standing, leads: bool) -> list[str]:
-        found = list(events.happened(name, trigger, now.since[name], place))
-        return [line for each in found for line in self._answer(place, Due(each, ""))] if leads else []
+    def _look_for(
+        self, place: TriggerContext, name: str, trigger: TriggerSettings, now: DeploymentsInForce, leads: bool
+    ) -> list[str]:
+        found = list(events.find_occasions(name, trigger, now.since[name], place))
+        return [line for each in found for line in self._answer(place, DueOccasion(each, ""))] if leads else []
 
-    def _answer(self, place: Place, each: Due) -> list[str]:
+    def _answer(self, place: TriggerContext, each: DueOccasion) -> list[str]:
         occasion = each.occasion
         if each.passed_over:
-            entry = taking.pass_over(place.ledger, self._book, occasion, each.passed_over)
+            entry = taking.record_passed_over(place.ledger, self._book, occasion, each.passed_over)
         else:
-            ask = requests.asks(Repository.open(self._root), place.ledger, place.governance, occasion)
-            entry = taking.take(place.ledger, self._book, occasion, installation.of(self._root), ask)
+            ask = requests.request_signer(Repository.open(self._root), place.ledger, place.governance, occasion)
+            entry = taking.record_taken(
+                place.ledger, self._book, occasion, installation.installation_id(self._root), ask
+            )
         if entry is None:
             return []
         told = f"run {entry.body['run']}" if entry.kind == TAKEN else f"passed over, {entry.body['why']}"
@@ -88,30 +92,32 @@ class Occasions:
 
     def _finish(self, ledger: Ledger) -> list[str]:
         """Create the flow runs of occasions that were taken here, also by a command or runner that was killed."""
-        waiting = self._book.update(ledger).waiting(installation.of(self._root))
+        waiting = self._book.update(ledger).not_handed_over(installation.installation_id(self._root))
         if not waiting:
             return []
-        parts = Parts()
+        parts = PartialWork()
         with get_client(sync_client=True) as client:
             for taken in waiting:
                 parts.attempt(f"run {taken.run} waits", partial(self._begin, client, ledger, taken))
-        return parts.done()
+        return parts.finish()
 
-    def _begin(self, client: SyncPrefectClient, ledger: Ledger, taken: Taken) -> list[str]:
+    def _begin(self, client: SyncPrefectClient, ledger: Ledger, taken: TakenOccasion) -> list[str]:
         try:
-            flow_run = create(client, self._root, taken)
+            flow_run = create_flow_run(client, self._root, taken)
         except (httpx.HTTPError, PrefectException) as error:
             raise Unavailable(f"Prefect does not take it ({error or type(error).__name__})") from None
-        taking.started(ledger, self._book, taken.key, taken.run, flow_run)
+        taking.record_started(ledger, self._book, taken.key, taken.run, flow_run)
         return [f"run {taken.run} was handed to Prefect"]
 
     def _is_idle(self, ledger: Ledger) -> bool:
         if self._known is None or self._known[0] != ledger.last():
             return False
         now = self._known[2]
-        return not (now.deployments.named or now.problem or self._book.waiting(installation.of(self._root)))
+        return not (
+            now.deployments.named or now.problem or self._book.not_handed_over(installation.installation_id(self._root))
+        )
 
-    def _is_time(self, name: str, trigger: Watches) -> bool:
+    def _is_time(self, name: str, trigger: TriggerSettings) -> bool:
         """Return whether a trigger looks now; if so, set the time of its next look."""
         now = time.monotonic()
         if now < self._next.get(name, 0.0):
@@ -125,7 +131,7 @@ class Occasions:
             self._ledger = open_ledger(self._root / ".hallmark")
         return self._ledger
 
-    def _in_force(self, ledger: Ledger) -> tuple[Governance, Standing]:
+    def _in_force(self, ledger: Ledger) -> tuple[Governance, DeploymentsInForce]:
         """Return what is in force, read again only if the ledger has grown: nothing else changes it."""
         last = ledger.last()
         if self._known is None or self._known[0] != last:
@@ -134,10 +140,10 @@ class Occasions:
         return self._known[1:]
 
 
-def create(client: SyncPrefectClient, root: Path, taken: Taken) -> str:
+def create_flow_run(client: SyncPrefectClient, root: Path, taken: TakenOccasion) -> str:
     """Create the flow run of an occasion, and return its id in Prefect; a repeated call returns the same one."""
-    asked = requests.of(taken)
-    name = deployed.for_run(root, open_ledger(root / ".hallmark"), taken.pool)
+    asked = requests.read_request(taken)
+    name = deployed.full_run_deployment(root, open_ledger(root / ".hallmark"), taken.pool)
     deployment = client.read_deployment_by_name(name)
     parameters = {"request": asked.request.model_dump(mode="json"), "envelope": asked.envelope}
     made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=taken.run)

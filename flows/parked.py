@@ -28,25 +28,25 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 from flows import deployed
 from flows.lifecycle import run_id
-from flows.partly import Parts
+from flows.partly import PartialWork
 from tasks.consent import consent, withdrawals
 from tasks.consent.withdrawals import Withdrawal
 from tasks.core.errors import HallmarkError
 from tasks.gates import cases, gates
-from tasks.gates.cases import Case
-from tasks.gates.evidence import Summary
-from tasks.gates.overview import Glance, overview
+from tasks.gates.cases import GateCase
+from tasks.gates.evidence import EvidenceSummary
+from tasks.gates.overview import OpenGate, open_gates
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
-from tasks.runs.rules import Rules
+from tasks.runs.rules import GovernanceCache
 from tasks.runs.run import layout_of, open_run
 from tasks.runs.taking_up import is_elsewhere
 
-PAGE = 200
+PAGE_SIZE = 200
 """Number of flow runs read at once, the most that Prefect's server returns."""
-WHOLE_SECONDS = 60.0
+FULL_CHECK_SECONDS = 60.0
 """Seconds between two looks at every suspended run."""
-TURNING = ("gate", "governance", "source")
+DECIDING_KINDS = ("gate", "governance", "source")
 """Beginnings, up to the dot, of the kinds of entries that can decide a gate."""
 
 
@@ -54,7 +54,7 @@ class _Elsewhere(HallmarkError):
     """A run on another machine, which takes care of it."""
 
 
-class Parked:
+class SuspendedRuns:
     """Suspended runs of a checkout, and of work pools if this machine takes care of them."""
 
     def __init__(self, root: Path, pooled: Callable[[], list[str]] = list) -> None:
@@ -76,25 +76,29 @@ class Parked:
             Partly: Some runs could not be resumed; the next look tries them again.
         """
         whole = time.monotonic() >= self._next
-        wanted = set(self.answered(whole)) - (set() if whole else self._ended)
+        wanted = set(self.decided_runs(whole)) - (set() if whole else self._ended)
         if whole:  # set before Prefect answers, which may be unavailable
-            self._next = time.monotonic() + WHOLE_SECONDS
+            self._next = time.monotonic() + FULL_CHECK_SECONDS
         if not (wanted or whole):
             return []
-        parts = Parts()
+        parts = PartialWork()
         with get_client(sync_client=True) as client:
             parked = StateType.PAUSED
-            flow_runs = in_state(self._root, client, parked) if whole else named(self._root, client, parked, wanted)
+            flow_runs = (
+                flow_runs_in_state(self._root, client, parked)
+                if whole
+                else flow_runs_of(self._root, client, parked, wanted)
+            )
             for flow_run in flow_runs:
                 parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume, client, flow_run, wanted))
-            pooled = named(self._root, client, parked, wanted, self._pooled()) if wanted else []
+            pooled = flow_runs_of(self._root, client, parked, wanted, self._pooled()) if wanted else []
             for flow_run in pooled:
                 parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._wake, client, flow_run))
         if whole:
             self._note_ended(wanted - {run_id(flow_run) for flow_run in (*flow_runs, *pooled)})
-        return parts.done()
+        return parts.finish()
 
-    def answered(self, whole: bool) -> set[str]:
+    def decided_runs(self, whole: bool) -> set[str]:
         """Return the runs whose gate is decided on the ledger and that have not been resumed since.
 
         Such a run may not be suspended yet. All open gates are read if `whole` is set or the ledger has new entries
@@ -102,8 +106,8 @@ class Parked:
         """
         ledger = self._reach()
         last = ledger.last()
-        news = ledger.news(self._last) if last > self._last and not whole else set()
-        if whole or last < self._last or any(kind.partition(".")[0] in TURNING for kind, _ in news):
+        news = ledger.changes_after(self._last) if last > self._last and not whole else set()
+        if whole or last < self._last or any(kind.partition(".")[0] in DECIDING_KINDS for kind, _ in news):
             answered = self._look(ledger)
             self._answered = answered if whole else answered | (self._answered - self._open)
         if not whole:
@@ -120,18 +124,18 @@ class Parked:
         return self._ledger
 
     def _look(self, ledger: Ledger) -> set[str]:
-        rules, judged, pooled = Rules(self._root, ledger), dict[str, Governance](), self._pooled()
+        rules, judged, pooled = GovernanceCache(self._root, ledger), dict[str, Governance](), self._pooled()
 
-        def governed(summary: Summary) -> Governance:
-            governance = rules.anywhere(summary.run) if pooled else rules.of(summary.run)
+        def governed(summary: EvidenceSummary) -> Governance:
+            governance = rules.of_any_run(summary.run) if pooled else rules.of_local_run(summary.run)
             if governance is None:
                 raise _Elsewhere
             judged[summary.run] = governance
             return governance
 
-        glances = [each for each in overview(ledger, governed) if not isinstance(each.stands, _Elsewhere)]
+        glances = [each for each in open_gates(ledger, governed) if not isinstance(each.status, _Elsewhere)]
         self._open = {each.entry.subject for each in glances}
-        taken = {id(governance): withdrawals.in_force(ledger, governance) for governance in rules.read}
+        taken = {id(governance): withdrawals.in_force(ledger, governance) for governance in rules.loaded}
         return {
             run
             for each in glances
@@ -141,8 +145,8 @@ class Parked:
 
     def _is_held_back(self, run: str, taken: dict[str, list[Withdrawal]], governed: Governance) -> bool:
         try:
-            used = consent.resolved(layout_of(self._root, run)) if taken else []
-            return bool(withdrawals.reached(taken, used, governed))
+            used = consent.of_run(layout_of(self._root, run)) if taken else []
+            return bool(withdrawals.affecting(taken, used, governed))
         except HallmarkError:
             return False
 
@@ -157,7 +161,7 @@ class Parked:
     def _resume(self, client: SyncPrefectClient, flow_run: FlowRun, wanted: Collection[str]) -> list[str]:
         """Resume a run that may continue; a run that another machine has taken up is resumed so that it ends here."""
         run = run_id(flow_run)
-        waits = run not in wanted and (run in self._open or not decided(self._root, run))
+        waits = run not in wanted and (run in self._open or not is_decided(self._root, run))
         if waits and not is_elsewhere(self._reach(), self._root, run):
             return []
         return self._wake(client, flow_run)
@@ -173,7 +177,7 @@ def _is_expired(ledger: Ledger, run: str) -> bool:
     return ledger.entries(cases.CLOSED, run)[-1].body.get("state") == "expired"
 
 
-def _is_answered(glance: Glance, governed: Governance) -> bool:
+def _is_answered(glance: OpenGate, governed: Governance) -> bool:
     """Return whether people have decided a gate, or nobody can any more because of its deadline or a changed policy.
 
     If it cannot be judged for another reason, for example while governance files are being edited, the run stays
@@ -181,10 +185,10 @@ def _is_answered(glance: Glance, governed: Governance) -> bool:
     """
     if glance.summary and glance.summary.policy_sha256 != governed.policy_sha256:
         return True
-    return not isinstance(glance.stands, HallmarkError) and glance.stands.state != "waiting"
+    return not isinstance(glance.status, HallmarkError) and glance.status.state != "waiting"
 
 
-def decided(root: Path, run: str) -> bool:
+def is_decided(root: Path, run: str) -> bool:
     """Return whether people have decided the gate at which a run is suspended, or nobody can decide it any more.
 
     Nobody can after the deadline, a change of policy or the withdrawal of a source. The run is then resumed to report
@@ -192,22 +196,22 @@ def decided(root: Path, run: str) -> bool:
     """
     ledger = open_ledger(root / ".hallmark")
     try:
-        asked = cases.read(ledger, run)[-1:]
+        asked = cases.read_all(ledger, run)[-1:]
         parked = open_run(root, run)
         governed = parked.governance()
-        return bool(parked.held_back()) or any(_answered(case, ledger, governed) for case in asked)
+        return bool(parked.withdrawal()) or any(_answered(case, ledger, governed) for case in asked)
     except HallmarkError:
         return False  # for example governance files that are being edited: the run stays suspended
 
 
-def _answered(case: Case, ledger: Ledger, governed: Governance) -> bool:
+def _answered(case: GateCase, ledger: Ledger, governed: Governance) -> bool:
     evidence = case.evidence
     if case.closed or evidence.policy_sha256 != governed.policy.digest():
         return True
     return gates.judge(evidence, ledger, governed, ledger.now()).state != "waiting"
 
 
-def named(
+def flow_runs_of(
     root: Path,
     client: SyncPrefectClient,
     state: StateType,
@@ -218,14 +222,15 @@ def named(
     if deployments == []:
         return []
     names = sorted(runs)
-    chunks = [names[start : start + PAGE] for start in range(0, len(names), PAGE)]
+    chunks = [names[start : start + PAGE_SIZE] for start in range(0, len(names), PAGE_SIZE)]
     pages = (
-        in_state(root, client, state, name=FlowRunFilterName(any_=some), deployments=deployments) for some in chunks
+        flow_runs_in_state(root, client, state, name=FlowRunFilterName(any_=some), deployments=deployments)
+        for some in chunks
     )
     return [flow_run for page in pages for flow_run in page]
 
 
-def in_state(
+def flow_runs_in_state(
     root: Path,
     client: SyncPrefectClient,
     *states: StateType,
@@ -237,17 +242,17 @@ def in_state(
     Flow runs whose parameters name no valid run are left out: anybody who can reach the server may have created them.
     """
     flow_runs: list[FlowRun] = []
-    ours = [deployed.name(root)] if deployments is None else deployments
+    ours = [deployed.runner_deployment(root)] if deployments is None else deployments
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))
     while True:
         page = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[deployed.FLOW])),
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[deployed.FLOW_NAME])),
             deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=ours)),
             flow_run_filter=FlowRunFilter(state=state, name=name),
-            sort=FlowRunSort.ID_DESC, limit=PAGE, offset=len(flow_runs),
+            sort=FlowRunSort.ID_DESC, limit=PAGE_SIZE, offset=len(flow_runs),
         )  # fmt: skip
         flow_runs += page
-        if len(page) < PAGE:
+        if len(page) < PAGE_SIZE:
             return [flow_run for flow_run in flow_runs if _names_a_run(flow_run)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tasks.core.errors import HallmarkError
 
 
-class Partly(HallmarkError):
+class PartialFailure(HallmarkError):
     """Failure of some parts of the work, with what was done and the reason for each failure."""
 
     def __init__(self, done: list[str], failed: list[str]) -> None:
@@ -14,7 +14,7 @@ class Partly(HallmarkError):
         self.failed = failed
 
 
-class Parts:
+class PartialWork:
     """Collector of what was done and of the reasons for failures."""
 
     def __init__(self) -> None:
@@ -25,21 +25,21 @@ class Parts:
         """Do one part; any exception becomes a reason for failure, a defect too."""
         try:
             self._done += part()
-        except Partly as error:
+        except PartialFailure as error:
             self._done += error.done
             self._failed += error.failed
         except Exception as error:
             self._failed.append(f"{what}: {error if isinstance(error, HallmarkError) else repr(error)}")
 
-    def failed(self, reasons: list[str]) -> None:
+    def add_failures(self, reasons: list[str]) -> None:
         self._failed += reasons
 
-    def done(self) -> list[str]:
+    def finish(self) -> list[str]:
         """Return what was done.
 
         Raises:
             Partly: A part failed.
         """
         if self._failed:
-            raise Partly(self._done, self._failed)
+            raise PartialFailure(self._done, self._failed)
         return self._done

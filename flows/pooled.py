@@ -16,57 +16,57 @@ from prefect.states import Scheduled
 
 from flows import deployed
 from flows.lifecycle import run_id
-from flows.parked import in_state
-from flows.partly import Parts
+from flows.parked import flow_runs_in_state
+from flows.partly import PartialWork
 from tasks.ledger.leases import Leases, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import standing
-from tasks.runs.hold import held
+from tasks.runs.hold import is_executing
 from tasks.runs.run import installed_governance
 
-BEGINNING = timedelta(seconds=60)
+START_GRACE = timedelta(seconds=60)
 """Time that a flow run has from its start by a worker to the lease of its run: for a new process and its imports."""
-TRIES = 3
+MAX_RESCHEDULES = 3
 """Maximum number of times that a run is scheduled again after its machine was gone; a run that crashes every machine
 ends."""
-GONE = "its machine was gone"
+GONE_MESSAGE = "its machine was gone"
 
 
-def deployments(root: Path) -> list[str]:
+def pool_deployments(root: Path) -> list[str]:
     """Return the names of the deployments that the work pools in force serve."""
     ledger = open_ledger(root / ".hallmark")
     in_force = standing.read(ledger, installed_governance(root, None)).deployments
-    return [deployed.in_pool(ledger, name) for name in in_force.pools]
+    return [deployed.pool_deployment(ledger, name) for name in in_force.pools]
 
 
-def revive(root: Path) -> list[str]:
+def reschedule_abandoned(root: Path) -> list[str]:
     """Schedule flow runs again that no machine executes, and return the ids of their runs.
 
     Raises:
         Partly: Some flow runs could not be scheduled.
     """
-    ours, parts = deployments(root), Parts()
+    ours, parts = pool_deployments(root), PartialWork()
     if not ours:
         return []
     ledger, leases = open_ledger(root / ".hallmark"), open_leases(root / ".hallmark")
     with get_client(sync_client=True) as client:
         states = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
-        for flow_run in in_state(root, client, *states, deployments=ours):
+        for flow_run in flow_runs_in_state(root, client, *states, deployments=ours):
             parts.attempt(f"run {run_id(flow_run)}", partial(_revive, root, client, flow_run, ledger, leases))
-    return parts.done()
+    return parts.finish()
 
 
 def _revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun, ledger: Ledger, leases: Leases) -> list[str]:
     run, state = run_id(flow_run), flow_run.state
-    lease, now = leases.read(f"run/{run}")
-    if state is None or held(root / ".hallmark", run) or (lease and not lease.is_over(now)):
+    lease, now = leases.get(f"run/{run}")
+    if state is None or is_executing(root / ".hallmark", run) or (lease and not lease.is_over(now)):
         return []
     held_since = lease is not None and lease.until > state.timestamp
-    if not held_since and state.type != StateType.CRASHED and now - state.timestamp < BEGINNING:
+    if not held_since and state.type != StateType.CRASHED and now - state.timestamp < START_GRACE:
         return []
     if ledger.entries("run.ended", run):
         return []
-    if sum(each.message == GONE for each in client.read_flow_run_states(flow_run.id)) >= TRIES:
+    if sum(each.message == GONE_MESSAGE for each in client.read_flow_run_states(flow_run.id)) >= MAX_RESCHEDULES:
         return []  # left to a person, who can use `hallmark run --resume`
-    client.set_flow_run_state(flow_run.id, Scheduled(message=GONE), force=True)
+    client.set_flow_run_state(flow_run.id, Scheduled(message=GONE_MESSAGE), force=True)
     return [run]

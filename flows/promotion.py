@@ -4,7 +4,7 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from flows import artifacts
-from flows.lifecycle import doing
+from flows.lifecycle import activity
 from tasks.ledger.heads import publish
 from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.identity import candidate_inputs
@@ -31,12 +31,12 @@ def promote(run: Run) -> str | None:
     """Verify everything again and make the candidate the champion; return its name, or None in a tier without gates."""
     if not run.governance().policy.tier(run.params.use_case.risk_tier).gates:
         return None
-    run.as_asked()
+    run.require_unchanged()
     commit = run.commit("Gates passed; ready for promotion")
     ledger, governed = run.ledger(), run.governance()
-    with doing(run.id, "verifying everything again and promoting"):
+    with activity(run.id, "verifying everything again and promoting"):
         release = promotion.promote(run.layout, run.id, commit, ledger, governed)
     artifacts.show_promoted(release)
-    for warning in publish.publish_grown(ledger, governed):  # the promotion holds even if no head is published
+    for warning in publish.publish_if_changed(ledger, governed):  # the promotion holds even if no head is published
         get_run_logger().warning(warning)
     return release.label

@@ -3,22 +3,22 @@
 from prefect import flow
 
 from flows.artifacts import report
-from flows.deployed import FLOW
+from flows.deployed import FLOW_NAME
 from flows.gates import gate
-from flows.lifecycle import end, evaluated, lifecycle, name_of_flow_run, resolve
+from flows.lifecycle import end_run, lifecycle, name_of_flow_run, record_evaluation, resolve
 from flows.lineage import index
 from flows.promotion import promote, unchanged
 from flows.stages import stages
-from tasks.core.graph import DATA_STAGES
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 
-UNSAID = RunRequest()
+DEFAULT_REQUEST = RunRequest()
 """Request of a flow run that is given no parameters."""
 
 
-@flow(name=FLOW, flow_run_name=name_of_flow_run, persist_result=False)
-def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> str:
+@flow(name=FLOW_NAME, flow_run_name=name_of_flow_run, persist_result=False)
+def retrain(request: RunRequest = DEFAULT_REQUEST, envelope: Envelope | None = None) -> str:
     """Execute one governed run, and return how it ended: promoted, unchanged or experiment.
 
     At a gate that people have not decided, the flow run is suspended and its process ends. When the flow run is
@@ -32,16 +32,16 @@ def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> s
     with lifecycle(request, envelope) as asked:
         run = resolve(asked, envelope)
 
-        stages(run, *DATA_STAGES)
+        stages(run, *DATA_STAGE_NAMES)
         gate(run, "data")
         index(run)
 
         if release := unchanged(run):
-            return end(run, "unchanged", release)
+            return end_run(run, "unchanged", release)
 
         stages(run, "base_model", "tokenise", "train")
         stages(run, "predict@base", "predict@champion", "predict@candidate", "evaluate")
-        evaluated(run)
+        record_evaluation(run)
         report(run)
         gate(run, "evaluation")
 
@@ -49,4 +49,4 @@ def retrain(request: RunRequest = UNSAID, envelope: Envelope | None = None) -> s
         gate(run, "release")
 
         release = promote(run)
-        return end(run, "promoted" if release else "experiment", release)
+        return end_run(run, "promoted" if release else "experiment", release)

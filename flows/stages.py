@@ -7,18 +7,18 @@ from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from flows.lifecycle import current, doing, note
-from tasks.core.errors import Died, HallmarkError, Late, Refused, Unavailable
-from tasks.core.progress import duration
-from tasks.core.shown import markdown
+from flows.lifecycle import activity, current_flow_run, update_journal
+from tasks.core.errors import HallmarkError, ProcessDied, Refused, TimeLimitExceeded, Unavailable
+from tasks.core.progress import format_duration
+from tasks.core.shown import escape_markdown
 from tasks.gates import chain
 from tasks.occasions import standing
 from tasks.runs import journal, records
 from tasks.runs import stage as made
-from tasks.runs.dvc import PROGRESS, VAULTED, StageOutcome
-from tasks.runs.journal import StageLine
+from tasks.runs.dvc import INGEST_STAGE, PROGRESS_LINE, StageOutcome
+from tasks.runs.journal import StageState
 from tasks.runs.run import Run
-from tasks.runs.taking_up import ELSEWHERE, where
+from tasks.runs.taking_up import ELSEWHERE_MESSAGE, other_machine
 
 
 def stages(run: Run, *names: str) -> None:
@@ -27,17 +27,21 @@ def stages(run: Run, *names: str) -> None:
     A stage that had finished before is recorded as well, since it may have ended just before a kill.
     """
     for name in names:
-        with_its_sources(run)
-        if not _remembered(run, name):
-            outcome = patiently(run, name)
-            records.stage(run.ledger(), run.layout, run.id, outcome)
+        require_continuable(run)
+        if not _is_finished(run, name):
+            outcome = run_with_retries(run, name)
+            records.record_stage(run.ledger(), run.layout, run.id, outcome)
 
 
-KINDS: tuple[tuple[type[HallmarkError], str], ...] = ((Late, "late"), (Died, "died"), (Unavailable, "away"))
+FAILURE_KINDS: tuple[tuple[type[HallmarkError], str], ...] = (
+    (TimeLimitExceeded, "late"),
+    (ProcessDied, "died"),
+    (Unavailable, "away"),
+)
 """Failures that `retries` of deployments.yaml names; subclasses come before their base class."""
 
 
-def patiently(run: Run, name: str) -> StageOutcome:
+def run_with_retries(run: Run, name: str) -> StageOutcome:
     """Execute a stage, and repeat it after failures as often as the deployments in force allow.
 
     Each try is a Prefect task run of its own.
@@ -51,41 +55,41 @@ def patiently(run: Run, name: str) -> StageOutcome:
         try:
             return stage(run, name, in_force.timeout(name))
         except HallmarkError as error:
-            kind = next((kind for of, kind in KINDS if isinstance(error, of)), "")
+            kind = next((kind for of, kind in FAILURE_KINDS if isinstance(error, of)), "")
             seconds = next(waits.get(kind, iter(())), None)
             if seconds is None:
                 raise
             get_run_logger().warning(f"stage {name}: {error}; it is tried again in {seconds:g} s")
-            with doing(run.id, f"waiting {duration(seconds)} to try {name} again"):
+            with activity(run.id, f"waiting {format_duration(seconds)} to try {name} again"):
                 time.sleep(seconds)
-            with_its_sources(run)
+            require_continuable(run)
 
 
-def with_its_sources(run: Run) -> None:
+def require_continuable(run: Run) -> None:
     """Verify that no source was withdrawn since the run was resolved, and that no other machine has taken the run up.
 
     Raises:
         Refused: A source was withdrawn, or the run continues on another machine.
     """
-    if other := where(run.ledger(), run.checkout.root, run.id):
-        raise Refused(ELSEWHERE.format(run.id, other))
-    if held := run.held_back():
+    if other := other_machine(run.ledger(), run.checkout.root, run.id):
+        raise Refused(ELSEWHERE_MESSAGE.format(run.id, other))
+    if held := run.withdrawal():
         raise Refused(f"run {run.id} stops: {held}; then: hallmark run --resume {run.id}")
 
 
-def _remembered(run: Run, name: str) -> bool:
+def _is_finished(run: Run, name: str) -> bool:
     """Return whether this flow run has finished a stage and the ledger has its record.
 
     A resumed flow run starts from the top and skips such stages. Integrity does not depend on this: a gate digests what
     is in the worktree, whoever wrote it. Prefect could remember results as well, but a result in its storage determines
     itself how it is read, and as a pickle it would execute code.
     """
-    flow_run, known = current(), journal.read(run.layout.state, run.id)
+    flow_run, known = current_flow_run(), journal.read(run.layout.state, run.id)
     if flow_run is None or known is None or known.flow_run != str(flow_run.id):
         return False
     line = known.stages.get(name)
     done = line is not None and line.state in ("done", "cached")
-    return done and records.is_recorded(run.ledger(), run.layout, run.id, name)
+    return done and records.is_stage_recorded(run.ledger(), run.layout, run.id, name)
 
 
 @task(task_run_name="{name}", persist_result=False)
@@ -96,35 +100,37 @@ def stage(run: Run, name: str, most: float | None = None) -> StageOutcome:
     unchanged. `most` is the maximum number of seconds; None for no limit.
     """
     listener, ledger, governed = _Listener(run, name), run.ledger(), run.governance()
-    by = made.worker(governed, ledger)
-    _line(run, name, StageLine(state="running"))
+    by = made.load_worker(governed, ledger)
+    _line(run, name, StageState(state="running"))
     try:
-        known = chain.of_run(ledger, governed, run.id).get(name)
-        outcome = made.bring(run.layout, name, by, listener.hear, known, most=most)
-        if name == VAULTED and outcome.cached and (unknown := _unknown_tokens(run)):
+        known = chain.records_of_run(ledger, governed, run.id).get(name)
+        outcome = made.provide_outputs(run.layout, name, by, listener.hear, known, most=most)
+        if name == INGEST_STAGE and outcome.cached and (unknown := _unknown_tokens(run)):
             listener.hear(f"the vault does not know {unknown} of the tokens in the cached output; reading again")
-            outcome = made.bring(run.layout, name, by, listener.hear, force=True, most=most)
+            outcome = made.provide_outputs(run.layout, name, by, listener.hear, force=True, most=most)
     except HallmarkError:
-        _line(run, name, StageLine(state="failed", seconds=listener.seconds()))
+        _line(run, name, StageState(state="failed", seconds=listener.seconds()))
         raise
-    _line(run, name, StageLine(state="cached" if outcome.cached else "done", seconds=round(outcome.seconds, 2)))
+    _line(run, name, StageState(state="cached" if outcome.cached else "done", seconds=round(outcome.seconds, 2)))
     listener.finish()
     return outcome
 
 
 def _unknown_tokens(run: Run) -> int:
-    from tasks.inquiry.vaulted import unknown_tokens  # imported here: a run that resumes at a gate need not wait for it
+    from tasks.inquiry.vaulted import (
+        count_unknown_tokens,  # imported here: a run that resumes at a gate need not wait for it
+    )
 
-    return unknown_tokens(run.layout)
+    return count_unknown_tokens(run.layout)
 
 
-def _line(run: Run, name: str, line: StageLine) -> None:
+def _line(run: Run, name: str, line: StageState) -> None:
     known = journal.read(run.layout.state, run.id)
     assert known is not None
     if (before := known.stages.get(name)) is not None:
         again = before.state == "failed" and line.state == "running"
         line = line.model_copy(update={"tries": before.tries + again})
-    note(known, stages=known.stages | {name: line})
+    update_journal(known, stages=known.stages | {name: line})
 
 
 LOG_SECONDS = 30.0
@@ -143,11 +149,11 @@ class _Listener:
         self.logged = float("-inf")
 
     def hear(self, line: str) -> None:
-        if not (match := PROGRESS.match(line)):
+        if not (match := PROGRESS_LINE.match(line)):
             self.log.info(line)
             return
         progress = match["how"]
-        _line(self.run, self.name, StageLine(state="running", seconds=self.seconds(), progress=progress))
+        _line(self.run, self.name, StageState(state="running", seconds=self.seconds(), progress=progress))
         if match["total"]:
             self.percent = 100 * int(match["done"]) / max(1, int(match["total"]))
         self._show(self.percent, progress)
@@ -159,7 +165,7 @@ class _Listener:
         return round(time.monotonic() - self.started, 1)
 
     def _show(self, percent: float, progress: str) -> None:
-        description = markdown(f"{self.name} in run {self.run.id}: {progress}")
+        description = escape_markdown(f"{self.name} in run {self.run.id}: {progress}")
         if self.artifact is None:
             self.artifact = create_progress_artifact(percent, description=description)
         else:

@@ -19,11 +19,11 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Scheduled
 
 from flows.lifecycle import run_id
-from flows.parked import in_state
-from flows.partly import Partly, Parts
+from flows.parked import flow_runs_in_state
+from flows.partly import PartialFailure, PartialWork
 from tasks.core.errors import InputError, Refused
 from tasks.gates import cases, reminders
-from tasks.gates.cases import Case
+from tasks.gates.cases import GateCase
 from tasks.incidents import incidents
 from tasks.ledger.heads import publish
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
@@ -31,15 +31,15 @@ from tasks.policy.governance import Governance
 from tasks.registry.admit import rolled_back, undelivered
 from tasks.registry.promote import promotion, waivers
 from tasks.runs import journal
-from tasks.runs.hold import only_one
-from tasks.runs.rules import Rules
+from tasks.runs.hold import hold_run_lock
+from tasks.runs.rules import GovernanceCache
 from tasks.runs.run import installed_governance
 
-ORPHANED = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
+ORPHAN_STATES = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
 """States of flow runs that may have lost their process."""
 
 
-def time_passes(root: Path) -> list[str]:
+def shared_periodic_work(root: Path) -> list[str]:
     """Remind people of gates, escalate and close gates, and raise incidents.
 
     Incidents are raised about expired waivers and about ledgers that were rolled back. Incidents that nobody closed in
@@ -51,9 +51,9 @@ def time_passes(root: Path) -> list[str]:
     Raises:
         Partly: Some of it failed; everything else was done.
     """
-    ledger, parts = open_ledger(root / ".hallmark"), Parts()
-    rules = Rules(root, ledger)
-    parts.attempt("gates that wait", lambda: _remind(ledger, rules.anywhere))
+    ledger, parts = open_ledger(root / ".hallmark"), PartialWork()
+    rules = GovernanceCache(root, ledger)
+    parts.attempt("gates that wait", lambda: _remind(ledger, rules.of_any_run))
     raising: dict[str, Callable[[Ledger, Governance], list[Entry]]] = {
         "waivers": waivers.raise_incidents,
         "ledgers that were rolled back": rolled_back.raise_incidents,
@@ -61,11 +61,11 @@ def time_passes(root: Path) -> list[str]:
     }
     for what, raised in raising.items():
         parts.attempt(what, partial(_raise, raised, ledger, rules))
-    parts.attempt("records of ledgers that were rolled back", lambda: _failing(rolled_back.passed_over(ledger)))
-    return parts.done()
+    parts.attempt("records of ledgers that were rolled back", lambda: _failing(rolled_back.invalid_records(ledger)))
+    return parts.finish()
 
 
-def own_time_passes(root: Path) -> list[str]:
+def local_periodic_work(root: Path) -> list[str]:
     """Do what no other machine can do.
 
     Records of admissions that were kept here are delivered, people are reminded of gates whose governance files are
@@ -78,39 +78,39 @@ def own_time_passes(root: Path) -> list[str]:
     Raises:
         Partly: Some of it failed; everything else was done.
     """
-    ledger, state, parts = open_ledger(root / ".hallmark"), root / ".hallmark", Parts()
-    rules = Rules(root, ledger)
+    ledger, state, parts = open_ledger(root / ".hallmark"), root / ".hallmark", PartialWork()
+    rules = GovernanceCache(root, ledger)
     parts.attempt("records kept of admissions", lambda: _deliver(ledger, state))
-    parts.attempt("gates that wait", lambda: _remind(ledger, rules.only_here, tell=False))
-    parts.attempt("promotions that were interrupted", lambda: promotion.reconcile(ledger, rules.installed()))
-    parts.attempt("aliases", lambda: promotion.set_aliases(ledger, rules.installed()))
-    return parts.done()
+    parts.attempt("gates that wait", lambda: _remind(ledger, rules.of_run_with_own_files, tell=False))
+    parts.attempt("promotions that were interrupted", lambda: promotion.recover(ledger, rules.installed()))
+    parts.attempt("aliases", lambda: promotion.restore_aliases(ledger, rules.installed()))
+    return parts.finish()
 
 
 def _deliver(ledger: Ledger, state: Path) -> list[str]:
     delivered = undelivered.deliver(ledger, state)
     notes = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
-    return _failing(undelivered.set_aside(state), notes)
+    return _failing(undelivered.invalid_files(state), notes)
 
 
-Judging = Callable[[str], Governance | None]
+GovernanceLookup = Callable[[str], Governance | None]
 """Function that returns the governance by which a run's gates are judged; None if another machine takes care of the
 run."""
 
 
-def _remind(ledger: Ledger, judging: Judging, tell: bool = True) -> list[str]:
-    parts = Parts()
-    asked = ledger.questions()
-    for entry, case in zip(asked, cases.read_open(asked, ledger), strict=True):
+def _remind(ledger: Ledger, judging: GovernanceLookup, tell: bool = True) -> list[str]:
+    parts = PartialWork()
+    asked = ledger.open_questions()
+    for entry, case in zip(asked, cases.readable_or_error(asked, ledger), strict=True):
         if isinstance(case, Refused):
-            parts.failed([f"{case}; run {entry.subject} is reminded of nothing"] * tell)
+            parts.add_failures([f"{case}; run {entry.subject} is reminded of nothing"] * tell)
         else:
             what = f"gate {case.evidence.gate} of run {entry.subject}"
             parts.attempt(what, partial(_remind_of, case, ledger, judging))
-    return parts.done()
+    return parts.finish()
 
 
-def _remind_of(case: Case, ledger: Ledger, judging: Judging) -> list[str]:
+def _remind_of(case: GateCase, ledger: Ledger, judging: GovernanceLookup) -> list[str]:
     try:
         governed = judging(case.evidence.run)
         if governed is None:
@@ -121,35 +121,35 @@ def _remind_of(case: Case, ledger: Ledger, judging: Judging) -> list[str]:
     return [f"{entry.kind}: {case.evidence.gate} gate of run {case.evidence.run}" for entry in recorded]
 
 
-def _raise(raised: Callable[[Ledger, Governance], list[Entry]], ledger: Ledger, rules: Rules) -> list[str]:
+def _raise(raised: Callable[[Ledger, Governance], list[Entry]], ledger: Ledger, rules: GovernanceCache) -> list[str]:
     return [f"{entry.kind}: {entry.subject}" for entry in raised(ledger, rules.installed())]
 
 
 def _failing(reasons: list[str], done: list[str] | None = None) -> list[str]:
     if reasons:
-        raise Partly(done or [], reasons)
+        raise PartialFailure(done or [], reasons)
     return done or []
 
 
 def publish_heads(root: Path) -> list[str]:
     """Publish a head of the ledger if the ledger grew, and return warnings for people."""
-    return publish.publish_grown(open_ledger(root / ".hallmark"), installed_governance(root, None))
+    return publish.publish_if_changed(open_ledger(root / ".hallmark"), installed_governance(root, None))
 
 
-def revive_orphans(root: Path) -> list[str]:
+def reschedule_orphans(root: Path) -> list[str]:
     """Schedule every unfinished flow run again that no process executes, and return the ids of their runs."""
     with get_client(sync_client=True) as client:
-        orphans = in_state(root, client, *ORPHANED)
-        return [run_id(flow_run) for flow_run in orphans if revive(root, client, flow_run)]
+        orphans = flow_runs_in_state(root, client, *ORPHAN_STATES)
+        return [run_id(flow_run) for flow_run in orphans if reschedule(root, client, flow_run)]
 
 
-def revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool:
+def reschedule(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool:
     """Schedule one flow run again; return False if a process executes it, it has ended, or another call was faster."""
     run = run_id(flow_run)
     try:
-        with only_one(root / ".hallmark", run):
+        with hold_run_lock(root / ".hallmark", run):
             now = client.read_flow_run(flow_run.id).state
-            if now is None or now.type not in ORPHANED:
+            if now is None or now.type not in ORPHAN_STATES:
                 return False
             if now.type == StateType.CRASHED and not _unfinished(root, run, flow_run):
                 return False

@@ -7,30 +7,35 @@ from tasks.inquiry import records_changed
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.history import declared, difference
-from tasks.registry.history.declared import Declared
+from tasks.registry.history.declared import ReleaseContents
 from tasks.registry.history.difference import Difference
 from tasks.registry.promote import releases
-from tasks.runs.difference import code_between
+from tasks.runs.difference import changed_code
 
 
-def releases_here(
+def compare_releases(
     root: Path, before: str, now: str, ledger: Ledger, governed: Governance
-) -> tuple[Difference, Declared]:
+) -> tuple[Difference, ReleaseContents]:
     """Return the differences between two releases, and the declarations of the later one."""
-    first, second = (declared.read(folder(name, ledger, governed)) for name in (before, now))
-    code, why = code_between(root, first.promotion.commit, second.promotion.commit)
-    sides = tuple(difference.side(release, _against(release.folder, governed)) for release in (first, second))
-    records = records_changed.compare(governed.state, first.manifest.stages["split"], second.manifest.stages["split"])
+    first, second = (declared.read(release_folder(name, ledger, governed)) for name in (before, now))
+    code, why = changed_code(root, first.promotion.commit, second.promotion.commit)
+    sides = tuple(
+        difference.compared_release(release, _verification_failure(release.folder, governed))
+        for release in (first, second)
+    )
+    records = records_changed.compare_datasets(
+        governed.state, first.manifest.stages["split"], second.manifest.stages["split"]
+    )
     return difference.compare(first, second, (sides[0], sides[1]), records, code, why), second
 
 
-def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
+def release_folder(name: str, ledger: Ledger, governed: Governance) -> Path:
     """Return the folder of a release, which is a label of this environment or the path of a folder.
 
     Raises:
         InputError: `name` is neither.
     """
-    known = releases.labels(ledger, governed)
+    known = releases.all_names(ledger, governed)
     if name in known:
         return Path(releases.get(ledger, governed, name).bundle)
     if not Path(name).is_dir():
@@ -38,7 +43,7 @@ def folder(name: str, ledger: Ledger, governed: Governance) -> Path:
     return Path(name)
 
 
-def _against(where: Path, governed: Governance) -> str:
+def _verification_failure(where: Path, governed: Governance) -> str:
     """Return why a release does not verify here. Proofs that are missing from its folder do not count as a reason."""
     verification = releases.verify(where, governed)
     return verification.against if verification.verdict == "invalid" else ""

@@ -27,7 +27,7 @@ from tasks.ledger import entry, export, proof
 from tasks.ledger.heads import heads
 from tasks.occasions import signed_deed
 from tasks.policy import adoption
-from tasks.policy.read_signed import Kind
+from tasks.policy.read_signed import SignedKind
 from tasks.registry.promote import orders
 from tasks.registry.release import bundle, promotions
 from tasks.sources.dataset import Dataset
@@ -41,7 +41,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "formats"
 class Format(NamedTuple):
     title: str
     type: str
-    form: Any
+    model: Any
     """Pydantic model, or another type of which pydantic makes a schema."""
     signed: bool = False
     """Whether the document is the predicate of a signed statement, whose predicate type is `type`. Other documents have
@@ -53,7 +53,7 @@ class Format(NamedTuple):
         return self.type.removeprefix("urn:hallmark:").replace(":", "-")
 
     def schema(self) -> dict[str, Any]:
-        schema = TypeAdapter(self.form).json_schema() | {
+        schema = TypeAdapter(self.model).json_schema() | {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": self.type,
             "title": self.title,
@@ -61,46 +61,46 @@ class Format(NamedTuple):
         return schema if self.signed else schema | {"required": ["type", *schema["required"]]}
 
 
-def _of(title: str, kind: Kind[Any]) -> Format:
-    return Format(title, kind.uri, kind.form, signed=True)
+def _ledger_format(title: str, kind: SignedKind[Any]) -> Format:
+    return Format(title, kind.uri, kind.model, signed=True)
 
 
 FORMATS = (
     Format("Adoption of policy and people", adoption.PREDICATE_TYPE, adoption.Adoption, signed=True),
-    _of("Request for a run", signed_request.REQUEST),
-    _of("Schedules and triggers in force", signed_deed.DECLARATION),
-    _of("Pause of a schedule, and its end", signed_deed.SWITCH),
+    _ledger_format("Request for a run", signed_request.REQUEST),
+    _ledger_format("Schedules and triggers in force", signed_deed.DECLARATION),
+    _ledger_format("Pause of a schedule, and its end", signed_deed.SWITCH),
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
-    _of("Decision at a gate", signed_decision.DECISION),
-    _of("Signature under a version of the code", signed_version.VERSION),
-    _of("Adoption of a source or a use-case card", signed_declaration.DECLARATION),
+    _ledger_format("Decision at a gate", signed_decision.DECISION),
+    _ledger_format("Signature under a version of the code", signed_version.VERSION),
+    _ledger_format("Adoption of a source or a use-case card", signed_declaration.DECLARATION),
     Format("Record of a stage", stage_record.TYPE, StageRecord),
     Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
-    _of("Withdrawal and restoration of a source", signed_withdrawal.BY_PERSON),
-    _of("Promotion and rollback", promotions.PROMOTION),
-    _of("Order of a rollback", orders.ORDER),
-    Format("Incident", signed_incident.TYPE, Opening | Escalation | Closing, signed=True),
+    _ledger_format("Withdrawal and restoration of a source", signed_withdrawal.PERSON_KIND),
+    _ledger_format("Promotion and rollback", promotions.PROMOTION),
+    _ledger_format("Order of a rollback", orders.ORDER),
+    Format("Incident", signed_incident.PREDICATE_TYPE, Opening | Escalation | Closing, signed=True),
     Format("Dossier of a release", "urn:hallmark:dossier:v1", Dossier),
-    _of("Signature of a dossier", signed_dossier.SIGNATURE),
+    _ledger_format("Signature of a dossier", signed_dossier.SIGNATURE),
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),
     Format("Manifest of a dataset", "urn:hallmark:dataset:v1", Dataset),
     Format("Files of a release", bundle.TYPE, bundle.Files),
     Format("Entry of the ledger", entry.TYPE, proof.Leaf),
-    Format("Head of the ledger", heads.HEAD, heads.Head, signed=True),
+    Format("Head of the ledger", heads.HEAD_TYPE, heads.Head, signed=True),
     Format("Export of the ledger: its first line", "urn:hallmark:ledger-export:v1", export.Header),
     Format("Proof that an entry is in the ledger", "urn:hallmark:ledger-inclusion:v1", proof.Inclusion),
     Format("Proof that the ledger only grew", "urn:hallmark:ledger-consistency:v1", proof.Consistency),
 )
 
 
-def text(each: Format) -> str:
+def schema_text(each: Format) -> str:
     return json.dumps(each.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def write(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for each in FORMATS:
-        (folder / f"{each.name}.json").write_text(text(each), encoding="utf-8")
+        (folder / f"{each.name}.json").write_text(schema_text(each), encoding="utf-8")
 
 
 if __name__ == "__main__":

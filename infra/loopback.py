@@ -5,7 +5,7 @@ import os
 NAMES = ("127.0.0.1", "localhost", "::1")
 
 
-def ask_without_proxy() -> None:
+def bypass_proxy() -> None:
     """Exclude this machine from the proxies of the environment, for this process and the processes that it starts."""
     for name in ("no_proxy", "NO_PROXY"):
         given = [host for host in os.environ.get(name, "").split(",") if host]

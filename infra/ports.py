@@ -12,10 +12,10 @@ LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def free(wanted: int, by_name: bool = False) -> int | None:
+def free_port(wanted: int, by_name: bool = False) -> int | None:
     """Return the port `wanted`, or any free port for 0; None if the port is taken. `by_name` is as in `bound`."""
     try:
-        probes = bound(wanted, by_name)
+        probes = bind_loopback(wanted, by_name)
     except OSError:
         return None
     port = int(probes[0].getsockname()[1])
@@ -24,7 +24,7 @@ def free(wanted: int, by_name: bool = False) -> int | None:
     return port
 
 
-def bound(wanted: int, by_name: bool = False) -> list[socket.socket]:
+def bind_loopback(wanted: int, by_name: bool = False) -> list[socket.socket]:
     """Return sockets bound to a port of 127.0.0.1, any free port if `wanted` is 0.
 
     If `by_name` is set, a second socket is bound to the same port of ::1, if the machine has IPv6. Browsers try that
@@ -57,7 +57,7 @@ def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     return made
 
 
-def held_by(pid: int, port: int) -> bool:
+def listens(pid: int, port: int) -> bool:
     """Return whether the process or one of its descendants listens on the port."""
     try:
         process = psutil.Process(pid)
@@ -67,7 +67,7 @@ def held_by(pid: int, port: int) -> bool:
     return any(link.status == psutil.CONN_LISTEN and link.laddr.port == port for link in links)
 
 
-def answers(api: str, seconds: float = 0) -> bool:
+def prefect_responds(api: str, seconds: float = 0) -> bool:
     """Return whether a Prefect server responds, trying for up to `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

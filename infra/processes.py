@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 
 from tasks.core import files
-from tasks.core.config import Frozen
-from tasks.core.processes import find, runs
-from tasks.runs.environment import BYTECODE, isolated
+from tasks.core.config import FrozenModel
+from tasks.core.processes import find, is_running
+from tasks.runs.environment import BYTECODE_FOLDER, isolated
 
 
-class Process(Frozen):
+class Process(FrozenModel):
     pid: int
     started: float
     """Creation time in seconds since 1970. It tells this process from a later one with the same pid."""
@@ -23,7 +23,7 @@ class Process(Frozen):
         found = find(self.pid)
         return found is not None and abs(found.create_time() - self.started) < 1
 
-    def serves(self, folder: Path) -> bool:
+    def was_started_in(self, folder: Path) -> bool:
         """Return whether the process is alive and was started in this folder.
 
         A copy of a checkout includes files that name processes of the original.
@@ -44,7 +44,7 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
     """
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", *command],
+            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", *command],
             cwd=folder, env=isolated(given), umask=files.UMASK, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -52,7 +52,7 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
     return Process(pid=process.pid, started=psutil.Process(process.pid).create_time())
 
 
-def end(process: Process) -> None:
+def end_process(process: Process) -> None:
     """End a process and its descendants with SIGTERM, and with SIGKILL after 15 seconds.
 
     A later process with the same pid is left alone.
@@ -61,23 +61,23 @@ def end(process: Process) -> None:
         return
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(process.pid)
-        end_all([parent, *parent.children(recursive=True)])
+        end_processes([parent, *parent.children(recursive=True)])
 
 
-def end_all(processes: list[psutil.Process]) -> None:
+def end_processes(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    kill_late(processes, 15)
+    wait_then_kill(processes, 15)
 
 
-def kill_late(processes: list[psutil.Process], seconds: float) -> None:
+def wait_then_kill(processes: list[psutil.Process], seconds: float) -> None:
     """Wait until the processes have ended, and kill the rest after `seconds`.
 
     A process whose parent has ended may remain a zombie, which counts as ended.
     """
     until = time.monotonic() + seconds
-    while (left := [each for each in processes if runs(each)]) and time.monotonic() < until:
+    while (left := [each for each in processes if is_running(each)]) and time.monotonic() < until:
         time.sleep(0.1)
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):

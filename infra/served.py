@@ -13,16 +13,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from infra import ports
-from infra.processes import Process, end
+from infra.processes import Process, end_process
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Unavailable
 
-SECONDS = 60
+START_TIMEOUT_SECONDS = 60
 """Maximum number of seconds until a server responds for the first time."""
 
 
-class Up(Frozen):
+class RunningServer(FrozenModel):
     """Content of up.json."""
 
     origin: str
@@ -31,19 +31,19 @@ class Up(Frozen):
     process: Process
 
 
-def find(folder: Path) -> Up | None:
+def find(folder: Path) -> RunningServer | None:
     """Return the running server that was started in this folder, or None."""
     path = folder / "up.json"
     if not path.exists():
         return None
     try:
-        up = Up.model_validate_json(path.read_bytes())
+        up = RunningServer.model_validate_json(path.read_bytes())
     except ValidationError:  # incomplete, or not written by Hallmark
         return None
-    return up if up.process.serves(folder) else None
+    return up if up.process.was_started_in(folder) else None
 
 
-def keep(folder: Path, up: Up) -> Up:
+def write_state(folder: Path, up: RunningServer) -> RunningServer:
     """Write up.json and return its content."""
     files.write_bytes(folder / "up.json", up.model_dump_json(indent=2).encode())
     return up
@@ -53,17 +53,17 @@ def stop(folder: Path) -> bool:
     """Stop the server that was started in this folder. Return whether it was running."""
     up = find(folder)
     if up is not None:
-        end(up.process)
+        end_process(up.process)
     (folder / "up.json").unlink(missing_ok=True)
     return up is not None
 
 
-def ready(
+def wait_until_ready(
     process: Process,
     port: int,
     what: str,
     log: Path,
-    seconds: float = SECONDS,
+    seconds: float = START_TIMEOUT_SECONDS,
     answers: Callable[[], bool] | None = None,
 ) -> bool:
     """Wait until the server responds. Return False if another process took the port first.
@@ -73,24 +73,24 @@ def ready(
     Raises:
         Unavailable: The process ended or does not respond in time.
     """
-    answers = answers or partial(_answers, port)
+    answers = answers or partial(_responds, port)
     deadline = time.monotonic() + seconds
     try:
         while time.monotonic() < deadline and process.alive():
-            if ports.held_by(process.pid, port) and answers():
+            if ports.listens(process.pid, port) and answers():
                 return True
             time.sleep(0.1)
     except BaseException:  # an interrupted command must not leave a server that no up.json names
-        end(process)
+        end_process(process)
         raise
     if process.alive():
-        end(process)
-    elif ports.free(port) is None:
+        end_process(process)
+    elif ports.free_port(port) is None:
         return False
     raise Unavailable(f"{what} does not answer; its log is {log}")
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     """Return whether the server responds at all. An HTTP error counts: the server may expect another host name."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):

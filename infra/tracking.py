@@ -14,18 +14,18 @@ from pathlib import Path
 from infra import ports, served
 from infra.prefect import access
 from infra.processes import spawn
-from infra.served import Up
+from infra.served import RunningServer
 from tasks.core import files, locks, mlflow_database
 from tasks.core.errors import InputError, Unavailable
 from tasks.registry.promote import mirror
 
 PORT = 5000
-VARIABLE = "HALLMARK_MLFLOW_PORT"
+PORT_VARIABLE = "HALLMARK_MLFLOW_PORT"
 """Environment variable with another port to try first, or `off`."""
-OTHERS = "MLFLOW_TRACKING_URI"
+EXTERNAL_SERVER_VARIABLE = "MLFLOW_TRACKING_URI"
 """Environment variable with the URL of an external MLflow server. If it is set, no server is started."""
 USER = "hallmark"
-SETTINGS = """\
+AUTH_CONFIG = """\
 [mlflow]
 default_permission = READ
 database_uri = sqlite:///{database}
@@ -39,7 +39,7 @@ def folder(root: Path) -> Path:
     return root / ".hallmark" / "mlflow"
 
 
-def find(root: Path) -> Up | None:
+def find(root: Path) -> RunningServer | None:
     return served.find(folder(root))
 
 
@@ -47,7 +47,7 @@ def secret_file(root: Path) -> Path:
     return folder(root) / "secret"
 
 
-def start(root: Path, say: Callable[[str], None]) -> Up | None:
+def start(root: Path, say: Callable[[str], None]) -> RunningServer | None:
     """Return the running MLflow server of this checkout, and start it if there is none.
 
     Return None if the setting is `off` or names another server.
@@ -57,10 +57,10 @@ def start(root: Path, say: Callable[[str], None]) -> Up | None:
         InputError: The setting of the port is invalid.
     """
     wanted = _port()
-    if wanted is None or os.environ.get(OTHERS):
+    if wanted is None or os.environ.get(EXTERNAL_SERVER_VARIABLE):
         return None
     folder(root).mkdir(parents=True, exist_ok=True)
-    with locks.turn(folder(root) / "up.lock", "another command starts MLflow"):
+    with locks.hold(folder(root) / "up.lock", "another command starts MLflow"):
         return find(root) or _start(root, wanted, say)
 
 
@@ -69,16 +69,16 @@ def stop(root: Path) -> bool:
     return served.stop(folder(root))
 
 
-def _start(root: Path, wanted: int, say: Callable[[str], None]) -> Up:
+def _start(root: Path, wanted: int, say: Callable[[str], None]) -> RunningServer:
     given = _environment(root)
-    mlflow_database.make(mirror.uri(root / ".hallmark"))
+    mlflow_database.create(mirror.registry_uri(root / ".hallmark"))
     for place in (wanted, 0):
-        port = ports.free(place)
+        port = ports.free_port(place)
         if port is not None:
             process = spawn(folder(root), "mlflow", _command(root, port), given)
-            if served.ready(process, port, "MLflow", folder(root) / "mlflow.log", seconds=180):
-                up = Up(origin=f"http://127.0.0.1:{port}", port=port, process=process)
-                return served.keep(folder(root), up)
+            if served.wait_until_ready(process, port, "MLflow", folder(root) / "mlflow.log", seconds=180):
+                up = RunningServer(origin=f"http://127.0.0.1:{port}", port=port, process=process)
+                return served.write_state(folder(root), up)
         say(f"port {place} is in use; taking a free one for MLflow")
     raise Unavailable("no free port on 127.0.0.1")
 
@@ -87,7 +87,7 @@ def _command(root: Path, port: int) -> list[str]:
     """Return the arguments of MLflow's server. `--app-dir` keeps uvicorn from importing files in the current folder."""
     return [
         "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--backend-store-uri", mirror.uri(root / ".hallmark"), "--no-serve-artifacts",
+        "--workers", "1", "--backend-store-uri", mirror.registry_uri(root / ".hallmark"), "--no-serve-artifacts",
         "--default-artifact-root", str(folder(root) / "artifacts"), "--uvicorn-opts", f"--app-dir {sys.prefix}",
     ]  # fmt: skip
 
@@ -100,8 +100,8 @@ def _environment(root: Path) -> dict[str, str]:
     users, settings = folder(root) / "users.db", folder(root) / "sign_in.ini"
     if not secret_file(root).exists():
         users.unlink(missing_ok=True)
-    password = access.kept(secret_file(root), "MLflow's")
-    files.write_bytes(settings, SETTINGS.format(database=users.resolve(), user=USER).encode())
+    password = access.read_secret(secret_file(root), "MLflow's")
+    files.write_bytes(settings, AUTH_CONFIG.format(database=users.resolve(), user=USER).encode())
     return {
         **os.environ,
         "MLFLOW_AUTH_CONFIG_PATH": str(settings),
@@ -114,9 +114,11 @@ def _environment(root: Path) -> dict[str, str]:
 
 
 def _port() -> int | None:
-    given = os.environ.get(VARIABLE) or str(PORT)
+    given = os.environ.get(PORT_VARIABLE) or str(PORT)
     if given == "off":
         return None
     if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
-        raise InputError(f"{VARIABLE}: expected a port from 1 to 65535, 0 for any free one, or `off`, got {given!r}")
+        raise InputError(
+            f"{PORT_VARIABLE}: expected a port from 1 to 65535, 0 for any free one, or `off`, got {given!r}"
+        )
     return int(given)

@@ -10,18 +10,18 @@ from flask import Response, make_response, request
 from mlflow.server.auth import authenticate_request_basic_auth
 from werkzeug.datastructures import Authorization
 
-LOOKS = ("GET", "HEAD", "OPTIONS")
-SEARCHES = re.compile(r"/mlflow/(experiments/search-datasets|[a-z-]+/search|graphql)$|/graphql$")
+READ_METHODS = ("GET", "HEAD", "OPTIONS")
+SEARCH_PATHS = re.compile(r"/mlflow/(experiments/search-datasets|[a-z-]+/search|graphql)$|/graphql$")
 """Paths from which MLflow's pages read with POST."""
-GATEWAY = re.compile(r"gateway|/ajax-api/3\.0/jobs|telemetry")
+FORBIDDEN_PATHS = re.compile(r"gateway|/ajax-api/3\.0/jobs|telemetry")
 """Paths that lead to other servers, which are refused for every method."""
 
 
 def authenticate() -> Authorization | Response:
     """Authenticate a request. Return the user, or a response: 401 for a wrong password, 403 for a change."""
     who = authenticate_request_basic_auth()
-    looks = request.method in LOOKS or (request.method == "POST" and SEARCHES.search(request.path))
-    if isinstance(who, Authorization) and (not looks or GATEWAY.search(request.path)):
+    looks = request.method in READ_METHODS or (request.method == "POST" and SEARCH_PATHS.search(request.path))
+    if isinstance(who, Authorization) and (not looks or FORBIDDEN_PATHS.search(request.path)):
         return make_response("These pages only show what Hallmark recorded. Set MLFLOW_TRACKING_URI to a server of "
                              "your own to change things there.", 403)  # fmt: skip
     return who

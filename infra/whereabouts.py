@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.inquiry.access import Access
 from tasks.inquiry.lineage import ask, person
@@ -13,7 +13,7 @@ from tasks.registry.promote import releases
 from tasks.sources.dataset import SIDES
 
 
-class Place(Frozen):
+class RecordUse(FrozenModel):
     """Record that is in a dataset, or was quarantined when the dataset was made."""
 
     record: str
@@ -30,15 +30,15 @@ class Place(Frozen):
     """Labels of the releases that were trained on the dataset."""
 
 
-class Whereabouts(Frozen):
-    rows: list[Place]
+class LookupResult(FrozenModel):
+    rows: list[RecordUse]
     closed: list[str]
     """Sources that were not searched, each with the people who may search it, in words."""
     notice: str
     """Message about releases that could not be read; empty if all could."""
 
 
-def of_record(state: Path, record: str, ledger: Ledger, governed: Governance) -> Whereabouts:
+def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) -> LookupResult:
     """Return the places of a record.
 
     Raises:
@@ -46,31 +46,31 @@ def of_record(state: Path, record: str, ledger: Ledger, governed: Governance) ->
     """
     if len(record) < 16 or set(record) - set("0123456789abcdef"):
         raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
-    return _placed(state, ask.of_record(state, record), [], ledger, governed)
+    return _placed(state, ask.memberships_of_record(state, record), [], ledger, governed)
 
 
-def of_person(
+def find_person(
     state: Path, value: str, reason: str, access: Access, ledger: Ledger, governed: Governance
-) -> Whereabouts:
+) -> LookupResult:
     """Return the places of all records about a person. Raises as `person.find`.
 
     The ledger records the question before this function searches for the answer.
     """
-    sought = person.find(state, value, access, reason, ledger)
+    sought = person.find_person(state, value, access, reason, ledger)
     return _placed(state, sought.members, sought.closed, ledger, governed)
 
 
 def _placed(
     state: Path, members: list[Membership], closed: list[str], ledger: Ledger, governed: Governance
-) -> Whereabouts:
+) -> LookupResult:
     released = releases.by_dataset(ledger, governed)
-    made = {sha256: ask.runs(state, sha256) for sha256 in {member.dataset for member in members}}
+    made = {sha256: ask.runs_with_dataset(state, sha256) for sha256 in {member.dataset for member in members}}
     places = [
-        Place(
+        RecordUse(
             **vars(member),
             runs=made[member.dataset],
-            releases=released.on.get(member.dataset, []) if member.side in SIDES else [],
+            releases=released.by_name.get(member.dataset, []) if member.side in SIDES else [],
         )
         for member in members
     ]
-    return Whereabouts(rows=places, closed=closed, notice=released.notice())
+    return LookupResult(rows=places, closed=closed, notice=released.notice())

@@ -26,7 +26,7 @@ class AskingAgent:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {ssh_agent.SOCKET: str(self._place)}
+        return {ssh_agent.SOCKET_VARIABLE: str(self._place)}
 
     def take(self, key: Path) -> None:
         """Add a private key to the agent and delete its file."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
-from infra.prefect.pools import template
+from infra.prefect.pools import base_job_template
 from tasks.occasions.pools import Pool
 from tests.helm import EXAMPLES, NAMESPACE, render
 
@@ -31,7 +31,7 @@ def rendered(which: str) -> list[Manifest]:
 def manifests(which: str) -> list[Manifest]:
     """Return the manifests of the chart, and the job of a flow run."""
     pool = Pool(type="kubernetes", image=f"registry.example/hallmark@sha256:{'0' * 64}", namespace=NAMESPACE)
-    return [*copy.deepcopy(rendered(which)), template(pool)["job_configuration"]["job_manifest"]]
+    return [*copy.deepcopy(rendered(which)), base_job_template(pool)["job_configuration"]["job_manifest"]]
 
 
 def of_kind(documents: list[Manifest], kind: str) -> list[Manifest]:

@@ -100,7 +100,7 @@ def _make(folder: Path) -> Path:
 
 def _make_tables(folder: Path) -> None:
     """Create the tables of Prefect and MLflow with their own commands."""
-    home, tracking = access.folder(folder), Path(mirror.uri(folder / ".hallmark").removeprefix("sqlite:///"))
+    home, tracking = access.folder(folder), Path(mirror.registry_uri(folder / ".hallmark").removeprefix("sqlite:///"))
     for path in (home, tracking.parent):
         path.mkdir(mode=0o700)
     for words in (

@@ -15,7 +15,7 @@ def run_of(home: Path, stages: str) -> Layout:
     git(root, "init", "--quiet")
     (root / ".dvc").mkdir()  # instead of `dvc init`, which takes a second
     (root / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    for name, text in dvc.OURS.items():
+    for name, text in dvc.FIXED_FILES.items():
         (root / name).write_bytes(text)
     commit(root, "stages")
     dvc.configure(Layout(root))

@@ -10,7 +10,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 from infra import loopback
-from tasks.runs.environment import BYTECODE
+from tasks.runs.environment import BYTECODE_FOLDER
 
 SERVICES = re.compile(r"(HALLMARK|MLFLOW|PREFECT|RAY|AWS|GIT)_|PG[A-Z]+$")
 """Names of variables that point to services or repositories of the user."""
@@ -23,7 +23,7 @@ def keep_bytecode() -> None:
     The folder is `BYTECODE`, in the virtual environment. If that is read-only, do nothing.
     """
     if os.access(sys.prefix, os.W_OK):
-        sys.dont_write_bytecode, sys.pycache_prefix = False, str(BYTECODE)
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(BYTECODE_FOLDER)
 
 
 def needs_no_compiling() -> bool:
@@ -39,7 +39,7 @@ def make_own() -> None:
     os.environ["GIT_CONFIG_GLOBAL"] = str(Path(__file__).with_name("gitconfig"))
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
     os.environ.setdefault("HOME", "/")
-    loopback.ask_without_proxy()
+    loopback.bypass_proxy()
     _make_prefect_home()
 
 

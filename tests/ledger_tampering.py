@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tasks.ledger.entry import Row
 from tasks.ledger.tree.merkle import Frontier
-from tasks.ledger.tree.subtrees import finished
+from tasks.ledger.tree.subtrees import completed_subtrees
 
 KINDS = ("edit", "delete", "insert", "reorder", "truncate")
 
@@ -39,7 +39,7 @@ def mend(connection: sqlite3.Connection) -> None:
     tree, kept = Frontier(), []
     for row in connection.execute("SELECT seq, time, kind, subject, body FROM hallmark_ledger ORDER BY seq"):
         leaf = Row(*row).leaf_hash()
-        kept += [one._replace(root=one.root.hex()) for one in finished(tree, leaf)]
+        kept += [one._replace(root=one.root.hex()) for one in completed_subtrees(tree, leaf)]
         tree = tree.append(leaf)
     connection.execute("DELETE FROM hallmark_ledger_subtrees")
     connection.executemany("INSERT INTO hallmark_ledger_subtrees VALUES (?, ?, ?)", kept)

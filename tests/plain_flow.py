@@ -38,14 +38,14 @@ def start(project: Path, run: str, **asked: Any) -> dict[str, Any]:
 
 def resume(project: Path, run: str) -> dict[str, Any]:
     """Continue a run that failed or waits, otherwise like `start`."""
-    asked = open_run(project, run).asked
-    return _execute(project, RunRequest.of(asked.request), asked.envelope)
+    asked = open_run(project, run).signed_request
+    return _execute(project, RunRequest.from_signed(asked.request), asked.envelope)
 
 
 def _execute(project: Path, request: RunRequest, envelope: dict[str, Any]) -> dict[str, Any]:
     with _without_prefect(project), suppress(Suspended):
         retrain.retrain.fn(request, envelope)
-    return status(project, request.named)
+    return status(project, request.known_run_id)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
 
     def look() -> DeploymentResponse | None:
         with suppress(ObjectNotFound):
-            return client.read_deployment_by_name(deployed.full_name(project))
+            return client.read_deployment_by_name(deployed.full_runner_deployment(project))
         return None
 
     found = wait_until(look, "the runner to register its deployment", every=0.5, seconds=120)

@@ -33,8 +33,8 @@ from prefect.settings import (
 from flows import deployed, stages
 from flows.retrain import retrain
 from infra.prefect import access, server
-from infra.prefect.server import Up
-from infra.processes import Process, end
+from infra.prefect.server import RunningPrefect
+from infra.processes import Process, end_process
 from tasks.core.errors import Refused
 from tasks.runs.run import Run
 from tests import in_process, shared
@@ -77,11 +77,11 @@ def shared_server(home: Path, checkouts: Checkouts) -> Iterator[Server]:
         folder = checkouts.ready(home / f"prefect-{uuid4().hex}")  # a checkout that has Prefect's tables
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("HALLMARK_PREFECT_PORT", "0")
-            process, api = server._serve(folder, print)
+            process, api = server._start_server(folder, print)
         return {"process": process.model_dump_json(), "api": api, "secret": access.secret(folder)}
 
     def stop(known: dict[str, str]) -> None:
-        end(Process.model_validate_json(known["process"]))
+        end_process(Process.model_validate_json(known["process"]))
 
     with shared.service(home, "prefect", start, stop) as known:
         yield Server(known["api"], known["secret"])
@@ -96,8 +96,10 @@ class Flows:
 
     def __init__(self, project: Path, client: SyncPrefectClient) -> None:
         self.project, self.client = project, client
-        flow = client.create_flow_from_name(deployed.FLOW)
-        self.deployment = client.create_deployment(flow, deployed.name(project), enforce_parameter_schema=False)
+        flow = client.create_flow_from_name(deployed.FLOW_NAME)
+        self.deployment = client.create_deployment(
+            flow, deployed.runner_deployment(project), enforce_parameter_schema=False
+        )
 
     def ask(self, parameters: dict[str, object] | None = None, state: State | None = None) -> FlowRun:
         """Create a flow run as Prefect's form or a schedule would."""
@@ -106,7 +108,7 @@ class Flows:
     @contextmanager
     def commanded(self) -> Iterator[None]:
         """Make commands in this process use the server, without a runner that executes the runs they request."""
-        up = Up(api=str(self.client.api_url).rstrip("/"), server=None, runner=_this_process())
+        up = RunningPrefect(api=str(self.client.api_url).rstrip("/"), server=None, runner=_this_process())
         access.folder(self.project).mkdir(parents=True, exist_ok=True)
         with patch.object(server, "start", lambda *_, **__: up):
             yield
@@ -145,7 +147,9 @@ class Flows:
 
     def all(self, deployment: str = "") -> list[FlowRun]:
         """Return the first 200 flow runs of a deployment, by default the project's own."""
-        ours = DeploymentFilter(name=DeploymentFilterName(any_=[deployment or deployed.name(self.project)]))
+        ours = DeploymentFilter(
+            name=DeploymentFilterName(any_=[deployment or deployed.runner_deployment(self.project)])
+        )
         return self.client.read_flow_runs(deployment_filter=ours, limit=200)
 
     def look(self, flow_run: UUID) -> FlowRun:

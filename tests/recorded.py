@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.files import read_json
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
 from tasks.supervise import materials
@@ -15,13 +15,13 @@ from tasks.trust.stage_record import Environment, StageRecord
 SANDBOX = "bubblewrap 0.11.0"
 
 
-def record(layout: Layout, ledger: Ledger, key: Path, names: Iterable[str] = RUNS, **said: Any) -> None:
+def record(layout: Layout, ledger: Ledger, key: Path, names: Iterable[str] = DVC_STAGES, **said: Any) -> None:
     """Enter a record of each stage with outputs in the ledger; `said` replaces fields of the records."""
     for name in names:
-        if layout.stage(name.replace("@", "/")).exists():
+        if layout.artefacts(name.replace("@", "/")).exists():
             told = {"stage": name, "outputs": "0" * 64, "read": {}, "cached": False, "seconds": 1.0}
             body = told | {"envelope": sign(layout, name, key, **said)}
-            ledger.append(stage_record.KIND, layout.root.name, body)
+            ledger.append(stage_record.ENTRY_KIND, layout.root.name, body)
 
 
 def sign(layout: Layout, name: str, key: Path, sandbox: str | None = SANDBOX, **said: Any) -> dict[str, Any]:
@@ -29,11 +29,11 @@ def sign(layout: Layout, name: str, key: Path, sandbox: str | None = SANDBOX, **
     made = StageRecord(
         name=name,
         command=["python", "-I", "tasks/stages/start.py", name],
-        materials=stage_record.materials(materials.read(name, layout)),
+        materials=stage_record.materials_of(materials.read_digests(name, layout)),
         environment=Environment(
             run=layout.root.name, sandbox=sandbox, network=False, platform="x86_64, Linux", packages="0" * 64
         ),
         tree_sha256=read_json(layout.code)["tree_sha256"],
     )
-    signer = keys.signer(keys.load_private(key))
-    return stage_record.sign(made.model_copy(update=said), materials.left(name, layout), signer)
+    signer = keys.signer_of(keys.load_private(key))
+    return stage_record.sign(made.model_copy(update=said), materials.output_digests(name, layout), signer)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.supervise import box, calls
-from tasks.supervise.box import Box
+from tasks.supervise.box import Sandbox
 from tasks.supervise.limits import Limits
 from tests.patience import patience
 
@@ -28,22 +28,22 @@ def has_namespaces() -> bool:
 needs_sandbox = pytest.mark.skipif(not has_namespaces(), reason="bubblewrap can make no sandbox here")
 
 
-def make(place: Path, **more: Any) -> Box:
+def make(place: Path, **more: Any) -> Sandbox:
     """Return the sandbox of a run's worktree with one file of code and an empty folder for each kind of output."""
     root = place / "checkout" / ".hallmark" / "runs" / "r1"
     tree, outputs, measured = (place / "box" / name for name in ("tree", "artefacts", "measured"))
     for folder in (root, tree / "artefacts", tree / "measured", outputs, measured):
         folder.mkdir(parents=True)
     (tree / "code.py").write_text("as reviewed\n")
-    return Box(root=root, tree=tree, outputs=outputs, measured=measured, **more)
+    return Sandbox(root=root, tree=tree, outputs=outputs, measured=measured, **more)
 
 
-def inside(made: Box, source: str) -> Any:
+def inside(made: Sandbox, source: str) -> Any:
     """Execute Python code in the sandbox and return its variable `found`."""
     words = [sys.executable, "-I", "-c", f"import json\n{source}\nprint(json.dumps(found))"]
-    with calls.filtered() as handle:
+    with calls.open_filter() as handle:
         done = subprocess.run(
-            box.command(made, words, handle), env=box.environment(made), pass_fds=box.handles(handle, made),
+            box.command(made, words, handle), env=box.environment(made), pass_fds=box.inherited_handles(handle, made),
             capture_output=True, text=True, timeout=patience(60),
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -68,7 +68,7 @@ for name, source in SOURCES.items():
 """
 
 
-def inside_each(made: Box, sources: Mapping[str, str]) -> dict[str, Any]:
+def inside_each(made: Sandbox, sources: Mapping[str, str]) -> dict[str, Any]:
     """Return the result of `inside` for each source by name, or "ended" if its process did not reach the end.
 
     All sources run in one sandbox, one after another, each in a forked process.
@@ -91,7 +91,7 @@ except Unavailable as error:
 """
 
 
-def supervised(made: Box, source: str, given: Limits) -> str:
+def supervised(made: Sandbox, source: str, given: Limits) -> str:
     """Execute Python code in the sandbox under supervision, and return the output of the supervisor's process."""
     command = box.command(made, [sys.executable, "-I", "-c", source])
     words = [sys.executable, "-c", SUPERVISED, json.dumps(asdict(given)), str(made.outputs), *command]

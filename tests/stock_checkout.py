@@ -15,7 +15,7 @@ from unittest.mock import patch
 import typer
 
 from tasks.core import config
-from tasks.core.steps.data import DATA
+from tasks.core.steps.data import DATA_STAGES
 from tasks.runs import run
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
@@ -86,8 +86,8 @@ def run_asked_for(project: Path, command: str) -> Run:
 
 def take_through_data(asked: Run) -> Run:
     """Execute all stages of data in this process with the run's parameters, and return the run."""
-    with patch.dict(os.environ, {pool.WORKERS: "1"}):
-        for stage in DATA:
+    with patch.dict(os.environ, {pool.WORKERS_VARIABLE: "1"}):
+        for stage in DATA_STAGES:
             module = import_module(stage.module)
             module.run(config.load_sections(asked.layout.params, module.Params), asked.layout)
     return asked

@@ -23,7 +23,7 @@ PEOPLE = {"data": "data-owner", "evaluation": "product-owner", "release": "risk-
 
 def promote(run: Run) -> Run:
     """Promote the release of a run that has passed its last gate, and return the run."""
-    build.add(run.layout, run.params.use_case.name)
+    build.add_dataset(run.layout, run.params.use_case.name)
     commit = run.commit("Gates passed; ready for promotion")
     promotion.promote(run.layout, run.id, commit, run.ledger(), run.governance())
     return run
@@ -36,7 +36,7 @@ def passed(project: Path) -> Run:
         if isinstance(step, Gate):
             pass_gate(run, step.name)
         else:
-            for name in step.runs:
+            for name in step.dvc_names:
                 bring(run, name)
     return run
 
@@ -44,9 +44,9 @@ def passed(project: Path) -> Run:
 def bring(run: Run, name: str) -> StageOutcome:
     """Execute a stage, or take it from the stage cache, and enter its record in the ledger."""
     ledger, governance = run.ledger(), run.governance()
-    known = chain.of_run(ledger, governance, run.id).get(name)
-    outcome = stage.bring(run.layout, name, stage.worker(governance, ledger), lambda _: None, known)
-    records.stage(ledger, run.layout, run.id, outcome)
+    known = chain.records_of_run(ledger, governance, run.id).get(name)
+    outcome = stage.provide_outputs(run.layout, name, stage.load_worker(governance, ledger), lambda _: None, known)
+    records.record_stage(ledger, run.layout, run.id, outcome)
     return outcome
 
 
@@ -55,14 +55,16 @@ def pass_gate(run: Run, gate: GateName) -> None:
     asked = ask(run, gate)
     evidence.write(asked, run.layout)
     decisions.decide(ledger, governance, asked, PEOPLE[gate], "approve", "looked at it")
-    statement.write_gate(run.layout, asked, gates.settle(ledger, governance, asked), governance)
+    statement.write_gate(run.layout, asked, gates.judge_and_close(ledger, governance, asked), governance)
 
 
 def ask(run: Run, gate: GateName) -> Evidence:
     """Open a gate in the ledger, as flows.gates does."""
     ledger, governance, name = run.ledger(), run.governance(), run.params.use_case.name
     recorded = chain.require(gate, run.layout, run.id, ledger, governance)
-    before = approved.last(ledger, name, False) if gate == "data" else None
-    adopted = promotions.read(ledger, governance, name).adopted(False) if gate == "evaluation" else None
+    before = approved.last_passed(ledger, name, False) if gate == "data" else None
+    adopted = promotions.read(ledger, governance, name).success_metrics(False) if gate == "evaluation" else None
     params, policy = run.params, governance.policy
-    return cases.ask(ledger, evidence.collect(gate, run.layout, params, policy, run.asked, before, adopted, recorded))
+    return cases.open_gate(
+        ledger, evidence.collect(gate, run.layout, params, policy, run.signed_request, before, adopted, recorded)
+    )

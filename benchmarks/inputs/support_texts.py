@@ -30,9 +30,9 @@ from tests.stages.data.recognise.planted import CLEAN, ENGLISH, planted  # noqa:
 
 PERSONAL, SAME, CHANGED = 1 / 3, 0.03, 0.08
 """Shares of messages with personal data, of exact copies, and of copies with one word changed."""
-EACH = 200
+FILLINGS = 200
 """Number of times that each sentence with personal data is filled, with other values each time."""
-REMEMBERED = 50_000
+MAX_ORIGINALS = 50_000
 """Maximum number of messages that later ones may repeat."""
 LANGUAGES = ("en", "de")
 WORDS = {"en": EnglishWords.word_list, "de": GermanWords.word_list}
@@ -81,14 +81,14 @@ def messages(seed: int) -> Iterator[dict[str, Any]]:
         intent, queue, action = dice.choice(TRIAGE)
         message = {"text": f"{matter} {' '.join(words).capitalize()}.", "language": language, "intent": intent}
         message |= {"queue": queue, "action": action, "day": date(2025, 1, 6) + timedelta(dice.randrange(180))}
-        if len(known) < REMEMBERED:
+        if len(known) < MAX_ORIGINALS:
             known.append(message)
         yield message
 
 
 def _personal(seed: int) -> dict[str, list[str]]:
-    texts = [case.text for case in planted(EACH, seed)][len(CLEAN.strip().splitlines()) * EACH :]
-    english, both = len(ENGLISH.strip().splitlines()), len(texts) // EACH
+    texts = [case.text for case in planted(FILLINGS, seed)][len(CLEAN.strip().splitlines()) * FILLINGS :]
+    english, both = len(ENGLISH.strip().splitlines()), len(texts) // FILLINGS
     return {
         "en": [text for place, text in enumerate(texts) if place % both < english],
         "de": [text for place, text in enumerate(texts) if place % both >= english],

@@ -13,20 +13,20 @@ class Composer:
     def __init__(self, grammar: Grammar, language: str) -> None:
         self.grammar = grammar
         self.language = language
-        self.said: set[str] = set()
+        self.used_sentences: set[str] = set()
 
     def ticket(self, rng: Random, case: Case) -> str:
         """Return the text of one field of a web form: mostly without a greeting, sometimes with HTML entities."""
         text = self._body(rng, case)
         text = self._maybe(rng, 0.3, "hello", after=" ") + text + self._maybe(rng, 0.25, "bye", before=" ")
-        return mess.entities(rng, self._scribble(rng, text))
+        return mess.add_html_entities(rng, self._scribble(rng, text))
 
     def email(self, rng: Random, case: Case) -> str:
         """Return lines with a greeting and a signature, sometimes quoted as in a reply."""
         greeting = self._maybe(rng, 0.6, "hello", after="\n")
         sign = self._maybe(rng, 0.6, "sign", before="\n") + self._maybe(rng, 0.6, "name", before="\n")
         text = greeting + self._scribble(rng, self._body(rng, case)) + sign
-        return mess.quoted(rng, text)
+        return mess.quote_lines(rng, text)
 
     def chat(self, rng: Random, case: Case) -> list[Turn]:
         """Return one to three turns. The decisive words may be in the customer's first or last turn."""
@@ -34,7 +34,7 @@ class Composer:
         return [{"role": ("user", "assistant")[i % 2], "content": line} for i, line in enumerate(lines)]
 
     def _dialogue(self, rng: Random, case: Case) -> list[str]:
-        phrases, chance, say = self.grammar.intents[case.triage.intent], rng.random(), self.grammar.rule
+        phrases, chance, say = self.grammar.intents[case.triage.intent], rng.random(), self.grammar.expand_rule
         if case.twist in phrases:
             if case.twist == "clear" and "vague" in phrases and chance < 0.2:
                 return [self._core(rng, case, "vague"), say(rng, "agent_ask"), self._core(rng, case, "clear")]
@@ -60,20 +60,20 @@ class Composer:
         """
         phrases = self.grammar.intents[case.triage.intent][twist]
         for _ in range(100):
-            text = self.grammar.say(rng, rng.choice(phrases))
-            if text not in self.said:
+            text = self.grammar.expand(rng, rng.choice(phrases))
+            if text not in self.used_sentences:
                 break
-        self.said.add(text)
+        self.used_sentences.add(text)
         return _sentence(text)
 
     def _turn(self, rng: Random, case: Case) -> str:
-        return _sentence(self.grammar.say(rng, rng.choice(self.grammar.twists[case.twist])))
+        return _sentence(self.grammar.expand(rng, rng.choice(self.grammar.twists[case.twist])))
 
     def _maybe(self, rng: Random, chance: float, rule: str, before: str = "", after: str = "") -> str:
-        return before + self.grammar.rule(rng, rule) + after if rng.random() < chance else ""
+        return before + self.grammar.expand_rule(rng, rule) + after if rng.random() < chance else ""
 
     def _scribble(self, rng: Random, text: str) -> str:
-        return mess.scribble(rng, text, self.language)
+        return mess.add_typing_noise(rng, text, self.language)
 
 
 def _sentence(text: str) -> str:

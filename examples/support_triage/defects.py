@@ -102,33 +102,33 @@ def _otherwise(row: Row) -> Row:
 
 
 @dataclass(frozen=True)
-class Kind:
+class DefectKind:
     make: Defect
     share: float
     """Number of rows with this defect, as a share of the sound rows."""
-    copies: bool = False
+    is_copy: bool = False
     """Whether the defective row is a copy of a sound row or a changed one. The sound row should be kept."""
-    least: int = 0
+    min_characters: int = 0
     """Minimum number of characters of the sound row: in a short message, one letter may make another message."""
-    across: bool = False
+    other_source: bool = False
     """Whether the sound row is in AUTHORITY and the defective row is written into another source."""
     mutual: bool = False
     """Whether the sound row has the same defect, so that neither row may be kept."""
 
 
-AUTHORITY = "tickets"
+AUTHORITATIVE_SOURCE = "tickets"
 """Source that wins if others contradict it, as in sources.yaml."""
-DEFECTS: Mapping[str, Kind] = {
-    "cut_off": Kind(cut_off, 0.008),
-    "empty_prompt": Kind(empty_prompt, 0.006),
-    "no_target": Kind(no_target, 0.004),
-    "past_retention": Kind(past_retention, 0.006),
-    "retired": Kind(retired, 0.006),
-    "duplicate": Kind(duplicate, 0.02, copies=True),
-    "duplicate_across": Kind(duplicate, 0.012, copies=True, across=True),
-    "near_duplicate": Kind(near_duplicate, 0.012, copies=True, least=100),
-    "conflict": Kind(conflict, 0.008, copies=True),
-    "conflict_of_sources": Kind(conflict_of_sources, 0.012, copies=True, across=True),
-    "conflict_undecided": Kind(conflict_undecided, 0.004, copies=True, mutual=True),
-    "superseded": Kind(superseded, 0.008, copies=True),
+DEFECTS: Mapping[str, DefectKind] = {
+    "cut_off": DefectKind(cut_off, 0.008),
+    "empty_prompt": DefectKind(empty_prompt, 0.006),
+    "no_target": DefectKind(no_target, 0.004),
+    "past_retention": DefectKind(past_retention, 0.006),
+    "retired": DefectKind(retired, 0.006),
+    "duplicate": DefectKind(duplicate, 0.02, is_copy=True),
+    "duplicate_across": DefectKind(duplicate, 0.012, is_copy=True, other_source=True),
+    "near_duplicate": DefectKind(near_duplicate, 0.012, is_copy=True, min_characters=100),
+    "conflict": DefectKind(conflict, 0.008, is_copy=True),
+    "conflict_of_sources": DefectKind(conflict_of_sources, 0.012, is_copy=True, other_source=True),
+    "conflict_undecided": DefectKind(conflict_undecided, 0.004, is_copy=True, mutual=True),
+    "superseded": DefectKind(superseded, 0.008, is_copy=True),
 }

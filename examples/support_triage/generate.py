@@ -19,14 +19,14 @@ from random import Random
 from examples.support_triage import cases, grammar, marks, planting, sources
 from examples.support_triage.cases import Case
 from examples.support_triage.compose import Composer, Turn
-from examples.support_triage.mess import writable
-from examples.support_triage.personal import SHARE, Personal
+from examples.support_triage.mess import encodable
+from examples.support_triage.personal import PERSONAL_SHARE, PersonalSentences
 from examples.support_triage.planting import Planted
 from examples.support_triage.sources import SOURCES, Row, Source
 
 PHRASES = Path(__file__).parent / "phrases"
 PERSONAL = PHRASES / "personal"
-ROWS = 1620
+SOUND_ROWS = 1620
 """Number of sound rows, of which 1,500 remain after cleaning."""
 
 
@@ -38,12 +38,12 @@ class Generated:
     truth: list[Planted]
 
 
-class _Writers:
+class _RowWriter:
     """Composers of messages and sentences with protected values, by language, with the messages that they wrote."""
 
     def __init__(self, personal: Path) -> None:
         self.composers = {name: Composer(grammar.load(PHRASES / f"{name}.yaml"), name) for name in cases.LANGUAGES}
-        self.personal = {name: Personal(personal / f"{name}.yaml") for name in cases.LANGUAGES}
+        self.personal = {name: PersonalSentences(personal / f"{name}.yaml") for name in cases.LANGUAGES}
         self.classes = cycle(marks.CLASSES)
         self.written: set[str] = set()
 
@@ -54,20 +54,20 @@ class _Writers:
         if key in self.written:
             return None
         self.written.add(key)
-        planted = rng.random() < SHARE
+        planted = rng.random() < PERSONAL_SHARE
         if planted:
             turns = self.personal[case.language].add(rng, turns, next(self.classes))
-        held = [turn | {"content": writable(turn["content"], source.encoding)} for turn in turns]
+        held = [turn | {"content": encodable(turn["content"], source.encoding)} for turn in turns]
         return sources.row(number, rng, case, held, planted)
 
 
-def generate(seed: int, rows: int = ROWS, personal: Path = PERSONAL) -> Generated:
+def generate(seed: int, rows: int = SOUND_ROWS, personal: Path = PERSONAL) -> Generated:
     """Generate all sources.
 
     No two sound rows have the same words before the triage, without regard to case, spaces and punctuation. `personal`
     is a folder with one file for each language, as phrases/personal/.
     """
-    rng, writers = Random(seed), _Writers(personal)
+    rng, writers = Random(seed), _RowWriter(personal)
     drawn = cases.load(PHRASES / "catalogue.yaml").draw(rng)
     sound = {source: _rows(rng, source, round(rows * source.share), drawn, writers) for source in SOURCES}
     lines, truth = planting.plant(rng, sound)
@@ -75,7 +75,7 @@ def generate(seed: int, rows: int = ROWS, personal: Path = PERSONAL) -> Generate
     return Generated(files, truth)
 
 
-def _rows(rng: Random, source: Source, count: int, drawn: Iterator[Case], writers: _Writers) -> list[Row]:
+def _rows(rng: Random, source: Source, count: int, drawn: Iterator[Case], writers: _RowWriter) -> list[Row]:
     rows: list[Row] = []
     while len(rows) < count:
         row = writers.write(rng, source, len(rows) + 1, next(drawn))
@@ -100,7 +100,7 @@ def truth_table(truth: list[Planted]) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.support_triage.generate", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"sound rows in all, default {ROWS}")
+    parser.add_argument("--rows", type=int, default=SOUND_ROWS, help=f"sound rows in all, default {SOUND_ROWS}")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to; made if it does not exist")
     given = parser.parse_args()
     made = generate(given.seed, given.rows)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from examples.support_triage.marks import marked
+from examples.support_triage.marks import mark
 from examples.support_triage.numbers import NUMBERS
 from tasks.core import config
 
@@ -33,7 +33,7 @@ class Grammar:
     intents: Mapping[str, Mapping[str, Lines]]
     """Phrases by intent and twist."""
 
-    def say(self, rng: Random, phrase: str) -> str:
+    def expand(self, rng: Random, phrase: str) -> str:
         """Expand every token of `phrase`, innermost first.
 
         Raises:
@@ -43,8 +43,8 @@ class Grammar:
             phrase = phrase[: match.start()] + self._resolve(rng, match) + phrase[match.end() :]
         return " ".join(phrase.split())
 
-    def rule(self, rng: Random, name: str) -> str:
-        return self.say(rng, f"{{{name}}}")
+    def expand_rule(self, rng: Random, name: str) -> str:
+        return self.expand(rng, f"{{{name}}}")
 
     def _resolve(self, rng: Random, match: re.Match[str]) -> str:
         if match["low"]:
@@ -55,12 +55,12 @@ class Grammar:
 
     def _called(self, rng: Random, name: str) -> str:
         if name in self.personal:
-            return marked(name, self.say(rng, rng.choice(self.personal[name])))
+            return mark(name, self.expand(rng, rng.choice(self.personal[name])))
         return NUMBERS[name](rng) if name in NUMBERS else rng.choice(self.rules[name])
 
 
 def load(path: Path) -> Grammar:
-    document = config.plain(config.read_yaml(path))
+    document = config.to_plain(config.read_yaml(path))
     return Grammar(
         rules=lines_of(document["rules"]),
         personal=lines_of(document["personal"]),

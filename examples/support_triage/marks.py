@@ -11,17 +11,17 @@ from tasks.sources.protection import Category
 
 CLASSES: tuple[str, ...] = tuple(sorted(get_args(Category)))
 START, END = "\x02", "\x03"
-MARKED = re.compile(rf"{START}(\d\d)([^{START}{END}]*){END}")
+MARKED_VALUE = re.compile(rf"{START}(\d\d)([^{START}{END}]*){END}")
 
 Values = tuple[tuple[str, str], ...]
 """Class and text of each value."""
 
 
-def marked(category: str, value: str) -> str:
+def mark(category: str, value: str) -> str:
     return f"{START}{CLASSES.index(category):02}{value}{END}"
 
 
-def taken(text: str) -> tuple[str, Values]:
+def unmark(text: str) -> tuple[str, Values]:
     """Return the text without marks, and the values that were marked."""
-    values = tuple((CLASSES[int(number)], value) for number, value in MARKED.findall(text))
-    return MARKED.sub(r"\2", text), values
+    values = tuple((CLASSES[int(number)], value) for number, value in MARKED_VALUE.findall(text))
+    return MARKED_VALUE.sub(r"\2", text), values

@@ -5,13 +5,13 @@ from random import Random
 NEIGHBOURS = {"a": "s", "e": "r", "i": "o", "n": "m", "o": "p", "r": "t", "s": "d", "t": "z", "u": "i", "l": "k"}
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
 EMOJI = ("🙏", "😡", "🙄", "😊", "🤔", ":)", ":(", "!!!", "...")
-CARE = {"careful": 0.5, "hasty": 0.35, "sloppy": 0.15}
+CARE_SHARES = {"careful": 0.5, "hasty": 0.35, "sloppy": 0.15}
 """Share of the writers, by the care with which they type."""
 
 
-def scribble(rng: Random, text: str, language: str) -> str:
+def add_typing_noise(rng: Random, text: str, language: str) -> str:
     """Return the text as a writer with random care types it. Digits stay as they are, since they may matter."""
-    (care,) = rng.choices(list(CARE), list(CARE.values()))
+    (care,) = rng.choices(list(CARE_SHARES), list(CARE_SHARES.values()))
     if care == "careful":
         return text
     text = _typos(rng, text, share=0.008 if care == "hasty" else 0.025)
@@ -50,7 +50,7 @@ def _typos(rng: Random, text: str, share: float) -> str:
     return "".join(letters)
 
 
-def entities(rng: Random, text: str) -> str:
+def add_html_entities(rng: Random, text: str) -> str:
     """Replace quotes, euro signs and spaces by HTML entities in some texts, as the web form does."""
     if rng.random() < 0.06:
         text = text.replace('"', "&quot;").replace("€", "&euro;").replace("'", "&#39;")
@@ -58,11 +58,11 @@ def entities(rng: Random, text: str) -> str:
     return text + rng.choice(["", "", "", " ", "\n", "  \n"]) if rng.random() < 0.15 else text
 
 
-def quoted(rng: Random, text: str) -> str:
+def quote_lines(rng: Random, text: str) -> str:
     """Quote all lines of some texts, as a reply does."""
     return "\n".join(f"> {line}" for line in text.split("\n")) if rng.random() < 0.05 else text
 
 
-def writable(text: str, encoding: str) -> str:
+def encodable(text: str, encoding: str) -> str:
     """Return the text without the characters that the encoding does not have, such as emoji."""
     return text.encode(encoding, errors="ignore").decode(encoding)

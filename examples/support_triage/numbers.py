@@ -4,7 +4,7 @@ import string
 from collections.abc import Callable, Mapping
 from random import Random
 
-NO_BANK = "00000000"
+UNASSIGNED_BANK = "00000000"
 """German bank code that is not assigned. Neither is TEST, which stands for a bank in British IBANs."""
 TEST_CARDS = ("411111", "555555", "400000")
 """Card issuers' ranges for test payments."""
@@ -19,7 +19,7 @@ def card(rng: Random) -> str:
 
 
 def german_iban(rng: Random) -> str:
-    return _iban(rng, "DE", NO_BANK + _digits(rng, 10))
+    return _iban(rng, "DE", UNASSIGNED_BANK + _digits(rng, 10))
 
 
 def british_iban(rng: Random) -> str:

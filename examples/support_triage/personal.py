@@ -8,15 +8,15 @@ from examples.support_triage.compose import Turn
 from examples.support_triage.grammar import Grammar, Lines, lines_of
 from tasks.core import config
 
-SHARE = 0.1
+PERSONAL_SHARE = 0.1
 """Share of the sound rows with such a sentence. The classes take turns."""
 
 
-class Personal:
+class PersonalSentences:
     """Sentences of one language, from a file of phrases/personal/."""
 
     def __init__(self, path: Path) -> None:
-        document = config.plain(config.read_yaml(path))
+        document = config.to_plain(config.read_yaml(path))
         self.sentences: Mapping[str, Lines] = lines_of(document["sentences"])
         """Sentences by the class of their value. A sentence may also have values of other classes."""
         self.grammar = Grammar(lines_of(document["rules"]), lines_of(document["personal"]), twists={}, intents={})
@@ -26,7 +26,7 @@ class Personal:
 
         A third of the sentences are on a separate line.
         """
-        said = self.grammar.say(rng, rng.choice(self.sentences[category]))
+        said = self.grammar.expand(rng, rng.choice(self.sentences[category]))
         gap = rng.choice([" ", " ", "\n"])
         last = turns[-1]["content"]
         text = f"{said}{gap}{last}" if rng.random() < 0.35 else f"{last.rstrip()}{gap}{said}"

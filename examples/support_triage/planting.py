@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from examples.support_triage.defects import AUTHORITY, DEFECTS, Kind
+from examples.support_triage.defects import AUTHORITATIVE_SOURCE, DEFECTS, DefectKind
 from examples.support_triage.marks import Values
-from examples.support_triage.mess import writable
+from examples.support_triage.mess import encodable
 from examples.support_triage.sources import Row, Source
 
 
@@ -25,14 +25,14 @@ class Planted:
 
 
 @dataclass(eq=False)
-class _Entry:
+class _Line:
     line: str
     values: Values = ()
     defect: str = ""
-    original: "_Entry | None" = None
+    original: "_Line | None" = None
 
 
-Files = Mapping[Source, list[_Entry]]
+Files = Mapping[Source, list[_Line]]
 
 
 def plant(rng: Random, rows: Mapping[Source, Sequence[Row]]) -> tuple[dict[Source, list[str]], list[Planted]]:
@@ -40,15 +40,15 @@ def plant(rng: Random, rows: Mapping[Source, Sequence[Row]]) -> tuple[dict[Sourc
 
     No row is the base of two defects, and none with a planted value is.
     """
-    files = {source: [_Entry(source.line(row), row.values) for row in own] for source, own in rows.items()}
+    files = {source: [_Line(source.line(row), row.values) for row in own] for source, own in rows.items()}
     sound = {source: list(zip(own, files[source], strict=True)) for source, own in rows.items()}
     for source, own in sound.items():
         plain = [pair for pair in own if not pair[0].planted]
         free = rng.sample(plain, len(plain))
         for name, kind in DEFECTS.items():
-            if kind.across and source.id != AUTHORITY:
+            if kind.other_source and source.id != AUTHORITATIVE_SOURCE:
                 continue
-            fit = [pair for pair in free if len(pair[0].text) >= kind.least][: round(kind.share * len(own))]
+            fit = [pair for pair in free if len(pair[0].text) >= kind.min_characters][: round(kind.share * len(own))]
             free = [pair for pair in free if pair not in fit]
             for row, entry in fit:
                 target, place = _place(rng, files, source, kind, (row, entry))
@@ -56,22 +56,24 @@ def plant(rng: Random, rows: Mapping[Source, Sequence[Row]]) -> tuple[dict[Sourc
     return {source: [entry.line for entry in entries] for source, entries in files.items()}, _truth(files)
 
 
-def _place(rng: Random, files: Files, source: Source, kind: Kind, sound: tuple[Row, _Entry]) -> tuple[Source, int]:
+def _place(rng: Random, files: Files, source: Source, kind: DefectKind, sound: tuple[Row, _Line]) -> tuple[Source, int]:
     """Return source and index of a defective line: after the sound row in its source, or anywhere in another source.
 
     That other source must have an encoding with all characters of the row.
     """
     row, entry = sound
-    if not kind.across:
+    if not kind.other_source:
         return source, rng.randint(files[source].index(entry) + 1, len(files[source]))
-    others = [other for other in files if other.id != AUTHORITY and row.text == writable(row.text, other.encoding)]
+    others = [
+        other for other in files if other.id != AUTHORITATIVE_SOURCE and row.text == encodable(row.text, other.encoding)
+    ]
     target = rng.choice(others)
     return target, rng.randint(0, len(files[target]))
 
 
-def _defective(name: str, target: Source, row: Row, sound: _Entry) -> _Entry:
+def _defective(name: str, target: Source, row: Row, sound: _Line) -> _Line:
     kind = DEFECTS[name]
-    made = _Entry(kind.make(row, target), row.values if kind.copies else (), name, sound if kind.copies else None)
+    made = _Line(kind.make(row, target), row.values if kind.is_copy else (), name, sound if kind.is_copy else None)
     if kind.mutual:
         sound.defect, sound.original = name, made
     return made

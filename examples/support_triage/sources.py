@@ -10,7 +10,7 @@ from random import Random
 
 from examples.support_triage.cases import Case, Triage
 from examples.support_triage.compose import Composer, Turn
-from examples.support_triage.marks import Values, taken
+from examples.support_triage.marks import Values, unmark
 
 FIRST_DAY, DAYS = date(2025, 1, 6), 180
 
@@ -53,13 +53,13 @@ class Source:
 def row(number: int, rng: Random, case: Case, turns: Sequence[Turn], planted: bool) -> Row:
     """Return a row with a random day and desk. The turns have the marks of `marks`."""
     day = FIRST_DAY + timedelta(days=rng.randrange(DAYS))
-    texts = [taken(turn["content"]) for turn in turns]
+    texts = [unmark(turn["content"]) for turn in turns]
     plain = tuple(turn | {"content": text} for turn, (text, _) in zip(turns, texts, strict=True))
     values = tuple(value for _, marked in texts for value in marked)
     return Row(number, day, case, plain, f"triage-desk-{rng.randint(1, 4)}", values, planted)
 
 
-def answer(triage: Triage) -> str:
+def target_text(triage: Triage) -> str:
     """Return the target as the model should write it."""
     return json.dumps({"intent": triage.intent, "queue": triage.queue, "action": triage.action})
 
@@ -79,7 +79,7 @@ def _ticket(row: Row) -> str:
 
 def _chat(row: Row) -> str:
     case = row.case
-    turns = [*row.turns, {"role": "assistant", "content": answer(case.triage)}]
+    turns = [*row.turns, {"role": "assistant", "content": target_text(case.triage)}]
     document = {
         "chat_id": f"C-{row.number:05}",
         "started": row.day.isoformat(),

@@ -15,21 +15,21 @@ import typer
 from infra import loopback
 from infra.cli import lazy, verbs
 from tasks.core import files, shown
-from tasks.core.errors import HallmarkError, Unavailable, is_full_disk
+from tasks.core.errors import HallmarkError, Unavailable, is_disk_full
 
-SELDOM = (20_000, 20, 20)
+GC_THRESHOLDS = (20_000, 20, 20)
 """Thresholds of Python's garbage collector. With the default ones, it takes a fifth of the time of a command's
 imports."""
-MISSING = (
+MISSING_MODULE = (
     "this command needs {}, which is not installed; what was installed checks releases and ledgers, "
     "the platform is, in a clone, `pip install -c constraints.txt '.[platform]'`"
 )
-FULL = "no space is left on a disk: on that of .hallmark/, or of /tmp; free some, and say the command again"
+DISK_FULL = "no space is left on a disk: on that of .hallmark/, or of /tmp; free some, and say the command again"
 
 app = typer.Typer(
     name="hallmark",
     help="Fine-tune language models so that only what passed its gates reaches production.",
-    cls=lazy.whole(verbs.ALL),
+    cls=lazy.group_class(verbs.ALL),
     callback=lambda: None,  # typer needs one to make an app without commands a group
     no_args_is_help=True,
     add_completion=False,
@@ -40,22 +40,22 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command of `sys.argv`, and turn errors into a message and an exit code."""
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*GC_THRESHOLDS)
     os.umask(files.UMASK)
-    shown.guard()
-    loopback.ask_without_proxy()
+    shown.escape_output()
+    loopback.bypass_proxy()
     try:
         app()
     except HallmarkError as error:
         print(f"hallmark: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        if not is_full_disk(error):
+        if not is_disk_full(error):
             raise
-        print(f"hallmark: {FULL}", file=sys.stderr)
+        print(f"hallmark: {DISK_FULL}", file=sys.stderr)
         sys.exit(Unavailable.exit_code)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("infra", "flows", "tasks", ""):
             raise
-        print(f"hallmark: {MISSING.format(error.name)}", file=sys.stderr)
+        print(f"hallmark: {MISSING_MODULE.format(error.name)}", file=sys.stderr)
         sys.exit(Unavailable.exit_code)

@@ -24,9 +24,9 @@ def advise(
     """
     from tasks.advice import advise as rules  # slow: imports libraries for tables and models
 
-    root = shared.root()
-    advice = rules.advise(root, params, shared.pairs(changes))
-    told = rules.document(advice)
+    root = shared.checkout_root()
+    advice = rules.advise(root, params, shared.parse_changes(changes))
+    told = rules.as_json(advice)
     if as_json:
         shared.print_json(told)
     else:
@@ -39,7 +39,7 @@ def advise(
         console.print(f"from {told['rows']:,} rows of run {told['rows_of']}: {told['best']}, {same}")
     if write:
         file = params or root / "params.yaml"
-        rules.write(file, advice)
+        rules.write_card(file, advice)
         if not as_json:
             console.print(
                 f"{file}: use_case.approach is {advice.best.approach} now, with its reasons; owners sign the card"

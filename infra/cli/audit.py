@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.registered import Label, in_force
-from infra.cli.screen import busy
+from infra.cli.registered import Label, open_to_read
+from infra.cli.screen import showing_step
 from infra.cli.shared import console
 from tasks.audit import archive, record
 from tasks.core.errors import HallmarkError, InputError
@@ -39,18 +39,18 @@ def audit(
 
     Example: hallmark audit support-triage-1 --to support-triage-1-audit
     """
-    ledger, governed = in_force()
+    ledger, governed = open_to_read()
     audited = releases.get(ledger, governed, release)
     target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:
-        with busy(f"gathering what is known of {audited.label}", None if as_json else console):
+        with showing_step(f"gathering what is known of {audited.label}", None if as_json else console):
             signer, told = _signer(ledger, governed)
             gathered = record.gather(audited, ledger, governed)
             dossier, zipped = archive.write(gathered, _prover(ledger, governed), target, weights, signer)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
     for text in told:
-        shared.notice(text, as_json)
+        shared.print_notice(text, as_json)
     if as_json:
         where = {"page": str(target / archive.PAGE), "archive": str(zipped)}
         shared.print_json(where | dossier.model_dump(mode="json"))
@@ -71,7 +71,7 @@ def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[s
     rewritten gets no signature.
     """
     try:
-        away = publish.publish(ledger, governed).away
+        away = publish.publish(ledger, governed).unavailable
         return governed.signer("ledger", ledger.now()), away
     except HallmarkError as error:
         return None, [f"nobody signs the dossier: {error}"]
@@ -83,4 +83,4 @@ def _root(governed: Governance) -> str:
 
 def _prover(ledger: Ledger, governed: Governance) -> Callable[[int], bytes]:
     prover = cache(lambda: Prover(ledger, governed))
-    return lambda seq: canonical_json(prover().prove(seq).model_dump(mode="json"))
+    return lambda seq: canonical_json(prover().prove_inclusion(seq).model_dump(mode="json"))

@@ -25,7 +25,7 @@ def backup(
 
     Example: hallmark backup /mnt/backups/2026-03-03
     """
-    manifest = taking.save(shared.root(), folder, with_keys)
+    manifest = taking.save(shared.checkout_root(), folder, with_keys)
     if as_json:
         shared.print_json({"folder": str(folder.resolve()), **manifest.model_dump(mode="json")})
         return
@@ -34,7 +34,7 @@ def backup(
     console.print("checked: the ledger holds under its heads, and every release verifies")
     for text in manifest.elsewhere:
         console.print(text)
-    console.print(f"not in it: {contents.NOT_IN_IT}")
+    console.print(f"not in it: {contents.EXCLUDED}")
 
 
 def restore(
@@ -47,7 +47,7 @@ def restore(
 
     Example: hallmark restore /mnt/backups/2026-03-03
     """
-    manifest = putting_back.restore(shared.root(), folder)
+    manifest = putting_back.restore(shared.checkout_root(), folder)
     if as_json:
         shared.print_json(manifest.model_dump(mode="json"))
         return

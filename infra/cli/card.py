@@ -8,7 +8,7 @@ import typer
 from infra.cli import declaring, shared
 from infra.cli.shared import console
 from tasks.declarations import declarations, standing
-from tasks.declarations.signed_declaration import CardDeclared, of_card
+from tasks.declarations.signed_declaration import DeclaredCard, of_card
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.resolve import read_params
 from tasks.runs.run import installed_governance
@@ -16,7 +16,9 @@ from tasks.runs.run import installed_governance
 File = Annotated[Path | None, typer.Option(metavar="FILE", help="Params file of the use case; else params.yaml.")]
 
 
-def adopt(reason: declaring.Reason, params: File = None, who: shared.As = None, as_json: shared.Json = False) -> None:
+def adopt(
+    reason: declaring.Reason, params: File = None, who: shared.ActAs = None, as_json: shared.Json = False
+) -> None:
     """Show what changed in the card of a use case since its last adoption, and sign it.
 
     Outside environment `local`, a governed run must ask at least as much of its model as the adopted card does. The
@@ -25,10 +27,10 @@ def adopt(reason: declaring.Reason, params: File = None, who: shared.As = None, 
 
     Example: hallmark card adopt --as product-owner --reason "thresholds of the pilot"
     """
-    root = shared.root()
+    root = shared.checkout_root()
     governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
     checked, _ = read_params(root / (params or "params.yaml"), {})
-    declaring.sign([of_card(checked)], ledger, governed, shared.identity(who), reason, as_json)
+    declaring.sign([of_card(checked)], ledger, governed, shared.acting_person(who), reason, as_json)
 
 
 def list_cards(params: File = None, as_json: shared.Json = False) -> None:
@@ -36,13 +38,13 @@ def list_cards(params: File = None, as_json: shared.Json = False) -> None:
 
     Example: hallmark card list
     """
-    root = shared.root()
+    root = shared.checkout_root()
     governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
     now = standing.read(ledger, governed)
     own = of_card(read_params(root / (params or "params.yaml"), {})[0])
     others = [each.declared for name, each in now.in_force.items()
-              if isinstance(each.declared, CardDeclared) and name != own.subject]  # fmt: skip
-    rows = [declaring.row(each, now, governed) for each in (own, *others)]
+              if isinstance(each.declared, DeclaredCard) and name != own.subject]  # fmt: skip
+    rows = [declaring.standing_row(each, now, governed) for each in (own, *others)]
     rows[0]["allowed"] = not declarations.why_not(own, now.in_force, governed.policy)
     if as_json:
         shared.print_json(rows)
@@ -51,7 +53,7 @@ def list_cards(params: File = None, as_json: shared.Json = False) -> None:
     if not rows[0]["allowed"]:
         told = "environment local takes it as it is" if governed.local else "no governed run is made with it"
         console.print(f"  {told}: it {declarations.why_not(own, now.in_force, governed.policy)}")
-    elif not now.has(own):
+    elif not now.is_in_force(own):
         console.print("  it is no laxer than what is in force, so runs may be made with it")
     for each in rows[1:]:
         console.print(f"{each['declared']}: {each['text']}")

@@ -6,12 +6,12 @@ from rich.table import Table
 
 from infra.cli.shared import console
 from tasks.core.facts import Fact
-from tasks.gates.checks.change import Moved
-from tasks.inquiry.records_changed import RecordsChanged
+from tasks.gates.checks.change import ValueChange
+from tasks.inquiry.records_changed import DatasetDiff
 from tasks.registry.history.difference import Figure
 
 
-def moves(title: str, moved: Mapping[str, Moved]) -> None:
+def print_settings(title: str, moved: Mapping[str, ValueChange]) -> None:
     """Print the settings that differ, each before and now, below a title."""
     console.print(f"\n{title}")
     if not moved:
@@ -23,7 +23,7 @@ def moves(title: str, moved: Mapping[str, Moved]) -> None:
     console.print(table)
 
 
-def records(changes: RecordsChanged) -> None:
+def print_records(changes: DatasetDiff) -> None:
     if changes.how == "same":
         console.print("  records: the very same dataset")
     if changes.why:
@@ -37,7 +37,7 @@ def records(changes: RecordsChanged) -> None:
     console.print(table)
 
 
-def code(made_with: Iterable[str], names: list[str] | None, why: str) -> None:
+def print_code(made_with: Iterable[str], names: list[str] | None, why: str) -> None:
     """Print the differences in code, inputs and libraries.
 
     Args:
@@ -57,17 +57,17 @@ def code(made_with: Iterable[str], names: list[str] | None, why: str) -> None:
         console.print(f"  {line}")
 
 
-def figures(found: Mapping[str, Figure], same_test: bool) -> None:
+def print_figures(found: Mapping[str, Figure], same_test: bool) -> None:
     console.print("\nFIGURES of the candidate")
     if not same_test:
         console.print("  tested on different rows: a difference may be the rows'")
     table = Table("figure", "before", "now", "intervals", box=None, header_style="bold")
     for name, figure in found.items():
-        table.add_row(name, fact(figure.before), fact(figure.now), figure.intervals.replace("none", ""))
+        table.add_row(name, format_fact(figure.before), format_fact(figure.now), figure.intervals.replace("none", ""))
     console.print(table)
 
 
-def fact(found: Fact | None) -> str:
+def format_fact(found: Fact | None) -> str:
     if found is None:
         return "–"
     low, high = found.low, found.high

@@ -8,15 +8,15 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import HallmarkError, InputError
-from tasks.core.shown import one_line, visible
+from tasks.core.shown import escape, escape_line
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.runs import tree
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
 from tasks.versions import versions
-from tasks.versions.signed_version import KIND, VERSION
-from tasks.versions.versions import Standing
+from tasks.versions.signed_version import ENTRY_KIND, VERSION
+from tasks.versions.versions import SignOffStatus
 
 Commit = Annotated[str, typer.Argument(metavar="COMMIT", help="The version: a commit, tag or branch.")]
 Reason = Annotated[str, typer.Option(help="What you looked at, or why you take it back. The ledger keeps it.")]
@@ -28,10 +28,10 @@ def list_versions(as_json: shared.Json = False) -> None:
     Example: hallmark code list
     """
     checkout, ledger, governed = _open()
-    commits = _commits(ledger)
+    commits = _commit_by_tree(ledger)
     head = checkout.commit_of("HEAD")
     commits.setdefault(tree.read(checkout, head).sha256, head)
-    rows = [_row(sha256, commit, versions.standing(ledger, governed, sha256)) for sha256, commit in commits.items()]
+    rows = [_row(sha256, commit, versions.status(ledger, governed, sha256)) for sha256, commit in commits.items()]
     if as_json:
         shared.print_json({"head": head, "versions": rows})
         return
@@ -41,7 +41,7 @@ def list_versions(as_json: shared.Json = False) -> None:
     shared.print_columns(["commit", "tree", "state", "who"], cells, "nobody has signed a version")
 
 
-def adopt(reason: Reason, commit: Commit = "HEAD", who: shared.As = None, as_json: shared.Json = False) -> None:
+def adopt(reason: Reason, commit: Commit = "HEAD", who: shared.ActAs = None, as_json: shared.Json = False) -> None:
     """Show what changed since the previous version, and sign this one off, so that governed runs can use it.
 
     You sign for every file of the commit. The other people whom policy asks for give the same command.
@@ -51,7 +51,7 @@ def adopt(reason: Reason, commit: Commit = "HEAD", who: shared.As = None, as_jso
     _sign(commit, who, reason, as_json, withdraw=False)
 
 
-def withdraw(commit: Commit, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
+def withdraw(commit: Commit, reason: Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
     """Withdraw a version of the code that was signed off.
 
     Runs of this version stop before their next gate, and no new run of it starts. Releases made of it stay as they are.
@@ -66,9 +66,9 @@ def _sign(commit: str, who: str | None, reason: str, as_json: bool, withdraw: bo
     named = checkout.commit_of(commit)
     sha256 = tree.read(checkout, named).sha256
     if not as_json and not withdraw:
-        console.print(_changed(checkout, ledger, governed, named))
-    entry = versions.sign(ledger, governed, shared.identity(who), sha256, named, reason, withdraw)
-    now = versions.standing(ledger, governed, sha256)
+        console.print(_changes_since_signed(checkout, ledger, governed, named))
+    entry = versions.sign(ledger, governed, shared.acting_person(who), sha256, named, reason, withdraw)
+    now = versions.status(ledger, governed, sha256)
     if as_json:
         shared.print_json(_row(sha256, named, now) | {"ledger_entry": entry.seq})
         return
@@ -77,25 +77,25 @@ def _sign(commit: str, who: str | None, reason: str, as_json: bool, withdraw: bo
 
 
 def _open() -> tuple[Repository, Ledger, Governance]:
-    root = shared.root()
+    root = shared.checkout_root()
     return Repository.open(root), open_ledger(root / ".hallmark"), installed_governance(root, None)
 
 
-def _commits(ledger: Ledger) -> dict[str, str]:
+def _commit_by_tree(ledger: Ledger) -> dict[str, str]:
     found = {}
-    for entry in ledger.entries(KIND):
+    for entry in ledger.entries(ENTRY_KIND):
         with suppress(HallmarkError, KeyError, TypeError):
-            found[entry.subject] = VERSION.said(entry.body["envelope"]).commit
+            found[entry.subject] = VERSION.predicate(entry.body["envelope"]).commit
     return found
 
 
-def _changed(checkout: Repository, ledger: Ledger, governed: Governance, commit: str) -> str:
-    signed = [known for sha256, known in _commits(ledger).items()
-              if (it := versions.standing(ledger, governed, sha256)).signed and not it.lacking]  # fmt: skip
+def _changes_since_signed(checkout: Repository, ledger: Ledger, governed: Governance, commit: str) -> str:
+    signed = [known for sha256, known in _commit_by_tree(ledger).items()
+              if (it := versions.status(ledger, governed, sha256)).sign_offs and not it.missing]  # fmt: skip
     before = next((known for known in reversed(signed) if known != commit and _is_here(checkout, known)), None)
     if before is None:
         return f"no version before it is here: you sign for all that commit {commit[:12]} holds"
-    stat = visible(checkout.git("diff", "--no-ext-diff", "--stat=100", before, commit)) or "no file differs"
+    stat = escape(checkout.git("diff", "--no-ext-diff", "--stat=100", before, commit)) or "no file differs"
     return f"since {before[:12]}, which was signed off before:\n{stat}\nlook: git diff {before[:12]} {commit[:12]}"
 
 
@@ -106,12 +106,12 @@ def _is_here(checkout: Repository, commit: str) -> bool:
         return False
 
 
-def _row(sha256: str, commit: str, it: Standing) -> dict[str, Any]:
-    state = "withdrawn" if it.withdrawn else "open" if it.lacking else "signed off" if it.signed else "nobody asked"
+def _row(sha256: str, commit: str, it: SignOffStatus) -> dict[str, Any]:
+    state = "withdrawn" if it.withdrawal else "open" if it.missing else "signed off" if it.sign_offs else "nobody asked"
     return {
         "commit": commit,
         "tree_sha256": sha256,
         "state": state,
-        "signed_by": versions.names(it.signed),
-        "text": one_line(it.text),
+        "signed_by": versions.signer_ids(it.sign_offs),
+        "text": escape_line(it.text),
     }

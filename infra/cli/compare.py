@@ -8,9 +8,9 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.screen import Screen
+from infra.cli.screen import ProgressDisplay
 from infra.cli.shared import console
-from infra.cli.terminal import Terminal
+from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import write_bytes
 from tasks.ledger.ledger import open_ledger
@@ -47,28 +47,30 @@ def compare(
     """
     from tasks.compare import candidates, page  # slow: these import libraries for tables and models
     from tasks.compare import compare as rules
-    from tasks.compare.rows import Wanted
+    from tasks.compare.rows import RowCounts
 
     if zero_shot_only and (steps or trained_on):
         raise InputError("--zero-shot-only trains nothing: leave out --steps and --train-rows")
-    root = shared.root()
-    settings, _ = read_params(params or root / "params.yaml", shared.pairs(changes))
-    wish = rules.Wish(candidates.load(file), settings, Wanted(asked, trained_on), steps, not zero_shot_only)
+    root = shared.checkout_root()
+    settings, _ = read_params(params or root / "params.yaml", shared.parse_changes(changes))
+    wish = rules.ComparisonRequest(
+        candidates.load_base_models(file), settings, RowCounts(asked, trained_on), steps, not zero_shot_only
+    )
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
-    target = (out or root / ".hallmark" / rules.FOLDER) / "comparison.html"
+    target = (out or root / ".hallmark" / rules.COMPARISONS_FOLDER) / "comparison.html"
     if out:
-        with shared.writable(target):  # fail before the comparison, which takes long
+        with shared.writable_path(target):  # fail before the comparison, which takes long
             out.mkdir(parents=True, exist_ok=True)
-    with Screen(Terminal(stderr=True) if as_json else console) as screen:
+    with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
         document, found = rules.compare(root, wish, ledger, governed, screen)
-    with shared.writable(target):
+    with shared.writable_path(target):
         write_bytes(target, page.render(document).encode())
-    shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, page.verdict(document))
-    shared.notice(f"page: {target}", as_json)
-    _refuse(found.failures, document.best)
+    shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, page.summarise(document))
+    shared.print_notice(f"page: {target}", as_json)
+    _raise_failures(found.failures, document.best)
 
 
-def _refuse(failures: dict[str, HallmarkError], best: str | None) -> None:
+def _raise_failures(failures: dict[str, HallmarkError], best: str | None) -> None:
     for name, error in failures.items():
         raise type(error)(f"base model {name} was not compared: {error}")
     if best is None:
@@ -90,8 +92,8 @@ def _show(document: Any, verdict: str) -> None:
 
 
 def _rows(each: Any, document: Any) -> Iterator[tuple[str, ...]]:
-    from tasks.compare.compare import WORDS
-    from tasks.compare.page import figure, score
+    from tasks.compare.compare import STATE_NAMES
+    from tasks.compare.page import format_number, format_score
 
     policy = "allowed" if each.allowed else "not allowed"
     if not each.standings:
@@ -100,12 +102,12 @@ def _rows(each: Any, document: Any) -> Iterator[tuple[str, ...]]:
         taken = each.taken[state]
         yield (
             each.name,
-            WORDS[state],
-            *(score(standing.scores[metric.name], metric.unit) for metric in document.metrics),
-            figure(taken.latency_p50_ms, "ms"),
-            figure(taken.latency_p95_ms, "ms"),
-            figure(taken.cost_per_1000_requests),
-            figure(taken.peak_memory_gb, "GB"),
-            figure(each.context),
+            STATE_NAMES[state],
+            *(format_score(standing.scores[metric.name], metric.unit) for metric in document.metrics),
+            format_number(taken.latency_p50_ms, "ms"),
+            format_number(taken.latency_p95_ms, "ms"),
+            format_number(taken.cost_per_1000_requests),
+            format_number(taken.peak_memory_gb, "GB"),
+            format_number(each.context),
             policy,
         )

@@ -11,12 +11,12 @@ from infra.cli import shared
 from infra.cli.shared import console
 from infra.console import server
 from infra.console.accounts import Accounts
-from infra.console.oidc.settings import configured
+from infra.console.oidc.settings import sign_in_methods
 from infra.console.sessions import Sessions
-from infra.console.store import open_store
+from infra.console.store import open_database
 from tasks.core.errors import InputError
 from tasks.runs.run import installed_governance
-from tasks.trust.validity import shown
+from tasks.trust.validity import format_time
 
 Person = Annotated[str, typer.Argument(metavar="ID", help="Id in people.yaml.")]
 
@@ -26,19 +26,19 @@ def start(as_json: shared.Json = False) -> None:
 
     Example: hallmark console start
     """
-    where = shared.root()
-    up = server.start(where, lambda text: shared.notice(text, as_json))
-    people = Accounts(open_store(where / ".hallmark")).people()
+    where = shared.checkout_root()
+    up = server.start(where, lambda text: shared.print_notice(text, as_json))
+    people = Accounts(open_database(where / ".hallmark")).people()
     if as_json:
         shared.print_json({"url": up.origin, "people": people})
         return
     console.print(f"console: {up.origin} (stop with `hallmark down`)")
-    if not people and configured().provider is None:
+    if not people and sign_in_methods().provider is None:
         console.print("nobody can sign in yet: hallmark console password --as ID")
 
 
 def password(
-    who: shared.As = None,
+    who: shared.ActAs = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the password from standard input.")] = False,
     as_json: shared.Json = False,
 ) -> None:
@@ -46,15 +46,15 @@ def password(
 
     Example: hallmark console password --as data-owner
     """
-    where = shared.root()
-    person = installed_governance(where, None).identify(shared.identity(who))
+    where = shared.checkout_root()
+    person = installed_governance(where, None).identify(shared.acting_person(who))
     if not stdin and not sys.stdin.isatty():
         raise InputError("there is no terminal to ask at; give the password with --stdin")
     given = sys.stdin.readline().rstrip("\n") if stdin else typer.prompt(
         "password", hide_input=True, confirmation_prompt="once more"
     )  # fmt: skip
-    engine = open_store(where / ".hallmark")
-    Accounts(engine).put(person.id, given)
+    engine = open_database(where / ".hallmark")
+    Accounts(engine).set_password(person.id, given)
     ended = Sessions(engine).end_all(person.id)
     document = {"person": person.id, "sessions_ended": ended}
     shared.print_json(document) if as_json else console.print(f"{person.id} signs in with it from now on")
@@ -65,7 +65,7 @@ def list_accounts(as_json: shared.Json = False) -> None:
 
     Example: hallmark console accounts
     """
-    people = Accounts(open_store(shared.root() / ".hallmark")).people()
+    people = Accounts(open_database(shared.checkout_root() / ".hallmark")).people()
     if as_json:
         shared.print_json(people)
         return
@@ -79,11 +79,11 @@ def list_sessions(as_json: shared.Json = False) -> None:
 
     Example: hallmark console sessions
     """
-    still = Sessions(open_store(shared.root() / ".hallmark")).open(datetime.now(UTC))
+    still = Sessions(open_database(shared.checkout_root() / ".hallmark")).list_open(datetime.now(UTC))
     if as_json:
         shared.print_json([asdict(each) | {"began": str(each.began), "seen": str(each.seen)} for each in still])
         return
-    rows = [[each.person, shown(each.began), shown(each.seen)] for each in still]
+    rows = [[each.person, format_time(each.began), format_time(each.seen)] for each in still]
     shared.print_columns(["person", "since", "last seen"], rows, "nobody is signed in")
 
 
@@ -95,8 +95,8 @@ def revoke(person: Person, as_json: shared.Json = False) -> None:
 
     Example: hallmark console revoke data-owner
     """
-    engine = open_store(shared.root() / ".hallmark")
-    had, ended = Accounts(engine).remove(person), Sessions(engine).end_all(person)
+    engine = open_database(shared.checkout_root() / ".hallmark")
+    had, ended = Accounts(engine).delete_password(person), Sessions(engine).end_all(person)
     document = {"person": person, "had_password": had, "sessions_ended": ended}
     said = f"{person} {'has no password any more' if had else 'had no password'}; {ended} sessions ended"
     if not had and not ended:

@@ -4,11 +4,11 @@ from rich.table import Table
 
 from infra.cli.shared import console
 from tasks.gates import glance, words
-from tasks.gates.checks.change import Change
-from tasks.sources.dataset import SIDES, Dataset, Origin
+from tasks.gates.checks.change import DatasetChange
+from tasks.sources.dataset import SIDES, Dataset, DatasetSource
 
 
-def show(dataset: Dataset, change: Change | None, approved: bool = True) -> None:
+def show(dataset: Dataset, change: DatasetChange | None, approved: bool = True) -> None:
     """Print the dataset and, if given, its differences from another one.
 
     `approved` says whether the other dataset is the one that was approved last.
@@ -23,12 +23,12 @@ def show(dataset: Dataset, change: Change | None, approved: bool = True) -> None
         console.print(f"  {line}")
 
 
-def _cells(source: Origin) -> list[str]:
+def _cells(source: DatasetSource) -> list[str]:
     protected = sum(source.protected.values())
     return [
         source.owner,
-        f"{source.taken:,}",
-        f"{source.aside_share:.1%}{words.by_rule(source.aside)}",
+        f"{source.rows_read:,}",
+        f"{source.quarantined_share:.1%}{words.counts_by_rule(source.quarantined)}",
         f"{protected:,} found" if protected else "",
         *(f"{source.rows[side]:,}" for side in SIDES),
     ]

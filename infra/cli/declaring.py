@@ -9,10 +9,10 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.params.use_case import SuccessMetric
-from tasks.core.shown import one_line
+from tasks.core.shown import escape_line
 from tasks.declarations import bar, declarations, signing, standing
-from tasks.declarations.signed_declaration import CardDeclared, Declared
-from tasks.declarations.standing import Standing
+from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument
+from tasks.declarations.standing import DeclarationStatus
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 
@@ -21,18 +21,18 @@ Reason = Annotated[str, typer.Option(help="What you looked at. The ledger keeps 
 
 
 def sign(
-    declared: Sequence[Declared], ledger: Ledger, governed: Governance, who: str, reason: str, as_json: bool
+    declared: Sequence[DeclaredDocument], ledger: Ledger, governed: Governance, who: str, reason: str, as_json: bool
 ) -> None:
     before = standing.read(ledger, governed)
     if not as_json:
         for each in declared:
-            console.print(changed(each, before))
+            console.print(describe_changes(each, before))
         names = ", ".join(each.subject for each in declared)
         if sys.stdin.isatty() and not typer.confirm(f"sign {names} as shown?"):
             raise typer.Exit(1)
     entries = signing.sign(ledger, governed, who, declared, reason)
     now = standing.read(ledger, governed)
-    rows = [row(each, now, governed) for each in declared]
+    rows = [standing_row(each, now, governed) for each in declared]
     if as_json:
         shared.print_json([it | {"ledger_entry": entry.seq} for it, entry in zip(rows, entries, strict=True)])
         return
@@ -40,34 +40,37 @@ def sign(
         console.print(f"{it['declared']}: {it['text']}; entry {entry.seq} of the ledger")
 
 
-def changed(declared: Declared, now: Standing) -> str:
+def describe_changes(declared: DeclaredDocument, now: DeclarationStatus) -> str:
     """Describe the differences of a declaration from the one in force, each with both values."""
     known = now.in_force.get(declared.subject)
     if known is None:
-        said = (one_line(f"  {key}: {_in_words(key, value)}") for key, value in declarations.keys(declared).items())
+        said = (
+            escape_line(f"  {key}: {_in_words(key, value)}")
+            for key, value in declarations.values_by_key(declared).items()
+        )
         return "\n".join([f"{declared.subject}: nobody has adopted it before, so you sign for all of this:", *said])
     before = known.declared
     differ = [each for each in declarations.differences(before, declared) if each[0] != METRICS]
-    lines = [one_line(f"  {key}: {was} becomes {becomes}") for key, was, becomes in differ]
-    if isinstance(before, CardDeclared) and isinstance(declared, CardDeclared):
-        metrics = bar.compared(before.card.success_metrics, declared.card.success_metrics)
-        lines += [one_line(f"  {METRICS}: {text}") for text in metrics]
+    lines = [escape_line(f"  {key}: {was} becomes {becomes}") for key, was, becomes in differ]
+    if isinstance(before, DeclaredCard) and isinstance(declared, DeclaredCard):
+        metrics = bar.metric_changes(before.card.success_metrics, declared.card.success_metrics)
+        lines += [escape_line(f"  {METRICS}: {text}") for text in metrics]
     count = f"{len(lines)} change{'s' * (len(lines) > 1)}:" if lines else "nothing changes"
     return "\n".join([f"{declared.subject}: {count}", *lines])
 
 
 def _in_words(key: str, value: Any) -> str:
     if key == METRICS:
-        return "; ".join(bar.compared([], [SuccessMetric.model_validate(each) for each in value]))
+        return "; ".join(bar.metric_changes([], [SuccessMetric.model_validate(each) for each in value]))
     return str(value)
 
 
-def row(declared: Declared, now: Standing, governed: Governance) -> dict[str, Any]:
+def standing_row(declared: DeclaredDocument, now: DeclarationStatus, governed: Governance) -> dict[str, Any]:
     """Return the state of a declaration as `--json` prints it: in force, or waiting for signatures of some people."""
-    waits = signing.waits_for(declared, now, governed)
-    begun = now.signed(declared, governed.state.parent)
-    signed = now.in_force[declared.subject].signed if now.has(declared) else begun
-    by = sorted({each.said.person for each in signed})
+    waits = signing.missing_owners(declared, now, governed)
+    begun = now.signatures(declared, governed.state.parent)
+    signed = now.in_force[declared.subject].signatures if now.is_in_force(declared) else begun
+    by = sorted({each.document.person for each in signed})
     text = f"waits for {', '.join(waits)}" if waits else f"in force, signed by {', '.join(by)}"
     known = now.in_force.get(declared.subject)
     if waits and known:

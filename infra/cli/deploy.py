@@ -10,17 +10,17 @@ from infra.cli import occasions, shared
 from infra.cli.shared import console
 from infra.prefect import client, pools, server
 from tasks.occasions import checked, deciding, standing
-from tasks.occasions.declared import DEFAULT, Deployments
+from tasks.occasions.declared import DEFAULT_PATH, Deployments
 from tasks.runs.repository import Repository
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="What to put in force.")]
 
 
 def deploy(
-    file: File = Path(DEFAULT),
+    file: File = Path(DEFAULT_PATH),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask at a terminal.")] = False,
     start: Annotated[bool, typer.Option(help="Start the Prefect server and the runner as `hallmark up` does.")] = True,
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Check a deployments file, show what it changes, and sign it. Then start Prefect and the runner.
@@ -29,7 +29,7 @@ def deploy(
 
     Example: hallmark deploy --as ml-engineer
     """
-    at, person = occasions.here(), shared.identity(who)
+    at, person = occasions.context(), shared.acting_person(who)
     path = at.root / file
     wanted, text = checked.check(path, Repository.open(at.root), at.ledger, at.governed)
     changes = deciding.differences(at.standing.deployments, wanted)
@@ -43,20 +43,20 @@ def deploy(
         told = f"in force, signed by {person}: entry {entry.seq} of the ledger" if entry else "it is in force already"
         console.print(told)
     if wanted.concurrency != at.standing.deployments.concurrency and server.find(at.root):
-        shared.notice("concurrency counts from the runner's next start: hallmark down, hallmark up", as_json)
+        shared.print_notice("concurrency counts from the runner's next start: hallmark down, hallmark up", as_json)
     if start:
-        up = occasions.start(at, as_json)
+        up = occasions.start_prefect(at, as_json)
         with client.connected(at.root, up) as prefect:
-            for line in pools.make(prefect, at.ledger, now.deployments.pools):
-                shared.notice(line, as_json)
-        shared.notice(f"up: {up.ui} (stop with `hallmark down`)", as_json)
+            for line in pools.synchronise(prefect, at.ledger, now.deployments.pools):
+                shared.print_notice(line, as_json)
+        shared.print_notice(f"up: {up.ui} (stop with `hallmark down`)", as_json)
     if as_json:
         shared.print_json(
             {"sha256": now.sha256, "changes": changes, "ledger_entry": entry.seq if entry else None, "started": start}
         )
 
 
-def _show(wanted: Deployments, changes: list[str], before: standing.Standing) -> None:
+def _show(wanted: Deployments, changes: list[str], before: standing.DeploymentsInForce) -> None:
     console.print(f"{len(wanted.schedules)} schedules, {len(wanted.triggers)} triggers", highlight=False)
     for line in changes or ["nothing changes"]:
         console.print(f"  {line}", markup=False, highlight=False)

@@ -14,7 +14,7 @@ def doctor(as_json: shared.Json = False) -> None:
 
     Example: hallmark doctor
     """
-    lines = list(looks.lines(shared.root()))
+    lines = list(looks.run(shared.checkout_root()))
     todo = [line for line in lines if line.do]
     if as_json:
         shared.print_json([line._asdict() for line in lines])

@@ -1,7 +1,7 @@
 """Command `hallmark down`."""
 
 from infra import tracking
-from infra.cli.shared import console, root
+from infra.cli.shared import checkout_root, console
 from infra.console import server as pages
 from infra.prefect import server
 from tasks.runs import journal
@@ -14,7 +14,7 @@ def down() -> None:
 
     Example: hallmark down
     """
-    where = root()
+    where = checkout_root()
     going = [known.run for known in journal.read_all(where / ".hallmark") if known.status == "running"]
     if any(each.find(where) for each in (server, pages, tracking)):
         console.print("stopping …")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import typer
 
-from infra.cli.screen import Screen
+from infra.cli.screen import ProgressDisplay
 from infra.cli.shared import console
 from infra.prefect import client
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.runs import journal
-from tasks.runs.hold import held
+from tasks.runs.hold import is_executing
 from tasks.runs.journal import Journal
 
 POLL_SECONDS = 0.5
@@ -23,7 +23,7 @@ PREFECT_SECONDS = 5.0
 """Seconds between two requests to Prefect, which says whether the flow run has ended. The rest is in the journal."""
 
 
-def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) -> None:
+def show_until_done(root: Path, up: RunningPrefect, run_id: str, flow_run: str, quiet: bool) -> None:
     """Show the progress of a run until it has finished or is suspended at a gate.
 
     Raises:
@@ -33,8 +33,8 @@ def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) 
             another process executes the run. Or the runner has ended.
     """
     asked, waiting = time.monotonic(), False
-    with Screen(None if quiet else console) as screen:
-        shown = _Shown(screen)
+    with ProgressDisplay(None if quiet else console) as screen:
+        shown = _PrintedLines(screen)
         while True:
             state, message = "", ""
             if waiting or time.monotonic() - asked > PREFECT_SECONDS:
@@ -46,16 +46,16 @@ def until_it_rests(root: Path, up: Up, run_id: str, flow_run: str, quiet: bool) 
             if mine:
                 shown.update(mine)
             waiting = mine is not None and mine.status == "waiting"
-            if (mine and mine.finished) or (waiting and state == client.PARKED):
+            if (mine and mine.finished) or (waiting and state == client.PAUSED):
                 return
             if state in client.ENDED:
-                raise _without_an_account(run_id, state, message)
-            if state and not up.runner.alive() and not held(root / ".hallmark", run_id):
+                raise _unexplained_end(run_id, state, message)
+            if state and not up.runner.alive() and not is_executing(root / ".hallmark", run_id):
                 raise Unavailable(f"the runner ended; run {run_id} goes on after `hallmark up`")
             time.sleep(POLL_SECONDS)
 
 
-def _without_an_account(run_id: str, state: str, message: str) -> HallmarkError:
+def _unexplained_end(run_id: str, state: str, message: str) -> HallmarkError:
     said = re.match(r"[^:]*: (Refused|InputError): (.*)", message, re.DOTALL)  # Prefect: "… an exception: NAME: TEXT"
     if said:
         return Refused(said[2]) if said[1] == "Refused" else InputError(said[2])
@@ -64,7 +64,7 @@ def _without_an_account(run_id: str, state: str, message: str) -> HallmarkError:
 
 
 @contextmanager
-def left_to_itself(run_id: str) -> Iterator[None]:
+def detaching_on_interrupt(run_id: str) -> Iterator[None]:
     """Exit with 130 on Ctrl-C, and say that the run continues without this command."""
     try:
         yield
@@ -73,10 +73,10 @@ def left_to_itself(run_id: str) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-class _Shown:
+class _PrintedLines:
     """Lines printed so far, so that a line is printed again only if it has changed."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: ProgressDisplay) -> None:
         self.screen = screen
         self.lines: dict[str, str] = {}
 

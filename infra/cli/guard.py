@@ -9,13 +9,13 @@ import typer
 from infra.cli import shared
 from tasks.core.errors import Refused, Unavailable
 from tasks.ledger import glance
-from tasks.ledger.ledger import is_there, reach_ledger
+from tasks.ledger.ledger import get_ledger, ledger_exists
 from tasks.policy import adopting, in_force
 
-TOLD = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
+ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
 
 
-def run(verb: Callable[[], None], acts: bool) -> None:
+def run_checked(verb: Callable[[], None], acts: bool) -> None:
     """Run a command, after a check of the ledger.
 
     If the ledger was changed, a command that acts is refused. Another command shows what the ledger has, below a
@@ -29,13 +29,13 @@ def run(verb: Callable[[], None], acts: bool) -> None:
         Refused: The ledger was changed, and the command acts.
         InputError: The root of trust is not the one that the environment or this checkout names.
     """
-    wrong = tampered()
+    wrong = tampering_signs()
     if wrong and acts:
-        raise Refused(f"the ledger was changed by hand, and nothing is done on it: {'; '.join(wrong)}. {TOLD}")
+        raise Refused(f"the ledger was changed by hand, and nothing is done on it: {'; '.join(wrong)}. {ADVICE}")
     for text in wrong:
         print(f"hallmark: the ledger was changed by hand: {text}", file=sys.stderr)
     if wrong:
-        print(f"hallmark: what follows is what it says now, and may be false; {TOLD}", file=sys.stderr)
+        print(f"hallmark: what follows is what it says now, and may be false; {ADVICE}", file=sys.stderr)
     try:
         verb()
     except typer.Exit as ended:
@@ -45,24 +45,24 @@ def run(verb: Callable[[], None], acts: bool) -> None:
         raise typer.Exit(1)
 
 
-def tampered() -> list[str]:
+def tampering_signs() -> list[str]:
     """Return signs that the ledger of this checkout was changed, in words; empty if there are none.
 
     The check is short and looks at a part of a long ledger (tasks/ledger/glance.py). A ledger that cannot be reached or
     does not exist yet is not reported here, since the command itself reports it.
     """
-    where = shared.root()
+    where = shared.checkout_root()
     state = where / ".hallmark"
-    if os.environ.get(adopting.PIN):
+    if os.environ.get(adopting.ROOT_VARIABLE):
         adopting.root_fingerprint(state)
-    if not is_there(state):
+    if not ledger_exists(state):
         return []
-    ledger = reach_ledger(state)
+    ledger = get_ledger(state)
     try:
         ledger.prepare()
         if not ledger.count():
             return []
         governed, _ = in_force.read(where / "infra" / "governance", state, ledger)
-        return glance.wrong(ledger, governed)
+        return glance.find_problems(ledger, governed)
     except Unavailable:
         return []

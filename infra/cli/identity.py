@@ -12,7 +12,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
-from tasks.core.files import write_bytes, write_new
+from tasks.core.files import create_file, write_bytes
 from tasks.policy import adopting, proposal
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, MachineName, Person
@@ -20,7 +20,7 @@ from tasks.policy.proposal import Change
 from tasks.runs.run import installed_governance
 from tasks.trust import keys, signing, ssh_agent
 
-OURS = Path("infra") / "governance"
+GOVERNANCE = Path("infra") / "governance"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A person of people.yaml, or gate, scheduler, worker, ledger.")]
 Name = Annotated[str | None, typer.Option(help="Name of a person who is not in people.yaml yet.")]
@@ -43,14 +43,14 @@ def create(
 
     Example: hallmark identity create data-owner --out ~/.ssh/hallmark --passphrase
     """
-    path = out.expanduser() if out else shared.root() / ".hallmark" / "keys" / who
+    path = out.expanduser() if out else shared.checkout_root() / ".hallmark" / "keys" / who
     if path.exists():
         raise InputError(
             f"{path}: a key is here already; propose it: hallmark identity import {who} {path}. To have another in its "
             f"place, move it and {path.name}.pub away first"
         )
     key = Ed25519PrivateKey.generate()
-    data = keys.private_bytes(key, signing.passphrase(path, again=True) if passphrase else None)
+    data = keys.private_bytes(key, signing.ask_passphrase(path, again=True) if passphrase else None)
     line = keys.public_line(key, who)
     changed = _propose(who, line, name, role, replace, before=lambda: _write(path, data, line))
     _report(who, line, changed, as_json, key=str(path))
@@ -76,7 +76,7 @@ def bring(
     """
     if (file is None) != agent:
         raise InputError("give either the file of a key or --agent")
-    line = _of_file(file.expanduser()) if file else _of_agent(key)
+    line = _public_line_of_file(file.expanduser()) if file else _public_line_of_agent(key)
     _report(who, line, _propose(who, line, name, role, replace), as_json)
 
 
@@ -85,7 +85,7 @@ def list_identities(as_json: shared.Json = False) -> None:
 
     Example: hallmark identity list
     """
-    governed = installed_governance(shared.root(), None)
+    governed = installed_governance(shared.checkout_root(), None)
     machines = [_row(governed, name, "", "machine") for name in MACHINES]
     rows = [_row(governed, person, person.name, *_roles(person)) for person in governed.people.people] + machines
     if as_json:
@@ -120,7 +120,7 @@ def revoke(
     shared.print_json(document) if as_json else console.print(
         f"{who}: {mark} revoked as of {moment:%Y-%m-%d %H:%M} UTC"
     )
-    _next(changed, as_json)
+    _tell_next_step(changed, as_json)
 
 
 def root(as_json: shared.Json = False) -> None:
@@ -130,12 +130,12 @@ def root(as_json: shared.Json = False) -> None:
 
     Example: hallmark identity root
     """
-    fingerprint = adopting.root_fingerprint(shared.root() / ".hallmark")
+    fingerprint = adopting.root_fingerprint(shared.checkout_root() / ".hallmark")
     shared.print_json({"root": fingerprint}) if as_json else console.print(fingerprint)
 
 
 def _folder() -> Path:
-    return shared.root() / OURS
+    return shared.checkout_root() / GOVERNANCE
 
 
 def _propose(
@@ -147,20 +147,20 @@ def _propose(
     before: Callable[[], None] = lambda: None,
 ) -> bool:
     changes: list[Change] = [proposal.add_person(who, name, role)] if name and role else []
-    known = shared.root() / ".hallmark" / "keys" / f"{who}.pub"
+    known = shared.checkout_root() / ".hallmark" / "keys" / f"{who}.pub"
     made = known.read_text().strip() if known.exists() else None
     changes.append(proposal.add_key(who, line, datetime.now(UTC), replace, made if made != line else None))
     return proposal.propose(_folder(), *changes, before=before)
 
 
 def _write(path: Path, data: bytes, line: str) -> None:
-    with shared.writable(path):
-        if not write_new(path, data):
+    with shared.writable_path(path):
+        if not create_file(path, data):
             raise InputError(f"{path}: a key is here already")
         write_bytes(path.with_name(f"{path.name}.pub"), f"{line}\n".encode())
 
 
-def _of_file(path: Path) -> str:
+def _public_line_of_file(path: Path) -> str:
     beside = Path(f"{path}.pub")
     source = path if path.suffix == ".pub" else beside
     if not source.exists() and path.exists():
@@ -173,10 +173,12 @@ def _of_file(path: Path) -> str:
     return line
 
 
-def _of_agent(mark: str | None) -> str:
-    if not ssh_agent.running():
-        raise InputError(f"no ssh-agent is running here ({ssh_agent.SOCKET} is not set); give the file of a key")
-    held = {keys.fingerprint(line): line for line in ssh_agent.lines()}
+def _public_line_of_agent(mark: str | None) -> str:
+    if not ssh_agent.is_running():
+        raise InputError(
+            f"no ssh-agent is running here ({ssh_agent.SOCKET_VARIABLE} is not set); give the file of a key"
+        )
+    held = {keys.fingerprint(line): line for line in ssh_agent.public_lines()}
     chosen = [line for known, line in held.items() if mark in (None, known)]
     if len(chosen) != 1:
         names = [f"{fingerprint} {line.split(maxsplit=2)[-1]}" for fingerprint, line in held.items()]
@@ -194,25 +196,25 @@ def _row(governed: Governance, who: Person | MachineName, name: str, *roles: str
         held = governed.keys_of(who)
     except InputError:  # a worker that has no key, or a checkout before `hallmark init`
         held = []
-    rows = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.state_in_words(now)} for key in held]
+    rows = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.state_text(now)} for key in held]
     return {"id": who if isinstance(who, str) else who.id, "name": name, "roles": list(roles), "keys": rows}
 
 
 def _report(who: str, line: str, changed: bool, as_json: bool, **more: str) -> None:
     document = {"id": who, "public_key": line, "fingerprint": keys.fingerprint(line), "proposed": changed, **more}
-    in_the_way = _in_the_way(who, line)
+    in_the_way = _shadowing_key(who, line)
     if as_json:
         shared.print_json(document)
     else:
         console.print(f"{who}: {document['fingerprint']}" + "".join(f"; private key: {path}" for path in more.values()))
         console.print(f"  keys: [{line}]")
-    _next(changed, as_json)
+    _tell_next_step(changed, as_json)
     if in_the_way:
-        shared.notice(in_the_way, as_json)
+        shared.print_notice(in_the_way, as_json)
 
 
-def _in_the_way(who: str, line: str) -> str:
-    place = shared.root() / ".hallmark" / "keys" / who
+def _shadowing_key(who: str, line: str) -> str:
+    place = shared.checkout_root() / ".hallmark" / "keys" / who
     public = place.with_name(f"{who}.pub")
     if not place.exists() or (public.exists() and keys.fingerprint(public.read_text()) == keys.fingerprint(line)):
         return ""
@@ -223,6 +225,6 @@ def _in_the_way(who: str, line: str) -> str:
     )
 
 
-def _next(changed: bool, as_json: bool) -> None:
-    text = f"proposed in {OURS}/people.yaml; it counts once adopted: hallmark policy adopt {OURS}"
-    shared.notice(text if changed else f"{OURS}/people.yaml says so already; nothing was changed", as_json)
+def _tell_next_step(changed: bool, as_json: bool) -> None:
+    text = f"proposed in {GOVERNANCE}/people.yaml; it counts once adopted: hallmark policy adopt {GOVERNANCE}"
+    shared.print_notice(text if changed else f"{GOVERNANCE}/people.yaml says so already; nothing was changed", as_json)

@@ -24,7 +24,7 @@ def list_incidents(
 
     Example: hallmark incidents list
     """
-    listed = [incident for incident in incidents.read(*_ledger()) if every or not incident.closing]
+    listed = [incident for incident in incidents.read_all(*_ledger()) if every or not incident.closing]
     if as_json:
         shared.print_json([_document(incident) for incident in listed])
         return
@@ -47,7 +47,7 @@ def show(incident: Id, as_json: shared.Json = False) -> None:
 def close(
     incident: Id,
     reason: Annotated[str, typer.Option(help="What you found and did. The ledger keeps it.")],
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Close an incident with your key, in the role that owns it. Nobody may close an incident of their own action.
@@ -55,14 +55,14 @@ def close(
     Example: hallmark incidents close waiver-expired-0a1b2c3d4e5f --as risk-officer --reason "retraining is planned"
     """
     ledger, governed = _ledger()
-    entry = incidents.close(ledger, governed, incident, shared.identity(who), reason)
+    entry = incidents.close(ledger, governed, incident, shared.acting_person(who), reason)
     document = _document(incidents.get(ledger, governed, incident)) | {"ledger_entry": entry.seq}
     closed = f"{incident} is closed: entry {entry.seq} of the ledger"
     shared.print_json(document) if as_json else console.print(closed)
 
 
 def _ledger() -> tuple[Ledger, Governance]:
-    where = shared.root()
+    where = shared.checkout_root()
     return open_ledger(where / ".hallmark"), installed_governance(where, None)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.shared import console, root
+from infra.cli.shared import checkout_root, console
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import adopting, in_force
 from tasks.policy import governance as rules
@@ -33,9 +33,9 @@ def init(
 
     Example: hallmark init
     """
-    where = root()
+    where = checkout_root()
     Repository.open(where)
-    installation.of(where)
+    installation.installation_id(where)
     state, folder = where / ".hallmark", where / "infra" / "governance"
     ours = rules.load(folder, state)
     ledger = open_ledger(state)
@@ -43,7 +43,7 @@ def init(
         adopting.require_root_of(ledger, state)
     rules.initialise(state, ours.people)
     if ours.local:
-        adopting.begin(state)
+        adopting.create_root(state)
         _adopt(folder, state, ledger)
     governed = installed_governance(where, None)
     if governance:
@@ -55,12 +55,12 @@ def init(
 
 def _adopt(folder: Path, state: Path, ledger: Ledger) -> None:
     """Adopt the governance folder with the root key, if nothing is in force or policy leaves changes to that key."""
-    own = state / "keys" / adopting.ROOT
-    chain, policy, people = in_force.chain(state, ledger), *in_force.proposed(folder, state)
+    own = state / "keys" / adopting.ROOT_KEY_NAME
+    chain, policy, people = in_force.chain(state, ledger), *in_force.load_proposed(folder, state)
     newest = chain.newest
     if not own.exists() or (newest and newest.environment != LOCAL):
         return
     alone = newest is None or not (newest.policy.changes.policy or newest.policy.changes.people)
     if alone and (newest is None or (newest.policy, newest.people) != (policy, people)):
-        adopting.sign(ledger, chain.root, policy, people, keys.signer(keys.load_private(own)))
+        adopting.sign(ledger, chain.root, policy, people, keys.signer_of(keys.load_private(own)))
         console.print(f"in force from now on: {folder}")

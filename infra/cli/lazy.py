@@ -12,18 +12,18 @@ from typer.main import get_command
 
 from tasks.core.errors import InputError
 
-OF_A_PATH = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
+PATH_ERRORS = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
 """Error codes of the operating system that are about a path which the user has typed.
 
 They are reported as InputError. All other errors of the operating system count as defects of Hallmark, unless the
 command turns them into a message.
 """
-MOST_SHOWN = 100
+MAX_PATH_SHOWN = 100
 """Maximum number of characters of the path in the error message."""
 
 
-class Verb(NamedTuple):
-    where: str
+class Command(NamedTuple):
+    target: str
     """Place of the command's function as `module:function`, with the module relative to infra.cli."""
     help: str
     """Line of the command in the list of commands. The command's own help is the docstring of the function."""
@@ -35,21 +35,21 @@ class Verb(NamedTuple):
     """
 
 
-class Verbs(NamedTuple):
+class CommandGroup(NamedTuple):
     help: str
-    verbs: dict[str, Verb]
+    commands: dict[str, Command]
 
 
-class Commands(Mapping[str, Any]):
+class LazyCommands(Mapping[str, Any]):
     """Commands by name. Looking one up imports its module and makes the command."""
 
-    def __init__(self, verbs: Mapping[str, Verb | Verbs]) -> None:
+    def __init__(self, verbs: Mapping[str, Command | CommandGroup]) -> None:
         self.verbs = verbs
         self._made: dict[str, TyperCommand | TyperGroup] = {}
 
     def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
         if name not in self._made:
-            self._made[name] = _made(name, self.verbs[name])
+            self._made[name] = _make_command(name, self.verbs[name])
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -59,62 +59,62 @@ class Commands(Mapping[str, Any]):
         return len(self.verbs)
 
 
-class Group(TyperGroup):
+class LazyGroup(TyperGroup):
     """Group that lists its commands with the lines of their verbs, without importing their modules."""
 
-    def __init__(self, verbs: Mapping[str, Verb | Verbs], **given: Any) -> None:
+    def __init__(self, verbs: Mapping[str, Command | CommandGroup], **given: Any) -> None:
         super().__init__(**given)
-        self.commands = cast(Any, Commands(verbs))
+        self.commands = cast(Any, LazyCommands(verbs))
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        verbs = cast(Commands, self.commands).verbs
+        verbs = cast(LazyCommands, self.commands).verbs
         with formatter.section("Commands"):
             formatter.write_dl([(name, verb.help) for name, verb in verbs.items()])
 
 
-def whole(verbs: Mapping[str, Verb | Verbs]) -> type[TyperGroup]:
+def group_class(verbs: Mapping[str, Command | CommandGroup]) -> type[TyperGroup]:
     """Return the class of a group with these commands, for `typer.Typer(cls=…)`."""
 
-    class Whole(Group):
+    class Whole(LazyGroup):
         def __init__(self, **given: Any) -> None:
             super().__init__(verbs, **given)
 
     return Whole
 
 
-def _made(name: str, declared: Verb | Verbs) -> TyperCommand | TyperGroup:
-    if isinstance(declared, Verbs):
-        return Group(declared.verbs, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
-    module, _, function = declared.where.partition(":")
+def _make_command(name: str, declared: Command | CommandGroup) -> TyperCommand | TyperGroup:
+    if isinstance(declared, CommandGroup):
+        return LazyGroup(declared.commands, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
+    module, _, function = declared.target.partition(":")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    verb = _reached(getattr(import_module(f"infra.cli.{module}"), function))
-    alone.command(name)(verb if declared.ledger == "itself" else _looked_at(verb, declared.ledger == "acts"))
+    verb = _reporting_path_errors(getattr(import_module(f"infra.cli.{module}"), function))
+    alone.command(name)(verb if declared.ledger == "itself" else _checking_ledger(verb, declared.ledger == "acts"))
     return cast(TyperCommand, get_command(alone))
 
 
-def _reached(verb: Callable[..., None]) -> Callable[..., None]:
+def _reporting_path_errors(verb: Callable[..., None]) -> Callable[..., None]:
     @wraps(verb)
     def tell(**given: Any) -> None:
         try:
             verb(**given)
         except OSError as error:
-            if error.errno not in OF_A_PATH or not error.filename:
+            if error.errno not in PATH_ERRORS or not error.filename:
                 raise
             path = str(error.filename)
-            short = path if len(path) <= MOST_SHOWN else f"{path[:MOST_SHOWN]}… ({len(path):,} characters)"
+            short = path if len(path) <= MAX_PATH_SHOWN else f"{path[:MAX_PATH_SHOWN]}… ({len(path):,} characters)"
             raise InputError(f"{short}: this path cannot be used ({error.strerror}); give another one") from None
 
     return tell
 
 
-def _looked_at(verb: Callable[..., None], acts: bool) -> Callable[..., None]:
+def _checking_ledger(verb: Callable[..., None], acts: bool) -> Callable[..., None]:
     @wraps(verb)
     def look_first(**given: Any) -> None:
         from infra.cli import guard  # slow: imports the database library
 
-        guard.run(lambda: verb(**given), acts)
+        guard.run_checked(lambda: verb(**given), acts)
 
     return look_first

@@ -18,10 +18,10 @@ from tasks.ledger import check as ledger_check
 from tasks.ledger import export as ledger_export
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger import search as ledger_search
-from tasks.ledger.attached import NAMED
+from tasks.ledger.attached import DIGEST_KEY
 from tasks.ledger.heads import publish
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.ledger.walk import Report, Tick
+from tasks.ledger.walk import OnProgress, Report
 from tasks.policy.governance import Governance
 from tasks.trust import dsse
 from tasks.trust.validity import Key as SigningKey
@@ -35,7 +35,7 @@ Key = Annotated[
 Moment = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"], help="In UTC.")
 ]
-TELL_SECONDS = 5.0
+PROGRESS_SECONDS = 5.0
 
 
 def show(
@@ -44,7 +44,9 @@ def show(
         str | None, typer.Option(help="E.g. gate.asked; gate for all of its kinds; look for looks at personal data.")
     ] = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the entries, or its beginning.")] = None,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Entries that name a run.", parser=runs.meant)] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Entries that name a run.", parser=runs.resolve_id)
+    ] = None,
     person: Annotated[
         str | None, typer.Option(metavar="ID", help="Entries that name a person, or that one of their keys signed.")
     ] = None,
@@ -57,11 +59,11 @@ def show(
 
     Example: hallmark ledger show --kind gate --since 2026-03-01
     """
-    ledger, governed = _opened()
+    ledger, governed = _open_ledger()
     if entry is not None:
         _show_whole(ledger, entry, as_json)
         return
-    wanted = ledger_search.Wanted(
+    wanted = ledger_search.EntryFilter(
         kind=kind,
         subject=subject,
         run=run,
@@ -70,18 +72,18 @@ def show(
         since=_utc(since),
         until=_utc(until),
     )
-    entries = ledger_search.find(ledger, wanted, last or None)
+    entries = ledger_search.find_last(ledger, wanted, last or None)
     if as_json:
         shared.print_json([row.model_dump(mode="json") for row in entries])
         return
     table = Table("entry", "time (UTC)", "kind", "subject", "says", box=None, header_style="bold")
     for row in entries:
         table.add_row(
-            str(row.seq), f"{row.time:%Y-%m-%d %H:%M:%S}", row.kind, _short(row.subject), ledger_search.gist(row)
+            str(row.seq), f"{row.time:%Y-%m-%d %H:%M:%S}", row.kind, _shorten(row.subject), ledger_search.summarise(row)
         )
     console.print(table if entries else "no entry fits")
     if last and len(entries) == last:
-        shared.notice(f"the last {last} that fit; --last 0 shows all", as_json)
+        shared.print_notice(f"the last {last} that fit; --last 0 shows all", as_json)
 
 
 def verify(
@@ -98,11 +100,11 @@ def verify(
     Example: hallmark ledger verify
     """
     if file is not None:
-        report = ledger_export.verify(file, _trusted(key), _progress())
+        report = ledger_export.verify(file, _trusted_keys(key), _progress())
     elif key:
         raise InputError("--key is for --file FILE; the ledger here is verified with its own key")
     else:
-        ledger, governed = _opened()
+        ledger, governed = _open_ledger()
         report = ledger_check.verify(ledger, governed, _progress())
     if as_json:
         shared.print_json(report.model_dump(mode="json"))
@@ -124,13 +126,13 @@ def prove(
     """
     if (entry is None) == (since is None):
         raise InputError("give the number of an entry, or --since with the file of an older head")
-    ledger, governed = _opened()
+    ledger, governed = _open_ledger()
     made: ledger_proof.Proof
     if since is not None:
-        made = ledger_proof.prove_since(ledger, governed, dsse.read(since))
+        made = ledger_proof.prove_consistency(ledger, governed, dsse.read(since))
     else:
         assert entry is not None
-        made = ledger_proof.prove(ledger, governed, entry)
+        made = ledger_proof.prove_inclusion(ledger, governed, entry)
     shared.print_json(made.model_dump(mode="json"))
 
 
@@ -147,7 +149,7 @@ def check(
         parsed = ledger_proof.read(proof)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{proof}: no proof can be read here ({error})") from None
-    said = ledger_proof.check(parsed, ledger_export.trusted_keys(_trusted(key), [parsed.key]))
+    said = ledger_proof.verify(parsed, ledger_export.trusted_keys(_trusted_keys(key), [parsed.key]))
     shared.print_json({"holds": True, "text": said}) if as_json else console.print(said)
 
 
@@ -159,18 +161,18 @@ def export(
 
     Example: hallmark ledger export ledger.jsonl
     """
-    ledger, governed = _opened()
-    with shared.writable(file) as target:
+    ledger, governed = _open_ledger()
+    with shared.writable_path(file) as target:
         done = ledger_export.export(ledger, governed, target)
     header = done.header
     if as_json:
-        shared.print_json({"file": str(file), **header.model_dump(mode="json"), "away": done.away})
+        shared.print_json({"file": str(file), **header.model_dump(mode="json"), "away": done.unavailable})
     else:
         console.print(f"{header.entries:,} entries and {header.heads:,} signed heads in {file}")
         console.print(f"whoever gets it: hallmark ledger verify --file {file.name} --key KEY, with this key")
         for line in header.keys:
             console.print(f"  {line}")
-        for why in done.away:
+        for why in done.unavailable:
             console.print(f"without the heads of a place: {why}")
 
 
@@ -179,11 +181,11 @@ def publish_heads(as_json: shared.Json = False) -> None:
 
     Example: hallmark ledger publish
     """
-    ledger, governed = _opened()
+    ledger, governed = _open_ledger()
     done = publish.publish(ledger, governed)
     newest = done.newest.model_dump(mode="json") if done.newest else None
     if as_json:
-        shared.print_json({"newest": newest, "delivered": done.delivered, "away": done.away, "void": done.void})
+        shared.print_json({"newest": newest, "delivered": done.delivered, "away": done.unavailable, "void": done.void})
     else:
         console.print(f"newest head: {done.newest.describe()}" if done.newest else "the ledger is empty")
         if done.void:
@@ -191,27 +193,27 @@ def publish_heads(as_json: shared.Json = False) -> None:
             console.print(f"  {done.void:,} newer heads kept here count for nothing: {why}")
         for name, count in done.delivered.items():
             console.print(f"  {name}: {count:,} new")
-        if not done.delivered and not done.away:
-            console.print(f"it is kept beside the ledger alone: {publish.PLACES} names no place")
-    if done.away:
-        raise Unavailable("\n".join(done.away))
+        if not done.delivered and not done.unavailable:
+            console.print(f"it is kept beside the ledger alone: {publish.PLACES_VARIABLE} names no place")
+    if done.unavailable:
+        raise Unavailable("\n".join(done.unavailable))
 
 
-def _opened() -> tuple[Ledger, Governance]:
+def _open_ledger() -> tuple[Ledger, Governance]:
     from tasks.runs.run import installed_governance  # needs the whole platform; verifying an export does not
 
-    where = shared.root()
+    where = shared.checkout_root()
     return open_ledger(where / ".hallmark"), installed_governance(where, None)
 
 
-def _trusted(given: list[str] | None) -> Sequence[str | SigningKey]:
+def _trusted_keys(given: list[str] | None) -> Sequence[str | SigningKey]:
     if given:
         return given
     try:
-        where = shared.root()
+        where = shared.checkout_root()
         from tasks.runs.run import installed_governance
 
-        return publish.signers(installed_governance(where, None))
+        return publish.ledger_keys(installed_governance(where, None))
     except (InputError, ModuleNotFoundError) as error:  # no checkout, or an installation without the platform
         raise InputError(f"whose signature counts? Give --key with the ledger's public key ({error})") from None
 
@@ -225,13 +227,13 @@ def _show_whole(ledger: Ledger, seq: int, as_json: bool) -> None:
         raise Refused(f"there is no entry {seq}, and the last one is {last}; run `hallmark ledger verify`")
     document = entries[0].model_dump(mode="json")
     shared.print_json(
-        (document if as_json else document | {"body": ledger_search.opened(document["body"])})
-        | _attached(ledger, entries[0])
+        (document if as_json else document | {"body": ledger_search.decode_envelopes(document["body"])})
+        | _attached_document(ledger, entries[0])
     )
 
 
-def _attached(ledger: Ledger, entry: Entry) -> dict[str, Any]:
-    if NAMED not in entry.body:
+def _attached_document(ledger: Ledger, entry: Entry) -> dict[str, Any]:
+    if DIGEST_KEY not in entry.body:
         return {}
     try:
         return {"attached": json.loads(ledger.documents([entry])[0])}
@@ -252,19 +254,19 @@ def _print(report: Report) -> None:
     console.print(verdicts[report.verdict])
 
 
-def _progress() -> Tick:
+def _progress() -> OnProgress:
     last_shown = time.monotonic()
 
     def tick(count: int) -> None:
         nonlocal last_shown
-        if count % 1000 == 0 and time.monotonic() - last_shown > TELL_SECONDS:
+        if count % 1000 == 0 and time.monotonic() - last_shown > PROGRESS_SECONDS:
             last_shown = time.monotonic()
             print(f"… {count:,} entries", file=sys.stderr)
 
     return tick
 
 
-def _short(subject: str) -> str:
+def _shorten(subject: str) -> str:
     return subject if len(subject) <= 32 else f"{subject[:12]}…"
 
 

@@ -12,34 +12,38 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused
-from tasks.core.mistakes import Mistakes
+from tasks.core.mistakes import ErrorCollector
 from tasks.core.params.values import NAME
 from tasks.policy import people as people_file
 from tasks.policy.governance import LOCAL
 from tasks.scaffold import answers, mapping, opened, place, plan
 from tasks.scaffold.answers import Answers
-from tasks.scaffold.columns import Column
-from tasks.scaffold.mapping import Mapped, Unclear
-from tasks.scaffold.opened import Opened
+from tasks.scaffold.columns import ColumnProfile
+from tasks.scaffold.mapping import GuessedMapping, UnclearMapping
+from tasks.scaffold.opened import DataFile
 from tasks.scaffold.plan import Plan
 from tasks.sources.protection import CATEGORIES, Category
 
-LONGEST_NAME = 40
-SPECIAL = re.compile(r"^[-:]|[*?\[\\]")
+MAX_NAME_LENGTH = 40
+SPECIAL_PATH = re.compile(r"^[-:]|[*?\[\\]")
 """Characters that git does not read as a plain path: of options, pathspec magic and patterns."""
-Said = str | None
+OptionalText = str | None
 
 
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the use case, and of its model.")],
     file: Annotated[str, typer.Option("--from", metavar="FILE", help="csv, jsonl or parquet; gzip may pack it.")],
     owner: Annotated[
-        Said, typer.Option(metavar="ID", help="Person who answers for the data, and decides on it.")
+        OptionalText, typer.Option(metavar="ID", help="Person who answers for the data, and decides on it.")
     ] = None,
-    licence: Annotated[Said, typer.Option(metavar="TEXT", help="Licence of the data.")] = None,
-    basis: Annotated[Said, typer.Option(metavar="TEXT", help="Why it may be processed: its lawful basis.")] = None,
-    purpose: Annotated[Said, typer.Option(metavar="TEXT", help="What the model is for, in one sentence.")] = None,
-    prompt: Annotated[Said, typer.Option(metavar="COLUMN", help="Column with what is asked.")] = None,
+    licence: Annotated[OptionalText, typer.Option(metavar="TEXT", help="Licence of the data.")] = None,
+    basis: Annotated[
+        OptionalText, typer.Option(metavar="TEXT", help="Why it may be processed: its lawful basis.")
+    ] = None,
+    purpose: Annotated[
+        OptionalText, typer.Option(metavar="TEXT", help="What the model is for, in one sentence.")
+    ] = None,
+    prompt: Annotated[OptionalText, typer.Option(metavar="COLUMN", help="Column with what is asked.")] = None,
     response: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="Column with the answer. May be repeated: one JSON object of several."),
@@ -52,8 +56,8 @@ def new(
         ),
     ] = None,
     tier: Annotated[str, typer.Option(metavar="TIER", help="Risk tier of policy.yaml.")] = "limited",
-    encoding: Annotated[Said, typer.Option(metavar="NAME", help="Where it is guessed wrong.")] = None,
-    delimiter: Annotated[Said, typer.Option(metavar="CHARACTER", help="Where it is guessed wrong.")] = None,
+    encoding: Annotated[OptionalText, typer.Option(metavar="NAME", help="Where it is guessed wrong.")] = None,
+    delimiter: Annotated[OptionalText, typer.Option(metavar="CHARACTER", help="Where it is guessed wrong.")] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask no question before it writes. A pipe and --json never ask.")
     ] = False,
@@ -66,40 +70,40 @@ def new(
     Example: hallmark new letters --from letters.csv --owner data-owner --licence CC0-1.0 --basis "no personal data"
     --purpose "name the topic of a letter"
     """
-    root = shared.root()
+    root = shared.checkout_root()
     said = {"owner": owner, "licence": licence, "basis": basis, "purpose": purpose}
     form = {key: value for key, value in (("encoding", encoding), ("delimiter", delimiter)) if value}
     asks = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    looked, mapped, known = _looked(root, name, file, form, prompt, response or [], said, asks)
-    known = known.model_copy(update={"personal": _personal(personal, mapped, asks)})
-    made = plan.make(root, name, tier, known, looked, mapped)
+    looked, mapped, known = _inspect_file(root, name, file, form, prompt, response or [], said, asks)
+    known = known.model_copy(update={"personal": _personal_fields(personal, mapped, asks)})
+    made = plan.make_plan(root, name, tier, known, looked, mapped)
     if not as_json:
         _show(made, root)
         if asks and not yes and not typer.confirm(f"write {len(made.files)} files to {made.folder.relative_to(root)}?"):
             raise Refused("nothing was written")
-    plan.write(made)
-    _tell(made, root, looked, as_json)
+    plan.write_plan(made)
+    _print_next_steps(made, root, looked, as_json)
 
 
-def _looked(
-    root: Path, name: str, file: str, form: dict[str, str], prompt: Said, response: list[str],
-    said: dict[str, Said], asks: bool,
-) -> tuple[Opened, Mapped, Answers]:  # fmt: skip
-    mistakes, looked, mapped, columns = Mistakes(), None, None, list[Column]()
-    with mistakes.noted():
+def _inspect_file(
+    root: Path, name: str, file: str, form: dict[str, str], prompt: OptionalText, response: list[str],
+    said: dict[str, OptionalText], asks: bool,
+) -> tuple[DataFile, GuessedMapping, Answers]:  # fmt: skip
+    mistakes, looked, mapped, columns = ErrorCollector(), None, None, list[ColumnProfile]()
+    with mistakes.collect():
         _require_name(name)
-        place.refuse_taken(root / place.FOLDER / name)
-    with mistakes.noted():
-        location = place.locate(file, root)
-        looked = opened.look(name if NAME.fullmatch(name) else "new", location, root, form)
-        columns = plan.profile(looked)
+        place.require_free(root / place.EXAMPLES_FOLDER / name)
+    with mistakes.collect():
+        location = place.locate_data(file, root)
+        looked = opened.inspect_file(name if NAME.fullmatch(name) else "new", location, root, form)
+        columns = plan.profile_columns(looked)
     if columns:
-        with mistakes.noted():
-            mapped = _mapped(columns, prompt, response, asks, mistakes)
-    missing = list(answers.missing(said))
+        with mistakes.collect():
+            mapped = _map_columns(columns, prompt, response, asks, mistakes)
+    missing = list(answers.unanswered_questions(said))
     if missing and not asks:
         mistakes.add("\n".join(["nobody can be asked here, so say also:", *map(_option, missing)]))
-    mistakes.refuse()
+    mistakes.raise_errors()
     assert looked is not None and mapped is not None  # else a mistake was found
     for question in missing:
         said[question.name] = _ask(question, root)
@@ -107,41 +111,45 @@ def _looked(
 
 
 def _require_name(name: str) -> None:
-    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+    if not NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
         raise InputError(
-            f"{name!r} cannot be a name; expected at most {LONGEST_NAME} lower-case letters, digits, - and _, such as "
+            f"{name!r} cannot be a name; expected at most {MAX_NAME_LENGTH} lower-case letters, digits, - and _, such as "
             "letters-2026"
         )
-    if name == plan.WHOLE:
+    if name == plan.DATASET_SUITE:
         raise InputError(
             f"{name!r} cannot be a name: what is expected of all records together is called so, and the source needs a "
             "suite of its own; take another, such as letters-2026"
         )
 
 
-def _mapped(columns: list[Column], prompt: Said, response: list[str], asks: bool, mistakes: Mistakes) -> Mapped | None:
+def _map_columns(
+    columns: list[ColumnProfile], prompt: OptionalText, response: list[str], asks: bool, mistakes: ErrorCollector
+) -> GuessedMapping | None:
     try:
-        return mapping.guess(columns, prompt, response)
-    except Unclear as unclear:
+        return mapping.guess_mapping(columns, prompt, response)
+    except UnclearMapping as unclear:
         names = ", ".join(column.name for column in columns if column.name)
         if not asks:
             mistakes.add(f"its columns do not say which is which ({names}); say {' and '.join(unclear.wanted)}")
             return None
         console.print(f"columns: {names}")
         prompt = prompt or typer.prompt("Which column is what is asked?")
-        return mapping.guess(columns, prompt, response or [typer.prompt("Which column is the answer?")])
+        return mapping.guess_mapping(columns, prompt, response or [typer.prompt("Which column is the answer?")])
 
 
-def _personal(said: list[str] | None, mapped: Mapped, asks: bool) -> dict[str, Category]:
+def _personal_fields(said: list[str] | None, mapped: GuessedMapping, asks: bool) -> dict[str, Category]:
     fields = mapped.keys.get("response")
     if said is None and asks and isinstance(fields, dict):
         console.print(f"fields of the answer: {', '.join(fields)}; classes: {', '.join(CATEGORIES)}", style="dim")
-        said = [typer.prompt(f"{answers.PERSONAL.asks} (e.g. {answers.PERSONAL.example})", default="")]
-    return answers.personal(said or [])
+        said = [
+            typer.prompt(f"{answers.PERSONAL_QUESTION.text} (e.g. {answers.PERSONAL_QUESTION.example})", default="")
+        ]
+    return answers.parse_personal(said or [])
 
 
 def _option(question: answers.Question) -> str:
-    return f"  {question.option} TEXT   {question.asks} (e.g. {question.example})"
+    return f"  {question.option} TEXT   {question.text} (e.g. {question.example})"
 
 
 def _ask(question: answers.Question, root: Path) -> str:
@@ -149,22 +157,22 @@ def _ask(question: answers.Question, root: Path) -> str:
         people = people_file.load(root / "infra" / "governance").people
         known = [each.id for each in people if not each.demo and "data_owner" in each.roles_at(None)]
         console.print(f"data owners: {', '.join(known) or 'none yet'}; another id is added with this role", style="dim")
-    return str(typer.prompt(f"{question.asks} (e.g. {question.example})"))
+    return str(typer.prompt(f"{question.text} (e.g. {question.example})"))
 
 
 def _show(made: Plan, root: Path) -> None:
     table = Table("file", "guessed", "why", box=None, header_style="bold")
     for file in made.files:
-        rows = file.guessed or [("as in the checkout", "")]
+        rows = file.guesses or [("as in the checkout", "")]
         for number, (what, why) in enumerate(rows):
             table.add_row(file.path if not number else "", what, why)
     console.print(f"{made.folder.relative_to(root)}/")
     console.print(table)
-    for line in made.look:
+    for line in made.warnings:
         console.print(f"look: {line}")
 
 
-def _tell(made: Plan, root: Path, looked: Opened, as_json: bool) -> None:
+def _print_next_steps(made: Plan, root: Path, looked: DataFile, as_json: bool) -> None:
     folder = made.folder.relative_to(root).as_posix()
     message = f"Use case {made.folder.name}"
     add = [folder, *([looked.source.location] if _untracked(root, looked.source.location) else [])]
@@ -177,7 +185,7 @@ def _tell(made: Plan, root: Path, looked: Opened, as_json: bool) -> None:
         commands[1:] = [f"hallmark data adopt {made.folder.name} --as OWNER", commands[2].partition(" --governance")[0]]
     if as_json:
         written = [f"{folder}/{file.path}" for file in made.files]
-        shared.print_json({"written": written, "look": made.look, "next": commands})
+        shared.print_json({"written": written, "look": made.warnings, "next": commands})
         return
     console.print(f"\nwritten: {folder}/. What it says `not said yet` of, say before anybody approves.")
     if len(add) > 1:
@@ -200,7 +208,7 @@ def _untracked(root: Path, location: str) -> bool:
 
 
 def _pathspec(path: str) -> str:
-    return f":(literal){path}" if SPECIAL.search(path) else path
+    return f":(literal){path}" if SPECIAL_PATH.search(path) else path
 
 
 def _quoted(text: str) -> str:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from flows import deployed
 from infra.cli import shared
 from infra.prefect import client, server
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import checked, requests, standing, taking
-from tasks.occasions.book import TAKEN, Book, Taken
-from tasks.occasions.standing import Standing
+from tasks.occasions.book import TAKEN, OccasionLog, TakenOccasion
+from tasks.occasions.standing import DeploymentsInForce
 from tasks.occasions.taking import Occasion
 from tasks.policy.governance import Governance
 from tasks.runs import installation
@@ -19,32 +19,34 @@ from tasks.runs.run import installed_governance
 from tasks.sources import sources
 
 
-class Here(NamedTuple):
+class Context(NamedTuple):
     """State that a command reads: the ledger, the governance and the schedules in force, and the occasions so far."""
 
     root: Path
     ledger: Ledger
     governed: Governance
-    standing: Standing
-    book: Book
+    standing: DeploymentsInForce
+    book: OccasionLog
 
 
-def here() -> Here:
-    root = shared.root()
+def context() -> Context:
+    root = shared.checkout_root()
     ledger = open_ledger(root / ".hallmark")
     governed = installed_governance(root, None)
-    return Here(root, ledger, governed, standing.read(ledger, governed), Book().update(ledger))
+    return Context(root, ledger, governed, standing.read(ledger, governed), OccasionLog().update(ledger))
 
 
-def edited(at: Here) -> dict[str, list[str]]:
+def uncommitted_edits(at: Context) -> dict[str, list[str]]:
     """Return, for each params file of a schedule or trigger, the files of its runs that have uncommitted edits."""
-    return checked.edited(at.standing.deployments, Repository.open(at.root), sources.load(at.governed.folder))
+    return checked.uncommitted_edits(
+        at.standing.deployments, Repository.open(at.root), sources.load(at.governed.folder)
+    )
 
 
-def ask_now(at: Here, occasion: Occasion, who: str, as_json: bool) -> None:
+def request_run(at: Context, occasion: Occasion, who: str, as_json: bool) -> None:
     """Record an occasion with a run request signed by `who`, start its flow run in Prefect, and print the outcome."""
-    ask = requests.asks(Repository.open(at.root), at.ledger, at.governed, occasion, who)
-    entry = taking.take(at.ledger, at.book, occasion, installation.of(at.root), ask)
+    ask = requests.request_signer(Repository.open(at.root), at.ledger, at.governed, occasion, who)
+    entry = taking.record_taken(at.ledger, at.book, occasion, installation.installation_id(at.root), ask)
     said: dict[str, object] = {
         "key": occasion.key,
         "name": occasion.name,
@@ -54,36 +56,38 @@ def ask_now(at: Here, occasion: Occasion, who: str, as_json: bool) -> None:
     }
     if entry is None:
         known = at.book.find(occasion.key)
-        _tell(said | {"run": known.run if known else None}, as_json)
+        _print_outcome(said | {"run": known.run if known else None}, as_json)
         return
     if entry.kind != TAKEN:
-        _tell(said | {"passed_over": entry.body["why"], "ledger_entry": entry.seq}, as_json)
+        _print_outcome(said | {"passed_over": entry.body["why"], "ledger_entry": entry.seq}, as_json)
         return
     taken = at.book.update(at.ledger).find(occasion.key)
     assert taken is not None, "it was taken just now"
-    _tell(said | {"run": taken.run, "flow_run": begin(at, taken, as_json), "ledger_entry": entry.seq}, as_json)
+    _print_outcome(
+        said | {"run": taken.run, "flow_run": start_flow_run(at, taken, as_json), "ledger_entry": entry.seq}, as_json
+    )
 
 
-def begin(at: Here, taken: Taken, as_json: bool) -> str:
+def start_flow_run(at: Context, taken: TakenOccasion, as_json: bool) -> str:
     """Start the flow run of an occasion and return its id.
 
     Raises:
         Unavailable: Prefect cannot be reached. The runner starts the flow run later.
     """
-    up = start(at, as_json)
-    asked = requests.of(taken)
-    name = deployed.for_run(at.root, at.ledger, taken.pool)
-    flow_run = client.trigger(at.root, up, asked.request, asked.envelope, once=taken.run, name=name)
-    taking.started(at.ledger, at.book, taken.key, taken.run, flow_run)
+    up = start_prefect(at, as_json)
+    asked = requests.read_request(taken)
+    name = deployed.full_run_deployment(at.root, at.ledger, taken.pool)
+    flow_run = client.create_flow_run(at.root, up, asked.request, asked.envelope, once=taken.run, name=name)
+    taking.record_started(at.ledger, at.book, taken.key, taken.run, flow_run)
     return flow_run
 
 
-def start(at: Here, as_json: bool) -> Up:
-    named = sources.variables(sources.load(at.governed.folder).sources)
-    return server.start(at.root, lambda text: shared.notice(text, as_json), also=named)
+def start_prefect(at: Context, as_json: bool) -> RunningPrefect:
+    named = sources.location_variables(sources.load(at.governed.folder).sources)
+    return server.start(at.root, lambda text: shared.print_notice(text, as_json), also=named)
 
 
-def _tell(said: dict[str, object], as_json: bool) -> None:
+def _print_outcome(said: dict[str, object], as_json: bool) -> None:
     if as_json:
         shared.print_json(said)
     elif said["passed_over"]:

@@ -8,7 +8,7 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
-from tasks.core.mistakes import Mistakes
+from tasks.core.mistakes import ErrorCollector
 from tasks.core.params import params as schema
 
 
@@ -29,20 +29,20 @@ def params(
     if show_schema:
         shared.print_json(schema.Params.model_json_schema())
     elif check is not None:
-        checked = _checked(check, governance) if governance else schema.load(check)
+        checked = _check_files(check, governance) if governance else schema.load(check)
         console.print(f"{check}: valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
     else:
         raise InputError("say --check FILE or --schema")
 
 
-def _checked(file: Path, folder: Path) -> schema.Params:
+def _check_files(file: Path, folder: Path) -> schema.Params:
     from tasks.policy import governance as rules  # slow: these import libraries for databases and tables
     from tasks.runs import checking
 
-    root, mistakes = shared.root(), Mistakes()
-    read = checking.files(
+    root, mistakes = shared.checkout_root(), ErrorCollector()
+    read = checking.check_files(
         root, str(file.resolve()), {}, folder, lambda: rules.load(folder, root / ".hallmark"), mistakes
     )
-    mistakes.refuse()
+    mistakes.raise_errors()
     assert read.params
     return read.params

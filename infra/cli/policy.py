@@ -12,7 +12,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.gates import policy_cases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import adopting, adoption, differences, explain, governance, in_force
-from tasks.policy.adopting import Chain, Outcome
+from tasks.policy.adopting import Chain, SigningOutcome
 from tasks.policy.governance import Governance
 from tasks.trust import keys, signing
 from tasks.trust.keys import Signer
@@ -25,7 +25,7 @@ def show(as_json: shared.Json = False) -> None:
 
     Example: hallmark policy show
     """
-    state = shared.root() / ".hallmark"
+    state = shared.checkout_root() / ".hallmark"
     ledger = open_ledger(state)
     chain = in_force.chain(state, ledger)
     if chain.newest is None:
@@ -42,7 +42,7 @@ def show(as_json: shared.Json = False) -> None:
             "adoptions": history,
             "proposed": waiting,
             "problems": list(chain.problems),
-            "other_roots": list(chain.foreign),
+            "other_roots": list(chain.foreign_problems),
         }
         shared.print_json(document | {"policy": chain.newest.policy.model_dump(mode="json"),
                                   "people": chain.newest.people.model_dump(mode="json")})  # fmt: skip
@@ -57,7 +57,7 @@ def show(as_json: shared.Json = False) -> None:
     for each in waiting:
         console.print(f"proposed       {each['proposed']}  {each['waits_for']}")
         console.print("".join(f"               {line}\n" for line in each["changes"]), end="")
-    for problem in (*chain.problems, *chain.foreign):
+    for problem in (*chain.problems, *chain.foreign_problems):
         console.print(f"ignored        {problem}")
 
 
@@ -68,7 +68,7 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
 
     Example: hallmark policy check infra/governance
     """
-    loaded = governance.load(_folder(folder), shared.root() / ".hallmark")
+    loaded = governance.load(_folder(folder), shared.checkout_root() / ".hallmark")
     lines = list(explain.lines(loaded.policy, loaded.people))
     if as_json:
         shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": lines})
@@ -84,8 +84,8 @@ def test(folder: Dir = None, as_json: shared.Json = False) -> None:
     Example: hallmark policy test infra/governance
     """
     where = _folder(folder)
-    loaded = governance.load(where, shared.root() / ".hallmark")
-    results = policy_cases.judge_all(policy_cases.load(where), loaded.policy, loaded.people)
+    loaded = governance.load(where, shared.checkout_root() / ".hallmark")
+    results = policy_cases.run_cases(policy_cases.load(where), loaded.policy, loaded.people)
     if as_json:
         shared.print_json([result.model_dump(mode="json", by_alias=True) for result in results])
     else:
@@ -98,7 +98,7 @@ def test(folder: Dir = None, as_json: shared.Json = False) -> None:
 
 def adopt(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Governance folder to adopt.")],
-    who: shared.As = None,
+    who: shared.ActAs = None,
     root_key: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Private root key, for the first adoption of an environment.")
     ] = None,
@@ -112,9 +112,9 @@ def adopt(
 
     Example: hallmark policy adopt infra/governance --as risk-officer
     """
-    where = shared.root()
+    where = shared.checkout_root()
     state = where / ".hallmark"
-    policy, people = in_force.proposed(_folder(folder), state)
+    policy, people = in_force.load_proposed(_folder(folder), state)
     ledger = open_ledger(state)
     root = signing.from_file(root_key) if root_key else None
     chain = adopting.read(ledger, keys.fingerprint(root.public_line)) if root else in_force.chain(state, ledger)
@@ -127,7 +127,7 @@ def adopt(
         return
     signer = root or _signer(chain, where, who, ledger)
     if root:
-        adopting.pin(state, signer.public_line)
+        adopting.trust_root(state, signer.public_line)
     outcome = adopting.sign(ledger, chain.root, policy, people, signer)
     _tell(outcome, changes, as_json)
 
@@ -135,23 +135,23 @@ def adopt(
 def _signer(chain: Chain, where: Path, who: str | None, ledger: Ledger) -> Signer:
     """Return the key that signs: the root key if policy names nobody for changes, or that of the person who acts."""
     state = where / ".hallmark"
-    own = state / "keys" / adopting.ROOT
+    own = state / "keys" / adopting.ROOT_KEY_NAME
     newest = chain.newest
     if newest is None or not (newest.policy.changes.policy or newest.policy.changes.people):
-        return keys.signer(keys.load_private(own))
+        return keys.signer_of(keys.load_private(own))
     governed = Governance(where / "infra" / "governance", newest.policy, newest.people, state, chain.envelopes)
     now = ledger.now()
-    return governed.signer(governed.actor(shared.identity(who), now), now)
+    return governed.signer(governed.actor(shared.acting_person(who), now), now)
 
 
-def _tell(outcome: Outcome, changes: list[str], as_json: bool) -> None:
+def _tell(outcome: SigningOutcome, changes: list[str], as_json: bool) -> None:
     if as_json:
         shared.print_json({"changes": changes, "adopted": outcome.adopted, "ledger_entry": outcome.entry.seq,
-                           "digest": outcome.entry.subject, "waits_for": outcome.lacking})  # fmt: skip
+                           "digest": outcome.entry.subject, "waits_for": outcome.missing})  # fmt: skip
     elif outcome.adopted:
         console.print(f"in force since entry {outcome.entry.seq} of the ledger")
     else:
-        console.print(f"signed as entry {outcome.entry.seq} of the ledger; not in force yet: {outcome.lacking}")
+        console.print(f"signed as entry {outcome.entry.seq} of the ledger; not in force yet: {outcome.missing}")
 
 
 def _changes(chain: Chain, policy: Any, people: Any) -> list[str]:
@@ -171,4 +171,4 @@ def _time(moment: datetime) -> str:
 
 
 def _folder(given: Path | None) -> Path:
-    return given.resolve() if given else shared.root() / "infra" / "governance"
+    return given.resolve() if given else shared.checkout_root() / "infra" / "governance"

@@ -27,12 +27,12 @@ def preflight(
     """
     from tasks.runs import foretold  # imports libraries of models, which takes a second
 
-    told = foretold.look(shared.root(), params, shared.pairs(changes), calibrate)
+    told = foretold.compute(shared.checkout_root(), params, shared.parse_changes(changes), calibrate)
     if as_json:
         shared.print_json(foretold.document(told))
     else:
         _print(told, foretold.document(told))
-    if told.here:
+    if told.trains_here:
         foretold.require_equipment(told.estimate.training)
     if told.estimate.fits is False or told.estimate.lacks_disk:
         raise Refused(foretold.advice(told.estimate))

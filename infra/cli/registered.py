@@ -14,14 +14,14 @@ from tasks.runs.run import installed_governance
 Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]
 
 
-def in_force() -> tuple[Ledger, Governance]:
+def open_to_read() -> tuple[Ledger, Governance]:
     """Return the ledger and the governance in force, for a command that only reads.
 
     Unfinished promotions and problems with promotions in the ledger are printed to stderr.
     """
-    where = shared.root()
+    where = shared.checkout_root()
     ledger, governed = open_ledger(where / ".hallmark"), installed_governance(where, None)
-    for label in promotion.unfinished(ledger, governed):
+    for label in promotion.interrupted_releases(ledger, governed):
         print(
             f"hallmark: the promotion of {label} is not finished; `hallmark up` finishes or undoes it", file=sys.stderr
         )
@@ -30,13 +30,13 @@ def in_force() -> tuple[Ledger, Governance]:
     return ledger, governed
 
 
-def settled() -> tuple[Ledger, Governance]:
+def open_to_change() -> tuple[Ledger, Governance]:
     """Return ledger and governance for a command that changes something.
 
     Unfinished promotions are finished or undone first.
     """
-    where = shared.root()
+    where = shared.checkout_root()
     ledger, governed = open_ledger(where / ".hallmark"), installed_governance(where, None)
-    for text in promotion.reconcile(ledger, governed):
+    for text in promotion.recover(ledger, governed):
         print(f"hallmark: {text}", file=sys.stderr)
-    return in_force()
+    return open_to_read()

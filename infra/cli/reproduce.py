@@ -7,10 +7,10 @@ import typer
 from rich.table import Table
 
 from infra.cli import runs, shared
-from infra.cli.registered import in_force
-from infra.cli.screen import Screen
+from infra.cli.registered import open_to_read
+from infra.cli.screen import ProgressDisplay
 from infra.cli.shared import console
-from infra.cli.terminal import Terminal
+from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -20,14 +20,17 @@ from tasks.reproduce.original import Original
 from tasks.reproduce.rebuild import Reproduction
 from tasks.runs.repository import Repository
 from tasks.runs.request import checked_run_id
-from tasks.runs.run import GIT_REMOTE, ref_of
+from tasks.runs.run import GIT_REMOTE_VARIABLE, ref_of
 
 EXIT = {"identical": 0, "differs": 1, "incomplete": 3}
 
 
 def reproduce(
     named: Annotated[
-        str, typer.Argument(metavar="RELEASE|RUN", help="A release, or a run whose package is made.", parser=runs.meant)
+        str,
+        typer.Argument(
+            metavar="RELEASE|RUN", help="A release, or a run whose package is made.", parser=runs.resolve_id
+        ),
     ],
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the worktree, so that you can look for a difference.")
@@ -43,9 +46,9 @@ def reproduce(
 
     Example: hallmark reproduce support-triage-1
     """
-    ledger, governed = in_force()
-    checkout = Repository.open(shared.root())
-    with Screen(Terminal(stderr=True) if as_json else console) as screen:
+    ledger, governed = open_to_read()
+    checkout = Repository.open(shared.checkout_root())
+    with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
         screen.working(f"verifying {named}")
         original = _original(named, checkout, ledger, governed)
         made = rebuild.reproduce(checkout, original, ledger, governed, screen, keep)
@@ -68,13 +71,13 @@ def _commit_of(run: str, checkout: Repository) -> str:
     try:
         return checkout.commit_of(ref_of(run))
     except InputError:
-        remote = os.environ.get(GIT_REMOTE)
+        remote = os.environ.get(GIT_REMOTE_VARIABLE)
         if not remote:
             raise
     try:
         return checkout.fetch(remote, ref_of(run))
     except Unavailable as error:
-        raise InputError(f"run {run} is neither here nor at {GIT_REMOTE}: {error}") from None
+        raise InputError(f"run {run} is neither here nor at {GIT_REMOTE_VARIABLE}: {error}") from None
 
 
 def _show(made: Reproduction) -> None:

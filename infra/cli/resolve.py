@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.shared import console, root
+from infra.cli.shared import checkout_root, console
 from tasks.core import files
 from tasks.core.errors import InputError
-from tasks.core.graph import LET_STAGES_RUN
+from tasks.core.graph import GATES_BEFORE_STAGES
 from tasks.core.layout import Layout
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
@@ -33,9 +33,9 @@ def resolve(
 
     Example: hallmark resolve --set training.epochs=1 && dvc repro train
     """
-    layout = Layout(root())
+    layout = Layout(checkout_root())
     governed = installed_governance(layout.root, str(governance) if governance else None)
-    checked, text = runs.read_params(layout.root / (params or layout.params), shared.pairs(changes))
+    checked, text = runs.read_params(layout.root / (params or layout.params), shared.parse_changes(changes))
     experiment = checked.model_copy(
         update={"use_case": checked.use_case.model_copy(update={"risk_tier": "experiment"})}
     )
@@ -44,7 +44,7 @@ def resolve(
     checkout = Repository.open(layout.root)
     whole = tree.read(checkout, checkout.snapshot()).sha256
     runs.resolve(experiment, open_ledger(layout.state), governed, layout, whole)
-    for gate in LET_STAGES_RUN:
+    for gate in GATES_BEFORE_STAGES:
         statement.write_experiment_gate(layout, gate, governed)
     dvc.configure(layout)
     if params or changes:
@@ -54,6 +54,6 @@ def resolve(
 
 
 def _refuse_loss(layout: Layout, text: str) -> None:
-    changed = any(line.endswith(" params.yaml") for line in Repository.open(layout.root).changes())
+    changed = any(line.endswith(" params.yaml") for line in Repository.open(layout.root).uncommitted_changes())
     if changed and layout.params.read_text() != text:
         raise InputError("params.yaml has changes that are not committed, and would be replaced; commit or stash them")

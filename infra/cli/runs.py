@@ -7,7 +7,7 @@ from infra.cli import shared
 HELP = "Run id, as `hallmark status` shows it, or enough of its beginning or end."
 
 
-def meant(given: str) -> str:
+def resolve_id(given: str) -> str:
     """Return the id of the run that the command line names.
 
     Raises:
@@ -15,8 +15,8 @@ def meant(given: str) -> str:
     """
     from tasks.runs import named  # slow: imports the database library, which `--help` does not need
 
-    return named.meant(shared.root() / ".hallmark", given)
+    return named.expand(shared.checkout_root() / ".hallmark", given)
 
 
-ARGUMENT = typer.Argument(metavar="RUN", help=HELP, parser=meant)
-NEWEST = typer.Argument(metavar="RUN", help=f"{HELP} Default: the last run.", parser=meant)
+REQUIRED = typer.Argument(metavar="RUN", help=HELP, parser=resolve_id)
+OPTIONAL = typer.Argument(metavar="RUN", help=f"{HELP} Default: the last run.", parser=resolve_id)

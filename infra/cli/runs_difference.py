@@ -9,7 +9,7 @@ from tasks.runs import difference, paired
 from tasks.runs.difference import RunDifference
 from tasks.sources.dataset import Dataset
 
-Named = Annotated[str, runs.ARGUMENT]
+Named = Annotated[str, runs.REQUIRED]
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
@@ -20,7 +20,7 @@ def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
 
     Example: hallmark runs diff 20260302-0300 20260303-0300
     """
-    changes, dataset = difference.compare(shared.root(), before, now)
+    changes, dataset = difference.compare(shared.checkout_root(), before, now)
     shared.print_json(changes.model_dump(mode="json")) if as_json else _show(changes, dataset)
 
 
@@ -29,14 +29,14 @@ def _show(changes: RunDifference, dataset: Dataset | None) -> None:
     console.print(f"from run {first} to {second}")
     for line in changes.lacks:
         console.print(f"  {line}")
-    shown.moves("OUTCOME", changes.outcome)
-    shown.moves("PARAMETERS", changes.parameters)
+    shown.print_settings("OUTCOME", changes.outcome)
+    shown.print_settings("PARAMETERS", changes.parameters)
     _data(changes, dataset)
-    shown.code(changes.made_with, changes.code, "see above")
-    shown.figures(changes.figures, changes.same_test or not (changes.before.evaluated and changes.now.evaluated))
+    shown.print_code(changes.made_with, changes.code, "see above")
+    shown.print_figures(changes.figures, changes.same_test or not (changes.before.evaluated and changes.now.evaluated))
     if changes.paired:
         console.print("\nPAIRED TEST")
-        for line in paired.words(changes.paired):
+        for line in paired.sentences(changes.paired):
             console.print(f"  {line}")
 
 
@@ -47,7 +47,7 @@ def _data(changes: RunDifference, dataset: Dataset | None) -> None:
         return
     datasets.show(dataset, changes.data, approved=False)
     if changes.records:
-        shown.records(changes.records)
+        shown.print_records(changes.records)
     for name, pair in changes.digests.items():
         before, now = (str(value or "none")[:12] for value in (pair.before, pair.now))
         console.print(f"  digest of {name}: {before}, now {now}")

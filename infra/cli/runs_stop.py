@@ -8,37 +8,39 @@ from infra.cli.shared import console
 from infra.prefect import client, server
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.runs import journal
-from tasks.runs.hold import held
+from tasks.runs.hold import is_executing
 
-SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 60.0
 """Maximum number of seconds until the process of the run has ended."""
 
 
-def stop(run: Annotated[str, runs.ARGUMENT]) -> None:
+def stop(run: Annotated[str, runs.REQUIRED]) -> None:
     """Stop a run that this checkout's runner executes, with the stage in progress. Finished stages stay.
 
     A run that waits at a gate has no process: reject it at the gate instead.
 
     Example: hallmark runs stop 20260303-0300
     """
-    where = shared.root()
+    where = shared.checkout_root()
     state = where / ".hallmark"
     known = journal.read(state, run)
     if known is None:
         raise InputError(f"there is no run {run!r} here; `hallmark status` lists those that are")
-    stands = journal.as_it_stands(state, known).status
+    stands = journal.with_current_status(state, known).status
     up = server.find(where)
     if stands != "running" or known.flow_run is None:
         raise InputError(f"run {run} is {stands}, and no process executes it here: there is nothing to stop")
     if up is None:
         raise Unavailable("Prefect, which ends the process of a run, is not up; `hallmark up`")
     client.cancel(where, up, known.flow_run)
-    deadline = time.monotonic() + SECONDS
-    while held(state, run):
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    while is_executing(state, run):
         if time.monotonic() > deadline:
-            raise Unavailable(f"run {run} did not end within {SECONDS:.0f} s; `hallmark down` ends all runs")
+            raise Unavailable(
+                f"run {run} did not end within {STOP_TIMEOUT_SECONDS:.0f} s; `hallmark down` ends all runs"
+            )
         time.sleep(0.1)
-    ended = journal.as_it_stands(state, journal.read(state, run) or known).status
+    ended = journal.with_current_status(state, journal.read(state, run) or known).status
     if ended != "interrupted":
         raise Refused(f"run {run} ended before it could be stopped: it is {ended}; `hallmark status {run}`")
     console.print(f"run {run} is stopped; to go on with it: hallmark run --resume {run}")

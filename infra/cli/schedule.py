@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli import occasions, shared
-from infra.cli.occasions import Here
+from infra.cli.occasions import Context
 from infra.cli.shared import console
 from tasks.core.config import checked_reason
 from tasks.occasions import deciding, due, events
-from tasks.occasions.checked import UNCOMMITTED
+from tasks.occasions.checked import UNCOMMITTED_MESSAGE
 from tasks.occasions.declared import Schedule
-from tasks.occasions.signed_deed import Deed
+from tasks.occasions.signed_deed import SwitchAction
 from tasks.occasions.taking import Occasion
 
 Named = Annotated[str, typer.Argument(metavar="NAME", help="Schedule or trigger (`hallmark schedule list`).")]
@@ -24,9 +24,9 @@ def list_schedules(as_json: shared.Json = False) -> None:
 
     Example: hallmark schedule list
     """
-    at = occasions.here()
+    at = occasions.context()
     rows = [_row(name, at) for name in at.standing.deployments.named]
-    waits = occasions.edited(at)
+    waits = occasions.uncommitted_edits(at)
     if as_json:
         shared.print_json([row | {"uncommitted": waits[row["params"]]} for row in rows])
         return
@@ -36,20 +36,20 @@ def list_schedules(as_json: shared.Json = False) -> None:
     cells = [[row[key] or "" for key in ("name", "when", "state", "next_local", "last_run", "params")] for row in rows]
     shared.print_columns(header, cells, "no schedule and no trigger is in force: hallmark deploy --as ID")
     for each in dict.fromkeys(what for files in waits.values() for what in files):
-        console.print(f"{each} {UNCOMMITTED}", markup=False)
+        console.print(f"{each} {UNCOMMITTED_MESSAGE}", markup=False)
 
 
-def _row(name: str, at: Here) -> dict[str, Any]:
-    asks, paused, last = at.standing.deployments.named[name], at.standing.paused.get(name), at.book.taken(name)
+def _row(name: str, at: Context) -> dict[str, Any]:
+    asks, paused, last = at.standing.deployments.named[name], at.standing.paused.get(name), at.book.last_taken(name)
     schedule = asks if isinstance(asks, Schedule) else None
-    moment = next(schedule.after(at.ledger.now()), None) if schedule and not paused else None
+    moment = next(schedule.due_after(at.ledger.now()), None) if schedule and not paused else None
     return {
         "name": name,
         "kind": "schedule" if schedule else "trigger",
         "when": schedule.in_words if schedule else f"on {asks.timing['on']}",
         "state": f"paused by {paused.person}: {paused.reason}" if paused else "active",
         "next": moment.isoformat() if moment else None,
-        "next_local": f"{schedule.local(moment)} {schedule.timezone}" if schedule and moment else "",
+        "next_local": f"{schedule.local_time(moment)} {schedule.timezone}" if schedule and moment else "",
         "last_run": last.run if last else None,
         "last_reason": last.reason if last else None,
         "params": asks.params,
@@ -65,35 +65,35 @@ def coming(
 
     Example: hallmark schedule next --count 5
     """
-    at = occasions.here()
+    at = occasions.context()
     schedules = at.standing.deployments.schedules
-    times = due.coming(at.standing, at.ledger.now(), count)
+    times = due.next_times(at.standing, at.ledger.now(), count)
     if as_json:
         shared.print_json([{"name": name, "due": moment.isoformat()} for moment, name in times])
         return
-    rows = [[f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{schedules[name].local(moment)} {schedules[name].timezone}", name]
+    rows = [[f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{schedules[name].local_time(moment)} {schedules[name].timezone}", name]
             for moment, name in times]  # fmt: skip
     shared.print_columns(["due", "by its own clock", "schedule"], rows, "no schedule is due")
 
 
-def pause(name: Named, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
+def pause(name: Named, reason: Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
     """Pause a schedule or trigger. Occasions during the pause are not made up for.
 
     Example: hallmark schedule pause nightly --as ml-engineer --reason "the store moves"
     """
-    _switch("pause", name, reason, who, as_json)
+    _pause_or_resume("pause", name, reason, who, as_json)
 
 
-def resume(name: Named, reason: Reason, who: shared.As = None, as_json: shared.Json = False) -> None:
+def resume(name: Named, reason: Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
     """Resume a paused schedule or trigger, from now on.
 
     Example: hallmark schedule resume nightly --as ml-engineer --reason "the store has moved"
     """
-    _switch("resume", name, reason, who, as_json)
+    _pause_or_resume("resume", name, reason, who, as_json)
 
 
-def _switch(deed: Deed, name: str, reason: str, who: str | None, as_json: bool) -> None:
-    at, person = occasions.here(), shared.identity(who)
+def _pause_or_resume(deed: SwitchAction, name: str, reason: str, who: str | None, as_json: bool) -> None:
+    at, person = occasions.context(), shared.acting_person(who)
     entry = deciding.switch(at.ledger, at.governed, deed, name, person, reason)
     if as_json:
         shared.print_json({"name": name, "state": f"{deed}d", "person": person, "ledger_entry": entry.seq})
@@ -104,7 +104,7 @@ def _switch(deed: Deed, name: str, reason: str, who: str | None, as_json: bool) 
 def run_now(
     name: Named,
     reason: Annotated[str, typer.Option(help="Why now. It is signed with the request.")] = "",
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Request the run of a schedule or trigger now, in your own name, even if it is paused.
@@ -113,10 +113,10 @@ def run_now(
 
     Example: hallmark schedule run-now nightly --as ml-engineer --reason "the new tickets are there"
     """
-    at, person = occasions.here(), shared.identity(who)
+    at, person = occasions.context(), shared.acting_person(who)
     at.standing.require(name)
     asks, now = at.standing.deployments.named[name], at.ledger.now()
     why = f": {checked_reason(reason, '--reason has no words; say why now, or leave it out')}" if reason else ""
-    words = events.fitting(f"{name}, asked for now{why}")
-    key = f"{name}/now/{due.spelled(now)}-{secrets.token_hex(4)}"
-    occasions.ask_now(at, Occasion(key, name, words, asks.params, asks.changes, pool=asks.pool), person, as_json)
+    words = events.shorten_reason(f"{name}, asked for now{why}")
+    key = f"{name}/now/{due.key_time(now)}-{secrets.token_hex(4)}"
+    occasions.request_run(at, Occasion(key, name, words, asks.params, asks.changes, pool=asks.pool), person, as_json)

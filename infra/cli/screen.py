@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from tasks.core.progress import duration
+from tasks.core.progress import format_duration
 
 TICK_SECONDS = 0.5
 QUIET_SECONDS = 30.0
@@ -19,14 +19,14 @@ QUIET_SECONDS = 30.0
 
 
 @contextmanager
-def busy(words: str, console: Console | None) -> Iterator[None]:
+def showing_step(words: str, console: Console | None) -> Iterator[None]:
     """Show `words` with the elapsed time while the block runs."""
-    with Screen(console) as screen:
+    with ProgressDisplay(console) as screen:
         screen.working(words)
         yield
 
 
-class Screen:
+class ProgressDisplay:
     """Display of the step in progress.
 
     In a terminal it is a moving line, with the elapsed time unless the step itself reports the time remaining.
@@ -74,7 +74,7 @@ class Screen:
 
     def _show(self, what: str, how: str) -> None:
         now = time.monotonic()
-        since = "" if " eta " in how else duration(now - self.began)
+        since = "" if " eta " in how else format_duration(now - self.began)
         text = " ".join(filter(None, (what, how, since)))
         if self.moving:
             self.moving.update(Text(text))  # rich reads a plain string as markup

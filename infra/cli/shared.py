@@ -12,13 +12,13 @@ import typer
 from rich.table import Table
 
 from infra.cli import tables
-from infra.cli.tables import Whole
-from tasks.core.errors import InputError, Unavailable, is_full_disk
+from infra.cli.tables import TableConsole
+from tasks.core.errors import InputError, Unavailable, is_disk_full
 from tasks.core.files import UMASK
-from tasks.core.shown import json_text, one_line
+from tasks.core.shown import escape_line, json_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-As = Annotated[
+ActAs = Annotated[
     str | None, typer.Option("--as", metavar="ID", help="Person in people.yaml who acts. [env: HALLMARK_IDENTITY]")
 ]
 Governance = Annotated[Path | None, typer.Option("--governance", metavar="DIR", help="Other governance files.")]
@@ -26,11 +26,11 @@ Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter. May be repeated.")
 ]
 
-console = Whole(width=None if sys.stdout.isatty() else 160)
+console = TableConsole(width=None if sys.stdout.isatty() else 160)
 """Console for all output. Logs and pipes get lines of 160 columns, which are wide enough for tables."""
 
 
-def root() -> Path:
+def checkout_root() -> Path:
     """Return the checkout: the nearest folder at or above the current one that has dvc.yaml and params.yaml."""
     here = Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
     for folder in (here, *here.parents):
@@ -71,9 +71,9 @@ def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
     if not rows:
         console.print(none)
         return
-    rows = [list(map(one_line, row)) for row in rows]
+    rows = [list(map(escape_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    if console.is_terminal and sum(widths) + tables.GAP * (len(widths) - 1) > console.width:
+    if console.is_terminal and sum(widths) + tables.COLUMN_GAP * (len(widths) - 1) > console.width:
         table = Table(*header, box=None)
         for row in rows:
             table.add_row(*row)
@@ -87,7 +87,7 @@ def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
     print("\n".join(map(line, rows)))
 
 
-def identity(given: str | None) -> str:
+def acting_person(given: str | None) -> str:
     """Return the id of the person who acts: that of --as, or of HALLMARK_IDENTITY.
 
     Raises:
@@ -100,7 +100,7 @@ def identity(given: str | None) -> str:
 
 
 @contextmanager
-def writable(path: Path) -> Iterator[Path]:
+def writable_path(path: Path) -> Iterator[Path]:
     """Yield the resolved path of a file to write, and turn errors of writing it into errors with a message.
 
     Raises:
@@ -113,7 +113,7 @@ def writable(path: Path) -> Iterator[Path]:
             raise InputError(f"{path} is no file; give the path of one")
         yield target
     except OSError as error:
-        away = is_full_disk(error)
+        away = is_disk_full(error)
         raise (Unavailable if away else InputError)(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
@@ -124,12 +124,12 @@ def _resolved(path: Path) -> Path:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
 
 
-def notice(text: str, as_json: bool) -> None:
+def print_notice(text: str, as_json: bool) -> None:
     """Print a notice; under --json to stderr, so that stdout has the JSON document only."""
     print(text, file=sys.stderr) if as_json else console.print(text, style="dim")
 
 
-def pairs(changes: list[str] | None) -> dict[str, str]:
+def parse_changes(changes: list[str] | None) -> dict[str, str]:
     """Return the values of --set KEY=VALUE by key.
 
     Raises:

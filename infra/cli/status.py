@@ -16,14 +16,16 @@ from tasks.runs.summary import Summary, summarise
 
 
 def status(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Show this run in full.", parser=runs.meant)] = None,
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="Show this run in full.", parser=runs.resolve_id)
+    ] = None,
     as_json: shared.Json = False,
 ) -> None:
     """Show the state of all runs, or one run in full: stages, gates, and what it waits for.
 
     Example: hallmark status
     """
-    state = shared.root() / ".hallmark"
+    state = shared.checkout_root() / ".hallmark"
     if run:
         summary = summarise(state, run)
         if summary is None:
@@ -34,9 +36,9 @@ def status(
     if as_json:
         shared.print_json([line.model_dump(mode="json") for line in known])
         return
-    up = server.find(shared.root())
+    up = server.find(shared.checkout_root())
     console.print(f"Prefect: {up.ui if up else 'not up (hallmark up)'}")
-    console.print(f"watch: {watching.who(shared.root()).words}", markup=False, highlight=False)
+    console.print(f"watch: {watching.read(shared.checkout_root()).words}", markup=False, highlight=False)
     table = Table("run", "use case", "status", "asked by", "stages", "gates", "release", box=None, header_style="bold")
     for line in known:
         gates = ", ".join(f"{name} {gate.state}" for name, gate in line.gates.items())
@@ -56,4 +58,4 @@ def _print_one(summary: Summary) -> None:
     if summary.reason:
         console.print(f"reason: {summary.reason}", markup=False)
     console.print(table)
-    print_summary(summary, pages.address(shared.root()))
+    print_summary(summary, pages.address(shared.checkout_root()))

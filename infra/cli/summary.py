@@ -61,7 +61,7 @@ def scores_table(scores: Mapping[str, Mapping[str, Fact]]) -> Table:
     table = Table("on the held-out rows", *heads, box=None, header_style="bold", pad_edge=False)
     for name in next(iter(scores.values()), {}):
         shown = (figures[name] for figures in scores.values())
-        table.add_row(name, *(f"{fact.value:.3f} {fact.unit}".strip() + f" {_interval(fact)}" for fact in shown))
+        table.add_row(name, *(f"{fact.value:.3f} {fact.unit}".strip() + f" {_format_interval(fact)}" for fact in shown))
     return table
 
 
@@ -70,9 +70,9 @@ def metrics_table(summary: Summary) -> Table:
     table = Table("figure", "value", "interval", "how", box=None, header_style="bold", pad_edge=False)
     for name, fact in summary.metrics.items():
         if name not in summary.scores.get("candidate", {}):
-            table.add_row(name, f"{fact.value:,.4g} {fact.unit}".strip(), _interval(fact), fact.note)
+            table.add_row(name, f"{fact.value:,.4g} {fact.unit}".strip(), _format_interval(fact), fact.note)
     return table
 
 
-def _interval(fact: Fact) -> str:
+def _format_interval(fact: Fact) -> str:
     return f"[{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""

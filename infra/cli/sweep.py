@@ -8,9 +8,9 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.screen import Screen
+from infra.cli.screen import ProgressDisplay
 from infra.cli.shared import console
-from infra.cli.terminal import Terminal
+from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import Refused
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.resolve import read_params
@@ -43,11 +43,13 @@ def sweep(
     from tasks.sweep import space  # slow: these import libraries for tables and models
     from tasks.sweep import sweep as rules
 
-    root, given = shared.root(), shared.pairs(changes)
+    root, given = shared.checkout_root(), shared.parse_changes(changes)
     file = params or root / "params.yaml"
-    wish = rules.Wish(space.read(over), lambda more: read_params(file, {**given, **more})[0], trials, not whole)
+    wish = rules.SweepRequest(
+        space.parse_axes(over), lambda more: read_params(file, {**given, **more})[0], trials, not whole
+    )
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
-    with Screen(Terminal(stderr=True) if as_json else console) as screen:
+    with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
         document = rules.sweep(root, wish, ledger, governed, screen)
     if as_json:
         best = document.best.number if document.best else None

@@ -12,29 +12,29 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.terminal import Terminal
+from infra.cli.terminal import LiteralConsole
 
-GAP = 2
+COLUMN_GAP = 2
 """Spaces between two columns."""
-NARROWEST = 12
+MIN_CELL_WIDTH = 12
 """Minimum width of a cell with line breaks, in characters."""
-LONGEST_WORD = 40
+MAX_WORD_WIDTH = 40
 """Maximum width that a column gets for its longest word, in characters. Digests are longer, and may be broken."""
 
 
-class Whole(Terminal):
+class TableConsole(LiteralConsole):
     """Console that cuts no table. Tables with `expand` are left to rich, which then breaks lines in their cells."""
 
     def print(self, *objects: Any, **how: Any) -> None:
         table = objects[0] if objects else None
         if isinstance(table, Table) and not table.expand:
-            for line in lines(table, self):
+            for line in table_lines(table, self):
                 super().print(line, soft_wrap=True)
         else:
             super().print(*objects, **how)
 
 
-def lines(table: Table, console: Console) -> Iterator[Text]:
+def table_lines(table: Table, console: Console) -> Iterator[Text]:
     """Yield the lines of a table. They may be longer than the console is wide if it is not a terminal."""
     header = [_text(column.header, console) for column in table.columns]
     columns = [[_text(cell, console) for cell in column.cells] for column in table.columns]
@@ -43,7 +43,7 @@ def lines(table: Table, console: Console) -> Iterator[Text]:
     for cell in header:
         cell.stylize("bold")
     widest = [max(map(_widest, column)) for column in zip(*shown, strict=True)]
-    widths = _fitted(shown, widest, console.width) if console.is_terminal else widest
+    widths = _column_widths(shown, widest, console.width) if console.is_terminal else widest
     if widths is None:
         yield from _paragraphs(header, rows, console)
         return
@@ -62,14 +62,16 @@ def _text(cell: object, console: Console) -> Text:
     return cell.copy() if isinstance(cell, Text) else console.render_str(str(cell))
 
 
-def _fitted(rows: list[list[Text]], widest: list[int], width: int) -> list[int] | None:
+def _column_widths(rows: list[list[Text]], widest: list[int], width: int) -> list[int] | None:
     """Return the widths of the columns for a line of `width` characters, or None if their words do not fit."""
-    room = width - GAP * (len(widest) - 1)
+    room = width - COLUMN_GAP * (len(widest) - 1)
     words = [
         max((cell_len(word) for cell in column for word in cell.plain.split()), default=0)
         for column in zip(*rows, strict=True)
     ]
-    widths = [min(most, max(NARROWEST, min(word, LONGEST_WORD))) for most, word in zip(widest, words, strict=True)]
+    widths = [
+        min(most, max(MIN_CELL_WIDTH, min(word, MAX_WORD_WIDTH))) for most, word in zip(widest, words, strict=True)
+    ]
     if sum(widths) > room:
         return None
     for _ in range(room - sum(widths)):
@@ -87,7 +89,7 @@ def _row(cells: list[Text], widths: list[int], console: Console) -> Iterator[Tex
         for parts, width in zip(broken, widths, strict=True):
             part = parts[number] if number < len(parts) else Text()
             line.append_text(part)
-            line.append(" " * (width - part.cell_len + GAP))
+            line.append(" " * (width - part.cell_len + COLUMN_GAP))
         line.rstrip()
         yield line
 
@@ -99,4 +101,4 @@ def _paragraphs(header: list[Text], rows: list[list[Text]], console: Console) ->
             yield Text()
         for name, cell in zip(header, row, strict=True):
             if cell.plain:
-                yield from _row([name, cell], [named, max(NARROWEST, console.width - named - GAP)], console)
+                yield from _row([name, cell], [named, max(MIN_CELL_WIDTH, console.width - named - COLUMN_GAP)], console)

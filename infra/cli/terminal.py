@@ -11,10 +11,10 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from tasks.core.shown import visible
+from tasks.core.shown import escape
 
 
-class Terminal(Console):
+class LiteralConsole(Console):
     def __init__(self, **how: Any) -> None:
         super().__init__(**{"highlight": False, "markup": False, "emoji": False, "soft_wrap": True} | how)
 
@@ -35,8 +35,8 @@ class Terminal(Console):
         self._file = file
 
     def render_str(self, text: str, **how: Any) -> Text:
-        return super().render_str(visible(text), **how)
+        return super().render_str(escape(text), **how)
 
     def render(self, renderable: RenderableType, options: Any = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=visible(segment.text))
+            yield segment if segment.control else segment._replace(text=escape(segment.text))

@@ -20,7 +20,7 @@ def trigger(
     key: Annotated[
         str | None, typer.Option(help="What tells this event from others; the same key again makes no second run.")
     ] = None,
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Report an event, for which a run is requested in your name, once for each key.
@@ -29,7 +29,7 @@ def trigger(
 
     Example: hallmark trigger upstream --as ml-engineer --key export-2026-03-02 --reason "the export is there"
     """
-    at, person = occasions.here(), shared.identity(who)
+    at, person = occasions.context(), shared.acting_person(who)
     at.standing.require(name)
     found = at.standing.deployments.triggers.get(name)
     if not isinstance(found, Event):
@@ -39,5 +39,5 @@ def trigger(
     words = checked_reason(reason, "say with --reason what happened, so that others can follow it later")
     if key is not None and not re.fullmatch(KEY, key):
         raise InputError(f"--key {key}: expected at most 100 letters, digits and . _ : -, as in export-2026-03-02")
-    what = key or due.spelled(at.ledger.now())
-    occasions.ask_now(at, events.occasion(name, found, f"event/{what}", words), person, as_json)
+    what = key or due.key_time(at.ledger.now())
+    occasions.request_run(at, events.make_occasion(name, found, f"event/{what}", words), person, as_json)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows import deployed
 from infra import served, tracking
-from infra.cli.shared import console, root
+from infra.cli.shared import checkout_root, console
 from infra.console import server as pages
 from infra.prefect import server
 from tasks.core.errors import HallmarkError, InputError
@@ -18,13 +18,13 @@ def up() -> None:
 
     Example: hallmark up
     """
-    where = root()
+    where = checkout_root()
     console.print("starting what is not up yet …")
     before = tracking.find(where)
     with ThreadPoolExecutor(1) as beside:
         others = beside.submit(tracking.start, where, console.print)
         try:
-            _start(where, others)
+            _start_all(where, others)
         except KeyboardInterrupt:
             console.print("ending what was begun …")
             with contextlib.suppress(HallmarkError):
@@ -34,20 +34,20 @@ def up() -> None:
             raise
 
 
-def _start(where: Path, others: Future[served.Up | None]) -> None:
-    started = server.start(where, console.print, also=_read_from(where))
+def _start_all(where: Path, others: Future[served.RunningServer | None]) -> None:
+    started = server.start(where, console.print, also=_source_variables(where))
     console.print(f"up: {started.ui} (stop with `hallmark down`)")
-    if secret := started.asks_for(where):
+    if secret := started.ui_secret_file(where):
         console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
-    console.print(f"deployment: {deployed.full_name(where)}")
+    console.print(f"deployment: {deployed.full_runner_deployment(where)}")
     console.print(f"console: {pages.start(where, console.print).origin}")
     if mlflow := others.result():
         console.print(f"mlflow: {mlflow.origin}, user {tracking.USER}, password in {tracking.secret_file(where)}")
 
 
-def _read_from(where: Path) -> set[str]:
+def _source_variables(where: Path) -> set[str]:
     """Return the environment variables that the checkout's sources need; empty while sources.yaml is invalid."""
     try:
-        return sources.variables(sources.load(where / "infra" / "governance").sources)
+        return sources.location_variables(sources.load(where / "infra" / "governance").sources)
     except InputError:
         return set()

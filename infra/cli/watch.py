@@ -3,10 +3,10 @@
 import os
 import sys
 
-from infra.cli.shared import console, root
+from infra.cli.shared import checkout_root, console
 from infra.prefect import access, notify, server
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.environment import BYTECODE, isolated
+from tasks.runs.environment import BYTECODE_FOLDER, isolated
 
 
 def watch() -> None:
@@ -18,18 +18,18 @@ def watch() -> None:
 
     Example: hallmark watch
     """
-    where = root()
-    notify.target()
+    where = checkout_root()
+    notify.destination()
     open_ledger(where / ".hallmark").close()  # report problems with the ledger here, and not only in a log
     up = server.find(where)
     api = up.api if up else os.environ.get("PREFECT_API_URL", "")
     if not api:
         console.print("no Prefect server is up here: runs that are parked on this machine wait until `hallmark up`")
-    given = isolated(access.environment(where, api, own=up is not None and up.server is not None))
+    given = isolated(access.client_environment(where, api, own=up is not None and up.server is not None))
     if not api:
         del given["PREFECT_API_URL"]
     console.print("watching; end it with Ctrl-C")
     sys.stdout.flush()
     os.chdir(access.folder(where))  # Prefect reads settings from the current folder
-    command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", "-m", "infra.prefect.watch"]
+    command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", "-m", "infra.prefect.watch"]
     os.execve(sys.executable, command, given)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.shared import console, root
+from infra.cli.shared import checkout_root, console
 from infra.prefect import access, client, pools, server
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from infra.processes import Process
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger import ledger as ledgers
@@ -18,10 +18,10 @@ from tasks.ledger.ledger import open_ledger
 from tasks.occasions import standing
 from tasks.occasions.pools import Pool
 from tasks.runs import dvc
-from tasks.runs.environment import BYTECODE, isolated
-from tasks.runs.run import GIT_REMOTE, installed_governance
+from tasks.runs.environment import BYTECODE_FOLDER, isolated
+from tasks.runs.run import GIT_REMOTE_VARIABLE, installed_governance
 
-QUERY_SECONDS = "2"
+POLL_SECONDS = "2"
 """Seconds between two requests for flow runs to Prefect, whose default is 10."""
 
 
@@ -33,24 +33,26 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
 
     Example: hallmark work gpu
     """
-    where = root()
-    declared, ledger = _declared(where, pool), open_ledger(where / ".hallmark")
-    api, own = _server(where)
-    nobody = Up(api=api, server=Process(pid=0, started=0) if own else None, runner=Process(pid=0, started=0))
+    where = checkout_root()
+    declared, ledger = _declared_pools(where, pool), open_ledger(where / ".hallmark")
+    api, own = _server_api(where)
+    nobody = RunningPrefect(
+        api=api, server=Process(pid=0, started=0) if own else None, runner=Process(pid=0, started=0)
+    )
     with client.connected(where, nobody) as prefect:
-        for line in pools.make(prefect, ledger, declared):
+        for line in pools.synchronise(prefect, ledger, declared):
             console.print(line, markup=False, highlight=False)
-    for line in _alone(where):
+    for line in _missing_for_takeover(where):
         console.print(f"note: {line}", markup=False, highlight=False)
-    given = isolated(access.environment(where, api, own=own) | {"PREFECT_WORKER_QUERY_SECONDS": QUERY_SECONDS})
+    given = isolated(access.client_environment(where, api, own=own) | {"PREFECT_WORKER_QUERY_SECONDS": POLL_SECONDS})
     console.print(f"working for pool {pool}; end it with Ctrl-C", markup=False)
     sys.stdout.flush()
     os.chdir(access.folder(where))  # Prefect reads settings from the current folder
-    command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", "-m", "infra.prefect.worker", pool]
+    command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", "-m", "infra.prefect.worker", pool]
     os.execve(sys.executable, command, given)
 
 
-def _declared(where: Path, pool: str) -> dict[str, Pool]:
+def _declared_pools(where: Path, pool: str) -> dict[str, Pool]:
     governed = installed_governance(where, None)
     found = standing.read(open_ledger(where / ".hallmark"), governed).deployments.pools
     if pool not in found:
@@ -64,7 +66,7 @@ def _declared(where: Path, pool: str) -> dict[str, Pool]:
     return found
 
 
-def _server(where: Path) -> tuple[str, bool]:
+def _server_api(where: Path) -> tuple[str, bool]:
     up = server.find(where)
     if up:
         return up.api, up.server is not None
@@ -76,11 +78,11 @@ def _server(where: Path) -> tuple[str, bool]:
     )
 
 
-def _alone(where: Path) -> Iterator[str]:
-    if not os.environ.get(ledgers.VARIABLE):
-        yield f"{ledgers.VARIABLE} is not set: the ledger is on this machine alone, and no other can work for the pool"
+def _missing_for_takeover(where: Path) -> Iterator[str]:
+    if not os.environ.get(ledgers.URL_VARIABLE):
+        yield f"{ledgers.URL_VARIABLE} is not set: the ledger is on this machine alone, and no other can work for the pool"
         return
-    if not os.environ.get(GIT_REMOTE):
-        yield f"{GIT_REMOTE} is not set: runs are pushed nowhere, and no other machine can take one up"
+    if not os.environ.get(GIT_REMOTE_VARIABLE):
+        yield f"{GIT_REMOTE_VARIABLE} is not set: runs are pushed nowhere, and no other machine can take one up"
     if not dvc.has_remote(where):
         yield "DVC has no default remote here: no other machine can take a run up; `dvc remote add --default NAME URL`"

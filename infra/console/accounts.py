@@ -16,21 +16,21 @@ from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from infra.console.store import ACCOUNTS, DEVICES
-from tasks.core.database import reaching
+from tasks.core.database import unavailable_on_error
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
 
-SHORTEST, LONGEST = 12, 256
+MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 256
 """Minimum and maximum number of characters in a password."""
-TRIES = 5
+MAX_FAILED_ATTEMPTS = 5
 """Number of consecutive wrong passwords that locks an account."""
-LOCK = timedelta(minutes=1)
+FIRST_LOCKOUT = timedelta(minutes=1)
 """Duration of the first lockout. Each further wrong password doubles it."""
-MOST = timedelta(hours=1)
+MAX_LOCKOUT = timedelta(hours=1)
 """Maximum duration of a lockout."""
-KNOWN = timedelta(days=180)
+DEVICE_LIFETIME = timedelta(days=180)
 """Time for which a browser stays known after the last sign-in with it."""
-WRONG = "no such person, or another password; after five wrong ones in a row an account rests for a while"
+REFUSAL = "no such person, or another password; after five wrong ones in a row an account rests for a while"
 """Message for every refused password. It does not say why, so that nobody learns who has an account."""
 
 
@@ -41,29 +41,31 @@ class Accounts:
         self._turns: dict[str, Lock] = {}
         self._all_turns = Lock()
 
-    def put(self, person: str, password: str) -> None:
+    def set_password(self, person: str, password: str) -> None:
         """Set a person's password, and forget the browsers and lockout of the previous one.
 
         Raises:
             InputError: The password is too short or too long.
         """
-        if not SHORTEST <= len(password) <= LONGEST:
-            raise InputError(f"expected a password of {SHORTEST} to {LONGEST} characters, got {len(password)}")
+        if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
+            raise InputError(
+                f"expected a password of {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters, got {len(password)}"
+            )
         row = {"person": person, "password": self._hasher.hash(password), "failed": 0, "locked_until": None}
-        with reaching("the console's database"), self._engine.begin() as connection:
-            _forget(connection, person)
+        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+            _delete_account(connection, person)
             connection.execute(insert(ACCOUNTS).values(row))
 
-    def remove(self, person: str) -> bool:
+    def delete_password(self, person: str) -> bool:
         """Delete a person's password. Return whether there was one."""
-        with reaching("the console's database"), self._engine.begin() as connection:
-            return _forget(connection, person)
+        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+            return _delete_account(connection, person)
 
     def people(self) -> list[str]:
-        with reaching("the console's database"), self._engine.connect() as connection:
+        with unavailable_on_error("the console's database"), self._engine.connect() as connection:
             return sorted(connection.execute(select(ACCOUNTS.c.person)).scalars())
 
-    def require(self, person: str, password: str, now: datetime, device: str = "") -> str:
+    def verify_password(self, person: str, password: str, now: datetime, device: str = "") -> str:
         """Verify a password.
 
         This takes the same time for an unknown person and for a locked account. An attempt is counted before the
@@ -77,42 +79,46 @@ class Accounts:
         Raises:
             Refused: The password is wrong, or the account is locked.
         """
-        with self._turn(person):
-            known = self.knows(person, device, now)
-            kept = self._counted_there(person, device) if known else self._counted(person, now)
-            if not self._fits(kept or self._nobody, password) or kept is None:
-                raise Refused(WRONG)
-            with reaching("the console's database"), self._engine.begin() as connection:
+        with self._account_lock(person):
+            known = self.is_known_device(person, device, now)
+            kept = self._count_attempt_in_device(person, device) if known else self._count_attempt(person, now)
+            if not self._matches(kept or self._nobody, password) or kept is None:
+                raise Refused(REFUSAL)
+            with unavailable_on_error("the console's database"), self._engine.begin() as connection:
                 right = {"failed": 0, "locked_until": None}
                 connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.person == person).values(right))
             return kept
 
-    def remember(self, person: str, device: str, now: datetime) -> str:
+    def remember_device(self, person: str, device: str, now: datetime) -> str:
         """Record the browser in which a person has just signed in.
 
         Returns:
             The token of the browser: `device` if it is known, otherwise a new one.
         """
         token, moment = (
-            device if self.knows(person, device, now) else secrets.token_urlsafe(32),
+            device if self.is_known_device(person, device, now) else secrets.token_urlsafe(32),
             now.replace(tzinfo=None),
         )
         row = {"token_sha256": _digest(token), "person": person, "failed": 0, "seen": moment}
-        with reaching("the console's database"), self._engine.begin() as connection:
-            old = (DEVICES.c.seen < moment - KNOWN) | (DEVICES.c.token_sha256 == row["token_sha256"])
+        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
+            old = (DEVICES.c.seen < moment - DEVICE_LIFETIME) | (DEVICES.c.token_sha256 == row["token_sha256"])
             connection.execute(delete(DEVICES).where(old))
             connection.execute(insert(DEVICES).values(row))
         return token
 
-    def knows(self, person: str, device: str, now: datetime) -> bool:
+    def is_known_device(self, person: str, device: str, now: datetime) -> bool:
         """Return whether the person has signed in with this browser before, and it has attempts left."""
         theirs = (DEVICES.c.token_sha256 == _digest(device)) & (DEVICES.c.person == person)
-        with reaching("the console's database"), self._engine.connect() as connection:
+        with unavailable_on_error("the console's database"), self._engine.connect() as connection:
             row = connection.execute(select(DEVICES).where(theirs)).one_or_none()
-        return row is not None and row.failed < TRIES and row.seen >= now.replace(tzinfo=None) - KNOWN
+        return (
+            row is not None
+            and row.failed < MAX_FAILED_ATTEMPTS
+            and row.seen >= now.replace(tzinfo=None) - DEVICE_LIFETIME
+        )
 
-    def _counted_there(self, person: str, device: str) -> str | None:
-        with reaching("the console's database"), self._engine.begin() as connection:
+    def _count_attempt_in_device(self, person: str, device: str) -> str | None:
+        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
             there = DEVICES.c.token_sha256 == _digest(device)
             connection.execute(update(DEVICES).where(there).values(failed=DEVICES.c.failed + 1))
             return connection.execute(
@@ -120,7 +126,7 @@ class Accounts:
             ).scalar_one_or_none()
 
     @contextmanager
-    def _turn(self, person: str) -> Iterator[None]:
+    def _account_lock(self, person: str) -> Iterator[None]:
         """Hold the lock of an account. Unknown names get no lock, since any number of them would fill the memory."""
         if person not in self._turns and person not in self.people():
             yield
@@ -130,29 +136,33 @@ class Accounts:
         with turn:
             yield
 
-    def _counted(self, person: str, now: datetime) -> str | None:
+    def _count_attempt(self, person: str, now: datetime) -> str | None:
         """Count an attempt. Return the stored hash, or None if there is no such account or it is locked."""
         moment = now.replace(tzinfo=None)
-        with reaching("the console's database"), self._engine.begin() as connection:
+        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
             row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.person == person)).one_or_none()
             if row is None:
                 return None
             if row.locked_until and row.locked_until > moment:
                 return None
             failed = row.failed + 1
-            locked = moment + min(LOCK * 2 ** min(failed - TRIES, 10), MOST) if failed >= TRIES else None
+            locked = (
+                moment + min(FIRST_LOCKOUT * 2 ** min(failed - MAX_FAILED_ATTEMPTS, 10), MAX_LOCKOUT)
+                if failed >= MAX_FAILED_ATTEMPTS
+                else None
+            )
             changed = {"failed": failed, "locked_until": locked}
             connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.person == person).values(changed))
         return str(row.password)
 
-    def _fits(self, kept: str, password: str) -> bool:
+    def _matches(self, kept: str, password: str) -> bool:
         try:
-            return self._hasher.verify(kept, password[: LONGEST + 1])
+            return self._hasher.verify(kept, password[: MAX_PASSWORD_LENGTH + 1])
         except (Argon2Error, InvalidHashError):
             return False
 
 
-def _forget(connection: Connection, person: str) -> bool:
+def _delete_account(connection: Connection, person: str) -> bool:
     connection.execute(delete(DEVICES).where(DEVICES.c.person == person))
     return bool(connection.execute(delete(ACCOUNTS).where(ACCOUNTS.c.person == person)).rowcount)
 

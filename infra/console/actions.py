@@ -4,30 +4,30 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from infra.console.acts import closing, decision, order, switch
-from infra.console.pages import Who
+from infra.console.pages import Access
 
 
 class Signing(NamedTuple):
     """Statement to sign in a browser. Its route PATH/draw returns the draft, and PATH/decide records the signed one."""
 
     path: str
-    draw: Callable[..., Any]
-    take: Callable[..., Any]
-    what: str
+    draft: Callable[..., Any]
+    record: Callable[..., Any]
+    description: str
 
 
 class Action(NamedTuple):
     method: str
     path: str
-    who: Who
-    what: str
+    access: Access
+    description: str
 
 
 SIGNINGS = (
-    Signing("/gates/{run}/{gate}", decision.draw, decision.take, "a decision at a gate"),
-    Signing("/incidents/{incident}", closing.draw, closing.take, "the end of an incident"),
-    Signing("/releases/{label}", order.draw, order.take, "an order that an earlier release be champion again"),
-    Signing("/schedules/{name}", switch.draw, switch.take, "a schedule or trigger rests, or goes on"),
+    Signing("/gates/{run}/{gate}", decision.draft, decision.record, "a decision at a gate"),
+    Signing("/incidents/{incident}", closing.draft, closing.record, "the end of an incident"),
+    Signing("/releases/{label}", order.draft, order.record, "an order that an earlier release be champion again"),
+    Signing("/schedules/{name}", switch.draft, switch.record, "a schedule or trigger rests, or goes on"),
 )
 
 ACTIONS = (
@@ -36,8 +36,14 @@ ACTIONS = (
     Action("GET", "/sign-in/elsewhere", "anybody", "leave for the provider that signs people in"),
     Action("GET", "/sign-in/callback", "anybody", "come back from there"),
     Action("POST", "/sign-out", "person", "end this session"),
-    *(Action("POST", f"{each.path}/draw", "person", f"have drawn up, to be signed: {each.what}") for each in SIGNINGS),
-    *(Action("POST", f"{each.path}/decide", "person", f"record what was signed: {each.what}") for each in SIGNINGS),
+    *(
+        Action("POST", f"{each.path}/draw", "person", f"have drawn up, to be signed: {each.description}")
+        for each in SIGNINGS
+    ),
+    *(
+        Action("POST", f"{each.path}/decide", "person", f"record what was signed: {each.description}")
+        for each in SIGNINGS
+    ),
     Action("GET", "/runs/{run}/report", "person", "the evaluation report of a run"),
     Action("GET", "/runs/{run}/measured", "person", "the same report, with latency and cost as measured"),
     Action("POST", "/runs/{run}/shown", "person", "one record as its source has it, for a reason"),

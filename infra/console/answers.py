@@ -11,29 +11,29 @@ from pydantic import BaseModel
 
 from infra.console import tables
 from infra.console.pages import PAGES
-from tasks.core.pages import shown, templates
-from tasks.core.shown import visible
-from tasks.gates.words import span
+from tasks.core.pages import escape_value, template_environment
+from tasks.core.shown import escape
+from tasks.gates.words import duration
 
 FOLDER = Path(__file__).parent
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Characters that begin a formula in a spreadsheet."""
 
 
 def environment() -> jinja2.Environment:
     """Return the environment of the templates, which escapes every value."""
-    made = templates(FOLDER / "templates")
-    made.globals |= {"menu": [page for page in PAGES if page.menu], "span": span}
-    made.filters |= {"exact": exact, "seconds": seconds, "several": several, "usd": usd}
+    made = template_environment(FOLDER / "templates")
+    made.globals |= {"menu": [page for page in PAGES if page.menu], "span": duration}
+    made.filters |= {"exact": format_time, "seconds": format_duration, "several": format_count, "usd": format_usd}
     return made
 
 
-def exact(moment: datetime | None) -> str:
+def format_time(moment: datetime | None) -> str:
     """Return a time such as `2026-03-03 12:00 UTC`. The browser converts it to the reader's time zone."""
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
 
 
-def seconds(value: float) -> str:
+def format_duration(value: float) -> str:
     """Return a duration with its unit, such as `2.5 s` or `1 h 05 min`."""
     if value < 60:
         return f"{value:.1f} s"
@@ -42,12 +42,12 @@ def seconds(value: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
-def several(count: int, one: str, more: str = "") -> str:
+def format_count(count: int, one: str, more: str = "") -> str:
     """Return a count with its noun, such as `1 rule` or `1,204 rules`."""
     return f"{count:,} {one if count == 1 else more or f'{one}s'}"
 
 
-def usd(value: float) -> str:
+def format_usd(value: float) -> str:
     """Return an amount in US dollars, with two significant digits if it is below 0.1."""
     return f"{value:,.2f} USD" if value >= 0.1 else f"{value:.2g} USD"
 
@@ -66,8 +66,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return str(value)
     text = "" if value is None else "; ".join(map(str, value)) if isinstance(value, list) else str(value)
-    text = visible(text).replace("\n", " ")
-    return f"'{text}" if text.lstrip().startswith(FORMULA) or text.startswith(FORMULA) else text
+    text = escape(text).replace("\n", " ")
+    return f"'{text}" if text.lstrip().startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES) else text
 
 
-__all__ = ["as_csv", "environment", "exact", "seconds", "several", "shown", "usd"]
+__all__ = ["as_csv", "environment", "escape_value", "format_count", "format_duration", "format_time", "format_usd"]

@@ -6,18 +6,18 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from infra.console import disclosing, elsewhere, entrance, failures, routes
-from infra.console.context import Context, cookie_of
-from infra.console.failures import Spelled
-from infra.console.guard import guard
-from infra.console.oidc.settings import SignInBy
+from infra.console.context import Context, session_cookie_name
+from infra.console.failures import EscapedJSONResponse
+from infra.console.guard import security_middleware
+from infra.console.oidc.settings import SignInMethods
 from infra.console.site import Site
 from tasks.core.pages import STYLES
 
-__all__ = ["application", "cookie_of"]
-BY_PASSWORD = SignInBy()
+__all__ = ["application", "session_cookie_name"]
+BY_PASSWORD = SignInMethods()
 
 
-def application(site: Site, sign_in_by: SignInBy = BY_PASSWORD) -> FastAPI:
+def application(site: Site, sign_in_by: SignInMethods = BY_PASSWORD) -> FastAPI:
     """Return the application for a checkout.
 
     Raises:
@@ -25,16 +25,20 @@ def application(site: Site, sign_in_by: SignInBy = BY_PASSWORD) -> FastAPI:
     """
     context = Context(site, sign_in_by)
     app = FastAPI(
-        title="Hallmark", docs_url=None, redoc_url=None, openapi_url="/openapi.json", default_response_class=Spelled
+        title="Hallmark",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        default_response_class=EscapedJSONResponse,
     )
-    app.middleware("http")(guard(site.origin))
+    app.middleware("http")(security_middleware(site.origin))
     app.mount("/style", StaticFiles(directory=STYLES), name="style")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    routes.serve(app, context)
-    disclosing.serve(app, context)
-    entrance.serve(app, context)
-    elsewhere.serve(app, context)
-    failures.serve(app, context)
+    routes.add_routes(app, context)
+    disclosing.add_routes(app, context)
+    entrance.add_routes(app, context)
+    elsewhere.add_routes(app, context)
+    failures.add_error_handlers(app, context)
 
     @app.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:

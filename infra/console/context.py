@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse, Response
 
 from infra.console import answers
 from infra.console.accounts import Accounts
-from infra.console.oidc.settings import SignInBy
-from infra.console.rates import A_MINUTE, Queue, Rates
+from infra.console.oidc.settings import SignInMethods
+from infra.console.rates import REQUESTS_PER_MINUTE, RateLimits, SignInQueue
 from infra.console.sessions import Session, Sessions
-from infra.console.site import Here, Site
-from infra.console.store import open_store
+from infra.console.site import RequestState, Site
+from infra.console.store import open_database
 from tasks.core.errors import InputError, Refused
 from tasks.policy.people import Person
 
@@ -31,7 +31,7 @@ class Visitor(BaseModel):
     person: Person
     session: Session
 
-    def require_own(self, token: str) -> None:
+    def require_form_token(self, token: str) -> None:
         """Require the form token of this session.
 
         Raises:
@@ -42,22 +42,22 @@ class Visitor(BaseModel):
 
 
 class Context:
-    def __init__(self, site: Site, sign_in_by: SignInBy) -> None:
+    def __init__(self, site: Site, sign_in_by: SignInMethods) -> None:
         """Open the console's database.
 
         Raises:
             Unavailable: The database cannot be opened.
         """
-        engine = open_store(site.state)
+        engine = open_database(site.state)
         self.sign_in_by = sign_in_by
         self.site, self.accounts, self.sessions = site, Accounts(engine), Sessions(engine)
-        self.rates = Rates(A_MINUTE)
-        self.signing_in, self.signing_in_again = Queue(), Queue()
-        self.secure, self.cookie = urlsplit(site.origin).scheme == "https", cookie_of(site.origin)
+        self.rates = RateLimits(REQUESTS_PER_MINUTE)
+        self.signing_in, self.signing_in_again = SignInQueue(), SignInQueue()
+        self.secure, self.cookie = urlsplit(site.origin).scheme == "https", session_cookie_name(site.origin)
         self._templates = answers.environment()
 
-    def here(self) -> Here:
-        return Here(self.site)
+    def here(self) -> RequestState:
+        return RequestState(self.site)
 
     def visitor(self, request: Request) -> Visitor:
         """Return the visitor who sent a request.
@@ -76,10 +76,10 @@ class Context:
             raise Refused(str(error)) from None
         return Visitor(person=person, session=session)
 
-    def visiting(self, request: Request) -> Iterator[Visitor]:
+    def rate_limited_visitor(self, request: Request) -> Iterator[Visitor]:
         """Yield the visitor while their request is answered. Raises as `visitor`, and TooMany above a limit."""
         visitor = self.visitor(request)
-        with self.rates.one(visitor.person.id):
+        with self.rates.request(visitor.person.id):
             yield visitor
 
     def page(
@@ -88,7 +88,7 @@ class Context:
         """Render a template as a response, with the variables of every page and those in `more`."""
         said = {
             "here": request.url.path,
-            "again": asked(request),
+            "again": path_and_query(request),
             "person": visitor.person if visitor else None,
             "form_token": visitor.session.form_token if visitor else "",
             "page": None,
@@ -100,12 +100,12 @@ class Context:
         return HTMLResponse(self._templates.get_template(template).render(said), status)
 
 
-def asked(request: Request) -> str:
+def path_and_query(request: Request) -> str:
     """Return the path and query of a request."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def cookie_of(origin: str) -> str:
+def session_cookie_name(origin: str) -> str:
     """Return the name of the session cookie.
 
     Without TLS it includes the port, since browsers send cookies to every port of a host, which may have several

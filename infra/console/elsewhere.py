@@ -14,49 +14,49 @@ from starlette.status import HTTP_303_SEE_OTHER
 from infra.console import entrance
 from infra.console.context import Context
 from infra.console.oidc.provider import Provider
-from infra.console.oidc.transactions import SECONDS, Going, Transactions
+from infra.console.oidc.transactions import MAX_SIGN_IN_SECONDS, SignInTransaction, Transactions
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.policy.people import Person
 
 CALLBACK = "/sign-in/callback"
-Given = Annotated[str, Query(max_length=4096)]
+QueryValue = Annotated[str, Query(max_length=4096)]
 
 
-def serve(app: FastAPI, context: Context) -> None:
+def add_routes(app: FastAPI, context: Context) -> None:
     settings, transactions = context.sign_in_by.provider, Transactions()
     provider = Provider(settings, context.site.origin + CALLBACK) if settings else None
     cookie = f"{context.cookie}-way"
 
     @app.get("/sign-in/elsewhere", include_in_schema=False)
-    def leave(request: Request, next: Given = "/", mark: Annotated[str, Query(max_length=100)] = "") -> Response:
+    def leave(request: Request, next: QueryValue = "/", mark: Annotated[str, Query(max_length=100)] = "") -> Response:
         if provider is None:
-            return _none(context, request)
-        going, sealed = transactions.begin(entrance.own(next), time.time(), mark)
+            return _no_provider_page(context, request)
+        going, sealed = transactions.begin(entrance.local_path(next), time.time(), mark)
         try:
-            answer = RedirectResponse(provider.way(going), HTTP_303_SEE_OTHER)
+            answer = RedirectResponse(provider.authorization_url(going), HTTP_303_SEE_OTHER)
         except (InputError, Unavailable) as error:
-            return entrance.form(context, request, next, 503, wrong=str(error))
+            return entrance.sign_in_page(context, request, next, 503, wrong=str(error))
         # Lax, since the navigation back begins on the provider's page.
         answer.set_cookie(
-            cookie, sealed, max_age=SECONDS, path="/", secure=context.secure, httponly=True, samesite="lax"
+            cookie, sealed, max_age=MAX_SIGN_IN_SECONDS, path="/", secure=context.secure, httponly=True, samesite="lax"
         )
         return answer
 
     @app.get(CALLBACK, include_in_schema=False)
     def come_back(
-        request: Request, state: Given = "", code: Given = "", iss: Given = "", error: Given = ""
+        request: Request, state: QueryValue = "", code: QueryValue = "", iss: QueryValue = "", error: QueryValue = ""
     ) -> Response:
         if provider is None:
-            return _none(context, request)
-        going: Going | None = None
+            return _no_provider_page(context, request)
+        going: SignInTransaction | None = None
         try:
-            going = transactions.take(request.cookies.get(cookie, ""), state, time.time())
+            going = transactions.complete(request.cookies.get(cookie, ""), state, time.time())
             subject = provider.subject({"code": code, "iss": iss, "error": error}, going)
-            answer = _arrived(context, request, _person(context, provider.settings.issuer, subject), going)
+            answer = _signed_in_page(context, request, _person(context, provider.settings.issuer, subject), going)
         except HallmarkError as fault:
             status = 503 if isinstance(fault, Unavailable) else 403
             wrong = f"{fault}. Sign in again" if going is None else str(fault)
-            answer = entrance.form(context, request, going.where if going else "/", status, wrong=wrong)
+            answer = entrance.sign_in_page(context, request, going.where if going else "/", status, wrong=wrong)
         if going is not None:  # an answer to another sign-in does not end this one
             answer.delete_cookie(cookie, path="/", secure=context.secure, httponly=True, samesite="lax")
         return answer
@@ -64,7 +64,7 @@ def serve(app: FastAPI, context: Context) -> None:
 
 def _person(context: Context, issuer: str, subject: str) -> Person:
     here = context.here()
-    person = here.governance.people.known_as(issuer, subject)
+    person = here.governance.people.with_account(issuer, subject)
     if person is None:
         raise Refused(
             f"{issuer} knows you as {subject}, and nobody in people.yaml signs in so. To add to your entry: "
@@ -73,7 +73,7 @@ def _person(context: Context, issuer: str, subject: str) -> Person:
     return here.person(person.id)
 
 
-def _arrived(context: Context, request: Request, person: Person, going: Going) -> Response:
+def _signed_in_page(context: Context, request: Request, person: Person, going: SignInTransaction) -> Response:
     """Begin a session, and return a page of this console that loads the next one.
 
     A redirect would continue the navigation that began on the provider's page, and browsers do not send cookies with
@@ -82,8 +82,8 @@ def _arrived(context: Context, request: Request, person: Person, going: Going) -
     to = quote(going.where, safe=string.punctuation)
     answer = context.page("signed_in.html", request, None, title="Signed in", where=to)
     answer.headers["Refresh"] = f"0; url={to}"
-    return entrance.seat(context, answer, person.id, datetime.now(UTC), mark=going.mark)
+    return entrance.begin_session(context, answer, person.id, datetime.now(UTC), mark=going.mark)
 
 
-def _none(context: Context, request: Request) -> Response:
-    return entrance.form(context, request, "/", 404, wrong="no provider signs people in here")
+def _no_provider_page(context: Context, request: Request) -> Response:
+    return entrance.sign_in_page(context, request, "/", 404, wrong="no provider signs people in here")

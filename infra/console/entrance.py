@@ -9,19 +9,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
 
-from infra.console.accounts import KNOWN
+from infra.console.accounts import DEVICE_LIFETIME
 from infra.console.context import Context, Visitor
-from infra.console.sessions import LONGEST
+from infra.console.sessions import MAX_DURATION
 from tasks.core.errors import InputError, Refused
 
 Mark = Annotated[str, Form(max_length=100)]
 """Random value that the browser keeps for this origin alone (`Sessions.begin`)."""
 
 
-def serve(app: FastAPI, context: Context) -> None:
+def add_routes(app: FastAPI, context: Context) -> None:
     @app.get("/sign-in", include_in_schema=False)
     def ask(request: Request, next: str = "/") -> Response:
-        return form(context, request, next)
+        return sign_in_page(context, request, next)
 
     @app.post("/sign-in", include_in_schema=False)
     async def sign_in(
@@ -29,21 +29,23 @@ def serve(app: FastAPI, context: Context) -> None:
         next: Annotated[str, Form()] = "/", mark: Mark = "",
     ) -> Response:  # fmt: skip
         if not context.sign_in_by.passwords:
-            return form(context, request, next, 403, wrong="nobody signs in with a password here")
-        device = request.cookies.get(device_of(context), "")
-        known = context.accounts.knows(person, device, datetime.now(UTC))
+            return sign_in_page(context, request, next, 403, wrong="nobody signs in with a password here")
+        device = request.cookies.get(device_cookie_name(context), "")
+        known = context.accounts.is_known_device(person, device, datetime.now(UTC))
         # Strangers cannot fill the queue of known browsers.
         queue = context.signing_in_again if known else context.signing_in
         try:
             return await queue.run(lambda: _signed_in(context, person, password, device, next, mark))
         except (InputError, Refused) as error:
-            return form(context, request, next, 403, wrong=str(error), known=person)
+            return sign_in_page(context, request, next, 403, wrong=str(error), known=person)
 
     @app.post("/sign-out", include_in_schema=False)
     def sign_out(
-        request: Request, form_token: Annotated[str, Form()], who: Annotated[Visitor, Depends(context.visiting)]
+        request: Request,
+        form_token: Annotated[str, Form()],
+        who: Annotated[Visitor, Depends(context.rate_limited_visitor)],
     ) -> Response:
-        who.require_own(form_token)
+        who.require_form_token(form_token)
         context.sessions.end(request.cookies.get(context.cookie, ""))
         answer = RedirectResponse("/sign-in", HTTP_303_SEE_OTHER)
         answer.delete_cookie(context.cookie, path="/")
@@ -52,33 +54,33 @@ def serve(app: FastAPI, context: Context) -> None:
 
 def _signed_in(context: Context, person: str, password: str, device: str, where: str, mark: str) -> Response:
     now = datetime.now(UTC)
-    kept = context.accounts.require(person, password, now, device)
+    kept = context.accounts.verify_password(person, password, now, device)
     context.here().person(person)
-    answer = seat(context, RedirectResponse(own(where), HTTP_303_SEE_OTHER), person, now, kept, mark)
+    answer = begin_session(context, RedirectResponse(local_path(where), HTTP_303_SEE_OTHER), person, now, kept, mark)
     answer.set_cookie(
-        device_of(context), context.accounts.remember(person, device, now), max_age=int(KNOWN.total_seconds()),
+        device_cookie_name(context), context.accounts.remember_device(person, device, now), max_age=int(DEVICE_LIFETIME.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
     )  # fmt: skip
     return answer
 
 
-def device_of(context: Context) -> str:
+def device_cookie_name(context: Context) -> str:
     """Return the name of the cookie that identifies a known browser."""
     return f"{context.cookie}-device"
 
 
-def seat(
+def begin_session(
     context: Context, answer: Response, person: str, now: datetime, password: str | None = None, mark: str = ""
 ) -> Response:
     """Begin a session, and set its cookie in a response. Raises as `Sessions.begin`."""
     answer.set_cookie(
-        context.cookie, context.sessions.begin(person, now, password, mark), max_age=int(LONGEST.total_seconds()),
+        context.cookie, context.sessions.begin(person, now, password, mark), max_age=int(MAX_DURATION.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
     )  # fmt: skip
     return answer
 
 
-def own(path: str) -> str:
+def local_path(path: str) -> str:
     """Return a path of this console as it is, and `/` for any other address, so that no link redirects elsewhere."""
     try:
         parts = urlsplit(path)
@@ -88,13 +90,13 @@ def own(path: str) -> str:
     return path if ours and path.isprintable() else "/"
 
 
-def form(
+def sign_in_page(
     context: Context, request: Request, where: str, status: int = 200, wrong: str = "", known: str = ""
 ) -> Response:
     """Return the page with the form for signing in."""
     by = context.sign_in_by
     said = {
-        "title": "Sign in", "next": own(where), "wrong": wrong, "known": known, "passwords": by.passwords,
+        "title": "Sign in", "next": local_path(where), "wrong": wrong, "known": known, "passwords": by.passwords,
         "provider": by.provider.name if by.provider else "",
     }  # fmt: skip
     return context.page("sign_in.html", request, None, status, **said)

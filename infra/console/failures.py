@@ -10,35 +10,35 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.status import HTTP_303_SEE_OTHER
 
-from infra.console.context import Context, NotSignedIn, asked
-from infra.console.rates import TooMany
+from infra.console.context import Context, NotSignedIn, path_and_query
+from infra.console.rates import TooManyRequests
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.core.shown import json_text, visible
+from tasks.core.shown import escape, json_text
 
 LOG = ".hallmark/console/console.log"
-STATUS: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavailable: 503}
+STATUS_BY_ERROR: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavailable: 503}
 
 
-class Spelled(JSONResponse):
+class EscapedJSONResponse(JSONResponse):
     """JSON response in which invisible characters are escaped."""
 
     def render(self, content: Any) -> bytes:
         return json_text(content).encode()
 
 
-def serve(app: FastAPI, context: Context) -> None:
+def add_error_handlers(app: FastAPI, context: Context) -> None:
     def wrong(request: Request, status: int, text: str) -> Response:
         if _is_program(request):
-            return Spelled({"error": visible(text)}, status)
+            return EscapedJSONResponse({"error": escape(text)}, status)
         return context.page("error.html", request, None, status, title="That did not work", text=text)
 
     @app.exception_handler(NotSignedIn)
     async def not_signed_in(request: Request, _: Exception) -> Response:
         if _is_program(request):
-            return Spelled({"error": "sign in first"}, 401)
-        return RedirectResponse(f"/sign-in?next={quote(asked(request))}", HTTP_303_SEE_OTHER)
+            return EscapedJSONResponse({"error": "sign in first"}, 401)
+        return RedirectResponse(f"/sign-in?next={quote(path_and_query(request))}", HTTP_303_SEE_OTHER)
 
-    @app.exception_handler(TooMany)
+    @app.exception_handler(TooManyRequests)
     async def too_many(request: Request, _: Exception) -> Response:
         answer = wrong(request, 429, "you ask for too much at once, or within a minute; wait, then ask again")
         answer.headers["Retry-After"] = "60"
@@ -46,7 +46,7 @@ def serve(app: FastAPI, context: Context) -> None:
 
     @app.exception_handler(HallmarkError)
     async def known(request: Request, error: HallmarkError) -> Response:
-        return wrong(request, STATUS.get(type(error), 409), str(error))
+        return wrong(request, STATUS_BY_ERROR.get(type(error), 409), str(error))
 
     @app.exception_handler(Exception)
     async def unknown(request: Request, error: Exception) -> Response:

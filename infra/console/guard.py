@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-MOST = 256 << 10
+MAX_BODY_BYTES = 256 << 10
 """Maximum size of a request body, in bytes."""
-SAFE = ("GET", "HEAD")
-HEADERS = {
+SAFE_METHODS = ("GET", "HEAD")
+SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; frame-src 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -23,13 +23,13 @@ HEADERS = {
 Next = Callable[[Request], Awaitable[Response]]
 
 
-def guard(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
+def security_middleware(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
     """Return middleware that rejects requests which no page of this origin would send."""
 
     async def guarded(request: Request, call_next: Next) -> Response:
-        wrong = _why_not(request, origin)
+        wrong = _rejection(request, origin)
         answer = PlainTextResponse(wrong[1], wrong[0]) if wrong else await call_next(request)
-        for name, value in HEADERS.items():
+        for name, value in SECURITY_HEADERS.items():
             answer.headers.setdefault(name, value)
         if not request.url.path.startswith(("/static/", "/style/")):
             answer.headers.setdefault("Cache-Control", "no-store")
@@ -38,10 +38,10 @@ def guard(origin: str) -> Callable[[Request, Next], Awaitable[Response]]:
     return guarded
 
 
-def _why_not(request: Request, origin: str) -> tuple[int, str] | None:
+def _rejection(request: Request, origin: str) -> tuple[int, str] | None:
     if request.headers.get("host", "") != urlsplit(origin).netloc:  # against DNS rebinding
         return 421, f"this console is at {origin}"
-    if request.method in SAFE:
+    if request.method in SAFE_METHODS:
         return None
     if request.headers.get("origin") != origin:  # browsers send it with every POST
         return 403, "this was sent by no page of the console"
@@ -50,6 +50,6 @@ def _why_not(request: Request, origin: str) -> tuple[int, str] | None:
     length = request.headers.get("content-length", "")
     if not length.isdecimal():
         return 411, "expected a Content-Length"
-    if int(length) > MOST:
-        return 413, f"expected at most {MOST} bytes, got {length}"
+    if int(length) > MAX_BODY_BYTES:
+        return 413, f"expected at most {MAX_BODY_BYTES} bytes, got {length}"
     return None

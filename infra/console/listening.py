@@ -12,17 +12,17 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-SECONDS = 10
+REQUEST_TIMEOUT_SECONDS = 10
 """Seconds in which a request, head and body, has to arrive, counted from the start of the connection or request."""
-WAITED_FOR = 100
+MAX_WAITING_CONNECTIONS = 100
 """Maximum number of connections without a complete request. A browser opens six."""
-AT_ONCE = 200
+MAX_CONNECTIONS = 200
 """Maximum number of open connections, and of requests in progress (`limit_concurrency` of uvicorn)."""
-KEPT = 15
+KEEP_ALIVE_SECONDS = 15
 """Seconds for which a connection stays open after a response."""
 
 
-class Listening(H11Protocol):
+class LimitedConnection(H11Protocol):
     """Connection that has to send each request within a time limit."""
 
     _since: float | None = None
@@ -40,32 +40,32 @@ class Listening(H11Protocol):
         if self._since is not None and self._limit is None:  # next request of a connection that stayed open
             self._expect_request()
         super().data_received(data)
-        if self._is_due():
+        if self._has_unanswered_request():
             self._stop_waiting()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self._is_due():
+        if not self._has_unanswered_request():
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
 
-    def _is_due(self) -> bool:
+    def _has_unanswered_request(self) -> bool:
         """Return whether a complete request has arrived that is not answered yet."""
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def _expect_request(self) -> None:
-        self._limit = self.loop.call_later(SECONDS, self._go)
+        self._limit = self.loop.call_later(REQUEST_TIMEOUT_SECONDS, self._abort)
         self._wait()
 
     def _wait(self) -> None:
         """Start to wait for a request. If too many connections wait, close the one that has waited longest."""
         self._since = self.loop.time()
-        waiting = [each for each in self.connections if isinstance(each, Listening) and each._since is not None]
-        if len(waiting) > WAITED_FOR:
-            min(waiting, key=lambda each: each._since or 0.0)._go()
+        waiting = [each for each in self.connections if isinstance(each, LimitedConnection) and each._since is not None]
+        if len(waiting) > MAX_WAITING_CONNECTIONS:
+            min(waiting, key=lambda each: each._since or 0.0)._abort()
 
     def _stop_waiting(self) -> None:
         self._since = None
@@ -73,18 +73,18 @@ class Listening(H11Protocol):
             self._limit.cancel()
             self._limit = None
 
-    def _go(self) -> None:
+    def _abort(self) -> None:
         self._stop_waiting()
         self.transport.abort()
 
 
-def listening(app: FastAPI, port: int, behind: bool) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI, port: int, behind: bool) -> uvicorn.Config:
     """Return the settings of uvicorn, which listens on loopback.
 
     `behind` says whether a proxy forwards requests. TLS and access from other machines need one.
     """
     return uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False, http=Listening,
-        ws="none", proxy_headers=behind, forwarded_allow_ips="127.0.0.1", limit_concurrency=AT_ONCE,
-        timeout_keep_alive=KEPT,
+        app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False, http=LimitedConnection,
+        ws="none", proxy_headers=behind, forwarded_allow_ips="127.0.0.1", limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 from infra.console import tables
 from infra.console.views.artefacts import artefacts
 from infra.console.views.audit import audit
-from infra.console.views.changes import changes
-from infra.console.views.compared import compare, compared
+from infra.console.views.changes import release_comparison
+from infra.console.views.compared import run_comparison, run_comparison_form
 from infra.console.views.data import data
 from infra.console.views.gate import gate
 from infra.console.views.inbox import inbox
@@ -20,14 +20,14 @@ from infra.console.views.ledger import entry, ledger
 from infra.console.views.log import log
 from infra.console.views.policy import policy
 from infra.console.views.release import release
-from infra.console.views.releases import at, releases
+from infra.console.views.releases import production, releases
 from infra.console.views.rows import rows
 from infra.console.views.runs import run, runs
 from infra.console.views.schedules import schedule, schedules
 from infra.console.views.waivers import waivers
-from infra.console.views.where import where
+from infra.console.views.where import lineage
 
-Who = Literal["anybody", "person"]
+Access = Literal["anybody", "person"]
 """Access to a page or action: `person` is a signed-in person who holds a role in people.yaml now. Every role may read
 every page, since auditors have to. Texts of records are shown only to people who may see single records of their source
 (tasks/inquiry/access.py)."""
@@ -42,8 +42,8 @@ class Page(NamedTuple):
     """Whether the navigation lists the page."""
     live: bool = False
     """Whether the page refreshes itself every few seconds while it is open."""
-    who: Who = "person"
-    asks_others: bool = False
+    access: Access = "person"
+    calls_other_servers: bool = False
     """Whether the view calls another server. It then holds no read transaction on the ledger meanwhile."""
 
 
@@ -54,15 +54,15 @@ PAGES = (
     Page("/runs/{run}", "Run", run, "run.html", live=True),
     Page("/runs/{run}/rows", "Rows", rows, "rows.html"),
     Page("/runs/{run}/artefacts", "What its stages left", artefacts, "artefacts.html"),
-    Page("/runs/{run}/log", "Log", log, "log.html", live=True, asks_others=True),
-    Page("/runs/{first}/to/{second}", "What differs", compared, "compared.html"),
-    Page("/compare", "Compare two runs", compare, "compared.html"),
+    Page("/runs/{run}/log", "Log", log, "log.html", live=True, calls_other_servers=True),
+    Page("/runs/{first}/to/{second}", "What differs", run_comparison, "compared.html"),
+    Page("/compare", "Compare two runs", run_comparison_form, "compared.html"),
     Page("/releases", "Releases", releases, "releases.html", menu=True),
     Page("/releases/{label}", "Release", release, "release.html"),
-    Page("/releases/{before}/to/{now}", "What changed", changes, "changes.html"),
-    Page("/production", "In production", at, "at.html", menu=True),
+    Page("/releases/{before}/to/{now}", "What changed", release_comparison, "changes.html"),
+    Page("/production", "In production", production, "at.html", menu=True),
     Page("/data", "Data", data, "data.html", menu=True),
-    Page("/where", "Where is it", where, "where.html"),
+    Page("/where", "Where is it", lineage, "where.html"),
     Page("/audit", "Audit", audit, "audit.html", menu=True),
     Page("/schedules", "Schedules", schedules, "schedules.html", menu=True),
     Page("/schedules/{name}", "Schedule", schedule, "schedule.html"),
@@ -83,5 +83,5 @@ def api_path(page: Page) -> str:
 def csv_paths(page: Page) -> dict[str, str]:
     """Return the path of the CSV of each table of a page, by the name of the table."""
     path = "/inbox" if page.path == "/" else page.path
-    of = tables.of(get_type_hints(page.view)["return"])
-    return {table: f"{path}.csv" if table == tables.ROWS else f"{path}/{table}.csv" for table in of}
+    of = tables.names(get_type_hints(page.view)["return"])
+    return {table: f"{path}.csv" if table == tables.MAIN_TABLE else f"{path}/{table}.csv" for table in of}

@@ -16,26 +16,26 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 Result = TypeVar("Result")
-A_MINUTE = 1200
+REQUESTS_PER_MINUTE = 1200
 """Maximum number of requests of one person per minute. An open page sends one every five seconds."""
-AT_ONCE = 8
+PARALLEL_REQUESTS = 8
 """Maximum number of requests of one person that are answered at the same time. A browser sends six."""
 
 
-SIGNING_IN = 2
+PARALLEL_SIGN_INS = 2
 """Number of sign-ins that are verified at the same time. Each password hash takes 50 ms and 64 MiB."""
-WAITING = 16
+WAITING_SIGN_INS = 16
 """Maximum number of sign-ins that wait. It is limited because anybody can send them."""
 
 
-class TooMany(Exception):
+class TooManyRequests(Exception):
     """Request above a limit."""
 
 
-class Queue:
+class SignInQueue:
     """Bounded queue for work that strangers can request. Its own threads do the work, not those that render pages."""
 
-    def __init__(self, together: int = SIGNING_IN, waiting: int = WAITING) -> None:
+    def __init__(self, together: int = PARALLEL_SIGN_INS, waiting: int = WAITING_SIGN_INS) -> None:
         self._pool = ThreadPoolExecutor(together, thread_name_prefix="signing-in")
         self._most, self._taken = together + waiting, 0
 
@@ -46,7 +46,7 @@ class Queue:
             TooMany: The queue is full.
         """
         if self._taken >= self._most:
-            raise TooMany
+            raise TooManyRequests
         self._taken += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -54,15 +54,15 @@ class Queue:
             self._taken -= 1
 
 
-class Rates:
-    def __init__(self, a_minute: int, at_once: int = AT_ONCE) -> None:
+class RateLimits:
+    def __init__(self, a_minute: int, at_once: int = PARALLEL_REQUESTS) -> None:
         self._most, self._at_once = RateLimitItemPerMinute(a_minute), at_once
         self._counted = MovingWindowRateLimiter(MemoryStorage())
         self._answered: Counter[str] = Counter()
         self._turn = Lock()
 
     @contextmanager
-    def one(self, who: str) -> Iterator[None]:
+    def request(self, who: str) -> Iterator[None]:
         """Count a request of a person while it is answered.
 
         Raises:
@@ -70,7 +70,7 @@ class Rates:
         """
         with self._turn:
             if self._answered[who] >= self._at_once or not self._counted.hit(self._most, who):
-                raise TooMany
+                raise TooManyRequests
             self._answered[who] += 1
         try:
             yield

@@ -17,28 +17,30 @@ from infra.console.actions import SIGNINGS, Signing
 from infra.console.context import Context, Visitor
 from infra.console.pages import PAGES, Page, api_path, csv_paths
 from infra.console.views.files import docs_file, measured_file, report_file
-from infra.console.views.runs import MOST
+from infra.console.views.runs import MAX_ROWS
 
-GIVEN = ("here", "person")
+SERVER_PARAMETERS = ("here", "person")
 """Parameters of a view that do not come from the request."""
 Token = Annotated[str, Header(max_length=100)]
-FRAMED = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox allow-same-origin"
+FRAMED_PAGE_CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox allow-same-origin"
+)
 """Content-Security-Policy of pages that a run made. They run no scripts and load nothing over the network, and can link
 to each other."""
 
 
-def serve(app: FastAPI, context: Context) -> None:
+def add_routes(app: FastAPI, context: Context) -> None:
     for page in PAGES:
-        _serve_tables(app, context, page)
+        _add_tables(app, context, page)
     for page in PAGES:
-        _serve(app, context, page)
+        _add_page(app, context, page)
     for signing in SIGNINGS:
-        _post(app, context, f"{signing.path}/draw", signing, signing.draw)
-        _post(app, context, f"{signing.path}/decide", signing, signing.take)
-    _files(app, context)
+        _add_signing(app, context, f"{signing.path}/draw", signing, signing.draft)
+        _add_signing(app, context, f"{signing.path}/decide", signing, signing.record)
+    _add_run_pages(app, context)
 
 
-def _serve_tables(app: FastAPI, context: Context, page: Page) -> None:
+def _add_tables(app: FastAPI, context: Context, page: Page) -> None:
     """Add the CSV routes of a page. They precede those of all pages, since `/releases/LABEL` would match them too."""
 
     def csv_of(table: str) -> Callable[..., Response]:
@@ -56,7 +58,7 @@ def _serve_tables(app: FastAPI, context: Context, page: Page) -> None:
         )
 
 
-def _serve(app: FastAPI, context: Context, page: Page) -> None:
+def _add_page(app: FastAPI, context: Context, page: Page) -> None:
     result = get_type_hints(page.view, include_extras=True)["return"]
     hidden: dict[str, Any] = {"include_in_schema": False, "response_model": None}
 
@@ -75,7 +77,7 @@ def _serve(app: FastAPI, context: Context, page: Page) -> None:
 def _view(context: Context, page: Page, visitor: Visitor, asked: dict[str, Any]) -> Any:
     """Return a view. All of it is read from one state of the ledger, unless the view calls another server."""
     here = context.here()
-    with nullcontext() if page.asks_others else here.ledger.reading():
+    with nullcontext() if page.calls_other_servers else here.ledger.reading():
         return page.view(here, visitor.person, **asked)
 
 
@@ -83,23 +85,23 @@ def links(page: Page, request: Request) -> dict[str, str]:
     """Return the addresses of a page's JSON and CSV, with the query of the request and the maximum number of rows."""
     query = dict(request.query_params)
     if "most" in inspect.signature(page.view).parameters:
-        query["most"] = str(MOST)
+        query["most"] = str(MAX_ROWS)
     asked = f"?{urlencode(query)}" if query else ""
     here = {name: quote(value, safe="") for name, value in request.path_params.items()}
     csv = {table.rpartition(".")[2].replace("_", " "): path for table, path in csv_paths(page).items()}
     return {name: path.format(**here) + asked for name, path in {"JSON": api_path(page), **csv}.items()}
 
 
-def _post(app: FastAPI, context: Context, path: str, signing: Signing, act: Callable[..., Any]) -> None:
+def _add_signing(app: FastAPI, context: Context, path: str, signing: Signing, act: Callable[..., Any]) -> None:
     def done(visitor: Visitor, x_form_token: str = "", **asked: Any) -> Any:
-        visitor.require_own(x_form_token)
+        visitor.require_form_token(x_form_token)
         here = context.here()
         here.require_actor(visitor.person.id)
         return act(here, visitor.person, **asked)
 
     result = get_type_hints(act)["return"]
     endpoint = _endpoint(context, done, act, token=True)
-    app.post(path, name=path, description=signing.what, tags=["sign"], response_model=result)(endpoint)
+    app.post(path, name=path, description=signing.description, tags=["sign"], response_model=result)(endpoint)
 
 
 def _endpoint(
@@ -111,10 +113,10 @@ def _endpoint(
     given = [
         each.replace(annotation=hints[each.name], kind=Parameter.KEYWORD_ONLY)
         for each in known
-        if each.name not in GIVEN
+        if each.name not in SERVER_PARAMETERS
     ]
     given += [_parameter("request", each) for each in own]
-    given.append(_parameter("visitor", Annotated[Visitor, Depends(context.visiting)]))
+    given.append(_parameter("visitor", Annotated[Visitor, Depends(context.rate_limited_visitor)]))
     given += [_parameter("x_form_token", Token).replace(default="")] * token
 
     def endpoint(**asked: Any) -> Any:
@@ -128,8 +130,8 @@ def _parameter(name: str, annotation: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation)
 
 
-def _files(app: FastAPI, context: Context) -> None:
-    visitor = Depends(context.visiting)
+def _add_run_pages(app: FastAPI, context: Context) -> None:
+    visitor = Depends(context.rate_limited_visitor)
 
     @app.get("/runs/{run}/report", include_in_schema=False)
     def report(run: str, who: Visitor = visitor) -> Response:
@@ -144,4 +146,4 @@ def _files(app: FastAPI, context: Context) -> None:
         return _framed(docs_file(context.here(), who.person, run, path))
 
     def _framed(path: Any) -> Response:
-        return FileResponse(path, headers={"Content-Security-Policy": FRAMED, "X-Frame-Options": "SAMEORIGIN"})
+        return FileResponse(path, headers={"Content-Security-Policy": FRAMED_PAGE_CSP, "X-Frame-Options": "SAMEORIGIN"})

@@ -9,22 +9,22 @@ import uvicorn
 
 from infra import ports
 from infra.console.app import application
-from infra.console.listening import listening
-from infra.console.oidc.settings import configured
+from infra.console.listening import uvicorn_config
+from infra.console.oidc.settings import sign_in_methods
 from infra.console.site import Site
 from tasks.core import files
-from tasks.core.shown import guard_logs
+from tasks.core.shown import escape_logs
 from tasks.trust.passkey import LOCALHOST
 
 
 def main(root: str, origin: str, port: str) -> None:
     """Serve on loopback until the process is stopped. A proxy at `origin` adds TLS and access from other machines."""
     os.umask(files.UMASK)
-    guard_logs()
+    escape_logs()
     place = urlsplit(origin)
-    app = application(Site(Path(root), origin), configured())
-    taken = ports.bound(int(port), by_name=place.hostname == LOCALHOST)
-    uvicorn.Server(listening(app, int(port), behind=place.scheme == "https")).run(taken)
+    app = application(Site(Path(root), origin), sign_in_methods())
+    taken = ports.bind_loopback(int(port), by_name=place.hostname == LOCALHOST)
+    uvicorn.Server(uvicorn_config(app, int(port), behind=place.scheme == "https")).run(taken)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from infra import ports, served
 from infra.console.accounts import Accounts
-from infra.console.oidc.settings import ISSUER, configured
-from infra.console.store import open_store
+from infra.console.oidc.settings import ISSUER, sign_in_methods
+from infra.console.store import open_database
 from infra.processes import spawn
-from infra.served import Up
+from infra.served import RunningServer
 from tasks.core import files, locks
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.trust.passkey import LOCALHOST
@@ -20,7 +20,7 @@ PORT_VARIABLE = "HALLMARK_CONSOLE_PORT"
 """Environment variable with another port to try first."""
 ORIGIN_VARIABLE = "HALLMARK_CONSOLE_ORIGIN"
 """Environment variable with the https address at which a proxy serves the console."""
-BY_NAME = f"http://{LOCALHOST}"
+LOCALHOST_ORIGIN = f"http://{LOCALHOST}"
 """Setting of ORIGIN_VARIABLE for a console at `localhost`, without a proxy. Passkeys need a name, not an IP address."""
 
 
@@ -28,7 +28,7 @@ def folder(root: Path) -> Path:
     return root / ".hallmark" / "console"
 
 
-def find(root: Path) -> Up | None:
+def find(root: Path) -> RunningServer | None:
     """Return the running console of this checkout, or None."""
     return served.find(folder(root))
 
@@ -39,7 +39,7 @@ def address(root: Path) -> str:
     return up.origin if up else ""
 
 
-def start(root: Path, say: Callable[[str], None]) -> Up:
+def start(root: Path, say: Callable[[str], None]) -> RunningServer:
     """Return the running console, and start it if there is none.
 
     Raises:
@@ -48,10 +48,12 @@ def start(root: Path, say: Callable[[str], None]) -> Up:
         Refused: Nobody could sign in.
     """
     folder(root).mkdir(parents=True, exist_ok=True)
-    with locks.turn(folder(root) / "up.lock", "another command starts the console"):
+    with locks.hold(folder(root) / "up.lock", "another command starts the console"):
         up = find(root)
-        if up and not _is_asked(up.origin):
-            raise InputError(f"the console is up at {up.origin}, not at {_given()}; say `hallmark down`, then start it")
+        if up and not _has_configured_origin(up.origin):
+            raise InputError(
+                f"the console is up at {up.origin}, not at {_configured_origin()}; say `hallmark down`, then start it"
+            )
         return up or _start(root, say)
 
 
@@ -60,18 +62,18 @@ def stop(root: Path) -> bool:
     return served.stop(folder(root))
 
 
-def _start(root: Path, say: Callable[[str], None]) -> Up:
-    proxied = _proxied()
+def _start(root: Path, say: Callable[[str], None]) -> RunningServer:
+    proxied = _proxy_origin()
     _require_sign_in(root, proxied)
     for wanted in (_port(root),) if proxied else (_port(root), 0):
-        port = ports.free(wanted, by_name=_given() == BY_NAME)
+        port = ports.free_port(wanted, by_name=_configured_origin() == LOCALHOST_ORIGIN)
         if port is not None:
-            origin = proxied or f"{_here()}:{port}"
+            origin = proxied or f"{_local_origin()}:{port}"
             command = ["-m", "infra.console.serve", str(root), origin, str(port)]
             process = spawn(folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)})
-            if served.ready(process, port, "the console", folder(root) / "console.log"):
+            if served.wait_until_ready(process, port, "the console", folder(root) / "console.log"):
                 files.write_bytes(folder(root) / "port", str(port).encode())
-                return served.keep(folder(root), Up(origin=origin, port=port, process=process))
+                return served.write_state(folder(root), RunningServer(origin=origin, port=port, process=process))
         if not proxied:
             say(f"port {wanted} is in use; taking a free one for the console, where browsers have no key of it yet")
     if proxied:  # the proxy keeps sending people to that port, whichever process listens on it
@@ -88,35 +90,35 @@ def _port(root: Path) -> int:
     return int(given)
 
 
-def _here() -> str:
-    return BY_NAME if _given() == BY_NAME else "http://127.0.0.1"
+def _local_origin() -> str:
+    return LOCALHOST_ORIGIN if _configured_origin() == LOCALHOST_ORIGIN else "http://127.0.0.1"
 
 
-def _is_asked(origin: str) -> bool:
-    given = _given()
-    return given in ("", origin) or (given == BY_NAME and origin.startswith(f"{BY_NAME}:"))
+def _has_configured_origin(origin: str) -> bool:
+    given = _configured_origin()
+    return given in ("", origin) or (given == LOCALHOST_ORIGIN and origin.startswith(f"{LOCALHOST_ORIGIN}:"))
 
 
-def _given() -> str:
+def _configured_origin() -> str:
     return os.environ.get(ORIGIN_VARIABLE, "").rstrip("/")
 
 
-def _proxied() -> str:
-    given = _given()
-    if given == BY_NAME:
+def _proxy_origin() -> str:
+    given = _configured_origin()
+    if given == LOCALHOST_ORIGIN:
         return ""
     if given and not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:(?!443$)[0-9]{1,5})?", given):
         raise InputError(
             f"{ORIGIN_VARIABLE}: expected an address as browsers send it, such as https://hallmark.example.com, or "
-            f"{BY_NAME} for this machine alone, got {given!r}"
+            f"{LOCALHOST_ORIGIN} for this machine alone, got {given!r}"
         )
     return given
 
 
 def _require_sign_in(root: Path, proxied: str) -> None:
     """Refuse a console behind a proxy, which people of other machines reach, if nobody can sign in to it."""
-    by = configured()
-    if proxied and by.provider is None and not Accounts(open_store(root / ".hallmark")).people():
+    by = sign_in_methods()
+    if proxied and by.provider is None and not Accounts(open_database(root / ".hallmark")).people():
         raise Refused(
             f"at {proxied} others reach the console, and no sign-in is configured: name a provider ({ISSUER}), or give "
             "somebody a password first: hallmark console password --as ID"

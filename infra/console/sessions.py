@@ -11,17 +11,17 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, delete, insert, select, update
 
 from infra.console.store import ACCOUNTS, SESSIONS
-from tasks.core.database import reaching
+from tasks.core.database import unavailable_on_error
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 
-IDLE = timedelta(minutes=30)
+IDLE_TIMEOUT = timedelta(minutes=30)
 """Time without use after which a session ends."""
-LONGEST = timedelta(hours=10)
+MAX_DURATION = timedelta(hours=10)
 """Time after which a session ends, even if it is in use."""
-MARKED = 32
+MARK_DIGEST_LENGTH = 32
 """Number of characters of the digest of a browser's mark in form tokens."""
-STEP = timedelta(minutes=1)
+LAST_USE_ACCURACY = timedelta(minutes=1)
 """Accuracy of the stored time of last use. It is coarse, so that not every page writes to the database."""
 
 
@@ -36,7 +36,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Open:
+class OpenSession:
     """Session that has not ended."""
 
     person: str
@@ -62,16 +62,16 @@ class Sessions:
             Refused: The password was deleted or changed since it was verified.
         """
         token, moment = secrets.token_urlsafe(32), now.replace(tzinfo=None)
-        marked = f"{_digest(mark)[:MARKED]}." if mark else ""
+        marked = f"{_digest(mark)[:MARK_DIGEST_LENGTH]}." if mark else ""
         row = {
             "token_sha256": _digest(token), "person": person, "form_token": marked + secrets.token_urlsafe(32),
             "began": moment, "seen": moment,
         }  # fmt: skip
-        with reaching("the console's database"), self._engine.begin() as connection:
+        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
             theirs = select(ACCOUNTS.c.password).where(ACCOUNTS.c.person == person)
             if password is not None and connection.execute(theirs).scalar_one_or_none() != password:
                 raise Refused("the password was taken away or changed meanwhile; sign in again")
-            connection.execute(delete(SESSIONS).where(SESSIONS.c.began < moment - LONGEST))
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.began < moment - MAX_DURATION))
             connection.execute(insert(SESSIONS).values(row))
         return token
 
@@ -82,31 +82,31 @@ class Sessions:
         """
         moment = now.replace(tzinfo=None)
         theirs = SESSIONS.c.token_sha256 == _digest(token)
-        with reaching("the console's database"):
+        with unavailable_on_error("the console's database"):
             with self._engine.connect().execution_options(takes_turn=False) as connection:
                 row = connection.execute(select(SESSIONS).where(theirs)).one_or_none()
-            if row is None or moment - row.began > LONGEST or moment - row.seen > IDLE:
+            if row is None or moment - row.began > MAX_DURATION or moment - row.seen > IDLE_TIMEOUT:
                 return None
-            if uses and abs(moment - row.seen) > STEP:
+            if uses and abs(moment - row.seen) > LAST_USE_ACCURACY:
                 with self._engine.begin() as connection:
                     connection.execute(update(SESSIONS).where(theirs).values(seen=moment))
         return Session(row.person, row.form_token)
 
-    def open(self, now: datetime) -> list[Open]:
+    def list_open(self, now: datetime) -> list[OpenSession]:
         """Return every session that has not ended, oldest first."""
         moment = now.replace(tzinfo=None)
-        alive = (SESSIONS.c.began >= moment - LONGEST) & (SESSIONS.c.seen >= moment - IDLE)
-        with reaching("the console's database"), self._engine.connect() as connection:
+        alive = (SESSIONS.c.began >= moment - MAX_DURATION) & (SESSIONS.c.seen >= moment - IDLE_TIMEOUT)
+        with unavailable_on_error("the console's database"), self._engine.connect() as connection:
             rows = connection.execute(select(SESSIONS).where(alive).order_by(SESSIONS.c.began)).all()
-        return [Open(row.person, row.began.replace(tzinfo=UTC), row.seen.replace(tzinfo=UTC)) for row in rows]
+        return [OpenSession(row.person, row.began.replace(tzinfo=UTC), row.seen.replace(tzinfo=UTC)) for row in rows]
 
     def end(self, token: str) -> None:
-        with reaching("the console's database"), self._engine.begin() as connection:
+        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.token_sha256 == _digest(token)))
 
     def end_all(self, person: str) -> int:
         """End every session of a person. Return how many there were."""
-        with reaching("the console's database"), self._engine.begin() as connection:
+        with unavailable_on_error("the console's database"), self._engine.begin() as connection:
             return int(connection.execute(delete(SESSIONS).where(SESSIONS.c.person == person)).rowcount)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.runs.rules import Rules
+from tasks.runs.rules import GovernanceCache
 from tasks.runs.run import installed_governance
 
 
@@ -25,7 +25,7 @@ class Site:
         return self.root / ".hallmark"
 
 
-class Here:
+class RequestState:
     """Ledger, governance and time for one request. Each is read at its first use and then cached."""
 
     def __init__(self, site: Site) -> None:
@@ -44,8 +44,8 @@ class Here:
         return installed_governance(self.site.root, None)
 
     @cached_property
-    def rules(self) -> Rules:
-        return Rules(self.site.root, self.ledger)
+    def rules(self) -> GovernanceCache:
+        return GovernanceCache(self.site.root, self.ledger)
 
     @cached_property
     def now(self) -> datetime:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table
 
 from tasks.core import database
-from tasks.core.database import reaching
+from tasks.core.database import unavailable_on_error
 
 METADATA = MetaData()
 ACCOUNTS = Table(
@@ -38,13 +38,13 @@ SESSIONS = Table(
 )
 
 
-def open_store(state: Path) -> Engine:
+def open_database(state: Path) -> Engine:
     """Open the database, and create it if there is none.
 
     Raises:
         Unavailable: The database cannot be opened.
     """
     engine = database.sqlite(state / "console" / "console.db")
-    with reaching("the console's database"):
+    with unavailable_on_error("the console's database"):
         METADATA.create_all(engine)
     return engine

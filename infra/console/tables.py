@@ -10,26 +10,28 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from infra.console.views.asked import Asked
+from infra.console.views.asked import SigningForm
 
-ROWS = "rows"
+MAIN_TABLE = "rows"
 """Name of the field with the main table of a view."""
-KEY = "name"
+KEY_COLUMN = "name"
 """Name of the column with the keys of a dictionary."""
 
 
-def of(kind: type[BaseModel]) -> list[str]:
+def names(kind: type[BaseModel]) -> list[str]:
     """Return the names of a view's tables, such as `rows` and `release.waivers`."""
-    return [".".join(path) for path, _ in _found(kind)]
+    return [".".join(path) for path, _ in _table_fields(kind)]
 
 
 def columns(kind: type[BaseModel], table: str) -> list[str]:
     """Return the columns of a table: the fields of its documents, except those that hold documents themselves."""
-    (annotation,) = (each for path, each in _found(kind) if ".".join(path) == table)
-    found = _line(annotation)
+    (annotation,) = (each for path, each in _table_fields(kind) if ".".join(path) == table)
+    found = _line_type(annotation)
     assert found
     line, keyed = found
-    return [KEY] * keyed + [name for name, field in line.model_fields.items() if not _holds_documents(field.annotation)]
+    return [KEY_COLUMN] * keyed + [
+        name for name, field in line.model_fields.items() if not _holds_documents(field.annotation)
+    ]
 
 
 def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
@@ -42,7 +44,7 @@ def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
         at = getattr(at, name, None)
     keyed = at.items() if isinstance(at, dict) else ((None, each) for each in at or ())
     return [
-        ({} if key is None else {KEY: key}) | dict(_flat(each.model_dump(mode="json")))
+        ({} if key is None else {KEY_COLUMN: key}) | dict(_flat(each.model_dump(mode="json")))
         for key, found in keyed
         for each in (found if isinstance(found, list) else [found])
     ]
@@ -57,16 +59,16 @@ def _flat(said: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
             yield above + name, value
 
 
-def _found(kind: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _table_fields(kind: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, field in kind.model_fields.items():
-        annotation = _certain(field.annotation)
-        if _line(annotation):
+        annotation = _without_none(field.annotation)
+        if _line_type(annotation):
             yield (*above, name), annotation
-        elif _is_document(annotation) and annotation is not Asked:  # a form to sign is not a table
-            yield from _found(annotation, (*above, name))
+        elif _is_document(annotation) and annotation is not SigningForm:  # a form to sign is not a table
+            yield from _table_fields(annotation, (*above, name))
 
 
-def _line(annotation: Any) -> tuple[type[BaseModel], bool] | None:
+def _line_type(annotation: Any) -> tuple[type[BaseModel], bool] | None:
     """Return the type of a table's documents, and whether they have keys; None if the field is not a table."""
     inside, keyed = annotation, get_origin(annotation) is dict
     if keyed:
@@ -78,7 +80,7 @@ def _line(annotation: Any) -> tuple[type[BaseModel], bool] | None:
     return (inside, keyed) if _is_document(inside) else None
 
 
-def _certain(annotation: Any) -> Any:
+def _without_none(annotation: Any) -> Any:
     if get_origin(annotation) not in (Union, UnionType):
         return annotation
     rest = [each for each in get_args(annotation) if each is not NoneType]

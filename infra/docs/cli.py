@@ -54,7 +54,7 @@ def _command(name: str, command: TyperCommand) -> str:
     return "\n".join([*parts, table(("argument or option", "what it says"), rows) if rows else ""])
 
 
-def off(each: Any) -> str:
+def negative_option(each: Any) -> str:
     """Return the option that turns off a switch that is on by default; empty for any other option."""
     return str(each.secondary_opts[0]) if each.default is True and each.secondary_opts else ""
 
@@ -63,7 +63,7 @@ def _parameter(each: Any) -> tuple[str, str]:
     metavar = str(each.metavar or each.name.upper())
     if not hasattr(each, "is_flag"):
         return f"`{metavar}`", each.help or ""
-    switch = off(each) or each.opts[0]
+    switch = negative_option(each) or each.opts[0]
     typed = switch if each.is_flag else f"{switch} {metavar}"
     said = [each.help or "", "Required." * each.required]
     said += [f"Default: `{each.default}`."] if each.default not in (None, False, True, ()) else []

@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.docs.text import table
 
 ROOT = Path(__file__).parents[2]
-TOPS = ("flows", "tasks", "infra")
+TOP_PACKAGES = ("flows", "tasks", "infra")
 DEPTH = 3
 """Maximum depth of a package on the page, in folders below the root of the repository."""
 INTRODUCTION = """# Code
@@ -20,12 +20,12 @@ parameter.
 """
 
 
-def rooms() -> Iterator[tuple[str, str]]:
+def packages() -> Iterator[tuple[str, str]]:
     """Yield each package down to DEPTH, with the first paragraph of its docstring.
 
     A last clause that introduces a list, and so ends with a colon, is left out.
     """
-    for top in TOPS:
+    for top in TOP_PACKAGES:
         for path in sorted((ROOT / top).rglob("__init__.py")):
             folder = path.parent.relative_to(ROOT)
             if len(folder.parts) <= DEPTH:
@@ -34,5 +34,5 @@ def rooms() -> Iterator[tuple[str, str]]:
 
 
 def page() -> str:
-    rows = [(f"`{room}/`", text) for room, text in rooms()]
+    rows = [(f"`{room}/`", text) for room, text in packages()]
     return f"{INTRODUCTION}\n{table(('room', 'what is in it'), rows)}"

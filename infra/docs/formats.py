@@ -25,7 +25,7 @@ def _document(path: Path) -> str:
         key: value if isinstance(value, dict) else {} for key, value in document.get("properties", {}).items()
     }
     rows = [
-        (f"`{key}`", schema.words(value, {}), "required" if key in required else "", schema.meaning(value, {}))
+        (f"`{key}`", schema.type_in_words(value, {}), "required" if key in required else "", schema.meaning(value, {}))
         for key, value in properties.items()
     ]
     fields = table(("field", "type", "", "meaning"), rows) if rows else ""

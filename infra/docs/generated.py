@@ -21,38 +21,38 @@ def changelog() -> str:
     return re.sub(r"\]\(docs/", "](", (ROOT / "CHANGELOG.md").read_text())
 
 
-def settings_file(title: str, introduction: str, *models: type[BaseModel]) -> Callable[[], str]:
+def settings_file_page(title: str, introduction: str, *models: type[BaseModel]) -> Callable[[], str]:
     return lambda: "\n\n".join([f"# {title}", introduction, *(schema.page(model) for model in models)])
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/cli.md": cli.page,
-    "reference/params.md": settings_file(
+    "reference/params.md": settings_file_page(
         "params.yaml",
         "The parameters of a use case. Hallmark refuses unknown keys and reports every mistake with its file and line. "
         "Check a file with `hallmark params --check FILE`. Print this schema with `hallmark params --schema`.",
         Params,
     ),
-    "reference/sources.md": settings_file(
+    "reference/sources.md": settings_file_page(
         "sources.yaml",
         "The inventory of sources, and the expectation suites beside it. Data owners own these files. "
         "[The data guide](../guides/data-owner.md) shows a source with every required key.",
         Sources,
         Suite,
     ),
-    "reference/policy.md": settings_file(
+    "reference/policy.md": settings_file_page(
         "policy.yaml",
         "The gates of each risk tier. A change counts once it is [adopted](../concepts/governance.md). "
         "`hallmark policy check` explains a policy in words.",
         Policy,
     ),
-    "reference/people.md": settings_file(
+    "reference/people.md": settings_file_page(
         "people.yaml",
         "People and machines with their roles and keys. A change counts once it is "
         "[adopted](../concepts/governance.md).",
         People,
     ),
-    "reference/deployments.md": settings_file(
+    "reference/deployments.md": settings_file_page(
         "deployments.yaml",
         "Schedules and triggers, and what happens where a stage fails: `infra/prefect/deployments.yaml`. It counts "
         "once somebody has put it in force with `hallmark deploy`. [The guide](../guides/schedules.md) shows how. A "

@@ -7,7 +7,13 @@ from pydantic import BaseModel
 
 from infra.docs.text import anchor, prose, table
 
-WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
+TYPE_WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "null": "null",
+}
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 HEADER = ("key", "type", "default", "meaning")
 JsonSchema = Mapping[str, Any]
@@ -21,7 +27,7 @@ class Section(NamedTuple):
     schema: JsonSchema
 
 
-Known = Mapping[str, Section]
+SectionsByReference = Mapping[str, Section]
 """Sections by their `$ref` in the JSON Schema."""
 
 
@@ -69,10 +75,15 @@ def _resolved(reference: str, document: JsonSchema) -> JsonSchema:
     return schema
 
 
-def _section(section: Section, known: Known) -> str:
+def _section(section: Section, known: SectionsByReference) -> str:
     required = section.schema.get("required", [])
     rows = [
-        (f"`{name}`", words(value, known), "required" if name in required else default(value), meaning(value, known))
+        (
+            f"`{name}`",
+            type_in_words(value, known),
+            "required" if name in required else default(value),
+            meaning(value, known),
+        )
         for name, value in section.schema.get("properties", {}).items()
     ]
     if not section.path:
@@ -80,7 +91,7 @@ def _section(section: Section, known: Known) -> str:
     return f"## `{section.path}`\n\n{prose(section.schema.get('description', ''))}\n\n{table(HEADER, rows)}"
 
 
-def meaning(value: JsonSchema, known: Known) -> str:
+def meaning(value: JsonSchema, known: SectionsByReference) -> str:
     """Return the description of a key, or else that of its section. Pydantic omits the former if both are equal."""
     section = known.get(value.get("$ref", ""))
     return str(value.get("description") or (section.schema.get("description", "") if section else ""))
@@ -97,7 +108,7 @@ def default(value: JsonSchema) -> str:
     return f"`{str(given).lower() if isinstance(given, bool) else given}`" if not isinstance(given, dict) else "below"
 
 
-def words(value: JsonSchema, known: Known) -> str:
+def type_in_words(value: JsonSchema, known: SectionsByReference) -> str:
     """Return a type in words, with its bounds, and with a link to its section if the section is known."""
     if "$ref" in value:
         section = known.get(value["$ref"])
@@ -105,15 +116,15 @@ def words(value: JsonSchema, known: Known) -> str:
     kinds = value.get("type")
     alternatives = [{**value, "type": kind} for kind in kinds] if isinstance(kinds, list) else []
     if each := [*alternatives, *value.get("anyOf", ()), *value.get("oneOf", ()), *value.get("allOf", ())]:
-        return " or ".join(dict.fromkeys(words(kind, known) for kind in each))
+        return " or ".join(dict.fromkeys(type_in_words(kind, known) for kind in each))
     if "enum" in value:
         return ", ".join(f"`{choice}`" for choice in value["enum"])
     if "const" in value:
         return f"`{value['const']}`"
     if value.get("type") == "array":
-        return f"list of {words(value.get('items', {}), known)}"
+        return f"list of {type_in_words(value.get('items', {}), known)}"
     if value.get("type") == "object":
-        inner = " or ".join(words(kind, known) for kind in _values_of_mapping(value))
+        inner = " or ".join(type_in_words(kind, known) for kind in _values_of_mapping(value))
         return f"mapping of names to {inner}" if inner else "mapping"
     bounds = [f"{sign} {value[bound]:g}" for bound, sign in BOUNDS.items() if bound in value]
-    return ", ".join([WORDS.get(value.get("type", ""), "any value"), *bounds])
+    return ", ".join([TYPE_WORDS.get(value.get("type", ""), "any value"), *bounds])

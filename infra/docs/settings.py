@@ -1,10 +1,10 @@
 """Reference page of the environment variables that Hallmark reads."""
 
 from infra.docs.text import table
-from infra.prefect.variables import KEPT, PREFIX, READ, Variable
+from infra.prefect.variables import COMMAND_VARIABLES, RUNNER_PREFIX, RUNNER_VARIABLES, Variable
 
 HEADER = ("variable", "meaning", "default")
-KEPT_TOO = Variable(f"{PREFIX}*", "credentials and endpoint of `s3://` locations")
+AWS_VARIABLES = Variable(f"{RUNNER_PREFIX}*", "credentials and endpoint of `s3://` locations")
 INTRODUCTION = """# Settings
 
 Hallmark reads its settings from environment variables.
@@ -19,8 +19,8 @@ To change a setting, say `hallmark down` and then your command again. Runs in pr
 
 
 def page() -> str:
-    kept = table(HEADER, map(_row, (*KEPT, KEPT_TOO)))
-    return f"{INTRODUCTION}\n{kept}\n## Read by each command\n\n{table(HEADER, map(_row, READ))}"
+    kept = table(HEADER, map(_row, (*RUNNER_VARIABLES, AWS_VARIABLES)))
+    return f"{INTRODUCTION}\n{kept}\n## Read by each command\n\n{table(HEADER, map(_row, COMMAND_VARIABLES))}"
 
 
 def _row(variable: Variable) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from infra.doctor.finding import Finding
 from tasks.core import database, migrations
 from tasks.core.migrations import Schema
-from tasks.core.version import UNNAMED
+from tasks.core.version import UNKNOWN_VERSION
 from tasks.inquiry.lineage import tables as lineage
 from tasks.ledger import ledger
 from tasks.ledger import tables as ledger_tables
@@ -27,9 +27,9 @@ class Database(NamedTuple):
 
 
 DATABASES = (
-    Database(ledger_tables.SCHEMA, ledger.FILE, ledger.VARIABLE),
-    Database(vault.SCHEMA, vault.FILE, vault.VARIABLE),
-    Database(lineage.SCHEMA, lineage.FILE),
+    Database(ledger_tables.SCHEMA, ledger.DATABASE_FILE, ledger.URL_VARIABLE),
+    Database(vault.SCHEMA, vault.FILE, vault.URL_VARIABLE),
+    Database(lineage.SCHEMA, lineage.DATABASE_FILE),
 )
 
 
@@ -40,10 +40,10 @@ def schemas(root: Path) -> Iterator[Finding]:
         Unavailable: A database cannot be reached.
     """
     for each in DATABASES:
-        yield _look(each, root / ".hallmark")
+        yield _finding(each, root / ".hallmark")
 
 
-def _look(each: Database, state: Path) -> Finding:
+def _finding(each: Database, state: Path) -> Finding:
     name, newest, path = each.schema.name, each.schema.version, state / each.file
     configured = os.environ.get(each.variable) if each.variable else None
     if not configured and not path.exists():
@@ -68,6 +68,6 @@ def _look(each: Database, state: Path) -> Finding:
 
 def _version(engine: Engine, schema: Schema) -> tuple[int | None, str]:
     """Return the version of the schema, and the versions of Hallmark that wrote to the database, in words."""
-    with database.reaching(f"the {schema.name}"), closing(engine.connect()) as connection:
+    with database.unavailable_on_error(f"the {schema.name}"), closing(engine.connect()) as connection:
         reads = connection.execution_options(takes_turn=False)
-        return migrations.version(reads, schema), ", ".join(migrations.writers(reads, schema)) or UNNAMED
+        return migrations.version(reads, schema), ", ".join(migrations.writers(reads, schema)) or UNKNOWN_VERSION

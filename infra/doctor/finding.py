@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    says: str
+    state: str
     """Description of the state that was found, in one line."""
-    do: str = ""
+    remedy: str = ""
     """Command or action that repairs the state; empty if there is nothing to repair."""

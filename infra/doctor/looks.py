@@ -7,16 +7,16 @@ from typing import NamedTuple
 from infra.doctor import databases, installed, places, services, settings
 from infra.doctor.finding import Finding
 from tasks.core.errors import HallmarkError
-from tasks.core.shown import visible
+from tasks.core.shown import escape
 
-Look = Callable[[Path], Iterator[Finding]]
+Diagnostic = Callable[[Path], Iterator[Finding]]
 """Diagnostic, which takes the root of a checkout. It may raise HallmarkError with a message that says what to do."""
-LOOKS: dict[str, Look] = {
+DIAGNOSTICS: dict[str, Diagnostic] = {
     "Python": installed.python,
     "Hallmark": installed.hallmark,
     "packages": installed.packages,
     "programs": installed.programs,
-    "sandbox": installed.sandbox,
+    "sandbox": installed.sandboxing,
     "settings": settings.variables,
     "dvc.yaml": settings.pipeline,
     "params.yaml": settings.parameters,
@@ -36,13 +36,13 @@ LOOKS: dict[str, Look] = {
 }
 
 
-class Line(NamedTuple):
+class ReportLine(NamedTuple):
     look: str
     says: str
     do: str
 
 
-def lines(root: Path, looks: Mapping[str, Look] = LOOKS) -> Iterator[Line]:
+def run(root: Path, looks: Mapping[str, Diagnostic] = DIAGNOSTICS) -> Iterator[ReportLine]:
     """Run the diagnostics in order, and yield each finding as soon as there is one.
 
     An exception becomes a finding, and the next diagnostic runs.
@@ -50,8 +50,10 @@ def lines(root: Path, looks: Mapping[str, Look] = LOOKS) -> Iterator[Line]:
     for name, look in looks.items():
         try:
             for finding in look(root):
-                yield Line(name, *finding)
+                yield ReportLine(name, *finding)
         except HallmarkError as error:
-            yield Line(name, str(error), "do what the message says")
+            yield ReportLine(name, str(error), "do what the message says")
         except Exception as error:  # for example a file that cannot be read or parsed
-            yield Line(name, f"it could not be looked at: {visible(str(error))}", "put the file right that it names")
+            yield ReportLine(
+                name, f"it could not be looked at: {escape(str(error))}", "put the file right that it names"
+            )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from infra.doctor.finding import Finding
 from tasks.core.files import UMASK
-from tasks.policy.people import OPTIONAL
+from tasks.policy.people import OPTIONAL_MACHINES
 from tasks.sources import vault, vault_keys
 
-LEAST_FREE_GIB = 5.0
+MIN_FREE_GIB = 5.0
 """Minimum free disk space. A run of the sample writes 1 GiB, including copies of a small model; larger models need
 several times their size."""
 
@@ -42,7 +42,7 @@ def keys(root: Path) -> Iterator[Finding]:
             yield Finding(f"others can read {path}", f"chmod 600 {path}")
     if vault.exists(state):
         vault_keys.load(state)
-    machines = [name for name in ("gate", "ledger") if name not in OPTIONAL]
+    machines = [name for name in ("gate", "ledger") if name not in OPTIONAL_MACHINES]
     absent = [name for name in machines if not (folder / name).exists()]
     if folder.is_dir() and absent:
         yield Finding(
@@ -55,8 +55,8 @@ def keys(root: Path) -> Iterator[Finding]:
 
 def disk(root: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(root).free / 2**30
-    enough = free >= LEAST_FREE_GIB
+    enough = free >= MIN_FREE_GIB
     yield Finding(
         f"{free:.0f} GiB are free at {root}" if enough else f"only {free:.1f} GiB are free at {root}",
-        "" if enough else f"make room: a run of the sample needs up to {LEAST_FREE_GIB:.0f} GiB",
+        "" if enough else f"make room: a run of the sample needs up to {MIN_FREE_GIB:.0f} GiB",
     )

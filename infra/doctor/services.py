@@ -12,19 +12,19 @@ from infra.prefect import server, watching
 from tasks.core.errors import Unavailable
 from tasks.ledger import ledger
 from tasks.ledger.heads import publish
-from tasks.ledger.heads.places.named import named
+from tasks.ledger.heads.places.named import parse
 from tasks.occasions import standing
 from tasks.policy import in_force
 from tasks.registry.promote import mirror
 
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 def prefect(root: Path) -> Iterator[Finding]:
     up = server.find(root)
     if up is None:
         yield Finding("not up; `hallmark run` and `hallmark up` start it")
-    elif other := up.settings.differ(os.environ):
+    elif other := up.settings.differing(os.environ):
         yield Finding(f"up at {up.api}, with other settings: {', '.join(other)}", "hallmark down, then hallmark up")
     else:
         yield Finding(f"up at {up.api}")
@@ -32,22 +32,22 @@ def prefect(root: Path) -> Iterator[Finding]:
 
 def watch(root: Path) -> Iterator[Finding]:
     """Report whether a watch is running. None is needed if no gate is open and no schedule is in force."""
-    found = watching.who(root)
-    waits = _waits(root) if found.is_missing and ledger.is_there(root / ".hallmark") else ""
+    found = watching.read(root)
+    waits = _unattended(root) if found.is_missing and ledger.ledger_exists(root / ".hallmark") else ""
     yield Finding(f"{found.words}; {waits}", "hallmark up, or hallmark watch") if waits else Finding(found.words)
 
 
-def _waits(root: Path) -> str:
-    known, folder = ledger.reach_ledger(root / ".hallmark"), root / "infra" / "governance"
-    if known.lost():
+def _unattended(root: Path) -> str:
+    known, folder = ledger.get_ledger(root / ".hallmark"), root / "infra" / "governance"
+    if known.loss_reason():
         return ""
-    gates = len(known.questions())
+    gates = len(known.open_questions())
     named = len(standing.read(known, in_force.load(folder, root / ".hallmark", known)).deployments.named)
     return ", ".join(f"{count} {what}" for count, what in ((gates, "open gates"), (named, "schedules")) if count)
 
 
 def mlflow(root: Path) -> Iterator[Finding]:
-    uri = mirror.uri(root / ".hallmark")
+    uri = mirror.registry_uri(root / ".hallmark")
     url = urlsplit(uri)
     if url.scheme in ("http", "https"):
         _ask(f"{uri.rstrip('/')}/health", f"MLflow at {url.hostname}:{url.port}")
@@ -64,7 +64,7 @@ def ray(_root: Path) -> Iterator[Finding]:
         yield Finding(f"RAY_ADDRESS: expected HOST:PORT, got {address}", "set it to where the cluster's head is")
         return
     try:
-        socket.create_connection((host, int(port)), PATIENCE_SECONDS).close()
+        socket.create_connection((host, int(port)), TIMEOUT_SECONDS).close()
     except (OSError, ValueError) as error:
         yield Finding(f"RAY_ADDRESS {address} does not answer ({error})", "start the cluster, or unset RAY_ADDRESS")
     else:
@@ -76,19 +76,19 @@ def heads(root: Path) -> Iterator[Finding]:
 
     Heads that are stored on this machine alone prove nothing against its owner.
     """
-    places = named(os.environ.get(publish.PLACES, ""), root, root / ".hallmark")
+    places = parse(os.environ.get(publish.PLACES_VARIABLE, ""), root, root / ".hallmark")
     for place in places:
         try:
             yield Finding(f"{place.name}: {len(place.sizes())} heads")
         except Unavailable as error:
             yield Finding(str(error), "hallmark ledger publish, once it is back")
     if not places:
-        yield Finding(f"they stay on this machine; {publish.PLACES} names places for them elsewhere")
+        yield Finding(f"they stay on this machine; {publish.PLACES_VARIABLE} names places for them elsewhere")
 
 
 def _ask(url: str, what: str) -> None:
     try:
-        urlopen(Request(url), timeout=PATIENCE_SECONDS).close()
+        urlopen(Request(url), timeout=TIMEOUT_SECONDS).close()
     except (OSError, ValueError) as error:
         raise Unavailable(
             f"{what} does not answer ({error}); start it, or set MLFLOW_TRACKING_URI to another"

@@ -30,13 +30,13 @@ def secret(root: Path) -> str:
     Raises:
         InputError: Other users can read the file, or it is empty.
     """
-    return kept(secret_file(root), "the Prefect server's")
+    return read_secret(secret_file(root), "the Prefect server's")
 
 
-def kept(path: Path, whose: str) -> str:
+def read_secret(path: Path, whose: str) -> str:
     """Return the secret of a server from a file, as `secret`. `whose` names the server in error messages."""
     if not path.exists():
-        files.write_new(path, secrets.token_urlsafe(32).encode())
+        files.create_file(path, secrets.token_urlsafe(32).encode())
     if path.stat().st_mode & 0o077:
         raise InputError(f"{path}: others can read {whose} secret; `hallmark down`, delete the file, and start anew")
     if not (text := path.read_text().strip()):  # with an empty one, Prefect's server needs no authentication
@@ -44,7 +44,7 @@ def kept(path: Path, whose: str) -> str:
     return text
 
 
-def environment(root: Path, api: str, own: bool) -> dict[str, str]:
+def client_environment(root: Path, api: str, own: bool) -> dict[str, str]:
     """Return the environment of a process that talks to the server; `own` if the server is this checkout's."""
     return (
         dict(os.environ)
@@ -63,7 +63,7 @@ def environment(root: Path, api: str, own: bool) -> dict[str, str]:
 
 
 def server_environment(root: Path, api: str) -> dict[str, str]:
-    return environment(root, api, own=True) | {
+    return client_environment(root, api, own=True) | {
         "PREFECT_SERVER_API_AUTH_STRING": secret(root),
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": api.removesuffix("/api"),

@@ -9,11 +9,11 @@ import gc
 import runpy
 import sys
 
-SELDOM = (20_000, 20, 20)
+GC_THRESHOLDS = (20_000, 20, 20)
 """Thresholds of Python's garbage collector."""
 
 if __name__ in ("__main__", "__mp_main__"):
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*GC_THRESHOLDS)
 if __name__ == "__main__":
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__")

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from flows import deployed
 from infra.prefect import access
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from tasks.core.errors import Refused, Unavailable
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import State
 
-PARKED = "PAUSED"
+PAUSED = "PAUSED"
 INTERRUPTED = ("CRASHED", "CANCELLED", "CANCELLING")
 ENDED = (*INTERRUPTED, "FAILED", "COMPLETED")
 
 
 @contextmanager
-def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
+def connected(root: Path, up: RunningPrefect) -> Iterator["SyncPrefectClient"]:
     """Yield a client of the running server.
 
     Inside the block, the current folder is that of the server: Prefect reads settings from prefect.toml, pyproject.toml
@@ -35,7 +35,7 @@ def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
     Raises:
         Unavailable: The server does not respond, or refuses the secret.
     """
-    given = access.environment(root, up.api, own=up.server is not None) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
+    given = access.client_environment(root, up.api, own=up.server is not None) | {"PREFECT_LOGGING_LEVEL": "WARNING"}
     # Prefect reads its settings on its first import. Without these, its client would start a server of its own.
     os.environ.update(given)
     import httpx
@@ -50,20 +50,25 @@ def connected(root: Path, up: Up) -> Iterator["SyncPrefectClient"]:
                 yield client
     except httpx.HTTPError as error:
         if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 401:
-            raise Unavailable(f"the Prefect server at {up.api} {_wants(root, up)}") from error
+            raise Unavailable(f"the Prefect server at {up.api} {_authentication_hint(root, up)}") from error
         raise Unavailable(
             f"the Prefect server at {up.api} does not answer ({error}); start it with `hallmark up`"
         ) from error
 
 
-def _wants(root: Path, up: Up) -> str:
+def _authentication_hint(root: Path, up: RunningPrefect) -> str:
     if up.server is None:
         return "wants another PREFECT_API_AUTH_STRING or PREFECT_API_KEY; set the one that its owner gives you"
     return f"was started with another secret than {access.secret_file(root)} holds: `hallmark down`, `hallmark up`"
 
 
-def trigger(
-    root: Path, up: Up, request: RunRequest, envelope: Envelope | None, once: str | None = None, name: str | None = None
+def create_flow_run(
+    root: Path,
+    up: RunningPrefect,
+    request: RunRequest,
+    envelope: Envelope | None,
+    once: str | None = None,
+    name: str | None = None,
 ) -> str:
     """Create a flow run for a run request, and return the flow run's id.
 
@@ -76,13 +81,13 @@ def trigger(
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
 
-        name = name or deployed.full_name(root)
+        name = name or deployed.full_runner_deployment(root)
         for _ in range(300):  # 60 s: a runner registers the deployment a few seconds after its start
             try:
                 deployment = client.read_deployment_by_name(name)
                 break
             except ObjectNotFound:
-                if name != deployed.full_name(root):
+                if name != deployed.full_runner_deployment(root):
                     raise Unavailable(f"Prefect has no deployment {name}; `hallmark deploy` makes it") from None
                 if not up.runner.alive():
                     raise Unavailable("the runner ended; its log is .hallmark/prefect/runner.log") from None
@@ -94,7 +99,7 @@ def trigger(
         return str(made.id)
 
 
-def take_up(root: Path, up: Up, flow_run: str) -> bool:
+def resume(root: Path, up: RunningPrefect, flow_run: str) -> bool:
     """Resume a flow run if it is suspended, or schedule it again if it crashed.
 
     Return False if it has ended, belongs to another checkout, or is unknown to the server. The run then needs a new
@@ -103,24 +108,24 @@ def take_up(root: Path, up: Up, flow_run: str) -> bool:
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
 
-        from flows.watch import revive
+        from flows.watch import reschedule
 
         try:
             known = client.read_flow_run(UUID(flow_run))
-            ours = client.read_deployment_by_name(deployed.full_name(root)).id
+            ours = client.read_deployment_by_name(deployed.full_runner_deployment(root)).id
         except ObjectNotFound:
             return False
         if known.deployment_id != ours:
             return False  # this checkout is a copy, and the flow run belongs to the original
         state = known.state.type.value if known.state else "SCHEDULED"
-        if state == PARKED:
+        if state == PAUSED:
             client.resume_flow_run(known.id)
         elif state in INTERRUPTED:
-            return revive(root, client, known)
+            return reschedule(root, client, known)
         return state not in ENDED
 
 
-def cancel(root: Path, up: Up, flow_run: str) -> None:
+def cancel(root: Path, up: RunningPrefect, flow_run: str) -> None:
     """Make this checkout's runner end the process of a flow run, which is not restarted afterwards.
 
     Raises:
@@ -132,7 +137,7 @@ def cancel(root: Path, up: Up, flow_run: str) -> None:
 
         try:
             known = client.read_flow_run(UUID(flow_run))
-            ours = client.read_deployment_by_name(deployed.full_name(root)).id
+            ours = client.read_deployment_by_name(deployed.full_runner_deployment(root)).id
         except (ObjectNotFound, ValueError):
             raise Refused(f"Prefect knows no flow run {flow_run} of this checkout") from None
         if known.deployment_id != ours:
@@ -146,7 +151,7 @@ def cancel(root: Path, up: Up, flow_run: str) -> None:
             raise Refused(f"Prefect does not end flow run {flow_run}: {answer.details}")
 
 
-def state_of(root: Path, up: Up, flow_run: str) -> tuple[str, str]:
+def state_of(root: Path, up: RunningPrefect, flow_run: str) -> tuple[str, str]:
     """Return type and message of a flow run's state, for example ("PAUSED", "")."""
     with connected(root, up) as client:
         state = client.read_flow_run(flow_run).state  # type: ignore[arg-type]

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from prefect.logging import get_logger
 
-from flows.lifecycle import root
-from flows.partly import Partly
+from flows.lifecycle import checkout_root
+from flows.partly import PartialFailure
 
 
-async def every(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
+async def run_periodically(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
     """Call `work` with the checkout every `seconds`, and log its results and errors. An error does not end the loop."""
     log, problems = get_logger("hallmark"), set[str]()
     while True:
         await asyncio.sleep(seconds)
         try:
-            done, failed = await asyncio.to_thread(work, root()), list[str]()
-        except Partly as error:
+            done, failed = await asyncio.to_thread(work, checkout_root()), list[str]()
+        except PartialFailure as error:
             done, failed = error.done, error.failed
         except Exception as error:
             done, failed = [], [str(error)]

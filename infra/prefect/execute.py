@@ -12,12 +12,12 @@ from prefect.flow_engine import run_flow
 
 from flows import lifecycle
 from flows.retrain import retrain
-from tasks.core.shown import guard_logs
+from tasks.core.shown import escape_logs
 
 
 def main() -> None:
-    guard_logs()
-    os.environ[lifecycle.POOLED] = "1"
+    escape_logs()
+    os.environ[lifecycle.POOL_VARIABLE] = "1"
     with get_client(sync_client=True) as client:
         flow_run = client.read_flow_run(UUID(os.environ["PREFECT__FLOW_RUN_ID"]))
     with handle_engine_signals(flow_run.id):

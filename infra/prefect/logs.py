@@ -15,30 +15,30 @@ import httpx
 
 from flows import deployed
 from infra.prefect import access, server
-from tasks.core.config import Frozen
-from tasks.core.errors import NO_SUCH_DOCUMENT, Unavailable
+from tasks.core.config import FrozenModel
+from tasks.core.errors import DOCUMENT_ERRORS, Unavailable
 from tasks.ledger.ledger import Ledger
 
-SECONDS = 5.0
+RESPONSE_TIMEOUT_SECONDS = 5.0
 """Maximum number of seconds until a response is complete."""
-FLOW_RUNS = 50
+MAX_FLOW_RUNS = 50
 """Maximum number of flow runs of a run whose lines are read, newest first."""
-MOST = 200
+MAX_LINES = 200
 """Maximum number of lines, which is the server's limit for one response."""
-LONGEST = 4_000
+MAX_LINE_LENGTH = 4_000
 """Maximum number of characters of a line."""
-MOST_BYTES = 4 << 20
+MAX_RESPONSE_BYTES = 4 << 20
 """Maximum size of a response, in bytes."""
 LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
 
-class Line(Frozen):
+class LogLine(FrozenModel):
     time: datetime
     level: str
     text: str
 
 
-def read(root: Path, ledger: Ledger, run: str, pools: list[str]) -> list[Line]:
+def read(root: Path, ledger: Ledger, run: str, pools: list[str]) -> list[LogLine]:
     """Return the last log lines of a run, oldest first, from this checkout's runner and from the work pools.
 
     Raises:
@@ -47,28 +47,32 @@ def read(root: Path, ledger: Ledger, run: str, pools: list[str]) -> list[Line]:
     up = server.find(root)
     if up is None:
         raise Unavailable("the Prefect server, which keeps what runs log, is not up here; `hallmark up` starts it")
-    given = access.environment(root, up.api, own=up.server is not None)
-    ours = [deployed.name(root), *(deployed.in_pool(ledger, pool) for pool in pools)]
+    given = access.client_environment(root, up.api, own=up.server is not None)
+    ours = [deployed.runner_deployment(root), *(deployed.pool_deployment(ledger, pool) for pool in pools)]
     try:
-        with httpx.Client(base_url=up.api, headers=_headers(given), timeout=SECONDS) as client:
+        with httpx.Client(base_url=up.api, headers=_headers(given), timeout=RESPONSE_TIMEOUT_SECONDS) as client:
             return _lines(client, run, ours)
     except httpx.HTTPError as error:
         raise Unavailable(f"the Prefect server at {up.api} does not answer ({error})") from error
-    except NO_SUCH_DOCUMENT as error:
+    except DOCUMENT_ERRORS as error:
         raise Unavailable(f"what answers at {up.api} says something else than Prefect does") from error
 
 
-def _lines(client: httpx.Client, run: str, deployments: list[str]) -> list[Line]:
-    _carry_token(client)
+def _lines(client: httpx.Client, run: str, deployments: list[str]) -> list[LogLine]:
+    _add_csrf_token(client)
     wanted = {"flow_runs": {"name": {"any_": [run]}}, "deployments": {"name": {"any_": deployments}}}
-    made = _ask(client, "/flow_runs/filter", wanted | {"sort": "START_TIME_DESC", "limit": FLOW_RUNS})
+    made = _post(client, "/flow_runs/filter", wanted | {"sort": "START_TIME_DESC", "limit": MAX_FLOW_RUNS})
     if not made:
         return []
     of = {"flow_run_id": {"any_": [str(flow_run["id"]) for flow_run in made]}}
-    said = _ask(client, "/logs/filter", {"logs": of, "sort": "TIMESTAMP_DESC", "limit": MOST})
+    said = _post(client, "/logs/filter", {"logs": of, "sort": "TIMESTAMP_DESC", "limit": MAX_LINES})
     return [
-        Line(time=line["timestamp"], level=LEVELS.get(line["level"], "other"), text=str(line["message"])[:LONGEST])
-        for line in reversed(said[:MOST])
+        LogLine(
+            time=line["timestamp"],
+            level=LEVELS.get(line["level"], "other"),
+            text=str(line["message"])[:MAX_LINE_LENGTH],
+        )
+        for line in reversed(said[:MAX_LINES])
     ]
 
 
@@ -79,24 +83,24 @@ def _headers(given: dict[str, str]) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if (key := given.get("PREFECT_API_KEY")) else {}
 
 
-def _carry_token(client: httpx.Client) -> None:
+def _add_csrf_token(client: httpx.Client) -> None:
     """Request the CSRF token that every POST must carry, if the server requires one."""
     me = str(uuid.uuid4())
     with client.stream("GET", "/csrf-token", params={"client": me}) as answer:
         if answer.status_code == httpx.codes.OK:  # a server without CSRF protection responds with another status
-            client.headers.update({"Prefect-Csrf-Client": me, "Prefect-Csrf-Token": _said(answer)["token"]})
+            client.headers.update({"Prefect-Csrf-Client": me, "Prefect-Csrf-Token": _read_json(answer)["token"]})
 
 
-def _ask(client: httpx.Client, path: str, wanted: dict[str, Any]) -> Any:
+def _post(client: httpx.Client, path: str, wanted: dict[str, Any]) -> Any:
     with client.stream("POST", path, json=wanted) as answer:
         answer.raise_for_status()
-        return _said(answer)
+        return _read_json(answer)
 
 
-def _said(answer: httpx.Response) -> Any:
+def _read_json(answer: httpx.Response) -> Any:
     began, content = time.monotonic(), b""
     for piece in answer.iter_bytes():
         content += piece
-        if len(content) > MOST_BYTES or time.monotonic() - began > SECONDS:
-            raise ValueError(f"more than {MOST_BYTES} bytes, or than {SECONDS} s")
+        if len(content) > MAX_RESPONSE_BYTES or time.monotonic() - began > RESPONSE_TIMEOUT_SECONDS:
+            raise ValueError(f"more than {MAX_RESPONSE_BYTES} bytes, or than {RESPONSE_TIMEOUT_SECONDS} s")
     return json.loads(content)

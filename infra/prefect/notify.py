@@ -23,32 +23,32 @@ if TYPE_CHECKING:
     from tasks.ledger.ledger import Ledger
     from tasks.registry.history.notices import Notice
 
-VARIABLE = "HALLMARK_NOTIFY"
-NAME = "notices"
-BEFORE = "notified.json"
+DESTINATION_VARIABLE = "HALLMARK_NOTIFY"
+CURSOR_NAME = "notices"
+OLD_CURSOR_FILE = "notified.json"
 """File in `.hallmark/` in which an earlier version stored the number of the last handled entry."""
 TIMEOUT_SECONDS = 10.0
-PAUSES = (0.0, 1.0, 3.0)
+RETRY_DELAYS = (0.0, 1.0, 3.0)
 """Seconds to wait before each attempt."""
-AGAIN = timedelta(days=30)
+RESEND_PERIOD = timedelta(days=30)
 """Age of the oldest entry for which notices are sent again if the stored number is wrong.
 
 A repeated notice is better than a missing one, but nobody would read those of years.
 """
-BEYOND = (
-    f"notices: the ledger's database said that they had come further than the ledger has; the last {AGAIN.days} days "
+CURSOR_AHEAD_WARNING = (
+    f"notices: the ledger's database said that they had come further than the ledger has; the last {RESEND_PERIOD.days} days "
     "are told again. Somebody wrote into its table hallmark_leases, or put an older ledger back"
 )
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def target() -> str | None:
+def destination() -> str | None:
     """Return the destination of notices; None if none is set.
 
     Raises:
         InputError: The setting is neither a block nor a webhook.
     """
-    given = os.environ.get(VARIABLE, "").strip()
+    given = os.environ.get(DESTINATION_VARIABLE, "").strip()
     if not given:
         return None
     url = urlsplit(given)
@@ -57,7 +57,7 @@ def target() -> str | None:
     if not url.scheme and given.count("/") == 1 and all(given.split("/")):
         return given
     raise InputError(
-        f"{VARIABLE}: expected a Prefect notification block, for example slack-webhook/ops, or a webhook's "
+        f"{DESTINATION_VARIABLE}: expected a Prefect notification block, for example slack-webhook/ops, or a webhook's "
         f"https://… URL, got {url.scheme + '://…' if url.scheme else given!r}"
     )
 
@@ -72,34 +72,34 @@ def deliver(root: Path) -> list[str]:
     """
     from tasks.ledger.leases import open_leases  # slow, and every command that looks up the server imports this module
     from tasks.ledger.ledger import open_ledger
-    from tasks.registry.history.notices import notice
+    from tasks.registry.history.notices import from_entry
     from tasks.runs.run import installed_governance
 
-    place, state = target(), root / ".hallmark"
+    place, state = destination(), root / ".hallmark"
     ledger, leases = open_ledger(state), open_leases(state)
-    come = leases.come(NAME)
+    come = leases.position(CURSOR_NAME)
     if come is None:  # first call: there are no notices about earlier entries
-        come = _before(state, ledger.last())
-        leases.advance(NAME, come)
+        come = _old_cursor(state, ledger.last())
+        leases.advance_position(CURSOR_NAME, come)
     elif come > ledger.last():
-        come = _again(ledger)
-        leases.take_back(NAME, come)
+        come = _last_older_entry(ledger)
+        leases.reset_position(CURSOR_NAME, come)
         from prefect.logging import get_logger
 
-        get_logger("hallmark").warning(BEYOND)
+        get_logger("hallmark").warning(CURSOR_AHEAD_WARNING)
     entries, titles = ledger.entries(after=come), list[str]()
     if not entries:  # the usual case, in which reading the governance in force would be wasted time
         return titles
     governed = installed_governance(root, None)
     for entry in entries:
-        news = notice(entry, governed)
+        news = from_entry(entry, governed)
         if news is None:
             continue
         if place:
             send(place, news)
         titles.append(news.title)
-        leases.advance(NAME, entry.seq)
-    leases.advance(NAME, entries[-1].seq)
+        leases.advance_position(CURSOR_NAME, entry.seq)
+    leases.advance_position(CURSOR_NAME, entries[-1].seq)
     return titles
 
 
@@ -109,7 +109,7 @@ def send(place: str, news: "Notice") -> None:
     Raises:
         Unavailable: All attempts failed. The message does not have the URL, which may contain a secret.
     """
-    for pause in PAUSES:
+    for pause in RETRY_DELAYS:
         time.sleep(pause)
         try:
             return _post(place, news) if "://" in place else _notify(place, news)
@@ -133,12 +133,12 @@ def _notify(block: str, news: "Notice") -> None:
     loaded.notify(f"{news.text}\n{news.command}", subject=news.title)
 
 
-def _again(ledger: "Ledger") -> int:
-    old = ledger.now() - AGAIN
+def _last_older_entry(ledger: "Ledger") -> int:
+    old = ledger.now() - RESEND_PERIOD
     return next((entry.seq for entry in ledger.newest_first() if entry.time < old), 0)
 
 
-def _before(state: Path, last: int) -> int:
+def _old_cursor(state: Path, last: int) -> int:
     """Return the number that an earlier version stored in a file; otherwise `last`."""
-    path = state / BEFORE
+    path = state / OLD_CURSOR_FILE
     return int(files.read_json(path)["entry"]) if path.exists() else last

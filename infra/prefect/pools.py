@@ -17,20 +17,20 @@ from tasks.occasions.pools import Pool
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-JOB = Path(__file__).parents[1] / "kubernetes" / "hallmark" / "files" / "run.yaml"
-WORKER_TYPE = {"process": "process", "kubernetes": "kubernetes"}
+JOB_FILE = Path(__file__).parents[1] / "kubernetes" / "hallmark" / "files" / "run.yaml"
+WORKER_TYPES = {"process": "process", "kubernetes": "kubernetes"}
 """Prefect's name of each type of pool."""
-NONE = {"type": "object", "properties": {}}
+NO_VARIABLES = {"type": "object", "properties": {}}
 COMMAND = ["python", "-I", "-m", "infra.prefect.execute"]
 
 
-def make(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool]) -> list[str]:
+def synchronise(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool]) -> list[str]:
     """Create or update the declared pools on the server. Return the changes in words; empty if there are none.
 
     A pool that is no longer declared is paused, so that runs that wait in it are not lost.
     """
-    done = [line for name, pool in pools.items() for line in _make(client, ledger, name, pool)]
-    ours = deployed.pool(ledger, "")
+    done = [line for name, pool in pools.items() for line in _synchronise_pool(client, ledger, name, pool)]
+    ours = deployed.work_pool(ledger, "")
     for there in client.read_work_pools(limit=200):
         name = there.name.removeprefix(ours)
         if there.name.startswith(ours) and name not in pools and not there.is_paused:
@@ -39,29 +39,29 @@ def make(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool])
     return done
 
 
-def _make(client: "SyncPrefectClient", ledger: Ledger, name: str, pool: Pool) -> list[str]:
+def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, pool: Pool) -> list[str]:
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectNotFound
 
-    called, wanted = deployed.pool(ledger, name), template(pool)
+    called, wanted = deployed.work_pool(ledger, name), base_job_template(pool)
     done = []
     try:
         there = client.read_work_pool(called)
     except ObjectNotFound:
         client.create_work_pool(
             WorkPoolCreate(
-                name=called, type=WORKER_TYPE[pool.type], base_job_template=wanted, concurrency_limit=pool.concurrency
+                name=called, type=WORKER_TYPES[pool.type], base_job_template=wanted, concurrency_limit=pool.concurrency
             )
         )
         done.append(f"pool {name} is made in Prefect: {called}")
     else:
-        if there.type != WORKER_TYPE[pool.type]:
+        if there.type != WORKER_TYPES[pool.type]:
             client.delete_work_pool(called)
-            return [f"pool {name} was of type {there.type} in Prefect", *_make(client, ledger, name, pool)]
+            return [f"pool {name} was of type {there.type} in Prefect", *_synchronise_pool(client, ledger, name, pool)]
         if (there.base_job_template, there.concurrency_limit, there.is_paused) != (wanted, pool.concurrency, False):
             _update(client, called, base_job_template=wanted, concurrency_limit=pool.concurrency, is_paused=False)
             done.append(f"pool {name} is brought up to date in Prefect")
-    _deploy(client, deployed.in_pool(ledger, name), called)
+    _deploy(client, deployed.pool_deployment(ledger, name), called)
     return done
 
 
@@ -71,7 +71,7 @@ def _deploy(client: "SyncPrefectClient", name: str, pool: str) -> None:
     from flows.retrain import retrain
 
     client.create_deployment(
-        flow_id=client.create_flow_from_name(deployed.FLOW),
+        flow_id=client.create_flow_from_name(deployed.FLOW_NAME),
         name=name,
         work_pool_name=pool,
         entrypoint="flows/retrain.py:retrain",  # required by Prefect, ignored by Hallmark's workers
@@ -86,22 +86,22 @@ def _update(client: "SyncPrefectClient", name: str, **changes: Any) -> None:
     client.update_work_pool(name, WorkPoolUpdate(**changes))
 
 
-def template(pool: Pool) -> dict[str, Any]:
+def base_job_template(pool: Pool) -> dict[str, Any]:
     """Return Prefect's base job template of a pool.
 
     The template has no variables, so that clients of Prefect's API cannot change command, image or environment with the
     values of a flow run.
     """
     if pool.type == "process":
-        return {"job_configuration": {"command": " ".join(COMMAND)}, "variables": NONE}
-    manifest = _filled(yaml_text.load(JOB.read_text("utf-8"), str(JOB)), pool)
+        return {"job_configuration": {"command": " ".join(COMMAND)}, "variables": NO_VARIABLES}
+    manifest = _substituted(yaml_text.load(JOB_FILE.read_text("utf-8"), str(JOB_FILE)), pool)
     configuration = {"namespace": pool.namespace, "command": " ".join(COMMAND), "env": {}, "job_manifest": manifest}
-    return {"job_configuration": configuration, "variables": NONE}
+    return {"job_configuration": configuration, "variables": NO_VARIABLES}
 
 
-def _filled(value: Any, pool: Pool) -> Any:
+def _substituted(value: Any, pool: Pool) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _filled(item, pool) for key, item in value.items()}
+        return {str(key): _substituted(item, pool) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, pool) for item in value]
+        return [_substituted(item, pool) for item in value]
     return {"IMAGE": pool.image, "NAMESPACE": pool.namespace}.get(value, value) if isinstance(value, str) else value

@@ -12,17 +12,17 @@ from prefect.logging import get_logger
 from prefect.runner import Runner
 
 from flows import deployed
-from flows.lifecycle import root
+from flows.lifecycle import checkout_root
 from flows.retrain import retrain
-from flows.watch import revive_orphans
+from flows.watch import reschedule_orphans
 from infra.prefect import access
 from tasks.core.errors import HallmarkError
-from tasks.core.shown import guard_logs
+from tasks.core.shown import escape_logs
 from tasks.ledger.ledger import open_ledger
 from tasks.occasions import standing
 from tasks.runs.run import installed_governance
 
-RUNS = 5
+DEFAULT_CONCURRENCY = 5
 """Default number of flow runs that are executed at the same time, which is Prefect's own limit."""
 POLL_SECONDS = 1.0
 """Seconds between two requests for flow runs.
@@ -36,12 +36,14 @@ async def serve() -> None:
 
     Flow runs that a killed runner left behind are resumed first.
     """
-    limit = await asyncio.to_thread(at_once, root())
-    with storage_in(access.folder(root())):
+    limit = await asyncio.to_thread(concurrency_limit, checkout_root())
+    with storage_in(access.folder(checkout_root())):
         runner = Runner(name="hallmark", query_seconds=POLL_SECONDS, pause_on_shutdown=False, limit=limit)
     # Added as a flow, not as a deployment, so that the runner never follows code, paths and steps from the server.
-    await runner.aadd_flow(retrain, deployed.name(root()), description="One governed run, from sources to release.")
-    for run_id in await asyncio.to_thread(revive_orphans, root()):
+    await runner.aadd_flow(
+        retrain, deployed.runner_deployment(checkout_root()), description="One governed run, from sources to release."
+    )
+    for run_id in await asyncio.to_thread(reschedule_orphans, checkout_root()):
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
     await runner.start()
 
@@ -60,16 +62,16 @@ def storage_in(folder: Path) -> Iterator[None]:
         tempfile.tempdir = before
 
 
-def at_once(root: Path) -> int:
+def concurrency_limit(root: Path) -> int:
     """Return the maximum number of runs that are executed at the same time, as in force now."""
     try:
         in_force = standing.read(open_ledger(root / ".hallmark"), installed_governance(root, None))
     except HallmarkError:  # reported by the commands that need governance or ledger
-        return RUNS
-    return in_force.deployments.concurrency or RUNS
+        return DEFAULT_CONCURRENCY
+    return in_force.deployments.concurrency or DEFAULT_CONCURRENCY
 
 
-def keep_bytecode_apart() -> None:
+def pass_on_bytecode_cache() -> None:
     """Make the processes of flow runs use the runner's cache of bytecode.
 
     `multiprocessing` passes on most options of the interpreter, but not `pycache_prefix`. Without it, a flow run would
@@ -81,6 +83,6 @@ def keep_bytecode_apart() -> None:
 
 
 if __name__ == "__main__":
-    guard_logs()
-    keep_bytecode_apart()
+    escape_logs()
+    pass_on_bytecode_cache()
     asyncio.run(serve())

@@ -11,24 +11,24 @@ import psutil
 
 from infra import ports, served
 from infra.prefect import access, notify
-from infra.prefect.settings import Settings
-from infra.processes import Process, end, kill_late, spawn
+from infra.prefect.settings import EnvironmentDigests
+from infra.processes import Process, end_process, spawn, wait_then_kill
 from tasks.core import files, locks
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.policy import judge
 from tasks.runs import dvc
 
-BEGIN = ("-m", "infra.prefect.begin")
+ENTRY_POINT = ("-m", "infra.prefect.begin")
 PORT = 4200
 """Prefect's default port. If it is taken, a free one is used."""
-SECONDS = 300
+START_TIMEOUT_SECONDS = 300
 """Maximum number of seconds until the server responds for the first time. It creates its tables before."""
 PORT_VARIABLE = "HALLMARK_PREFECT_PORT"
 """Environment variable with another port to try first."""
 
 
-class Up(Frozen):
+class RunningPrefect(FrozenModel):
     """Content of .hallmark/prefect/up.json."""
 
     api: str
@@ -37,7 +37,7 @@ class Up(Frozen):
     runner: Process
     watch: Process | None = None
     """Watch; None if an earlier version of Hallmark started the runner, which was also the watch then."""
-    settings: Settings = Settings()
+    settings: EnvironmentDigests = EnvironmentDigests()
     hallmark: str | None = None
     """SHA-256 of the Hallmark that the runner executes; null for an editable install, which changes all the time."""
 
@@ -45,12 +45,12 @@ class Up(Frozen):
     def ui(self) -> str:
         return self.api.removesuffix("/api")
 
-    def asks_for(self, root: Path) -> Path | None:
+    def ui_secret_file(self, root: Path) -> Path | None:
         """Return the file with the secret that the server's pages ask for once; None for an external server."""
         return access.secret_file(root) if self.server else None
 
 
-def find(root: Path) -> Up | None:
+def find(root: Path) -> RunningPrefect | None:
     """Return the running server and runner of this checkout, or None.
 
     The watch may have ended: commands that start or follow a run do not need it.
@@ -58,12 +58,12 @@ def find(root: Path) -> Up | None:
     path = access.folder(root) / "up.json"
     if not path.exists():
         return None
-    up = Up.model_validate_json(path.read_bytes())
+    up = RunningPrefect.model_validate_json(path.read_bytes())
     wanted = [process for process in (up.server, up.runner) if process is not None]
-    return up if all(process.serves(access.folder(root)) for process in wanted) else None
+    return up if all(process.was_started_in(access.folder(root)) for process in wanted) else None
 
 
-def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> Up:
+def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) -> RunningPrefect:
     """Return the running server and runner, and start them if there are none.
 
     If one of them has ended, both are started again, so that they have the same settings, secret and port. `also` names
@@ -74,73 +74,78 @@ def start(root: Path, say: Callable[[str], None], also: Collection[str] = ()) ->
         InputError: HALLMARK_NOTIFY is invalid, or the runner runs with other settings or another Hallmark than this
             command, so that runs would not follow this command's.
     """
-    notify.target()
-    with locks.turn(access.folder(root) / "up.lock", "another command starts Prefect"):
+    notify.destination()
+    with locks.hold(access.folder(root) / "up.lock", "another command starts Prefect"):
         up = find(root)
         if up is None:
             return _start(root, say)
-    if up.hallmark and up.hallmark != _installed():
+    if up.hallmark and up.hallmark != _installed_digest():
         raise InputError(
             f"the runner executes another Hallmark (SHA-256 {up.hallmark[:12]}) than this command: `hallmark down`, "
             "then this command again; runs in progress go on by themselves"
         )
-    if other := up.settings.differ(os.environ, also):
+    if other := up.settings.differing(os.environ, also):
         raise InputError(
             f"the runner was started with other settings: {', '.join(other)}. To run with yours: `hallmark down`, "
             "then this command again; runs in progress go on by themselves"
         )
-    return _watched(root, up)
+    return _with_watch(root, up)
 
 
-def _watched(root: Path, up: Up) -> Up:
-    with locks.turn(access.folder(root) / "up.lock", "another command starts Prefect"):
+def _with_watch(root: Path, up: RunningPrefect) -> RunningPrefect:
+    with locks.hold(access.folder(root) / "up.lock", "another command starts Prefect"):
         known = find(root)
-        if known is None or known.watch is None or known.watch.serves(access.folder(root)):
+        if known is None or known.watch is None or known.watch.was_started_in(access.folder(root)):
             return known or up
-        return _write(root, known.model_copy(update={"watch": _watch(root, known.api, known.server is not None)}))
+        return _write(root, known.model_copy(update={"watch": _start_watch(root, known.api, known.server is not None)}))
 
 
-def _start(root: Path, say: Callable[[str], None]) -> Up:
-    if _died(root):  # another process may have listened on its port since, and received the secret
+def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
+    if _ended_unexpectedly(root):  # another process may have listened on its port since, and received the secret
         access.secret_file(root).unlink(missing_ok=True)
     stop(root)
     if api := os.environ.get("PREFECT_API_URL"):
         server = None
-        if not ports.answers(api, seconds=60):
+        if not ports.prefect_responds(api, seconds=60):
             raise Unavailable(f"the Prefect server at {api} (PREFECT_API_URL) does not answer")
     else:
-        server, api = _serve(root, say)
-    given = access.environment(root, api, own=server is not None)
-    runner = spawn(access.folder(root), "runner", [*BEGIN, "infra.prefect.runner"], given)
-    watch = _watch(root, api, server is not None)
-    settings = Settings.of(os.environ)
+        server, api = _start_server(root, say)
+    given = access.client_environment(root, api, own=server is not None)
+    runner = spawn(access.folder(root), "runner", [*ENTRY_POINT, "infra.prefect.runner"], given)
+    watch = _start_watch(root, api, server is not None)
+    settings = EnvironmentDigests.of_environment(os.environ)
     return _write(
-        root, Up(api=api, server=server, runner=runner, watch=watch, settings=settings, hallmark=_installed())
+        root,
+        RunningPrefect(
+            api=api, server=server, runner=runner, watch=watch, settings=settings, hallmark=_installed_digest()
+        ),
     )
 
 
-def _watch(root: Path, api: str, own: bool) -> Process:
-    return spawn(access.folder(root), "watch", [*BEGIN, "infra.prefect.watch"], access.environment(root, api, own))
+def _start_watch(root: Path, api: str, own: bool) -> Process:
+    return spawn(
+        access.folder(root), "watch", [*ENTRY_POINT, "infra.prefect.watch"], access.client_environment(root, api, own)
+    )
 
 
-def _write(root: Path, up: Up) -> Up:
+def _write(root: Path, up: RunningPrefect) -> RunningPrefect:
     """Write up.json, readable by its owner only: a short password can be guessed from its digest."""
     files.write_bytes(access.folder(root) / "up.json", up.model_dump_json(indent=2).encode(), mode=0o600)
     return up
 
 
-def _installed() -> str | None:
-    here = judge.here()
+def _installed_digest() -> str | None:
+    here = judge.current()
     return None if here.editable else here.sha256
 
 
-def _died(root: Path) -> bool:
+def _ended_unexpectedly(root: Path) -> bool:
     """Return whether this checkout's own server has ended without `stop`."""
     path = access.folder(root) / "up.json"
     if not path.exists():
         return False
-    server = Up.model_validate_json(path.read_bytes()).server
-    return server is not None and not server.serves(access.folder(root))
+    server = RunningPrefect.model_validate_json(path.read_bytes()).server
+    return server is not None and not server.was_started_in(access.folder(root))
 
 
 def stop(root: Path) -> bool:
@@ -148,28 +153,28 @@ def stop(root: Path) -> bool:
     path = access.folder(root) / "up.json"
     if not path.exists():
         return False
-    up = Up.model_validate_json(path.read_bytes())
+    up = RunningPrefect.model_validate_json(path.read_bytes())
     own = access.folder(root)
-    running, serving = up.runner.serves(own), up.server is not None and up.server.serves(own)
-    if up.watch is not None and up.watch.serves(own):
-        end(up.watch)
+    running, serving = up.runner.was_started_in(own), up.server is not None and up.server.was_started_in(own)
+    if up.watch is not None and up.watch.was_started_in(own):
+        end_process(up.watch)
     if running:
         _end_runner(up.runner)
     if up.server is not None and serving:
-        end(up.server)
+        end_process(up.server)
     path.unlink()
     return running or serving
 
 
-def _serve(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
+def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]:
     for wanted in (_port(), 0):
-        port = ports.free(wanted)
+        port = ports.free_port(wanted)
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
-            command = [*BEGIN, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+            command = [*ENTRY_POINT, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
             server = spawn(access.folder(root), "server", command, access.server_environment(root, api))
-            log, is_up = access.folder(root) / "server.log", partial(ports.answers, api)
-            if served.ready(server, port, f"the Prefect server at {api}", log, SECONDS, is_up):
+            log, is_up = access.folder(root) / "server.log", partial(ports.prefect_responds, api)
+            if served.wait_until_ready(server, port, f"the Prefect server at {api}", log, START_TIMEOUT_SECONDS, is_up):
                 return server, api
         say(f"port {wanted} is in use; taking a free one for Prefect")
     raise Unavailable("no free port on 127.0.0.1")
@@ -201,4 +206,4 @@ def _end_runner(process: Process) -> None:
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
                 if os.getsid(running.pid) in told:
                     running.terminate()
-        kill_late([runner, *flow_runs, *others], dvc.PATIENCE)
+        wait_then_kill([runner, *flow_runs, *others], dvc.END_SECONDS)

@@ -9,14 +9,14 @@ import secrets
 from collections.abc import Collection, Mapping
 
 from infra.prefect import variables
-from infra.prefect.variables import PREFIX
-from tasks.core.config import Frozen
+from infra.prefect.variables import RUNNER_PREFIX
+from tasks.core.config import FrozenModel
 from tasks.core.files import sha256_bytes
 
-NAMES = tuple(variable.name for variable in variables.KEPT)
+KEPT_NAMES = tuple(variable.name for variable in variables.RUNNER_VARIABLES)
 
 
-class Settings(Frozen):
+class EnvironmentDigests(FrozenModel):
     """Names of the variables that were set, with a digest of each value. Values are not stored: some are passwords."""
 
     salt: str = ""
@@ -27,20 +27,23 @@ class Settings(Frozen):
     digests: dict[str, str] = {}
 
     @staticmethod
-    def of(environment: Mapping[str, str], salt: str | None = None) -> "Settings":
+    def of_environment(environment: Mapping[str, str], salt: str | None = None) -> "EnvironmentDigests":
         salt = secrets.token_hex(16) if salt is None else salt
-        return Settings(salt=salt, digests={name: _digest(salt, value) for name, value in sorted(environment.items())})
+        return EnvironmentDigests(
+            salt=salt, digests={name: _digest(salt, value) for name, value in sorted(environment.items())}
+        )
 
-    def differ(self, environment: Mapping[str, str], also: Collection[str] = ()) -> list[str]:
+    def differing(self, environment: Mapping[str, str], also: Collection[str] = ()) -> list[str]:
         """Return the names of the settings whose values differ in `environment`, or that only one of the two has.
 
         `also` names further variables to compare.
         """
-        here = Settings.of(environment, self.salt).digests
+        here = EnvironmentDigests.of_environment(environment, self.salt).digests
         return sorted(
             name
             for name in here.keys() | self.digests.keys()
-            if (name in NAMES or name in also or name.startswith(PREFIX)) and here.get(name) != self.digests.get(name)
+            if (name in KEPT_NAMES or name in also or name.startswith(RUNNER_PREFIX))
+            and here.get(name) != self.digests.get(name)
         )
 
 

@@ -11,8 +11,8 @@ class Variable(NamedTuple):
     default: str = "–"
 
 
-PREFIX = "AWS_"
-KEPT = (
+RUNNER_PREFIX = "AWS_"
+RUNNER_VARIABLES = (
     Variable("HALLMARK_LEDGER_URL", "Postgres URL of the ledger", "`.hallmark/ledger.db`"),
     Variable(
         "HALLMARK_LEDGER_HEADS",
@@ -58,7 +58,10 @@ KEPT = (
         "all of them mount",
         "they share `.hallmark/`",
     ),
-    *(Variable(name, f"`{place.usual(name)}` for that storage, and for nothing else") for name in place.KEYS),
+    *(
+        Variable(name, f"`{place.boto_name(name)}` for that storage, and for nothing else")
+        for name in place.AWS_VARIABLES
+    ),
     Variable("RAY_AUTH_MODE", "`token` where the cluster asks for a token"),
     Variable(
         "RAY_AUTH_TOKEN",
@@ -67,7 +70,7 @@ KEPT = (
     Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token"),
 )
 """Variables that a runner keeps from its start, together with those whose names begin with PREFIX."""
-READ = (
+COMMAND_VARIABLES = (
     Variable("HALLMARK_ROOT", "the checkout", "the current folder or one above it"),
     Variable("HALLMARK_IDENTITY", "the person who acts, where a command has no `--as`"),
     Variable("HALLMARK_KEY", "file with that person's private key, where `.hallmark/keys/` has none"),

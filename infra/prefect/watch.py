@@ -22,37 +22,37 @@ from pathlib import Path
 from prefect.logging import get_logger
 
 from flows import pooled
-from flows.lifecycle import root
-from flows.occasions import Occasions
-from flows.parked import Parked
-from flows.tracked import Tracked
-from flows.watch import own_time_passes, publish_heads, time_passes
+from flows.lifecycle import checkout_root
+from flows.occasions import OccasionHandler
+from flows.parked import SuspendedRuns
+from flows.tracked import MlflowSync
+from flows.watch import local_periodic_work, publish_heads, shared_periodic_work
 from infra.prefect import notify
-from infra.prefect.every import every
-from infra.prefect.watching import NAME
-from tasks.core.shown import guard_logs
-from tasks.ledger.leases import Lease, Turn, open_leases
+from infra.prefect.every import run_periodically
+from infra.prefect.watching import LEASE_NAME
+from tasks.core.shown import escape_logs
+from tasks.ledger.leases import Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
 
 RENEW_SECONDS = 5.0
-DECIDED_SECONDS = 0.5
+DECISION_POLL_SECONDS = 0.5
 """Seconds between two queries of the ledger for new decisions."""
 HEAD_SECONDS = 10.0
 """Seconds between two checks of whether the ledger has grown and needs a new published head.
 
 This runs beside the watch over runs, so that a place that cannot be reached delays no run.
 """
-NEWS_SECONDS = 5.0
-POOLED_SECONDS = 10.0
+NOTICE_SECONDS = 5.0
+POOL_SECONDS = 10.0
 """Seconds between two checks of whether a machine of a pool has ended. The leases of its runs last longer."""
 OCCASION_SECONDS = 2.0
 """Seconds between two checks of schedules and triggers.
 
 The times of schedules are exact to the second, and a check without a result takes 1 to 2 ms.
 """
-TRACKED_SECONDS = 5.0
+MLFLOW_SECONDS = 5.0
 """Seconds between two updates of changed runs in MLflow."""
-TIME_SECONDS = 60.0
+DEADLINE_SECONDS = 60.0
 """Seconds between two checks of deadlines, reminders and expiries, which are hours and days."""
 
 
@@ -60,7 +60,7 @@ class Watch:
     """Periodic work of the watch of one checkout, and its lease."""
 
     def __init__(self, place: Path) -> None:
-        self._turn = Turn(open_leases(place / ".hallmark"), NAME, installation.of(place))
+        self._turn = LeaseKeeper(open_leases(place / ".hallmark"), LEASE_NAME, installation.installation_id(place))
         self._told: str | None = None
         self._renewing, self._ended = threading.Lock(), False
 
@@ -73,22 +73,22 @@ class Watch:
         if lease.owner == self._told:
             return []
         self._told = lease.owner
-        return [_words(lease, self._turn.is_mine)]
+        return [_words(lease, self._turn.is_held)]
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Release the lease, so that another machine can take over at once.
 
         A renewal in progress in another thread finishes first, and no renewal follows.
         """
         with self._renewing:
             self._ended = True
-            self._turn.let_go()
+            self._turn.release()
 
-    def leading(self, work: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
+    def while_leader(self, work: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
         """Return a function that does `work` only while this process holds the lease."""
 
         def done(place: Path) -> list[str]:
-            return work(place) if self._turn.is_mine else []
+            return work(place) if self._turn.is_held else []
 
         done.__name__ = work.__name__
         return done
@@ -101,22 +101,30 @@ class Watch:
                 for work in self._works():
                     group.create_task(work)
         finally:
-            await asyncio.to_thread(self.let_go)
+            await asyncio.to_thread(self.release)
 
     def _works(self) -> Iterator[Coroutine[None, None, None]]:
-        yield every(RENEW_SECONDS, "watch", self.renew)
-        yield every(TIME_SECONDS, "time has passed", self.leading(time_passes))
-        yield every(TIME_SECONDS, "time has passed", own_time_passes)
-        yield every(HEAD_SECONDS, "ledger", self.leading(publish_heads))
-        yield every(NEWS_SECONDS, "told", self.leading(notify.deliver))
-        yield every(OCCASION_SECONDS, "asked for", Occasions(root(), lambda: self._turn.is_mine).look)
-        yield every(TRACKED_SECONDS, "MLflow", Tracked(root()).look)
+        yield run_periodically(RENEW_SECONDS, "watch", self.renew)
+        yield run_periodically(DEADLINE_SECONDS, "time has passed", self.while_leader(shared_periodic_work))
+        yield run_periodically(DEADLINE_SECONDS, "time has passed", local_periodic_work)
+        yield run_periodically(HEAD_SECONDS, "ledger", self.while_leader(publish_heads))
+        yield run_periodically(NOTICE_SECONDS, "told", self.while_leader(notify.deliver))
+        yield run_periodically(
+            OCCASION_SECONDS, "asked for", OccasionHandler(checkout_root(), lambda: self._turn.is_held).handle_due
+        )
+        yield run_periodically(MLFLOW_SECONDS, "MLflow", MlflowSync(checkout_root()).update)
         if os.environ.get("PREFECT_API_URL"):
-            yield every(DECIDED_SECONDS, "goes on, its gate is decided", Parked(root(), self._pooled).resume_decided)
-            yield every(POOLED_SECONDS, "goes on, its machine was gone", self.leading(pooled.revive))
+            yield run_periodically(
+                DECISION_POLL_SECONDS,
+                "goes on, its gate is decided",
+                SuspendedRuns(checkout_root(), self._pooled).resume_decided,
+            )
+            yield run_periodically(
+                POOL_SECONDS, "goes on, its machine was gone", self.while_leader(pooled.reschedule_abandoned)
+            )
 
     def _pooled(self) -> list[str]:
-        return pooled.deployments(root()) if self._turn.is_mine else []
+        return pooled.pool_deployments(checkout_root()) if self._turn.is_held else []
 
 
 def _words(lease: Lease, mine: bool) -> str:
@@ -124,9 +132,9 @@ def _words(lease: Lease, mine: bool) -> str:
 
 
 async def main() -> None:
-    watch = Watch(root())
+    watch = Watch(checkout_root())
     try:
-        for line in await asyncio.to_thread(watch.renew, root()):
+        for line in await asyncio.to_thread(watch.renew, checkout_root()):
             get_logger("hallmark").info("watch: %s", line)
     except Exception as error:  # the ledger cannot be reached; `serve` tries again
         get_logger("hallmark").warning("watch: %s", error)
@@ -134,6 +142,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    guard_logs()
+    escape_logs()
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
         asyncio.run(main())

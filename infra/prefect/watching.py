@@ -4,23 +4,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.core.progress import duration
+from tasks.core.progress import format_duration
 from tasks.ledger import ledger
 from tasks.ledger.leases import open_leases
 
-NAME = "watch"
-LATE = timedelta(minutes=5)
+LEASE_NAME = "watch"
+MAX_ABSENCE = timedelta(minutes=5)
 """Maximum time without a watch before `is_missing` is set. A restart takes less."""
 
 
-class Watching(NamedTuple):
+class WatchStatus(NamedTuple):
     words: str
     """Holder of the lease and the time since which it watches; if there is none, the time without a watch."""
     is_missing: bool
     """Whether there has been no watch for longer than LATE."""
 
 
-def who(root: Path) -> Watching:
+def read(root: Path) -> WatchStatus:
     """Return the state of the watch. This only reads.
 
     Raises:
@@ -28,12 +28,12 @@ def who(root: Path) -> Watching:
         InputError: The URL of the database is invalid.
     """
     state = root / ".hallmark"
-    if not ledger.is_there(state):
-        return Watching("nobody has watched yet", True)
-    lease, now = open_leases(state).read(NAME)
+    if not ledger.ledger_exists(state):
+        return WatchStatus("nobody has watched yet", True)
+    lease, now = open_leases(state).get(LEASE_NAME)
     if lease is None:
-        return Watching("nobody has watched yet", True)
+        return WatchStatus("nobody has watched yet", True)
     if not lease.is_over(now):
-        return Watching(f"{lease.place}, since {lease.since:%Y-%m-%d %H:%M:%S} UTC", False)
+        return WatchStatus(f"{lease.place}, since {lease.since:%Y-%m-%d %H:%M:%S} UTC", False)
     gone = max(timedelta(0), now - lease.until)
-    return Watching(f"nobody for {duration(gone.total_seconds())}; before: {lease.place}", gone > LATE)
+    return WatchStatus(f"nobody for {format_duration(gone.total_seconds())}; before: {lease.place}", gone > MAX_ABSENCE)

@@ -19,14 +19,14 @@ import psutil
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from flows import deployed
-from flows.lifecycle import root
+from flows.lifecycle import checkout_root
 from infra.prefect import access
-from infra.prefect.runner import RUNS
-from infra.processes import kill_late
-from tasks.core.shown import guard_logs
+from infra.prefect.runner import DEFAULT_CONCURRENCY
+from infra.processes import wait_then_kill
+from tasks.core.shown import escape_logs
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import installation
-from tasks.runs.environment import BYTECODE, isolated
+from tasks.runs.environment import BYTECODE_FOLDER, isolated
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -53,8 +53,8 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     ) -> BaseWorkerResult:
         """Execute a flow run in a new process. `configuration` comes from the server and is ignored."""
         process = subprocess.Popen(
-            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", "-m", "infra.prefect.execute"],
-            cwd=access.folder(root()), stdin=subprocess.DEVNULL,
+            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", "-m", "infra.prefect.execute"],
+            cwd=access.folder(checkout_root()), stdin=subprocess.DEVNULL,
             env=isolated(os.environ | {"PREFECT__FLOW_RUN_ID": str(flow_run.id)}),
         )  # fmt: skip
         if task_status:
@@ -70,26 +70,26 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
             if str(child.pid) == infrastructure_pid:
                 family = [child, *child.children(recursive=True)]
                 child.terminate()  # this process ends its descendants, in the right order
-                await asyncio.to_thread(kill_late, family, grace_seconds)
+                await asyncio.to_thread(wait_then_kill, family, grace_seconds)
 
 
 async def serve(pool: str) -> None:
     """Execute flow runs of a pool until stopped. Runs in progress then continue on another machine."""
-    where = root()
+    where = checkout_root()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, _stop)
+    loop.add_signal_handler(signal.SIGTERM, _kill_and_exit)
     ledger = await asyncio.to_thread(open_ledger, where / ".hallmark")
     worker = Worker(
-        work_pool_name=deployed.pool(ledger, pool),
-        name=f"{socket.gethostname()}-{installation.of(where)}",
+        work_pool_name=deployed.work_pool(ledger, pool),
+        name=f"{socket.gethostname()}-{installation.installation_id(where)}",
         create_pool_if_not_found=False,
-        limit=RUNS,
+        limit=DEFAULT_CONCURRENCY,
         heartbeat_interval_seconds=HEARTBEAT_SECONDS,
     )
     await worker.start(printer=partial(print, flush=True))
 
 
-def _stop() -> None:
+def _kill_and_exit() -> None:
     """Kill all child processes, and exit.
 
     Another machine resumes their runs, as after a crash, once their leases are over.
@@ -100,5 +100,5 @@ def _stop() -> None:
 
 
 if __name__ == "__main__":
-    guard_logs()
+    escape_logs()
     asyncio.run(serve(sys.argv[1]))

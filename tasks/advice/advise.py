@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.advice import data as rows
 from tasks.advice import opinions
-from tasks.advice.data import Data
+from tasks.advice.data import RowProfile
 from tasks.advice.opinions import Opinion
 from tasks.core.errors import Unavailable
 from tasks.core.files import write_bytes
@@ -21,7 +21,7 @@ from tasks.stages.train.preflight.estimate import Estimate
 
 @dataclass(frozen=True)
 class Advice:
-    data: Data
+    data: RowProfile
     opinions: list[Opinion]
     """Opinions on all approaches, the best first."""
     chosen: str
@@ -42,47 +42,47 @@ def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
         Unavailable: No run of the use case has made a split.
     """
     params, _ = resolve.read_params(file or root / "params.yaml", changes)
-    data = _newest(params, Layout(root))
+    data = _newest_profile(params, Layout(root))
     if data is None:
         raise Unavailable(
             f"no run of use case {params.use_case.name} has come as far as its rows yet; start one with `hallmark "
             "run`, it waits at the data gate"
         )
-    ranked = opinions.all_of(data)
+    ranked = opinions.rank_approaches(data)
     costs: dict[str, Estimate] = {}
     plain = any(prompt.text_window for prompt in params.prompts.values())
     for opinion in ranked:
         if plain:  # prompts for plain texts allow no other approach
-            if opinion.approach in methods.TEXTS:
-                costs[opinion.approach] = foretold.look(root, file, changes).estimate
-        elif method := opinions.method_of(opinion.approach):
-            settings = {**changes, **_as(opinion.approach, method, params.training)}
-            costs[opinion.approach] = foretold.look(root, file, settings).estimate
+            if opinion.approach in methods.TEXT_APPROACHES:
+                costs[opinion.approach] = foretold.compute(root, file, changes).estimate
+        elif method := opinions.default_method(opinion.approach):
+            settings = {**changes, **_overrides(opinion.approach, method, params.training)}
+            costs[opinion.approach] = foretold.compute(root, file, settings).estimate
     return Advice(data, ranked, params.use_case.approach, costs)
 
 
-def _as(approach: str, method: str, training: Training) -> dict[str, str]:
+def _overrides(approach: str, method: str, training: Training) -> dict[str, str]:
     """Return overrides for an approach: defaults that its method requires, and other methods' settings off."""
     fields = Training.model_fields
-    lacks = {it: fields[it].default for it in methods.of(method).required if getattr(training, it) is None}
-    settings = {**methods.foreign(method), **lacks}
+    lacks = {it: fields[it].default for it in methods.get(method).required if getattr(training, it) is None}
+    settings = {**methods.other_settings(method), **lacks}
     stated = {f"training.{name}": "null" if value is None else str(value) for name, value in settings.items()}
     return {"use_case.approach": approach, "training.method": method, **stated}
 
 
-def _newest(params: Params, layout: Layout) -> Data | None:
-    for run, other, theirs in foretold.earlier(layout):
-        if theirs.use_case.name == params.use_case.name and (found := rows.of(other, run)):
+def _newest_profile(params: Params, layout: Layout) -> RowProfile | None:
+    for run, other, theirs in foretold.earlier_runs(layout):
+        if theirs.use_case.name == params.use_case.name and (found := rows.profile_run(other, run)):
             return found
     return None
 
 
-def write(file: Path, advice: Advice) -> None:
+def write_card(file: Path, advice: Advice) -> None:
     """Write the best approach and its reasons into the card of a params file. Comments in the file are kept."""
     best = advice.best
     reason = "; ".join(best.reasons) or "nothing speaks against it"
-    method, training = opinions.method_of(best.approach), resolve.read_params(file, {})[0].training
-    changes = _as(best.approach, method, training) if method else {"use_case.approach": best.approach}
+    method, training = opinions.default_method(best.approach), resolve.read_params(file, {})[0].training
+    changes = _overrides(best.approach, method, training) if method else {"use_case.approach": best.approach}
     _, text = resolve.read_params(file, {**changes, "use_case.approach_reason": _quoted(reason)})
     write_bytes(file, text.encode())
 
@@ -91,7 +91,7 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def document(advice: Advice) -> dict[str, Any]:
+def as_json(advice: Advice) -> dict[str, Any]:
     """Return the advice as JSON for `--json`."""
     return {
         "best": advice.best.approach,

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from tasks.audit import chapters, controls, gaps, page, signed_dossier
-from tasks.audit.decisions import decided
+from tasks.audit.decisions import decisions_chapter
 from tasks.audit.dossier import Dossier
-from tasks.audit.looked import looked
-from tasks.audit.record import Record
-from tasks.audit.shelf import GOVERNANCE, RELEASE, Shelf
+from tasks.audit.looked import data_access_chapter
+from tasks.audit.record import ReleaseFacts
+from tasks.audit.shelf import GOVERNANCE, RELEASE, Artifacts
 from tasks.audit.signed_dossier import DossierSignature
-from tasks.audit.since import since, standing
+from tasks.audit.since import later_events_chapter, present_state
 from tasks.audit.timeline import timeline
 from tasks.core import files
 from tasks.core.errors import InputError
@@ -32,14 +32,18 @@ from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
 
 PAGE, DOCUMENT, SUMS = "index.html", "dossier.json", "SHA256SUMS"
-STORY = (chapters.asked, chapters.data, chapters.checked, chapters.trained, chapters.figures, decided,
-         chapters.promoted, since, looked)  # fmt: skip
-EPOCH = (1980, 1, 1, 0, 0, 0)
+CHAPTERS = (chapters.request_chapter, chapters.data_chapter, chapters.checks_chapter, chapters.training_chapter, chapters.figures_chapter, decisions_chapter,
+         chapters.promotion_chapter, later_events_chapter, data_access_chapter)  # fmt: skip
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """Earliest time that a zip file can contain. With a fixed time, the same files give the same archive."""
 
 
 def write(
-    record: Record, prove: Callable[[int], bytes], target: Path, weights: bool = True, signer: Signer | None = None
+    record: ReleaseFacts,
+    prove: Callable[[int], bytes],
+    target: Path,
+    weights: bool = True,
+    signer: Signer | None = None,
 ) -> tuple[Dossier, Path]:
     """Write the folder `target` and the file `target`.zip.
 
@@ -56,31 +60,31 @@ def write(
     Raises:
         InputError: Folder or zip file exists and is no dossier, or the folder contains a file that is not part of one.
     """
-    _require_ours(target)
+    _require_replaceable(target)
     folder = Path(record.release.bundle)
-    shelf = Shelf(folder, prove)
-    dossier = tell(record, shelf, keys.fingerprint(signer.public_line) if signer else "")
+    shelf = Artifacts(folder, prove)
+    dossier = compose(record, shelf, keys.fingerprint(signer.public_line) if signer else "")
     if not weights:
         dossier = dossier.model_copy(update={"missing": [*dossier.missing, gaps.weights_left_out(folder)]})
-    with files.whole_folder(target) as aside:
+    with files.atomic_folder(target) as aside:
         _copy(folder, aside / RELEASE, weights)
         for path in (aside / RELEASE).rglob("*"):  # files of a release are read-only
             path.chmod(0o755 if path.is_dir() else 0o644)
         for name, data in shelf.contents.items():
             files.write_bytes(aside / name, data)
-        for number, envelope in enumerate(record.chain, start=1):
+        for number, envelope in enumerate(record.adoptions, start=1):
             dsse.write(aside / GOVERNANCE / f"{number:04}.json", envelope)
-        files.write_bytes(aside / DOCUMENT, dossier.spelled)
+        files.write_bytes(aside / DOCUMENT, dossier.serialised)
         digests = files.tree_manifest(aside)
         files.write_bytes(aside / PAGE, page.render(dossier, digests).encode())
         sums = files.tree_manifest(aside)
         files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
         if signer:
-            dsse.write(aside / signed_dossier.NAME, _signature(record, files.tree_manifest(aside), signer))
+            dsse.write(aside / signed_dossier.FILE_NAME, _signature(record, files.tree_manifest(aside), signer))
     return dossier, _zip(target)
 
 
-def _signature(record: Record, digests: dict[str, str], signer: Signer) -> dict[str, Any]:
+def _signature(record: ReleaseFacts, digests: dict[str, str], signer: Signer) -> dict[str, Any]:
     said = DossierSignature(
         release=str(record.release.label),
         release_sha256=record.release.sha256,
@@ -92,7 +96,7 @@ def _signature(record: Record, digests: dict[str, str], signer: Signer) -> dict[
     return signed_dossier.sign(said, digests, signer)
 
 
-def _require_ours(target: Path) -> None:
+def _require_replaceable(target: Path) -> None:
     """Verify that writing to `target` replaces nothing but an earlier dossier."""
     if not target.exists():
         if _archive_of(target).exists():
@@ -101,7 +105,7 @@ def _require_ours(target: Path) -> None:
     if not (target / DOCUMENT).is_file() or not (target / SUMS).is_file():
         raise InputError(f"{target} is there and is no dossier; name another folder with --to")
     lines = (target / SUMS).read_text("utf-8").splitlines()
-    listed = {SUMS, signed_dossier.NAME, *(line.partition("  ")[2] for line in lines)}
+    listed = {SUMS, signed_dossier.FILE_NAME, *(line.partition("  ")[2] for line in lines)}
     there = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if not path.is_dir())
     if other := next((name for name in there if name not in listed), None):
         raise InputError(f"{target / other} is not of this dossier; move it away, or name another folder with --to")
@@ -116,12 +120,12 @@ def _copy(folder: Path, target: Path, weights: bool) -> None:
     if not weights and (left := left_out.weights(bundle.listing(folder))):
         for name in left:
             (target / name).unlink()
-        left_out.mark(target, left)
+        left_out.write(target, left)
 
 
-def tell(record: Record, shelf: Shelf, signed_by: str) -> Dossier:
-    chapters = [chapter(record, shelf) for chapter in STORY]
-    frameworks = controls.evidenced(chapters)
+def compose(record: ReleaseFacts, shelf: Artifacts, signed_by: str) -> Dossier:
+    chapters = [chapter(record, shelf) for chapter in CHAPTERS]
+    frameworks = controls.evidence_by_control(chapters)
     card, release = record.params.use_case, record.release
     return Dossier(
         release=release.label,
@@ -132,23 +136,23 @@ def tell(record: Record, shelf: Shelf, signed_by: str) -> Dossier:
         demo=release.demo,
         release_sha256=release.sha256,
         payload_sha256=release.payload_sha256,
-        standing=standing(record),
+        standing=present_state(record),
         verdict=record.verification.verdict,
         signed_by=signed_by,
         as_of=f"{record.now:%Y-%m-%d %H:%M:%S} UTC, ledger entry {record.last_entry}",
         timeline=timeline(record),
         chapters=chapters,
-        missing=[*gaps.missing(record, shelf, frameworks), *([] if signed_by else [gaps.UNSIGNED])],
+        missing=[*gaps.missing(record, shelf, frameworks), *([] if signed_by else [gaps.UNSIGNED_MESSAGE])],
         frameworks=frameworks,
     )
 
 
 def _zip(folder: Path) -> Path:
     target = _archive_of(folder)
-    with files.whole_file(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with files.atomic_file(target) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", EPOCH)
+                entry = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", ZIP_TIME)
                 entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
                 with archive.open(entry, "w") as inside, path.open("rb") as outside:
                     shutil.copyfileobj(outside, inside)

@@ -3,23 +3,23 @@
 from collections.abc import Iterable, Sequence
 
 from tasks.audit.dossier import Artifact, Chapter, Claim, Kind, Table
-from tasks.audit.record import Record
-from tasks.audit.shelf import Shelf
+from tasks.audit.record import ReleaseFacts
+from tasks.audit.shelf import Artifacts
 from tasks.core.facts import Fact
 from tasks.core.params import methods
 from tasks.gates.checks.checks import CheckResult
 from tasks.registry.release import bundle
 from tasks.sources.dataset import SIDES, STAGES
 
-Said = tuple[Kind, str, Sequence[Artifact]]
+ClaimContent = tuple[Kind, str, Sequence[Artifact]]
 """Claim without its number: kind, text, artifacts."""
 PARAMS, DATASET = "payload/params.yaml", "payload/dataset/manifest.json"
 MANIFEST = "payload/manifest.json"
 MINUS = "−"
-HOLDS = {"ok": "yes", "no": "NO", "missing": "cannot be said"}
+CHECK_OUTCOMES = {"ok": "yes", "no": "NO", "missing": "cannot be said"}
 
 
-def chapter(number: int, id_: str, title: str, tables: Sequence[Table], said: Iterable[Said]) -> Chapter:
+def chapter(number: int, id_: str, title: str, tables: Sequence[Table], said: Iterable[ClaimContent]) -> Chapter:
     claims = [
         Claim(number=f"{number}.{place}", kind=kind, text=text, artifacts=list(artifacts))
         for place, (kind, text, artifacts) in enumerate(said, start=1)
@@ -27,7 +27,7 @@ def chapter(number: int, id_: str, title: str, tables: Sequence[Table], said: It
     return Chapter(id=id_, title=title, tables=list(tables), claims=claims)
 
 
-def asked(record: Record, shelf: Shelf) -> Chapter:
+def request_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
     card, release = record.params.use_case, record.release
     table = Table(
         caption="The use case, as it was when the run was asked for",
@@ -44,14 +44,14 @@ def asked(record: Record, shelf: Shelf) -> Chapter:
         ],
     )
     first = record.cases.get("data")
-    before = [shelf.entry(first.entry)] if first else []
+    before = [shelf.entry(first.opening)] if first else []
     same = first is not None and first.evidence.artefacts.get("params.yaml") == record.contents.manifest.params_sha256
     fixed = (
-        f" They were fixed before training: the data gate, asked on {when(first)}, looked at the same file by digest."
+        f" They were fixed before training: the data gate, asked on {format_case_time(first)}, looked at the same file by digest."
         if same
         else ""
     )
-    asked_by = f"{record.name_of(release.requested_by)} asked for run {release.run}"
+    asked_by = f"{record.display_name(release.requested_by)} asked for run {release.run}"
     if record.request and record.request_entry:
         changes = ", ".join(f"{key}={value}" for key, value in record.request.changes.items())
         signed = f"under a signature over commit {record.request.commit[:12]} and {record.request.params}"
@@ -63,12 +63,12 @@ def asked(record: Record, shelf: Shelf) -> Chapter:
         ("request", f"{asked_by}, {signed}.", where),
         ("purpose", f"Purpose, approved uses, limitations and owners stand in the parameters.{fixed}",
          [shelf.file(PARAMS), *before]),
-        ("criteria", f"Good enough means to reach {count(len(card.success_metrics), 'success metric')}.{fixed}",
+        ("criteria", f"Good enough means to reach {format_count(len(card.success_metrics), 'success metric')}.{fixed}",
          [shelf.file(PARAMS), *before]),
     ])  # fmt: skip
 
 
-def data(record: Record, shelf: Shelf) -> Chapter:
+def data_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
     dataset = record.contents.dataset
     sources = Table(
         caption="Sources, by the terms that their owners signed with the dataset",
@@ -76,7 +76,7 @@ def data(record: Record, shelf: Shelf) -> Chapter:
                  *(side.capitalize() for side in SIDES)],
         rows=[
             [name, it.owner, it.licence, it.lawful_basis, it.classification, it.region, f"{it.retention_days:,}",
-             f"{it.taken:,}", f"{sum(it.aside.values()):,}", *(f"{it.rows[side]:,}" for side in SIDES)]
+             f"{it.rows_read:,}", f"{sum(it.quarantined.values()):,}", *(f"{it.rows[side]:,}" for side in SIDES)]
             for name, it in dataset.sources.items()
         ],
         numbers=[6, 7, 8, 9, 10],
@@ -94,11 +94,11 @@ def data(record: Record, shelf: Shelf) -> Chapter:
     adds_up = all(it.adds_up for it in dataset.counts.values())
     protected = {name: sum(it.protected.values()) for name, it in dataset.sources.items()}
     made_of = shelf.file(DATASET)
-    gate = [shelf.entry(record.cases["data"].entry)] if "data" in record.cases else []
+    gate = [shelf.entry(record.cases["data"].opening)] if "data" in record.cases else []
     rows = ", ".join(f"{dataset.rows[side]:,} {side}" for side in SIDES)
     stretches = sum(protected.values())
     return chapter(2, "data", "What it was trained on", [sources, passages], [
-        ("data-provenance", f"{count(len(dataset.sources), 'source')}, pinned by the SHA-256 of its content, made a "
+        ("data-provenance", f"{format_count(len(dataset.sources), 'source')}, pinned by the SHA-256 of its content, made a "
          f"dataset of {rows} records (digest {record.contents.manifest.stages['split'][:12]}…).", [made_of, *gate]),
         ("data-terms", "Owner, licence, lawful basis, class, region, retention and approved uses of each source are "
          "part of what was signed at the data gate.", [made_of, *gate]),
@@ -111,15 +111,18 @@ def data(record: Record, shelf: Shelf) -> Chapter:
     ])  # fmt: skip
 
 
-def checked(record: Record, shelf: Shelf) -> Chapter:
-    rows, said = [], list[Said]()
+def checks_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
+    rows, said = [], list[ClaimContent]()
     for gate in record.contents.promotion.gates:
         evidence = record.contents.evidence[gate]
-        waived = {check for it in record.decided.get(gate, []) if it.counted for check in it.decision.checks}
-        rows += [[gate, it.name, it.fact, value(it), wanted(it), verdict(it, waived)] for it in evidence.checks]
+        waived = {check for it in record.decisions.get(gate, []) if it.counted for check in it.decision.checks}
+        rows += [
+            [gate, it.name, it.fact, format_value(it), format_limit(it), format_verdict(it, waived)]
+            for it in evidence.checks
+        ]
         failed = sum(it.verdict == "failed" for it in evidence.checks)
         how = (
-            f"{count(len(evidence.checks), 'check')}, {failed} failed"
+            f"{format_count(len(evidence.checks), 'check')}, {failed} failed"
             if evidence.checks
             else "policy asks no check here"
         )
@@ -127,7 +130,7 @@ def checked(record: Record, shelf: Shelf) -> Chapter:
             "checks",
             f"The {gate} gate looked at the output of {evidence.subject.stage} ({evidence.subject.sha256[:12]}…) and "
             f"{len(evidence.artefacts)} files by digest: {how}.",
-            [shelf.file(f"attestations/evidence/{gate}.json"), *entries(shelf, record, gate)],
+            [shelf.file(f"attestations/evidence/{gate}.json"), *case_artifacts(shelf, record, gate)],
         ))  # fmt: skip
     table = Table(
         caption="Automatic checks, with the figure that each judged",
@@ -138,14 +141,14 @@ def checked(record: Record, shelf: Shelf) -> Chapter:
     return chapter(3, "checked", "What was checked", [table], said)
 
 
-def trained(record: Record, shelf: Shelf) -> Chapter:
+def training_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
     manifest, release = record.contents.manifest, record.release
     stages = Table(
         caption="What each stage left, by digest",
         columns=["Stage", "SHA-256"],
         rows=[[name, manifest.stages[name]] for name in manifest.stages],
     )
-    how = methods.of(manifest.method).trained
+    how = methods.get(manifest.method).trained_part
     return chapter(4, "trained", "What was trained", [stages], [
         ("base-model", f"Base model: {manifest.base_model_origin}, weights {manifest.base_model_sha256[:12]}…, "
          f"licence {manifest.base_model_licence}.", [shelf.file(MANIFEST), shelf.file("payload/ml-bom.cdx.json")]),
@@ -155,8 +158,10 @@ def trained(record: Record, shelf: Shelf) -> Chapter:
     ])  # fmt: skip
 
 
-def figures(record: Record, shelf: Shelf) -> Chapter:
-    rows = [[name, figure(fact), interval(fact), fact.note] for name, fact in record.contents.figures.items()]
+def figures_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
+    rows = [
+        [name, format_figure(fact), format_interval(fact), fact.note] for name, fact in record.contents.figures.items()
+    ]
     table = Table(
         caption="Figures of the candidate, as the evaluation gate looked at them",
         columns=["Figure", "Value", "Interval", "How"],
@@ -169,12 +174,12 @@ def figures(record: Record, shelf: Shelf) -> Chapter:
     return chapter(5, "figures", "How good it is", [table], [("figures", text, rest)])
 
 
-def promoted(record: Record, shelf: Shelf) -> Chapter:
-    statement = record.own[0].signed
+def promotion_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
+    statement = record.own_periods[0].signed
     table = Table(
         caption="What was verified for this dossier, from the release's folder and this installation's keys",
         columns=["About", "Check", "Holds"],
-        rows=[[check.about, check.text, HOLDS[check.state]] for check in record.verification.checks],
+        rows=[[check.about, check.text, CHECK_OUTCOMES[check.state]] for check in record.verification.checks],
     )
     promotion = statement.promotion
     artifacts = [shelf.file(bundle.PROMOTION), *([shelf.entry(statement.entry)] if statement.entry else [])]
@@ -184,42 +189,42 @@ def promoted(record: Record, shelf: Shelf) -> Chapter:
         valid = f"It does NOT verify: {record.verification.against}."
     return chapter(7, "promoted", "How it came into production", [table], [
         ("promotion", f"Statement {promotion.sequence} of {promotion.name} in environment {promotion.environment} made "
-         f"{promotion.label} champion on {record.own[0].since:%Y-%m-%d %H:%M:%S} UTC.", artifacts),
+         f"{promotion.label} champion on {record.own_periods[0].since:%Y-%m-%d %H:%M:%S} UTC.", artifacts),
         ("integrity", f"The statement lists all {len(promotion.files)} files of the release by digest. {valid}",
          [shelf.file(bundle.PROMOTION)]),
     ])  # fmt: skip
 
 
-def count(number: int, what: str) -> str:
+def format_count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def entries(shelf: Shelf, record: Record, gate: object) -> list[Artifact]:
-    return [shelf.entry(case.entry) for name, case in record.cases.items() if name == gate]
+def case_artifacts(shelf: Artifacts, record: ReleaseFacts, gate: object) -> list[Artifact]:
+    return [shelf.entry(case.opening) for name, case in record.cases.items() if name == gate]
 
 
-def when(case: object) -> str:
+def format_case_time(case: object) -> str:
     entry = getattr(case, "entry", None)
     return f"{entry.time:%Y-%m-%d %H:%M} UTC" if entry else ""
 
 
-def value(it: CheckResult) -> str:
+def format_value(it: CheckResult) -> str:
     measured = getattr(it, it.bound)
     return "–" if measured is None else f"{measured:,.4g}".replace("-", MINUS)
 
 
-def wanted(it: CheckResult) -> str:
+def format_limit(it: CheckResult) -> str:
     sign, limit = ("≥", it.at_least) if it.at_least is not None else ("≤", it.at_most)
     return f"{'' if it.bound == 'value' else f'{it.bound} end '}{sign} {limit:,g}".replace("-", MINUS)
 
 
-def verdict(it: CheckResult, waived: set[str]) -> str:
+def format_verdict(it: CheckResult, waived: set[str]) -> str:
     return "failed, waived" if it.verdict == "failed" and it.name in waived else it.verdict
 
 
-def figure(fact: Fact) -> str:
+def format_figure(fact: Fact) -> str:
     return f"{fact.value:,.4g}{f' {fact.unit}' if fact.unit else ''}".replace("-", MINUS)
 
 
-def interval(fact: Fact) -> str:
+def format_interval(fact: Fact) -> str:
     return "–" if fact.low is None or fact.high is None else f"{fact.low:.3f} to {fact.high:.3f}".replace("-", MINUS)

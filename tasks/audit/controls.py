@@ -8,12 +8,12 @@ from pydantic import Field
 
 from tasks.audit.dossier import Chapter, Evidenced, Framework, Kind
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
 PATH = Path(__file__).parent / "controls.yaml"
 
 
-class Control(Frozen):
+class Control(FrozenModel):
     id: str
     """Identifier of the control, in the framework's spelling."""
     name: str
@@ -22,22 +22,22 @@ class Control(Frozen):
     """Kinds of claims that are evidence for the control."""
 
 
-class Listed(Frozen):
+class FrameworkControls(FrozenModel):
     name: str
     note: str
     """Remark for readers of the list."""
     controls: Annotated[list[Control], Field(min_length=1)]
 
 
-class Controls(Frozen):
-    frameworks: list[Listed]
+class ControlsFile(FrozenModel):
+    frameworks: list[FrameworkControls]
 
 
-def load() -> list[Listed]:
-    return config.load(PATH, Controls).frameworks
+def load() -> list[FrameworkControls]:
+    return config.load(PATH, ControlsFile).frameworks
 
 
-def evidenced(chapters: Iterable[Chapter]) -> list[Framework]:
+def evidence_by_control(chapters: Iterable[Chapter]) -> list[Framework]:
     """Return every control of every framework, with the numbers of the claims that are evidence for it."""
     claims = [claim for chapter in chapters for claim in chapter.claims if claim.artifacts]
     return [

@@ -1,40 +1,40 @@
 """Chapter about the decisions and the policy they were made under. Decisions of demo identities are marked as such."""
 
-from tasks.audit.chapters import Said, chapter
+from tasks.audit.chapters import ClaimContent, chapter
 from tasks.audit.dossier import Chapter, Table
-from tasks.audit.record import Record
-from tasks.audit.shelf import Shelf
-from tasks.registry.promote.decided import Decided
+from tasks.audit.record import ReleaseFacts
+from tasks.audit.shelf import Artifacts
+from tasks.registry.promote.decided import LedgerDecision
 from tasks.trust.gate_statement import GateName
 
 POLICY, PEOPLE = "attestations/policy.json", "attestations/people.json"
 
 
-def decided(record: Record, shelf: Shelf) -> Chapter:
-    every = [(gate, it) for gate in record.contents.promotion.gates for it in record.decided.get(gate, [])]
+def decisions_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
+    every = [(gate, it) for gate in record.contents.promotion.gates for it in record.decisions.get(gate, [])]
     table = Table(
         caption="Every decision in the ledger on what this run put to its gates",
         columns=["Gate", "Who", "Role", "Decided", "Reason", "When (UTC)", "Entry", "Counted"],
-        rows=[[gate, record.called(it.decision.person), it.decision.role or "–", it.decision.verb,
-               it.decision.reason or "–", f"{it.signed.time:%Y-%m-%d %H:%M:%S}", str(it.entry.seq),
+        rows=[[gate, record.display_id(it.decision.person), it.decision.role or "–", it.decision.verb,
+               it.decision.reason or "–", f"{it.signed.effective_at:%Y-%m-%d %H:%M:%S}", str(it.entry.seq),
                "yes" if it.counted else "no"] for gate, it in every],
     )  # fmt: skip
     counted = [it for _, it in every if it.counted]
-    said = [*_policy(record, shelf)]
+    said = [*_policy_claims(record, shelf)]
     for gate in record.contents.promotion.gates:
-        said += _passed(gate, record, shelf)
-    said.append(_separation(record, shelf, counted))
-    said += [_waiver(it, record, shelf) for it in counted if it.decision.verb == "waive"]
+        said += _approval_claims(gate, record, shelf)
+    said.append(_separation_claim(record, shelf, counted))
+    said += [_waiver_claim(it, record, shelf) for it in counted if it.decision.verb == "waive"]
     return chapter(6, "decided", "Who decided, under which policy", [table], said)
 
 
-def _policy(record: Record, shelf: Shelf) -> list[Said]:
+def _policy_claims(record: ReleaseFacts, shelf: Artifacts) -> list[ClaimContent]:
     digest, adopted = record.policy_sha256, record.policies.at_promotion
     if adopted is None:
         text = f"Policy {digest[:12]}… was proposed with the run, and nobody had adopted it."
         return [("policy", text, [shelf.file(POLICY)])]
     text = f"Its gates were judged under policy {digest[:12]}…, {adopted.describe()}: it was in force at the promotion."
-    said: list[Said] = [("policy", text, [shelf.file(POLICY), shelf.entry(adopted.entry)])]
+    said: list[ClaimContent] = [("policy", text, [shelf.file(POLICY), shelf.entry(adopted.entry)])]
     if record.policies.later:
         later = "; ".join(each.describe() for each in record.policies.later)
         text = f"Adopted after the promotion, so nothing here was judged under it: {later}."
@@ -42,7 +42,7 @@ def _policy(record: Record, shelf: Shelf) -> list[Said]:
     return said
 
 
-def _passed(gate: GateName, record: Record, shelf: Shelf) -> list[Said]:
+def _approval_claims(gate: GateName, record: ReleaseFacts, shelf: Artifacts) -> list[ClaimContent]:
     """Return claims about the approvals of a gate, by people, by demo identities, or by its checks alone.
 
     Only approvals by people are of a kind that is evidence of human oversight.
@@ -50,10 +50,10 @@ def _passed(gate: GateName, record: Record, shelf: Shelf) -> list[Said]:
     who, statement = record.release.approved_by.get(gate, []), shelf.file(f"attestations/gates/{gate}.json")
     if not who:
         return [("checks", f"The {gate} gate was passed by its checks alone, as its policy allows.", [statement])]
-    entries = [it for it in record.decided.get(gate, []) if it.counted]
+    entries = [it for it in record.decisions.get(gate, []) if it.counted]
     people = [each for each in who if not record.is_demo(each.partition(" as ")[0])]
     demo = [each for each in who if each not in people]
-    said: list[Said] = []
+    said: list[ClaimContent] = []
     if people:
         artifacts = [shelf.entry(it.entry) for it in entries if not record.is_demo(it.decision.person)]
         said.append(("decision", f"The {gate} gate was approved by {', '.join(people)}.", [*artifacts, statement]))
@@ -64,7 +64,7 @@ def _passed(gate: GateName, record: Record, shelf: Shelf) -> list[Said]:
     return said
 
 
-def _separation(record: Record, shelf: Shelf, counted: list[Decided]) -> Said:
+def _separation_claim(record: ReleaseFacts, shelf: Artifacts, counted: list[LedgerDecision]) -> ClaimContent:
     files = [shelf.file(PEOPLE), shelf.file(POLICY)]
     if record.release.demo:
         text = "Demo identities decided, so nothing here shows that who asks and who decides are kept apart."
@@ -74,8 +74,8 @@ def _separation(record: Record, shelf: Shelf, counted: list[Decided]) -> Said:
     return "separation", f"{who} who asked for the run decided on it. Roles and keys of those who did are here.", files
 
 
-def _waiver(it: Decided, record: Record, shelf: Shelf) -> Said:
+def _waiver_claim(it: LedgerDecision, record: ReleaseFacts, shelf: Artifacts) -> ClaimContent:
     until = f"{it.decision.expires:%Y-%m-%d %H:%M} UTC" if it.decision.expires else "no end"
-    who = f"{record.called(it.decision.person)} as {it.decision.role}"
+    who = f"{record.display_id(it.decision.person)} as {it.decision.role}"
     text = f"{who} waived {', '.join(it.decision.checks)} until {until}: {it.decision.reason}"
     return "demonstration" if record.is_demo(it.decision.person) else "waiver", text, [shelf.entry(it.entry)]

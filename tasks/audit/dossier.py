@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.document import Document
 from tasks.core.params.values import Sha256
 from tasks.registry.release.report import Verdict
@@ -16,7 +16,7 @@ Kind = Literal[
 demo identities in place of people, is evidence for none."""
 
 
-class Artifact(Frozen):
+class Artifact(FrozenModel):
     """File of the archive that a claim rests on."""
 
     path: str
@@ -27,7 +27,7 @@ class Artifact(Frozen):
     """Path, in the archive, of the proof that the ledger entry is under a signed head; null without a proof."""
 
 
-class Claim(Frozen):
+class Claim(FrozenModel):
     number: str
     """Number of chapter and claim, e.g. 2.3."""
     kind: Kind
@@ -35,7 +35,7 @@ class Claim(Frozen):
     artifacts: list[Artifact]
 
 
-class Table(Frozen):
+class Table(FrozenModel):
     caption: str
     columns: list[str]
     rows: list[list[str]]
@@ -43,20 +43,20 @@ class Table(Frozen):
     """Indices of the columns with figures, from 0."""
 
 
-class Chapter(Frozen):
+class Chapter(FrozenModel):
     id: str
     title: str
     tables: list[Table]
     claims: list[Claim]
 
 
-class Moment(Frozen):
+class Moment(FrozenModel):
     time: str
     """Time in UTC."""
     text: str
 
 
-class Evidenced(Frozen):
+class Evidenced(FrozenModel):
     """Control of a framework, and the claims of this dossier that are evidence for it."""
 
     id: str
@@ -65,7 +65,7 @@ class Evidenced(Frozen):
     """Numbers of the claims; empty if the release has no evidence for the control."""
 
 
-class Framework(Frozen):
+class Framework(FrozenModel):
     name: str
     note: str
     controls: list[Evidenced]

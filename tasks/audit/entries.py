@@ -1,6 +1,6 @@
 """Comparison of the ledger entries in a dossier with their inclusion proofs."""
 
-from tasks.core.files import json_of_others
+from tasks.core.files import parse_untrusted_json
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.ledger import Entry
@@ -14,12 +14,12 @@ def parse_proof(data: bytes) -> Inclusion:
         ValueError: The file holds another kind of proof.
         Refused: The file holds no proof.
     """
-    proof = ledger_proof.parse(json_of_others(data, ledger_proof.PIECES))
+    proof = ledger_proof.parse(parse_untrusted_json(data, ledger_proof.MAX_JSON_VALUES))
     if not isinstance(proof, Inclusion):
         raise ValueError("it proves something else than that an entry is in the ledger")
     return proof
 
 
-def is_about(proof: Inclusion, entry: Entry) -> bool:
+def matches(proof: Inclusion, entry: Entry) -> bool:
     """Return whether number, time, kind, subject and body of the entry are those in the proof."""
-    return ledger_entry.read(proof.entry.row) == entry
+    return ledger_entry.from_row(proof.entry.row) == entry

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tasks.audit.dossier import Framework
-from tasks.audit.record import Record
-from tasks.audit.shelf import Shelf
+from tasks.audit.record import ReleaseFacts
+from tasks.audit.shelf import Artifacts
 from tasks.registry.release import bundle
 from tasks.registry.verify import left_out
 
-UNMEASURED = {
+EVALUATION_SUBJECTS = {
     "factual correctness and hallucination": ("halluc", "factual"),
     "consistency over repeats and paraphrases": ("consist",),
     "bias between groups of people": ("bias",),
@@ -22,12 +22,14 @@ UNMEASURED = {
 words."""
 
 
-UNSIGNED = (
+UNSIGNED_MESSAGE = (
     "Nobody signed this dossier: the key of the ledger was not there, or the ledger does not go on from its last head."
 )
 
 
-def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Framework] = ()) -> Iterator[str]:
+def missing(
+    record: ReleaseFacts, shelf: Artifacts | None = None, frameworks: Sequence[Framework] = ()
+) -> Iterator[str]:
     """Yield a sentence for each gap, the most important first.
 
     Args:
@@ -41,14 +43,14 @@ def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Fra
         yield f"The release verifies as far as its folder goes: {record.verification.against}."
     if record.release.demo:
         yield "Demo identities decided: no person looked at it, and it counts in environment local alone."
-    if shelf and shelf.unlike:
-        numbers = ", ".join(map(str, sorted(shelf.unlike)))
+    if shelf and shelf.mismatched:
+        numbers = ", ".join(map(str, sorted(shelf.mismatched)))
         yield f"Ledger entries that are NOT what their proofs are about: {numbers}. Somebody changed them."
-    yield from _decisions(record)
-    yield from _adoptions(record)
-    yield from _made(record)
+    yield from _decision_gaps(record)
+    yield from _adoption_gaps(record)
+    yield from _build_gaps(record)
     names = " ".join(record.contents.figures).lower()
-    absent = [what for what, words in UNMEASURED.items() if not any(word in names for word in words)]
+    absent = [what for what, words in EVALUATION_SUBJECTS.items() if not any(word in names for word in words)]
     if absent:
         yield f"Not evaluated: {', '.join(absent)}."
     metrics = record.params.use_case.success_metrics
@@ -57,30 +59,30 @@ def missing(record: Record, shelf: Shelf | None = None, frameworks: Sequence[Fra
     if shelf and shelf.unproven:
         yield (
             f"{len(shelf.unproven)} of the ledger entries here come without a proof that a signed head of the ledger "
-            f"covers them ({shelf.why_unproven}). Those that are signed themselves can be checked all the same."
+            f"covers them ({shelf.proof_error}). Those that are signed themselves can be checked all the same."
         )
     if record.request is None:
         yield "The ledger has no signed request for the run: who asked is said by the gates' evidence."
     if not record.reproductions:
         yield f"It was not built again: hallmark reproduce {record.release.label} does that and records the outcome."
-    if record.problems:
-        yield f"Entries of the ledger that say they promote this model and do not verify: {len(record.problems)}."
+    if record.invalid_promotions:
+        yield f"Entries of the ledger that say they promote this model and do not verify: {len(record.invalid_promotions)}."
     yield "Quality of the source data itself, and whether its lawful basis holds, are as its owners declared them."
-    yield from _without(frameworks)
+    yield from _control_gaps(frameworks)
 
 
-def _decisions(record: Record) -> Iterator[str]:
-    mute = [f"{it.decision.person} at the {gate} gate" for gate, every in record.decided.items() for it in every
+def _decision_gaps(record: ReleaseFacts) -> Iterator[str]:
+    mute = [f"{it.decision.person} at the {gate} gate" for gate, every in record.decisions.items() for it in every
             if it.counted and it.decision.verb == "approve" and not it.decision.reason]  # fmt: skip
     if mute:
         yield f"Approved without a reason: {', '.join(mute)}."
-    carried = [gate for gate, every in record.decided.items() for it in every
+    carried = [gate for gate, every in record.decisions.items() for it in every
                if it.counted and it.decision.run != record.release.run]  # fmt: skip
     if carried:
         yield "The approval of the data was given in an earlier run with the same data and policy, and carried over."
 
 
-def _adoptions(record: Record) -> Iterator[str]:
+def _adoption_gaps(record: ReleaseFacts) -> Iterator[str]:
     """Yield the sources and the card that their owners did not adopt, which environment `local` alone allows."""
     declared = record.contents.evidence["data"].declared if "data" in record.contents.evidence else {}
     sources = [name for name in record.contents.dataset.sources if f"source/{name}" not in declared]
@@ -90,10 +92,10 @@ def _adoptions(record: Record) -> Iterator[str]:
         yield "The use-case card was adopted by nobody."
 
 
-def _made(record: Record) -> Iterator[str]:
+def _build_gaps(record: ReleaseFacts) -> Iterator[str]:
     """Yield what is missing of code sign-off, stage records, sandbox, installed Hallmark and compared champion."""
     tree, promotion = record.contents.manifest.tree_sha256, record.contents.promotion
-    if not any((record.contents.folder / bundle.CODE).glob("*.json")):
+    if not any((record.contents.folder / bundle.CODE_SIGNOFFS).glob("*.json")):
         yield f"The version of the code, tree {tree[:12]}, was signed off by nobody."
     if not record.stages:
         yield "What its stages read and left was not recorded."
@@ -113,7 +115,7 @@ def _listed(what: str, names: list[str]) -> str:
     return f"{what}{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
-def _without(frameworks: Sequence[Framework]) -> Iterator[str]:
+def _control_gaps(frameworks: Sequence[Framework]) -> Iterator[str]:
     none = [f"{framework.name} {control.id}" for framework in frameworks for control in framework.controls
             if not control.claims]  # fmt: skip
     if none:

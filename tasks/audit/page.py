@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tasks.audit.dossier import Dossier
-from tasks.core.pages import templates
+from tasks.core.pages import template_environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -11,4 +11,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render(dossier: Dossier, files: dict[str, str]) -> str:
     """Return the page. `files` holds the SHA-256 of the archive's files by path."""
     chapter_of = {claim.number: chapter.title for chapter in dossier.chapters for claim in chapter.claims}
-    return templates(TEMPLATES).get_template("dossier.html").render(it=dossier, files=files, chapter_of=chapter_of)
+    return (
+        template_environment(TEMPLATES)
+        .get_template("dossier.html")
+        .render(it=dossier, files=files, chapter_of=chapter_of)
+    )

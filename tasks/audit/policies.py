@@ -7,13 +7,13 @@ from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import in_force
 from tasks.policy.adoption import Adoption
 from tasks.policy.governance import Governance
-from tasks.registry.history.declared import Declared
+from tasks.registry.history.declared import ReleaseContents
 from tasks.registry.release import bundle
-from tasks.trust.validity import shown
+from tasks.trust.validity import format_time
 
 
 @dataclass(frozen=True)
-class Adopted:
+class RecordedAdoption:
     """Adoption of policy and people, with its ledger entry."""
 
     adoption: Adoption
@@ -22,18 +22,18 @@ class Adopted:
 
     def describe(self) -> str:
         by = ", ".join(self.signed_by)
-        return f"adoption {self.adoption.sequence} of {shown(self.entry.time)}, signed by {by}"
+        return f"adoption {self.adoption.sequence} of {format_time(self.entry.time)}, signed by {by}"
 
 
 @dataclass(frozen=True)
-class Policies:
-    at_promotion: Adopted | None
+class AdoptionHistory:
+    at_promotion: RecordedAdoption | None
     """Adoption in force when the release was promoted; None for a release that was made under proposed files."""
-    later: list[Adopted]
+    later: list[RecordedAdoption]
     """Adoptions after the promotion, oldest first. They did not apply to the release."""
 
 
-def read(contents: Declared, ledger: Ledger, governance: Governance) -> Policies:
+def read(contents: ReleaseContents, ledger: Ledger, governance: Governance) -> AdoptionHistory:
     """Return the adoptions of this installation, divided at the release's promotion.
 
     A release holds the adoptions up to its promotion, and its verification compares them with those of the ledger.
@@ -42,9 +42,9 @@ def read(contents: Declared, ledger: Ledger, governance: Governance) -> Policies
     try:
         chain = in_force.chain(governance.state, ledger)
     except InputError:  # no root key, so nothing was adopted
-        return Policies(None, [])
+        return AdoptionHistory(None, [])
     every = [
-        Adopted(adoption, entry, chain.signed_by(place))
+        RecordedAdoption(adoption, entry, chain.signed_by(place))
         for place, (adoption, entry) in enumerate(zip(chain.adoptions, chain.entries, strict=True))
     ]
-    return Policies(every[held - 1], every[held:]) if 0 < held <= len(every) else Policies(None, every)
+    return AdoptionHistory(every[held - 1], every[held:]) if 0 < held <= len(every) else AdoptionHistory(None, every)

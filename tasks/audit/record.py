@@ -7,73 +7,73 @@ from pathlib import Path
 from typing import Any
 
 from tasks.audit import policies
-from tasks.audit.policies import Policies
+from tasks.audit.policies import AdoptionHistory
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import Use, Withdrawal
+from tasks.consent.withdrawals import UsedSource, Withdrawal
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params, load
 from tasks.gates import cases, signed_request
-from tasks.gates.cases import Case
-from tasks.gates.signed_request import Request, SignedRequest
+from tasks.gates.cases import GateCase
+from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.incidents import incidents
 from tasks.incidents.incidents import Incident
 from tasks.ledger import search
-from tasks.ledger.kinds import LOOK
+from tasks.ledger.kinds import DATA_ACCESS_GROUP
 from tasks.ledger.ledger import Entry, Ledger
-from tasks.ledger.search import Looked, Wanted
+from tasks.ledger.search import EntryFilter, SearchResult
 from tasks.policy.governance import Governance
 from tasks.registry.history import declared
-from tasks.registry.history.declared import Declared
+from tasks.registry.history.declared import ReleaseContents
 from tasks.registry.promote import decided, releases
-from tasks.registry.promote.decided import Decided
+from tasks.registry.promote.decided import LedgerDecision
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import bundle, promotions, reigns
-from tasks.registry.release.reigns import Reign
+from tasks.registry.release.reigns import ProductionPeriod
 from tasks.registry.release.report import Verification
 from tasks.trust import dsse, stage_record
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import StageRecord
 
 REPRODUCED = "release.reproduced"
-MOST_LOOKS = 200
+MAX_DATA_ACCESSES = 200
 """Maximum number of data accesses in one dossier."""
 
 
 @dataclass(frozen=True)
-class Record:
+class ReleaseFacts:
     release: Release
-    contents: Declared
+    contents: ReleaseContents
     params: Params
     verification: Verification
     environment: str
     now: datetime
-    request: Request | None
+    request: SignedRunRequest | None
     """Run request; None if the ledger has none with a valid signature."""
     request_entry: Entry | None
-    cases: dict[GateName, Case]
+    cases: dict[GateName, GateCase]
     """Latest case of the run at each gate: the evidence that it submitted."""
-    decided: dict[GateName, list[Decided]]
-    chain: tuple[dict[str, Any], ...]
+    decisions: dict[GateName, list[LedgerDecision]]
+    adoptions: tuple[dict[str, Any], ...]
     """Adoptions of policy and people so far, oldest first; empty under proposed files."""
-    policies: Policies
+    policies: AdoptionHistory
     stages: dict[str, StageRecord]
     """Inputs and outputs of each stage; empty for a release of a version that recorded none."""
-    looks: Looked
+    data_accesses: SearchResult
     """Newest data accesses of every kind in this environment."""
-    reigns: list[Reign]
+    production_periods: list[ProductionPeriod]
     """Periods in which each statement of this model, not only of this release, was the newest."""
     reproductions: list[Entry]
     incidents: list[Incident]
-    withdrawn: list[Withdrawal]
+    withdrawals: list[Withdrawal]
     """Withdrawals of the release's sources that are in force."""
     last_entry: int
-    problems: list[str]
+    invalid_promotions: list[str]
     """Descriptions of promotions of this model in the ledger that do not verify."""
 
     @property
-    def own(self) -> list[Reign]:
+    def own_periods(self) -> list[ProductionPeriod]:
         """Return the periods in which this release was in production."""
-        return [reign for reign in self.reigns if reign.signed.promotion.label == self.release.label]
+        return [reign for reign in self.production_periods if reign.signed.promotion.label == self.release.label]
 
     @property
     def policy_sha256(self) -> str:
@@ -83,17 +83,17 @@ class Record:
     def is_demo(self, person: str) -> bool:
         return bool(self.contents.people.get(f"[{person}].demo"))
 
-    def called(self, person: str) -> str:
+    def display_id(self, person: str) -> str:
         """Return the person's id, marked if it is a demo identity's."""
         return f"{person} (demo identity)" if self.is_demo(person) else person
 
-    def name_of(self, person: str) -> str:
+    def display_name(self, person: str) -> str:
         """Return `ID (NAME)` with the name in the release's people.json."""
         name = self.contents.people.get(f"[{person}].name")
         return f"{person} ({name})" if name else person
 
 
-def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
+def gather(release: Release, ledger: Ledger, governance: Governance) -> ReleaseFacts:
     """Collect the facts about a release.
 
     Raises:
@@ -105,9 +105,9 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
             f"{folder}: the release is not on this machine; fetch its folder, or audit it where it was made"
         )
     contents, line = declared.read(folder), promotions.read(ledger, governance, release.name)
-    asked = signed_request.recorded(ledger, governance, release.run)
-    newest = {gate: put[-1] for gate in contents.promotion.gates if (put := cases.read(ledger, release.run, gate))}
-    return Record(
+    asked = signed_request.request_for_run(ledger, governance, release.run)
+    newest = {gate: put[-1] for gate in contents.promotion.gates if (put := cases.read_all(ledger, release.run, gate))}
+    return ReleaseFacts(
         release=release,
         contents=contents,
         params=load(folder / bundle.PAYLOAD / "params.yaml"),
@@ -117,17 +117,17 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> Record:
         request=asked.request if asked else None,
         request_entry=_entry_of(asked, ledger) if asked else None,
         cases=newest,
-        decided=decided.of(contents.promotion, ledger, governance),
-        chain=governance.chain,
+        decisions=decided.by_gate(contents.promotion, ledger, governance),
+        adoptions=governance.chain,
         policies=policies.read(contents, ledger, governance),
         stages=_stages(folder),
-        looks=search.newest(ledger, Wanted(kind=LOOK), MOST_LOOKS),
-        reigns=reigns.reigns(line),
+        data_accesses=search.find_newest(ledger, EntryFilter(kind=DATA_ACCESS_GROUP), MAX_DATA_ACCESSES),
+        production_periods=reigns.production_periods(line),
         reproductions=ledger.entries(REPRODUCED, str(release.label)),
         incidents=_incidents(release, ledger, governance),
-        withdrawn=_withdrawn(contents, ledger, governance),
+        withdrawals=_withdrawn(contents, ledger, governance),
         last_entry=ledger.last(),
-        problems=list(line.problems),
+        invalid_promotions=list(line.problems),
     )
 
 
@@ -136,12 +136,12 @@ def _stages(folder: Path) -> dict[str, StageRecord]:
     records = {}
     for path in sorted((folder / bundle.STAGES).glob("*.json")):
         with suppress(Refused):
-            said = stage_record.unverified(dsse.read(path)).said
+            said = stage_record.parse_unverified(dsse.read(path)).record
             records[said.name] = said
     return records
 
 
-def _entry_of(asked: SignedRequest, ledger: Ledger) -> Entry:
+def _entry_of(asked: RecordedRunRequest, ledger: Ledger) -> Entry:
     every = ledger.entries(signed_request.KIND, asked.request.run_id)
     return next(entry for entry in every if entry.body.get("envelope") == asked.envelope)
 
@@ -150,12 +150,12 @@ def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list
     about = {release.label, release.name}
     return [
         incident
-        for incident in incidents.read(ledger, governance)
+        for incident in incidents.read_all(ledger, governance)
         if incident.opening.about in about or release.label in incident.opening.text
     ]
 
 
-def _withdrawn(said: Declared, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
-    uses = [Use(name, origin.sha256) for name, origin in said.dataset.sources.items()]
-    held = withdrawals.reached(withdrawals.in_force(ledger, governance), uses, governance)
+def _withdrawn(said: ReleaseContents, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
+    uses = [UsedSource(name, origin.sha256) for name, origin in said.dataset.sources.items()]
+    held = withdrawals.affecting(withdrawals.in_force(ledger, governance), uses, governance)
     return list({each.sha256: each for standing in held.values() for each in standing}.values())

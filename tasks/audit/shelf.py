@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.audit.dossier import Artifact
-from tasks.audit.entries import is_about, parse_proof
+from tasks.audit.entries import matches, parse_proof
 from tasks.core import files
 from tasks.core.errors import HallmarkError
 from tasks.ledger.ledger import Entry
@@ -13,7 +13,7 @@ RELEASE, LEDGER, GOVERNANCE = "release", "ledger", "governance"
 """Folders in the archive."""
 
 
-class Shelf:
+class Artifacts:
     def __init__(self, folder: Path, prove: Callable[[int], bytes]) -> None:
         """Create an empty collection for the release in `folder`.
 
@@ -25,8 +25,8 @@ class Shelf:
         self.contents: dict[str, bytes] = {}
         """Content of the artifacts that are not files of the release, by path in the archive."""
         self.unproven: set[int] = set()
-        self.why_unproven = ""
-        self.unlike: set[int] = set()
+        self.proof_error = ""
+        self.mismatched: set[int] = set()
         """Numbers of the ledger entries that differ from the entry in their proof."""
 
     def file(self, name: str, title: str = "") -> Artifact:
@@ -41,12 +41,12 @@ class Shelf:
         if proof not in self.contents and entry.seq not in self.unproven:
             try:
                 made = self._prove(entry.seq)
-                if not is_about(parse_proof(made), entry):
-                    self.unlike.add(entry.seq)
+                if not matches(parse_proof(made), entry):
+                    self.mismatched.add(entry.seq)
                 self.contents[proof] = made
             except HallmarkError as error:
                 self.unproven.add(entry.seq)
-                self.why_unproven = str(error)
+                self.proof_error = str(error)
         return Artifact(
             path=path,
             title=f"ledger entry {entry.seq}, {entry.kind}",

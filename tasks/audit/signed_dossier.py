@@ -11,17 +11,17 @@ from typing import Any
 
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
-from tasks.policy.read_signed import Dated, Kind, Signed, Signers, read_envelope
+from tasks.policy.read_signed import DatedDocument, KeyDirectory, SignedDocument, SignedKind, verify_envelope
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
-from tasks.trust.validity import shown
+from tasks.trust.validity import format_time
 
 TYPE = "urn:hallmark:dossier-signature:v1"
-NAME = "signature.json"
+FILE_NAME = "signature.json"
 """File of the signature in a dossier."""
 
 
-class DossierSignature(Dated):
+class DossierSignature(DatedDocument):
     """Predicate of the statement. The statement's subjects are all files of the dossier except its own, by path."""
 
     release: str
@@ -34,15 +34,17 @@ class DossierSignature(Dated):
     """Number of the last ledger entry that the dossier takes into account."""
 
 
-SIGNATURE = Kind(TYPE, DossierSignature, "the signature of a dossier", by=lambda _: "ledger", machines=("ledger",))
+SIGNATURE = SignedKind(
+    TYPE, DossierSignature, "the signature of a dossier", signer_of=lambda _: "ledger", machines=("ledger",)
+)
 
 
 def sign(said: DossierSignature, files: Mapping[str, str], signer: Signer) -> dict[str, Any]:
     """Sign the files of a dossier, given as SHA-256 by path."""
-    return dsse.sign(dsse.statement(TYPE, files, said.said), signer)
+    return dsse.sign(dsse.statement(TYPE, files, said.json_value), signer)
 
 
-def read(data: bytes, signers: Signers) -> Signed[DossierSignature]:
+def read(data: bytes, signers: KeyDirectory) -> SignedDocument[DossierSignature]:
     """Verify the signature of a dossier, and return its statement.
 
     A signature with a revoked key is refused whatever its time, since only the signature states that time and the
@@ -51,16 +53,16 @@ def read(data: bytes, signers: Signers) -> Signed[DossierSignature]:
     Raises:
         Refused: The signature does not count.
     """
-    signed = read_envelope(dsse.parse(data, NAME), SIGNATURE, signers)
+    signed = verify_envelope(dsse.parse(data, FILE_NAME), SIGNATURE, signers)
     for key in signers.keys_of("ledger"):
         if key.fingerprint == signed.keyid and key.revoked_as_of:
             raise Refused(
                 f"the ledger's key {key.fingerprint}, which signed the dossier, is revoked as of "
-                f"{shown(key.revoked_as_of)}: have the dossier written anew"
+                f"{format_time(key.revoked_as_of)}: have the dossier written anew"
             )
     return signed
 
 
 def is_dossier(folder: Path) -> bool:
     """Return whether a folder holds a dossier, going by its file names."""
-    return (folder / NAME).is_file() or (folder / "dossier.json").is_file()
+    return (folder / FILE_NAME).is_file() or (folder / "dossier.json").is_file()

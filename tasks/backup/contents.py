@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.core import files
-from tasks.core.document import Document, why
+from tasks.core.document import Document, error_text
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 from tasks.sources import vault
 
-MANIFEST, STATE, REFS = "manifest.json", "state", "refs.bundle"
-MOST = 64 * 2**20
+MANIFEST_FILE, STATE_FOLDER, REFS_BUNDLE = "manifest.json", "state", "refs.bundle"
+MAX_MANIFEST_BYTES = 64 * 2**20
 """Maximum size of a manifest in bytes; each file takes about a hundred bytes."""
 HEADS, RELEASES, KEYS = "heads", "releases", "keys"
 DATABASES = ("ledger.db", "vault/vault.db", "lineage.db", "mlflow/mlflow.db")
 """SQLite databases. Databases in Postgres are not part of a backup."""
-BEFORE = (vault.BEFORE,)
+FORMER_DATABASES = (vault.FORMER_FILE,)
 """Paths where an earlier version had one of the databases, which is moved when it is next opened."""
-TREES = ("bases", "mlflow/artifacts", "audits")
+COPIED_FOLDERS = ("bases", "mlflow/artifacts", "audits")
 """Folders that are copied after the databases. Heads, releases, keys and runs have their own rules (save.py)."""
-NOT_IN_IT = (
+EXCLUDED = (
     "what DVC keeps (`dvc push` takes it to a remote; without it a run that goes on makes its stages anew), "
     "checkpoints, copies of sources and models, which are fetched again, and Prefect's own database"
 )
@@ -49,17 +49,17 @@ class Manifest(Document):
     """SHA-256 of each file by its path in the backup."""
 
 
-def read(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a backup.
 
     Raises:
         Refused: There is no readable manifest, or it lists files that no backup contains.
     """
-    path = folder / MANIFEST
+    path = folder / MANIFEST_FILE
     try:
-        manifest = Manifest.read_bytes(files.read_at_most(path, MOST))
+        manifest = Manifest.from_bytes(files.read_at_most(path, MAX_MANIFEST_BYTES))
     except (OSError, ValueError) as error:
-        raise Refused(f"{path}: no backup can be read here ({why(error)})") from None
+        raise Refused(f"{path}: no backup can be read here ({error_text(error)})") from None
     if foreign := sorted(name for name in manifest.files if not _belongs(name)):
         raise Refused(f"{path} lists what no backup holds: {', '.join(foreign[:5])!a}; take another backup")
     return manifest
@@ -74,11 +74,13 @@ def _belongs(name: str) -> bool:
     place, _, path = name.partition("/")
     folder, _, rest = path.partition("/")
     run = folder == "runs" and "/" not in rest and rest.endswith(".json")
-    within = tuple(f"{each}/" for each in (HEADS, RELEASES, KEYS, *TREES))
-    return name == REFS or (place == STATE and (path in (*DATABASES, *BEFORE) or run or path.startswith(within)))
+    within = tuple(f"{each}/" for each in (HEADS, RELEASES, KEYS, *COPIED_FOLDERS))
+    return name == REFS_BUNDLE or (
+        place == STATE_FOLDER and (path in (*DATABASES, *FORMER_DATABASES) or run or path.startswith(within))
+    )
 
 
-def plain(folder: Path) -> Iterator[Path]:
+def visible_files(folder: Path) -> Iterator[Path]:
     """Yield the files below a folder, except links and hidden files, which are locks or unfinished."""
     if not folder.is_dir() or folder.is_symlink():
         return
@@ -86,17 +88,17 @@ def plain(folder: Path) -> Iterator[Path]:
         if path.name.startswith(".") or path.is_symlink():
             continue
         if path.is_dir():
-            yield from plain(path)
+            yield from visible_files(path)
         elif path.is_file():
             yield path
 
 
-def require_same(folder: Path, manifest: Manifest) -> None:
+def require_unchanged(folder: Path, manifest: Manifest) -> None:
     """Raise Refused if a folder does not contain exactly the files of the manifest, unchanged."""
     there = {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()
     }
-    differ = there - {MANIFEST} ^ manifest.files.keys()
+    differ = there - {MANIFEST_FILE} ^ manifest.files.keys()
     differ |= {name for name in there & manifest.files.keys() if not _same(folder / name, manifest.files[name])}
     if differ:
         named = ", ".join(sorted(differ)[:5]) + " …" * (len(differ) > 5)

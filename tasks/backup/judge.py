@@ -9,10 +9,10 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy import in_force
 from tasks.registry.promote import releases
 
-POSTGRES = "HALLMARK_LEDGER_URL"
+LEDGER_VARIABLE = "HALLMARK_LEDGER_URL"
 
 
-def require_holds(state: Path, governance: Path) -> int:
+def require_valid(state: Path, governance: Path) -> int:
     """Verify a state, and return the number of entries in its ledger.
 
     Heads in other places are not read, since they may cover later entries. `governance` is the folder of sources.yaml.

@@ -25,10 +25,10 @@ def restore(root: Path, backup: Path) -> Manifest:
     state = root / ".hallmark"
     if there := next(iter(sorted(path for path in state.rglob("*") if not path.is_dir())), None):
         raise InputError(f"{state} holds {there.relative_to(state)}; move it away first, nothing is written over")
-    manifest = contents.read(backup)
-    if not (backup / contents.STATE / "ledger.db").exists() and not os.environ.get(judge.POSTGRES):
-        raise InputError(f"this backup has no ledger in it; set {judge.POSTGRES} to the database that has it")
-    contents.require_same(backup, manifest)
+    manifest = contents.read_manifest(backup)
+    if not (backup / contents.STATE_FOLDER / "ledger.db").exists() and not os.environ.get(judge.LEDGER_VARIABLE):
+        raise InputError(f"this backup has no ledger in it; set {judge.LEDGER_VARIABLE} to the database that has it")
+    contents.require_unchanged(backup, manifest)
     try:
         _put_back(root, state, backup, manifest)
     except OSError as error:
@@ -38,27 +38,27 @@ def restore(root: Path, backup: Path) -> Manifest:
 
 def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None:
     checkout = Repository.open(root)
-    with files.whole_folder(state, mode=0o700) as aside:
-        shutil.copytree(backup / contents.STATE, aside, dirs_exist_ok=True)
-        contents.require_same(
+    with files.atomic_folder(state, mode=0o700) as aside:
+        shutil.copytree(backup / contents.STATE_FOLDER, aside, dirs_exist_ok=True)
+        contents.require_unchanged(
             aside,
             manifest.model_copy(update={"files": {
-                name.removeprefix(f"{contents.STATE}/"): sha256
-                for name, sha256 in manifest.files.items() if name.startswith(f"{contents.STATE}/")
+                name.removeprefix(f"{contents.STATE_FOLDER}/"): sha256
+                for name, sha256 in manifest.files.items() if name.startswith(f"{contents.STATE_FOLDER}/")
             }}),
         )  # fmt: skip
         if (root_key := adopting.root_fingerprint(aside)) != manifest.root:
             raise Refused(f"its manifest says that its root key is {manifest.root}, and what it holds is {root_key}")
-        entries = judge.require_holds(aside, root / "infra" / "governance")
+        entries = judge.require_valid(aside, root / "infra" / "governance")
         if manifest.entries and entries != manifest.entries:
             raise Refused(f"its ledger has {entries:,} entries, and the manifest says {manifest.entries:,}")
-        _refs(checkout, backup / contents.REFS)
+        _fetch_refs(checkout, backup / contents.REFS_BUNDLE)
         for run in manifest.runs:
             if checkout.git("for-each-ref", f"refs/hallmark/runs/{run}"):
                 checkout.add_worktree(aside / "runs" / run, f"refs/hallmark/runs/{run}")
 
 
-def _refs(checkout: Repository, bundle: Path) -> None:
+def _fetch_refs(checkout: Repository, bundle: Path) -> None:
     """Fetch the commits of runs. Git rejects a ref that exists with another commit, and leaves it unchanged."""
     if bundle.exists():
         checkout.git("fetch", "--quiet", "--no-tags", str(bundle.resolve()), "refs/hallmark/*:refs/hallmark/*")

@@ -22,8 +22,8 @@ from tasks.policy import adopting, in_force
 from tasks.registry.promote import releases
 from tasks.runs.repository import Repository
 
-ELSEWHERE = {
-    judge.POSTGRES: "the ledger",
+EXTERNAL_DATABASES = {
+    judge.LEDGER_VARIABLE: "the ledger",
     "HALLMARK_VAULT_URL": "the vault",
     "MLFLOW_REGISTRY_URI": "MLflow's registry",
     "MLFLOW_TRACKING_URI": "MLflow's tracking server",
@@ -44,35 +44,37 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
     if target.is_relative_to(state.resolve()):
         raise InputError(f"{target} lies in {state}, which is what is backed up; name a folder elsewhere")
     begun, trusted = datetime.now(UTC), adopting.root_fingerprint(state)
-    with _reached(target), files.whole_folder(target, mode=0o700) as aside:
-        _copy(state, aside / contents.STATE, with_keys)
-        _refs(root, aside / contents.REFS)
-        entries = judge.require_holds(aside / contents.STATE, root / "infra" / "governance")
+    with _translate_errors(target), files.atomic_folder(target, mode=0o700) as aside:
+        _copy(state, aside / contents.STATE_FOLDER, with_keys)
+        _bundle_refs(root, aside / contents.REFS_BUNDLE)
+        entries = judge.require_valid(aside / contents.STATE_FOLDER, root / "infra" / "governance")
         manifest = Manifest(
             time=begun,
             root=trusted,
-            entries=0 if os.environ.get(judge.POSTGRES) else entries,
+            entries=0 if os.environ.get(judge.LEDGER_VARIABLE) else entries,
             runs=_runs(state),
             private_keys=with_keys,
-            elsewhere=[_elsewhere(name, what) for name, what in ELSEWHERE.items() if os.environ.get(name)],
+            elsewhere=[
+                _describe_external(name, what) for name, what in EXTERNAL_DATABASES.items() if os.environ.get(name)
+            ],
             files=files.tree_manifest(aside),
         )
-        files.write_bytes(aside / contents.MANIFEST, manifest.model_dump_json(indent=2).encode(), mode=0o600)
+        files.write_bytes(aside / contents.MANIFEST_FILE, manifest.model_dump_json(indent=2).encode(), mode=0o600)
     return manifest
 
 
 def _copy(state: Path, copy: Path, with_keys: bool) -> None:
-    _take(state, sorted((state / contents.HEADS).glob("*.json")), copy)
+    _copy_files(state, sorted((state / contents.HEADS).glob("*.json")), copy)
     for name in contents.DATABASES:
-        if (state / name).exists() and not (name == "ledger.db" and os.environ.get(judge.POSTGRES)):
+        if (state / name).exists() and not (name == "ledger.db" and os.environ.get(judge.LEDGER_VARIABLE)):
             snapshot(state / name, copy / name)
-    keys = contents.plain(state / contents.KEYS)
-    _take(state, (path for path in keys if with_keys or path.suffix == ".pub"), copy)
-    for label in _labels(copy, state):
-        _take(state, contents.plain(state / contents.RELEASES / label), copy)
-    for name in contents.TREES:
-        _take(state, contents.plain(state / name), copy)
-    _take(state, (state / "runs").glob("*.json"), copy)
+    keys = contents.visible_files(state / contents.KEYS)
+    _copy_files(state, (path for path in keys if with_keys or path.suffix == ".pub"), copy)
+    for label in _copied_releases(copy, state):
+        _copy_files(state, contents.visible_files(state / contents.RELEASES / label), copy)
+    for name in contents.COPIED_FOLDERS:
+        _copy_files(state, contents.visible_files(state / name), copy)
+    _copy_files(state, (state / "runs").glob("*.json"), copy)
 
 
 def snapshot(database: Path, copy: Path) -> None:
@@ -91,7 +93,7 @@ def snapshot(database: Path, copy: Path) -> None:
     copy.chmod(0o600)
 
 
-def _labels(copy: Path, state: Path) -> list[str]:
+def _copied_releases(copy: Path, state: Path) -> list[str]:
     """Return the releases in the copied ledger. A release whose promotion is not finished is not among them."""
     ledger = open_ledger(copy)
     try:
@@ -101,14 +103,14 @@ def _labels(copy: Path, state: Path) -> list[str]:
         ledger.close()
 
 
-def _take(state: Path, paths: Iterable[Path], copy: Path) -> None:
+def _copy_files(state: Path, paths: Iterable[Path], copy: Path) -> None:
     for path in paths:
         target = copy / path.relative_to(state)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target, follow_symlinks=False)
 
 
-def _refs(root: Path, bundle: Path) -> None:
+def _bundle_refs(root: Path, bundle: Path) -> None:
     """Write all refs of Hallmark to a bundle, if there are any; git refuses to write an empty one."""
     checkout = Repository.open(root)
     if checkout.git("for-each-ref", "refs/hallmark"):
@@ -119,12 +121,12 @@ def _runs(state: Path) -> list[str]:
     return sorted(path.parents[1].name for path in (state / "runs").glob("*/inputs/request.json"))
 
 
-def _elsewhere(variable: str, what: str) -> str:
+def _describe_external(variable: str, what: str) -> str:
     return f"{what} is where {variable} says and not in this backup: back it up there, after this (Postgres: pg_dump)"
 
 
 @contextmanager
-def _reached(target: Path) -> Iterator[None]:
+def _translate_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

@@ -2,24 +2,24 @@
 
 from collections.abc import Collection, Iterator
 
-from tasks.compare.candidates import Candidate
-from tasks.core.config import Frozen
+from tasks.compare.candidates import ListedBaseModel
+from tasks.core.config import FrozenModel
 from tasks.policy.policy import BaseModels
 
-ANY = "policy lists none, so any is allowed"
+NO_LIST = "policy lists none, so any is allowed"
 
 
-class Verdict(Frozen):
+class TermVerdict(FrozenModel):
     allowed: bool
     why: str
     """Reason in words."""
 
 
-class Terms(Frozen):
+class ModelTerms(FrozenModel):
     """Terms of a base model, and whether policy allows them."""
 
-    licence: Verdict
-    residency: Verdict
+    licence: TermVerdict
+    residency: TermVerdict
     usage_policy: str | None
     """Limits of use as declared; null if nothing was declared."""
     lock_in: str | None
@@ -28,14 +28,14 @@ class Terms(Frozen):
     def allowed(self) -> bool:
         return self.licence.allowed and self.residency.allowed
 
-    def against(self) -> Iterator[str]:
+    def objections(self) -> Iterator[str]:
         """Return the reasons why policy does not allow the base model."""
         return (each.why for each in (self.licence, self.residency) if not each.allowed)
 
 
-def terms(candidate: Candidate, policy: BaseModels, regions: Collection[str]) -> Terms:
+def judge_terms(candidate: ListedBaseModel, policy: BaseModels, regions: Collection[str]) -> ModelTerms:
     """Judge a base model under policy; `regions` are those of the sources that the rows come from."""
-    return Terms(
+    return ModelTerms(
         licence=_licence(candidate.licence, policy.licences),
         residency=_residency(candidate, policy.regions, regions),
         usage_policy=candidate.usage_policy,
@@ -43,21 +43,23 @@ def terms(candidate: Candidate, policy: BaseModels, regions: Collection[str]) ->
     )
 
 
-def _licence(licence: str, listed: list[str] | None) -> Verdict:
+def _licence(licence: str, listed: list[str] | None) -> TermVerdict:
     if listed is None:
-        return Verdict(allowed=True, why=f"{licence}; {ANY}")
+        return TermVerdict(allowed=True, why=f"{licence}; {NO_LIST}")
     if licence in listed:
-        return Verdict(allowed=True, why=f"{licence}, which policy lists")
-    return Verdict(allowed=False, why=f"{licence} is not among the licences of policy: {', '.join(listed) or 'none'}")
+        return TermVerdict(allowed=True, why=f"{licence}, which policy lists")
+    return TermVerdict(
+        allowed=False, why=f"{licence} is not among the licences of policy: {', '.join(listed) or 'none'}"
+    )
 
 
-def _residency(candidate: Candidate, listed: list[str] | None, regions: Collection[str]) -> Verdict:
+def _residency(candidate: ListedBaseModel, listed: list[str] | None, regions: Collection[str]) -> TermVerdict:
     if candidate.region is None:
-        return Verdict(allowed=True, why="answers on machines of your own; nothing leaves them")
+        return TermVerdict(allowed=True, why="answers on machines of your own; nothing leaves them")
     lie = f"the sources lie in {', '.join(sorted(regions)) or 'no region'}"
     there = f"{candidate.provider} answers in {candidate.region}, {lie}"
     if listed is None:
-        return Verdict(allowed=True, why=f"{there}; {ANY}")
+        return TermVerdict(allowed=True, why=f"{there}; {NO_LIST}")
     if candidate.region in listed:
-        return Verdict(allowed=True, why=f"{there}; policy lists {candidate.region}")
-    return Verdict(allowed=False, why=f"{there}; policy lists {', '.join(listed) or 'no region'}")
+        return TermVerdict(allowed=True, why=f"{there}; policy lists {candidate.region}")
+    return TermVerdict(allowed=False, why=f"{there}; policy lists {', '.join(listed) or 'no region'}")

@@ -6,12 +6,12 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.values import Name, Text
 
 
-class Candidate(BaseModelParams):
+class ListedBaseModel(BaseModelParams):
     """Base model: the keys of `base_model` in params.yaml, a name, and declarations about its use."""
 
     name: Annotated[Name, Field(max_length=40)]
@@ -37,10 +37,10 @@ class Candidate(BaseModelParams):
         return self
 
 
-class Bases(Frozen):
+class BaseModelFile(FrozenModel):
     """Base models to compare, as a file lists them."""
 
-    bases: list[Candidate]
+    bases: list[ListedBaseModel]
     """Base models to compare, at least two."""
 
     @model_validator(mode="after")
@@ -53,10 +53,10 @@ class Bases(Frozen):
         return self
 
 
-def load(path: Path) -> list[Candidate]:
+def load_base_models(path: Path) -> list[ListedBaseModel]:
     """Read the file.
 
     Raises:
         InputError: The file has mistakes; each is named with its line.
     """
-    return config.load(path, Bases).bases
+    return config.load(path, BaseModelFile).bases

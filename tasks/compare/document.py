@@ -1,15 +1,15 @@
 """Comparison of base models as a document, for `--json` and the page."""
 
-from tasks.compare.allowed import Terms
-from tasks.compare.figures import Standing
-from tasks.compare.outcome import State, Taken, Trained
-from tasks.core.config import Frozen
-from tasks.stages.evaluate.document import Comparison, Described
+from tasks.compare.allowed import ModelTerms
+from tasks.compare.figures import StateScores
+from tasks.compare.outcome import AnsweringFigures, State, TrainingFigures
+from tasks.core.config import FrozenModel
+from tasks.stages.evaluate.document import Comparison, MetricDescription
 from tasks.stages.evaluate.intervals import Interval
 from tasks.stages.evaluate.metrics import exact_match
 
 
-class Compared(Frozen):
+class ComparedModel(FrozenModel):
     """One base model of a comparison."""
 
     name: str
@@ -17,7 +17,7 @@ class Compared(Frozen):
     """Origin of the model, in words."""
     provider: str | None
     region: str | None
-    terms: Terms
+    terms: ModelTerms
     allowed: bool
     """Whether policy allows it."""
     left_out: str | None
@@ -29,9 +29,9 @@ class Compared(Frozen):
     """Number of tokens of the longest prompt, by the model's own tokenizer."""
     training_gb: float | None = None
     """Estimated memory of a training worker in GB."""
-    standings: dict[State, Standing] = {}
-    taken: dict[State, Taken] = {}
-    trained: Trained | None = None
+    standings: dict[State, StateScores] = {}
+    taken: dict[State, AnsweringFigures] = {}
+    trained: TrainingFigures | None = None
     learnt: Comparison | None = None
     """Comparison of its answers after the fine-tune with those before."""
 
@@ -44,7 +44,7 @@ class Compared(Frozen):
         return self.taken[state].cost_per_1000_requests if state in self.taken else None
 
 
-class Document(Frozen):
+class ComparisonDocument(FrozenModel):
     use_case: str
     run: str
     """Run from whose training side the rows come."""
@@ -62,7 +62,7 @@ class Document(Frozen):
     confidence: float
     price_per_hour: float
     """Price of the serving machine in USD per hour."""
-    metrics: list[Described]
-    bases: list[Compared]
+    metrics: list[MetricDescription]
+    bases: list[ComparedModel]
     """Base models in the order of their file."""
     machine: str

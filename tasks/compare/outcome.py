@@ -4,38 +4,38 @@ from collections.abc import Mapping
 from typing import Literal
 
 from tasks.core import facts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.params import Params
 from tasks.core.record import read_table
-from tasks.stages.evaluate.answers import target_of
-from tasks.stages.evaluate.contenders import Which
-from tasks.stages.evaluate.examples import UNNAMED
+from tasks.stages.evaluate.answers import judge_of
+from tasks.stages.evaluate.contenders import ModelName
+from tasks.stages.evaluate.examples import NO_VALUE
 from tasks.stages.train.preflight import estimate, shape, workload
 from tasks.supervise import box
 
 State = Literal["zero_shot", "fine_tuned"]
-STATES: dict[State, Which] = {"zero_shot": "base", "fine_tuned": "candidate"}
+CONTENDERS: dict[State, ModelName] = {"zero_shot": "base", "fine_tuned": "candidate"}
 """Names that stages use for the states."""
 
 
-class Answer(Frozen):
+class AnswerVerdict(FrozenModel):
     right: bool
     well_formed: bool
     label: str
 
 
-class Row(Frozen):
+class AnsweredRow(FrozenModel):
     record_id: str
     language: str
     label: str
     """Expected label."""
-    said: dict[State, Answer]
+    said: dict[State, AnswerVerdict]
 
 
-class Taken(Frozen):
+class AnsweringFigures(FrozenModel):
     """Measurements of answering on this machine."""
 
     cut_off: int
@@ -51,7 +51,7 @@ class Taken(Frozen):
     """Peak memory of the process that answers."""
 
 
-class Trained(Frozen):
+class TrainingFigures(FrozenModel):
     rows: int
     steps: int
     final_loss: float
@@ -61,7 +61,7 @@ class Trained(Frozen):
     """Peak memory of the worker that used most."""
 
 
-class Outcome(Frozen):
+class ModelOutcome(FrozenModel):
     parameters: int
     """Number of weights, with tied ones counted once."""
     context: int | None
@@ -70,54 +70,54 @@ class Outcome(Frozen):
     """Number of tokens of the longest prompt, by the model's own tokenizer."""
     training_gb: float
     """Estimated memory of a training worker in GB."""
-    rows: list[Row]
-    taken: dict[State, Taken]
-    trained: Trained | None
+    rows: list[AnsweredRow]
+    taken: dict[State, AnsweringFigures]
+    trained: TrainingFigures | None
     """Measurements of the fine-tune; null if there was none."""
     machine: str
 
 
-def read(layout: Layout, params: Params) -> Outcome:
+def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
     """Read the outcome from the outputs of a worktree, up to the stages that were executed."""
-    there = {state: which for state, which in STATES.items() if _answered(layout, which)}
-    model = shape.read(layout.stage("base_model") / "model")
-    tokens = layout.stage("tokenise")
+    there = {state: which for state, which in CONTENDERS.items() if _answered(layout, which)}
+    model = shape.read(layout.artefacts("base_model") / "model")
+    tokens = layout.artefacts("tokenise")
     work = workload.of(tokens, params.training, model.context) if tokens.exists() else None
-    needs = estimate.needs(params.training, model, work)
-    predicted = read_table(layout.stage("predict/base") / "predictions.parquet")
-    return Outcome(
-        parameters=read_json(layout.stage("base_model") / "result.json")["parameters"],
+    needs = estimate.memory_needed(params.training, model, work)
+    predicted = read_table(layout.artefacts("predict/base") / "predictions.parquet")
+    return ModelOutcome(
+        parameters=read_json(layout.artefacts("base_model") / "result.json")["parameters"],
         context=model.context,
         longest_prompt=max(predicted["prompt_tokens"].to_pylist()),
         training_gb=round(needs.device / 1e9, 3),
         rows=_rows(layout, there, params.evaluation),
         taken={state: _taken(layout, which) for state, which in there.items()},
         trained=_trained(layout) if "fine_tuned" in there else None,
-        machine=box.machine(),
+        machine=box.describe_machine(),
     )
 
 
-def _answered(layout: Layout, which: Which) -> bool:
-    return (layout.stage(f"predict/{which}") / "result.json").is_file()
+def _answered(layout: Layout, which: ModelName) -> bool:
+    return (layout.artefacts(f"predict/{which}") / "result.json").is_file()
 
 
-def _rows(layout: Layout, states: Mapping[State, Which], settings: Evaluation) -> list[Row]:
-    sides = {side: read_table(layout.stage("split") / f"{side}.parquet").to_pylist() for side in ("train", "test")}
+def _rows(layout: Layout, states: Mapping[State, ModelName], settings: Evaluation) -> list[AnsweredRow]:
+    sides = {side: read_table(layout.artefacts("split") / f"{side}.parquet").to_pylist() for side in ("train", "test")}
     expected = {  # plain texts have no target
         side: {row["record_id"]: target for row in rows if (target := row["messages"][-1]["content"])}
         for side, rows in sides.items()
     }
-    target = target_of(settings, expected["train"] or expected["test"], expected["test"])
+    target = judge_of(settings, expected["train"] or expected["test"], expected["test"])
     said = {state: _said(layout, which) for state, which in states.items()}
 
-    def answer(state: State, record_id: str) -> Answer:
+    def answer(state: State, record_id: str) -> AnswerVerdict:
         judged = target.judge(said[state][record_id], expected["test"][record_id])
-        return Answer(right=judged.right, well_formed=judged.well_formed, label=judged.label)
+        return AnswerVerdict(right=judged.right, well_formed=judged.well_formed, label=judged.label)
 
     return [
-        Row(
+        AnsweredRow(
             record_id=(name := row["record_id"]),
-            language=row["language"] or UNNAMED,
+            language=row["language"] or NO_VALUE,
             label=target.label(expected["test"][name]),
             said={state: answer(state, name) for state in states},
         )
@@ -125,20 +125,22 @@ def _rows(layout: Layout, states: Mapping[State, Which], settings: Evaluation) -
     ]
 
 
-def _said(layout: Layout, which: Which) -> dict[str, str]:
-    table = read_table(layout.stage(f"predict/{which}") / "predictions.parquet")
+def _said(layout: Layout, which: ModelName) -> dict[str, str]:
+    table = read_table(layout.artefacts(f"predict/{which}") / "predictions.parquet")
     return dict(zip(table["record_id"].to_pylist(), table["answer"].to_pylist(), strict=True))
 
 
-def _taken(layout: Layout, which: Which) -> Taken:
-    said = facts.parse(read_json(layout.stage(f"predict/{which}") / "result.json")["facts"])
-    measured = facts.parse(read_json(layout.measured(f"predict/{which}") / "facts.json")["facts"])
-    return Taken.model_validate(
-        {name: (said | measured)[name].value for name in Taken.model_fields if name in {**said, **measured}}
+def _taken(layout: Layout, which: ModelName) -> AnsweringFigures:
+    said = facts.parse(read_json(layout.artefacts(f"predict/{which}") / "result.json")["facts"])
+    measured = facts.parse(read_json(layout.measurements(f"predict/{which}") / "facts.json")["facts"])
+    return AnsweringFigures.model_validate(
+        {name: (said | measured)[name].value for name in AnsweringFigures.model_fields if name in {**said, **measured}}
     )
 
 
-def _trained(layout: Layout) -> Trained:
-    said = facts.parse(read_json(layout.stage("train") / "result.json")["facts"])
-    measured = facts.parse(read_json(layout.measured("train") / "facts.json")["facts"])
-    return Trained.model_validate({name: (said | measured)[name].value for name in Trained.model_fields})
+def _trained(layout: Layout) -> TrainingFigures:
+    said = facts.parse(read_json(layout.artefacts("train") / "result.json")["facts"])
+    measured = facts.parse(read_json(layout.measurements("train") / "facts.json")["facts"])
+    return TrainingFigures.model_validate(
+        {name: (said | measured)[name].value for name in TrainingFigures.model_fields}
+    )

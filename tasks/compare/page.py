@@ -3,30 +3,30 @@
 from pathlib import Path
 
 from tasks.compare import picture
-from tasks.compare.compare import WORDS
-from tasks.compare.document import Compared, Document
+from tasks.compare.compare import STATE_NAMES
+from tasks.compare.document import ComparedModel, ComparisonDocument
 from tasks.compare.outcome import State
-from tasks.core.pages import templates
+from tasks.core.pages import template_environment
 from tasks.stages.evaluate.document import Comparison
 from tasks.stages.evaluate.intervals import Interval
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(document: Document) -> str:
-    pages = templates(TEMPLATES)
-    pages.filters |= {"score": score, "figure": figure, "points": points}
+def render(document: ComparisonDocument) -> str:
+    pages = template_environment(TEMPLATES)
+    pages.filters |= {"score": format_score, "figure": format_number, "points": format_points}
     return pages.get_template("comparison.html").render(
         it=document,
-        picture=picture.draw(document),
+        picture=picture.lay_out(document),
         size=(picture.WIDTH, picture.HEIGHT, picture.LEFT, picture.RIGHT, picture.TOP, picture.BOTTOM),
-        words=WORDS,
-        verdict=verdict(document),
+        words=STATE_NAMES,
+        verdict=summarise(document),
         lines=[(each, state) for each in document.bases for state in each.standings],
     )
 
 
-def verdict(document: Document) -> str:
+def summarise(document: ComparisonDocument) -> str:
     """Summarise the comparison in a sentence or two."""
     if document.best is None:
         return "No base model that policy allows was asked."
@@ -36,31 +36,31 @@ def verdict(document: Document) -> str:
     open_ = [each.name for each, compared in others if compared.verdict == "undecided"]
     quality = best.quality(document.state)
     if not quality.value:
-        return f"No base model gave a right answer {WORDS[document.state]}: {percent(quality)}."
-    told = f"{best.name} has most right answers {WORDS[document.state]}: {percent(quality)}."
+        return f"No base model gave a right answer {STATE_NAMES[document.state]}: {format_percent(quality)}."
+    told = f"{best.name} has most right answers {STATE_NAMES[document.state]}: {format_percent(quality)}."
     told += f" Shown to be worse: {', '.join(worse)}." if worse else ""
     return told + (f" No difference is shown from {', '.join(open_)}, so cost and terms may decide." if open_ else "")
 
 
-def _against(each: Compared, state: State) -> Comparison | None:
+def _against(each: ComparedModel, state: State) -> Comparison | None:
     return each.standings[state].against_best if state in each.standings else None
 
 
-def percent(it: Interval) -> str:
+def format_percent(it: Interval) -> str:
     return f"{it.value * 100:.1f} % [{it.low * 100:.1f}, {it.high * 100:.1f}]"
 
 
-def score(it: Interval, unit: str) -> str:
+def format_score(it: Interval, unit: str) -> str:
     """Format a metric's value with its unit, or as a percentage with interval if it has none."""
-    return figure(it.value, unit) if unit else percent(it)
+    return format_number(it.value, unit) if unit else format_percent(it)
 
 
-def points(it: Interval) -> str:
+def format_points(it: Interval) -> str:
     """Format a difference of shares in percentage points with its interval."""
     return f"{it.value * 100:+.1f} [{it.low * 100:+.1f}, {it.high * 100:+.1f}]".replace("-", "−")
 
 
-def figure(value: float | None, unit: str = "") -> str:
+def format_number(value: float | None, unit: str = "") -> str:
     """Format a number to three significant digits, None as a dash."""
     if value is None:
         return "–"

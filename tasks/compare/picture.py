@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tasks.compare.document import Compared, Document
+from tasks.compare.document import ComparedModel, ComparisonDocument
 from tasks.compare.outcome import State
 from tasks.stages.evaluate.intervals import Interval
 
@@ -12,10 +12,10 @@ Scale = Callable[[float], float]
 WIDTH, HEIGHT = 1000, 420
 LEFT, RIGHT, TOP, BOTTOM = 60, 170, 20, 56
 """Margins in pixels. The left one holds percentages, the right one names, and the bottom one costs."""
-FAR = 8.0
+LOG_SCALE_RATIO = 8.0
 """Ratio of the highest to the lowest cost from which the cost axis is logarithmic."""
-MOST_MARKS = 10
-APART = 22.0
+MAX_TICKS = 10
+LABEL_SPACING = 22.0
 """Vertical distance of names in pixels, if there is enough room."""
 
 
@@ -50,7 +50,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Chart:
     points: tuple[Point, ...]
     labels: tuple[Label, ...]
     ways: tuple[tuple[Point, Point], ...]
@@ -59,7 +59,7 @@ class Picture:
     y: tuple[Tick, ...]
 
 
-def draw(document: Document) -> Picture | None:
+def lay_out(document: ComparisonDocument) -> Chart | None:
     """Return the layout; None if no base model was evaluated."""
     costs = [cost for each in document.bases for state in each.standings if (cost := each.cost(state))]
     if not costs:
@@ -68,7 +68,7 @@ def draw(document: Document) -> Picture | None:
     across, marks = _axis(min(costs), max(costs))
     up, shares = _shares(highest)
     points = {each.name: list(_points(each, across, up)) for each in document.bases}
-    return Picture(
+    return Chart(
         points=tuple(point for own in points.values() for point in own),
         labels=tuple(_labels([own[-1] for own in points.values() if own])),
         ways=tuple((own[0], own[1]) for own in points.values() if len(own) == 2),
@@ -77,7 +77,7 @@ def draw(document: Document) -> Picture | None:
     )
 
 
-def _points(each: Compared, across: Scale, up: Scale) -> Iterator[Point]:
+def _points(each: ComparedModel, across: Scale, up: Scale) -> Iterator[Point]:
     for state in each.standings:
         cost = each.cost(state)
         if cost:
@@ -101,7 +101,7 @@ def _percent(it: Interval) -> str:
 def _labels(last: list[Point]) -> Iterator[Label]:
     """Yield labels that do not overlap: each is moved down below the one before, and all are kept above the axis."""
     points = sorted(last, key=lambda point: point.y)
-    apart = min(APART, (HEIGHT - TOP - BOTTOM) / max(1, len(points)))
+    apart = min(LABEL_SPACING, (HEIGHT - TOP - BOTTOM) / max(1, len(points)))
     places: list[float] = []
     for point in points:
         places.append(max(point.y, places[-1] + apart) if places else point.y)
@@ -122,28 +122,28 @@ def _shares(highest: float) -> tuple[Scale, list[float]]:
 
 def _axis(least: float, most: float) -> tuple[Scale, list[float]]:
     wide = WIDTH - LEFT - RIGHT
-    if most / least < FAR:
-        step = _round(most / 4)
+    if most / least < LOG_SCALE_RATIO:
+        step = _round_up(most / 4)
         end = step * math.ceil(most / step + 1e-9)
         marks = [step * number for number in range(round(end / step) + 1)]
         return lambda cost: LEFT + wide * cost / end, marks
-    marks = _multiplied(least, most)
+    marks = _log_ticks(least, most)
     first, last = math.log10(marks[0]), math.log10(marks[-1])
     return lambda cost: LEFT + wide * (math.log10(cost) - first) / (last - first), marks
 
 
-def _multiplied(least: float, most: float) -> list[float]:
+def _log_ticks(least: float, most: float) -> list[float]:
     """Return ticks at 1, 2 and 5 times powers of ten that enclose the range; only powers of ten if it is wide."""
     powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most) + 1e-9) + 1)
     for factors in ((1, 2, 5), (1,)):
         marks = [factor * 10.0**power for power in powers for factor in factors]
         first = max(place for place, mark in enumerate(marks) if mark <= least * (1 + 1e-9))
         last = min(place for place, mark in enumerate(marks) if mark >= most * (1 - 1e-9))
-        if last - first < MOST_MARKS:
+        if last - first < MAX_TICKS:
             break
     return marks[first : last + 1]
 
 
-def _round(raw: float) -> float:
+def _round_up(raw: float) -> float:
     power = 10.0 ** math.floor(math.log10(raw))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))

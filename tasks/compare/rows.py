@@ -13,7 +13,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.core.record import VALIDATION, batches, read_table, rows_at, write_table
+from tasks.core.record import VALIDATION, read_batches, read_rows, read_table, write_table
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import source
@@ -21,15 +21,15 @@ from tasks.sources.sources import load_resolved
 from tasks.stages.data.conversations import targets
 from tasks.stages.data.split import placed
 from tasks.stages.data.split.draw import draw
-from tasks.stages.data.split.placed import Places
+from tasks.stages.data.split.placed import Positions
 
 Mask = npt.NDArray[np.bool_]
-ASKED, TRAINED_ON = 100, 200
+DEFAULT_ASKED, DEFAULT_TRAINED_ON = 100, 200
 """Default numbers of rows to answer and to train on. If rows are few, at most a third of them are to be answered."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RowCounts:
     """Requested numbers of rows; None for the defaults."""
 
     asked: int | None = None
@@ -37,15 +37,15 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenRows:
     """Rows of a run's training side, by their positions in its table. No prompt is both answered and trained on."""
 
     run: str
     demo: bool
     """Whether a demo identity approved the run's data."""
     table: Path
-    asked: Places
-    trained_on: Places
+    asked: Positions
+    trained_on: Positions
     regions: tuple[str, ...]
     """Regions of the run's sources."""
 
@@ -55,7 +55,7 @@ class Chosen:
         There are no validation rows, since the training is too short to select among its weights.
         """
         for name, places in (("train", self.trained_on), ("test", self.asked)):
-            write_table(rows_at(self.table, places), folder / f"{name}.parquet")
+            write_table(read_rows(self.table, places), folder / f"{name}.parquet")
         write_table(VALIDATION.empty_table(), folder / "validation.parquet")
 
     @property
@@ -65,7 +65,9 @@ class Chosen:
         return sha256_bytes(canonical_json([sha256_file(self.table), *places]))
 
 
-def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governance, wanted: Wanted) -> Chosen:
+def choose_rows(
+    params: Params, layout: Layout, ledger: Ledger, governance: Governance, wanted: RowCounts
+) -> ChosenRows:
     """Choose rows from the newest run of the use case that has rows. The choice is deterministic.
 
     Raises:
@@ -73,42 +75,42 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
         Refused: The run's data gate has not passed, or an owner has withdrawn a source.
         InputError: There are fewer rows than requested.
     """
-    run = source.newest(params, layout)
+    run = source.newest_run(params, layout)
     statement = source.require_passed(run, ledger, governance)
-    table = run.stage("split") / "train.parquet"
-    clusters = read_table(run.stage("deduplicate") / "clusters.parquet")
+    table = run.artefacts("split") / "train.parquet"
+    clusters = read_table(run.artefacts("deduplicate") / "clusters.parquet")
     records = placed.read(table, clusters, params.data.seed)
-    asked, rest = _held_out(records, answered(table)[records.place], wanted.asked)
-    trained_on = draw(records, rest, TRAINED_ON if wanted.trained_on is None else wanted.trained_on)
+    asked, rest = _held_out(records, have_targets(table)[records.table_position], wanted.asked)
+    trained_on = draw(records, rest, DEFAULT_TRAINED_ON if wanted.trained_on is None else wanted.trained_on)
     if wanted.trained_on is not None and len(trained_on) < wanted.trained_on:
         raise InputError(
             f"--train-rows {wanted.trained_on}: {len(trained_on)} rows of run {run.root.name} are left beside the "
             f"{len(asked)} that are asked; give a lower number"
         )
-    return Chosen(
+    return ChosenRows(
         run=run.root.name,
         demo=statement.demo,
         table=table,
-        asked=records.place[asked],
-        trained_on=records.place[trained_on],
+        asked=records.table_position[asked],
+        trained_on=records.table_position[trained_on],
         regions=tuple(sorted({item.source.region for item in load_resolved(run.sources).sources})),
     )
 
 
-def answered(table: Path) -> Mask:
+def have_targets(table: Path) -> Mask:
     """Return for each row of a table whether it has a target. Plain texts have none, and cannot evaluate answers."""
-    parts = (targets(batch.column("messages")).to_pylist() for batch in batches(table, ["messages"]))
+    parts = (targets(batch.column("messages")).to_pylist() for batch in read_batches(table, ["messages"]))
     return np.array([bool(target) for part in parts for target in part], bool)
 
 
-def _held_out(records: placed.Placed, able: Mask, wanted: int | None) -> tuple[Places, Places]:
+def _held_out(records: placed.SplitRecords, able: Mask, wanted: int | None) -> tuple[Positions, Positions]:
     """Return rows to answer, drawn from those that are `able`, and all rows that share no prompt with them.
 
     Raises InputError if either part would be empty or too small.
     """
     every = np.arange(len(records))
-    asked = draw(records, every[able], min(ASKED, max(1, len(every) // 3)) if wanted is None else wanted)
-    rest = every[~np.isin(records.lot, records.lot[asked])]
+    asked = draw(records, every[able], min(DEFAULT_ASKED, max(1, len(every) // 3)) if wanted is None else wanted)
+    rest = every[~np.isin(records.group_number, records.group_number[asked])]
     if not len(asked) or not len(rest) or (wanted is not None and len(asked) < wanted):
         raise InputError(
             f"--rows: {len(asked)} rows asked of the {len(every)} of the training side leave {len(rest)} with other "

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import Use
-from tasks.core.document import why
+from tasks.consent.withdrawals import UsedSource
+from tasks.core.document import error_text
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
@@ -17,7 +17,9 @@ from tasks.sources import sources
 from tasks.sources.dataset import Dataset
 
 
-def require(payload: Path, ledger: Ledger, governance: Governance, others: Collection[Use] = ()) -> None:
+def require_not_withdrawn(
+    payload: Path, ledger: Ledger, governance: Governance, others: Collection[UsedSource] = ()
+) -> None:
     """Check that no source of a release is withdrawn.
 
     Args:
@@ -29,11 +31,11 @@ def require(payload: Path, ledger: Ledger, governance: Governance, others: Colle
     Raises:
         Refused: A source is withdrawn, or the manifest of the dataset cannot be read.
     """
-    if held := withdrawals.held_back(ledger, governance, [*trained_on(payload), *others]):
+    if held := withdrawals.block_reason(ledger, governance, [*of_release(payload), *others]):
         raise Refused(f"what was trained on a withdrawn source is not promoted: {held}")
 
 
-def trained_on(payload: Path) -> list[Use]:
+def of_release(payload: Path) -> list[UsedSource]:
     """Return the sources in payload/dataset/manifest.json, sorted by name.
 
     Raises:
@@ -41,12 +43,14 @@ def trained_on(payload: Path) -> list[Use]:
     """
     path = payload / "dataset" / "manifest.json"
     try:
-        named = Dataset.read_bytes(path.read_bytes()).sources
+        named = Dataset.from_bytes(path.read_bytes()).sources
     except (OSError, ValueError) as error:
-        raise Refused(f"{path}: it cannot be read which sources the release was trained on ({why(error)})") from None
-    return [Use(name, origin.sha256) for name, origin in sorted(named.items())]
+        raise Refused(
+            f"{path}: it cannot be read which sources the release was trained on ({error_text(error)})"
+        ) from None
+    return [UsedSource(name, origin.sha256) for name, origin in sorted(named.items())]
 
 
-def resolved(layout: Layout) -> list[Use]:
+def of_run(layout: Layout) -> list[UsedSource]:
     """Return the sources that a run was resolved with."""
-    return [Use.of(item) for item in sources.load_resolved(layout.sources).sources]
+    return [UsedSource.from_resolved(item) for item in sources.load_resolved(layout.sources).sources]

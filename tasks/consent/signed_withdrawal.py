@@ -13,7 +13,7 @@ from tasks.core.files import sha256_bytes
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
-from tasks.policy.read_signed import Dated, Kind, read_signed
+from tasks.policy.read_signed import DatedDocument, SignedKind, verify_entry
 from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse
 
@@ -22,7 +22,7 @@ WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
 PREDICATE_TYPE = "urn:hallmark:source-withdrawal:v1"
 
 
-class Notice(Dated):
+class Notice(DatedDocument):
     """Predicate of a withdrawal or restoration; the subject is the source, by the digest of its current declaration."""
 
     verb: Literal["withdraw", "restore"]
@@ -48,9 +48,9 @@ class Notice(Dated):
     """Time of the ledger when the statement was signed."""
 
 
-BY_PERSON = Kind(PREDICATE_TYPE, Notice, "a withdrawal", by=lambda notice: notice.person)
-BY_INSTALLATION = Kind(
-    PREDICATE_TYPE, Notice, "a withdrawal", by=lambda _: "gate", machines=("gate",), part="countersigned"
+PERSON_KIND = SignedKind(PREDICATE_TYPE, Notice, "a withdrawal", signer_of=lambda notice: notice.person)
+COUNTERSIGNATURE_KIND = SignedKind(
+    PREDICATE_TYPE, Notice, "a withdrawal", signer_of=lambda _: "gate", machines=("gate",), body_key="countersigned"
 )
 
 
@@ -61,28 +61,28 @@ class Withdrawal:
     entry: Entry
     sha256: str
     """SHA-256 of the envelope, by which restorations refer to the withdrawal."""
-    notice: Notice | None
+    statement: Notice | None
     """Signed statement; None if it cannot be verified."""
-    about: frozenset[str]
+    sources: frozenset[str]
     """Ids of the withdrawn sources: the one that was signed, or all that an unverified entry and its statement name."""
     contents: frozenset[str]
     """SHA-256 of the withdrawn contents; sources of other names with one of them are withdrawn too."""
     location: str | None
     """Location of the source; sources of other names at the same location are withdrawn too."""
-    why_not: str
+    verification_error: str
     """Reason why the withdrawal cannot be verified; empty if it can."""
 
     @property
     def person(self) -> str | None:
-        return self.notice.person if self.notice else None
+        return self.statement.person if self.statement else None
 
     def __str__(self) -> str:
-        names, when = " and ".join(sorted(self.about)), f"{self.entry.time:%Y-%m-%d %H:%M} UTC"
-        if self.notice:
-            return f"source {names} was withdrawn by {self.notice.person} on {when} ({self.notice.reason})"
+        names, when = " and ".join(sorted(self.sources)), f"{self.entry.time:%Y-%m-%d %H:%M} UTC"
+        if self.statement:
+            return f"source {names} was withdrawn by {self.statement.person} on {when} ({self.statement.reason})"
         return (
             f"source {names} was withdrawn on {when}, as entry {self.entry.seq} of the ledger says, which cannot be "
-            f"verified: {self.why_not}. It was changed, or people.yaml no longer has who made it, or the key that they "
+            f"verified: {self.verification_error}. It was changed, or people.yaml no longer has who made it, or the key that they "
             "had then: put them back, with roles and keys that ended"
         )
 
@@ -94,7 +94,7 @@ def draft(notice: Notice, declared: str) -> Draft:
         notice: Predicate of the statement.
         declared: SHA-256 of the declaration of the source.
     """
-    statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.said)
+    statement = dsse.statement(PREDICATE_TYPE, {notice.source: declared}, notice.json_value)
     restores = notice.verb == "restore"
     return Draft(RESTORED if restores else WITHDRAWN, notice.source, statement, countersigned=restores)
 
@@ -102,13 +102,13 @@ def draft(notice: Notice, declared: str) -> Draft:
 def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
     """Return the withdrawal in an entry. An entry that cannot be verified is a withdrawal too, without a `notice`."""
     try:
-        notice = _signed(entry, BY_PERSON, governance, "withdraw")
+        notice = _verified_notice(entry, PERSON_KIND, governance, "withdraw")
     except HallmarkError as error:
-        said = _said(entry)
+        said = _predicate(entry)
         contents, location = said.get("contents"), said.get("location")
         held = frozenset(map(str, contents)) if isinstance(contents, list) else frozenset[str]()
         place = location if isinstance(location, str) else None
-        return Withdrawal(entry, _digest(entry), None, _named(entry), held, place, str(error))
+        return Withdrawal(entry, _digest(entry), None, _named_sources(entry), held, place, str(error))
     about, held = frozenset({notice.source}), frozenset(notice.contents)
     return Withdrawal(entry, _digest(entry), notice, about, held, notice.location, "")
 
@@ -116,27 +116,30 @@ def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
 def restoration(entry: Entry, governance: Governance) -> Notice | None:
     """Return the restoration in an entry; None if it has no valid signature of a person in people.yaml."""
     try:
-        return _signed(entry, BY_PERSON, governance, "restore")
+        return _verified_notice(entry, PERSON_KIND, governance, "restore")
     except HallmarkError:
         return None
 
 
-def countersigned(entry: Entry, governance: Governance) -> Notice | None:
+def countersigned_restoration(entry: Entry, governance: Governance) -> Notice | None:
     """Return the restoration in an entry; None unless the gate key signed it for this environment and governance."""
     try:
-        notice = _signed(entry, BY_INSTALLATION, governance, "restore")
+        notice = _verified_notice(entry, COUNTERSIGNATURE_KIND, governance, "restore")
     except HallmarkError:
         return None
-    here = notice.environment == governance.policy.environment and notice.owned_under in (None, governance.place)
+    here = notice.environment == governance.policy.environment and notice.owned_under in (
+        None,
+        governance.relative_folder,
+    )
     return notice if here else None
 
 
-def _signed(entry: Entry, kind: Kind[Notice], governance: Governance, verb: str) -> Notice:
+def _verified_notice(entry: Entry, kind: SignedKind[Notice], governance: Governance, verb: str) -> Notice:
     """Return the verified statement in an entry, which must be about the source in the entry's subject."""
-    signed = read_signed(entry, kind, governance)
-    if (signed.said.verb, signed.said.source, list(signed.subjects)) != (verb, entry.subject, [entry.subject]):
+    signed = verify_entry(entry, kind, governance)
+    if (signed.document.verb, signed.document.source, list(signed.subjects)) != (verb, entry.subject, [entry.subject]):
         raise Refused("what was signed is about something else")
-    return signed.said
+    return signed.document
 
 
 def _envelope(value: Any) -> dict[str, Any]:
@@ -153,20 +156,20 @@ def _digest(entry: Entry) -> str:
         return sha256_bytes(b"entry %d" % entry.seq)
 
 
-def _named(entry: Entry) -> frozenset[str]:
+def _named_sources(entry: Entry) -> frozenset[str]:
     """Return the ids of the sources that an entry and its statement name, without verification."""
     try:
-        statement = dsse.peek(_envelope(entry.body.get("envelope")))
+        statement = dsse.unverified_statement(_envelope(entry.body.get("envelope")))
     except Refused:
         return frozenset({entry.subject})
-    named = _said(entry).get("source", entry.subject)
+    named = _predicate(entry).get("source", entry.subject)
     return frozenset({entry.subject, str(named), *map(str, dsse.subjects(statement))})
 
 
-def _said(entry: Entry) -> dict[str, Any]:
+def _predicate(entry: Entry) -> dict[str, Any]:
     """Return the predicate of an entry's statement, without verification; empty if there is none."""
     try:
-        predicate: dict[str, Any] = dsse.peek(_envelope(entry.body.get("envelope")))["predicate"]
+        predicate: dict[str, Any] = dsse.unverified_statement(_envelope(entry.body.get("envelope")))["predicate"]
     except Refused:
         return {}
     return predicate

@@ -35,13 +35,21 @@ from tasks.sources import places, sources
 from tasks.sources.sources import ResolvedSource, Source
 
 __all__ = [
-    "PREDICATE_TYPE", "RESTORED", "WITHDRAWN", "Use", "Withdrawal",
-    "held_back", "in_force", "reached", "restore", "withdraw",
+    "PREDICATE_TYPE",
+    "RESTORED",
+    "WITHDRAWN",
+    "UsedSource",
+    "Withdrawal",
+    "affecting",
+    "block_reason",
+    "in_force",
+    "restore",
+    "withdraw",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Use:
+class UsedSource:
     """Source that a run or release uses."""
 
     name: str
@@ -50,8 +58,8 @@ class Use:
     location: str | None = None
 
     @staticmethod
-    def of(item: ResolvedSource) -> "Use":
-        return Use(item.source.id, item.sha256, item.source.location)
+    def from_resolved(item: ResolvedSource) -> "UsedSource":
+        return UsedSource(item.source.id, item.sha256, item.source.location)
 
 
 def withdraw(
@@ -77,15 +85,15 @@ def withdraw(
         Refused: The person does not own the source.
     """
     source, person = _source(ledger, governance, source_id), governance.actor(person_id, ledger.now())
-    _owns(source, person)
+    _require_owner(source, person)
 
     def draft() -> Entry | list[Draft]:
         known = in_force(ledger, governance).get(source_id, [])
         own = next((each for each in known if each.person == person.id), None)
-        held = sorted({*contents, *_contents(ledger, governance, source_id)})
+        held = sorted({*contents, *_known_contents(ledger, governance, source_id)})
         return own.entry if own else [_draft(ledger, governance, source, person, reason, None, held)]
 
-    return signed_entry.record(ledger, governance, person, draft)
+    return signed_entry.sign_and_record(ledger, governance, person, draft)
 
 
 def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: str, reason: str) -> Entry:
@@ -107,27 +115,27 @@ def restore(ledger: Ledger, governance: Governance, source_id: str, person_id: s
         known = in_force(ledger, governance).get(source_id, [])
         meant = {each.sha256: each for each in known if person.id in (source.owner, each.person)}
         if not meant:
-            _owns(source, person)
+            _require_owner(source, person)
             raise Refused(f"source {source_id} is not withdrawn, so there is nothing to take back")
         return [_draft(ledger, governance, source, person, reason, each) for each in meant.values()]
 
-    return signed_entry.record(ledger, governance, person, drafts)
+    return signed_entry.sign_and_record(ledger, governance, person, drafts)
 
 
 def in_force(ledger: Ledger, governance: Governance) -> dict[str, list[Withdrawal]]:
     """Return the withdrawals that are not restored, by source, oldest first, including unverified ones."""
     withdrawn = [signed_withdrawal.withdrawal(entry, governance) for entry in ledger.entries(WITHDRAWN)]
-    back = _taken_back(ledger, governance, withdrawn)
+    back = _restored(ledger, governance, withdrawn)
     standing: dict[str, list[Withdrawal]] = {}
     for each in withdrawn:
-        for name in each.about:
+        for name in each.sources:
             if (name, each.sha256) not in back:
                 standing.setdefault(name, []).append(each)
     return standing
 
 
-def reached(
-    standing: dict[str, list[Withdrawal]], uses: Iterable[Use], governance: Governance
+def affecting(
+    standing: dict[str, list[Withdrawal]], uses: Iterable[UsedSource], governance: Governance
 ) -> dict[str, list[Withdrawal]]:
     """Return the withdrawals that affect sources in use, by the name of the affected source.
 
@@ -141,29 +149,28 @@ def reached(
     root = governance.state.parent
     every = list({each.sha256: each for named in standing.values() for each in named}.values())
     hit = {
-        use.name: [it for it in every if it in standing.get(use.name, []) or _is_the_same(use, it, root)]
-        for use in uses
+        use.name: [it for it in every if it in standing.get(use.name, []) or _affects(use, it, root)] for use in uses
     }
     return {name: each for name, each in sorted(hit.items()) if each}
 
 
-def held_back(ledger: Ledger, governance: Governance, uses: Iterable[Use]) -> str | None:
+def block_reason(ledger: Ledger, governance: Governance, uses: Iterable[UsedSource]) -> str | None:
     """Return a message about the withdrawn sources among those in use, with the remedy; None if none is withdrawn."""
     known = in_force(ledger, governance)
-    withdrawn = reached(known, uses, governance)
+    withdrawn = affecting(known, uses, governance)
     if not withdrawn:
         return None
     texts = dict.fromkeys(
-        f"{each}{'' if name in each.about else f'; {name} is the same, by its content or where it lies'}"
+        f"{each}{'' if name in each.sources else f'; {name} is the same, by its content or where it lies'}"
         for name, standing in withdrawn.items()
         for each in standing
     )
     names = dict.fromkeys(
-        own for standing in withdrawn.values() for each in standing for own in sorted(each.about & known.keys())
+        own for standing in withdrawn.values() for each in standing for own in sorted(each.sources & known.keys())
     )
     back = (
         f"hallmark data withdraw {name} --restore --reason TEXT --as {_restorer(ledger, governance, name, known[name])}"
-        f"{governance.option}"
+        f"{governance.command_option}"
         for name in names
     )
     return (
@@ -186,19 +193,19 @@ def _draft(
         contents=list(contents),
         location=None if restores else source.location,
         environment=governance.policy.environment if restores else None,
-        owned_under=governance.place if restores and restores.person != person.id else None,
+        owned_under=governance.relative_folder if restores and restores.person != person.id else None,
         time=ledger.now(),
     )
     declared = sha256_bytes(canonical_json(source.model_dump(mode="json")))
     return signed_withdrawal.draft(notice, declared)
 
 
-def _taken_back(ledger: Ledger, governance: Governance, withdrawn: list[Withdrawal]) -> set[tuple[str, str | None]]:
+def _restored(ledger: Ledger, governance: Governance, withdrawn: list[Withdrawal]) -> set[tuple[str, str | None]]:
     """Return the source and digest of every restored withdrawal. Unverified restorations have no effect."""
     signer = {each.sha256: each.person for each in withdrawn if each.person}
     back = set()
     for entry in ledger.entries(RESTORED):
-        notice = signed_withdrawal.countersigned(entry, governance)
+        notice = signed_withdrawal.countersigned_restoration(entry, governance)
         own = None if notice else signed_withdrawal.restoration(entry, governance)
         if own and own.person == signer.get(own.restores or ""):
             notice = own
@@ -213,7 +220,7 @@ def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
     In environment `local` the declaration is that of sources.yaml.
     """
     named = declarations.inventory(ledger, governance)
-    source = named.get(source_id) or _of_runs(ledger, governance, source_id)
+    source = named.get(source_id) or _source_in_runs(ledger, governance, source_id)
     if source is None:
         known = ", ".join(named) or "none"
         where = "in sources.yaml, which has" if governance.local else "among those adopted, which are"
@@ -221,49 +228,49 @@ def _source(ledger: Ledger, governance: Governance, source_id: str) -> Source:
     return source
 
 
-def _contents(ledger: Ledger, governance: Governance, source_id: str) -> set[str]:
+def _known_contents(ledger: Ledger, governance: Governance, source_id: str) -> set[str]:
     """Return the digests of all contents of a source that runs read: runs here, and any that reached a data gate."""
     asked = set[str]()
     with suppress(HallmarkError):  # if the ledger is damaged, the contents known from runs are still withdrawn
-        datasets = [case.evidence.dataset for case in cases.read(ledger, gate="data")]
+        datasets = [case.evidence.dataset for case in cases.read_all(ledger, gate="data")]
         asked = {it.sources[source_id].sha256 for it in datasets if it and source_id in it.sources}
-    return asked | {item.sha256 for _, item in _pinned(governance) if item.source.id == source_id}
+    return asked | {item.sha256 for _, item in _resolved_sources(governance) if item.source.id == source_id}
 
 
-def _is_the_same(use: Use, withdrawn: Withdrawal, root: Path) -> bool:
+def _affects(use: UsedSource, withdrawn: Withdrawal, root: Path) -> bool:
     if use.sha256 in withdrawn.contents:
         return True
     if use.location is None or withdrawn.location is None:
         return False
-    return places.place(use.location, root) == places.place(withdrawn.location, root)
+    return places.resolved(use.location, root) == places.resolved(withdrawn.location, root)
 
 
-def _of_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source | None:
+def _source_in_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source | None:
     return next(
         (
-            item.source for layout, item in _pinned(governance)
-            if item.source.id == source_id and not _of_others(ledger, layout, governance)
+            item.source for layout, item in _resolved_sources(governance)
+            if item.source.id == source_id and not _has_other_governance(ledger, layout, governance)
         ),
         None,
     )  # fmt: skip
 
 
-def _pinned(governance: Governance) -> Iterator[tuple[Layout, ResolvedSource]]:
+def _resolved_sources(governance: Governance) -> Iterator[tuple[Layout, ResolvedSource]]:
     """Yield the resolved sources of the runs in this checkout, newest run first."""
     layouts = [Layout(path.parents[1]) for path in (governance.state / "runs").glob("*/inputs/sources.json")]
-    for layout in sorted(layouts, key=lambda layout: (layout.made, layout.root.name), reverse=True):
+    for layout in sorted(layouts, key=lambda layout: (layout.resolved_at, layout.root.name), reverse=True):
         with suppress(InputError):  # the run was interrupted or damaged
             for item in sources.load_resolved(layout.sources).sources:
                 yield layout, item
 
 
-def _of_others(ledger: Ledger, layout: Layout, governance: Governance) -> bool:
+def _has_other_governance(ledger: Ledger, layout: Layout, governance: Governance) -> bool:
     """Return whether a run was requested under another governance folder, which may name any person as an owner."""
     named = signed_request.named_governance(ledger, layout.root.name)
     return named is not None and (governance.state.parent / named).resolve() != governance.folder.resolve()
 
 
-def _owns(source: Source, person: Person) -> None:
+def _require_owner(source: Source, person: Person) -> None:
     if source.owner != person.id:
         raise Refused(
             f"{person.id} does not own source {source.id}; only {source.owner} may withdraw it or take that back"

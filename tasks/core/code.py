@@ -16,14 +16,14 @@ from pathlib import Path
 
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, sha256_bytes, write_json
-from tasks.core.graph import RUNS, STAGES
+from tasks.core.graph import DVC_STAGES, STAGES
 from tasks.core.layout import Layout
 
-STARTS = ("tasks.stages.start", "tasks.stages.runner")
+STARTING_MODULES = ("tasks.stages.start", "tasks.stages.runner")
 """Modules that start a stage."""
 
 
-class Tree:
+class SourceTree:
     """Reader of the files of a source tree with a cache, since stages share most of their files."""
 
     def __init__(self, root: Path) -> None:
@@ -38,7 +38,7 @@ class Tree:
             modules = _imports(self.read(path))
         except SyntaxError as error:
             raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
-        return [file for file in (_file(self.root, module) for module in modules) if file.is_file()]
+        return [file for file in (_module_path(self.root, module) for module in modules) if file.is_file()]
 
     def _is_plain(self, path: Path) -> bool:
         """Return whether a path is a file and no part of it below the root is a symbolic link."""
@@ -46,44 +46,44 @@ class Tree:
         return path.is_file() and not any(map(self._is_link, inside))
 
 
-def of_stage(root: Path, name: str) -> str:
+def stage_digest(root: Path, name: str) -> str:
     """Return the SHA-256 of the code of a stage.
 
     Args:
         root: Root of the repository.
         name: Name of the stage, without variant: `predict`.
     """
-    return _digest(Tree(root), name)
+    return _digest(SourceTree(root), name)
 
 
-def of_stages(root: Path) -> dict[str, str]:
+def stage_digests(root: Path) -> dict[str, str]:
     """Return the SHA-256 of the code of every stage, by its name in DVC."""
-    tree = Tree(root)
+    tree = SourceTree(root)
     each = {name: _digest(tree, name) for name in STAGES}
-    return {run: each[stage.name] for run, stage in RUNS.items()}
+    return {run: each[stage.name] for run, stage in DVC_STAGES.items()}
 
 
-def digest(root: Path) -> str:
+def digest_of_all(root: Path) -> str:
     """Return one SHA-256 for the code of all stages."""
-    return sha256_bytes(canonical_json(of_stages(root)))
+    return sha256_bytes(canonical_json(stage_digests(root)))
 
 
-def write(layout: Layout) -> None:
+def write_digests(layout: Layout) -> None:
     """Write inputs/stages.json."""
-    write_json(layout.stages, of_stages(layout.root))
+    write_json(layout.stages, stage_digests(layout.root))
 
 
-def files_of(root: Path, name: str) -> list[Path]:
+def stage_files(root: Path, name: str) -> list[Path]:
     """Return the files with the code of a stage, sorted, without symbolic links, whose targets may change."""
-    return files_in(Tree(root), name)
+    return stage_files_in(SourceTree(root), name)
 
 
-def files_in(tree: Tree, name: str) -> list[Path]:
+def stage_files_in(tree: SourceTree, name: str) -> list[Path]:
     """Return the files with the code of a stage, for callers that use a tree more than once."""
-    return files_behind(tree, (STAGES[name].module, *STARTS))
+    return module_files(tree, (STAGES[name].module, *STARTING_MODULES))
 
 
-def files_behind(tree: Tree, names: Iterable[str]) -> list[Path]:
+def module_files(tree: SourceTree, names: Iterable[str]) -> list[Path]:
     """Return the files with the code of modules: imports, `__init__.py` of packages and other files in their folders.
 
     Raises:
@@ -91,28 +91,30 @@ def files_behind(tree: Tree, names: Iterable[str]) -> list[Path]:
     """
     modules: set[Path] = set()
     for name in names:
-        _follow(tree, _file(tree.root, name), modules)
+        _add_imports(tree, _module_path(tree.root, name), modules)
     beside = {path for folder in {path.parent for path in modules} for path in _other_files(folder)}
     folders = {folder for path in modules for folder in path.parents}
     above = {folder / "__init__.py" for folder in folders if tree.root in folder.parents}
     return sorted(path for path in modules | beside | above if tree.is_plain(path))
 
 
-def _digest(tree: Tree, name: str) -> str:
-    files = {path.relative_to(tree.root).as_posix(): sha256_bytes(tree.read(path)) for path in files_in(tree, name)}
+def _digest(tree: SourceTree, name: str) -> str:
+    files = {
+        path.relative_to(tree.root).as_posix(): sha256_bytes(tree.read(path)) for path in stage_files_in(tree, name)
+    }
     return sha256_bytes(canonical_json(files))
 
 
-def _file(root: Path, module: str) -> Path:
+def _module_path(root: Path, module: str) -> Path:
     return root / f"{module.replace('.', '/')}.py"
 
 
-def _follow(tree: Tree, path: Path, paths: set[Path]) -> None:
+def _add_imports(tree: SourceTree, path: Path, paths: set[Path]) -> None:
     if path in paths or not path.is_file():
         return
     paths.add(path)
     for imported in tree.imported(path):
-        _follow(tree, imported, paths)
+        _add_imports(tree, imported, paths)
 
 
 @lru_cache(2_000)

@@ -17,13 +17,13 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from tasks.core import yaml_text
 from tasks.core.errors import InputError
-from tasks.core.shown import hidden
+from tasks.core.shown import first_hidden_character
 
-MOST_REASON = 2_000
+MAX_REASON_CHARS = 2_000
 """Maximum number of characters of a reason that a person gives."""
 
 
-class Frozen(BaseModel):
+class FrozenModel(BaseModel):
     """Base class of settings and results: immutable, without unknown keys.
 
     Validators and schemas are built at first use, since a process imports many models and uses few. NaN and infinity
@@ -39,7 +39,7 @@ class Frozen(BaseModel):
 
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
-        for name, text in field_docs.of(cls).items():
+        for name, text in field_docs.docstrings_of(cls).items():
             field = cls.model_fields.get(name)
             if field is None or field.description is not None:
                 continue
@@ -51,15 +51,17 @@ class Frozen(BaseModel):
 
 Model = TypeVar("Model", bound=BaseModel)
 NO_CHANGES: Mapping[str, str] = {}
-_KNOWN: dict[tuple[type[BaseModel], str], BaseModel] = {}
+_CACHE: dict[tuple[type[BaseModel], str], BaseModel] = {}
 """Cache of loaded files by model and text; models are frozen, so callers can share them."""
-MOST_TOLD = 100
+MAX_LISTED_ERRORS = 100
 """Maximum number of errors of one file that are listed; the others are counted."""
-MOST_KNOWN = 16
+CACHE_SIZE = 16
 """Maximum number of cached files. ruamel takes 20 ms for a kilobyte, and the runner reads the same policy for days."""
-MOST_SHOWN = 300
+MAX_VALUE_CHARS = 300
 """Maximum number of characters of a wrong value in an error message."""
-UNSEEN = "it holds the character {}, which nobody sees and which may change how the rest is shown; take it out"
+HIDDEN_CHARACTER_MESSAGE = (
+    "it holds the character {}, which nobody sees and which may change how the rest is shown; take it out"
+)
 
 
 def load(path: Path, model: type[Model]) -> Model:
@@ -69,16 +71,16 @@ def load(path: Path, model: type[Model]) -> Model:
         InputError: The file is not valid; the message lists all errors, each with its line and what was expected.
     """
     text = _text(path)
-    loaded = _KNOWN.get((model, text))
+    loaded = _CACHE.get((model, text))
     if loaded is None:
         loaded = validate(parse_yaml(text, path), model, path)
-        if len(_KNOWN) >= MOST_KNOWN:
-            _KNOWN.clear()
-        _KNOWN[model, text] = loaded
+        if len(_CACHE) >= CACHE_SIZE:
+            _CACHE.clear()
+        _CACHE[model, text] = loaded
     return cast(Model, loaded)
 
 
-def require_written_out(path: Path) -> None:
+def refuse_merge_keys(path: Path) -> None:
     """Refuse merge keys (`<<`): a person who signs the file would not see the merged keys where they apply.
 
     Raises:
@@ -108,12 +110,12 @@ def read_yaml(path: Path) -> Any:
 
 def read_plain(path: Path) -> Any:
     """Parse a file into plain dicts, lists and values. The result is cached by the text of the file."""
-    return plain(_plain(_text(path), path))
+    return to_plain(_parse_plain(_text(path), path))
 
 
-@lru_cache(MOST_KNOWN)
-def _plain(text: str, path: Path) -> Any:
-    return plain(parse_yaml(text, path))
+@lru_cache(CACHE_SIZE)
+def _parse_plain(text: str, path: Path) -> Any:
+    return to_plain(parse_yaml(text, path))
 
 
 def parse_yaml(text: str, path: Path) -> Any:
@@ -130,9 +132,9 @@ def _text(path: Path) -> str:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: not a file; give the path of a YAML file")
         with path.open("rb") as file:
-            content = file.read(yaml_text.MOST_BYTES + 1)
-        if len(content) > yaml_text.MOST_BYTES:
-            raise yaml_text.too_long(str(path))
+            content = file.read(yaml_text.MAX_BYTES + 1)
+        if len(content) > yaml_text.MAX_BYTES:
+            raise yaml_text.too_long_error(str(path))
         return content.decode("utf-8")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give the path of an existing YAML file") from None
@@ -152,28 +154,28 @@ def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str
     Raises:
         InputError: The document is not valid; the message lists all errors.
     """
-    errors: list[Any] = [*_unseen(document)]
+    errors: list[Any] = [*_hidden_characters(document)]
     try:
-        checked = model.model_validate(plain(document))
+        checked = model.model_validate(to_plain(document))
         if not errors:
             return checked
     except ValidationError as error:
         errors += error.errors()
-        errors += _combinations(document, model, errors)
-    messages = [_problem(item, document, path, changes) for item in errors]
+        errors += _combination_errors(document, model, errors)
+    messages = [_error_message(item, document, path, changes) for item in errors]
     problems = [*dict.fromkeys(messages)]
-    more = [f"{path}: and {len(problems) - MOST_TOLD:,} more problems"] * (len(problems) > MOST_TOLD)
-    raise InputError("\n".join(problems[:MOST_TOLD] + more))
+    more = [f"{path}: and {len(problems) - MAX_LISTED_ERRORS:,} more problems"] * (len(problems) > MAX_LISTED_ERRORS)
+    raise InputError("\n".join(problems[:MAX_LISTED_ERRORS] + more))
 
 
-def clear(text: str, what: str) -> str:
+def require_visible(text: str, what: str) -> str:
     """Return `text` if it has no hidden characters.
 
     Raises:
         InputError: `text` has a hidden character; the message begins with `what`.
     """
-    if name := hidden(text):
-        raise InputError(f"{what}: {UNSEEN.format(name)}")
+    if name := first_hidden_character(text):
+        raise InputError(f"{what}: {HIDDEN_CHARACTER_MESSAGE.format(name)}")
     return text
 
 
@@ -184,28 +186,28 @@ def checked_reason(reason: str, empty: str) -> str:
         InputError: The reason has neither a letter nor a digit (with the message `empty`), is too long or has a hidden
             character.
     """
-    if len(reason) > MOST_REASON:
-        raise InputError(f"the reason has {len(reason):,} characters; say it in {MOST_REASON:,}")
-    if not any(map(str.isalnum, clear(reason, "the reason"))):
+    if len(reason) > MAX_REASON_CHARS:
+        raise InputError(f"the reason has {len(reason):,} characters; say it in {MAX_REASON_CHARS:,}")
+    if not any(map(str.isalnum, require_visible(reason, "the reason"))):
         raise InputError(empty)
     return reason.strip()
 
 
-def _unseen(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[str, Any]]:
+def _hidden_characters(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[str, Any]]:
     """Yield a pydantic error for each key or text with hidden characters, since people read and sign these files."""
     if isinstance(document, str):
-        if name := hidden(document):
-            yield {"type": "value_error", "loc": where, "msg": UNSEEN.format(name), "input": ""}
+        if name := first_hidden_character(document):
+            yield {"type": "value_error", "loc": where, "msg": HIDDEN_CHARACTER_MESSAGE.format(name), "input": ""}
     elif isinstance(document, Mapping):
         for key, value in document.items():
-            yield from _unseen(str(key), (*where, key))
-            yield from _unseen(value, (*where, key))
+            yield from _hidden_characters(str(key), (*where, key))
+            yield from _hidden_characters(value, (*where, key))
     elif isinstance(document, list):
         for place, value in enumerate(document):
-            yield from _unseen(value, (*where, place))
+            yield from _hidden_characters(value, (*where, place))
 
 
-def problems(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
+def validation_error(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
     """Build the error that a model's validator raises for several places in the model, each with its own message."""
     details = [
         # The message is a parameter of the template, not the template itself, since names in it may contain braces.
@@ -215,7 +217,7 @@ def problems(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationErr
     return ValidationError.from_exception_data("file", details)
 
 
-def _combinations(document: Any, model: type[BaseModel], errors: Sequence[Any]) -> list[Any]:
+def _combination_errors(document: Any, model: type[BaseModel], errors: Sequence[Any]) -> list[Any]:
     """Return impossible combinations of settings that pydantic did not report because of the errors in `errors`.
 
     pydantic runs the validators that find them only if every key of a section is valid. So the invalid keys are removed
@@ -223,7 +225,7 @@ def _combinations(document: Any, model: type[BaseModel], errors: Sequence[Any]) 
     key, or one with a similar spelling, may be due to the default rather than to the file; it is not reported until
     that key is correct.
     """
-    value = plain(document)
+    value = to_plain(document)
     wrong = [item for item in errors if item["type"] != "missing" and not _is_combination(item)]
     taken = [_innermost(value, item["loc"]) for item in wrong]
     for section, key in taken:
@@ -232,7 +234,7 @@ def _combinations(document: Any, model: type[BaseModel], errors: Sequence[Any]) 
         model.model_validate(value)
     except ValidationError as error:
         again = [item for item in error.errors() if _is_combination(item)]
-        return [item for item in again if not any(_names(item["msg"], str(key)) for _, key in taken)]
+        return [item for item in again if not any(_mentions(item["msg"], str(key)) for _, key in taken)]
     return []
 
 
@@ -254,29 +256,29 @@ def _innermost(value: Any, where: Iterable[str | int]) -> tuple[dict[Any, Any], 
     return section, key
 
 
-def _names(message: str, key: str) -> bool:
+def _mentions(message: str, key: str) -> bool:
     return bool(difflib.get_close_matches(key, re.findall(r"\w+", message), cutoff=0.8))
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Convert ruamel's containers and scalars to plain dicts, lists and values."""
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [to_plain(item) for item in value]
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)
     return value
 
 
-def _problem(item: Any, document: Any, path: Path, changes: Mapping[str, str]) -> str:
+def _error_message(item: Any, document: Any, path: Path, changes: Mapping[str, str]) -> str:
     where = list(item["loc"])
     name = ".".join(str(part) for part in where) or "file"
     message = {
         "extra_forbidden": "unknown key; remove it or correct its spelling (`hallmark params --schema` lists the keys)",
-        "missing": f"missing{_owner(document, where)}; this key is required",
-    }.get(item["type"], f"{item['msg'].removeprefix('Value error, ')} (got {_short(item['input'])})")
+        "missing": f"missing{_item_id(document, where)}; this key is required",
+    }.get(item["type"], f"{item['msg'].removeprefix('Value error, ')} (got {_truncated(item['input'])})")
     if item["type"] == "value_error":
         message = item["msg"].removeprefix("Value error, ")
     return f"{_place(name, document, where, path, changes)}: {message}"
@@ -292,12 +294,12 @@ def _place(name: str, document: Any, where: Sequence[str | int], path: Path, cha
     return f"{place}, with {' '.join(within)}" if within else place
 
 
-def _short(value: Any) -> str:
+def _truncated(value: Any) -> str:
     shown = repr(value)
-    return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}… {len(shown):,} characters"
+    return shown if len(shown) <= MAX_VALUE_CHARS else f"{shown[:MAX_VALUE_CHARS]}… {len(shown):,} characters"
 
 
-def _owner(document: Any, where: Iterable[str | int]) -> str:
+def _item_id(document: Any, where: Iterable[str | int]) -> str:
     """Return ` from ID` if `where` leads into an item of a list that has an id, else an empty text."""
     owner = ""
     for part in where:

@@ -26,10 +26,10 @@ WAIT_SECONDS = 30
 """Seconds that a writer waits for the lock."""
 IDLE_SECONDS = 20
 """Seconds without a statement after which Postgres aborts a writer's transaction, since other writers wait for it."""
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-TIMEOUTS = """SELECT set_config('lock_timeout', '{waiting}s', true),
+DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+SET_TIMEOUTS = """SELECT set_config('lock_timeout', '{waiting}s', true),
     set_config('idle_in_transaction_session_timeout', '{idle}s', true)"""
-TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
+DECODE_TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
 """Decoder of text in SQLite. Bytes that are not UTF-8, which only a manual change can cause, raise no error here; the
 code that reads the row has to refuse them."""
 
@@ -56,9 +56,9 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own, see _begin
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}")  # has an effect on new files only
-        _write_ahead(connection)
+        _enable_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")  # committed transactions survive a power cut
-        connection.text_factory = TEXT
+        connection.text_factory = DECODE_TEXT
         if keep_open and not kept:
             kept.append(_keep_open(path))
 
@@ -86,7 +86,7 @@ def postgres(url: URL, lock: int) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if _takes_turn(connection):
-            connection.exec_driver_sql(TIMEOUTS.format(waiting=WAIT_SECONDS, idle=IDLE_SECONDS))
+            connection.exec_driver_sql(SET_TIMEOUTS.format(waiting=WAIT_SECONDS, idle=IDLE_SECONDS))
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # one snapshot, as in SQLite
@@ -120,7 +120,7 @@ def postgres_url(configured: str, variable: str) -> URL:
 
 
 @contextmanager
-def reaching(what: str) -> Iterator[None]:
+def unavailable_on_error(what: str) -> Iterator[None]:
     """Turn errors of the database driver in the block into errors for users.
 
     Args:
@@ -132,7 +132,7 @@ def reaching(what: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) in DAMAGED:
+        if getattr(error.orig, "sqlite_errorcode", None) in DAMAGE_CODES:
             raise Unavailable(
                 f"{what} is damaged ({error.orig}); nothing was recorded. Move the file away, and put one from a "
                 "backup in its place"
@@ -145,7 +145,7 @@ def reaching(what: str) -> Iterator[None]:
         raise Unavailable(f"{what} cannot be used ({error}); nothing was recorded. Try again") from error
 
 
-def _write_ahead(connection: Any) -> None:
+def _enable_wal(connection: Any) -> None:
     """Switch a database to write-ahead logging, and retry while it is locked.
 
     SQLite's own timeout does not apply to a change of the journal mode, so one of two processes that create the same

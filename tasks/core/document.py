@@ -16,79 +16,79 @@ from typing import Any, Self
 
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.files import canonical_json, sha256_bytes
 
-_READ = object()
+_READING_CONTEXT = object()
 _VERSIONED = re.compile(r"(.+):v([1-9][0-9]*)")
 
 
-class Document(Frozen):
-    _kept: bytes | None = PrivateAttr(default=None)
+class Document(FrozenModel):
+    _bytes: bytes | None = PrivateAttr(default=None)
 
     @classmethod
-    def read(cls, value: Any) -> Self:
+    def from_value(cls, value: Any) -> Self:
         """Read a document from a JSON value.
 
         Raises:
             ValueError: The value is not such a document.
         """
-        return cls.model_validate(value, context=_READ)
+        return cls.model_validate(value, context=_READING_CONTEXT)
 
     @classmethod
-    def read_bytes(cls, data: bytes) -> Self:
+    def from_bytes(cls, data: bytes) -> Self:
         """Read a document from the content of a file.
 
         Raises:
             ValueError: The content is not such a document.
         """
         try:
-            document = cls.read(json.loads(data))
+            document = cls.from_value(json.loads(data))
         except RecursionError:
             raise ValueError("it is nested too deep") from None
-        document._kept = data
+        document._bytes = data
         return document
 
     @property
-    def spelled(self) -> bytes:
+    def serialised(self) -> bytes:
         """Serialised document, over which digests are computed: the bytes that it was read from, or canonical JSON."""
-        return self._kept if self._kept is not None else canonical_json(self._value())
+        return self._bytes if self._bytes is not None else canonical_json(self._model_value())
 
     @property
-    def said(self) -> dict[str, Any]:
+    def json_value(self) -> dict[str, Any]:
         """Document as a JSON value, parsed from `spelled`."""
-        value: dict[str, Any] = json.loads(self.spelled)
+        value: dict[str, Any] = json.loads(self.serialised)
         return value
 
     @property
     def sha256(self) -> str:
         """SHA-256 of `spelled`."""
-        return sha256_bytes(self.spelled)
+        return sha256_bytes(self.serialised)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy the document; a copy with updates is serialised from its model."""
         copy = super().model_copy(update=update, deep=deep)
         if update:
-            copy._kept = None
+            copy._bytes = None
         return copy
 
     def __eq__(self, other: object) -> bool:
         """Compare the fields, whatever bytes the documents were read from."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
-    def _value(self) -> dict[str, Any]:
-        inside = {name: value.said for name, value in self if isinstance(value, Document)}
+    def _model_value(self) -> dict[str, Any]:
+        inside = {name: value.json_value for name, value in self if isinstance(value, Document)}
         return self.model_dump(mode="json") | inside
 
     @model_validator(mode="wrap")
     @classmethod
-    def _keep(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+    def _keep_bytes(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         own = cls.model_fields.get("type")
-        if own and info.context is _READ and isinstance(value, dict):
+        if own and info.context is _READING_CONTEXT and isinstance(value, dict):
             require_type(value.get("type"), own.default)
         document = handler(value)
-        if info.context is _READ and isinstance(value, dict):
-            document._kept = canonical_json(value)
+        if info.context is _READING_CONTEXT and isinstance(value, dict):
+            document._bytes = canonical_json(value)
         return document
 
 
@@ -101,17 +101,17 @@ def require_type(came: object, wanted: str) -> None:
     if came is None:
         raise ValueError(f"it names no type, expected {wanted}: it was made before formats had versions; make it anew")
     if came != wanted:
-        raise ValueError(f"it is a {came}, expected {wanted}{newer(came, wanted)}")
+        raise ValueError(f"it is a {came}, expected {wanted}{newer_version_hint(came, wanted)}")
 
 
-def newer(came: object, wanted: str) -> str:
+def newer_version_hint(came: object, wanted: str) -> str:
     """Return advice for an error message if `came` is a later version of the type `wanted`; empty otherwise."""
     theirs, ours = _VERSIONED.fullmatch(str(came)), _VERSIONED.fullmatch(wanted)
     later = theirs and ours and theirs[1] == ours[1] and int(theirs[2]) > int(ours[2])
     return "; a newer Hallmark made it: install that version, or a later one" if later else ""
 
 
-def why(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return a message for an error that was raised while a document was read: its first problem, with its place."""
     if not isinstance(error, ValidationError):
         return str(error) or type(error).__name__

@@ -15,7 +15,7 @@ import errno
 import os
 from typing import ClassVar
 
-from tasks.core.shown import visible
+from tasks.core.shown import escape
 
 
 class HallmarkError(Exception):
@@ -24,7 +24,7 @@ class HallmarkError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        return visible(super().__str__())
+        return escape(super().__str__())
 
 
 class InputError(HallmarkError):
@@ -39,29 +39,29 @@ class Unavailable(HallmarkError):
     exit_code = 3
 
 
-class Died(Unavailable):
+class ProcessDied(Unavailable):
     """A process ended without an error message."""
 
 
-class Late(Unavailable):
+class TimeLimitExceeded(Unavailable):
     """An operation exceeded its time limit."""
 
 
-NO_SUCH_DOCUMENT = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+DOCUMENT_ERRORS = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
 """Exceptions that can occur while code reads a document of unexpected structure: missing keys, other types, endless
 nesting. Callers treat them as "this is not such a document"."""
 
-FULL_DISK = os.strerror(errno.ENOSPC)
+DISK_FULL_MESSAGE = os.strerror(errno.ENOSPC)
 """Operating system's message for ENOSPC, as subprocesses print it on stderr."""
 
 
-def is_full_disk(error: BaseException | None) -> bool:
+def is_disk_full(error: BaseException | None) -> bool:
     """Return whether an error, or one that caused it, is due to a full disk (ENOSPC).
 
     Libraries wrap the operating system's error in their own, so the chain of causes is searched for its message.
     """
     while error is not None:
-        if FULL_DISK in str(error):
+        if DISK_FULL_MESSAGE in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -6,10 +6,10 @@ policies name a figure as `STAGE.NAME`, for example `evaluate.exact_match` or `m
 
 from typing import Any
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
 
-class Fact(Frozen):
+class Fact(FrozenModel):
     value: float
     """Value of the figure."""
     low: float | None = None

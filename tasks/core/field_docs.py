@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 
-def of(form: type) -> dict[str, str]:
+def docstrings_of(form: type) -> dict[str, str]:
     """Return the docstrings of a class's fields by field name, including inherited fields.
 
     A field that a subclass redeclares has the subclass's docstring, or none.
@@ -22,12 +22,12 @@ def of(form: type) -> dict[str, str]:
     for part in reversed(form.__mro__):
         if declared := inspect.get_annotations(part):
             found = {name: text for name, text in found.items() if name not in declared}
-            found |= _of_module(part.__module__).get(part.__qualname__, {})
+            found |= _docstrings_of_module(part.__module__).get(part.__qualname__, {})
     return found
 
 
 @cache
-def _of_module(name: str) -> dict[str, dict[str, str]]:
+def _docstrings_of_module(name: str) -> dict[str, dict[str, str]]:
     file = getattr(sys.modules.get(name), "__file__", None)
     if not file or not Path(file).is_file():
         return {}

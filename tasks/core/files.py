@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from tasks.core.shown import json_text
 
-_PIECE = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
+_JSON_PIECE = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
 """Pattern of a piece of JSON: a string or one of `[`, `{` and `,`. An unterminated string matches to the end of the
 text, so that no byte is scanned twice."""
 
@@ -65,7 +65,7 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def open_plain(path: Path) -> IO[bytes]:
+def open_regular_file(path: Path) -> IO[bytes]:
     """Open an untrusted file for reading.
 
     Raises:
@@ -85,14 +85,14 @@ def read_at_most(path: Path, most: int) -> bytes:
         OSError: The path cannot be opened, or is not a file.
         ValueError: The file has more than `most` bytes.
     """
-    with open_plain(path) as file:
+    with open_regular_file(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise ValueError(f"it has more than {most:,} bytes, and what belongs there never has")
     return data
 
 
-def json_of_others(data: bytes, pieces: int) -> Any:
+def parse_untrusted_json(data: bytes, pieces: int) -> Any:
     """Parse untrusted JSON.
 
     Pieces are counted before the text is parsed: five million empty lists in 15 MB take 450 MB of memory and four
@@ -105,7 +105,7 @@ def json_of_others(data: bytes, pieces: int) -> Any:
     Raises:
         ValueError: The text is not JSON or has too many pieces.
     """
-    if next(islice(_PIECE.finditer(data), pieces, None), None):
+    if next(islice(_JSON_PIECE.finditer(data), pieces, None), None):
         raise ValueError(f"it has more than {pieces:,} values, and what belongs there never has")
     return json.loads(data)
 
@@ -122,12 +122,12 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
     """Write a file atomically; see `whole_file`."""
-    with whole_file(path, mode) as file:
+    with atomic_file(path, mode) as file:
         file.write(data)
 
 
 @contextmanager
-def whole_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Write a file atomically.
 
     Args:
@@ -141,7 +141,7 @@ def whole_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if mode is None and path.exists():
         mode = stat.S_IMODE(path.stat().st_mode)
-    aside = _aside(path)
+    aside = _temporary_path(path)
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -156,18 +156,18 @@ def whole_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
         raise
 
 
-def _aside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     """Return a unique name in the folder of `path`, for a temporary file."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
-def aside_of(path: Path) -> Path:
+def final_path(path: Path) -> Path:
     """Return the path that a temporary file will be renamed to; the path itself if it is not named by `_aside`."""
     match = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}", path.name)
     return path.with_name(match.group(1)) if match else path
 
 
-def write_new(path: Path, data: bytes) -> bool:
+def create_file(path: Path, data: bytes) -> bool:
     """Create a private file (mode 0600), and return False if it exists already.
 
     The content is written to a temporary file, which is then hard-linked. So if two processes create the same file, one
@@ -188,7 +188,7 @@ def write_new(path: Path, data: bytes) -> bool:
 
 
 @contextmanager
-def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
+def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
     """Write a folder atomically.
 
     Its files are flushed to disk before it is renamed, so that a power cut leaves none of them empty. Only one process
@@ -204,9 +204,9 @@ def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.iterdir():
-        if left != target and aside_of(left) == target:
+        if left != target and final_path(left) == target:
             shutil.rmtree(left, ignore_errors=True)
-    aside = _aside(target)
+    aside = _temporary_path(target)
     aside.mkdir(mode=0o777 if mode is None else 0o700)
     try:
         yield aside
@@ -224,11 +224,11 @@ def whole_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
 
 FICLONE = 0x40049409
 """Request number of ioctl_ficlone(2), which makes two files share their blocks until one of them is written."""
-PIECE = 2**20
+COPY_BLOCK_BYTES = 2**20
 """Number of bytes to copy at once."""
-SMALL = 2**12
+MIN_SPARSE_BYTES = 2**12
 """Maximum size in bytes of files that are not checked for holes."""
-COUNTED = 512
+STAT_BLOCK_BYTES = 512
 """Bytes in a unit of `st_blocks`, which counts too few on file systems with compression."""
 
 
@@ -239,29 +239,33 @@ def copy(source: Path, target: Path) -> None:
         OSError: The source is a symbolic link or cannot be read, or the target exists or cannot be written.
     """
     with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-        copy_open(file, target)
+        copy_open_file(file, target)
 
 
-def copy_open(file: IO[bytes], target: Path) -> None:
+def copy_open_file(file: IO[bytes], target: Path) -> None:
     """Copy an open file, as a reflink if the file system supports it. Bytes appended during the copy are left out."""
     left = os.fstat(file.fileno()).st_size
     with target.open("xb") as made:
         try:
             fcntl.ioctl(made.fileno(), FICLONE, file.fileno())
         except OSError:
-            while part := file.read(min(left, PIECE)):
+            while part := file.read(min(left, COPY_BLOCK_BYTES)):
                 made.write(part)
                 left -= len(part)
 
 
-def is_hollow(handle: int) -> bool:
+def is_sparse(handle: int) -> bool:
     """Return whether an open file consists mostly of holes, so that a small file on disk takes very long to read."""
     found = os.fstat(handle)
     half = found.st_size // 2
-    return found.st_size > SMALL and found.st_blocks * COUNTED < half and _held(handle, found.st_size) < half
+    return (
+        found.st_size > MIN_SPARSE_BYTES
+        and found.st_blocks * STAT_BLOCK_BYTES < half
+        and _data_bytes(handle, found.st_size) < half
+    )
 
 
-def _held(handle: int, size: int) -> int:
+def _data_bytes(handle: int, size: int) -> int:
     """Return the number of bytes of a file outside of holes, and set its position to the beginning."""
     held, place = 0, 0
     try:

@@ -8,29 +8,29 @@ Hallmark has no such transactions, so a journal that names a super-journal was p
 import os
 from pathlib import Path
 
-from tasks.core.files import open_plain
+from tasks.core.files import open_regular_file
 
-MAGIC = bytes.fromhex("d9d505f920a163d7")
+SUPER_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 """Last bytes of a journal that names a super-journal (https://www.sqlite.org/fileformat.html)."""
 
 
-def remove_strange(folder: Path) -> list[Path]:
+def remove_planted(folder: Path) -> list[Path]:
     """Remove journals that name a super-journal, or are pipes or devices instead of files, and return their paths.
 
     Args:
         folder: Folder that is searched with all its subfolders.
     """
-    strange = [path for path in folder.rglob("*-journal") if _is_strange(path)]
+    strange = [path for path in folder.rglob("*-journal") if _is_planted(path)]
     for path in strange:
         path.unlink(missing_ok=True)
     return strange
 
 
-def _is_strange(path: Path) -> bool:
+def _is_planted(path: Path) -> bool:
     try:
-        with open_plain(path) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - len(MAGIC)))
-            return file.read() == MAGIC
+        with open_regular_file(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - len(SUPER_JOURNAL_MAGIC)))
+            return file.read() == SUPER_JOURNAL_MAGIC
     except FileNotFoundError:
         return False
     except OSError:

@@ -12,12 +12,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-BY_HAND = "by-hand"
-EXPERIMENT = "experiment"
+BY_HAND_FOLDER = "by-hand"
+EXPERIMENT_TIER = "experiment"
 """Risk tier without approvals, whose models can never be promoted."""
-EXPERIMENTS = "experiments"
+EXPERIMENTS_FOLDER = "experiments"
 """Folder in the state for caches and databases of experiments, whose code nobody has reviewed."""
-KEPT_AT = "HALLMARK_KEPT_AT"
+CACHE_VARIABLE = "HALLMARK_KEPT_AT"
 """Environment variable with which the supervisor sets a stage's folder for files that outlive the run."""
 
 
@@ -45,7 +45,7 @@ class Layout:
         return self.inputs / "sources.json"
 
     @property
-    def made(self) -> float:
+    def resolved_at(self) -> float:
         """Unix time at which the run was resolved, from its sources file, which is written once; 0 if there is none.
 
         The id of a run does not contain the time, since it may be any word.
@@ -77,7 +77,7 @@ class Layout:
         """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.tree`."""
         return self.inputs / "code.json"
 
-    def outputs(self, stage: str, measures: bool) -> list[Path]:
+    def output_folders(self, stage: str, measures: bool) -> list[Path]:
         """Return the output folders of a stage.
 
         Args:
@@ -85,13 +85,13 @@ class Layout:
             measures: Whether the stage writes measurements.
         """
         folder = stage.replace("@", "/")
-        return [self.stage(folder), *([self.measured(folder)] if measures else [])]
+        return [self.artefacts(folder), *([self.measurements(folder)] if measures else [])]
 
-    def stage(self, name: str) -> Path:
+    def artefacts(self, name: str) -> Path:
         """Return the folder of a stage's artefacts, e.g. `artefacts/split/`."""
         return self.root / "artefacts" / name
 
-    def measured(self, name: str) -> Path:
+    def measurements(self, name: str) -> Path:
         """Return the folder of a stage's measurements, e.g. `measured/train/`."""
         return self.root / "measured" / name
 
@@ -101,42 +101,42 @@ class Layout:
     def evidence(self, name: str) -> Path:
         return self.root / "evidence" / f"{name}.json"
 
-    def base(self, sha256: str) -> Path:
+    def base_model(self, sha256: str) -> Path:
         """Return the folder of a base model of promoted adapters, by its digest: `tasks.registry.promote.bases`."""
         return self.state / "bases" / sha256
 
     @property
-    def by_hand(self) -> bool:
+    def is_checkout(self) -> bool:
         """Whether the root is the checkout of a developer rather than the worktree of a run."""
         return self.root.resolve() == self.state.parent
 
     @property
-    def is_apart(self) -> bool:
+    def is_experiment(self) -> bool:
         """Whether the root is the worktree of an experiment, whose outputs no governed run uses."""
-        if self.by_hand or not self.authority.is_file():
+        if self.is_checkout or not self.authority.is_file():
             return False
-        return bool(json.loads(self.authority.read_bytes())["tier"] == EXPERIMENT)
+        return bool(json.loads(self.authority.read_bytes())["tier"] == EXPERIMENT_TIER)
 
     @property
-    def world(self) -> Path:
+    def run_state(self) -> Path:
         """State folder of the run: `.hallmark/experiments` for an experiment, else `.hallmark`."""
-        return self.state / EXPERIMENTS if self.is_apart else self.state
+        return self.state / EXPERIMENTS_FOLDER if self.is_experiment else self.state
 
     @property
-    def keeps(self) -> Path:
+    def cache_root(self) -> Path:
         """Folder for files that outlive the run: `HALLMARK_KEPT_AT` if the supervisor set it, else `world`."""
-        return Path(os.environ.get(KEPT_AT) or self.world)
+        return Path(os.environ.get(CACHE_VARIABLE) or self.run_state)
 
-    def kept(self, folder: str, stage: str) -> Path:
+    def cache_folder(self, folder: str, stage: str) -> Path:
         """Return the folder in which a stage keeps files between runs, for example checkpoints.
 
         The path includes the digest of the stage's code, so that other, possibly malicious code cannot place files
         there. Work by hand, whose code nobody has reviewed, has a folder of its own.
         """
-        by = BY_HAND if self.by_hand else str(json.loads(self.stages.read_bytes())[stage])
-        return self.keeps / folder / by
+        by = BY_HAND_FOLDER if self.is_checkout else str(json.loads(self.stages.read_bytes())[stage])
+        return self.cache_root / folder / by
 
-    def locate(self, path: str) -> Path:
+    def resolve_path(self, path: str) -> Path:
         """Resolve a path in the settings, relative to the worktree if it exists there, else to the checkout."""
         inside = self.root / path
         return inside if inside.exists() else self.state.parent / path
@@ -144,10 +144,10 @@ class Layout:
     @property
     def state(self) -> Path:
         """Folder `.hallmark/` of the checkout that the root belongs to, shared by all its worktrees."""
-        return home(self.root)
+        return state_folder(self.root)
 
 
-def home(root: Path) -> Path:
+def state_folder(root: Path) -> Path:
     """Return the folder `.hallmark/` that `root`, a checkout or the worktree of a run, belongs to.
 
     Worktrees are at `.hallmark/runs/ID/`, so the folder follows from the path, without a call of git.
@@ -158,6 +158,6 @@ def home(root: Path) -> Path:
     return root / ".hallmark"
 
 
-def is_of_experiments(state: Path) -> bool:
+def is_experiments_state(state: Path) -> bool:
     """Return whether a state folder is that of experiments, which ignore HALLMARK_VAULT."""
-    return state.name == EXPERIMENTS
+    return state.name == EXPERIMENTS_FOLDER

@@ -14,7 +14,7 @@ from typing import IO
 
 
 @contextmanager
-def turn(path: Path, busy: str) -> Iterator[None]:
+def hold(path: Path, busy: str) -> Iterator[None]:
     """Hold a lock file during the block, after waiting for it without a time limit.
 
     Args:
@@ -22,14 +22,14 @@ def turn(path: Path, busy: str) -> Iterator[None]:
         busy: Message for stderr if another process holds the lock, for example "another command starts Prefect".
     """
     with _opened(path) as file:
-        if not _take(file):
+        if not _try_lock(file):
             print(f"{busy}; waiting until it is over", file=sys.stderr, flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def attempt(path: Path, patience: float = 0.0) -> Iterator[bool]:
+def try_hold(path: Path, patience: float = 0.0) -> Iterator[bool]:
     """Try to hold a lock file during the block.
 
     Args:
@@ -41,7 +41,7 @@ def attempt(path: Path, patience: float = 0.0) -> Iterator[bool]:
     """
     deadline = time.monotonic() + patience
     with _opened(path) as file:
-        while not (taken := _take(file)) and time.monotonic() < deadline:
+        while not (taken := _try_lock(file)) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield taken
 
@@ -51,7 +51,7 @@ def is_held(path: Path) -> bool:
     if not path.exists():
         return False
     with path.open() as file:
-        return not _take(file, fcntl.LOCK_SH)
+        return not _try_lock(file, fcntl.LOCK_SH)
 
 
 def _opened(path: Path) -> IO[str]:
@@ -59,7 +59,7 @@ def _opened(path: Path) -> IO[str]:
     return path.open("a")
 
 
-def _take(file: IO[str], how: int = fcntl.LOCK_EX) -> bool:
+def _try_lock(file: IO[str], how: int = fcntl.LOCK_EX) -> bool:
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:

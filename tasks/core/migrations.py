@@ -16,7 +16,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, delete, i
 from sqlalchemy.engine import Connection
 
 from tasks.core.errors import Refused, Unavailable
-from tasks.core.version import HALLMARK, UNNAMED, series
+from tasks.core.version import UNKNOWN_VERSION, VERSION, minor_version
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Schema:
     its version and writers."""
     tables: MetaData
     """Tables of the newest version."""
-    make: Callable[[Connection], None]
+    create_tables: Callable[[Connection], None]
     """Function that creates the tables of the newest version."""
     steps: tuple[Callable[[Connection], None], ...] = ()
     """Migration steps: the first migrates version 1 to version 2, and so on. Existing steps are never changed."""
-    require: Callable[[Connection, Sequence[str]], None] = lambda connection, writers: None
+    check: Callable[[Connection, Sequence[str]], None] = lambda connection, writers: None
     """Check of a database that this version of Hallmark opens for the first time, called with the earlier `writers`. It
     raises Refused for a database of an earlier version that cannot be migrated."""
 
@@ -39,7 +39,7 @@ class Schema:
         return 1 + len(self.steps)
 
 
-def prepare(engine: Engine, schema: Schema) -> None:
+def migrate(engine: Engine, schema: Schema) -> None:
     """Create the tables of a schema if there are none, or migrate them from an earlier version.
 
     Before the first migration step a SQLite file is copied, and the copy is named on stderr.
@@ -53,24 +53,24 @@ def prepare(engine: Engine, schema: Schema) -> None:
         with engine.begin() as connection:
             current = version(connection, schema)
             if current is None:
-                schema.make(connection)
-                _put(connection, schema, schema.version)
-            elif HALLMARK not in (known := writers(connection, schema)):
-                schema.require(connection, known)
+                schema.create_tables(connection)
+                _set_version(connection, schema, schema.version)
+            elif VERSION not in (known := writers(connection, schema)):
+                schema.check(connection, known)
             if current is None or current == schema.version:
-                _sign(connection, schema)
+                _add_writer(connection, schema)
                 return
             if current > schema.version:
                 raise Unavailable(
-                    f"{_where(engine)} was made by a newer Hallmark, {_named(connection, schema)} ({schema.name} "
-                    f"schema {current}, this version, {HALLMARK}, knows {schema.version}); install the version that "
+                    f"{_database_name(engine)} was made by a newer Hallmark, {_newest_writer(connection, schema)} ({schema.name} "
+                    f"schema {current}, this version, {VERSION}, knows {schema.version}); install the version that "
                     "made it, or a later one"
                 )
             if not copied:
-                _tell(engine, schema, current, _named(connection, schema))
+                _report_migration(engine, schema, current, _newest_writer(connection, schema))
                 copied = True
             schema.steps[current - 1](connection)
-            _put(connection, schema, current + 1)
+            _set_version(connection, schema, current + 1)
 
 
 def is_current(engine: Engine, schema: Schema) -> bool:
@@ -85,7 +85,7 @@ def version(connection: Connection, schema: Schema) -> int | None:
     Raises:
         Refused: The stored schema version is not valid.
     """
-    there, table = set(inspect(connection).get_table_names()), _table(schema)
+    there, table = set(inspect(connection).get_table_names()), _version_table(schema)
     if not there & schema.tables.tables.keys():
         return None
     if table.name not in there:
@@ -95,52 +95,52 @@ def version(connection: Connection, schema: Schema) -> int | None:
         return held[0]
     listed = ", ".join(ascii(value) for value in held[:5]) or "nothing"
     raise Refused(
-        f"{_where(connection.engine)} was changed by hand: {table.name} holds {listed:.80}, expected one version from "
+        f"{_database_name(connection.engine)} was changed by hand: {table.name} holds {listed:.80}, expected one version from "
         "1 on; restore a backup"
     )
 
 
-def _put(connection: Connection, schema: Schema, version: int) -> None:
-    table = _table(schema)
+def _set_version(connection: Connection, schema: Schema, version: int) -> None:
+    table = _version_table(schema)
     table.create(connection, checkfirst=True)
     connection.execute(delete(table))
     connection.execute(insert(table).values(version=version))
 
 
-def _table(schema: Schema) -> Table:
+def _version_table(schema: Schema) -> Table:
     return Table(f"hallmark_{schema.name}_schema", MetaData(), Column("version", Integer, nullable=False))
 
 
 def writers(connection: Connection, schema: Schema) -> list[str]:
     """Return the versions of Hallmark that opened a database for writing, in order; those before 0.2.0 are unknown."""
-    table = _writers(schema)
+    table = _writers_table(schema)
     if not inspect(connection).has_table(table.name):
         return []
-    return sorted(connection.scalars(select(table.c.hallmark)), key=series)
+    return sorted(connection.scalars(select(table.c.hallmark)), key=minor_version)
 
 
-def _sign(connection: Connection, schema: Schema) -> None:
-    if HALLMARK in writers(connection, schema):
+def _add_writer(connection: Connection, schema: Schema) -> None:
+    if VERSION in writers(connection, schema):
         return
-    table = _writers(schema)
+    table = _writers_table(schema)
     table.create(connection, checkfirst=True)
-    connection.execute(insert(table).values(hallmark=HALLMARK))
+    connection.execute(insert(table).values(hallmark=VERSION))
 
 
-def _writers(schema: Schema) -> Table:
+def _writers_table(schema: Schema) -> Table:
     return Table(f"hallmark_{schema.name}_writers", MetaData(), Column("hallmark", Text, primary_key=True))
 
 
-def _named(connection: Connection, schema: Schema) -> str:
-    return (writers(connection, schema) or [UNNAMED])[-1]
+def _newest_writer(connection: Connection, schema: Schema) -> str:
+    return (writers(connection, schema) or [UNKNOWN_VERSION])[-1]
 
 
-def _tell(engine: Engine, schema: Schema, version: int, by: str) -> None:
+def _report_migration(engine: Engine, schema: Schema, version: int, by: str) -> None:
     kept = "no copy is kept here, the server's backups have it as it was"
     if engine.dialect.name == "sqlite":
         kept = f"as it was it is kept in {_copy(Path(engine.url.database or ''), version)}"
     print(
-        f"{_where(engine)} was made by an earlier Hallmark, {by}; it is brought from {schema.name} schema {version} to "
+        f"{_database_name(engine)} was made by an earlier Hallmark, {by}; it is brought from {schema.name} schema {version} to "
         f"{schema.version}; {kept}",
         file=sys.stderr,
     )
@@ -158,5 +158,5 @@ def _copy(database: Path, version: int) -> Path:
     return target
 
 
-def _where(engine: Engine) -> str:
+def _database_name(engine: Engine) -> str:
     return f"the database {engine.url.render_as_string(hide_password=True)}"

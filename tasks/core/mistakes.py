@@ -6,35 +6,35 @@ from contextlib import contextmanager
 from tasks.core.errors import HallmarkError, InputError, Refused
 
 
-class Mistakes:
+class ErrorCollector:
     """Errors found so far. Callers must skip checks that would fail only because of an earlier error."""
 
     def __init__(self) -> None:
-        self.found: list[HallmarkError] = []
+        self.errors: list[HallmarkError] = []
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
+    def collect(self) -> Iterator[None]:
         """Collect the error that the block raises, and continue after the block."""
         try:
             yield
         except HallmarkError as error:
-            self.found.append(error)
+            self.errors.append(error)
 
     def add(self, text: str) -> None:
         """Collect an InputError with this message."""
-        self.found.append(InputError(text))
+        self.errors.append(InputError(text))
 
-    def refuse(self) -> None:
+    def raise_errors(self) -> None:
         """Raise the collected errors, if any.
 
         A single error is raised as it is. Several are raised as one, with all messages and the type that the user can
         resolve soonest: InputError, which the user can correct, before Refused, which may need other people, before
         Unavailable.
         """
-        if len(self.found) == 1:
-            raise self.found[0]
-        if self.found:
-            kinds = [type(error) for error in self.found]
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        if self.errors:
+            kinds = [type(error) for error in self.errors]
             kind = next((each for each in (InputError, Refused) if any(issubclass(k, each) for k in kinds)), kinds[0])
             # The readers of two files may report the same problem of a third one.
-            raise kind("\n".join(dict.fromkeys(line for error in self.found for line in str(error).splitlines())))
+            raise kind("\n".join(dict.fromkeys(line for error in self.errors for line in str(error).splitlines())))

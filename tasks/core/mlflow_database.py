@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 SCHEME = "sqlite:///"
 
 
-def make(uri: str) -> None:
+def create(uri: str) -> None:
     """Create the file of a `sqlite:///` URI, with MLflow's tables, if it does not exist; ignore any other URI.
 
     Several processes may call it at once: the first one to finish creates the file. Errors of MLflow are raised.

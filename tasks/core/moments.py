@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 
-def in_utc(moment: datetime) -> datetime:
+def to_utc(moment: datetime) -> datetime:
     """Convert a time to UTC.
 
     Raises:

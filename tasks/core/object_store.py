@@ -8,7 +8,7 @@ from typing import Any
 
 
 @contextmanager
-def reached(**settings: Any) -> Iterator[Any]:
+def opened(**settings: Any) -> Iterator[Any]:
     """Open the object store as a file system of s3fs, whose connections are closed at the end of the block.
 
     Listings and credentials are not cached between calls, and redirects are not followed.
@@ -19,7 +19,7 @@ def reached(**settings: Any) -> Iterator[Any]:
     import s3fs
     from fsspec.asyn import sync
 
-    settings = {**settings, "http_session_cls": _direct()}
+    settings = {**settings, "http_session_cls": _session_without_redirects()}
     files = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False, config_kwargs=settings)
     try:
         yield files
@@ -31,7 +31,7 @@ def reached(**settings: Any) -> Iterator[Any]:
 
 
 @cache
-def _direct() -> type:
+def _session_without_redirects() -> type:
     """Return a subclass of aiobotocore's HTTP client that does not follow redirects, which has no setting for that."""
     from aiobotocore.httpsession import AIOHTTPSession
 

@@ -6,9 +6,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tasks.core.shown import visible
+from tasks.core.shown import escape
 
-HEAD = Markup("""\
+HTML_HEAD = Markup("""\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
@@ -21,20 +21,20 @@ STYLES = Path(__file__).parent / "styles"
 """Folder with `colours.css`, which every page includes, and `tables.css`, for pages with tables of figures."""
 
 
-def templates(folder: Path) -> jinja2.Environment:
+def template_environment(folder: Path) -> jinja2.Environment:
     """Return the Jinja environment of a folder of templates, with the global `head`. Undefined names raise an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder, STYLES]),
         autoescape=True,
-        finalize=shown,
+        finalize=escape_value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["head"] = HEAD
+    environment.globals["head"] = HTML_HEAD
     return environment
 
 
-def shown(value: Any) -> Any:
+def escape_value(value: Any) -> Any:
     """Spell out the hidden characters of a value that a template inserts; markup stays markup."""
-    return Markup(visible(value.__html__())) if hasattr(value, "__html__") else visible(str(value))
+    return Markup(escape(value.__html__())) if hasattr(value, "__html__") else escape(str(value))

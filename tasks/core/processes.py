@@ -8,7 +8,7 @@ import contextlib
 import psutil
 
 
-def runs(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
     """Return whether a process still runs: it is not a zombie, and its pid was not reused by another process."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
@@ -19,5 +19,5 @@ def find(pid: int) -> psutil.Process | None:
     """Return the running process with a pid; None if there is none."""
     with contextlib.suppress(psutil.NoSuchProcess):
         found = psutil.Process(pid)
-        return found if runs(found) else None
+        return found if is_running(found) else None
     return None

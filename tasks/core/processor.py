@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """Names of instructions for bf16 in /proc/cpuinfo, on x86 and ARM."""
 
 
@@ -15,10 +15,10 @@ def has_bf16() -> bool:
         words = frozenset(CPUINFO.read_text().split())
     except OSError:
         return True
-    return bool(BF16 & words) or not {"flags", "Features"} & words
+    return bool(BF16_FLAGS & words) or not {"flags", "Features"} & words
 
 
-def slow_bf16(section: str, device: str, precision: str) -> str | None:
+def bf16_warning(section: str, device: str, precision: str) -> str | None:
     """Return a warning if bf16 is configured on a CPU without instructions for it, else None.
 
     Measured with torch 2.13 on an AMD EPYC of the third generation: a product of two matrices of 1024 x 1024 takes 26

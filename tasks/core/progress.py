@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-EVERY_SECONDS = 2.0
+INTERVAL_SECONDS = 2.0
 
 
 def announce(name: str, doing: str) -> None:
@@ -47,7 +47,7 @@ class Progress:
         self.then = f"then {then}" if then else ""
         self.began = self.last_shown = time.monotonic()
 
-    def tell(self, done: int, of: str = "") -> None:
+    def report(self, done: int, of: str = "") -> None:
         """Print a line if the last one is old enough.
 
         Args:
@@ -55,7 +55,7 @@ class Progress:
             of: Name of the item in progress, for example a source.
         """
         now = time.monotonic()
-        if now - self.last_shown < EVERY_SECONDS:
+        if now - self.last_shown < INTERVAL_SECONDS:
             return
         self.last_shown = now
         rate = done / (now - self.began)
@@ -63,12 +63,12 @@ class Progress:
         if done > self.work:
             announce(self.name, " ".join(filter(None, (f"{done:,} {self.unit}", of, speed))))
             return
-        left = f"eta {duration((self.work - done) / rate)}" if rate and done < self.work else ""
+        left = f"eta {format_duration((self.work - done) / rate)}" if rate and done < self.work else ""
         words = ", ".join(filter(None, (" ".join(filter(None, (of, speed, left))), self.then)))
         announce_count(self.name, self.before + done, self.before + self.work + self.after, words)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Format a duration, for example `42s` or `4m02s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -9,7 +9,7 @@ Turn = dict[str, str]
 """Chat turn: {"role": "system" | "user" | "assistant", "content": text}."""
 
 
-def chat(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tuple[list[Turn], str]:
+def chat_turns(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tuple[list[Turn], str]:
     """Return the chat turns before the target, and the text of the target.
 
     Args:

@@ -56,7 +56,7 @@ ROW_GROUP = 50_000
 bytes."""
 
 
-class Writer:
+class TableWriter:
     """Incremental writer of a Parquet file, compressed with zstd and without a time or anything else that varies."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -88,18 +88,18 @@ class Writer:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    with Writer(path, table.schema) as file:
+    with TableWriter(path, table.schema) as file:
         file.write(table)
 
 
 def write_batches(parts: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
     """Write record batches to a Parquet file without holding all rows in memory."""
-    with Writer(path, schema) as file:
+    with TableWriter(path, schema) as file:
         for part in parts:
             file.write(pa.Table.from_batches([part]))
 
 
-FEW = 128
+SMALL_BATCH_ROWS = 128
 """Number of rows to read at once from a file whose texts may be of any length, since code of a run wrote it."""
 
 
@@ -107,17 +107,17 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     return pq.read_table(path, columns=None if columns is None else list(columns))
 
 
-def batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
+def read_batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
     """Yield a table in batches of at most `rows` rows, in order, without holding all of it in memory."""
     with pq.ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns))
 
 
-def rows_at(path: Path, places: npt.NDArray[np.int64]) -> pa.Table:
+def read_rows(path: Path, places: npt.NDArray[np.int64]) -> pa.Table:
     """Return the rows at these indices, from 0, in the given order, without holding the whole table in memory."""
     wanted = np.sort(places)
     parts, begin = [], 0
-    for batch in batches(path):
+    for batch in read_batches(path):
         low, high = np.searchsorted(wanted, [begin, begin + len(batch)])
         parts.append(batch.take(pa.array(wanted[low:high] - begin)))
         begin += len(batch)

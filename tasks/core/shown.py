@@ -22,7 +22,7 @@ import sys
 from collections.abc import Iterable
 from typing import IO, Any
 
-HIDDEN = (
+HIDDEN_CHARACTERS = (
     "\x00-\x08\x0b-\x1f"  # control characters except tab and newline; \x1b starts a terminal's escape sequences
     "\x7f-\x9f"  # more control characters
     "\xad"  # soft hyphen
@@ -34,25 +34,25 @@ HIDDEN = (
     "\ud800-\udfff"  # surrogates, which stand for bytes that could not be decoded
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # shorthand, music, tags, variation selectors
 )
-_HIDDEN = re.compile(f"[{HIDDEN}]")
+_HIDDEN_PATTERN = re.compile(f"[{HIDDEN_CHARACTERS}]")
 JOINERS = "\u200c\u200d"
 """Zero-width joiner and non-joiner, which some scripts and emoji need: escaped in output, but allowed in settings."""
 
 
-def visible(text: str) -> str:
+def escape(text: str) -> str:
     """Replace each hidden character by its code point, for example `<U+001B>`. Newlines and tabs stay."""
-    return _HIDDEN.sub(lambda match: _named(match[0]), text)
+    return _HIDDEN_PATTERN.sub(lambda match: _code_point(match[0]), text)
 
 
-def one_line(text: str) -> str:
+def escape_line(text: str) -> str:
     r"""Escape hidden characters as `visible` does, and newlines and tabs as `\n` and `\t`, for text on one line."""
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    return escape(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def hidden(text: str) -> str | None:
+def first_hidden_character(text: str) -> str | None:
     """Return the code point of the first hidden character except `JOINERS`, for example `<U+001B>`; None if none."""
-    match = _HIDDEN.search(text.translate(dict.fromkeys(map(ord, JOINERS))))
-    return _named(match[0]) if match else None
+    match = _HIDDEN_PATTERN.search(text.translate(dict.fromkeys(map(ord, JOINERS))))
+    return _code_point(match[0]) if match else None
 
 
 def json_text(value: Any, **how: Any) -> str:
@@ -63,10 +63,10 @@ def json_text(value: Any, **how: Any) -> str:
         **how: Other arguments of `json.dumps`.
     """
     text = json.dumps(value, ensure_ascii=False, **how)
-    return _HIDDEN.sub(lambda match: json.dumps(match[0])[1:-1] if match[0] != "\x7f" else "\\u007f", text)
+    return _HIDDEN_PATTERN.sub(lambda match: json.dumps(match[0])[1:-1] if match[0] != "\x7f" else "\\u007f", text)
 
 
-_MARKDOWN = re.compile(
+_MARKDOWN_SYNTAX = re.compile(
     r"[\\`*|]"  # escapes, code, emphasis, cells of a table
     r"|(?<!\w)_|_(?!\w)|~(?=~)"  # emphasis too, but not within a word such as `exact_match`
     r"|\](?=[\[(:])"  # a link, an image, a link definition
@@ -75,20 +75,20 @@ _MARKDOWN = re.compile(
 )
 
 
-def markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape a text for Markdown, on one line, so that it is rendered literally: no heading, link, image or HTML."""
-    line = " ".join(visible(text).split())
-    return _MARKDOWN.sub(lambda match: f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}", line)
+    line = " ".join(escape(text).split())
+    return _MARKDOWN_SYNTAX.sub(lambda match: f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}", line)
 
 
-def code(text: str) -> str:
+def inline_code(text: str) -> str:
     """Format a text as inline code in Markdown, with hidden characters, newlines and tabs escaped."""
-    text = one_line(text)
+    text = escape_line(text)
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence} {text} {fence}" if len(fence) > 1 else f"{fence}{text}{fence}"
 
 
-class Stream:
+class EscapingStream:
     """Text stream that escapes hidden characters.
 
     Rich, whose colours are control characters, finds the wrapped stream by the attribute `rich_proxied_file`.
@@ -98,46 +98,46 @@ class Stream:
         self.rich_proxied_file = beneath
 
     def write(self, text: str) -> int:
-        self.rich_proxied_file.write(visible(text))
+        self.rich_proxied_file.write(escape(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        self.rich_proxied_file.writelines(map(visible, lines))
+        self.rich_proxied_file.writelines(map(escape, lines))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rich_proxied_file, name)
 
 
-class Record(logging.LogRecord):
+class EscapingLogRecord(logging.LogRecord):
     """Log record with hidden characters escaped in message and traceback."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         if self.exc_info:
-            self.exc_text = visible(logging.Formatter().formatException(self.exc_info))
+            self.exc_text = escape(logging.Formatter().formatException(self.exc_info))
 
     def getMessage(self) -> str:  # noqa: N802
-        return visible(super().getMessage())
+        return escape(super().getMessage())
 
 
-def guard() -> None:
+def escape_output() -> None:
     """Escape hidden characters in everything that this process prints or logs from now on."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if not isinstance(stream, Stream):
-            setattr(sys, name, Stream(stream or _nowhere()))
-    guard_logs()
+        if not isinstance(stream, EscapingStream):
+            setattr(sys, name, EscapingStream(stream or _null_stream()))
+    escape_logs()
 
 
-def _nowhere() -> IO[str]:
+def _null_stream() -> IO[str]:
     """Open /dev/null for writing, for a program that was started with stdout or stderr closed."""
     return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
-def guard_logs() -> None:
+def escape_logs() -> None:
     """Escape hidden characters in everything that this process logs from now on."""
-    logging.setLogRecordFactory(Record)
+    logging.setLogRecordFactory(EscapingLogRecord)
 
 
-def _named(character: str) -> str:
+def _code_point(character: str) -> str:
     return f"<U+{ord(character):04X}>"

@@ -11,7 +11,7 @@ from tasks.core.errors import InputError
 from tasks.core.params.prompts import Prompt
 
 
-def window_of(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> int | None:
+def window_size(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> int | None:
     """Return the maximum number of tokens in a window of the record's text; None if the record is a conversation."""
     return prompts[record["task"]].text_window
 
@@ -40,7 +40,7 @@ def windows(text: str, tokenizer: Any, most: int) -> list[list[int]]:
     """
     if tokenizer.eos_token_id is None:
         raise InputError("the base model's tokenizer has no end-of-sequence token, so no text would end; take another")
-    body = [*plain(text, tokenizer), tokenizer.eos_token_id]
+    body = [*text_tokens(text, tokenizer), tokenizer.eos_token_id]
     begins = tokenizer("")["input_ids"][:1]
     first = begins[0] if begins and begins[0] == tokenizer.bos_token_id else tokenizer.eos_token_id
     tokens, count = [first, *body], -(-len(body) // (most - 1))
@@ -48,6 +48,6 @@ def windows(text: str, tokenizer: Any, most: int) -> list[list[int]]:
     return [tokens[begin : end + 1] for begin, end in pairwise(cuts)]
 
 
-def plain(text: str, tokenizer: Any) -> list[int]:
+def text_tokens(text: str, tokenizer: Any) -> list[int]:
     """Return the tokens of a text without added special tokens; names of special tokens in it are tokenised as text."""
     return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])

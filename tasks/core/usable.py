@@ -7,18 +7,18 @@ from pathlib import Path
 
 import psutil
 
-CGROUPS = Path("/sys/fs/cgroup")
-OWN = Path("/proc/self/cgroup")
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+OWN_CGROUP_FILE = Path("/proc/self/cgroup")
 """File that names the cgroup (v2) of the process."""
 
 
-def cores(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
+def cores(cgroups: Path = CGROUP_ROOT, own: Path = OWN_CGROUP_FILE) -> int:
     """Return the number of usable cores, at least 1: the smaller of the CPU affinity and the quotas of its cgroups."""
     given = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([given, *_quotas(cgroups, own)]))
 
 
-def memory(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
+def memory(cgroups: Path = CGROUP_ROOT, own: Path = OWN_CGROUP_FILE) -> int:
     """Return the usable memory in bytes: the smaller of the machine's memory and the limits of its cgroups."""
     return min([psutil.virtual_memory().total, *(limit for (limit,) in _limits(cgroups, own, "memory.max", 1))])
 

@@ -4,15 +4,15 @@ A change of a stored format, or of the bytes that a digest covers, raises the se
 CHANGELOG.md.
 """
 
-HALLMARK = "0.2.0"
-UNNAMED = "0.1.0 or an earlier commit"
+VERSION = "0.2.0"
+UNKNOWN_VERSION = "0.1.0 or an earlier commit"
 """Name, for messages, of the version that wrote state without a version: 0.2.0 is the first that stores its own."""
-GOES_ON_WITH_RUNS_SINCE = "0.2.0"
+OLDEST_RESUMABLE_VERSION = "0.2.0"
 """Oldest version whose runs this version can continue. In earlier ones the digest of a stage's code left out
 docstrings, experiments shared the state of other runs, and a run request named no environment."""
 
 
-def series(version: object) -> tuple[int, int]:
+def minor_version(version: object) -> tuple[int, int]:
     """Return the first two numbers of a version; zeros if it is not a version."""
     first, _, rest = str(version).partition(".")
     second = rest.partition(".")[0]

@@ -15,14 +15,14 @@ from ruamel.yaml.parser import RoundTripParser
 
 from tasks.core.errors import InputError
 
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 """Maximum number of bytes of a settings file; those of the sample use case have 4,000."""
-MOST_VALUES = 50_000
+MAX_VALUES = 50_000
 """Maximum number of keys, values, lists and mappings, with aliases expanded: enough for a thousand sources."""
-DEEPEST = 50
+MAX_DEPTH = 50
 """Maximum depth of nested lists and mappings."""
-SPLIT = "split the file, or write it with fewer"
-UNMADE = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
+SPLIT_ADVICE = "split the file, or write it with fewer"
+SCALAR_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """Exceptions that ruamel raises for a scalar that does not fit its tag: a 13th month, an integer of 5,000 digits."""
 
 
@@ -36,25 +36,25 @@ def load(text: str, where: str) -> Any:
     Raises:
         InputError: The text is not YAML, or exceeds a limit.
     """
-    if len(text.encode(errors="replace")) > MOST_BYTES:
-        raise too_long(where)
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise too_long_error(where)
     try:
         reader = YAML()
-        reader.Parser = partial(_Counting, where)
+        reader.Parser = partial(_LimitedParser, where)
         return reader.load(text)
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"{where}:{line}: not valid YAML: {error.problem or error.context}") from None
-    except (YAMLError, *UNMADE) as error:
+    except (YAMLError, *SCALAR_ERRORS) as error:
         raise InputError(f"{where}: not valid YAML: {error}") from None
 
 
-def too_long(where: str) -> InputError:
+def too_long_error(where: str) -> InputError:
     """Return the error for a text with more than MOST_BYTES bytes."""
-    return InputError(f"{where}: longer than the {MOST_BYTES:,} bytes that are read as YAML; {SPLIT} entries")
+    return InputError(f"{where}: longer than the {MAX_BYTES:,} bytes that are read as YAML; {SPLIT_ADVICE} entries")
 
 
-class _Counting(RoundTripParser):
+class _LimitedParser(RoundTripParser):
     """Parser that raises InputError at the event with which a text exceeds MOST_VALUES or DEEPEST."""
 
     def __init__(self, where: str, loader: Any) -> None:
@@ -62,41 +62,41 @@ class _Counting(RoundTripParser):
         self._where = where
         self._values = 0
         self._anchors: dict[str, int] = {}
-        self._begun: list[tuple[str | None, int]] = []
+        self._open_collections: list[tuple[str | None, int]] = []
 
     def get_event(self) -> Any:
         event = super().get_event()
         self._count(event)
-        if self._values > MOST_VALUES:
-            problem = f"more than {MOST_VALUES:,} values so far, aliases written out; {SPLIT} values or aliases"
-            raise InputError(f"{_at(event, self._where)}: {problem}")
-        if len(self._begun) > DEEPEST:
-            problem = f"nested too deep: more than {DEEPEST} lists and mappings within each other; write it flatter"
-            raise InputError(f"{_at(event, self._where)}: {problem}")
+        if self._values > MAX_VALUES:
+            problem = f"more than {MAX_VALUES:,} values so far, aliases written out; {SPLIT_ADVICE} values or aliases"
+            raise InputError(f"{_place(event, self._where)}: {problem}")
+        if len(self._open_collections) > MAX_DEPTH:
+            problem = f"nested too deep: more than {MAX_DEPTH} lists and mappings within each other; write it flatter"
+            raise InputError(f"{_place(event, self._where)}: {problem}")
         return event
 
     def _count(self, event: Event) -> None:
         if isinstance(event, AliasEvent):
-            self._values += self._meant(event)
+            self._values += self._alias_size(event)
         elif isinstance(event, NodeEvent):
             self._values += 1
             if isinstance(event, CollectionStartEvent):
-                self._begun.append((event.anchor, self._values - 1))
+                self._open_collections.append((event.anchor, self._values - 1))
             elif event.anchor:
                 self._anchors[event.anchor] = 1
         elif isinstance(event, CollectionEndEvent):
-            anchor, before = self._begun.pop()
+            anchor, before = self._open_collections.pop()
             if anchor:
                 self._anchors[anchor] = self._values - before
 
-    def _meant(self, alias: AliasEvent) -> int:
+    def _alias_size(self, alias: AliasEvent) -> int:
         """Return the number of values of an alias's anchor, which must have ended before the alias."""
         if alias.anchor not in self._anchors:
             raise InputError(
-                f"{_at(alias, self._where)}: not valid YAML: no anchor &{alias.anchor} ends before its alias"
+                f"{_place(alias, self._where)}: not valid YAML: no anchor &{alias.anchor} ends before its alias"
             )
         return self._anchors[alias.anchor]
 
 
-def _at(event: Event, where: str) -> str:
+def _place(event: Event, where: str) -> str:
     return f"{where}:{event.start_mark.line + 1}"

@@ -5,15 +5,15 @@ Metrics are matched by their figure (`fact`) and not by their name, since a name
 
 import math
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
 
-AT_LEAST, AT_MOST = ("high", "value", "low"), ("low", "value", "high")
+AT_LEAST_BOUNDS, AT_MOST_BOUNDS = ("high", "value", "low"), ("low", "value", "high")
 """Ends of an interval, laxest first: to ask for 0.4 at the low end is stricter than to ask for an estimate of 0.4."""
 
 
-class Bar(Frozen):
+class AcceptanceCriteria(FrozenModel):
     """Success metrics of a use-case card, with the settings that decide how hard they are to reach."""
 
     success_metrics: list[SuccessMetric]
@@ -28,9 +28,9 @@ class Bar(Frozen):
     """`evaluation.target` and `evaluation.label_field`: the part of an answer that figures are computed from."""
 
     @staticmethod
-    def of(params: Params) -> "Bar":
+    def from_params(params: Params) -> "AcceptanceCriteria":
         card, how = params.use_case, params.evaluation
-        return Bar(
+        return AcceptanceCriteria(
             success_metrics=card.success_metrics,
             confidence=how.confidence,
             base_rows=how.base_rows,
@@ -38,14 +38,14 @@ class Bar(Frozen):
         )
 
 
-class Adopted(Frozen):
+class PromotedCriteria(FrozenModel):
     """Acceptance criteria of the newest promotion of a use case."""
 
     release: str
-    bar: Bar
+    bar: AcceptanceCriteria
 
 
-def laxer(adopted: Adopted | None, now: Bar) -> list[str]:
+def relaxed_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) -> list[str]:
     """Return a description of each criterion that asks less than the last promotion did, with old and new threshold.
 
     The list is empty if nothing was promoted before.
@@ -53,7 +53,9 @@ def laxer(adopted: Adopted | None, now: Bar) -> list[str]:
     if adopted is None:
         return []
     before = adopted.bar
-    changes = [f"{_in_words(metric)} becomes {_now(metric, now)}" for metric in _unmet(before, now)]
+    changes = [
+        f"{_in_words(metric)} becomes {_new_thresholds(metric, now)}" for metric in _relaxed_metrics(before, now)
+    ]
     if now.confidence < before.confidence:
         changes.append(f"confidence of intervals {before.confidence:g} becomes {now.confidence:g}")
     if _rows(now) < _rows(before):
@@ -63,7 +65,7 @@ def laxer(adopted: Adopted | None, now: Bar) -> list[str]:
     return changes
 
 
-def compared(before: list[SuccessMetric], now: list[SuccessMetric]) -> list[str]:
+def metric_changes(before: list[SuccessMetric], now: list[SuccessMetric]) -> list[str]:
     """Return a description of each metric that was added, removed or changed."""
     was, becomes = ({metric.name: _in_words(metric) for metric in metrics} for metrics in (before, now))
     return [
@@ -73,19 +75,19 @@ def compared(before: list[SuccessMetric], now: list[SuccessMetric]) -> list[str]
     ]
 
 
-def _rows(bar: Bar) -> float:
+def _rows(bar: AcceptanceCriteria) -> float:
     return math.inf if bar.base_rows is None else bar.base_rows
 
 
-def raised(adopted: Adopted | None, now: Bar) -> Bar:
+def next_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) -> AcceptanceCriteria:
     """Return the criteria that the next promotion has to meet.
 
     A metric that was waived because it asked less stays as it was: a waiver ends, and it is for one release.
     """
     if adopted is None:
         return now
-    stay = _unmet(adopted.bar, now)
-    return Bar(
+    stay = _relaxed_metrics(adopted.bar, now)
+    return AcceptanceCriteria(
         success_metrics=[m for m in now.success_metrics if not any(_asks_as_much(old, m) for old in stay)] + stay,
         confidence=max(adopted.bar.confidence, now.confidence),
         base_rows=max(adopted.bar, now, key=_rows).base_rows,
@@ -93,7 +95,7 @@ def raised(adopted: Adopted | None, now: Bar) -> Bar:
     )
 
 
-def _unmet(before: Bar, now: Bar) -> list[SuccessMetric]:
+def _relaxed_metrics(before: AcceptanceCriteria, now: AcceptanceCriteria) -> list[SuccessMetric]:
     return [old for old in before.success_metrics if not any(_asks_as_much(new, old) for new in now.success_metrics)]
 
 
@@ -105,17 +107,17 @@ def _asks_as_much(new: SuccessMetric, old: SuccessMetric) -> bool:
         return (
             new.at_least is not None
             and new.at_least >= old.at_least
-            and AT_LEAST.index(new.bound) >= AT_LEAST.index(old.bound)
+            and AT_LEAST_BOUNDS.index(new.bound) >= AT_LEAST_BOUNDS.index(old.bound)
         )
     return (
         new.at_most is not None
         and old.at_most is not None
         and new.at_most <= old.at_most
-        and AT_MOST.index(new.bound) >= AT_MOST.index(old.bound)
+        and AT_MOST_BOUNDS.index(new.bound) >= AT_MOST_BOUNDS.index(old.bound)
     )
 
 
-def _now(old: SuccessMetric, now: Bar) -> str:
+def _new_thresholds(old: SuccessMetric, now: AcceptanceCriteria) -> str:
     return " and ".join(_wanted(new) for new in now.success_metrics if new.fact == old.fact) or "none"
 
 

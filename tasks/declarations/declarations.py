@@ -14,9 +14,9 @@ from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.params.values import Sha256
 from tasks.declarations import signed_declaration, standing
-from tasks.declarations.bar import Adopted, laxer
-from tasks.declarations.signed_declaration import CardDeclared, Declared, SourceDeclared
-from tasks.declarations.standing import InForce, Standing
+from tasks.declarations.bar import PromotedCriteria, relaxed_criteria
+from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument, DeclaredSource
+from tasks.declarations.standing import DeclarationInForce, DeclarationStatus
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Policy
@@ -24,16 +24,16 @@ from tasks.sources import sources
 from tasks.sources.sources import Source, Sources, Suites
 
 
-def of_files(named: Sources, suites: Suites) -> list[SourceDeclared]:
+def of_sources(named: Sources, suites: Suites) -> list[DeclaredSource]:
     return [signed_declaration.of_source(each, suites, named.terms, named.edition_words) for each in named.sources]
 
 
-def of_params(params: Params, policy: Policy) -> list[CardDeclared]:
+def of_params(params: Params, policy: Policy) -> list[DeclaredCard]:
     """Return the declaration of the card; none in a risk tier without gates, where nobody has to sign the card."""
     return [signed_declaration.of_card(params)] if policy.tier(params.use_case.risk_tier).gates else []
 
 
-def of_run(layout: Layout, params: Params, policy: Policy) -> list[Declared]:
+def of_run(layout: Layout, params: Params, policy: Policy) -> list[DeclaredDocument]:
     """Return the declarations of the sources and the card that a run was resolved with.
 
     Raises:
@@ -49,7 +49,7 @@ def of_run(layout: Layout, params: Params, policy: Policy) -> list[Declared]:
     return [*read, *of_params(params, policy)]
 
 
-def require(ledger: Ledger, governance: Governance, declared: Iterable[Declared]) -> None:
+def require(ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]) -> None:
     """Verify that each declaration is in force; environment `local` accepts all of them.
 
     Raises:
@@ -58,19 +58,23 @@ def require(ledger: Ledger, governance: Governance, declared: Iterable[Declared]
     if governance.local:
         return
     now, policy, root = standing.read(ledger, governance), governance.policy, governance.state.parent
-    found = ((each.subject, why_not(each, now.in_force, policy) or _beside(each, now, root)) for each in declared)
+    found = (
+        (each.subject, why_not(each, now.in_force, policy) or _unsigned_neighbour(each, now, root)) for each in declared
+    )
     wrong = [f"{subject} {why}" for subject, why in found if why]
     if wrong:
         raise Refused("\n".join(wrong))
 
 
-def kept(ledger: Ledger, governance: Governance, declared: Iterable[Declared]) -> dict[str, InForce]:
+def complied_with(
+    ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]
+) -> dict[str, DeclarationInForce]:
     """Return the declarations in force that a run complies with, by subject."""
     now, policy = standing.read(ledger, governance).in_force, governance.policy
     return {each.subject: now[each.subject] for each in declared if not why_not(each, now, policy)}
 
 
-def digests(adopted: Mapping[str, InForce]) -> dict[str, Sha256]:
+def digests(adopted: Mapping[str, DeclarationInForce]) -> dict[str, Sha256]:
     return {subject: each.declared.sha256 for subject, each in adopted.items()}
 
 
@@ -82,52 +86,52 @@ def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
     if governance.local:
         return {source.id: source for source in sources.load(governance.folder).sources}
     adopted = (each.declared for each in standing.read(ledger, governance).in_force.values())
-    return {each.source.id: each.source for each in adopted if isinstance(each, SourceDeclared)}
+    return {each.source.id: each.source for each in adopted if isinstance(each, DeclaredSource)}
 
 
-def why_not(declared: Declared, adopted: Mapping[str, InForce], policy: Policy) -> str:
+def why_not(declared: DeclaredDocument, adopted: Mapping[str, DeclarationInForce], policy: Policy) -> str:
     """Return the reason why a run may not use a source or card, with the command that adopts it; empty if it may."""
     known = adopted.get(declared.subject)
-    command = "data adopt" if isinstance(declared, SourceDeclared) else "card adopt"
+    command = "data adopt" if isinstance(declared, DeclaredSource) else "card adopt"
     how = f"to adopt it: hallmark {command} --as {declared.owner} --reason TEXT"
     if known is None:
         return f"was adopted by nobody; {how}"
-    if isinstance(declared, CardDeclared) and isinstance(known.declared, CardDeclared):
-        differ = list(_loosened(declared, known.declared, policy))
+    if isinstance(declared, DeclaredCard) and isinstance(known.declared, DeclaredCard):
+        differ = list(_relaxations(declared, known.declared, policy))
         return f"asks less than what was adopted, or is another: {'; '.join(differ)}; {how}" if differ else ""
     differ = [] if known.declared == declared else [key for key, _, _ in differences(known.declared, declared)]
     return f"is not what was adopted: {', '.join(differ)} differ; {how}" if differ else ""
 
 
-def _beside(declared: Declared, now: Standing, root: Path) -> str:
+def _unsigned_neighbour(declared: DeclaredDocument, now: DeclarationStatus, root: Path) -> str:
     """Return a message if another source has the same location and its owner has not signed; else an empty text.
 
     Locations are compared as this machine resolves them: different texts can lead to one file.
     """
-    by = {each.said.person for each in now.in_force[declared.subject].signed}
-    for other in now.beside(declared, root):
+    by = {each.document.person for each in now.in_force[declared.subject].signatures}
+    for other in now.at_same_location(declared, root):
         if other.owner not in by:
             return f"lies where {other.subject} lies, and {other.owner} has not signed it; have it adopted here"
     return ""
 
 
-def differences(before: Declared, now: Declared) -> Iterator[tuple[str, Any, Any]]:
+def differences(before: DeclaredDocument, now: DeclaredDocument) -> Iterator[tuple[str, Any, Any]]:
     """Yield each key in which two declarations of one subject differ, with both values.
 
     The values of suites and terms are digests.
     """
-    was, becomes = keys(before), keys(now)
+    was, becomes = values_by_key(before), values_by_key(now)
     yield from ((key, was[key], becomes.get(key)) for key in was if was[key] != becomes.get(key))
 
 
-def keys(declared: Declared) -> dict[str, Any]:
-    if isinstance(declared, CardDeclared):
+def values_by_key(declared: DeclaredDocument) -> dict[str, Any]:
+    if isinstance(declared, DeclaredCard):
         return declared.bar.model_dump(mode="json") | declared.card.model_dump(mode="json")
     beside = declared.model_dump(mode="json", exclude={"source"})
     return declared.source.model_dump(mode="json") | {"its suite": beside.pop("suite")} | beside
 
 
-def _loosened(now: CardDeclared, adopted: CardDeclared, policy: Policy) -> Iterator[str]:
+def _relaxations(now: DeclaredCard, adopted: DeclaredCard, policy: Policy) -> Iterator[str]:
     """Yield each difference between two cards that does not make the card stricter.
 
     Stricter thresholds, additional metrics and a higher risk tier are left out.
@@ -135,6 +139,6 @@ def _loosened(now: CardDeclared, adopted: CardDeclared, policy: Policy) -> Itera
     for key in type(now.card).model_fields:
         if key not in ("success_metrics", "risk_tier") and getattr(now.card, key) != getattr(adopted.card, key):
             yield f"{key} differs"
-    if not policy.reaches(now.card.risk_tier, adopted.card.risk_tier):
+    if not policy.tier_covers(now.card.risk_tier, adopted.card.risk_tier):
         yield f"risk_tier {adopted.card.risk_tier} becomes {now.card.risk_tier}"
-    yield from laxer(Adopted(release="", bar=adopted.bar), now.bar)
+    yield from relaxed_criteria(PromotedCriteria(release="", bar=adopted.bar), now.bar)

@@ -10,8 +10,8 @@ from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import UseCase
 from tasks.core.params.values import Name, Sha256, Text
-from tasks.declarations.bar import Bar
-from tasks.policy.read_signed import Dated, Kind
+from tasks.declarations.bar import AcceptanceCriteria
+from tasks.policy.read_signed import DatedDocument, SignedKind
 from tasks.sources.sources import Source, Suites, Terms
 from tasks.trust import dsse
 
@@ -20,7 +20,7 @@ KIND = "declaration.signed"
 """Kind of the ledger's entries; their subject is `source/ID` or `card/NAME`."""
 
 
-class SourceDeclared(Document):
+class DeclaredSource(Document):
     """A source of sources.yaml, with the digests of everything else in that file that decides about its rows."""
 
     source: Source
@@ -40,11 +40,11 @@ class SourceDeclared(Document):
         return self.source.owner
 
 
-class CardDeclared(Document):
+class DeclaredCard(Document):
     """A use-case card, with the settings by which its figures are judged."""
 
     card: UseCase
-    bar: Bar
+    bar: AcceptanceCriteria
 
     @property
     def subject(self) -> str:
@@ -55,13 +55,13 @@ class CardDeclared(Document):
         return self.card.owners.business
 
 
-Declared = SourceDeclared | CardDeclared
+DeclaredDocument = DeclaredSource | DeclaredCard
 
 
-class Declaration(Dated):
+class Declaration(DatedDocument):
     """Predicate of the signed statement, whose subject is `source/ID` or `card/NAME` with the digest of `declared`."""
 
-    declared: Declared
+    declared: DeclaredDocument
     owners: Annotated[list[Name], Field(min_length=1)]
     """Ids of everybody who has to sign, sorted.
 
@@ -82,20 +82,20 @@ class Declaration(Dated):
         return self
 
 
-DECLARATION = Kind(PREDICATE_TYPE, Declaration, "a declaration", by=lambda declaration: declaration.person)
+DECLARATION = SignedKind(PREDICATE_TYPE, Declaration, "a declaration", signer_of=lambda declaration: declaration.person)
 
 
 def statement(said: Declaration) -> dict[str, Any]:
-    return dsse.statement(PREDICATE_TYPE, {said.declared.subject: said.declared.sha256}, said.said)
+    return dsse.statement(PREDICATE_TYPE, {said.declared.subject: said.declared.sha256}, said.json_value)
 
 
-def is_about_what_it_declares(said: Declaration, subjects: Mapping[str, str]) -> bool:
+def has_matching_subject(said: Declaration, subjects: Mapping[str, str]) -> bool:
     return dict(subjects) == {said.declared.subject: said.declared.sha256}
 
 
-def of_source(source: Source, suites: Suites, terms: Terms, edition_words: list[str]) -> SourceDeclared:
+def of_source(source: Source, suites: Suites, terms: Terms, edition_words: list[str]) -> DeclaredSource:
     suite = suites.by_source.get(source.id)
-    return SourceDeclared(
+    return DeclaredSource(
         source=source,
         suite=_digest(suite.model_dump(mode="json")) if suite else None,
         dataset_suite=_digest(suites.dataset.model_dump(mode="json")) if suites.dataset else None,
@@ -104,8 +104,8 @@ def of_source(source: Source, suites: Suites, terms: Terms, edition_words: list[
     )
 
 
-def of_card(params: Params) -> CardDeclared:
-    return CardDeclared(card=params.use_case, bar=Bar.of(params))
+def of_card(params: Params) -> DeclaredCard:
+    return DeclaredCard(card=params.use_case, bar=AcceptanceCriteria.from_params(params))
 
 
 def _digest(value: Any) -> str:

@@ -6,8 +6,8 @@ from datetime import datetime
 from tasks.core.config import checked_reason
 from tasks.core.errors import Refused
 from tasks.declarations import signed_declaration, standing
-from tasks.declarations.signed_declaration import KIND, Declaration, Declared
-from tasks.declarations.standing import Standing
+from tasks.declarations.signed_declaration import KIND, Declaration, DeclaredDocument
+from tasks.declarations.standing import DeclarationStatus
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
@@ -16,7 +16,7 @@ from tasks.policy.signed_entry import Draft
 
 
 def sign(
-    ledger: Ledger, governance: Governance, person_id: str, declared: Sequence[Declared], reason: str
+    ledger: Ledger, governance: Governance, person_id: str, declared: Sequence[DeclaredDocument], reason: str
 ) -> list[Entry]:
     """Record a person's signature under declarations, all or none, and return the newest entry about each.
 
@@ -35,37 +35,46 @@ def sign(
         said = [_draft(each, person, now, at, governance, reason) for each in new]
         return said or ledger.entries(KIND, declared[-1].subject)[-1]
 
-    signed_entry.record(ledger, governance, person, drafts)
+    signed_entry.sign_and_record(ledger, governance, person, drafts)
     return [ledger.entries(KIND, each.subject)[-1] for each in declared]
 
 
-def waits_for(declared: Declared, now: Standing, governance: Governance) -> list[str]:
+def missing_owners(declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> list[str]:
     """Return the owners who have yet to sign, sorted; empty if the declaration is in force."""
-    if now.has(declared):
+    if now.is_in_force(declared):
         return []
     root = governance.state.parent
-    return standing.lacking(now.place(declared, root).owners, now.signed(declared, root), governance.people)
+    return standing.missing_owners(
+        now.replacement(declared, root).owners, now.signatures(declared, root), governance.people
+    )
 
 
-def is_asked(person: Person, declared: Declared, now: Standing, governance: Governance, at: datetime) -> bool:
-    owners = waits_for(declared, now, governance)
+def is_awaited(
+    person: Person, declared: DeclaredDocument, now: DeclarationStatus, governance: Governance, at: datetime
+) -> bool:
+    owners = missing_owners(declared, now, governance)
     return person.id in owners or (
         not _has_signed(person, declared, now, governance) and _stands_in(person, owners, governance, at)
     )
 
 
 def _draft(
-    declared: Declared, person: Person, now: Standing, at: datetime, governance: Governance, reason: str
+    declared: DeclaredDocument,
+    person: Person,
+    now: DeclarationStatus,
+    at: datetime,
+    governance: Governance,
+    reason: str,
 ) -> Draft:
-    place, policy = now.place(declared, governance.state.parent), governance.policy
-    held = standing.roles(governance.people, declared.owner, at)
+    place, policy = now.replacement(declared, governance.state.parent), governance.policy
+    held = standing.roles_at(governance.people, declared.owner, at)
     if not standing.may_own(declared, held, policy):
-        wanted = " or ".join(standing.of_owners(declared, policy)) or "nobody, since its risk tier has no gates"
+        wanted = " or ".join(standing.owner_roles(declared, policy)) or "nobody, since its risk tier has no gates"
         raise Refused(
             f"{declared.subject}: its owner {declared.owner} holds {', '.join(held) or 'no role'}, and policy asks for "
             f"{wanted}"
         )
-    if person.id not in place.owners and not is_asked(person, declared, now, governance, at):
+    if person.id not in place.owners and not is_awaited(person, declared, now, governance, at):
         raise Refused(f"{declared.subject} is adopted by {' and '.join(place.owners)}, not by {person.id}")
     said = Declaration(
         declared=declared,
@@ -79,12 +88,12 @@ def _draft(
     return Draft(KIND, declared.subject, signed_declaration.statement(said))
 
 
-def _has_signed(person: Person, declared: Declared, now: Standing, governance: Governance) -> bool:
+def _has_signed(person: Person, declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> bool:
     """Return whether nothing is left for this person to sign: the declaration is in force, or waits only for others."""
-    signed = now.signed(declared, governance.state.parent)
-    return now.has(declared) or any(each.said.person == person.id for each in signed)
+    signed = now.signatures(declared, governance.state.parent)
+    return now.is_in_force(declared) or any(each.document.person == person.id for each in signed)
 
 
 def _stands_in(person: Person, owners: Iterable[str], governance: Governance, at: datetime) -> bool:
-    role = not set(standing.stand_ins(governance.policy)).isdisjoint(person.roles_at(at))
-    return role and any(not standing.roles(governance.people, owner, at) for owner in owners)
+    role = not set(standing.stand_in_roles(governance.policy)).isdisjoint(person.roles_at(at))
+    return role and any(not standing.roles_at(governance.people, owner, at) for owner in owners)

@@ -12,43 +12,45 @@ from tasks.policy.governance import Governance
 from tasks.trust import stage_record, validity
 from tasks.trust.stage_record import SignedRecord
 
-AGAIN = "run.reproduced"
+REPRODUCED = "run.reproduced"
 """Kind of the ledger entry about a run that was built again; its subject is the run."""
-Again = Mapping[str, Sequence[SignedRecord]]
+AgreeingRecords = Mapping[str, Sequence[SignedRecord]]
 """Stage records of other machines that agree with those of the run, by stage."""
 
 
-def of_run(ledger: Ledger, governance: Governance, run: str, records: Mapping[str, SignedRecord]) -> Again:
+def records_of_others(
+    ledger: Ledger, governance: Governance, run: str, records: Mapping[str, SignedRecord]
+) -> AgreeingRecords:
     """Return the agreeing records of other machines: for each stage the newest of each key."""
-    lines = validity.lines_by(governance.keys_of("worker"), ledger.now())
+    lines = validity.possible_lines(governance.keys_of("worker"), ledger.now())
     found: dict[str, dict[str, SignedRecord]] = {name: {} for name in records}
-    for entry in ledger.entries(AGAIN, run):
+    for entry in ledger.entries(REPRODUCED, run):
         envelopes = entry.body.get("records")
         for envelope in envelopes.values() if isinstance(envelopes, dict) else ():
             with suppress(Refused):
-                again = stage_record.verify_computed(envelope, lines)
-                own = records.get(again.said.name)
-                if own and again.keyid != own.computed_by and stage_record.agree(own, again):
-                    found[again.said.name][again.keyid] = again
+                again = stage_record.verify_executed(envelope, lines)
+                own = records.get(again.record.name)
+                if own and again.keyid != own.executed_by and stage_record.have_same_outputs(own, again):
+                    found[again.record.name][again.keyid] = again
     return {name: list(by_key.values()) for name, by_key in found.items()}
 
 
-def require(machines: int, records: Mapping[str, SignedRecord], again: Again, run: str) -> None:
+def require(machines: int, records: Mapping[str, SignedRecord], again: AgreeingRecords, run: str) -> None:
     """Verify that at least `machines` machines made the same outputs in each stage.
 
     Raises:
         Refused: Fewer machines agree. The message names the stages.
     """
-    if short := lacking(machines, records, again):
+    if short := disagreeing_stages(machines, records, again):
         raise Refused(
             f"policy asks for {machines} machines that make the same of a run before it is released, and fewer did of "
             f"stage {', '.join(short)}; on another machine: hallmark reproduce {run}; then: hallmark run --resume {run}"
         )
 
 
-def lacking(machines: int, records: Mapping[str, SignedRecord], again: Again) -> list[str]:
+def disagreeing_stages(machines: int, records: Mapping[str, SignedRecord], again: AgreeingRecords) -> list[str]:
     """Return the stages on which fewer than `machines` machines agree, sorted."""
     made = {
-        name: {record.computed_by, *(each.keyid for each in again.get(name, ()))} for name, record in records.items()
+        name: {record.executed_by, *(each.keyid for each in again.get(name, ()))} for name, record in records.items()
     }
     return sorted(name for name, by in made.items() if len(by) < machines)

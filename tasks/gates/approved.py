@@ -6,7 +6,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.trust.gate_statement import GateName
 
 
-def last(
+def last_passed(
     ledger: Ledger, use_case: str, demo: bool, gate: GateName = "data", other_than: str | None = None
 ) -> Evidence | None:
     """Return the evidence with which a use case last passed a gate; None if it never did.
@@ -19,7 +19,7 @@ def last(
             continue
         if closed.body.get("demo") and not demo:
             continue
-        for case in cases.read(ledger, closed.subject, gate):
+        for case in cases.read_all(ledger, closed.subject, gate):
             evidence = case.evidence
             if case.closed == closed and evidence.use_case == use_case and (demo or not evidence.demo):
                 return evidence

@@ -7,10 +7,10 @@ who requested the run and which roles are asked.
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.core.document import why
+from tasks.core.document import error_text
 from tasks.core.errors import Refused
-from tasks.gates.evidence import Evidence, Summary, digest, spell
-from tasks.ledger.attached import NAMED
+from tasks.gates.evidence import Evidence, EvidenceSummary, digest, to_bytes
+from tasks.ledger.attached import DIGEST_KEY
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.ledger.questions import ASKED, CLOSED
 from tasks.trust.gate_statement import GateName
@@ -18,52 +18,52 @@ from tasks.trust.gate_statement import GateName
 __all__ = [
     "ASKED",
     "CLOSED",
-    "Asked",
-    "Case",
-    "ask",
-    "close_open",
+    "GateCase",
+    "OpenedGate",
+    "close_gates_of_run",
     "current",
     "open_case",
-    "read",
-    "read_open",
+    "open_cases",
+    "open_evidence",
+    "open_gate",
+    "read_all",
+    "readable_or_error",
     "record_closing",
-    "still_open",
-    "waiting",
 ]
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpenedGate:
     """A gate that was opened; the subject of its entries is the run."""
 
-    entry: Entry
-    evidence: Summary
+    opening: Entry
+    evidence: EvidenceSummary
     sha256: str
     closed: Entry | None
     """Entry that closed the gate, after which no decision counts; None while it is open."""
 
 
 @dataclass(frozen=True)
-class Case(Asked):
+class GateCase(OpenedGate):
     """A gate that was opened, with all of its evidence."""
 
     evidence: Evidence
 
 
-def ask(ledger: Ledger, evidence: Evidence) -> Evidence:
+def open_gate(ledger: Ledger, evidence: Evidence) -> Evidence:
     """Open a gate for decisions, unless it was opened before with the same files and policy.
 
     Returns the evidence on record, which decisions are about: that of the earlier opening if there is one.
     """
     with ledger.transaction():
-        for case in read(ledger, evidence.run, evidence.gate)[-1:]:
-            if _about(case.evidence) == _about(evidence):
+        for case in read_all(ledger, evidence.run, evidence.gate)[-1:]:
+            if _decision_basis(case.evidence) == _decision_basis(evidence):
                 return case.evidence
-        ledger.append(ASKED, evidence.run, body(evidence), spell(evidence))
+        ledger.append(ASKED, evidence.run, opening_body(evidence), to_bytes(evidence))
     return evidence
 
 
-def body(evidence: Evidence) -> dict[str, Any]:
+def opening_body(evidence: Evidence) -> dict[str, Any]:
     """Return the body of the entry that opens a gate, without the digest of the attached evidence."""
     return {
         "gate": evidence.gate,
@@ -75,12 +75,12 @@ def body(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _about(evidence: Evidence) -> tuple[object, ...]:
+def _decision_basis(evidence: Evidence) -> tuple[object, ...]:
     """Return what decisions depend on. New measurements alone do not open the gate anew."""
     return evidence.subject, evidence.policy_sha256, evidence.artefacts, evidence.recorded, evidence.declared
 
 
-def read(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[Case]:
+def read_all(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[GateCase]:
     """Return every gate that was opened, oldest first, optionally of one run and gate.
 
     Raises:
@@ -88,17 +88,17 @@ def read(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -
     """
     asked = [entry for entry in ledger.entries(ASKED, run) if gate in (None, entry.body.get("gate"))]
     closed = _closings(ledger, run)
-    closings = [closed.get((entry.subject, entry.body.get(NAMED))) for entry in asked]
+    closings = [closed.get((entry.subject, entry.body.get(DIGEST_KEY))) for entry in asked]
     return [_case(*each) for each in zip(asked, ledger.documents(asked), closings, strict=True)]
 
 
-def current(ledger: Ledger, evidence: Evidence) -> Case:
+def current(ledger: Ledger, evidence: Evidence) -> GateCase:
     """Return the case with exactly this evidence, which must be the newest of its gate.
 
     Raises:
         Refused: The gate was not opened, or was opened again with other evidence.
     """
-    asked = read(ledger, evidence.run, evidence.gate)
+    asked = read_all(ledger, evidence.run, evidence.gate)
     if not asked:
         raise Refused(f"run {evidence.run} has not asked gate {evidence.gate}")
     if asked[-1].sha256 != digest(evidence):
@@ -109,34 +109,34 @@ def current(ledger: Ledger, evidence: Evidence) -> Case:
     return asked[-1]
 
 
-def record_closing(ledger: Ledger, case: Case, state: str) -> None:
+def record_closing(ledger: Ledger, case: GateCase, state: str) -> None:
     evidence = case.evidence
     said = {"gate": evidence.gate, "use_case": evidence.use_case, "demo": evidence.demo}
     ledger.append(CLOSED, evidence.run, said | {"sha256": case.sha256, "state": state})
 
 
-def close_open(ledger: Ledger, run: str, state: str) -> None:
+def close_gates_of_run(ledger: Ledger, run: str, state: str) -> None:
     """Close the open gates of a run, except for gates whose evidence cannot be read: nobody could decide on them."""
     with ledger.transaction():
-        for case in read_open([entry for entry in ledger.questions() if entry.subject == run], ledger):
-            if isinstance(case, Case):
+        for case in readable_or_error([entry for entry in ledger.open_questions() if entry.subject == run], ledger):
+            if isinstance(case, GateCase):
                 record_closing(ledger, case, state)
 
 
-def waiting(ledger: Ledger) -> list[Evidence]:
-    return [case.evidence for case in still_open(ledger)]
+def open_evidence(ledger: Ledger) -> list[Evidence]:
+    return [case.evidence for case in open_cases(ledger)]
 
 
-def still_open(ledger: Ledger) -> list[Case]:
+def open_cases(ledger: Ledger) -> list[GateCase]:
     """Return the open gates, oldest first; only the newest if a run opened a gate twice."""
-    asked = ledger.questions()
+    asked = ledger.open_questions()
     return [open_case(*each) for each in zip(asked, ledger.documents(asked), strict=True)]
 
 
-def read_open(asked: list[Entry], ledger: Ledger) -> list[Case | Refused]:
+def readable_or_error(asked: list[Entry], ledger: Ledger) -> list[GateCase | Refused]:
     """Return each open gate, or the reason why it cannot be read: one changed entry must not hide the others."""
-    cases: list[Case | Refused] = []
-    for entry, document in zip(asked, ledger.documents_or_why(asked), strict=True):
+    cases: list[GateCase | Refused] = []
+    for entry, document in zip(asked, ledger.documents_or_errors(asked), strict=True):
         try:
             cases.append(document if isinstance(document, Refused) else open_case(entry, document))
         except Refused as error:
@@ -144,7 +144,7 @@ def read_open(asked: list[Entry], ledger: Ledger) -> list[Case | Refused]:
     return cases
 
 
-def open_case(entry: Entry, document: bytes) -> Case:
+def open_case(entry: Entry, document: bytes) -> GateCase:
     """Return the open gate of an entry and its attachment.
 
     Raises:
@@ -162,15 +162,15 @@ def _closed_after(asked: Entry, closed: Entry | None) -> bool:
     return closed is not None and closed.seq > asked.seq
 
 
-def _case(entry: Entry, document: bytes, closed: Entry | None) -> Case:
+def _case(entry: Entry, document: bytes, closed: Entry | None) -> GateCase:
     try:
-        evidence = Evidence.read_bytes(document)
+        evidence = Evidence.from_bytes(document)
     except ValueError as error:
         what = "what is attached is no evidence"
-        raise Refused(f"entry {entry.seq} of the ledger was changed: {what} ({why(error)})") from None
-    sha256 = str(entry.body.get(NAMED))
-    if entry.body != body(evidence) | {NAMED: sha256}:
+        raise Refused(f"entry {entry.seq} of the ledger was changed: {what} ({error_text(error)})") from None
+    sha256 = str(entry.body.get(DIGEST_KEY))
+    if entry.body != opening_body(evidence) | {DIGEST_KEY: sha256}:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence does not match what it says")
     if entry.subject != evidence.run:
         raise Refused(f"entry {entry.seq} of the ledger was changed: its evidence is of another run")
-    return Case(entry, evidence, sha256, closed if _closed_after(entry, closed) else None)
+    return GateCase(entry, evidence, sha256, closed if _closed_after(entry, closed) else None)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
-from tasks.core.graph import LOOKS_AT, RUNS, STAGES
+from tasks.core.graph import DVC_STAGES, EVIDENCE_STAGES, STAGES
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Ledger
@@ -19,10 +19,10 @@ from tasks.trust import stage_record, validity
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
 
-AGAIN = "hallmark run --resume"
+RESUME_COMMAND = "hallmark run --resume"
 
 
-class Recorded(Frozen):
+class RecordReference(FrozenModel):
     """Reference to a signed stage record, as evidence holds it."""
 
     sha256: Sha256
@@ -33,17 +33,17 @@ class Recorded(Frozen):
     """Sandbox in which the stage was computed; null for none, which environment `local` alone accepts."""
 
 
-def of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str, SignedRecord]:
+def records_of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str, SignedRecord]:
     """Return the newest valid record of each stage, by DVC's name of the stage.
 
     Raises:
         InputError: The worker has no key in people.yaml and needs one.
     """
-    lines, found = validity.lines_by(governance.keys_of("worker"), ledger.now()), {}
-    for entry in ledger.entries(stage_record.KIND, run):
+    lines, found = validity.possible_lines(governance.keys_of("worker"), ledger.now()), {}
+    for entry in ledger.entries(stage_record.ENTRY_KIND, run):
         with suppress(Refused):  # for example signed by a key that was revoked since: the stage runs again
             record = stage_record.verify(entry.body.get("envelope", {}), lines)
-            found[record.said.name] = record
+            found[record.record.name] = record
     return found
 
 
@@ -55,46 +55,46 @@ def require(
     Raises:
         Refused: A record is missing, or inputs or outputs of its stage are others than it says.
     """
-    names = [name for stage in LOOKS_AT[gate] for name in STAGES[stage].runs]
-    return _as_it_lies(names, layout, of_run(ledger, governance, run), governance)
+    names = [name for stage in EVIDENCE_STAGES[gate] for name in STAGES[stage].dvc_names]
+    return _verified_records(names, layout, records_of_run(ledger, governance, run), governance)
 
 
 def require_all(layout: Layout, records: Mapping[str, SignedRecord], governance: Governance) -> None:
     """Verify the files of all stages. Raises as `require`."""
-    _as_it_lies(RUNS, layout, records, governance)
+    _verified_records(DVC_STAGES, layout, records, governance)
 
 
-def named(records: Mapping[str, SignedRecord]) -> dict[str, Recorded]:
+def references(records: Mapping[str, SignedRecord]) -> dict[str, RecordReference]:
     return {
-        name: Recorded(
+        name: RecordReference(
             sha256=record.sha256,
-            computed_in=record.said.environment.run,
-            sandbox=record.said.environment.sandbox,
+            computed_in=record.record.environment.run,
+            sandbox=record.record.environment.sandbox,
         )
         for name, record in records.items()
     }
 
 
-def _as_it_lies(
+def _verified_records(
     names: Iterable[str], layout: Layout, records: Mapping[str, SignedRecord], governance: Governance
 ) -> dict[str, SignedRecord]:
     tree = files.read_json(layout.code)["tree_sha256"]
     for name in names:
         if why := _why_not(name, layout, records.get(name), tree, governance):
-            raise Refused(f"stage {name}: {why}; {AGAIN} {layout.root.name}")
+            raise Refused(f"stage {name}: {why}; {RESUME_COMMAND} {layout.root.name}")
     return {name: records[name] for name in names}
 
 
 def _why_not(name: str, layout: Layout, record: SignedRecord | None, tree_sha256: str, governance: Governance) -> str:
     if record is None:
         return "no signed record that counts says what it read and left"
-    if record.said.tree_sha256 != tree_sha256:
+    if record.record.tree_sha256 != tree_sha256:
         return "its record is of another tree than was asked for"
-    if record.said.environment.sandbox is None and not governance.local:
+    if record.record.environment.sandbox is None and not governance.local:
         return f"it ran without a sandbox, which does not count in environment {governance.policy.environment}"
-    if differ := _differ(record.left, materials.left(name, layout)):
+    if differ := _differ(record.outputs, materials.output_digests(name, layout)):
         return f"{differ} changed since it was signed"
-    if differ := _differ(record.said.inputs, materials.read(name, layout)):
+    if differ := _differ(record.record.inputs, materials.read_digests(name, layout)):
         return f"it was made from other {differ}"
     return ""
 

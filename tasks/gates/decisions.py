@@ -10,17 +10,17 @@ from typing import Any
 
 from tasks.core.config import checked_reason
 from tasks.core.errors import InputError, Refused
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 from tasks.gates import cases
-from tasks.gates.cases import Case
-from tasks.gates.evidence import Evidence, check_asks
+from tasks.gates.cases import GateCase
+from tasks.gates.evidence import Evidence, require_asks
 from tasks.gates.gates import judge
-from tasks.gates.missing import eligible, needed
+from tasks.gates.missing import eligible_approvers, required_approvals
 from tasks.gates.rules import beside, table
 from tasks.gates.rules.claim import Claim
 from tasks.gates.rules.person import roles_for
-from tasks.gates.signed_decision import KIND, Decision, Signed, Verb, claimed, statement
-from tasks.gates.weigh import deadline, roles_before, weigh
+from tasks.gates.signed_decision import KIND, Decision, SignedDecision, Verb, statement, unverified_claim
+from tasks.gates.weigh import deadline, earlier_roles, verify_decisions
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
@@ -28,13 +28,13 @@ from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
-from tasks.trust.unchanged import changed
+from tasks.trust.unchanged import changed_error
 
-VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
+DECISION_VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
 
 @dataclass(frozen=True)
-class Wish:
+class DecisionDraft:
     """Decision that somebody wants to make, as entered."""
 
     verb: Verb
@@ -68,34 +68,37 @@ def decide(
         Refused: The rules do not allow the decision.
         InputError: Something is missing or invalid.
     """
-    wish = _wish(ledger, governance, Wish(verb, reason, role, tuple(checks), expires), person_id, signer)
-    return signed_entry.record(
+    wish = _wish(ledger, governance, DecisionDraft(verb, reason, role, tuple(checks), expires), person_id, signer)
+    return signed_entry.sign_and_record(
         ledger, governance, wish.person, lambda: _draft(ledger, governance, evidence, wish), wish.signer
     )
 
 
-def draw(
-    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, public_line: str
+def draw_up(
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, public_line: str
 ) -> Entry | Sequence[Draft]:
     """Return the decision for a person to sign elsewhere, or its entry if it was made before.
 
     `public_line` is the key with which they will sign. Raises as `decide`.
     """
-    wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
-    return signed_entry.draw(ledger, lambda: _draft(ledger, governance, evidence, wish))
+    wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
+    return signed_entry.draw_up(ledger, lambda: _draft(ledger, governance, evidence, wish))
 
 
-def sketch(
-    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, public_line: str
+def dry_run(
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, public_line: str
 ) -> Entry | Sequence[Draft]:
     """Return what `draw` returns, without a transaction, to callers that only ask whether it would be accepted."""
     return _draft(
-        ledger, governance, evidence, _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
+        ledger,
+        governance,
+        evidence,
+        _wish(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere)),
     )
 
 
-def take(
-    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: Wish, envelope: dict[str, Any],
+def record_signed(
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, envelope: dict[str, Any],
     public_line: str,
 ) -> Entry:  # fmt: skip
     """Record a decision that `draw` returned and the person signed.
@@ -104,7 +107,7 @@ def take(
         Refused: As `decide`; or the envelope holds another decision, or somebody else signed it.
         InputError: As `decide`.
     """
-    wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _elsewhere))
+    wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
 
     def drafts() -> Entry | Sequence[Draft]:
         drawn = _draft(ledger, governance, evidence, wish)
@@ -112,7 +115,7 @@ def take(
             _require_latest(ledger, evidence, person_id, envelope)
         return drawn
 
-    return signed_entry.enter(ledger, governance, wish.person, drafts, [envelope])
+    return signed_entry.record_signed(ledger, governance, wish.person, drafts, [envelope])
 
 
 def _require_latest(ledger: Ledger, evidence: Evidence, person_id: str, envelope: dict[str, Any]) -> None:
@@ -121,15 +124,15 @@ def _require_latest(ledger: Ledger, evidence: Evidence, person_id: str, envelope
     Otherwise somebody could hold a signature back and have the last word in that person's name.
     """
     try:
-        signed = in_utc(datetime.fromisoformat(dsse.peek(envelope)["predicate"]["time"]))
+        signed = to_utc(datetime.fromisoformat(dsse.unverified_statement(envelope)["predicate"]["time"]))
     except (KeyError, TypeError, ValueError):
-        raise changed() from None
+        raise changed_error() from None
     for entry in ledger.entries(KIND, evidence.subject.sha256):
-        if claimed(entry)[0] == person_id and entry.time > signed:
+        if unverified_claim(entry)[0] == person_id and entry.time > signed:
             raise Refused(f"{person_id} has said something else here since this was signed; look and sign anew")
 
 
-def _elsewhere(_: bytes) -> bytes:
+def _signs_elsewhere(_: bytes) -> bytes:
     raise AssertionError("whoever holds this key signs where the key is")
 
 
@@ -149,44 +152,46 @@ def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> l
         if judge(evidence, ledger, governance, ledger.now()).state != "waiting":
             return []
         now = ledger.now()
-        weighed = weigh(case, ledger, governance, now)
-        for role, count, given in needed(evidence, weighed):
-            demo = [person for person in eligible(evidence, governance, role, weighed, now) if person.demo]
+        weighed = verify_decisions(case, ledger, governance, now)
+        for role, count, given in required_approvals(evidence, weighed):
+            demo = [person for person in eligible_approvers(evidence, governance, role, weighed, now) if person.demo]
             for person in demo[: max(0, count - len(given))]:
                 entries.append(decide(ledger, governance, evidence, person.id, "approve", "demo approval", role=role))
     return entries
 
 
 @dataclass(frozen=True)
-class _Wish(Wish):
+class _ValidDraft(DecisionDraft):
     person: Person = field(kw_only=True)
     signer: Signer = field(kw_only=True)
 
 
-def _wish(ledger: Ledger, governance: Governance, wanted: Wish, person_id: str, signer: Signer | None) -> _Wish:
+def _wish(
+    ledger: Ledger, governance: Governance, wanted: DecisionDraft, person_id: str, signer: Signer | None
+) -> _ValidDraft:
     person = governance.actor(person_id, ledger.now())
-    _form(wanted.verb, wanted.reason, wanted.checks, wanted.expires)
+    _require_fields(wanted.verb, wanted.reason, wanted.checks, wanted.expires)
     signer = governance.signer(person, ledger.now(), signer)
     tidy = replace(wanted, reason=wanted.reason.strip(), checks=sorted(set(wanted.checks)))
-    return _Wish(tidy.verb, tidy.reason, tidy.role, tidy.checks, tidy.expires, person=person, signer=signer)
+    return _ValidDraft(tidy.verb, tidy.reason, tidy.role, tidy.checks, tidy.expires, person=person, signer=signer)
 
 
-def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _Wish) -> Entry | list[Draft]:
+def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _ValidDraft) -> Entry | list[Draft]:
     """Return the decision to sign if the rules allow it now, or the entry of the same decision."""
     case, now = _case(ledger, governance, evidence), ledger.now()
-    weighed = weigh(case, ledger, governance, now)
+    weighed = verify_decisions(case, ledger, governance, now)
     own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == wish.person.id]
-    decision = _allowed([_claim(role, wish, own, case, governance, now) for role in _roles(wish, evidence, now)])
-    same = next((signed.entry for signed in own if _same(signed.decision, decision)), None)
+    decision = _only_allowed([_claim(role, wish, own, case, governance, now) for role in _roles(wish, evidence, now)])
+    same = next((signed.entry for signed in own if _repeats(signed.decision, decision)), None)
     if same is not None:
         return same
-    _consistent(decision, own)
-    _in_one_role(decision, own, roles_before(case, ledger, governance))
+    _require_consistent(decision, own)
+    _require_one_role(decision, own, earlier_roles(case, ledger, governance))
     subject = evidence.subject
     return [Draft(KIND, subject.sha256, statement(decision, subject.stage, subject.sha256, case.sha256))]
 
 
-def _roles(wish: _Wish, evidence: Evidence, now: datetime) -> list[str]:
+def _roles(wish: _ValidDraft, evidence: Evidence, now: datetime) -> list[str]:
     """Return the roles in which the person may decide: the given one, else all that the gate asks and they hold.
 
     If they hold none, it is a role that the gate asks, so that the rules give the reason.
@@ -199,7 +204,9 @@ def _roles(wish: _Wish, evidence: Evidence, now: datetime) -> list[str]:
     return [role for role in asked if role in held] or asked[:1] or [""]
 
 
-def _claim(role: str, wish: _Wish, own: list[Signed], case: Case, governance: Governance, now: datetime) -> Claim:
+def _claim(
+    role: str, wish: _ValidDraft, own: list[SignedDecision], case: GateCase, governance: Governance, now: datetime
+) -> Claim:
     evidence = case.evidence
     decision = Decision(
         verb=wish.verb,
@@ -221,21 +228,21 @@ def _claim(role: str, wish: _Wish, own: list[Signed], case: Case, governance: Go
     return Claim(
         decision=decision,
         person=wish.person,
-        key=keys.fingerprint(wish.signer.public_line),
+        key_fingerprint=keys.fingerprint(wish.signer.public_line),
         stage=evidence.subject.stage,
         subject_sha256=evidence.subject.sha256,
         evidence=evidence,
-        made_on=evidence,
+        own_evidence=evidence,
         policy=governance.policy,
-        time=now,
-        recorded=now,
+        effective_at=now,
+        recorded_at=now,
         now=now,
         deadline=deadline(case, governance.policy.gate(evidence.tier, evidence.gate)),
-        closed=case.closed,
+        closing_entry=case.closed,
     )
 
 
-def _allowed(claims: list[Claim]) -> Decision:
+def _only_allowed(claims: list[Claim]) -> Decision:
     objections = [table.why_not(claim) for claim in claims]
     if all(objections):
         raise Refused(str(objections[0]))
@@ -246,9 +253,9 @@ def _allowed(claims: list[Claim]) -> Decision:
     return claims[0].decision
 
 
-def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | None) -> None:
-    if verb not in VERBS:
-        raise InputError(f"expected one of {', '.join(VERBS)}, got {verb!r}")
+def _require_fields(verb: str, reason: str, checks: Sequence[str], expires: datetime | None) -> None:
+    if verb not in DECISION_VERBS:
+        raise InputError(f"expected one of {', '.join(DECISION_VERBS)}, got {verb!r}")
     checked_reason(reason, f"to {verb} give a reason in words, so that others can follow it later")
     if verb == "waive" and (not checks or expires is None):
         raise InputError("a waiver names the failed checks it is for and when it expires")
@@ -258,28 +265,28 @@ def _form(verb: str, reason: str, checks: Sequence[str], expires: datetime | Non
         raise InputError(f"the expiry {expires} has no time zone; give one, for example 2026-12-31T00:00:00Z")
 
 
-def _case(ledger: Ledger, governance: Governance, evidence: Evidence) -> Case:
+def _case(ledger: Ledger, governance: Governance, evidence: Evidence) -> GateCase:
     case = cases.current(ledger, evidence)
     if evidence.policy_sha256 != governance.policy.digest():
         raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")
-    check_asks(evidence, governance.policy)
+    require_asks(evidence, governance.policy)
     if evidence.demo and not governance.local:
         raise Refused(f"demo runs count in environment local alone, this is {governance.policy.environment}")
     return case
 
 
-def _withdrawn(own: list[Signed], role: str | None) -> list[str]:
+def _withdrawn(own: list[SignedDecision], role: str | None) -> list[str]:
     return sorted(s.sha256 for s in own if s.decision.verb != "withdraw" and role in (None, s.decision.role))
 
 
-def _same(earlier: Decision, new: Decision) -> bool:
+def _repeats(earlier: Decision, new: Decision) -> bool:
     """Return whether an earlier decision says the same. Withdrawing nothing repeats the last withdrawal."""
     if new.verb == "withdraw" and not new.withdraws:
         return earlier.verb == "withdraw" and earlier.run == new.run
     return earlier.same_as(new)
 
 
-def _consistent(decision: Decision, own: list[Signed]) -> None:
+def _require_consistent(decision: Decision, own: list[SignedDecision]) -> None:
     """Refuse a withdrawal of nothing, and an approval by somebody whose rejection still counts."""
     if decision.verb == "withdraw" and not decision.withdraws:
         raise Refused(f"{decision.person} has no decision at gate {decision.gate} of run {decision.run} to withdraw")
@@ -287,9 +294,9 @@ def _consistent(decision: Decision, own: list[Signed]) -> None:
         raise Refused(f"{decision.person} has rejected at gate {decision.gate}; withdraw that before approving")
 
 
-def _in_one_role(decision: Decision, own: list[Signed], before: dict[str, str] | None) -> None:
+def _require_one_role(decision: Decision, own: list[SignedDecision], before: dict[str, str] | None) -> None:
     """Refuse a decision in a second role. `before` has roles at earlier gates; None if policy allows several."""
     if before is None:
         return
-    if why_not := beside.another_role(decision, beside.first_roles([signed.decision for signed in own], before)):
+    if why_not := beside.second_role(decision, beside.first_roles([signed.decision for signed in own], before)):
         raise Refused(why_not)

@@ -7,8 +7,8 @@ from typing import Literal
 
 from tasks.core import code
 from tasks.core import facts as facts_module
-from tasks.core.config import Frozen
-from tasks.core.document import Document, why
+from tasks.core.config import FrozenModel
+from tasks.core.document import Document, error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
@@ -20,30 +20,30 @@ from tasks.core.files import (
     tree_manifest,
     write_bytes,
 )
-from tasks.core.graph import LOOKS_AT, STAGES, SUBJECTS
+from tasks.core.graph import EVIDENCE_STAGES, STAGES, SUBJECT_STAGES
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.params.values import Name, Sha256
-from tasks.declarations.bar import Adopted, Bar
+from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
 from tasks.gates import chain
-from tasks.gates.chain import Recorded
-from tasks.gates.checks.change import Change, compare
+from tasks.gates.chain import RecordReference
+from tasks.gates.checks.change import DatasetChange, compare
 from tasks.gates.checks.checks import CheckResult, check_result, checks_of, standing_facts
 from tasks.gates.checks.purpose import Purpose
-from tasks.gates.signed_request import SignedRequest, WithAskers
+from tasks.gates.signed_request import RecordedRunRequest, WithRequesters
 from tasks.inquiry.planted import figures
-from tasks.policy.policy import Policy, Role, Tier, Waive
+from tasks.policy.policy import Policy, RequiredRole, Tier, WaiverRule
 from tasks.sources import sources
-from tasks.sources.dataset import DECLARED, Dataset, declared
+from tasks.sources.dataset import DECLARED_FIELDS, Dataset, declared_fields
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
 
-MOST = 64 * 2**20
+MAX_RESULT_BYTES = 64 * 2**20
 """Maximum size of a result.json in bytes, far more than figures take."""
-NOTHING: Mapping[str, Sha256] = {}
+NO_DECLARATIONS: Mapping[str, Sha256] = {}
 
 
-class Subject(Frozen):
+class Subject(FrozenModel):
     """Output that a gate lets pass."""
 
     stage: str
@@ -51,12 +51,12 @@ class Subject(Frozen):
     """`tasks.core.files.tree_digest` of the stage's folder."""
 
 
-class Asks(Frozen):
+class RequiredDecisions(FrozenModel):
     """Decisions that a gate needs from people."""
 
-    roles: list[Role]
+    roles: list[RequiredRole]
     """Roles that must approve, with the number of people of each; empty if the checks alone decide."""
-    waive: Waive | None
+    waive: WaiverRule | None
     """Rule for waivers: role, checks and maximum duration; null: nobody may waive a check."""
     deadline_days: float
     """Number of days from the opening of the gate in which decisions count."""
@@ -67,11 +67,13 @@ class Asks(Frozen):
     has no such rule."""
 
     @staticmethod
-    def of(tier: Tier, gate: GateName, dataset: Dataset | None, demo: bool) -> "Asks":
+    def from_policy(tier: Tier, gate: GateName, dataset: Dataset | None, demo: bool) -> "RequiredDecisions":
         rules, owners = tier.gates[gate], dataset.owners if dataset else []
         besides = tier.separation.sole_owner if len(owners) == 1 else None
-        more = [Role(role=besides)] if besides and besides not in {role.role for role in rules.decisions} else []
-        return Asks(
+        more = (
+            [RequiredRole(role=besides)] if besides and besides not in {role.role for role in rules.decisions} else []
+        )
+        return RequiredDecisions(
             roles=rules.decisions + more,
             waive=rules.waive,
             deadline_days=rules.deadline_days,
@@ -80,7 +82,7 @@ class Asks(Frozen):
         )
 
 
-class Summary(Document, WithAskers):
+class EvidenceSummary(Document, WithRequesters):
     """Evidence without figures, dataset and artefacts: decisions that a gate needs, and results of its checks."""
 
     type: Literal["urn:hallmark:evidence:v1"] = "urn:hallmark:evidence:v1"
@@ -101,24 +103,24 @@ class Summary(Document, WithAskers):
     tier: str
     subject: Subject
     policy_sha256: Sha256
-    asks: Asks
+    asks: RequiredDecisions
     checks: list[CheckResult]
 
     @property
-    def asked_by(self) -> str:
+    def requester_text(self) -> str:
         """Requester of the run, and who declared its schedule or trigger, in words."""
         declared = f", as {' and '.join(self.initiated_by)} declared" if self.initiated_by else ""
         return f"{self.requested_by}{declared}"
 
 
-class Evidence(Summary):
+class Evidence(EvidenceSummary):
     """Contents of evidence/GATE.json, in canonical JSON."""
 
     purpose: Purpose
     """Purpose of the use case, from its card."""
-    bar: Bar
+    bar: AcceptanceCriteria
     """Acceptance criteria of the use case."""
-    adopted: Adopted | None
+    adopted: PromotedCriteria | None
     """Acceptance criteria of the use case's last promotion, at the evaluation gate; null at other gates, and if nothing
     was promoted before."""
     facts: dict[str, Fact]
@@ -127,9 +129,9 @@ class Evidence(Summary):
     (`core.code`)."""
     dataset: Dataset | None
     """Dataset that the owners approve, source by source, at the data gate; null at other gates."""
-    change: Change | None
+    change: DatasetChange | None
     """Differences between the dataset approved last and this one; null if none was approved before."""
-    recorded: dict[str, Recorded] = {}
+    recorded: dict[str, RecordReference] = {}
     """Signed record of each stage looked at, by DVC's name of the stage; empty if a version without stage records made
     the evidence, and such a run cannot be promoted."""
     declared: dict[str, Sha256] = {}
@@ -140,14 +142,14 @@ class Evidence(Summary):
     @property
     def purpose_sha256(self) -> Sha256:
         """Digest of what data is approved for: name, problem, users and approved uses of the use case."""
-        return sha256_bytes(canonical_json({"name": self.use_case, **self.purpose.said}))
+        return sha256_bytes(canonical_json({"name": self.use_case, **self.purpose.json_value}))
 
     @property
-    def made_from(self) -> dict[str, Sha256]:
+    def input_digests(self) -> dict[str, Sha256]:
         """Digests of everything but the stages' outputs, as the function `made_from` returned them."""
         return {path: sha256 for path, sha256 in self.artefacts.items() if not path.startswith("artefacts/")}
 
-    def is_of(self, asked: SignedRequest) -> bool:
+    def is_for_request(self, asked: RecordedRunRequest) -> bool:
         """Return whether the evidence names this request, and agrees with it in everything that both say."""
         request = asked.request
         own = (self.run, self.requested_by, self.initiated_by, self.demo, self.tree_sha256, self.request_sha256)
@@ -162,11 +164,11 @@ def collect(
     layout: Layout,
     params: Params,
     policy: Policy,
-    asked: SignedRequest,
+    asked: RecordedRunRequest,
     before: "Evidence | None" = None,
-    adopted: Adopted | None = None,
+    adopted: PromotedCriteria | None = None,
     recorded: Mapping[str, SignedRecord] | None = None,
-    declared: Mapping[str, Sha256] = NOTHING,
+    declared: Mapping[str, Sha256] = NO_DECLARATIONS,
 ) -> Evidence:
     """Gather the evidence for a gate from the files of a run.
 
@@ -188,16 +190,18 @@ def collect(
         Refused: The manifest of the dataset does not agree with the sources that the run was resolved with.
     """
     rules = policy.gate(params.use_case.risk_tier, gate)
-    if not (layout.stage(SUBJECTS[gate]) / "result.json").exists():
-        raise InputError(f"gate {gate} needs {layout.stage(SUBJECTS[gate])}; run stage {SUBJECTS[gate]} first")
-    facts = _facts(layout, LOOKS_AT[gate])
-    artefacts = _artefacts(layout, LOOKS_AT[gate])
+    if not (layout.artefacts(SUBJECT_STAGES[gate]) / "result.json").exists():
+        raise InputError(
+            f"gate {gate} needs {layout.artefacts(SUBJECT_STAGES[gate])}; run stage {SUBJECT_STAGES[gate]} first"
+        )
+    facts = _facts(layout, EVIDENCE_STAGES[gate])
+    artefacts = _artefacts(layout, EVIDENCE_STAGES[gate])
     dataset = _dataset(layout) if gate == "data" else None
     demo = asked.request.demo_approvals
-    purpose, bar = Purpose.of(params.use_case), Bar.of(params)
+    purpose, bar = Purpose.from_card(params.use_case), AcceptanceCriteria.from_params(params)
     adopted = adopted if gate == "evaluation" else None
     facts |= standing_facts(gate, purpose, dataset, bar, adopted)
-    facts |= figures.facts(layout) if gate == "data" else {}
+    facts |= figures.read_facts(layout) if gate == "data" else {}
     return Evidence(
         gate=gate,
         run=asked.request.run_id,
@@ -208,9 +212,9 @@ def collect(
         demo=demo,
         use_case=params.use_case.name,
         tier=params.use_case.risk_tier,
-        subject=Subject(stage=SUBJECTS[gate], sha256=tree_digest(layout.stage(SUBJECTS[gate]))),
+        subject=Subject(stage=SUBJECT_STAGES[gate], sha256=tree_digest(layout.artefacts(SUBJECT_STAGES[gate]))),
         policy_sha256=policy.digest(),
-        asks=Asks.of(policy.tier(params.use_case.risk_tier), gate, dataset, demo),
+        asks=RequiredDecisions.from_policy(policy.tier(params.use_case.risk_tier), gate, dataset, demo),
         checks=[check_result(check, facts) for check in checks_of(gate, rules, bar.success_metrics)],
         purpose=purpose,
         bar=bar,
@@ -218,8 +222,8 @@ def collect(
         facts=facts,
         artefacts=artefacts,
         dataset=dataset,
-        change=changed(before, dataset),
-        recorded=chain.named(recorded or {}),
+        change=dataset_change(before, dataset),
+        recorded=chain.references(recorded or {}),
         declared=dict(declared),
     )
 
@@ -234,22 +238,24 @@ def owners(layout: Layout) -> list[str]:
 
 
 def read_dataset(layout: Layout) -> Dataset | None:
-    path = layout.stage("split") / "manifest.json"
+    path = layout.artefacts("split") / "manifest.json"
     try:
-        return Dataset.read_bytes(path.read_bytes())
+        return Dataset.from_bytes(path.read_bytes())
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
-        raise InputError(f"{path}: is not the manifest of a dataset; run stage split again ({why(error)})") from None
+        raise InputError(
+            f"{path}: is not the manifest of a dataset; run stage split again ({error_text(error)})"
+        ) from None
 
 
 def _dataset(layout: Layout) -> Dataset:
     """Return the manifest of the dataset, verified against the pinned sources, since the run's own code wrote it."""
-    path, dataset = layout.stage("split") / "manifest.json", read_dataset(layout)
+    path, dataset = layout.artefacts("split") / "manifest.json", read_dataset(layout)
     if dataset is None:
         raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
-    pinned = {item.source.id: declared(item) for item in sources.load_resolved(layout.sources).sources}
-    stated = {name: origin.model_dump(include=set(DECLARED)) for name, origin in dataset.sources.items()}
+    pinned = {item.source.id: declared_fields(item) for item in sources.load_resolved(layout.sources).sources}
+    stated = {name: origin.model_dump(include=set(DECLARED_FIELDS)) for name, origin in dataset.sources.items()}
     if differ := sorted(name for name in {*pinned, *stated} if pinned.get(name) != stated.get(name)):
         raise Refused(
             f"{path}: what it says of {', '.join(differ)} is not what {layout.sources} says that the run was resolved "
@@ -258,7 +264,7 @@ def _dataset(layout: Layout) -> Dataset:
     return dataset
 
 
-def check_asks(evidence: Evidence, policy: Policy) -> None:
+def require_asks(evidence: Evidence, policy: Policy) -> None:
     """Verify that evidence asks for the decisions that policy needs for its dataset.
 
     Raises:
@@ -268,7 +274,7 @@ def check_asks(evidence: Evidence, policy: Policy) -> None:
     policy.gate(evidence.tier, evidence.gate)
     if (evidence.gate == "data") != (evidence.dataset is not None):
         raise Refused("the evidence of the data gate says what the dataset is, and no other does")
-    wanted = Asks.of(policy.tier(evidence.tier), evidence.gate, evidence.dataset, evidence.demo)
+    wanted = RequiredDecisions.from_policy(policy.tier(evidence.tier), evidence.gate, evidence.dataset, evidence.demo)
     if evidence.asks != wanted:
         raise Refused(
             f"the evidence of gate {evidence.gate} states other roles, owners, waivers or a deadline than policy asks "
@@ -295,7 +301,7 @@ def require_checks(evidence: Evidence, policy: Policy) -> None:
         )
 
 
-def changed(before: Evidence | None, now: Dataset | None) -> Change | None:
+def dataset_change(before: Evidence | None, now: Dataset | None) -> DatasetChange | None:
     if before is None or before.dataset is None or now is None:
         return None
     return compare(before.dataset, now, before.run, before.subject.sha256)
@@ -304,7 +310,7 @@ def changed(before: Evidence | None, now: Dataset | None) -> Change | None:
 def write(evidence: Evidence, layout: Layout) -> Path:
     """Write evidence/GATE.json; the SHA-256 of the file is `digest(evidence)`."""
     path = layout.evidence(evidence.gate)
-    write_bytes(path, spell(evidence))
+    write_bytes(path, to_bytes(evidence))
     return path
 
 
@@ -312,49 +318,51 @@ def digest(evidence: Evidence) -> str:
     return evidence.sha256
 
 
-def spell(evidence: Evidence) -> bytes:
+def to_bytes(evidence: Evidence) -> bytes:
     """Return the bytes of evidence/GATE.json, which are also attached to the ledger entry."""
-    return evidence.spelled
+    return evidence.serialised
 
 
 def _facts(layout: Layout, stages: Iterable[str]) -> Facts:
     facts: Facts = {}
     for stage in stages:
         for folder, name in _folders(stage):
-            facts |= _read(layout.stage(folder) / "result.json", name)
+            facts |= _read(layout.artefacts(folder) / "result.json", name)
             # Policies are mostly about the candidate's measured figures, so these have the short name.
             measured = stage if folder == "predict/candidate" else name
-            facts |= _read(layout.measured(folder) / "facts.json", f"measured.{measured}")
+            facts |= _read(layout.measurements(folder) / "facts.json", f"measured.{measured}")
     return dict(sorted(facts.items()))
 
 
 def _folders(stage: str) -> list[tuple[str, str]]:
-    return [(folder, folder.replace("/", ".")) for folder in STAGES[stage].folders]
+    return [(folder, folder.replace("/", ".")) for folder in STAGES[stage].output_folders]
 
 
 def _read(path: Path, prefix: str) -> Facts:
     try:
-        facts = facts_module.parse(json.loads(read_at_most(path, MOST)).get("facts", {}))
+        facts = facts_module.parse(json.loads(read_at_most(path, MAX_RESULT_BYTES)).get("facts", {}))
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError, OSError, RecursionError) as error:
-        raise InputError(f"{path}: expected JSON with a `facts` mapping ({why(error)}); run its stage again") from None
+        raise InputError(
+            f"{path}: expected JSON with a `facts` mapping ({error_text(error)}); run its stage again"
+        ) from None
     return {f"{prefix}.{name}": fact for name, fact in facts.items()}
 
 
 def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
-    digests = made_from(layout)
+    digests = input_digests(layout)
     for stage in stages:
-        folder = layout.stage(stage)
+        folder = layout.artefacts(stage)
         digests |= _files(layout, folder)
     return dict(sorted(digests.items()))
 
 
-def made_from(layout: Layout) -> dict[str, Sha256]:
+def input_digests(layout: Layout) -> dict[str, Sha256]:
     """Return the digests of what decides a run's outputs: code, graph, versions, parameters and inputs."""
     alone = [layout.params, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
     digests = {path.name: sha256_file(path) for path in alone if path.exists()}
-    return digests | {"tasks": code.digest(layout.root)} | _files(layout, layout.inputs)
+    return digests | {"tasks": code.digest_of_all(layout.root)} | _files(layout, layout.inputs)
 
 
 def _files(layout: Layout, folder: Path) -> dict[str, str]:

@@ -7,39 +7,39 @@ each decision counts (weigh.py).
 from datetime import datetime
 from typing import Literal
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.values import Sha256
 from tasks.gates import cases
-from tasks.gates.cases import Asked, Case, ask, waiting
+from tasks.gates.cases import GateCase, OpenedGate, open_evidence, open_gate
 from tasks.gates.checks.checks import CheckResult
-from tasks.gates.evidence import Evidence, Summary, check_asks, require_checks
+from tasks.gates.evidence import Evidence, EvidenceSummary, require_asks, require_checks
 from tasks.gates.missing import missing_approvals, missing_waivers, missing_withdrawals
 from tasks.gates.rules import asking
-from tasks.gates.signed_decision import KIND, claimed
-from tasks.gates.signed_request import SignedRequest
-from tasks.gates.weigh import Weighed, deadline, require_requester, weigh
+from tasks.gates.signed_decision import KIND, unverified_claim
+from tasks.gates.signed_request import RecordedRunRequest
+from tasks.gates.weigh import DecisionResult, deadline, require_requester, verify_decisions
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.policy import Gate
+from tasks.policy.policy import GateRules
 from tasks.trust.gate_statement import GateName
 
 __all__ = [
-    "CheckStanding",
-    "DecisionStanding",
-    "Standing",
-    "ask",
+    "CheckStatus",
+    "DecisionStatus",
+    "GateStatus",
     "close",
     "judge",
+    "judge_and_close",
     "judge_case",
-    "settle",
-    "waiting",
+    "open_evidence",
+    "open_gate",
 ]
 
-State = Literal["passed", "failed", "rejected", "waiting", "expired"]
+GateState = Literal["passed", "failed", "rejected", "waiting", "expired"]
 
 
-class CheckStanding(Frozen):
+class CheckStatus(FrozenModel):
     """A check with its result, and the waiver that lets it pass if it failed."""
 
     result: CheckResult
@@ -51,7 +51,7 @@ class CheckStanding(Frozen):
         return self.result.verdict != "failed" or self.waived_by is not None
 
 
-class DecisionStanding(Frozen):
+class DecisionStatus(FrozenModel):
     """A decision in the ledger, and whether it counts."""
 
     seq: int
@@ -67,15 +67,15 @@ class DecisionStanding(Frozen):
     """Reason why the decision does not count; empty if it does."""
 
 
-class Standing(Frozen):
+class GateStatus(FrozenModel):
     """State of a gate, with its checks and decisions."""
 
     gate: GateName
     run: str
     evidence_sha256: Sha256
-    state: State
-    checks: list[CheckStanding]
-    decisions: list[DecisionStanding]
+    state: GateState
+    checks: list[CheckStatus]
+    decisions: list[DecisionStatus]
     waiting_for: list[str]
     """Descriptions of what is missing, also after the gate expired or failed. A failed check that may be waived leaves
     the gate waiting; `checks` shows it at once."""
@@ -84,7 +84,7 @@ class Standing(Frozen):
     """Sequence number of the newest ledger entry that was taken into account."""
 
 
-def judge(evidence: Evidence, ledger: Ledger, governance: Governance, now: datetime) -> Standing:
+def judge(evidence: Evidence, ledger: Ledger, governance: Governance, now: datetime) -> GateStatus:
     """Return the state of a gate at `now`, the ledger's time.
 
     Raises:
@@ -94,23 +94,25 @@ def judge(evidence: Evidence, ledger: Ledger, governance: Governance, now: datet
     return judge_case(cases.current(ledger, evidence), ledger, governance, now)
 
 
-def judge_case(case: Case, ledger: Ledger, governance: Governance, now: datetime) -> Standing:
+def judge_case(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> GateStatus:
     """Return the state of a case that is known to be the newest of its gate. Raises as `judge`."""
     evidence = case.evidence
     asked = require_requester(evidence, ledger, governance)
     rules = _rules(evidence, governance, asked)
-    weighed = weigh(case, ledger, governance, now)
-    return stands(case, rules, weighed, governance, now)
+    weighed = verify_decisions(case, ledger, governance, now)
+    return status_of(case, rules, weighed, governance, now)
 
 
-def stands(case: Asked, rules: Gate, weighed: list[Weighed], governance: Governance, now: datetime) -> Standing:
+def status_of(
+    case: OpenedGate, rules: GateRules, weighed: list[DecisionResult], governance: Governance, now: datetime
+) -> GateStatus:
     question = case.evidence
     checks = [_check_standing(result, weighed) for result in question.checks]
     failed = [check.result for check in checks if not check.holds]
     missing = missing_waivers(failed, question.asks) + missing_withdrawals(weighed)
     missing += missing_approvals(question, governance, weighed, now)
-    hopeless = not all(rules.waivable(result.name) for result in failed)
-    return Standing(
+    hopeless = not all(rules.may_waive(result.name) for result in failed)
+    return GateStatus(
         gate=question.gate,
         run=question.run,
         evidence_sha256=case.sha256,
@@ -119,11 +121,11 @@ def stands(case: Asked, rules: Gate, weighed: list[Weighed], governance: Governa
         decisions=[_decision_standing(w) for w in weighed],
         waiting_for=missing,
         deadline=deadline(case, rules),
-        as_of=max((w.entry.seq for w in weighed), default=case.entry.seq),
+        as_of=max((w.entry.seq for w in weighed), default=case.opening.seq),
     )
 
 
-def settle(ledger: Ledger, governance: Governance, evidence: Evidence) -> Standing:
+def judge_and_close(ledger: Ledger, governance: Governance, evidence: Evidence) -> GateStatus:
     """Judge a gate, and close it unless it waits, in one transaction so that no decision comes in between."""
     with ledger.transaction():
         standing = judge(evidence, ledger, governance, ledger.now())
@@ -132,7 +134,7 @@ def settle(ledger: Ledger, governance: Governance, evidence: Evidence) -> Standi
     return standing
 
 
-def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
+def close(ledger: Ledger, evidence: Evidence, standing: GateStatus) -> None:
     """Close a gate, after which it takes no more decisions. Closing it again has no effect.
 
     Raises:
@@ -152,17 +154,17 @@ def close(ledger: Ledger, evidence: Evidence, standing: Standing) -> None:
         cases.record_closing(ledger, case, standing.state)
 
 
-def _rules(evidence: Evidence, governance: Governance, asked: SignedRequest) -> Gate:
+def _rules(evidence: Evidence, governance: Governance, asked: RecordedRunRequest) -> GateRules:
     rules = rules_for(evidence, governance)
-    check_asks(evidence, governance.policy)
-    for who in sorted(evidence.askers):
-        if refused := asking.why_not(who, evidence.tier, governance.policy, governance.people, asked.at):
+    require_asks(evidence, governance.policy)
+    for who in sorted(evidence.requesters):
+        if refused := asking.why_not(who, evidence.tier, governance.policy, governance.people, asked.effective_at):
             raise Refused(f"run {evidence.run}: {refused}")
     require_checks(evidence, governance.policy)
     return rules
 
 
-def rules_for(evidence: Summary, governance: Governance) -> Gate:
+def rules_for(evidence: EvidenceSummary, governance: Governance) -> GateRules:
     """Return policy's rules for a gate.
 
     Raises:
@@ -178,16 +180,18 @@ def rules_for(evidence: Summary, governance: Governance) -> Gate:
     return governance.policy.gate(evidence.tier, evidence.gate)
 
 
-def _check_standing(result: CheckResult, weighed: list[Weighed]) -> CheckStanding:
+def _check_standing(result: CheckResult, weighed: list[DecisionResult]) -> CheckStatus:
     said = [w.decision for w in weighed if w.decision and w.decision.expires and result.name in w.decision.checks]
     if result.verdict != "failed" or not said:
-        return CheckStanding(result=result)
+        return CheckStatus(result=result)
     longest = max(said, key=lambda waiver: str(waiver.expires))
-    return CheckStanding(result=result, waived_by=longest.person, waived_until=longest.expires)
+    return CheckStatus(result=result, waived_by=longest.person, waived_until=longest.expires)
 
 
-def _state(case: Asked, rules: Gate, now: datetime, weighed: list[Weighed], hopeless: bool, missing: bool) -> State:
-    if any(w.decision and w.decision.verb == "reject" and not w.carried for w in weighed):
+def _state(
+    case: OpenedGate, rules: GateRules, now: datetime, weighed: list[DecisionResult], hopeless: bool, missing: bool
+) -> GateState:
+    if any(w.decision and w.decision.verb == "reject" and not w.is_carried_over for w in weighed):
         return "rejected"
     if not missing:
         return "passed"
@@ -198,10 +202,10 @@ def _state(case: Asked, rules: Gate, now: datetime, weighed: list[Weighed], hope
     return "failed" if case.closed else "waiting"
 
 
-def _decision_standing(w: Weighed) -> DecisionStanding:
-    person, verb = claimed(w.entry)
+def _decision_standing(w: DecisionResult) -> DecisionStatus:
+    person, verb = unverified_claim(w.entry)
     decision = w.signed.decision if w.signed else None
-    return DecisionStanding(
+    return DecisionStatus(
         seq=w.entry.seq,
         time=w.entry.time,
         person=person,

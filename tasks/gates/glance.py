@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from tasks.core.graph import GATES, STEPS, Gate
-from tasks.core.shown import one_line
+from tasks.core.shown import escape_line
 from tasks.gates import signed_request, words
-from tasks.gates.evidence import Asks, Evidence
+from tasks.gates.evidence import Evidence, RequiredDecisions
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Tier
-from tasks.sources.dataset import Origin
+from tasks.sources.dataset import DatasetSource
 
-AFTERWARDS: Mapping[str, str] = {
+REMEDIES: Mapping[str, str] = {
     "data": "hallmark data withdraw SOURCE then stops the run before its next stage and keeps it from promotion",
     "evaluation": "a rejection at the release gate then keeps the model from promotion",
     "release": "the model is then in production, until another release is, or hallmark releases rollback",
@@ -26,21 +26,21 @@ AFTERWARDS: Mapping[str, str] = {
 
 def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
     purpose, dataset = evidence.purpose, evidence.dataset
-    asked = signed_request.recorded(ledger, governed, evidence.run)
-    reason = one_line(asked.request.reason or "") if asked else ""
+    asked = signed_request.request_for_run(ledger, governed, evidence.run)
+    reason = escape_line(asked.request.reason or "") if asked else ""
     return {
-        "asked by": f"{evidence.asked_by}: {reason or 'no reason was given'}",
-        "problem": one_line(purpose.problem),
-        "for": one_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
-        **({"people": people(dataset.sources.values())} if dataset else {}),
-        "who decides": words.who(evidence.asks),
-        "once it passes": follows(evidence, governed),
+        "asked by": f"{evidence.requester_text}: {reason or 'no reason was given'}",
+        "problem": escape_line(purpose.problem),
+        "for": escape_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
+        **({"people": people_counts(dataset.sources.values())} if dataset else {}),
+        "who decides": words.deciders(evidence.asks),
+        "once it passes": next_steps(evidence, governed),
         "can be undone": "a decision can be withdrawn while the gate is open, which ends once it has what it asks for; "
-        + AFTERWARDS.get(evidence.gate, ""),
+        + REMEDIES.get(evidence.gate, ""),
     }
 
 
-def people(origins: Iterable[Origin]) -> str:
+def people_counts(origins: Iterable[DatasetSource]) -> str:
     """Return the numbers of different values in a dataset, for each class of values that stand for a person."""
     counts: Counter[str] = Counter()
     for origin in origins:
@@ -51,18 +51,18 @@ def people(origins: Iterable[Origin]) -> str:
     return f"{said} (different values in it; one person may have several)" if said else "nobody was found in it"
 
 
-def terms(origin: Origin) -> dict[str, str]:
+def terms(origin: DatasetSource) -> dict[str, str]:
     return {
         "class": origin.classification,
-        "lawful basis": one_line(origin.lawful_basis),
-        "licence": one_line(origin.licence),
-        "region": one_line(origin.region),
+        "lawful basis": escape_line(origin.lawful_basis),
+        "licence": escape_line(origin.licence),
+        "region": escape_line(origin.region),
         "kept": f"{origin.retention_days:,} days",
-        "approved for": one_line("; ".join(origin.approved_uses)),
+        "approved for": escape_line("; ".join(origin.approved_uses)),
     }
 
 
-def follows(evidence: Evidence, governed: Governance) -> str:
+def next_steps(evidence: Evidence, governed: Governance) -> str:
     """Return what the run does once the gate has passed, and who decides at the remaining gates."""
     if evidence.gate not in GATES:  # a gate of another version
         return ""
@@ -78,5 +78,5 @@ def follows(evidence: Evidence, governed: Governance) -> str:
 
 
 def _gate(name: str, tier: Tier, demo: bool) -> str:
-    who = words.who(Asks.of(tier, name, None, demo))
+    who = words.deciders(RequiredDecisions.from_policy(tier, name, None, demo))
     return f"the {name} gate ({who.partition(';')[0]})"

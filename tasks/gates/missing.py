@@ -3,53 +3,55 @@
 from datetime import datetime
 
 from tasks.gates.checks.checks import CheckResult
-from tasks.gates.evidence import Asks, Summary
-from tasks.gates.rules.person import barred
+from tasks.gates.evidence import EvidenceSummary, RequiredDecisions
+from tasks.gates.rules.person import excluded_people
 from tasks.gates.signed_decision import Decision
-from tasks.gates.weigh import Weighed
-from tasks.policy.gate_rules import STANDING
+from tasks.gates.weigh import DecisionResult
+from tasks.policy.gate_rules import STANDING_CHECKS
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 
 
-def missing_waivers(failed: list[CheckResult], asks: Asks) -> list[str]:
+def missing_waivers(failed: list[CheckResult], asks: RequiredDecisions) -> list[str]:
     return [f"check {result.name!r} failed ({_shown(result)}); it needs {_way(result, asks)}" for result in failed]
 
 
-def _way(result: CheckResult, asks: Asks) -> str:
+def _way(result: CheckResult, asks: RequiredDecisions) -> str:
     if asks.waive is None or not asks.waive.covers(result.name):
-        other = "another use-case card or other sources" if result.name in STANDING.values() else "other outputs"
+        other = "another use-case card or other sources" if result.name in STANDING_CHECKS.values() else "other outputs"
         return f"{other}: policy lets nobody waive it"
     return f"a waiver by role {asks.waive.role}"
 
 
-def missing_withdrawals(weighed: list[Weighed]) -> list[str]:
+def missing_withdrawals(weighed: list[DecisionResult]) -> list[str]:
     """Return a message for each rejection of the same output in an earlier run, which holds until withdrawn."""
     return [
         f"{w.decision.person} rejected the same output in run {w.decision.run} ({w.decision.reason}) and would have to "
         f"withdraw that"
         for w in weighed
-        if w.decision and w.carried and w.decision.verb == "reject"
+        if w.decision and w.is_carried_over and w.decision.verb == "reject"
     ]
 
 
-def missing_approvals(evidence: Summary, governance: Governance, weighed: list[Weighed], now: datetime) -> list[str]:
+def missing_approvals(
+    evidence: EvidenceSummary, governance: Governance, weighed: list[DecisionResult], now: datetime
+) -> list[str]:
     missing = []
-    for role, count, given in needed(evidence, weighed):
+    for role, count, given in required_approvals(evidence, weighed):
         left = count - len(given)
         if left > 0:
-            able = ", ".join(person.id for person in eligible(evidence, governance, role, weighed, now))
+            able = ", ".join(person.id for person in eligible_approvers(evidence, governance, role, weighed, now))
             people = f"of {able}" if able else "and nobody in people.yaml may give it on this run"
             missing.append(f"{left} approval{'s' if left > 1 else ''} in role {role}, {people}")
     return missing
 
 
-def needed(evidence: Summary, weighed: list[Weighed]) -> list[tuple[str, int, set[str]]]:
+def required_approvals(evidence: EvidenceSummary, weighed: list[DecisionResult]) -> list[tuple[str, int, set[str]]]:
     """Return each role that must approve, the number of people needed, and the people whose approvals count."""
-    return still_needed(evidence, [w.decision for w in weighed if w.decision])
+    return required_approvals_from(evidence, [w.decision for w in weighed if w.decision])
 
 
-def still_needed(evidence: Summary, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
+def required_approvals_from(evidence: EvidenceSummary, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
     """Return what `needed` returns, given the decisions that count."""
     given: dict[str, set[str]] = {}
     for decision in counted:
@@ -62,8 +64,8 @@ def still_needed(evidence: Summary, counted: list[Decision]) -> list[tuple[str, 
     ]
 
 
-def eligible(
-    evidence: Summary, governance: Governance, role: str, weighed: list[Weighed], now: datetime
+def eligible_approvers(
+    evidence: EvidenceSummary, governance: Governance, role: str, weighed: list[DecisionResult], now: datetime
 ) -> list[Person]:
     """Return the people who may still approve in a role.
 
@@ -76,14 +78,14 @@ def eligible(
     return [
         person
         for person in governance.people.with_role(role, now)
-        if person.id not in done | barred(evidence, role) | evidence.askers
+        if person.id not in done | excluded_people(evidence, role) | evidence.requesters
         and (evidence.demo or not person.demo)
         and (not owners or person.id in owners)
     ]
 
 
 def _shown(result: CheckResult) -> str:
-    if result.name in STANDING.values():
+    if result.name in STANDING_CHECKS.values():
         return result.why
     wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"
     figure = {"value": result.value, "low": result.low, "high": result.high}[result.bound]

@@ -13,52 +13,52 @@ from pydantic import ConfigDict, ValidationError
 
 from tasks.core.errors import HallmarkError, Refused
 from tasks.gates import cases, gates, signed_request
-from tasks.gates.cases import Asked
-from tasks.gates.evidence import Summary
-from tasks.gates.gates import Standing
+from tasks.gates.cases import OpenedGate
+from tasks.gates.evidence import EvidenceSummary
+from tasks.gates.gates import GateStatus
 from tasks.gates.signed_decision import KIND
-from tasks.ledger.attached import NAMED
+from tasks.ledger.attached import DIGEST_KEY
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 
-Governed = Callable[[Summary], Governance]
+GovernanceOf = Callable[[EvidenceSummary], Governance]
 """Function that returns the governance under which a gate is judged, or raises HallmarkError."""
 
 
 @dataclass(frozen=True)
-class Glance:
+class OpenGate:
     """An open gate with its state."""
 
     entry: Entry
     """Entry that opened the gate; its subject is the run."""
-    summary: Summary | None
+    summary: EvidenceSummary | None
     """Summary of the evidence; None if the evidence was changed."""
-    stands: Standing | HallmarkError
+    status: GateStatus | HallmarkError
     """State of the gate, or the reason why it cannot be judged."""
 
 
-class _Summary(Summary):
+class _Summary(EvidenceSummary):
     """Summary that is read from evidence, whose other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-def overview(ledger: Ledger, governed: Governed) -> Iterator[Glance]:
+def open_gates(ledger: Ledger, governed: GovernanceOf) -> Iterator[OpenGate]:
     """Yield every open gate, oldest first, all as of the same moment."""
     with ledger.reading():
-        now, asked = ledger.now(), ledger.questions()
-        documents = ledger.documents_or_why(asked)
+        now, asked = ledger.now(), ledger.open_questions()
+        documents = ledger.documents_or_errors(asked)
         summaries = [_summary(*each) for each in zip(asked, documents, strict=True)]
         about = {each.subject.sha256 for each in summaries if each}
-        ledger.read_ahead({signed_request.KIND: {entry.subject for entry in asked}, KIND: about})
+        ledger.preload({signed_request.KIND: {entry.subject for entry in asked}, KIND: about})
         for entry, document, summary in zip(asked, documents, summaries, strict=True):
             try:
-                yield Glance(entry, summary, _stands(entry, document, summary, ledger, governed, now))
+                yield OpenGate(entry, summary, _stands(entry, document, summary, ledger, governed, now))
             except HallmarkError as error:
-                yield Glance(entry, summary, error)
+                yield OpenGate(entry, summary, error)
 
 
-def _summary(entry: Entry, document: bytes | Refused) -> Summary | None:
+def _summary(entry: Entry, document: bytes | Refused) -> EvidenceSummary | None:
     try:
         return None if isinstance(document, Refused) else _Summary.model_validate_json(document)
     except ValidationError:
@@ -68,11 +68,11 @@ def _summary(entry: Entry, document: bytes | Refused) -> Summary | None:
 def _stands(
     entry: Entry,
     document: bytes | Refused,
-    summary: Summary | None,
+    summary: EvidenceSummary | None,
     ledger: Ledger,
-    governed: Governed,
+    governed: GovernanceOf,
     now: datetime,
-) -> Standing:
+) -> GateStatus:
     if isinstance(document, Refused):
         raise document
     # Only the dataset says who is the sole owner and so may not decide, and a summary does not hold it.
@@ -80,5 +80,5 @@ def _stands(
         case = cases.open_case(entry, document)
         return gates.judge_case(case, ledger, governed(case.evidence), now)
     governance = governed(summary)
-    asked = Asked(entry, summary, str(entry.body.get(NAMED)), None)
-    return gates.stands(asked, gates.rules_for(summary, governance), [], governance, now)
+    asked = OpenedGate(entry, summary, str(entry.body.get(DIGEST_KEY)), None)
+    return gates.status_of(asked, gates.rules_for(summary, governance), [], governance, now)

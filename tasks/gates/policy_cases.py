@@ -14,20 +14,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.facts import Fact, Facts
-from tasks.core.graph import SUBJECTS
+from tasks.core.graph import SUBJECT_STAGES
 from tasks.core.params.use_case import SuccessMetric
 from tasks.core.params.values import Name, Text
-from tasks.declarations.bar import Adopted, Bar
+from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
 from tasks.gates import decisions, gates, signed_request
 from tasks.gates.checks.checks import check_result, checks_of, standing_facts
 from tasks.gates.checks.purpose import Purpose
-from tasks.gates.evidence import Asks, Evidence
+from tasks.gates.evidence import Evidence, RequiredDecisions
 from tasks.gates.rules import asking
 from tasks.gates.signed_decision import Verb
-from tasks.gates.signed_request import Request, SignedRequest
+from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.gate_rules import Days
 from tasks.policy.governance import Governance
@@ -39,10 +39,10 @@ from tasks.trust import keys
 from tasks.trust.gate_statement import GateName
 from tasks.trust.validity import Key
 
-RUN, DIGEST = "policy-case", "0" * 64
+RUN, ZERO_DIGEST = "policy-case", "0" * 64
 
 
-class Says(Frozen):
+class CaseDecision(FrozenModel):
     """Decision in a case."""
 
     person: Name
@@ -54,7 +54,7 @@ class Says(Frozen):
     """Days from now until a waiver expires."""
 
 
-class Case(Frozen):
+class Case(FrozenModel):
     name: Text
     tier: Name
     gate: GateName
@@ -68,19 +68,19 @@ class Case(Frozen):
     laxer_metrics: list[Text] = []
     """Success metrics of the last promotion that the use case no longer has, at the evaluation gate."""
     demo: bool = False
-    decisions: list[Says] = []
+    decisions: list[CaseDecision] = []
     """Decisions in the order in which they are made."""
     expect: Literal["passed", "failed", "rejected", "waiting", "refused"]
     """Expected state of the gate. `refused`: a decision was not allowed, or the run could not have been requested."""
 
 
-class Cases(Frozen):
+class Cases(FrozenModel):
     """Contents of policy_tests.yaml."""
 
     cases: Annotated[list[Case], Field(min_length=1)]
 
 
-class Result(Frozen):
+class Result(FrozenModel):
     name: str
     ok: bool
     state: str
@@ -97,7 +97,7 @@ def load(folder: Path) -> list[Case]:
     return config.load(folder / "policy_tests.yaml", Cases).cases
 
 
-def judge_all(cases: Sequence[Case], policy: Policy, people: People) -> list[Result]:
+def run_cases(cases: Sequence[Case], policy: Policy, people: People) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         governed = _with_keys(policy, people, Path(folder) / ".hallmark")
         return [_judged(case, open_ledger(Path(folder) / f"{i}"), governed, people) for i, case in enumerate(cases)]
@@ -105,18 +105,18 @@ def judge_all(cases: Sequence[Case], policy: Policy, people: People) -> list[Res
 
 def _judged(case: Case, ledger: Ledger, governed: Governance, people: People) -> Result:
     try:
-        state, text = _walk(case, ledger, _without_hardware(case, governed, people))
+        state, text = _outcome(case, ledger, _without_hardware(case, governed, people))
     except HallmarkError as error:
         state, text = "refused", str(error)
     ok = state == case.expect
     return Result(name=case.name, ok=ok, state=state, text=text if ok else f"{text} (expected {case.expect})")
 
 
-def _walk(case: Case, ledger: Ledger, governed: Governance) -> tuple[str, str]:
+def _outcome(case: Case, ledger: Ledger, governed: Governance) -> tuple[str, str]:
     now = ledger.now()
     if refused := asking.why_not(case.requester, case.tier, governed.policy, governed.people, now):
         raise Refused(refused)
-    asked = gates.ask(ledger, _evidence(case, governed.policy, _request(case, ledger, governed)))
+    asked = gates.open_gate(ledger, _evidence(case, governed.policy, _request(case, ledger, governed)))
     for said in case.decisions:
         expires = now + timedelta(days=said.days) if said.days else None
         decisions.decide(
@@ -126,33 +126,34 @@ def _walk(case: Case, ledger: Ledger, governed: Governance) -> tuple[str, str]:
     return standing.state, "; ".join([standing.state, *standing.waiting_for])
 
 
-def _request(case: Case, ledger: Ledger, governed: Governance) -> SignedRequest:
+def _request(case: Case, ledger: Ledger, governed: Governance) -> RecordedRunRequest:
     now = ledger.now()
     signer = governed.signer("scheduler" if case.requester == SCHEDULER else governed.actor(case.requester, now), now)
-    request = Request(
-        run_id=RUN, requested_by=case.requester, commit="0" * 40, tree_sha256=DIGEST, params="params.yaml",
+    request = SignedRunRequest(
+        run_id=RUN, requested_by=case.requester, commit="0" * 40, tree_sha256=ZERO_DIGEST, params="params.yaml",
         params_sha256=None, governance=None, changes={}, demo_approvals=case.demo,
         environment=governed.policy.environment, time=now,
     )  # fmt: skip
     return signed_request.record(ledger, governed, signed_request.sign(request, signer))
 
 
-def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
+def _evidence(case: Case, policy: Policy, asked: RecordedRunRequest) -> Evidence:
     rules = policy.gate(case.tier, case.gate)
     dataset = _dataset(case.owners) if case.gate == "data" else None
     purpose = Purpose(problem="a case", users=["cases"], approved_uses=["cases", *case.unapproved_uses])
     metrics = [SuccessMetric(name=name, fact=f"case.{n}", at_least=1) for n, name in enumerate(case.laxer_metrics)]
     bar, before = (
-        Bar(success_metrics=each, confidence=0.95, base_rows=400, judged_by="json intent") for each in ([], metrics)
+        AcceptanceCriteria(success_metrics=each, confidence=0.95, base_rows=400, judged_by="json intent")
+        for each in ([], metrics)
     )
-    adopted = Adopted(release="case-1", bar=before) if case.gate == "evaluation" else None
+    adopted = PromotedCriteria(release="case-1", bar=before) if case.gate == "evaluation" else None
     facts: Facts = {n: f if isinstance(f, Fact) else Fact(value=f) for n, f in case.facts.items()}
     facts |= standing_facts(case.gate, purpose, dataset, bar, adopted)
     return Evidence.model_validate({
         "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo,
-        "request_sha256": asked.sha256, "tree_sha256": DIGEST, "use_case": "case",
-        "tier": case.tier, "subject": {"stage": SUBJECTS[case.gate], "sha256": DIGEST},
-        "policy_sha256": policy.digest(), "asks": Asks.of(policy.tier(case.tier), case.gate, dataset, case.demo),
+        "request_sha256": asked.sha256, "tree_sha256": ZERO_DIGEST, "use_case": "case",
+        "tier": case.tier, "subject": {"stage": SUBJECT_STAGES[case.gate], "sha256": ZERO_DIGEST},
+        "policy_sha256": policy.digest(), "asks": RequiredDecisions.from_policy(policy.tier(case.tier), case.gate, dataset, case.demo),
         "checks": [check_result(check, facts) for check in checks_of(case.gate, rules, [])], "facts": facts,
         "purpose": purpose, "bar": bar, "adopted": adopted, "artefacts": {},
         "dataset": dataset, "change": None,
@@ -162,7 +163,7 @@ def _evidence(case: Case, policy: Policy, asked: SignedRequest) -> Evidence:
 def _dataset(owners: Sequence[str]) -> Dataset:
     passage = {"rows": 1, "records": 1, "quarantined": {}}
     source: dict[str, Any] = {
-        "sha256": DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",
+        "sha256": ZERO_DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",
         "licence": "none", "retention_days": 1, "refresh_days": 1, "region": "none",
         "approved_uses": ["cases"], "rows": dict.fromkeys(SIDES, 1),
         "passages": dict.fromkeys(STAGES, passage), "protected": {}, "actions": dict.fromkeys(CATEGORIES, "keep"),
@@ -170,7 +171,7 @@ def _dataset(owners: Sequence[str]) -> Dataset:
     return Dataset.model_validate({
         "sources": {f"of-{owner}": source | {"owner": owner} for owner in owners},
         "counts": dict.fromkeys(STAGES, passage), "rows": dict.fromkeys(SIDES, 1),
-        "digests": dict.fromkeys(SIDES, DIGEST), "settings": {},
+        "digests": dict.fromkeys(SIDES, ZERO_DIGEST), "settings": {},
         "segments": {name: {side: {} for side in SIDES} for name in SEGMENTS},
     })  # fmt: skip
 
@@ -185,7 +186,7 @@ def _without_hardware(case: Case, governed: Governance, people: People) -> Gover
         return governed
     policy = governed.policy.model_dump(mode="json")
     policy["tiers"][case.tier]["gates"][case.gate]["signature"] = "own"
-    weak = {person.id for person in people.people if person.too_weak("hardware", governed.policy.environment)}
+    weak = {person.id for person in people.people if person.key_weakness("hardware", governed.policy.environment)}
 
     def keyed(person: Person) -> Person:
         held = [key.model_copy(update={"installed": person.id in weak}) for key in person.keys]

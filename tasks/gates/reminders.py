@@ -8,61 +8,61 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tasks.gates import cases
-from tasks.gates.cases import Case
-from tasks.gates.gates import Standing, judge, settle
+from tasks.gates.cases import GateCase
+from tasks.gates.gates import GateStatus, judge, judge_and_close
 from tasks.gates.weigh import deadline
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.policy import Gate
+from tasks.policy.policy import GateRules
 
 REMINDED, ESCALATED = "gate.reminded", "gate.escalated"
 """Kinds of ledger entries; their subject is the run."""
 
 
-def remind(ledger: Ledger, governance: Governance, case: Case) -> list[Entry]:
+def remind(ledger: Ledger, governance: Governance, case: GateCase) -> list[Entry]:
     """Record what is due at a gate that waits, and return the new entries: reminders, the escalation, the closing.
 
     Raises:
         Refused: The gate cannot be judged under this policy.
     """
     rules, now = governance.policy.gate(case.evidence.tier, case.evidence.gate), ledger.now()
-    if not _due(ledger, case, rules, now) and now <= deadline(case, rules):
+    if not _due_notices(ledger, case, rules, now) and now <= deadline(case, rules):
         return []
     with ledger.transaction():
         standing = judge(case.evidence, ledger, governance, now)
         if cases.current(ledger, case.evidence).closed is not None:
             return []
         if standing.state == "expired":
-            settle(ledger, governance, case.evidence)
+            judge_and_close(ledger, governance, case.evidence)
             return ledger.entries(cases.CLOSED, case.evidence.run)[-1:]
         if standing.state != "waiting":
             return []  # decided; its run is about to continue
-        about = {"gate": case.evidence.gate, "sha256": case.sha256, "roles": _wanted(case, standing),
+        about = {"gate": case.evidence.gate, "sha256": case.sha256, "roles": _undecided_roles(case, standing),
                 "deadline": standing.deadline.isoformat()}  # fmt: skip
-        due = _due(ledger, case, rules, now)
+        due = _due_notices(ledger, case, rules, now)
         return [ledger.append(kind, case.evidence.run, about | body) for kind, body in due]
 
 
-def _due(ledger: Ledger, case: Case, rules: Gate, now: datetime) -> list[tuple[str, dict[str, Any]]]:
+def _due_notices(ledger: Ledger, case: GateCase, rules: GateRules, now: datetime) -> list[tuple[str, dict[str, Any]]]:
     """Return kind and details of each notice that is due. Of several missed reminders, only the last is due."""
-    waited = now - case.entry.time
+    waited = now - case.opening.time
     due: list[tuple[str, dict[str, Any]]] = []
     days = [day for day in rules.remind_days if timedelta(days=day) <= waited]
-    said = [entry.body.get("after_days") for entry in _said(ledger, REMINDED, case)] if days else []
+    said = [entry.body.get("after_days") for entry in _sent_notices(ledger, REMINDED, case)] if days else []
     if days and max(days) > max((day for day in said if isinstance(day, int | float)), default=0):
         due.append((REMINDED, {"after_days": max(days)}))
     late = rules.escalate and timedelta(days=rules.escalate.after_days) <= waited
-    if rules.escalate and late and not _said(ledger, ESCALATED, case):
+    if rules.escalate and late and not _sent_notices(ledger, ESCALATED, case):
         due.append((ESCALATED, {"to": rules.escalate.role}))
     return due
 
 
-def _said(ledger: Ledger, kind: str, case: Case) -> list[Entry]:
+def _sent_notices(ledger: Ledger, kind: str, case: GateCase) -> list[Entry]:
     entries = ledger.entries(kind, case.evidence.run)
-    return [entry for entry in entries if entry.body.get("sha256") == case.sha256 and entry.seq > case.entry.seq]
+    return [entry for entry in entries if entry.body.get("sha256") == case.sha256 and entry.seq > case.opening.seq]
 
 
-def _wanted(case: Case, standing: Standing) -> list[str]:
+def _undecided_roles(case: GateCase, standing: GateStatus) -> list[str]:
     asks = case.evidence.asks
     given = [decision.role for decision in standing.decisions if decision.counted and decision.verb == "approve"]
     wanted = {role.role: len(asks.owners) if role.owners and asks.owners else role.count for role in asks.roles}

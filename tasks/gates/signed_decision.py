@@ -9,7 +9,7 @@ from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.policy.read_signed import Dated, Kind, read_signed
+from tasks.policy.read_signed import DatedDocument, SignedKind, verify_entry
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
@@ -18,7 +18,7 @@ PREDICATE_TYPE = "urn:hallmark:gate-decision:v1"
 Verb = Literal["approve", "reject", "waive", "withdraw"]
 
 
-class Decision(Dated):
+class Decision(DatedDocument):
     """Predicate of a decision's in-toto statement, whose subjects are the gate's subject and the evidence."""
 
     verb: Verb
@@ -51,11 +51,11 @@ class Decision(Dated):
         return left == right
 
 
-DECISION = Kind(PREDICATE_TYPE, Decision, "a decision", by=lambda said: said.person)
+DECISION = SignedKind(PREDICATE_TYPE, Decision, "a decision", signer_of=lambda said: said.person)
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedDecision:
     """Verified decision; the key of its person counted at `time`."""
 
     entry: Entry
@@ -69,7 +69,7 @@ class Signed:
     evidence_sha256: str
 
     @property
-    def time(self) -> datetime:
+    def effective_at(self) -> datetime:
         """Time from which the decision counts: its own or its entry's, whichever is later; backdating gains nothing."""
         return max(self.entry.time, self.decision.time)
 
@@ -77,30 +77,32 @@ class Signed:
 def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
     """Return the statement to sign: the decision, about the gate's subject and the evidence."""
     subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
-    return dsse.statement(PREDICATE_TYPE, subject, decision.said)
+    return dsse.statement(PREDICATE_TYPE, subject, decision.json_value)
 
 
-def read(entry: Entry, governance: Governance) -> Signed:
+def read(entry: Entry, governance: Governance) -> SignedDecision:
     """Verify an entry and return its decision.
 
     Raises:
         Refused: The signature is missing or does not count, or the statement has other subjects.
     """
-    signed = read_signed(entry, DECISION, governance)
-    decision, person, subjects = signed.said, signed.person, signed.subjects
+    signed = verify_entry(entry, DECISION, governance)
+    decision, person, subjects = signed.document, signed.person, signed.subjects
     assert person is not None, "no machine decides"
     evidence_name = f"evidence/{decision.gate}.json"
     stages = [name for name in subjects if name != evidence_name]
     if evidence_name not in subjects or len(stages) != 1:
         raise Refused("the statement names other subjects than one output and its evidence")
     stage = stages[0]
-    return Signed(entry, decision, person, signed.sha256, signed.keyid, stage, subjects[stage], subjects[evidence_name])
+    return SignedDecision(
+        entry, decision, person, signed.sha256, signed.keyid, stage, subjects[stage], subjects[evidence_name]
+    )
 
 
-def claimed(entry: Entry) -> tuple[str, str]:
+def unverified_claim(entry: Entry) -> tuple[str, str]:
     """Return person and verb that an entry claims, unverified, for messages about it; `?` if it has none."""
     try:
-        predicate = dsse.peek(entry.body["envelope"])["predicate"]
+        predicate = dsse.unverified_statement(entry.body["envelope"])["predicate"]
         return str(predicate["person"]), str(predicate["verb"])
     except (Refused, KeyError, TypeError):
         return "?", "?"

@@ -5,13 +5,13 @@ from pathlib import Path
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.gates.evidence import Evidence, digest
-from tasks.gates.gates import Standing
+from tasks.gates.gates import GateStatus
 from tasks.policy.governance import Governance
 from tasks.trust import dsse
-from tasks.trust.gate_statement import ANYTHING, PREDICATE_TYPE, GateName, GateStatement
+from tasks.trust.gate_statement import ANY_OUTPUT, PREDICATE_TYPE, GateName, GateStatement
 
 
-def write_gate(layout: Layout, evidence: Evidence, standing: Standing, governance: Governance) -> Path:
+def write_gate(layout: Layout, evidence: Evidence, standing: GateStatus, governance: Governance) -> Path:
     """Write the statement of a gate that has passed.
 
     Raises:
@@ -39,11 +39,11 @@ def write_experiment_gate(layout: Layout, gate: GateName, governance: Governance
     Models made with it cannot be promoted.
     """
     policy_sha256 = governance.policy.digest()
-    claim = GateStatement(gate=gate, subject=ANYTHING, policy_sha256=policy_sha256, verdict="experiment", demo=False)
+    claim = GateStatement(gate=gate, subject=ANY_OUTPUT, policy_sha256=policy_sha256, verdict="experiment", demo=False)
     return _write(layout, claim, {"policy.yaml": policy_sha256}, governance)
 
 
 def _write(layout: Layout, claim: GateStatement, subject: dict[str, str], governance: Governance) -> Path:
-    statement = dsse.statement(PREDICATE_TYPE, subject, claim.said)
+    statement = dsse.statement(PREDICATE_TYPE, subject, claim.json_value)
     dsse.write(layout.gate(claim.gate), dsse.sign(statement, governance.signer("gate")))
     return layout.gate(claim.gate)

@@ -18,19 +18,19 @@ from tasks.incidents.signed_incident import (
     OPENED,
     Closing,
     Escalation,
+    IncidentKind,
     Opening,
     Severity,
-    What,
-    cause_of,
-    may_not_close,
+    cause_digest,
+    closing_obstacle,
 )
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.policy.signed_entry import Draft, Drafts
+from tasks.policy.signed_entry import Draft, DraftFunction
 
-__all__ = ["Incident", "close", "escalate_overdue", "get", "open_once", "read"]
+__all__ = ["Incident", "close", "escalate_overdue", "get", "open_if_new", "read_all"]
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Incident:
         return "closed" if self.closing else "escalated" if self.escalation else "open"
 
 
-def open_once(
+def open_if_new(
     ledger: Ledger,
     governance: Governance,
-    what: What,
+    what: IncidentKind,
     about: str,
     facts: dict[str, Any],
     severity: Severity,
@@ -87,9 +87,9 @@ def open_once(
     Returns:
         The entry of the ledger; None if nothing was opened.
     """
-    cause = cause_of(what, about, facts)
+    cause = cause_digest(what, about, facts)
     with ledger.transaction():
-        known = [incident for incident in read(ledger, governance) if incident.opening.cause == cause]
+        known = [incident for incident in read_all(ledger, governance) if incident.opening.cause == cause]
         if known and not (recurs and known[-1].closing):
             return None
         opening = Opening(
@@ -97,7 +97,7 @@ def open_once(
             severity=severity, role=role, text=text, by=by, answer_by=answer_by,
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
-        envelope = signed_incident.by_machine(opening, governance)
+        envelope = signed_incident.sign_with_gate_key(opening, governance)
         return ledger.append(OPENED, opening.id, {"envelope": envelope, **(more or {})})
 
 
@@ -107,7 +107,7 @@ def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
         now = ledger.now()
         due = [
             incident.opening
-            for incident in read(ledger, governance)
+            for incident in read_all(ledger, governance)
             if incident.state == "open" and incident.opening.answer_by is not None and incident.opening.answer_by < now
         ]
         entries = []
@@ -115,7 +115,7 @@ def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
             said = Escalation(
                 id=opened.id, cause=opened.cause, severity="critical", environment=opened.environment, time=now
             )
-            envelope = signed_incident.by_machine(said, governance)
+            envelope = signed_incident.sign_with_gate_key(said, governance)
             entries.append(ledger.append(ESCALATED, opened.id, {"envelope": envelope}))
     return entries
 
@@ -127,13 +127,13 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
         InputError: The incident or person is unknown, or the reason is not valid.
         Refused: The person may not close the incident, or it is closed already.
     """
-    person, drafts = to_close(ledger, governance, incident_id, person_id, reason)
-    return signed_entry.record(ledger, governance, person, drafts)
+    person, drafts = draft_closing(ledger, governance, incident_id, person_id, reason)
+    return signed_entry.sign_and_record(ledger, governance, person, drafts)
 
 
-def to_close(
+def draft_closing(
     ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str
-) -> tuple[Person, Drafts]:
+) -> tuple[Person, DraftFunction]:
     """Return the person who closes an incident, and a function that drafts the statement that they sign.
 
     Raises:
@@ -146,7 +146,7 @@ def to_close(
     def draft() -> list[Draft]:
         now, incident = ledger.now(), get(ledger, governance, incident_id)
         opened = incident.opening
-        if why_not := may_not_close(opened, person, now):
+        if why_not := closing_obstacle(opened, person, now):
             raise Refused(why_not)
         if incident.closing:
             raise Refused(f"{incident.id} was closed by {incident.closing.person}: {incident.closing.reason}")
@@ -159,7 +159,7 @@ def to_close(
     return person, draft
 
 
-def read(ledger: Ledger, governance: Governance) -> list[Incident]:
+def read_all(ledger: Ledger, governance: Governance) -> list[Incident]:
     """Return all incidents of this environment, oldest first."""
     incidents: dict[str, Incident] = {}
     for entry in ledger.entries(OPENED):
@@ -171,7 +171,7 @@ def read(ledger: Ledger, governance: Governance) -> list[Incident]:
     for entry in ledger.entries(CLOSED):
         closed.setdefault(entry.subject, []).append(entry)
     return [
-        _whole(incident, escalated.get(incident.id), closed.get(incident.id, []), governance)
+        _with_closing(incident, escalated.get(incident.id), closed.get(incident.id, []), governance)
         for incident in incidents.values()
     ]
 
@@ -182,13 +182,13 @@ def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
     Raises:
         InputError: There is no such incident.
     """
-    known = {incident.id: incident for incident in read(ledger, governance)}
+    known = {incident.id: incident for incident in read_all(ledger, governance)}
     if incident_id not in known:
         raise InputError(f"there is no incident {incident_id!r}; `hallmark incidents list --all` shows every one")
     return known[incident_id]
 
 
-def _whole(incident: Incident, escalated: Entry | None, closed: list[Entry], governance: Governance) -> Incident:
+def _with_closing(incident: Incident, escalated: Entry | None, closed: list[Entry], governance: Governance) -> Incident:
     escalation = signed_incident.escalation(escalated, governance) if escalated else None
     said = (signed_incident.closing(entry, incident.opening, governance) for entry in closed)
     return Incident(incident.entry, incident.opening, escalation, next(filter(None, said), None))

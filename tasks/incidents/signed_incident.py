@@ -9,22 +9,22 @@ from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.policy.read_signed import Dated, Kind, read_signed
+from tasks.policy.read_signed import DatedDocument, SignedKind, verify_entry
 from tasks.trust import dsse
 
 OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"
 """Kinds of the ledger's entries; their subject is the id of the incident."""
-TYPE = "urn:hallmark:incident:v1"
-What = Literal["alias-moved", "waiver-expired", "break-glass", "ledger-rolled-back"]
+PREDICATE_TYPE = "urn:hallmark:incident:v1"
+IncidentKind = Literal["alias-moved", "waiver-expired", "break-glass", "ledger-rolled-back"]
 Severity = Literal["minor", "major", "critical"]
 
 
-class Opening(Dated):
+class Opening(DatedDocument):
     """Predicate of the statement that opens an incident."""
 
     deed: Literal["open"] = "open"
     id: str
-    what: What
+    what: IncidentKind
     """Kind of the incident."""
     about: str
     """Release, or name of a model."""
@@ -43,7 +43,7 @@ class Opening(Dated):
     time: datetime
 
 
-class Escalation(Dated):
+class Escalation(DatedDocument):
     """Predicate of the statement that escalates an incident."""
 
     deed: Literal["escalate"] = "escalate"
@@ -54,7 +54,7 @@ class Escalation(Dated):
     time: datetime
 
 
-class Closing(Dated):
+class Closing(DatedDocument):
     """Predicate of the statement that closes an incident."""
 
     deed: Literal["close"] = "close"
@@ -67,18 +67,18 @@ class Closing(Dated):
     time: datetime
 
 
-Said = TypeVar("Said", Opening, Escalation, Closing)
-OPENING = Kind(TYPE, Opening, "an incident", by=lambda _: "gate", machines=("gate",))
-ESCALATION = Kind(TYPE, Escalation, "an escalation", by=lambda _: "gate", machines=("gate",))
-CLOSING = Kind(TYPE, Closing, "a closing", by=lambda said: said.person)
+StatementT = TypeVar("StatementT", Opening, Escalation, Closing)
+OPENING = SignedKind(PREDICATE_TYPE, Opening, "an incident", signer_of=lambda _: "gate", machines=("gate",))
+ESCALATION = SignedKind(PREDICATE_TYPE, Escalation, "an escalation", signer_of=lambda _: "gate", machines=("gate",))
+CLOSING = SignedKind(PREDICATE_TYPE, Closing, "a closing", signer_of=lambda said: said.person)
 
 
-def cause_of(what: What, about: str, facts: dict[str, Any]) -> str:
+def cause_digest(what: IncidentKind, about: str, facts: dict[str, Any]) -> str:
     """Return the digest that identifies a cause."""
     return sha256_bytes(canonical_json({"what": what, "about": about, **facts}))
 
 
-def by_machine(said: Opening | Escalation, governance: Governance) -> dict[str, Any]:
+def sign_with_gate_key(said: Opening | Escalation, governance: Governance) -> dict[str, Any]:
     return dsse.sign(statement(said), governance.signer("gate", said.time))
 
 
@@ -98,10 +98,10 @@ def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | 
     person = governance.people.get(said.person) if said else None
     if said is None or person is None or said.cause != opened.cause:
         return None
-    return None if may_not_close(opened, person, max(entry.time, said.time)) else said
+    return None if closing_obstacle(opened, person, max(entry.time, said.time)) else said
 
 
-def may_not_close(opened: Opening, person: Person, at: datetime) -> str:
+def closing_obstacle(opened: Opening, person: Person, at: datetime) -> str:
     """Return the reason why a person may not close an incident at a time; empty if they may."""
     if person.id == opened.by:
         return f"{person.id} may not close {opened.id}: it was their own deed, and somebody else has to look at it"
@@ -111,15 +111,15 @@ def may_not_close(opened: Opening, person: Person, at: datetime) -> str:
 
 
 def statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
-    return dsse.statement(TYPE, {said.id: said.cause}, said.said)
+    return dsse.statement(PREDICATE_TYPE, {said.id: said.cause}, said.json_value)
 
 
-def _read(entry: Entry, governance: Governance, kind: Kind[Said]) -> Said | None:
+def _read(entry: Entry, governance: Governance, kind: SignedKind[StatementT]) -> StatementT | None:
     """Return the verified statement in an entry, if it is about the incident in the entry's subject."""
     try:
-        signed = read_signed(entry, kind, governance)
+        signed = verify_entry(entry, kind, governance)
     except HallmarkError:
         return None
-    said, here = signed.said, governance.policy.environment
+    said, here = signed.document, governance.policy.environment
     about = (signed.subjects, said.id, said.environment) == ({entry.subject: said.cause}, entry.subject, here)
     return said if about else None

@@ -19,7 +19,7 @@ from tasks.policy.people import Person
 from tasks.sources.sources import Source, load_resolved
 
 
-class Recorded(Protocol):
+class RecordedSource(Protocol):
     """Source as a run recorded it: a `Source`, or a source in the lineage index."""
 
     @property
@@ -39,34 +39,36 @@ class Access:
     """Roles that the person holds now."""
     inventory: Mapping[str, Source]
     """Sources in force, by id."""
-    closed: str = ""
+    denial_reason: str = ""
     """Reason why the person has no access to any record of the run; empty if there is none."""
 
-    def to(self, layout: Layout) -> "Access":
+    def for_run(self, layout: Layout) -> "Access":
         """Return the access to records of one run.
 
         An experiment's code is not reviewed and could assign a record to the wrong source. So its records are only for
         people with access to all of its sources.
         """
-        unseen = [source.id for each in load_resolved(layout.sources).sources if not self.sees(source := each.source)]
-        if not (layout.is_apart and unseen):
+        unseen = [
+            source.id for each in load_resolved(layout.sources).sources if not self.may_read(source := each.source)
+        ]
+        if not (layout.is_experiment and unseen):
             return self
-        return replace(self, closed=f"those of an experiment are for who may see all its sources, {unseen[0]} as well")
+        return replace(self, denial_reason=f"those of an experiment are for who may see all its sources, {unseen[0]} as well")
 
-    def sees(self, recorded: Recorded) -> bool:
+    def may_read(self, recorded: RecordedSource) -> bool:
         """Return whether the person has access to single records of the source."""
         now = self.inventory.get(recorded.id)
         by_role = now is not None and not self.roles.isdisjoint(now.access)
         deciding = now or recorded
-        return not self.closed and (by_role or self.person.id in (deciding.owner, deciding.steward))
+        return not self.denial_reason and (by_role or self.person.id in (deciding.owner, deciding.steward))
 
-    def check(self, recorded: Recorded) -> None:
+    def require_access(self, recorded: RecordedSource) -> None:
         """Raise Refused if the person has no access to single records of the source."""
-        if not self.sees(recorded):
-            why = self.closed or f"that takes {self.whom(recorded)}"
+        if not self.may_read(recorded):
+            why = self.denial_reason or f"that takes {self.describe_readers(recorded)}"
             raise Refused(f"{self.person.id} may not look at records of {recorded.id}: {why}")
 
-    def whom(self, recorded: Recorded) -> str:
+    def describe_readers(self, recorded: RecordedSource) -> str:
         """Describe who has access to the source."""
         now = self.inventory.get(recorded.id)
         if now is None:
@@ -74,15 +76,15 @@ class Access:
         return f"its owner, its steward, or role {' or '.join(now.access)}"
 
 
-def in_force(governed: Governance, person_id: str) -> Access:
+def access_of_signer(governed: Governance, person_id: str) -> Access:
     """Return the current access of a person, who proves their identity with their key.
 
     Raises the errors of `Governance.identify`.
     """
-    return of(governed, governed.identify(person_id))
+    return access_of_person(governed, governed.identify(person_id))
 
 
-def of(governed: Governance, person: Person) -> Access:
+def access_of_person(governed: Governance, person: Person) -> Access:
     """Return the current access of a person whose identity is proven."""
     roles = frozenset(person.roles_at(datetime.now(UTC)))
     return Access(person, roles, declarations.inventory(open_ledger(governed.state), governed))

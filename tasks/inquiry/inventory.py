@@ -7,21 +7,21 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.record import read_table
-from tasks.core.steps.data import FILTERED
-from tasks.sources.dataset import SIDES, Dataset, Passage, put_aside
+from tasks.core.steps.data import FILTER_NAMES
+from tasks.sources.dataset import SIDES, Dataset, StageCounts, quarantined_by_rule
 from tasks.sources.sources import Source, Sources
 
-CARRIED = ("department", "language", "kind")
+COMPARED_COLUMNS = ("department", "language", "kind")
 """Columns whose values are compared between sources."""
-Ran = list[tuple[Layout, dict[str, Any]]]
+IngestResults = list[tuple[Layout, dict[str, Any]]]
 """Runs that have been through `ingest`, oldest first, each with its results by source id."""
 
 
-class Quality(Frozen):
+class SourceQuality(FrozenModel):
     """Quality of a source in one run."""
 
     run: str
@@ -33,7 +33,7 @@ class Quality(Frozen):
     """Number of stretches of personal or secret text that were found."""
 
 
-class Loss(Frozen):
+class SourceShare(FrozenModel):
     """Change of the last dataset if it were made without a source."""
 
     rows: dict[str, int]
@@ -44,16 +44,16 @@ class Loss(Frozen):
     """Departments, languages and kinds that no other source has."""
 
 
-class Holding(Frozen):
+class InventoryItem(FrozenModel):
     """A source of the inventory with its figures."""
 
     source: Source
     newest: date | None
     """Latest `effective_from` of its records in the last run; null if they have no dates or no run has read it."""
     age_days: int | None
-    trend: list[Quality]
+    trend: list[SourceQuality]
     """Quality in each run, oldest first."""
-    loss: Loss | None
+    loss: SourceShare | None
 
     @property
     def stale(self) -> bool:
@@ -61,45 +61,47 @@ class Holding(Frozen):
         return self.age_days is not None and self.age_days > self.source.refresh_days
 
 
-def take(inventory: Sources, runs: Iterable[Path], today: date) -> list[Holding]:
+def read_inventory(inventory: Sources, runs: Iterable[Path], today: date) -> list[InventoryItem]:
     """Return every source of the inventory with its figures from `runs`, roots of worktrees, oldest first."""
-    ran = _ran(runs)
+    ran = _governed_results(runs)
     return [_holding(source, ran, today) for source in inventory.sources]
 
 
-def trend(source_id: str, runs: Iterable[Path]) -> list[Quality]:
+def quality_trend(source_id: str, runs: Iterable[Path]) -> list[SourceQuality]:
     """Return the quality of a source in each of `runs`. The source need not be in sources.yaml any more."""
-    return [_quality(layout, ingested[source_id]) for layout, ingested in _ran(runs) if source_id in ingested]
+    return [
+        _quality(layout, ingested[source_id]) for layout, ingested in _governed_results(runs) if source_id in ingested
+    ]
 
 
-def _ran(runs: Iterable[Path]) -> Ran:
+def _governed_results(runs: Iterable[Path]) -> IngestResults:
     """Return the governed runs among these. Experiments are left out, since their code is not reviewed."""
-    own = (layout for layout in map(Layout, runs) if not layout.is_apart)
+    own = (layout for layout in map(Layout, runs) if not layout.is_experiment)
     return [(layout, ingested) for layout in own if (ingested := _ingested(layout)) is not None]
 
 
 def _ingested(layout: Layout) -> dict[str, Any] | None:
-    path = layout.stage("ingest") / "result.json"
+    path = layout.artefacts("ingest") / "result.json"
     return {source["id"]: source for source in read_json(path)["sources"]} if path.exists() else None
 
 
-def _holding(source: Source, ran: Ran, today: date) -> Holding:
+def _holding(source: Source, ran: IngestResults, today: date) -> InventoryItem:
     having = [(layout, ingested[source.id]) for layout, ingested in ran if source.id in ingested]
     last = having[-1][0] if having else None
     newest = _newest(source.id, last) if last else None
-    return Holding(
+    return InventoryItem(
         source=source,
         newest=newest,
         age_days=(today - newest).days if newest else None,
         trend=[_quality(layout, entry) for layout, entry in having],
-        loss=_loss(source.id, last) if last else None,
+        loss=_source_share(source.id, last) if last else None,
     )
 
 
-def _quality(layout: Layout, entry: dict[str, Any]) -> Quality:
+def _quality(layout: Layout, entry: dict[str, Any]) -> SourceQuality:
     rows, records = entry["counts"]["rows"], entry["counts"]["records"]
-    aside = sum(put_aside(_passages(layout, entry)).values())
-    return Quality(
+    aside = sum(quarantined_by_rule(_stage_counts(layout, entry)).values())
+    return SourceQuality(
         run=layout.root.name,
         rows=rows,
         records=records,
@@ -108,41 +110,41 @@ def _quality(layout: Layout, entry: dict[str, Any]) -> Quality:
     )
 
 
-def _passages(layout: Layout, entry: dict[str, Any]) -> dict[str, Passage]:
+def _stage_counts(layout: Layout, entry: dict[str, Any]) -> dict[str, StageCounts]:
     """Return a source's counts in each finished stage; once `split` has ended, those of the dataset's manifest."""
-    manifest = layout.stage("split") / "manifest.json"
+    manifest = layout.artefacts("split") / "manifest.json"
     if manifest.exists():
-        return Dataset.read_bytes(manifest.read_bytes()).sources[entry["id"]].passages
+        return Dataset.from_bytes(manifest.read_bytes()).sources[entry["id"]].passages
     said = {"ingest": entry["counts"]}
-    for stage in FILTERED[1:]:
-        path = layout.stage(stage) / "result.json"
+    for stage in FILTER_NAMES[1:]:
+        path = layout.artefacts(stage) / "result.json"
         of_source = read_json(path)["by_source"].get(entry["id"]) if path.exists() else None
         said |= {stage: of_source} if of_source else {}
-    return {stage: Passage.model_validate(passage) for stage, passage in said.items()}
+    return {stage: StageCounts.model_validate(passage) for stage, passage in said.items()}
 
 
 def _newest(source_id: str, layout: Layout) -> date | None:
-    table = read_table(layout.stage("ingest") / "records.parquet", ["source_id", "effective_from"])
+    table = read_table(layout.artefacts("ingest") / "records.parquet", ["source_id", "effective_from"])
     own = table.filter(pc.equal(table["source_id"], source_id))
     newest: date | None = pc.max(own["effective_from"]).as_py() if own.num_rows else None
     return newest
 
 
-def _loss(source_id: str, layout: Layout) -> Loss | None:
-    paths = {side: layout.stage("split") / f"{side}.parquet" for side in SIDES}
+def _source_share(source_id: str, layout: Layout) -> SourceShare | None:
+    paths = {side: layout.artefacts("split") / f"{side}.parquet" for side in SIDES}
     if not all(path.exists() for path in paths.values()):
         return None
-    tables = {side: read_table(path, ["source_id", *CARRIED]) for side, path in paths.items()}
+    tables = {side: read_table(path, ["source_id", *COMPARED_COLUMNS]) for side, path in paths.items()}
     own = {side: table.filter(pc.equal(table["source_id"], source_id)) for side, table in tables.items()}
     others = {side: table.filter(pc.not_equal(table["source_id"], source_id)) for side, table in tables.items()}
     rows = {side: table.num_rows for side, table in own.items()}
     every = sum(table.num_rows for table in tables.values())
-    return Loss(
+    return SourceShare(
         rows=rows,
         share=round(sum(rows.values()) / every, 4) if every else 0.0,
         only_here={
             name: lost
-            for name in CARRIED
+            for name in COMPARED_COLUMNS
             if (lost := sorted(_values(own.values(), name) - _values(others.values(), name)))
         },
     )

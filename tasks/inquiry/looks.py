@@ -10,14 +10,14 @@ TOKENS_READ: Final = "vault.read"
 """Kind for the tokens of a record that the vault reveals."""
 ROW_READ: Final = "source.read"
 """Kind for a row that is read from its source."""
-SOUGHT: Final = "person.sought"
+PERSON_SOUGHT: Final = "person.sought"
 """Kind for a search for a person. Its subject is always `person`; the tokens in its body stand for the person."""
 
-Kind = Literal["vault.read", "source.read", "person.sought"]
+AccessKind = Literal["vault.read", "source.read", "person.sought"]
 """Kinds of the group `look` (tasks/ledger/kinds.py), under which an auditor finds all data access."""
 
 
-def record(ledger: Ledger, kind: Kind, about: str, person: str, reason: str, at: dict[str, Any]) -> None:
+def record_access(ledger: Ledger, kind: AccessKind, about: str, person: str, reason: str, at: dict[str, Any]) -> None:
     """Enter an access in the ledger.
 
     Args:
@@ -35,6 +35,6 @@ def record(ledger: Ledger, kind: Kind, about: str, person: str, reason: str, at:
     ledger.append(kind, about, {"person": person, "reason": words, **at})
 
 
-def at_tokens(ledger: Ledger, about: str, person: str, reason: str) -> Callable[[list[str]], None]:
+def token_recorder(ledger: Ledger, about: str, person: str, reason: str) -> Callable[[list[str]], None]:
     """Return a callback for `Vault.reveal`, which enters the access to the revealed tokens of `about` in the ledger."""
-    return lambda tokens: record(ledger, TOKENS_READ, about, person, reason, {"tokens": tokens})
+    return lambda tokens: record_access(ledger, TOKENS_READ, about, person, reason, {"tokens": tokens})

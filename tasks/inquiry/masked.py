@@ -6,83 +6,85 @@ The vault is not read. `disclose.show` reveals values, for a reason that the led
 from collections import Counter
 from typing import NamedTuple
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.core.record import FEW, batches
+from tasks.core.record import SMALL_BATCH_ROWS, read_batches
 from tasks.inquiry.access import Access
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
-EACH = 2
+SAMPLES_PER_CLASS = 2
 """Maximum number of samples of one class in one source."""
-LOOKS = 20_000
+MAX_RECORDS = 20_000
 """Maximum number of records that are searched."""
-AROUND = 80
+CONTEXT_CHARS = 80
 """Number of characters shown on either side of a placeholder."""
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     text: str
     placeholder: bool
     """Whether the text is a placeholder, such as `[address]` or `[email:k3v9x2ab7dqm]`."""
 
 
-class Sample(Frozen):
+class Sample(FrozenModel):
     source_id: str
     record_id: str
     category: str
     """Class of the masked value, such as `name` or `email`."""
-    pieces: list[Piece]
+    pieces: list[TextPiece]
     """Placeholder with the text around it, in order."""
 
 
-class Masked(Frozen):
+class MaskedSamples(FrozenModel):
     samples: list[Sample]
     closed: list[str]
     """Sources of the run that the person has no access to."""
 
 
-def find(layout: Layout, access: Access) -> Masked:
+def find_samples(layout: Layout, access: Access) -> MaskedSamples:
     """Return a few samples of each class in each source that the person has access to, sorted by source and class.
 
     Raises:
         InputError: The run has no records.
     """
-    path = layout.stage("ingest") / "records.parquet"
+    path = layout.artefacts("ingest") / "records.parquet"
     if not path.exists():
         raise InputError(f"run {layout.root.name} has no records here; name one that has been through `ingest`")
     sources = [item.source for item in load_resolved(layout.sources).sources]
-    looker = access.to(layout)
-    open_to = {source.id for source in sources if looker.sees(source)}
+    looker = access.for_run(layout)
+    open_to = {source.id for source in sources if looker.may_read(source)}
     samples = _samples(layout, open_to)
     closed = [source.id for source in sources if source.id not in open_to]
-    return Masked(samples=sorted(samples, key=lambda each: (each.source_id, each.category)), closed=closed)
+    return MaskedSamples(samples=sorted(samples, key=lambda each: (each.source_id, each.category)), closed=closed)
 
 
 def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
     found: list[Sample] = []
     counted: Counter[tuple[str, str]] = Counter()
     looked = 0
-    for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "source_id", "messages"], FEW):
+    for batch in read_batches(
+        layout.artefacts("ingest") / "records.parquet", ["record_id", "source_id", "messages"], SMALL_BATCH_ROWS
+    ):
         for record in batch.to_pylist():
             if record["source_id"] in open_to:
-                found += _of(record, counted)
+                found += _samples_of_record(record, counted)
         looked += len(batch)
-        if looked >= LOOKS:
+        if looked >= MAX_RECORDS:
             break
     return found
 
 
-def _of(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sample]:
+def _samples_of_record(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sample]:
     """Return samples from a record, for each class with fewer than EACH samples so far."""
     source_id, found = str(record["source_id"]), []
     for turn in record["messages"]:  # type: ignore[attr-defined]
         for match in PLACEHOLDER.finditer(turn["content"]):
             key = (source_id, match[1])
-            if counted[key] < EACH:
+            if counted[key] < SAMPLES_PER_CLASS:
                 counted[key] += 1
-                pieces = _around(turn["content"], match.start(), match.end())
+                pieces = _context(turn["content"], match.start(), match.end())
                 sample = Sample(
                     source_id=source_id, record_id=str(record["record_id"]), category=key[1], pieces=pieces
                 )  # fmt: skip
@@ -90,11 +92,11 @@ def _of(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sa
     return found
 
 
-def _around(text: str, start: int, end: int) -> list[Piece]:
-    first, last = max(0, start - AROUND), min(len(text), end + AROUND)
+def _context(text: str, start: int, end: int) -> list[TextPiece]:
+    first, last = max(0, start - CONTEXT_CHARS), min(len(text), end + CONTEXT_CHARS)
     stretch = f"{'…' * (first > 0)}{text[first:last]}{'…' * (last < len(text))}"
     pieces, at = [], 0
     for match in PLACEHOLDER.finditer(stretch):
-        pieces += [Piece(stretch[at : match.start()], False), Piece(match[0], True)]
+        pieces += [TextPiece(stretch[at : match.start()], False), TextPiece(match[0], True)]
         at = match.end()
-    return [piece for piece in [*pieces, Piece(stretch[at:], False)] if piece.text]
+    return [piece for piece in [*pieces, TextPiece(stretch[at:], False)] if piece.text]

@@ -16,34 +16,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.files import whole_file
+from tasks.core.files import atomic_file
 from tasks.core.layout import Layout
 from tasks.core.record import read_table
-from tasks.core.shown import visible
+from tasks.core.shown import escape
 from tasks.sources.dataset import NOT_DRAWN, STAGES
 from tasks.sources.sources import load_resolved
-from tasks.stages.data.validate.outcomes import NEAR, RULES, SPLIT
+from tasks.stages.data.validate.outcomes import NEAR_DUPLICATE_RULES, OTHER_RULES, SPLIT_RULES
 
-TOGETHER = 10_000
+ROWS_PER_WRITE = 10_000
 """Number of rows that are written to a file at once."""
-ORDER = [("source_id", "ascending"), ("row", "ascending")]
+SORT_ORDER = [("source_id", "ascending"), ("row", "ascending")]
 """Sort order of rows. It is unique, since a row is quarantined at most once."""
 
 
-NAMED = frozenset((*RULES, *NEAR, *SPLIT))
+KNOWN_RULES = frozenset((*OTHER_RULES, *NEAR_DUPLICATE_RULES, *SPLIT_RULES))
 """Rules of this version's stages, whether or not a run has used them."""
 
 
-class Count(Frozen):
+class RuleCount(FrozenModel):
     source_id: str
     rule: str
     stage: str
     rows: int
 
 
-class Entry(Frozen):
+class QuarantinedRow(FrozenModel):
     """A quarantined row, and a line of the CSV file.
 
     No cell begins like a spreadsheet formula. Ids and rules begin with a letter or a digit, and so does every reason,
@@ -65,7 +65,7 @@ class Entry(Frozen):
 
 
 @dataclass(frozen=True)
-class PutAside:
+class QuarantinedRows:
     """The selected rows of a run's quarantine."""
 
     layout: Layout
@@ -78,28 +78,28 @@ class PutAside:
     def total(self) -> int:
         return self.table.num_rows
 
-    def counts(self) -> list[Count]:
+    def counts(self) -> list[RuleCount]:
         """Return counts by source, rule and stage, the largest first; they add up to `dataset.put_aside`."""
         named = ["source_id", "rule", "stage"]
         counted = self.table.group_by(named).aggregate([([], "count_all")]).rename_columns([*named, "rows"])
-        counts = [Count(**row) for row in counted.to_pylist()]
+        counts = [RuleCount(**row) for row in counted.to_pylist()]
         return sorted(counts, key=lambda count: (count.source_id, -count.rows, count.rule, count.stage))
 
-    def first(self, most: int) -> list[Entry]:
+    def first_rows(self, most: int) -> list[QuarantinedRow]:
         """Return the first `most` rows, sorted by source and row."""
-        rows = self.table.take(pc.sort_indices(self.table, sort_keys=ORDER)[:most])
-        return [Entry(**row) for row in _placed(rows, self.layout).to_pylist()]
+        rows = self.table.take(pc.sort_indices(self.table, sort_keys=SORT_ORDER)[:most])
+        return [QuarantinedRow(**row) for row in _with_winner_location(rows, self.layout).to_pylist()]
 
     def write(self, path: Path) -> None:
         """Write all rows to a CSV file, sorted by source and row. The file appears whole or not at all."""
-        rows = _placed(self.table, self.layout).sort_by(ORDER).combine_chunks()
-        with whole_file(path) as file:
-            file.write(_lines([rows.column_names]))
-            for part in rows.to_batches(max_chunksize=TOGETHER):
-                file.write(_lines(zip(*(column.to_pylist() for column in part.columns), strict=True)))
+        rows = _with_winner_location(self.table, self.layout).sort_by(SORT_ORDER).combine_chunks()
+        with atomic_file(path) as file:
+            file.write(_csv_lines([rows.column_names]))
+            for part in rows.to_batches(max_chunksize=ROWS_PER_WRITE):
+                file.write(_csv_lines(zip(*(column.to_pylist() for column in part.columns), strict=True)))
 
 
-def read(layout: Layout, sources: Collection[str] = (), rules: Collection[str] = ()) -> PutAside:
+def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collection[str] = ()) -> QuarantinedRows:
     """Return the rows that a run has quarantined so far, of some sources and rules if given.
 
     Raises:
@@ -112,13 +112,13 @@ def read(layout: Layout, sources: Collection[str] = (), rules: Collection[str] =
     over = pc.field("rule") == NOT_DRAWN
     aside, not_drawn = table.filter(~over), table.filter(over).num_rows
     _refuse_unknown_rules(layout, rules, aside)
-    return PutAside(layout, aside.filter(pc.field("rule").isin(list(rules))) if rules else aside, not_drawn)
+    return QuarantinedRows(layout, aside.filter(pc.field("rule").isin(list(rules))) if rules else aside, not_drawn)
 
 
-def of_row(layout: Layout, source_id: str, row: int) -> list[Entry]:
+def reasons_for_row(layout: Layout, source_id: str, row: int) -> list[QuarantinedRow]:
     """Return why a row was quarantined or not drawn; empty if it is in the dataset."""
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
-    return PutAside(layout, _table(layout, wanted), 0).first(len(STAGES))
+    return QuarantinedRows(layout, _table(layout, wanted), 0).first_rows(len(STAGES))
 
 
 def _refuse_unknown_sources(layout: Layout, names: Collection[str]) -> None:
@@ -131,7 +131,7 @@ def _refuse_unknown_sources(layout: Layout, names: Collection[str]) -> None:
 
 def _refuse_unknown_rules(layout: Layout, names: Collection[str], table: pa.Table) -> None:
     used = sorted(table["rule"].unique().to_pylist())
-    if unknown := sorted(set(names) - {*NAMED, *used}):
+    if unknown := sorted(set(names) - {*KNOWN_RULES, *used}):
         raise InputError(
             f"there is no rule {', '.join(map(repr, unknown))}; run {layout.root.name} put rows aside by "
             f"{', '.join(used) or 'none'}"
@@ -139,7 +139,7 @@ def _refuse_unknown_rules(layout: Layout, names: Collection[str], table: pa.Tabl
 
 
 def _path(layout: Layout, stage: str, name: str = "quarantine") -> Path:
-    return layout.stage(stage) / f"{name}.parquet"
+    return layout.artefacts(stage) / f"{name}.parquet"
 
 
 def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
@@ -153,16 +153,16 @@ def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _placed(rows: pa.Table, layout: Layout) -> pa.Table:
+def _with_winner_location(rows: pa.Table, layout: Layout) -> pa.Table:
     """Add source and row of each record that was kept in place of another, and select the fields of `Entry`."""
-    kept = read_table(layout.stage("ingest") / "rows.parquet")
+    kept = read_table(layout.artefacts("ingest") / "rows.parquet")
     places = pc.index_in(rows["winner"], value_set=kept["record_id"].combine_chunks())
     rows = rows.append_column("winner_source", kept["source_id"].take(places))
-    return rows.append_column("winner_row", kept["row"].take(places)).select(list(Entry.model_fields))
+    return rows.append_column("winner_row", kept["row"].take(places)).select(list(QuarantinedRow.model_fields))
 
 
-def _lines(rows: Iterable[Iterable[object]]) -> bytes:
+def _csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
     text = io.StringIO()
-    shown = ([visible(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    shown = ([escape(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     csv.writer(text, lineterminator="\n").writerows(shown)
     return text.getvalue().encode()

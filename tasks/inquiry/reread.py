@@ -6,14 +6,14 @@ from typing import Any
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource
-from tasks.stages.data.json_text import DEEPEST, is_deep
+from tasks.stages.data.json_text import MAX_DEPTH, exceeds_max_depth
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers.kinds import READERS
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.readers.rows import MalformedRow, Row
 from tasks.stages.data.text import SURROGATES
 
 
-def read(resolved: ResolvedSource, number: int, layout: Layout) -> Row | Malformed:
+def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | MalformedRow:
     """Return the row with this number. Rows after it are not read.
 
     Raises:
@@ -32,19 +32,19 @@ def read(resolved: ResolvedSource, number: int, layout: Layout) -> Row | Malform
         ) from None
 
 
-def spelled(values: dict[str, Any]) -> dict[str, str | None]:
+def as_texts(values: dict[str, Any]) -> dict[str, str | None]:
     """Return columns and values as text. Lists, objects and booleans become JSON."""
-    return {_characters(name): None if value is None else _characters(_text(value)) for name, value in values.items()}
+    return {_encodable(name): None if value is None else _encodable(_text(value)) for name, value in values.items()}
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    if is_deep(value):
-        return f"<lists and objects in more than {DEEPEST} others>"
+    if exceeds_max_depth(value):
+        return f"<lists and objects in more than {MAX_DEPTH} others>"
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, bool | list | dict) else str(value)
 
 
-def _characters(text: str) -> str:
+def _encodable(text: str) -> str:
     """Replace bytes that are no character, and single surrogates, by their code. UTF-8 cannot encode either."""
     return SURROGATES.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)

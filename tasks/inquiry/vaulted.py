@@ -5,16 +5,16 @@ vault was restored from a copy.
 """
 
 from tasks.core.layout import Layout
-from tasks.core.record import batches
+from tasks.core.record import read_batches
 from tasks.sources.vault import open_vault
 
 
-def unknown_tokens(layout: Layout) -> int:
+def count_unknown_tokens(layout: Layout) -> int:
     """Return the number of the run's tokens that the vault does not have.
 
     Raises:
         InputError: The vault has no key.
     """
-    vault = open_vault(layout.world)
-    path = layout.stage("ingest") / "tokens.parquet"
-    return sum(len(vault.missing(batch["token"].to_pylist())) for batch in batches(path))
+    vault = open_vault(layout.run_state)
+    path = layout.artefacts("ingest") / "tokens.parquet"
+    return sum(len(vault.missing(batch["token"].to_pylist())) for batch in read_batches(path))

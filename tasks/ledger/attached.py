@@ -13,16 +13,16 @@ from typing import Any
 from tasks.core.errors import InputError
 from tasks.core.files import sha256_bytes
 
-NAMED = "attached"
+DIGEST_KEY = "attached"
 """Key in an entry's body that holds the document's SHA-256."""
-MOST = 16 * 2**20
+MAX_DOCUMENT_BYTES = 16 * 2**20
 """Maximum size of a document in bytes, the limit for documents of a release too. `unpack` returns no longer ones."""
-LEVEL = 9
+COMPRESSION_LEVEL = 9
 
 
-def problem(seq: int, body: Mapping[str, Any], document: bytes | None) -> str:
+def find_mismatch(seq: int, body: Mapping[str, Any], document: bytes | None) -> str:
     """Return what is wrong with the document of an entry, in words; empty if it is the one that `body` names."""
-    named = body.get(NAMED)
+    named = body.get(DIGEST_KEY)
     if named is None:
         return "" if document is None else f"something is attached to entry {seq} of the ledger that it does not name"
     if document is None:
@@ -31,19 +31,21 @@ def problem(seq: int, body: Mapping[str, Any], document: bytes | None) -> str:
 
 
 def require_fits(document: bytes) -> None:
-    if len(document) > MOST:
-        raise InputError(f"{len(document):,} bytes are to be attached to an entry of the ledger, which takes {MOST:,}")
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise InputError(
+            f"{len(document):,} bytes are to be attached to an entry of the ledger, which takes {MAX_DOCUMENT_BYTES:,}"
+        )
 
 
 def pack(document: bytes) -> bytes:
-    return zlib.compress(document, LEVEL)
+    return zlib.compress(document, COMPRESSION_LEVEL)
 
 
 def unpack(data: bytes) -> bytes:
     """Return the document, or empty bytes if `data` was not made by `pack`."""
     try:
         unpacker = zlib.decompressobj()
-        document = unpacker.decompress(data, MOST)
+        document = unpacker.decompress(data, MAX_DOCUMENT_BYTES)
     except (zlib.error, TypeError):
         return b""
     return document if unpacker.eof and not unpacker.unused_data else b""

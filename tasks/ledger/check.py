@@ -4,14 +4,23 @@ from dataclasses import dataclass
 
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.ledger.heads import heads, publish
-from tasks.ledger.heads.heads import Void
-from tasks.ledger.heads.places.place import Place
+from tasks.ledger.heads.heads import VoidHead
+from tasks.ledger.heads.places.place import HeadPlace
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.walk import SHOWN, Finding, Known, Report, Tick, Walk, judge, walk
-from tasks.trust.keyholder import Keyholder
+from tasks.ledger.walk import (
+    MAX_NAMED_ENTRIES,
+    EntryCheck,
+    Finding,
+    KnownHead,
+    OnProgress,
+    Report,
+    make_report,
+    verify_entries,
+)
+from tasks.trust.keyholder import LedgerKeys
 
 
-def verify(ledger: Ledger, keyholder: Keyholder, tick: Tick = lambda _: None, elsewhere: bool = True) -> Report:
+def verify(ledger: Ledger, keyholder: LedgerKeys, tick: OnProgress = lambda _: None, elsewhere: bool = True) -> Report:
     """Recompute the tree from the entries alone, and compare it with the signed heads.
 
     A million entries take half a minute, and no more memory than a thousand.
@@ -27,39 +36,39 @@ def verify(ledger: Ledger, keyholder: Keyholder, tick: Tick = lambda _: None, el
     """
     known, findings = known_heads(keyholder, elsewhere)
     with ledger.transaction():  # so that nothing is appended between the queries
-        last, beside = ledger.last(), _Beside.of(ledger)
-    walked = walk(ledger.kept(upto=last), known, tick)
-    report = judge(walked, known)
-    own = _database(walked, beside)
+        last, beside = ledger.last(), _StoredValues.from_ledger(ledger)
+    walked = verify_entries(ledger.rows_with_documents(upto=last), known, tick)
+    report = make_report(walked, known)
+    own = _database_findings(walked, beside)
     return report.model_copy(update={"findings": [*report.findings, *own, *findings]})
 
 
-def known_heads(keyholder: Keyholder, elsewhere: bool = True) -> tuple[list[Known], list[Finding]]:
+def known_heads(keyholder: LedgerKeys, elsewhere: bool = True) -> tuple[list[KnownHead], list[Finding]]:
     """Return the heads stored here and published, and findings about heads that do not count or cannot be read."""
     known, findings = [], []
-    here = publish.local(keyholder)
-    others = publish.places(keyholder) if elsewhere else []
+    here = publish.local_heads(keyholder)
+    others = publish.configured_places(keyholder) if elsewhere else []
     counting: set[int] = set()
     for where in [here, *others]:
-        there, said = _heads(where, keyholder)
+        there, said = _read_heads(where, keyholder)
         known += there
         findings += said
         sizes = {copy.head.size for copy in there}
         if where is here:
             counting = sizes
         elif all(finding.verdict == "told" for finding in said):
-            findings += _late(sizes, counting, where)
+            findings += _missing_heads(sizes, counting, where)
     if elsewhere and not others:
         text = (
-            f"{publish.PLACES} names no place: heads are kept beside the ledger alone, and whoever owns this machine "
+            f"{publish.PLACES_VARIABLE} names no place: heads are kept beside the ledger alone, and whoever owns this machine "
             "could rewrite both"
         )
         findings.append(Finding(verdict="told", text=text))
     return known, findings
 
 
-def _heads(where: Place, keyholder: Keyholder) -> tuple[list[Known], list[Finding]]:
-    known, findings = list[Known](), list[Finding]()
+def _read_heads(where: HeadPlace, keyholder: LedgerKeys) -> tuple[list[KnownHead], list[Finding]]:
+    known, findings = list[KnownHead](), list[Finding]()
     void: list[str] = []
     try:
         stored = where.read(where.sizes())
@@ -69,11 +78,11 @@ def _heads(where: Place, keyholder: Keyholder) -> tuple[list[Known], list[Findin
         return [], [Finding(verdict="wrong", text=str(error))]
     for size, data in sorted(stored.items()):
         try:
-            head, _ = heads.parse(data, publish.signers(keyholder))
+            head, _ = heads.parse(data, publish.ledger_keys(keyholder))
             if head.size != size:
                 raise Refused(f"it is one of {head.size:,} entries")
-            known.append(Known(head, where.name))
-        except Void as error:
+            known.append(KnownHead(head, where.name))
+        except VoidHead as error:
             void.append(f"{len(void) + 1:,} signed heads in {where.name} count for nothing, the newest since {error}")
         except Refused as error:
             text = f"the head of {size:,} entries in {where.name} does not count: {error}"
@@ -81,14 +90,14 @@ def _heads(where: Place, keyholder: Keyholder) -> tuple[list[Known], list[Findin
     return known, [*findings, *(Finding(verdict="told", text=text) for text in void[-1:])]
 
 
-def _late(there: set[int], here: set[int], where: Place) -> list[Finding]:
+def _missing_heads(there: set[int], here: set[int], where: HeadPlace) -> list[Finding]:
     missing = len(here - there)
     text = f"{where.name} lacks {missing:,} heads that were signed here; `hallmark ledger publish` takes them there"
     return [Finding(verdict="told", text=text)] if missing else []
 
 
 @dataclass(frozen=True)
-class _Beside:
+class _StoredValues:
     """Values that the database stores beside the entries, read in one transaction."""
 
     count: int
@@ -99,25 +108,25 @@ class _Beside:
     unguarded: list[str]
 
     @staticmethod
-    def of(ledger: Ledger) -> "_Beside":
-        return _Beside(
+    def from_ledger(ledger: Ledger) -> "_StoredValues":
+        return _StoredValues(
             ledger.count(),
-            ledger.count_attached(),
-            _cached(ledger),
+            ledger.count_documents(),
+            _stored_tree(ledger),
             ledger.subtrees(),
-            ledger.open_seqs(),
-            ledger.unguarded(),
+            ledger.open_question_seqs(),
+            ledger.missing_guards(),
         )
 
 
-def _cached(ledger: Ledger) -> object:
+def _stored_tree(ledger: Ledger) -> object:
     try:
         return ledger.frontier()
     except HallmarkError as error:
         return error
 
 
-def _database(walked: Walk, beside: _Beside) -> list[Finding]:
+def _database_findings(walked: EntryCheck, beside: _StoredValues) -> list[Finding]:
     wrong, notes = [], []
     if beside.count != walked.tree.size:
         wrong.append(f"the table counts {beside.count:,} rows, and {walked.tree.size:,} were read in order: some have "
@@ -129,8 +138,10 @@ def _database(walked: Walk, beside: _Beside) -> list[Finding]:
     if off := [of for of, root in beside.subtrees.items() if walked.subtrees.get(of) != root]:
         stop, size = off[0]
         wrong.append(f"{len(off):,} roots kept beside the entries are not theirs, first that of {size:,} up to {stop}")
-    if differ := sorted(beside.open ^ walked.open.seqs):
-        wrong.append(f"what is kept beside the entries of the gates that stand open is not theirs: {differ[:SHOWN]}")
+    if differ := sorted(beside.open ^ walked.open_questions.seqs):
+        wrong.append(
+            f"what is kept beside the entries of the gates that stand open is not theirs: {differ[:MAX_NAMED_ENTRIES]}"
+        )
     if beside.unguarded:
         notes = [f"triggers that keep the tables append-only were taken off: {', '.join(beside.unguarded)}"]
     return [Finding(verdict="wrong", text=text) for text in wrong] + [Finding(verdict="told", text=t) for t in notes]

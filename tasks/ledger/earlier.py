@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
-from tasks.core.version import HALLMARK
+from tasks.core.version import VERSION
 from tasks.ledger.entry import Row
 from tasks.ledger.tree import merkle
 from tasks.ledger.tree.merkle import Frontier
 
-CHANGED_BY = "9efc2bd"
+FORMAT_COMMIT = "9efc2bd"
 """Commit that introduced today's format of leaves."""
 
 
-def tree(rows: Iterable[Row]) -> Frontier:
+def earlier_tree(rows: Iterable[Row]) -> Frontier:
     """Return the tree over these rows in the earlier format."""
     made = Frontier()
     for row in rows:
@@ -25,11 +25,11 @@ def tree(rows: Iterable[Row]) -> Frontier:
     return made
 
 
-def require_this_form(first: Sequence[Row], root: bytes | None, where: str) -> None:
+def require_current_format(first: Sequence[Row], root: bytes | None, where: str) -> None:
     """Raise Refused if hashing the first entries in the earlier format gives the stored root."""
-    if first and tree(first).root() == root:
+    if first and earlier_tree(first).root() == root:
         raise Refused(
-            f"the ledger at {where} was written by an early commit of Hallmark 0.1.0 (before {CHANGED_BY}), which "
-            f"hashed entries in another form; this version, {HALLMARK}, can neither verify it nor go on with it. Look "
+            f"the ledger at {where} was written by an early commit of Hallmark 0.1.0 (before {FORMAT_COMMIT}), which "
+            f"hashed entries in another form; this version, {VERSION}, can neither verify it nor go on with it. Look "
             "at it with the commit that wrote it; to begin anew, move .hallmark/ away and say `hallmark init`"
         )

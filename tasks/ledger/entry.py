@@ -14,20 +14,20 @@ from datetime import datetime
 from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.document import require_type
 from tasks.core.errors import Refused
-from tasks.core.files import json_of_others
+from tasks.core.files import parse_untrusted_json
 from tasks.ledger.tree import merkle
 
 TYPE: Final = "urn:hallmark:ledger-entry:v1"
 _TYPE = f',"type":"{TYPE}"}}'
-_SPELLED = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
+_matches_time_format = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
 """Pattern of the times that `spell_time` writes. It takes half the time of formatting each one again to compare."""
-MOST = 16 * 2**20
+MAX_LEAF_BYTES = 16 * 2**20
 """Maximum length of a leaf in bytes. Readers of an export accept no longer line for an entry."""
 _json = json.JSONDecoder().decode
-_PIECES = 20
+_MAX_LEAF_VALUES = 20
 """Maximum number of values in a leaf's JSON, which has six columns."""
 
 
@@ -50,7 +50,7 @@ class Row(NamedTuple):
             body, kind, subject, time = map(encode_basestring, (self.body, self.kind, self.subject, self.time))
             return f'{{"body":{body},"kind":{kind},"seq":{self.seq:d},"subject":{subject},"time":{time}{_TYPE}'.encode()
         except (TypeError, ValueError) as error:
-            raise _changed(self, error) from None
+            raise _changed_error(self, error) from None
 
     def leaf_hash(self) -> bytes:
         return merkle.leaf_hash(self.leaf())
@@ -58,18 +58,20 @@ class Row(NamedTuple):
 
 def require_fits(row: Row) -> None:
     """Raise Refused if the entry is too long for readers of an export; recorded entries cannot be removed."""
-    if (size := len(row.leaf())) > MOST:
-        raise Refused(f"an entry of {size:,} bytes was to be recorded, and may have {MOST:,}; nothing was recorded")
+    if (size := len(row.leaf())) > MAX_LEAF_BYTES:
+        raise Refused(
+            f"an entry of {size:,} bytes was to be recorded, and may have {MAX_LEAF_BYTES:,}; nothing was recorded"
+        )
 
 
-class Kept(NamedTuple):
+class RowWithDocument(NamedTuple):
     """A row with its attached document; None if it has none."""
 
     row: Row
     document: bytes | None
 
 
-class Entry(Frozen):
+class Entry(FrozenModel):
     seq: int
     time: datetime
     kind: str
@@ -79,36 +81,36 @@ class Entry(Frozen):
     body: dict[str, Any]
 
 
-def of_leaf(data: bytes) -> Row:
+def parse_leaf(data: bytes) -> Row:
     """Return the row that a leaf was made from.
 
     Raises:
         ValueError: The bytes are no leaf. TypeError is raised for wrong or missing columns.
     """
-    columns = json_of_others(data, _PIECES)
+    columns = parse_untrusted_json(data, _MAX_LEAF_VALUES)
     require_type(columns.pop("type", None), TYPE)
     return Row(**columns)
 
 
-def spell_time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Format a time in UTC as ISO 8601 with microseconds and Z."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def read(row: Row) -> Entry:
+def from_row(row: Row) -> Entry:
     """Parse a row.
 
     Raises:
         Refused: Hallmark cannot have written the row.
     """
-    moment, body = parse(row)
+    moment, body = parse_time_and_body(row)
     try:
         return Entry(seq=row.seq, time=moment, kind=row.kind, subject=row.subject, body=body)
     except ValueError as error:
-        raise _changed(row, error) from None
+        raise _changed_error(row, error) from None
 
 
-def parse(row: Row) -> tuple[datetime, dict[str, Any]]:
+def parse_time_and_body(row: Row) -> tuple[datetime, dict[str, Any]]:
     """Return time and body of a row.
 
     Raises:
@@ -116,14 +118,14 @@ def parse(row: Row) -> tuple[datetime, dict[str, Any]]:
     """
     try:
         moment, body = datetime.fromisoformat(row.time), _json(row.body)
-        if not _SPELLED(row.time):
+        if not _matches_time_format(row.time):
             raise ValueError(f"time {row.time!r} is not UTC with microseconds")
         if not isinstance(body, dict):
             raise ValueError("its body is no JSON object")
         return moment, body
     except (TypeError, ValueError, RecursionError) as error:
-        raise _changed(row, error) from None
+        raise _changed_error(row, error) from None
 
 
-def _changed(row: Row, error: Exception) -> Refused:
+def _changed_error(row: Row, error: Exception) -> Refused:
     return Refused(f"entry {row.seq} of the ledger was changed: it cannot be read ({error})")

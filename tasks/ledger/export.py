@@ -21,36 +21,36 @@ from typing import IO, Annotated, Any, Literal
 
 from pydantic import Field, StrictInt
 
-from tasks.core.config import Frozen
-from tasks.core.document import Document, why
+from tasks.core.config import FrozenModel
+from tasks.core.document import Document, error_text
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.files import canonical_json, open_plain, whole_file
+from tasks.core.files import atomic_file, canonical_json, open_regular_file
 from tasks.ledger import attached
 from tasks.ledger import entry as ledger_entry
-from tasks.ledger.attached import NAMED
-from tasks.ledger.entry import Kept, Row
+from tasks.ledger.attached import DIGEST_KEY
+from tasks.ledger.entry import Row, RowWithDocument
 from tasks.ledger.heads import heads, publish
-from tasks.ledger.heads.heads import Void
+from tasks.ledger.heads.heads import VoidHead
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.walk import Finding, Known, Listed, Report, Tick, judge, walk
+from tasks.ledger.walk import BoundedMessages, Finding, KnownHead, OnProgress, Report, make_report, verify_entries
 from tasks.trust import keys
-from tasks.trust.keyholder import Keyholder
+from tasks.trust.keyholder import LedgerKeys
 from tasks.trust.validity import Key
 
 # An export comes from somebody else: its counts are not trusted, and reading stops at a line that is too long. JSON
 # takes about thirty times its length in memory.
-HEADER_MOST = 2**20
+MAX_HEADER_BYTES = 2**20
 """Maximum length in bytes of the first line, and of the line of a head."""
-ATTACHED_MOST = 2 * attached.MOST + 64
+MAX_DOCUMENT_LINE_BYTES = 2 * attached.MAX_DOCUMENT_BYTES + 64
 """Maximum length in bytes of a document's line. A document is JSON, which at most doubles when quoted as JSON."""
-_ATTACHED = f'{{"{NAMED}":'.encode()
+_DOCUMENT_LINE_START = f'{{"{DIGEST_KEY}":'.encode()
 """Beginning of a document's line. Only the text after it is parsed."""
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     header: "Header"
-    away: list[str]
+    unavailable: list[str]
     """Reasons why the heads of some places are missing from the export."""
 
 
@@ -62,31 +62,31 @@ class Header(Document):
     """Public keys that signed the heads. Readers must know each key or its fingerprint by another way."""
 
 
-class HeadLine(Frozen):
+class HeadLine(FrozenModel):
     head: dict[str, Any]
     """DSSE envelope of the signed head."""
     where: str
     """Place where the head was found."""
 
 
-def export(ledger: Ledger, keyholder: Keyholder, path: Path) -> Exported:
+def export(ledger: Ledger, keyholder: LedgerKeys, path: Path) -> ExportResult:
     """Write the entries and every head in reach to a file. The file appears whole or not at all."""
     heads_of, away = _envelopes(keyholder)
     known = sorted(heads_of.items())
     last = ledger.last()  # read after the heads, so that no head covers more entries than the file holds
-    header = Header(entries=last, heads=len(known), keys=[key.public_key for key in publish.signers(keyholder)])
-    with whole_file(path) as file:
-        _write(file, header.spelled)
+    header = Header(entries=last, heads=len(known), keys=[key.public_key for key in publish.ledger_keys(keyholder)])
+    with atomic_file(path) as file:
+        _write(file, header.serialised)
         for _, (where, envelope) in known:
             _write(file, canonical_json({"head": envelope, "where": where}))
-        for row, document in ledger.kept(upto=last):
+        for row, document in ledger.rows_with_documents(upto=last):
             _write(file, row.leaf())
             if document is not None:
-                _write(file, canonical_json({NAMED: document.decode(errors="replace")}))
-    return Exported(header, away)
+                _write(file, canonical_json({DIGEST_KEY: document.decode(errors="replace")}))
+    return ExportResult(header, away)
 
 
-def verify(path: Path, trusted: Sequence[str | Key], tick: Tick = lambda _: None) -> Report:
+def verify(path: Path, trusted: Sequence[str | Key], tick: OnProgress = lambda _: None) -> Report:
     """Verify an export against trusted public keys.
 
     Args:
@@ -99,10 +99,10 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: Tick = lambda _: None
         Refused: The file is not an export, or none of the keys signed it.
     """
     try:
-        with open_plain(path) as file:
+        with open_regular_file(path) as file:
             header = _header(file)
             known, findings = _heads(file, header.heads, trusted_keys(trusted, header.keys))
-            walked = walk(_rows(file), known, tick)
+            walked = verify_entries(_rows(file), known, tick)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of an exported ledger") from None
     if walked.tree.size != header.entries:
@@ -110,7 +110,7 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: Tick = lambda _: None
         findings.append(Finding(verdict="wrong", text=text))
     if not known:
         findings.append(Finding(verdict="wrong", text="no head in the file is signed by the keys given"))
-    report = judge(walked, known)
+    report = make_report(walked, known)
     text = "what was recorded after its newest head cannot be seen from the file; ask for that head elsewhere"
     return report.model_copy(update={"findings": [*report.findings, *findings, Finding(verdict="told", text=text)]})
 
@@ -138,11 +138,11 @@ def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
     return counting
 
 
-def _envelopes(keyholder: Keyholder) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
+def _envelopes(keyholder: LedgerKeys) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
     """Return place and envelope of one signed head of each size, and why some places cannot be read."""
     envelopes: dict[int, tuple[str, dict[str, Any]]] = {}
     away = []
-    for where in [*publish.places(keyholder), publish.local(keyholder)]:
+    for where in [*publish.configured_places(keyholder), publish.local_heads(keyholder)]:
         try:
             there = where.read(where.sizes())
         except (Refused, Unavailable) as error:
@@ -150,7 +150,7 @@ def _envelopes(keyholder: Keyholder) -> tuple[dict[int, tuple[str, dict[str, Any
             continue
         for size, data in there.items():
             with suppress(Refused):  # `hallmark ledger verify` reports heads that do not count
-                head, envelope = heads.parse(data, publish.signers(keyholder))
+                head, envelope = heads.parse(data, publish.ledger_keys(keyholder))
                 if head.size == size:
                     envelopes[size] = (where.name, envelope)
     return envelopes, away
@@ -162,28 +162,28 @@ def _write(file: IO[bytes], line: bytes) -> None:
 
 def _header(file: IO[bytes]) -> Header:
     try:
-        header = Header.read(_canonical(_line(file, HEADER_MOST)))
+        header = Header.from_value(_parse_canonical(_line(file, MAX_HEADER_BYTES)))
         list(map(keys.load_public, header.keys))
     except (ValueError, InputError) as error:
-        raise Refused(f"this is no exported ledger: its first line does not say so ({why(error)})") from None
+        raise Refused(f"this is no exported ledger: its first line does not say so ({error_text(error)})") from None
     return header
 
 
-def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], list[Finding]]:
+def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[KnownHead], list[Finding]]:
     """Return the heads that count, and findings about the others.
 
     Raises Refused if there are not `count` lines of heads, since the lines after them would be misread.
     """
-    known, void, wrong = list[Known](), Listed(), Listed()
+    known, void, wrong = list[KnownHead](), BoundedMessages(), BoundedMessages()
     for number in range(1, count + 1):
         try:
-            envelope = HeadLine.model_validate(_canonical(_line(file, HEADER_MOST))).head
+            envelope = HeadLine.model_validate(_parse_canonical(_line(file, MAX_HEADER_BYTES))).head
         except ValueError as error:
-            text = f"the file says that it has {count:,} heads, and line {number + 1} is none ({why(error)})"
+            text = f"the file says that it has {count:,} heads, and line {number + 1} is none ({error_text(error)})"
             raise Refused(text) from None
         try:
-            known.append(Known(heads.verify(envelope, those), "the file"))
-        except Void as error:
+            known.append(KnownHead(heads.verify(envelope, those), "the file"))
+        except VoidHead as error:
             void.add(f"head {number} of the file counts for nothing: {error}")
         except (Refused, ValueError, TypeError) as error:
             wrong.add(f"head {number} of the file does not count: {error}")
@@ -191,19 +191,22 @@ def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[Known], 
     return known, findings + [Finding(verdict="wrong", text=text) for text in wrong.texts]
 
 
-def _rows(file: IO[bytes]) -> Iterator[Kept]:
+def _rows(file: IO[bytes]) -> Iterator[RowWithDocument]:
     row: Row | None = None
     number = 0
-    while line := _line(file, ATTACHED_MOST):
+    while line := _line(file, MAX_DOCUMENT_LINE_BYTES):
         number += 1
         try:
-            if row is not None and line.startswith(_ATTACHED):
-                document = _text(line)
-                same = canonical_json({NAMED: document}) + b"\n" == line
-                kept: Kept | None = Kept(row, document.encode())
+            if row is not None and line.startswith(_DOCUMENT_LINE_START):
+                document = _parse_document(line)
+                same = canonical_json({DIGEST_KEY: document}) + b"\n" == line
+                kept: RowWithDocument | None = RowWithDocument(row, document.encode())
                 row = None
             else:
-                kept, row = Kept(row, None) if row else None, ledger_entry.of_leaf(_at_most(line, ledger_entry.MOST))
+                kept, row = (
+                    RowWithDocument(row, None) if row else None,
+                    ledger_entry.parse_leaf(_require_length(line, ledger_entry.MAX_LEAF_BYTES)),
+                )
                 same = row.leaf() + b"\n" == line
         except (Refused, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(f"line {number} of the file's entries cannot be read ({error})") from None
@@ -213,10 +216,10 @@ def _rows(file: IO[bytes]) -> Iterator[Kept]:
         if kept:
             yield kept
     if row is not None:
-        yield Kept(row, None)
+        yield RowWithDocument(row, None)
 
 
-def _canonical(line: bytes) -> Any:
+def _parse_canonical(line: bytes) -> Any:
     """Parse a line. Raises ValueError if it is not canonical, for example if an object has a key twice."""
     try:
         value = json.loads(line)
@@ -228,9 +231,9 @@ def _canonical(line: bytes) -> Any:
     return value
 
 
-def _text(line: bytes) -> str:
+def _parse_document(line: bytes) -> str:
     """Return the document that a line holds. Raises ValueError if it is not a string, before parsing more."""
-    inside = line.removeprefix(_ATTACHED).removesuffix(b"}\n")
+    inside = line.removeprefix(_DOCUMENT_LINE_START).removesuffix(b"}\n")
     if not inside.startswith(b'"'):
         raise ValueError("what is attached is no text")
     text: str = json.loads(inside)
@@ -239,10 +242,10 @@ def _text(line: bytes) -> str:
 
 def _line(file: IO[bytes], most: int) -> bytes:
     """Return the next line, empty at the end. Raises Refused if it is longer than `most`, without reading all of it."""
-    return _at_most(file.readline(most + 1), most)
+    return _require_length(file.readline(most + 1), most)
 
 
-def _at_most(line: bytes, most: int) -> bytes:
+def _require_length(line: bytes, most: int) -> bytes:
     if len(line) > most:
         raise Refused(f"the file has a line of more than {most:,} bytes where an export has none that long")
     return line

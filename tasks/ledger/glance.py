@@ -15,17 +15,17 @@ from tasks.core.errors import HallmarkError, Refused
 from tasks.ledger.heads import publish
 from tasks.ledger.heads.heads import Head
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.roots import Roots
+from tasks.ledger.roots import LedgerRoots
 from tasks.ledger.tree import merkle
 from tasks.ledger.tree.merkle import Frontier
-from tasks.ledger.tree.subtrees import BLOCK
-from tasks.trust.keyholder import Keyholder
+from tasks.ledger.tree.subtrees import BLOCK_SIZE
+from tasks.trust.keyholder import LedgerKeys
 
-LOOKED_AT = 8
+BLOCKS_TO_VERIFY = 8
 """Number of blocks that are verified. A block of 256 entries takes about 4 ms."""
 
 
-def wrong(ledger: Ledger, keyholder: Keyholder) -> list[str]:
+def find_problems(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
     """Return what this check finds wrong with the ledger, in words.
 
     Raises:
@@ -33,54 +33,54 @@ def wrong(ledger: Ledger, keyholder: Keyholder) -> list[str]:
     """
     with ledger.reading():
         try:
-            return list(_looked(ledger, keyholder))
+            return list(_problems(ledger, keyholder))
         except Refused as error:
             return [str(error)]
 
 
-def _looked(ledger: Ledger, keyholder: Keyholder) -> Iterator[str]:
+def _problems(ledger: Ledger, keyholder: LedgerKeys) -> Iterator[str]:
     tree, last, count = ledger.frontier(), ledger.last(), ledger.count()
     if not tree.size == last == count:
         yield f"it has {count:,} entries, the last is number {last:,}, and its tree is over {tree.size:,}"
         return
-    head = publish.newest(keyholder) if _signs(keyholder) else None
+    head = publish.newest_head(keyholder) if _has_ledger_keys(keyholder) else None
     if head and head.size > last:
         yield f"it ends at entry {last:,}, and the newest head signed here has {head.describe()}: its end was cut off"
         return
     if head:
-        yield from _under(head, ledger)
-    yield from _after(head, tree, ledger)
+        yield from _changes_under_head(head, ledger)
+    yield from _changes_after_head(head, tree, ledger)
 
 
-def _signs(keyholder: Keyholder) -> bool:
+def _has_ledger_keys(keyholder: LedgerKeys) -> bool:
     """Return whether this installation can verify heads. One that never had the ledger's key has signed none."""
     try:
-        return bool(publish.signers(keyholder))
+        return bool(publish.ledger_keys(keyholder))
     except HallmarkError:
         return False
 
 
-def _under(head: Head, ledger: Ledger) -> Iterator[str]:
+def _changes_under_head(head: Head, ledger: Ledger) -> Iterator[str]:
     """Verify entries under the head. The inclusion path of a block's first entry depends on the whole block."""
-    roots, root = Roots(ledger), bytes.fromhex(head.root)
-    for block in _drawn((head.size + BLOCK - 1) // BLOCK):
-        first = block * BLOCK
+    roots, root = LedgerRoots(ledger), bytes.fromhex(head.root)
+    for block in _sample_blocks((head.size + BLOCK_SIZE - 1) // BLOCK_SIZE):
+        first = block * BLOCK_SIZE
         path = merkle.inclusion_path(first, head.size, roots.over)
-        if not merkle.includes(root, head.size, roots.over(first, first + 1), first, path):
-            until = min(first + BLOCK, head.size)
+        if not merkle.verify_inclusion(root, head.size, roots.over(first, first + 1), first, path):
+            until = min(first + BLOCK_SIZE, head.size)
             yield f"entries {first + 1:,} to {until:,} are not those that the head of {head.describe()} was signed over"
 
 
-def _drawn(blocks: int) -> list[int]:
-    if blocks <= LOOKED_AT:
+def _sample_blocks(blocks: int) -> list[int]:
+    if blocks <= BLOCKS_TO_VERIFY:
         return list(range(blocks))
-    return [*sorted(random.sample(range(blocks - 1), LOOKED_AT - 1)), blocks - 1]
+    return [*sorted(random.sample(range(blocks - 1), BLOCKS_TO_VERIFY - 1)), blocks - 1]
 
 
-def _after(head: Head | None, tree: Frontier, ledger: Ledger) -> Iterator[str]:
+def _changes_after_head(head: Head | None, tree: Frontier, ledger: Ledger) -> Iterator[str]:
     """Verify the entries after the head, if they are few: appended to the head's tree they give the stored tree."""
     before = head.tree if head else Frontier()
-    if tree.size - before.size > LOOKED_AT * BLOCK:
+    if tree.size - before.size > BLOCKS_TO_VERIFY * BLOCK_SIZE:
         return
     grown = before
     for row in ledger.rows(before.size, tree.size):

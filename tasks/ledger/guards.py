@@ -5,7 +5,7 @@ import re
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from tasks.ledger.schema import ATTACHED, ENTRIES
+from tasks.ledger.schema import DOCUMENTS, ENTRIES
 
 _SQLITE = [
     """CREATE TRIGGER IF NOT EXISTS {table}_no_update BEFORE UPDATE ON {table}
@@ -45,10 +45,10 @@ _POSTGRES_ATTACHED = """CREATE OR REPLACE FUNCTION {table}_check_next() RETURNS 
     END $$"""
 
 _GUARDS = {
-    "sqlite": {ENTRIES.name: [*_SQLITE, _SQLITE_ENTRIES], ATTACHED.name: [*_SQLITE, _SQLITE_ATTACHED]},
+    "sqlite": {ENTRIES.name: [*_SQLITE, _SQLITE_ENTRIES], DOCUMENTS.name: [*_SQLITE, _SQLITE_ATTACHED]},
     "postgresql": {
         ENTRIES.name: [*_POSTGRES, _POSTGRES_ENTRIES, _POSTGRES_NEXT],
-        ATTACHED.name: [*_POSTGRES, _POSTGRES_ATTACHED, _POSTGRES_NEXT],
+        DOCUMENTS.name: [*_POSTGRES, _POSTGRES_ATTACHED, _POSTGRES_NEXT],
     },
 }
 

@@ -2,14 +2,14 @@
 
 import re
 
-NAME = re.compile(r"(\d{12,})\.json")
+FILE_NAME_PATTERN = re.compile(r"(\d{12,})\.json")
 
 
 def filename(size: int) -> str:
     return f"{size:012d}.json"
 
 
-def size_of(filename: str) -> int | None:
+def parse_size(filename: str) -> int | None:
     """Return the tree size in a file name; None if it is not the name of a head."""
-    matched = NAME.fullmatch(filename)
+    matched = FILE_NAME_PATTERN.fullmatch(filename)
     return int(matched[1]) if matched else None

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-LOOK = "look"
+DATA_ACCESS_GROUP = "look"
 """Group of the kinds that record who had access to personal data, and why."""
 
 
@@ -65,9 +65,9 @@ KINDS = (
     Kind("gate.closed", "run", "`gate`, `use_case`, `demo`, `sha256`, `state`"),
     Kind("source.withdrawn", "source", "`envelope`: its owner withdraws it"),
     Kind("source.restored", "source", "`envelope`: its owner gives it again"),
-    Kind("source.read", "row or record", "`person`, `reason`; `sha256` of the source", LOOK),
-    Kind("vault.read", "record", "`person`, `reason`, `tokens`", LOOK),
-    Kind("person.sought", "`person`", "`person`, `reason`, `tokens`", LOOK),
+    Kind("source.read", "row or record", "`person`, `reason`; `sha256` of the source", DATA_ACCESS_GROUP),
+    Kind("vault.read", "record", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
+    Kind("person.sought", "`person`", "`person`, `reason`, `tokens`", DATA_ACCESS_GROUP),
     Kind(
         "promotion.intended", "model",
         "`name`, `version`, `environment`, `sequence`, `previous`, `run`, `commit`, `installation`",

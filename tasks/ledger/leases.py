@@ -24,13 +24,13 @@ from sqlalchemy.engine import Connection
 
 from tasks.core import database, migrations
 from tasks.core.migrations import Schema
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 from tasks.ledger import ledger
 
 Value = TypeVar("Value")
-TERM = timedelta(seconds=30)
+LEASE_DURATION = timedelta(seconds=30)
 """Duration of a lease that is not renewed."""
-BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+SUSPEND_AWARE_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 """Clock that runs while the machine is suspended. None on macOS, where `_clock` reads one that stops meanwhile."""
 METADATA = MetaData()
 LEASES = Table(
@@ -44,7 +44,7 @@ LEASES = Table(
     Column("come", BigInteger),
     comment="who does what one machine does for all; nothing is proven by it",
 )
-NO_NUMBER = 2**63 - 1
+INVALID_POSITION = 2**63 - 1
 """Position returned if the row holds no number, since SQLite accepts any text. It is beyond the end of any ledger."""
 SCHEMA = Schema("leases", METADATA, METADATA.create_all)
 """Schema with its own version, separate from the ledger's tables."""
@@ -60,7 +60,7 @@ class Lease(NamedTuple):
     until: datetime
 
     def is_over(self, now: datetime) -> bool:
-        return not self.owner or not now < self.until <= now + 2 * TERM
+        return not self.owner or not now < self.until <= now + 2 * LEASE_DURATION
 
 
 class Leases:
@@ -70,7 +70,7 @@ class Leases:
         self._engine = engine
         self._prepared = False
 
-    def take(self, name: str, owner: str, place: str) -> Lease:
+    def acquire(self, name: str, owner: str, place: str) -> Lease:
         """Take or renew a lease unless another owner holds it. Return the lease that is valid now, of any owner."""
 
         def turn(connection: Connection) -> Lease:
@@ -78,13 +78,13 @@ class Leases:
             if held and held.owner != owner and not held.is_over(now):
                 return held
             since = held.since if held and held.owner == owner and not held.is_over(now) else now
-            mine = Lease(name, owner, place, since, now + TERM)
+            mine = Lease(name, owner, place, since, now + LEASE_DURATION)
             _write(connection, mine)
             return mine
 
         return self._write(turn)
 
-    def let_go(self, name: str, owner: str) -> None:
+    def release(self, name: str, owner: str) -> None:
         """Release a lease before its term ends, if `owner` holds it."""
 
         def turn(connection: Connection) -> None:
@@ -94,20 +94,20 @@ class Leases:
 
         self._write(turn)
 
-    def read(self, name: str) -> tuple[Lease | None, datetime]:
+    def get(self, name: str) -> tuple[Lease | None, datetime]:
         """Return the current or last lease of a name, and the time of the database. Writes nothing."""
         with self._reading() as connection:
             there = migrations.version(connection, SCHEMA) is not None
             return _read(connection, name) if there else None, self._now(connection)
 
-    def come(self, name: str) -> int | None:
+    def position(self, name: str) -> int | None:
         """Return the position in the ledger up to which holders of the lease have done their work; None if unknown."""
         with self._reading() as connection:
             there = migrations.version(connection, SCHEMA) is not None
             come = connection.scalar(select(LEASES.c.come).where(LEASES.c.name == name)) if there else None
-        return come if come is None or isinstance(come, int) else NO_NUMBER
+        return come if come is None or isinstance(come, int) else INVALID_POSITION
 
-    def advance(self, name: str, seq: int) -> None:
+    def advance_position(self, name: str, seq: int) -> None:
         """Store a position in the ledger. Has no effect if a later position is stored."""
 
         def turn(connection: Connection) -> None:
@@ -119,7 +119,7 @@ class Leases:
 
         self._write(turn)
 
-    def take_back(self, name: str, seq: int) -> None:
+    def reset_position(self, name: str, seq: int) -> None:
         """Store a position in the ledger in place of a later one, which must be wrong."""
         back = LEASES.update().where(LEASES.c.name == name).values(come=seq)
         self._write(lambda connection: connection.execute(back))
@@ -127,7 +127,7 @@ class Leases:
     def _write(self, turn: Callable[[Connection], Value]) -> Value:
         with self._reaching():
             if not self._prepared:
-                migrations.prepare(self._engine, SCHEMA)
+                migrations.migrate(self._engine, SCHEMA)
                 self._prepared = True
             with self._engine.begin() as connection:
                 return turn(connection)
@@ -138,7 +138,7 @@ class Leases:
             yield connection
 
     def _reaching(self) -> AbstractContextManager[None]:
-        return database.reaching(f"the ledger at {self._engine.url.render_as_string(hide_password=True)}")
+        return database.unavailable_on_error(f"the ledger at {self._engine.url.render_as_string(hide_password=True)}")
 
     def _now(self, connection: Connection) -> datetime:
         if self._engine.dialect.name == "sqlite":
@@ -146,7 +146,7 @@ class Leases:
         return connection.scalars(select(func.clock_timestamp())).one().astimezone(UTC)
 
 
-class Turn:
+class LeaseKeeper:
     """Attempts of one process to take and keep a lease."""
 
     def __init__(self, leases: Leases, name: str, installation: str, one: bool = False) -> None:
@@ -165,7 +165,7 @@ class Turn:
         self._until = 0.0
 
     @property
-    def is_mine(self) -> bool:
+    def is_held(self) -> bool:
         """Whether this process holds the lease, by its own clock since the last renewal."""
         return _clock() < self._until
 
@@ -176,37 +176,37 @@ class Turn:
             Unavailable: The database cannot be reached. The lease ends with its term.
         """
         asked = _clock()
-        lease = self._leases.take(self._name, self._owner, self._place)
-        self._until = asked + TERM.total_seconds() if lease.owner == self._owner else 0.0
+        lease = self._leases.acquire(self._name, self._owner, self._place)
+        self._until = asked + LEASE_DURATION.total_seconds() if lease.owner == self._owner else 0.0
         return lease
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Release the lease, so that another process can take it at once."""
         self._until = 0.0
-        self._leases.let_go(self._name, self._owner)
+        self._leases.release(self._name, self._owner)
 
 
 def _clock() -> float:
     """Return seconds that also pass while the machine is suspended; Linux's monotonic clock does not count these."""
-    return time.clock_gettime(BOOTTIME) if BOOTTIME is not None else time.monotonic()
+    return time.clock_gettime(SUSPEND_AWARE_CLOCK) if SUSPEND_AWARE_CLOCK is not None else time.monotonic()
 
 
 def open_leases(state: Path) -> Leases:
     """Return the leases in the ledger's database. Nothing is created before the first lease is taken."""
-    return Leases(ledger.engine(state))
+    return Leases(ledger.ledger_engine(state))
 
 
 def _read(connection: Connection, name: str) -> Lease | None:
     """Return a stored lease; None if there is no row, or one that Hallmark cannot have written."""
     row = connection.execute(select(LEASES).where(LEASES.c.name == name)).first()
     try:
-        return Lease(row.name, row.owner, row.place, _moment(row.since), _moment(row.until)) if row else None
+        return Lease(row.name, row.owner, row.place, _parse_time(row.since), _parse_time(row.until)) if row else None
     except (TypeError, ValueError):
         return None
 
 
-def _moment(spelled: str) -> datetime:
-    return in_utc(datetime.fromisoformat(spelled))
+def _parse_time(spelled: str) -> datetime:
+    return to_utc(datetime.fromisoformat(spelled))
 
 
 def _write(connection: Connection, lease: Lease) -> None:

@@ -20,10 +20,10 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.ledger import attached
 from tasks.ledger import entry as ledger_entry
-from tasks.ledger.entry import Entry, Kept, Row
-from tasks.ledger.head_files import size_of
+from tasks.ledger.entry import Entry, Row, RowWithDocument
+from tasks.ledger.head_files import parse_size
 from tasks.ledger.tree.merkle import Frontier
-from tasks.ledger.tree.subtrees import finished
+from tasks.ledger.tree.subtrees import completed_subtrees
 
 if TYPE_CHECKING:  # importing SQLAlchemy is slow; most modules need only the names of these types
     from sqlalchemy.engine import Connection, Engine
@@ -35,14 +35,14 @@ T = TypeVar("T")
 __all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 
 ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
-PAGE = 4000
+PAGE_ROWS = 4000
 """Number of rows that `rows` reads from the database at once."""
-VARIABLE = "HALLMARK_LEDGER_URL"
-FILE = "ledger.db"
+URL_VARIABLE = "HALLMARK_LEDGER_URL"
+DATABASE_FILE = "ledger.db"
 """Name of the SQLite database below `.hallmark/`, used if HALLMARK_LEDGER_URL is not set."""
-HEADS = "heads"
+HEADS_FOLDER = "heads"
 """Folder below `.hallmark/` with every head that was signed on this machine."""
-LOWEST = -(2**63)
+LOWEST_SEQ = -(2**63)
 """Number below every `seq` that a database can hold, including values written by hand."""
 
 
@@ -60,9 +60,9 @@ class Ledger:
         self._open = threading.local()
 
     @property
-    def where(self) -> str:
+    def url(self) -> str:
         """URL of the database, without its password."""
-        return self._tables.where
+        return self._tables.url
 
     def prepare(self) -> None:
         """Create the tables if there are none, or migrate those of an earlier version.
@@ -70,22 +70,22 @@ class Ledger:
         Raises:
             Unavailable: The tables belong to a newer version, or the ledger that was here is lost.
         """
-        if lost := self.lost():
+        if lost := self.loss_reason():
             raise Unavailable(lost)
-        with self._tables.reaching():
+        with self._tables.translating_errors():
             self._tables.prepare()
 
-    def lost(self) -> str:
+    def loss_reason(self) -> str:
         """Return why no tables may be created: there are none, but heads signed here cover entries. Else return ""."""
         names = [path.name for path in self._heads.iterdir()] if self._heads and self._heads.is_dir() else []
-        entries = max((size_of(name) or 0 for name in names), default=0)
+        entries = max((parse_size(name) or 0 for name in names), default=0)
         if not entries:
             return ""
-        with self._tables.reaching():
-            if self._tables.are_there():
+        with self._tables.translating_errors():
+            if self._tables.exist():
                 return ""
         return (
-            f"the ledger at {self.where} is lost: nothing is there, and a head that was signed here speaks of "
+            f"the ledger at {self.url} is lost: nothing is there, and a head that was signed here speaks of "
             f"{entries:,} entries. Put the database back; or move .hallmark/ away, and `hallmark restore BACKUP` "
             "brings back what the backup holds, `hallmark init` begins anew"
         )
@@ -108,7 +108,7 @@ class Ledger:
                 self._open.connection, self._open.only_reads, self._open.ahead = None, False, {}
                 self._open.once = None
 
-    def once(self, key: Hashable, made: Callable[[], T]) -> T:
+    def cached(self, key: Hashable, made: Callable[[], T]) -> T:
         """Return `made()`. In a `reading` block, `made` is called once for each key and its result is cached."""
         kept: dict[Hashable, T] | None = getattr(self._open, "once", None)
         if kept is None:
@@ -117,7 +117,7 @@ class Ledger:
             kept[key] = made()
         return kept[key]
 
-    def read_ahead(self, wanted: Mapping[str, Collection[str]]) -> None:
+    def preload(self, wanted: Mapping[str, Collection[str]]) -> None:
         """Load entries by kind and subject in few queries, so that `entries` answers from memory.
 
         Works in a `reading` block only; the entries are dropped when the block ends.
@@ -129,8 +129,8 @@ class Ledger:
         ahead: dict[tuple[str | None, str | None], list[Entry]] = {}
         for kind, subjects in wanted.items():
             ahead |= {(kind, subject): [] for subject in subjects}
-            for row in self._tables.about(self._open.connection, kind, subjects):
-                ahead[kind, row.subject].append(ledger_entry.read(row))
+            for row in self._tables.rows_about(self._open.connection, kind, subjects):
+                ahead[kind, row.subject].append(ledger_entry.from_row(row))
         self._open.ahead = ahead
 
     @contextmanager
@@ -143,7 +143,7 @@ class Ledger:
             assert not getattr(self._open, "only_reads", False), "what only reads the ledger writes to it"
             yield self
             return
-        with self._tables.reaching(), self._tables.writing() as connection:
+        with self._tables.translating_errors(), self._tables.writing() as connection:
             self._open.connection = connection
             try:
                 yield self
@@ -165,23 +165,23 @@ class Ledger:
         """
         if document is not None:
             attached.require_fits(document)
-            body = body | {attached.NAMED: sha256_bytes(document)}
+            body = body | {attached.DIGEST_KEY: sha256_bytes(document)}
         spelled = canonical_json(body).decode()
         with self.transaction(), self._reading() as connection:
             before, last = self._tables.frontier(connection), self._tables.last(connection)
             if last != before.size:
                 raise Refused(
-                    f"the ledger at {self.where} was changed by hand: its last entry is {last}, its tree has "
+                    f"the ledger at {self.url} was changed by hand: its last entry is {last}, its tree has "
                     f"{before.size}; nothing was recorded. `hallmark ledger verify` says what is wrong"
                 )
-            row = Row(before.size + 1, ledger_entry.spell_time(self.now()), kind, subject, spelled)
+            row = Row(before.size + 1, ledger_entry.format_time(self.now()), kind, subject, spelled)
             ledger_entry.require_fits(row)
             leaf = row.leaf_hash()
-            self._tables.put(connection, row, before.append(leaf), finished(before, leaf))
+            self._tables.insert(connection, row, before.append(leaf), completed_subtrees(before, leaf))
             if document is not None:
                 self._tables.attach(connection, row.seq, document)
-            entry = ledger_entry.read(row)
-            self._tables.keep_open(connection, entry)
+            entry = ledger_entry.from_row(row)
+            self._tables.update_open_questions(connection, entry)
         return entry
 
     def entries(
@@ -192,8 +192,8 @@ class Ledger:
         if (after, upto) == (0, None) and (kind, subject) in ahead:
             return list(ahead[kind, subject])
         with self._reading() as connection:
-            rows = self._tables.find(connection, after, upto, kind, subject)
-        return [ledger_entry.read(row) for row in rows]
+            rows = self._tables.rows(connection, after, upto, kind, subject)
+        return [ledger_entry.from_row(row) for row in rows]
 
     def subjects(self, kind: str) -> list[str]:
         """Return the distinct subjects of the entries of one kind, sorted."""
@@ -203,7 +203,7 @@ class Ledger:
     def rows_about(self, kind: str, subject: str) -> list[Row]:
         """Return the rows of one kind and subject as they are stored, oldest first."""
         with self._reading() as connection:
-            return self._tables.find(connection, 0, None, kind, subject)
+            return self._tables.rows(connection, 0, None, kind, subject)
 
     def newest_first(self, *kinds: str, below: int | None = None) -> Iterator[Entry]:
         """Yield entries from the newest to the oldest, page by page, so that a caller who stops early reads few.
@@ -215,25 +215,25 @@ class Ledger:
         before = 2**63 - 1 if below is None else below
         while True:
             with self._reading() as connection:
-                page = self._tables.newest(connection, kinds, before, PAGE)
-            yield from map(ledger_entry.read, page)
-            if len(page) < PAGE:
+                page = self._tables.newest(connection, kinds, before, PAGE_ROWS)
+            yield from map(ledger_entry.from_row, page)
+            if len(page) < PAGE_ROWS:
                 return
             before = page[-1].seq
 
-    def news(self, after: int) -> set[tuple[str, str]]:
+    def changes_after(self, after: int) -> set[tuple[str, str]]:
         """Return kind and subject of each entry with seq above `after`."""
         with self._reading() as connection:
-            return self._tables.news(connection, after)
+            return self._tables.changes_after(connection, after)
 
-    def questions(self) -> list[Entry]:
+    def open_questions(self) -> list[Entry]:
         """Return the open questions, that is their `gate.asked` entries, oldest first.
 
         The time this takes does not depend on the length of the ledger.
         """
         with self._reading() as connection:
-            rows = self._tables.rows_of(connection, self._tables.open_seqs(connection))
-        return list(map(ledger_entry.read, rows))
+            rows = self._tables.rows_by_seq(connection, self._tables.open_question_seqs(connection))
+        return list(map(ledger_entry.from_row, rows))
 
     def documents(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the document attached to each entry.
@@ -241,34 +241,34 @@ class Ledger:
         Raises:
             Refused: A document is missing, or its digest is not the one that its entry names.
         """
-        documents = self.documents_or_why(entries)
+        documents = self.documents_or_errors(entries)
         if wrong := next((each for each in documents if isinstance(each, Refused)), None):
             raise wrong
         return [each for each in documents if isinstance(each, bytes)]
 
-    def documents_or_why(self, entries: Sequence[Entry]) -> list[bytes | Refused]:
+    def documents_or_errors(self, entries: Sequence[Entry]) -> list[bytes | Refused]:
         """Return the document attached to each entry, or the Refused that `documents` would raise for it."""
         with self._reading() as connection:
             documents = self._tables.documents(connection, [entry.seq for entry in entries])
-        return [_document(entry, documents.get(entry.seq)) for entry in entries]
+        return [_verified_document(entry, documents.get(entry.seq)) for entry in entries]
 
-    def kept(self, upto: int) -> Iterator[Kept]:
+    def rows_with_documents(self, upto: int) -> Iterator[RowWithDocument]:
         """Yield the rows up to `upto`, each with its attached document, oldest first."""
         page: list[Row] = []
         for row in self.rows(upto=upto):
             page.append(row)
-            if len(page) == PAGE:
-                yield from self._kept(page)
+            if len(page) == PAGE_ROWS:
+                yield from self._with_documents(page)
                 page = []
-        yield from self._kept(page)
+        yield from self._with_documents(page)
 
-    def rows(self, after: int = LOWEST, upto: int | None = None) -> Iterator[Row]:
+    def rows(self, after: int = LOWEST_SEQ, upto: int | None = None) -> Iterator[Row]:
         """Yield the rows with `after` < seq <= `upto` exactly as they are stored, oldest first."""
         while True:
             with self._reading() as connection:
-                page = self._tables.find(connection, after, upto, most=PAGE)
+                page = self._tables.rows(connection, after, upto, most=PAGE_ROWS)
             yield from page
-            if len(page) < PAGE:
+            if len(page) < PAGE_ROWS:
                 return
             after = page[-1].seq
 
@@ -296,19 +296,19 @@ class Ledger:
         with self._reading() as connection:
             return self._tables.count(connection)
 
-    def count_attached(self) -> int:
+    def count_documents(self) -> int:
         with self._reading() as connection:
-            return self._tables.count_attached(connection)
+            return self._tables.count_documents(connection)
 
-    def open_seqs(self) -> set[int]:
+    def open_question_seqs(self) -> set[int]:
         """Return the seq of each open question, as stored beside the entries; `questions` reads these entries."""
         with self._reading() as connection:
-            return self._tables.open_seqs(connection)
+            return self._tables.open_question_seqs(connection)
 
-    def unguarded(self) -> list[str]:
+    def missing_guards(self) -> list[str]:
         """Return the names of the triggers that are missing."""
         with self._reading() as connection:
-            return self._tables.unguarded(connection)
+            return self._tables.missing_guards(connection)
 
     def now(self) -> datetime:
         """Return the time in UTC by the clock of the database server; with SQLite, of this machine."""
@@ -317,13 +317,13 @@ class Ledger:
         with self._reading() as connection:
             return self._tables.now(connection)
 
-    def _kept(self, page: list[Row]) -> Iterator[Kept]:
+    def _with_documents(self, page: list[Row]) -> Iterator[RowWithDocument]:
         if not page:
             return
         with self._reading() as connection:
             documents = self._tables.documents_between(connection, page[0].seq, page[-1].seq)
         for row in page:
-            yield Kept(row, documents.get(row.seq))
+            yield RowWithDocument(row, documents.get(row.seq))
 
     @contextmanager
     def _reading(self) -> "Iterator[Connection]":
@@ -331,7 +331,7 @@ class Ledger:
         if getattr(self._open, "connection", None) is not None:
             yield self._open.connection
             return
-        with self._tables.reaching(), self._tables.reading() as connection:
+        with self._tables.translating_errors(), self._tables.reading() as connection:
             yield connection
 
 
@@ -342,12 +342,12 @@ def open_ledger(state: Path) -> Ledger:
         Unavailable: The database cannot be opened or written; the message says what to do.
         InputError: The URL is wrong.
     """
-    ledger = reach_ledger(state)
+    ledger = get_ledger(state)
     ledger.prepare()
     return ledger
 
 
-def reach_ledger(state: Path) -> Ledger:
+def get_ledger(state: Path) -> Ledger:
     """Return the ledger without connecting to it or creating tables.
 
     Its methods raise Unavailable if the database cannot be reached.
@@ -357,10 +357,10 @@ def reach_ledger(state: Path) -> Ledger:
     """
     from tasks.ledger.tables import Tables
 
-    return Ledger(Tables(engine(state)), state / HEADS)
+    return Ledger(Tables(ledger_engine(state)), state / HEADS_FOLDER)
 
 
-def engine(state: Path) -> "Engine":
+def ledger_engine(state: Path) -> "Engine":
     """Return the engine of the ledger's database.
 
     Raises:
@@ -368,18 +368,18 @@ def engine(state: Path) -> "Engine":
     """
     from tasks.core import database
 
-    if configured := os.environ.get(VARIABLE):
-        return database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
-    return database.sqlite(state / FILE, keep_open=True)
+    if configured := os.environ.get(URL_VARIABLE):
+        return database.postgres(database.postgres_url(configured, URL_VARIABLE), ADVISORY_LOCK)
+    return database.sqlite(state / DATABASE_FILE, keep_open=True)
 
 
-def is_there(state: Path) -> bool:
+def ledger_exists(state: Path) -> bool:
     """Return whether a ledger was created in `state`, or HALLMARK_LEDGER_URL names one."""
-    return bool(os.environ.get(VARIABLE)) or (state / FILE).exists()
+    return bool(os.environ.get(URL_VARIABLE)) or (state / DATABASE_FILE).exists()
 
 
-def _document(entry: Entry, document: bytes | None) -> bytes | Refused:
-    if wrong := attached.problem(entry.seq, entry.body, document):
+def _verified_document(entry: Entry, document: bytes | None) -> bytes | Refused:
+    if wrong := attached.find_mismatch(entry.seq, entry.body, document):
         return Refused(wrong)
     if document is None:
         return Refused(f"entry {entry.seq} of the ledger was changed: nothing is attached to it")

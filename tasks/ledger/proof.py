@@ -10,28 +10,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import json_of_others, read_at_most
+from tasks.core.files import parse_untrusted_json, read_at_most
 from tasks.core.params.values import Sha256
 from tasks.ledger import attached
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.entry import Row
 from tasks.ledger.heads import heads, publish
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.roots import Roots
+from tasks.ledger.roots import LedgerRoots
 from tasks.ledger.tree import merkle
 from tasks.trust import dsse, keys
-from tasks.trust.keyholder import Keyholder
+from tasks.trust.keyholder import LedgerKeys
 from tasks.trust.validity import Key
 
-MOST = 2 * attached.MOST
+MAX_FILE_BYTES = 2 * attached.MAX_DOCUMENT_BYTES
 """Maximum size of a proof's file in bytes. Few proofs reach a hundredth of it."""
-PIECES = 10_000
+MAX_JSON_VALUES = 10_000
 """Maximum number of values in a proof's JSON. A path has at most 126 steps, and a head a few dozen values."""
 
 
-class Leaf(Frozen):
+class Leaf(FrozenModel):
     """An entry as a leaf of the tree: its canonical JSON is hashed."""
 
     type: Literal["urn:hallmark:ledger-entry:v1"]
@@ -46,7 +46,7 @@ class Leaf(Frozen):
         return Row(self.seq, self.time, self.kind, self.subject, self.body)
 
 
-class Inclusion(Frozen):
+class Inclusion(FrozenModel):
     type: Literal["urn:hallmark:ledger-inclusion:v1"] = "urn:hallmark:ledger-inclusion:v1"
     entry: Leaf
     attached: str | None
@@ -58,7 +58,7 @@ class Inclusion(Frozen):
     """Public key line of the signer. It identifies the key; readers must have obtained the key by another way."""
 
 
-class Consistency(Frozen):
+class Consistency(FrozenModel):
     type: Literal["urn:hallmark:ledger-consistency:v1"] = "urn:hallmark:ledger-consistency:v1"
     old: dict[str, Any]
     path: list[Sha256]
@@ -77,20 +77,22 @@ class Prover:
         InputError: No head has been signed yet.
     """
 
-    def __init__(self, ledger: Ledger, keyholder: Keyholder) -> None:
+    def __init__(self, ledger: Ledger, keyholder: LedgerKeys) -> None:
         envelope = publish.newest_envelope(keyholder)
         if envelope is None:
             raise InputError(
                 "no head was signed here yet, so there is nothing to prove by; run `hallmark ledger publish`"
             )
-        self._ledger, self._roots = ledger, Roots(ledger)
-        self._signers = publish.signers(keyholder)
+        self._ledger, self._roots = ledger, LedgerRoots(ledger)
+        self._signers = publish.ledger_keys(keyholder)
         self._envelope, self._head = envelope, heads.verify(envelope, self._signers)
         self._key = next(
-            keys.bare(key.public_key) for key in self._signers if key.fingerprint in dsse.signers(envelope)
+            keys.without_comment(key.public_key)
+            for key in self._signers
+            if key.fingerprint in dsse.unverified_signers(envelope)
         )
 
-    def prove(self, seq: int) -> Inclusion:
+    def prove_inclusion(self, seq: int) -> Inclusion:
         """Prove that entry `seq` is covered by the head.
 
         Raises:
@@ -109,15 +111,15 @@ class Prover:
             raise Refused(f"the ledger has {len(rows)} entries {seq}; run `hallmark ledger verify`")
         made = Inclusion(
             entry=Leaf(type=ledger_entry.TYPE, **rows[0]._asdict()),
-            attached=_attached(self._ledger, rows[0]),
+            attached=_attached_document(self._ledger, rows[0]),
             path=path,
             head=self._envelope,
             key=self._key,
         )
-        check(made, self._signers)
+        verify(made, self._signers)
         return made
 
-    def prove_since(self, old: dict[str, Any]) -> Consistency:
+    def prove_consistency(self, old: dict[str, Any]) -> Consistency:
         """Prove that the head extends an older one, given by its envelope.
 
         Raises:
@@ -128,18 +130,18 @@ class Prover:
             raise Refused(f"that head has {before.size} entries, the newest one here {size}: entries were taken off")
         path = [step.hex() for step in merkle.consistency_path(before.size, size, self._roots.over)]
         made = Consistency(old=old, path=path, head=self._envelope, key=self._key)
-        check(made, self._signers)
+        verify(made, self._signers)
         return made
 
 
-def prove(ledger: Ledger, keyholder: Keyholder, seq: int) -> Inclusion:
+def prove_inclusion(ledger: Ledger, keyholder: LedgerKeys, seq: int) -> Inclusion:
     """Prove that one entry is covered by the newest head; raises the errors of Prover."""
-    return Prover(ledger, keyholder).prove(seq)
+    return Prover(ledger, keyholder).prove_inclusion(seq)
 
 
-def prove_since(ledger: Ledger, keyholder: Keyholder, old: dict[str, Any]) -> Consistency:
+def prove_consistency(ledger: Ledger, keyholder: LedgerKeys, old: dict[str, Any]) -> Consistency:
     """Prove that the newest head extends an older one; raises the errors of Prover."""
-    return Prover(ledger, keyholder).prove_since(old)
+    return Prover(ledger, keyholder).prove_consistency(old)
 
 
 def read(path: Path) -> Proof:
@@ -150,7 +152,7 @@ def read(path: Path) -> Proof:
         ValueError: The file is too long or not JSON.
         Refused: The JSON is not a proof.
     """
-    return parse(json_of_others(read_at_most(path, MOST), PIECES))
+    return parse(parse_untrusted_json(read_at_most(path, MAX_FILE_BYTES), MAX_JSON_VALUES))
 
 
 def parse(value: Any) -> Proof:
@@ -165,7 +167,7 @@ def parse(value: Any) -> Proof:
         raise Refused(f"this is no proof about a ledger ({error.errors()[0]['msg']})") from None
 
 
-def check(proof: Proof, those: Sequence[Key]) -> str:
+def verify(proof: Proof, those: Sequence[Key]) -> str:
     """Verify a proof with keys that the reader trusts, and return in words what it proves.
 
     Raises:
@@ -176,21 +178,21 @@ def check(proof: Proof, those: Sequence[Key]) -> str:
     if isinstance(proof, Consistency):
         old = heads.verify(proof.old, those)
         roots = bytes.fromhex(old.root), old.size, bytes.fromhex(head.root), head.size
-        if old.ledger != head.ledger or not merkle.extends(*roots, path):
+        if old.ledger != head.ledger or not merkle.verify_consistency(*roots, path):
             raise Refused(f"the head of {head.describe()} does not go on from that of {old.describe()}")
         return f"what the head of {old.describe()} covers is the beginning of what the head of {head.describe()} covers"
     row = proof.entry.row
     document = None if proof.attached is None else proof.attached.encode(errors="replace")
-    if wrong := attached.problem(row.seq, ledger_entry.read(row).body, document):
+    if wrong := attached.find_mismatch(row.seq, ledger_entry.from_row(row).body, document):
         raise Refused(wrong)
-    if not merkle.includes(bytes.fromhex(head.root), head.size, row.leaf_hash(), row.seq - 1, path):
+    if not merkle.verify_inclusion(bytes.fromhex(head.root), head.size, row.leaf_hash(), row.seq - 1, path):
         raise Refused(f"the proof does not show that this is entry {row.seq} under the head of {head.describe()}")
     return f"entry {row.seq}, {row.kind} of {row.time}, is in the ledger under the head of {head.describe()}"
 
 
-def _attached(ledger: Ledger, row: Row) -> str | None:
-    entry = ledger_entry.read(row)
+def _attached_document(ledger: Ledger, row: Row) -> str | None:
+    entry = ledger_entry.from_row(row)
     try:
-        return ledger.documents([entry])[0].decode() if attached.NAMED in entry.body else None
+        return ledger.documents([entry])[0].decode() if attached.DIGEST_KEY in entry.body else None
     except UnicodeDecodeError as error:
         raise Refused(f"what is attached to entry {row.seq} is no text ({error}); nothing is proven of it") from None

@@ -7,22 +7,22 @@ an earlier question at the same gate of the run. An entry of kind CLOSED with th
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.ledger.attached import NAMED
+from tasks.ledger.attached import DIGEST_KEY
 
 ASKED = "gate.asked"
 CLOSED = "gate.closed"
 
 
-class Open:
+class OpenQuestions:
     """Open questions after a sequence of entries."""
 
     def __init__(self) -> None:
         self._asked: dict[tuple[str, str], tuple[int, str]] = {}
 
-    def take(self, seq: int, kind: str, subject: str, body: Mapping[str, Any]) -> None:
+    def apply(self, seq: int, kind: str, subject: str, body: Mapping[str, Any]) -> None:
         """Apply the next entry."""
         if kind == ASKED and isinstance(gate := body.get("gate"), str):
-            self._asked[subject, gate] = seq, str(body.get(NAMED))
+            self._asked[subject, gate] = seq, str(body.get(DIGEST_KEY))
         elif kind == CLOSED:
             closed = [at for at, (_, sha256) in self._asked.items() if (at[0], sha256) == (subject, body.get("sha256"))]
             for at in closed:

@@ -4,20 +4,20 @@ from functools import lru_cache
 
 from tasks.core.errors import Refused
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.tree.merkle import node_hash, split, tree_hash
-from tasks.ledger.tree.subtrees import BLOCK
+from tasks.ledger.tree.merkle import largest_power_below, node_hash, tree_hash
+from tasks.ledger.tree.subtrees import BLOCK_SIZE
 
-REMEMBERED = 64
+CACHED_BLOCKS = 64
 """Maximum number of blocks whose leaf hashes are held in memory."""
 
 
-class Roots:
+class LedgerRoots:
     """Cached roots over ranges of entries, to be used for any number of proofs."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.over = lru_cache(maxsize=None)(self._over)
-        self._block = lru_cache(maxsize=REMEMBERED)(self._read)
+        self._block = lru_cache(maxsize=CACHED_BLOCKS)(self._read_block)
 
     def _over(self, start: int, stop: int) -> bytes:
         """Return the root over entries `start + 1` to `stop`.
@@ -26,23 +26,23 @@ class Roots:
         Refused if an entry is missing.
         """
         size = stop - start
-        if size >= BLOCK and size.bit_count() == 1:
+        if size >= BLOCK_SIZE and size.bit_count() == 1:
             kept = self._ledger.subtree(stop, size)
             if kept is not None:
                 return kept
-        if size <= BLOCK:
+        if size <= BLOCK_SIZE:
             return tree_hash(self._leaf(seq) for seq in range(start + 1, stop + 1))
-        middle = start + split(size)
+        middle = start + largest_power_below(size)
         return node_hash(self.over(start, middle), self.over(middle, stop))
 
     def _leaf(self, seq: int) -> bytes:
-        leaf = self._block((seq - 1) // BLOCK).get(seq)
+        leaf = self._block((seq - 1) // BLOCK_SIZE).get(seq)
         if leaf is None:
             raise Refused(
                 f"the ledger has fewer entries than its newest head, {seq} is missing; run `hallmark ledger verify`"
             )
         return leaf
 
-    def _read(self, block: int) -> dict[int, bytes]:
-        rows = self._ledger.rows(block * BLOCK, (block + 1) * BLOCK)
+    def _read_block(self, block: int) -> dict[int, bytes]:
+        rows = self._ledger.rows(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE)
         return {row.seq: row.leaf_hash() for row in rows}

@@ -36,13 +36,13 @@ SUBTREES = Table(
     Column("root", Text, nullable=False),  # hex
     comment="see subtrees.py. What it says can be computed from the entries, and is by `verify`",
 )
-ATTACHED = Table(
+DOCUMENTS = Table(
     "hallmark_ledger_attached",
     METADATA,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),  # the entry's
     Column("data", LargeBinary, nullable=False),  # compressed by attached.pack
 )
-OPEN = Table(
+OPEN_QUESTIONS = Table(
     "hallmark_ledger_open",
     METADATA,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),

@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger import kinds
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.trust import dsse
 
-ENVELOPE = {"payload", "payloadType", "signatures"}
-RUNS, PEOPLE = {"run"}, {"person", "requested_by", "decided_by", "who"}
+ENVELOPE_KEYS = {"payload", "payloadType", "signatures"}
+RUN_KEYS, PERSON_KEYS = {"run"}, {"person", "requested_by", "decided_by", "who"}
 """Keys under which bodies and signed statements name a run or a person."""
 
-FIRST = ("person", "requested_by", "verb", "gate", "run", "reason")
+SUMMARY_KEYS = ("person", "requested_by", "verb", "gate", "run", "reason")
 """Keys whose values come first in an entry's one-line summary."""
-WIDE = 60
+MAX_VALUE_CHARS = 60
 """Maximum number of characters of a value in the summary."""
 
 
-class Wanted(Frozen):
+class EntryFilter(FrozenModel):
     """Conditions on the entries to find. None means no condition."""
 
     kind: str | None = None
@@ -40,46 +40,52 @@ class Wanted(Frozen):
     until: datetime | None = None
 
     @property
-    def exact(self) -> tuple[str, ...]:
+    def exact_kinds(self) -> tuple[str, ...]:
         """Kinds that match, if they can be listed, so that the database can select them by index; else empty."""
         if self.kind and "." in self.kind:
             return (self.kind,)
         return kinds.of_group(self.kind or "")
 
-    def fits(self, entry: Entry) -> bool:
-        if self.kind and self.kind not in (entry.kind, entry.kind.partition(".")[0]) and entry.kind not in self.exact:
+    def matches(self, entry: Entry) -> bool:
+        if (
+            self.kind
+            and self.kind not in (entry.kind, entry.kind.partition(".")[0])
+            and entry.kind not in self.exact_kinds
+        ):
             return False
         if self.subject and not entry.subject.startswith(self.subject):
             return False
         if (self.since and entry.time < self.since) or (self.until and entry.time > self.until):
             return False
-        if self.run and entry.subject != self.run and self.run not in _named(entry.body, RUNS):
+        if self.run and entry.subject != self.run and self.run not in _values_of_keys(entry.body, RUN_KEYS):
             return False
-        if not self.person or self.person in _named(entry.body, PEOPLE):
+        if not self.person or self.person in _values_of_keys(entry.body, PERSON_KEYS):
             return True
-        return not self.keys.isdisjoint(_named(entry.body, {"keyid"}))
+        return not self.keys.isdisjoint(_values_of_keys(entry.body, {"keyid"}))
 
 
-def find(ledger: Ledger, wanted: Wanted, last: int | None) -> list[Entry]:
+def find_last(ledger: Ledger, wanted: EntryFilter, last: int | None) -> list[Entry]:
     """Return the last entries that match, oldest first; all of them if `last` is None.
 
     Raises:
         Refused: An entry was changed and cannot be read.
     """
-    fit = (entry for row in ledger.rows() if wanted.fits(entry := ledger_entry.read(row)))
+    fit = (entry for row in ledger.rows() if wanted.matches(entry := ledger_entry.from_row(row)))
     return list(deque(fit, maxlen=None if last is None else min(last, sys.maxsize)))
 
 
-class Looked(NamedTuple):
+class SearchResult(NamedTuple):
     """Result of a search from the newest entry backwards."""
 
     entries: list[Entry]
     """Entries that match, newest first."""
-    reached: int | None
+    stopped_at: int | None
     """Number of the entry at which the search stopped; None if it reached the first."""
 
 
-def newest(ledger: Ledger, wanted: Wanted, most: int, below: int | None = None, looks: int | None = None) -> Looked:
+def find_newest(
+    ledger: Ledger, wanted: EntryFilter, most: int, below: int | None = None, looks: int | None = None
+) -> SearchResult:
     """Return the newest entries that match.
 
     Args:
@@ -93,49 +99,52 @@ def newest(ledger: Ledger, wanted: Wanted, most: int, below: int | None = None, 
         Refused: An entry was changed and cannot be read.
     """
     found: list[Entry] = []
-    for number, entry in enumerate(ledger.newest_first(*wanted.exact, below=below), start=1):
-        found += [entry] * wanted.fits(entry)
+    for number, entry in enumerate(ledger.newest_first(*wanted.exact_kinds, below=below), start=1):
+        found += [entry] * wanted.matches(entry)
         if len(found) == most or number == looks:
-            return Looked(found, entry.seq)
-    return Looked(found, None)
+            return SearchResult(found, entry.seq)
+    return SearchResult(found, None)
 
 
-def opened(body: Any) -> Any:
+def decode_envelopes(body: Any) -> Any:
     """Return a body in which each envelope is replaced by its decoded statement and signatures, unverified."""
     if isinstance(body, list):
-        return [opened(item) for item in body]
+        return [decode_envelopes(item) for item in body]
     if not isinstance(body, dict):
         return body
-    if body.keys() == ENVELOPE:
+    if body.keys() == ENVELOPE_KEYS:
         try:
-            return {"statement": dsse.peek(body), "signatures": body["signatures"]}
+            return {"statement": dsse.unverified_statement(body), "signatures": body["signatures"]}
         except Refused:
             return body
-    return {key: opened(value) for key, value in body.items()}
+    return {key: decode_envelopes(value) for key, value in body.items()}
 
 
-def gist(entry: Entry) -> str:
+def summarise(entry: Entry) -> str:
     """Summarise an entry's short values in one line, beginning with person and reason."""
-    said = {key: str(value) for key, value in _said(opened(entry.body)) if value not in ("", None)}
-    first = {key: said.pop(key) for key in FIRST if key in said}
-    short = {key: value for key, value in said.items() if len(value) <= WIDE and not _digest(value)}
-    shown = {key: textwrap.shorten(value, WIDE, placeholder=" …") for key, value in [*first.items(), *short.items()]}
+    said = {key: str(value) for key, value in _plain_values(decode_envelopes(entry.body)) if value not in ("", None)}
+    first = {key: said.pop(key) for key in SUMMARY_KEYS if key in said}
+    short = {key: value for key, value in said.items() if len(value) <= MAX_VALUE_CHARS and not _is_digest(value)}
+    shown = {
+        key: textwrap.shorten(value, MAX_VALUE_CHARS, placeholder=" …")
+        for key, value in [*first.items(), *short.items()]
+    }
     return " ".join(f"{key}={value}" for key, value in list(shown.items())[:8])
 
 
-def _said(body: Any) -> Iterator[tuple[str, Any]]:
+def _plain_values(body: Any) -> Iterator[tuple[str, Any]]:
     """Yield the plain values of a body and of its statements, but not of objects inside them, such as a policy."""
     for key, value in body.items():
         if isinstance(value, dict) and "statement" in value:
-            yield from _said(value["statement"].get("predicate") or {})
+            yield from _plain_values(value["statement"].get("predicate") or {})
         elif not isinstance(value, dict | list):
             yield key, value
         elif isinstance(value, list) and all(isinstance(each, str) for each in value):
             yield key, ", ".join(value)
 
 
-def _named(body: Any, keys: set[str]) -> set[str]:
-    return {str(value) for key, value in _scalars(opened(body)) if key in keys}
+def _values_of_keys(body: Any, keys: set[str]) -> set[str]:
+    return {str(value) for key, value in _scalars(decode_envelopes(body)) if key in keys}
 
 
 def _scalars(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -149,5 +158,5 @@ def _scalars(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def _digest(text: str) -> bool:
+def _is_digest(text: str) -> bool:
     return len(text) >= 32 and all(letter in "0123456789abcdef" for letter in text)

@@ -14,45 +14,47 @@ from tasks.core import database, migrations
 from tasks.core.errors import Refused
 from tasks.core.migrations import Schema
 from tasks.ledger import attached, earlier
-from tasks.ledger.entry import Entry, Row, parse
+from tasks.ledger.entry import Entry, Row, parse_time_and_body
 from tasks.ledger.guards import guards, missing_guards
-from tasks.ledger.questions import ASKED, CLOSED, Open
-from tasks.ledger.schema import ATTACHED, ENTRIES, METADATA, OPEN, SUBTREES, TREE
+from tasks.ledger.questions import ASKED, CLOSED, OpenQuestions
+from tasks.ledger.schema import DOCUMENTS, ENTRIES, METADATA, OPEN_QUESTIONS, SUBTREES, TREE
 from tasks.ledger.tree.merkle import Frontier
-from tasks.ledger.tree.subtrees import BLOCK, Subtree
+from tasks.ledger.tree.subtrees import BLOCK_SIZE, Subtree
 
 # Built once: building a statement takes SQLAlchemy longer than executing it takes SQLite.
 INSERT, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
-LAST = select(func.max(ENTRIES.c.seq))
-COUNT = select(func.count()).select_from(ENTRIES)
-STORED = select(TREE.c.size, TREE.c.peaks)
-SUBTREE = select(SUBTREES.c.root).where(SUBTREES.c.stop == bindparam("stop"), SUBTREES.c.size == bindparam("size"))
-NEWS = select(ENTRIES.c.kind, ENTRIES.c.subject)
-COUNT_ATTACHED = select(func.count()).select_from(ATTACHED)
+SELECT_LAST = select(func.max(ENTRIES.c.seq))
+SELECT_COUNT = select(func.count()).select_from(ENTRIES)
+SELECT_TREE = select(TREE.c.size, TREE.c.peaks)
+SELECT_SUBTREE = select(SUBTREES.c.root).where(
+    SUBTREES.c.stop == bindparam("stop"), SUBTREES.c.size == bindparam("size")
+)
+SELECT_KIND_AND_SUBJECT = select(ENTRIES.c.kind, ENTRIES.c.subject)
+SELECT_DOCUMENT_COUNT = select(func.count()).select_from(DOCUMENTS)
 Value = TypeVar("Value", int, str)
-CHUNK = 500
+ROWS_PER_QUERY = 500
 """Number of rows per query by numbers or subjects; databases limit the parameters of a statement."""
 
 
-def _make(connection: Connection) -> None:
+def _create_tables(connection: Connection) -> None:
     METADATA.create_all(connection)
     connection.execute(TREE.insert().values(size=0, peaks=""))
     for statement in guards(connection.dialect.name):
         connection.execute(text(statement))
 
 
-def _require_this_form(connection: Connection, writers: Sequence[str]) -> None:
+def _require_current_format(connection: Connection, writers: Sequence[str]) -> None:
     """Raise Refused for a ledger whose entries were hashed by a commit from before tables recorded their writers."""
     if writers or not set(inspect(connection).get_table_names()) >= METADATA.tables.keys():
         return
     tables = Tables(connection.engine)
-    first = tables.find(connection, 0, BLOCK)
-    whole = tables.last(connection) < BLOCK
-    root = tables.frontier(connection).root() if whole else tables.subtree(connection, BLOCK, BLOCK)
-    earlier.require_this_form(first, root, tables.where)
+    first = tables.rows(connection, 0, BLOCK_SIZE)
+    whole = tables.last(connection) < BLOCK_SIZE
+    root = tables.frontier(connection).root() if whole else tables.subtree(connection, BLOCK_SIZE, BLOCK_SIZE)
+    earlier.require_current_format(first, root, tables.url)
 
 
-SCHEMA = Schema("ledger", METADATA, _make, require=_require_this_form)
+SCHEMA = Schema("ledger", METADATA, _create_tables, check=_require_current_format)
 
 
 class Tables:
@@ -62,12 +64,12 @@ class Tables:
         self._engine = engine
 
     @property
-    def where(self) -> str:
+    def url(self) -> str:
         return self._engine.url.render_as_string(hide_password=True)
 
-    def reaching(self) -> AbstractContextManager[None]:
+    def translating_errors(self) -> AbstractContextManager[None]:
         """Return a context that turns errors of an unreachable database into Unavailable."""
-        return database.reaching(f"the ledger at {self.where}")
+        return database.unavailable_on_error(f"the ledger at {self.url}")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -86,9 +88,9 @@ class Tables:
         Raises:
             Unavailable: The tables belong to a newer version.
         """
-        migrations.prepare(self._engine, SCHEMA)
+        migrations.migrate(self._engine, SCHEMA)
 
-    def are_there(self) -> bool:
+    def exist(self) -> bool:
         """Return whether the tables exist. Does not create a SQLite file."""
         file = self._engine.url.database if self.on_this_machine else None
         if file and (not Path(file).exists() or not Path(file).stat().st_size):
@@ -96,7 +98,7 @@ class Tables:
         with self.reading() as connection:
             return migrations.version(connection, SCHEMA) is not None
 
-    def put(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
+    def insert(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
         """Insert the next row, and update the stored tree and subtrees."""
         connection.execute(INSERT, row._asdict())
         connection.execute(UPDATE_TREE, {"size": after.size, "peaks": " ".join(map(bytes.hex, after.peaks))})
@@ -105,7 +107,7 @@ class Tables:
                 INSERT_SUBTREES, [subtree._asdict() | {"root": subtree.root.hex()} for subtree in finished]
             )
 
-    def find(
+    def rows(
         self,
         connection: Connection,
         after: int,
@@ -132,7 +134,7 @@ class Tables:
     def subjects(self, connection: Connection, kind: str) -> list[str]:
         return sorted(connection.scalars(select(ENTRIES.c.subject).where(ENTRIES.c.kind == kind).distinct()))
 
-    def about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
+    def rows_about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
         """Return the rows of one kind about any of the subjects, oldest first."""
         rows: list[Row] = []
         for some in _chunks(sorted(subjects)):
@@ -140,31 +142,34 @@ class Tables:
             rows += map(Row._make, connection.execute(query).fetchall())
         return sorted(rows, key=lambda row: row.seq)
 
-    def news(self, connection: Connection, after: int) -> set[tuple[str, str]]:
-        return {(kind, subject) for kind, subject in connection.execute(NEWS.where(ENTRIES.c.seq > after))}
+    def changes_after(self, connection: Connection, after: int) -> set[tuple[str, str]]:
+        return {
+            (kind, subject)
+            for kind, subject in connection.execute(SELECT_KIND_AND_SUBJECT.where(ENTRIES.c.seq > after))
+        }
 
     def attach(self, connection: Connection, seq: int, document: bytes) -> None:
-        connection.execute(ATTACHED.insert().values(seq=seq, data=attached.pack(document)))
+        connection.execute(DOCUMENTS.insert().values(seq=seq, data=attached.pack(document)))
 
     def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
         """Return documents by seq, empty bytes if one cannot be unpacked. Rows without a document are left out."""
         documents: dict[int, bytes] = {}
         for some in _chunks(seqs):
-            rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.in_(some)))
+            rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.seq.in_(some)))
             documents |= {seq: attached.unpack(data) for seq, data in rows}
         return documents
 
     def documents_between(self, connection: Connection, first: int, last: int) -> dict[int, bytes]:
-        rows = connection.execute(select(ATTACHED).where(ATTACHED.c.seq.between(first, last)))
+        rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.seq.between(first, last)))
         return {seq: attached.unpack(data) for seq, data in rows}
 
-    def count_attached(self, connection: Connection) -> int:
-        return connection.scalar(COUNT_ATTACHED) or 0
+    def count_documents(self, connection: Connection) -> int:
+        return connection.scalar(SELECT_DOCUMENT_COUNT) or 0
 
-    def open_seqs(self, connection: Connection) -> set[int]:
-        return set(connection.scalars(select(OPEN.c.seq)))
+    def open_question_seqs(self, connection: Connection) -> set[int]:
+        return set(connection.scalars(select(OPEN_QUESTIONS.c.seq)))
 
-    def rows_of(self, connection: Connection, seqs: Collection[int]) -> list[Row]:
+    def rows_by_seq(self, connection: Connection, seqs: Collection[int]) -> list[Row]:
         """Return rows by their numbers, oldest first. A join could be executed as a scan of all entries."""
         rows: list[Row] = []
         for some in _chunks(sorted(seqs)):
@@ -172,20 +177,20 @@ class Tables:
             rows += map(Row._make, connection.execute(query).fetchall())
         return rows
 
-    def keep_open(self, connection: Connection, entry: Entry) -> None:
+    def update_open_questions(self, connection: Connection, entry: Entry) -> None:
         """Update the stored open questions for an entry that is being recorded."""
         if entry.kind not in (ASKED, CLOSED):
             return
-        before = connection.scalars(select(OPEN.c.seq).where(OPEN.c.subject == entry.subject)).all()
-        standing = Open()
-        for row in self.rows_of(connection, before):
-            standing.take(row.seq, row.kind, row.subject, parse(row)[1])
+        before = connection.scalars(select(OPEN_QUESTIONS.c.seq).where(OPEN_QUESTIONS.c.subject == entry.subject)).all()
+        standing = OpenQuestions()
+        for row in self.rows_by_seq(connection, before):
+            standing.apply(row.seq, row.kind, row.subject, parse_time_and_body(row)[1])
         already = standing.seqs
-        standing.take(entry.seq, entry.kind, entry.subject, entry.body)
+        standing.apply(entry.seq, entry.kind, entry.subject, entry.body)
         for seq in already - standing.seqs:
-            connection.execute(OPEN.delete().where(OPEN.c.seq == seq))
+            connection.execute(OPEN_QUESTIONS.delete().where(OPEN_QUESTIONS.c.seq == seq))
         for seq in standing.seqs - already:
-            connection.execute(OPEN.insert().values(seq=seq, subject=entry.subject))
+            connection.execute(OPEN_QUESTIONS.insert().values(seq=seq, subject=entry.subject))
 
     def frontier(self, connection: Connection) -> Frontier:
         """Return the tree as the last append stored it.
@@ -193,7 +198,7 @@ class Tables:
         Raises:
             Refused: The stored tree was changed by hand.
         """
-        stored = [tuple(row) for row in connection.execute(STORED)]
+        stored = [tuple(row) for row in connection.execute(SELECT_TREE)]
         try:
             ((size, peaks),) = stored
             return Frontier(size, tuple(map(bytes.fromhex, peaks.split())))
@@ -206,7 +211,7 @@ class Tables:
         Raises:
             Refused: The stored root was changed by hand.
         """
-        root = connection.scalar(SUBTREE, {"stop": stop, "size": size})
+        root = connection.scalar(SELECT_SUBTREE, {"stop": stop, "size": size})
         if root is None:
             return None
         if not isinstance(root, str) or not re.fullmatch("[0-9a-f]{64}", root):
@@ -218,12 +223,12 @@ class Tables:
         return [(stop, size, root) for stop, size, root in connection.execute(select(SUBTREES))]
 
     def last(self, connection: Connection) -> int:
-        return connection.scalar(LAST) or 0
+        return connection.scalar(SELECT_LAST) or 0
 
     def count(self, connection: Connection) -> int:
-        return connection.scalar(COUNT) or 0
+        return connection.scalar(SELECT_COUNT) or 0
 
-    def unguarded(self, connection: Connection) -> list[str]:
+    def missing_guards(self, connection: Connection) -> list[str]:
         return missing_guards(connection)
 
     @property
@@ -235,4 +240,4 @@ class Tables:
 
 
 def _chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+    return (values[start : start + ROWS_PER_QUERY] for start in range(0, len(values), ROWS_PER_QUERY))

@@ -7,37 +7,37 @@ from typing import Literal, NamedTuple
 
 from pydantic import computed_field
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.ledger import attached
 from tasks.ledger import entry as ledger_entry
-from tasks.ledger.entry import Kept
+from tasks.ledger.entry import RowWithDocument
 from tasks.ledger.heads.heads import Head
-from tasks.ledger.questions import Open
+from tasks.ledger.questions import OpenQuestions
 from tasks.ledger.tree.merkle import Frontier
-from tasks.ledger.tree.subtrees import finished
+from tasks.ledger.tree.subtrees import completed_subtrees
 
-SHOWN = 20
+MAX_NAMED_ENTRIES = 20
 """Maximum number of entries that are named for each kind of problem; the rest are counted."""
 
-Tick = Callable[[int], None]
+OnProgress = Callable[[int], None]
 """Callback that gets the number of entries verified so far."""
 
 
-class Known(NamedTuple):
+class KnownHead(NamedTuple):
     """A head with a valid signature, and the place where it was found."""
 
     head: Head
-    where: str
+    place: str
 
 
-class Finding(Frozen):
+class Finding(FrozenModel):
     verdict: Literal["holds", "wrong", "away", "told"]
     """Outcome: `away` if something could not be verified, `told` if nothing is wrong but people should know."""
     text: str
 
 
-class Report(Frozen):
+class Report(FrozenModel):
     """Result of a verification, in words."""
 
     entries: int
@@ -52,7 +52,7 @@ class Report(Frozen):
         return "wrong" if "wrong" in said else "incomplete" if "away" in said else "holds"
 
 
-class Listed:
+class BoundedMessages:
     """Problems of one kind. Only the first are stored, so that a file full of problems does not fill the memory."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Listed:
         self._more = 0
 
     def add(self, text: str) -> None:
-        if len(self._first) < SHOWN:
+        if len(self._first) < MAX_NAMED_ENTRIES:
             self._first.append(text)
         else:
             self._more += 1
@@ -71,7 +71,7 @@ class Listed:
 
 
 @dataclass
-class Walk:
+class EntryCheck:
     """Tree over the entries, and problems found in them."""
 
     tree: Frontier = field(default_factory=Frontier)
@@ -79,26 +79,26 @@ class Walk:
     """Leaf hash of the first entry, which identifies the ledger."""
     roots: dict[int, str] = field(default_factory=dict)
     """Roots in hex, by the sizes of the known heads."""
-    gaps: Listed = field(default_factory=Listed)
+    gaps: BoundedMessages = field(default_factory=BoundedMessages)
     subtrees: dict[tuple[int, int], str] = field(default_factory=dict)
     """Roots in hex that should be stored beside the entries, by number of the last entry and size."""
-    unreadable: Listed = field(default_factory=Listed)
-    clock: Listed = field(default_factory=Listed)
+    unreadable: BoundedMessages = field(default_factory=BoundedMessages)
+    clock_reversals: BoundedMessages = field(default_factory=BoundedMessages)
     documents: int = 0
     """Number of entries with an attached document."""
-    open: Open = field(default_factory=Open)
+    open_questions: OpenQuestions = field(default_factory=OpenQuestions)
 
 
-def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
+def verify_entries(kept: Iterable[RowWithDocument], known: Iterable[KnownHead], tick: OnProgress) -> EntryCheck:
     """Hash every entry; check its number, its time, its document and whether it can be read."""
-    walked, sizes, before = Walk(), {copy.head.size for copy in known}, None
+    walked, sizes, before = EntryCheck(), {copy.head.size for copy in known}, None
     expected, tree = 1, Frontier()
     for row, document in kept:
         if row.seq != expected:
             walked.gaps.add(f"entry {row.seq} stands where {expected} was expected")
         expected = row.seq + 1 if isinstance(row.seq, int) else expected + 1
-        leaf, time = _look(Kept(row, document), walked)
-        for subtree in finished(tree, leaf):
+        leaf, time = _verify_entry(RowWithDocument(row, document), walked)
+        for subtree in completed_subtrees(tree, leaf):
             walked.subtrees[subtree.stop, subtree.size] = subtree.root.hex()
         tree = tree.append(leaf)
         if tree.size == 1:
@@ -106,20 +106,22 @@ def walk(kept: Iterable[Kept], known: Iterable[Known], tick: Tick) -> Walk:
         if tree.size in sizes:
             walked.roots[tree.size] = tree.root().hex()
         if time and before and time < before:
-            walked.clock.add(f"entry {row.seq} by {(before - time).total_seconds():g} s")
+            walked.clock_reversals.add(f"entry {row.seq} by {(before - time).total_seconds():g} s")
         before = time or before
         tick(tree.size)
     walked.tree = tree
     return walked
 
 
-def judge(walked: Walk, known: list[Known]) -> Report:
+def make_report(walked: EntryCheck, known: list[KnownHead]) -> Report:
     """Report what the walk found, and which heads agree with the entries."""
     size = walked.tree.size
-    findings = _of_entries(walked) + [_broken(walked, copy) for copy in known if not agrees(walked, copy)]
-    held = [copy for copy in known if agrees(walked, copy)]
-    for where in dict.fromkeys(copy.where for copy in known):
-        own = [copy.head for copy in held if copy.where == where]
+    findings = _entry_findings(walked) + [
+        _disagreement(walked, copy) for copy in known if not agrees_with_head(walked, copy)
+    ]
+    held = [copy for copy in known if agrees_with_head(walked, copy)]
+    for where in dict.fromkeys(copy.place for copy in known):
+        own = [copy.head for copy in held if copy.place == where]
         if own:
             newest = max(own, key=lambda head: head.size)
             text = f"{len(own):,} signed heads in {where} agree with the entries; the newest has {newest.describe()}"
@@ -132,42 +134,42 @@ def judge(walked: Walk, known: list[Known]) -> Report:
     return Report(entries=size, anchored=anchored, findings=findings)
 
 
-def agrees(walked: Walk, copy: Known) -> bool:
+def agrees_with_head(walked: EntryCheck, copy: KnownHead) -> bool:
     head = copy.head
     return head.ledger == walked.ledger and walked.roots.get(head.size) == head.root
 
 
-def _look(kept: Kept, walked: Walk) -> tuple[bytes, datetime | None]:
+def _verify_entry(kept: RowWithDocument, walked: EntryCheck) -> tuple[bytes, datetime | None]:
     row, document = kept
     walked.documents += document is not None
     leaf = bytes(32)
     try:
         leaf = row.leaf_hash()
-        time, body = ledger_entry.parse(row)
+        time, body = ledger_entry.parse_time_and_body(row)
     except Refused as error:
         walked.unreadable.add(str(error))
         return leaf, None
-    if wrong := attached.problem(row.seq, body, document):
+    if wrong := attached.find_mismatch(row.seq, body, document):
         walked.unreadable.add(wrong)
-    walked.open.take(row.seq, row.kind, row.subject, body)
+    walked.open_questions.apply(row.seq, row.kind, row.subject, body)
     return leaf, time
 
 
-def _of_entries(walked: Walk) -> list[Finding]:
+def _entry_findings(walked: EntryCheck) -> list[Finding]:
     size = walked.tree.size
     findings = [Finding(verdict="wrong", text=text) for text in walked.gaps.texts + walked.unreadable.texts]
     if not findings:
         text = f"{size:,} entries, numbered without gaps, each readable; root {walked.tree.root().hex()}"
         findings = [Finding(verdict="holds", text=text)]
-    for text in walked.clock.texts:
+    for text in walked.clock_reversals.texts:
         findings.append(Finding(verdict="told", text=f"the clock ran back at {text}; by itself that is no tampering"))
     return findings
 
 
-def _broken(walked: Walk, copy: Known) -> Finding:
+def _disagreement(walked: EntryCheck, copy: KnownHead) -> Finding:
     head, size = copy.head, walked.tree.size
     if head.size > size:
         text = f"the ledger ends at entry {size:,}: entries were taken off its end, or another one stands in its place"
     else:
         text = f"entries 1 to {head.size:,} are not those that it was signed over"
-    return Finding(verdict="wrong", text=f"the head in {copy.where} of {head.describe()} does not hold: {text}")
+    return Finding(verdict="wrong", text=f"the head in {copy.place} of {head.describe()} does not hold: {text}")

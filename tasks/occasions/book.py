@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 from tasks.ledger.ledger import Entry, Ledger
 
 TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.passed_over"
@@ -16,7 +16,7 @@ TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.pa
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenOccasion:
     """Occasion for which one run is requested."""
 
     key: str
@@ -36,7 +36,7 @@ class Taken:
         return pool if isinstance(pool, str) else None
 
 
-class Book:
+class OccasionLog:
     def __init__(self) -> None:
         self._forget()
 
@@ -44,11 +44,11 @@ class Book:
         self._last = 0
         self._keys: set[str] = set()
         self._dues: dict[str, list[datetime]] = {}
-        self._taken: dict[str, list[Taken]] = {}
-        self._waiting: dict[str, Taken] = {}
-        self._by_key: dict[str, Taken] = {}
+        self._taken: dict[str, list[TakenOccasion]] = {}
+        self._waiting: dict[str, TakenOccasion] = {}
+        self._by_key: dict[str, TakenOccasion] = {}
 
-    def update(self, ledger: Ledger) -> "Book":
+    def update(self, ledger: Ledger) -> "OccasionLog":
         """Read the entries that the ledger has gained since the last call; malformed ones are ignored."""
         last = ledger.last()
         if last < self._last:  # it is another ledger, or an earlier state of this one
@@ -62,7 +62,7 @@ class Book:
             self._last = last
         return self
 
-    def knows(self, key: str) -> bool:
+    def contains(self, key: str) -> bool:
         """Return whether an occasion was taken or passed over."""
         return key in self._keys
 
@@ -75,21 +75,21 @@ class Book:
         place = bisect_right(dues, now)
         return dues[place - 1] if place else None
 
-    def find(self, key: str) -> Taken | None:
+    def find(self, key: str) -> TakenOccasion | None:
         return self._by_key.get(key)
 
-    def taken(self, name: str) -> Taken | None:
+    def last_taken(self, name: str) -> TakenOccasion | None:
         """Return the last occasion that was taken for a schedule or trigger."""
         return self._taken[name][-1] if self._taken.get(name) else None
 
-    def taken_by(self, name: str, now: datetime) -> datetime | None:
+    def last_taken_at(self, name: str, now: datetime) -> datetime | None:
         """Return when an occasion of a schedule or trigger was last taken; later times than `now` are ignored."""
         return next((each.time for each in reversed(self._taken.get(name, [])) if each.time <= now), None)
 
-    def count(self, name: str) -> int:
+    def count_taken(self, name: str) -> int:
         return len(self._taken.get(name, []))
 
-    def waiting(self, installation: str) -> list[Taken]:
+    def not_handed_over(self, installation: str) -> list[TakenOccasion]:
         """Return the occasions that this installation took and has not handed to Prefect yet."""
         return [taken for taken in self._waiting.values() if taken.installation == installation]
 
@@ -99,9 +99,9 @@ class Book:
             return
         try:
             name, due = str(entry.body["name"]), entry.body.get("due")
-            moment = None if due is None else in_utc(datetime.fromisoformat(due))
+            moment = None if due is None else to_utc(datetime.fromisoformat(due))
             if entry.kind == TAKEN and entry.subject not in self._keys:
-                taken = Taken(
+                taken = TakenOccasion(
                     entry.subject, name, str(entry.body["run"]), str(entry.body["reason"]), entry.time,
                     str(entry.body["installation"]), entry.body,
                 )  # fmt: skip

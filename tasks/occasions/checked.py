@@ -7,10 +7,10 @@ from tasks.core import config, yaml_text
 from tasks.core.errors import HallmarkError, InputError
 from tasks.gates.rules import asking as asking_rules
 from tasks.ledger.ledger import Ledger
-from tasks.occasions.declared import Asks, Deployments, Event, SourceChanged
+from tasks.occasions.declared import Deployments, Event, RunSettings, SourceChanged
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs.committed import Committed
+from tasks.runs.committed import CommitFiles
 from tasks.runs.repository import Repository
 from tasks.sources import sources
 from tasks.sources.sources import Sources
@@ -19,15 +19,18 @@ Problem = tuple[tuple[str, ...], str]
 """Keys that lead to a place in the file, and the problem there."""
 
 
-UNCOMMITTED = "has edits that are not committed: runs read the committed file, and no trigger answers to the edits"
+UNCOMMITTED_MESSAGE = (
+    "has edits that are not committed: runs read the committed file, and no trigger answers to the edits"
+)
 """Message about a file that `edited` returns."""
 
 
-def edited(deployments: Deployments, checkout: Repository, named: Sources) -> dict[str, list[str]]:
+def uncommitted_edits(deployments: Deployments, checkout: Repository, named: Sources) -> dict[str, list[str]]:
     """Return, by params file, the files read by runs of schedules and triggers that differ from the checkout's HEAD."""
-    head = Committed.head(checkout)
+    head = CommitFiles.head(checkout)
     return {
-        params: head.edited(params, named.sources) for params in {asks.params for asks in deployments.named.values()}
+        params: head.edited_files(params, named.sources)
+        for params in {asks.params for asks in deployments.named.values()}
     }
 
 
@@ -58,15 +61,15 @@ def _problems(
     for section, each in (("schedules", deployments.schedules), ("triggers", deployments.triggers)):
         for name, asks in each.items():
             where = (section, name)
-            for part, said in _of_one(asks, checkout, ledger, governance, known):
+            for part, said in _problems_of_one(asks, checkout, ledger, governance, known):
                 yield (*where, *part), said
 
 
-def _of_one(
-    asks: Asks, checkout: Repository, ledger: Ledger, governance: Governance, known: set[str]
+def _problems_of_one(
+    asks: RunSettings, checkout: Repository, ledger: Ledger, governance: Governance, known: set[str]
 ) -> Iterator[Problem]:
-    head = Committed.head(checkout)
-    if not checkout.holds(head.commit, asks.params):
+    head = CommitFiles.head(checkout)
+    if not checkout.has_file(head.commit, asks.params):
         yield ("params",), f"{asks.params} is not committed; a scheduled run is made from committed files"
         return
     try:

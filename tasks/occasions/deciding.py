@@ -14,17 +14,17 @@ from tasks.occasions.signed_deed import (
     PAUSED,
     RESUMED,
     Declaration,
-    Deed,
     Switch,
-    statement_of_file,
-    statement_of_switch,
+    SwitchAction,
+    declaration_statement,
+    switch_statement,
 )
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.policy.signed_entry import Draft, Drafts
+from tasks.policy.signed_entry import Draft, DraftFunction
 
-KINDS = {"pause": PAUSED, "resume": RESUMED}
+SWITCH_KINDS = {"pause": PAUSED, "resume": RESUMED}
 
 
 def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -> Entry | None:
@@ -41,24 +41,24 @@ def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -
     person = governance.actor(person_id, ledger.now())
     digest = sha256_bytes(text.encode())
     before = standing.read(ledger, governance)
-    if before.sha256 == digest and not before.orphaned:
+    if before.sha256 == digest and not before.without_declarer:
         return None
 
     def draft() -> Entry | list[Draft]:
         now = standing.read(ledger, governance)
-        if now.sha256 == digest and not now.orphaned:
+        if now.sha256 == digest and not now.without_declarer:
             return ledger.entries(DECLARED, digest)[-1]
         said = Declaration(
             person=person.id, file_sha256=digest, text=text, follows=now.sha256,
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
-        return [Draft(DECLARED, digest, statement_of_file(said))]
+        return [Draft(DECLARED, digest, declaration_statement(said))]
 
-    return signed_entry.record(ledger, governance, person, draft)
+    return signed_entry.sign_and_record(ledger, governance, person, draft)
 
 
 def switch(
-    ledger: Ledger, governance: Governance, deed: Deed, name: str, person_id: str, reason: str
+    ledger: Ledger, governance: Governance, deed: SwitchAction, name: str, person_id: str, reason: str
 ) -> Entry:  # fmt: skip
     """Pause or resume a schedule or trigger.
 
@@ -66,12 +66,14 @@ def switch(
         InputError: There is no schedule or trigger of that name in force, or no reason is given.
         Refused: It is paused already, or there is no pause to end.
     """
-    return signed_entry.record(ledger, governance, *to_switch(ledger, governance, deed, name, person_id, reason))
+    return signed_entry.sign_and_record(
+        ledger, governance, *draft_switch(ledger, governance, deed, name, person_id, reason)
+    )
 
 
-def to_switch(
-    ledger: Ledger, governance: Governance, deed: Deed, name: str, person_id: str, reason: str
-) -> tuple[Person, Drafts]:
+def draft_switch(
+    ledger: Ledger, governance: Governance, deed: SwitchAction, name: str, person_id: str, reason: str
+) -> tuple[Person, DraftFunction]:
     """Return the person who pauses or resumes a schedule or trigger, and a function that drafts what they sign.
 
     Raises:
@@ -86,10 +88,10 @@ def to_switch(
         now.require(name)
         _require_other(now.paused.get(name), deed, name)
         said = Switch(
-            deed=deed, name=name, person=person.id, reason=reason, follows=now.follows(name),
+            deed=deed, name=name, person=person.id, reason=reason, follows=now.predecessor(name),
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
-        return [Draft(KINDS[deed], name, statement_of_switch(said))]
+        return [Draft(SWITCH_KINDS[deed], name, switch_statement(said))]
 
     return person, draft
 

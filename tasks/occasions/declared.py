@@ -9,19 +9,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.graph import STAGES
 from tasks.core.params.values import Name, Share
-from tasks.incidents.signed_incident import What
+from tasks.incidents.signed_incident import IncidentKind
 from tasks.occasions import times
-from tasks.occasions.durations import Duration, LocalMoment, spell
-from tasks.occasions.pools import Named, Pool, missing
+from tasks.occasions.durations import Duration, LocalTime, format_duration
+from tasks.occasions.pools import Pool, PoolName, undeclared_pools
 
-DEFAULT = "infra/prefect/deployments.yaml"
-SOON = timedelta(minutes=1)
-ANCHOR = datetime(2024, 1, 1)
+DEFAULT_PATH = "infra/prefect/deployments.yaml"
+MIN_INTERVAL = timedelta(minutes=1)
+DEFAULT_ANCHOR = datetime(2024, 1, 1)
 """Local time from which the intervals of a schedule count if it names no anchor."""
-Called = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+DeploymentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 """Name of a schedule or trigger: lower-case letters, digits and `-`, at most 40 characters."""
 
 
@@ -33,7 +33,7 @@ def _spelled(changes: Any) -> Any:
 
 
 def _zone(name: str) -> str:
-    times.zone(name)
+    times.time_zone(name)
     return name
 
 
@@ -43,33 +43,33 @@ def _cron(expression: str) -> str:
 
 
 def _no_shorter(length: timedelta) -> timedelta:
-    if length < SOON:
+    if length < MIN_INTERVAL:
         raise ValueError("expected at least one minute")
     return length
 
 
-class Asks(Frozen):
+class RunSettings(FrozenModel):
     """Settings of the runs that a schedule or trigger requests."""
 
     params: str = "params.yaml"
     """Params file of the use case, which must be committed; a relative path starts at the checkout."""
     changes: Annotated[dict[str, str], BeforeValidator(_spelled)] = {}
     """Overrides of single parameters by dotted key, as `--set` takes them."""
-    pool: Named | None = None
+    pool: PoolName | None = None
     """Name of the work pool in `pools` that executes the runs; null: the runner of the machine that requests them."""
     cool_down: Duration | None = None
     """Time after a run of this schedule or trigger during which no other run is requested; occasions in this time are
     passed over."""
 
 
-class Schedule(Asks):
+class Schedule(RunSettings):
     """Rule by which runs are requested at certain times: either `cron` or `every`."""
 
     cron: Annotated[str, AfterValidator(_cron)] | None = None
     """Five fields: minute, hour, day of month, month, day of week."""
     every: Annotated[Duration, AfterValidator(_no_shorter)] | None = None
     """Interval of elapsed time, at least a minute; a day has 24 hours."""
-    anchor: LocalMoment | None = None
+    anchor: LocalTime | None = None
     """Local time in `timezone` from which the intervals of `every` count; null: 2024-01-01 00:00."""
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Name of the time zone in the IANA database, such as Europe/Berlin."""
@@ -97,41 +97,41 @@ class Schedule(Asks):
         if self.cron:
             return f"{self.cron} {self.timezone}"
         assert self.every is not None
-        return f"every {spell(self.every)}"
+        return f"every {format_duration(self.every)}"
 
-    def after(self, moment: datetime) -> Iterator[datetime]:
+    def due_after(self, moment: datetime) -> Iterator[datetime]:
         """Yield every time later than `moment` at which the schedule is due, in UTC."""
         if self.cron:
-            return times.cron_after(self.cron, times.zone(self.timezone), moment)
+            return times.cron_times_after(self.cron, times.time_zone(self.timezone), moment)
         assert self.every is not None
-        return times.every_after(self.every, self._anchor(), moment)
+        return times.interval_times_after(self.every, self._anchor(), moment)
 
-    def newest(self, since: datetime, upto: datetime) -> datetime | None:
+    def last_due(self, since: datetime, upto: datetime) -> datetime | None:
         """Return the last time later than `since` and not later than `upto` at which the schedule is due."""
         if self.cron:
-            return times.newest(self.cron, times.zone(self.timezone), since, upto)
+            return times.last_cron_time(self.cron, times.time_zone(self.timezone), since, upto)
         assert self.every is not None
         number = (upto - self._anchor()) // self.every
         last = self._anchor() + number * self.every
         return last if number >= 0 and since < last else None
 
-    def local(self, moment: datetime) -> str:
+    def local_time(self, moment: datetime) -> str:
         """Return a time as local time of the schedule's time zone."""
-        return f"{moment.astimezone(times.zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+        return f"{moment.astimezone(times.time_zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
     def _anchor(self) -> datetime:
         """Return the anchor in UTC: Python subtracts two times of the same zone by their local clock."""
-        return (self.anchor or ANCHOR).replace(tzinfo=times.zone(self.timezone)).astimezone(UTC)
+        return (self.anchor or DEFAULT_ANCHOR).replace(tzinfo=times.time_zone(self.timezone)).astimezone(UTC)
 
 
-class Watches(Asks):
+class TriggerSettings(RunSettings):
     @property
     def timing(self) -> dict[str, Any]:
         """Settings that decide which events the trigger reacts to; if they change, no earlier event counts."""
-        return self.model_dump(mode="json", exclude=set(Asks.model_fields))
+        return self.model_dump(mode="json", exclude=set(RunSettings.model_fields))
 
 
-class SourceChanged(Watches):
+class SourceChanged(TriggerSettings):
     """Trigger that reacts if the content of sources differs from what it was when a run was last requested."""
 
     on: Literal["source_changed"]
@@ -147,28 +147,28 @@ class SourceChanged(Watches):
     """Time between two readings of the sources."""
 
 
-class GovernanceChanged(Watches):
+class GovernanceChanged(TriggerSettings):
     """Trigger that reacts if policy or people are adopted."""
 
     on: Literal["governance_changed"]
     """Kind of trigger: `governance_changed`."""
 
 
-class CardChanged(Watches):
+class CardChanged(TriggerSettings):
     """Trigger that reacts if the use-case card of `params` is adopted again."""
 
     on: Literal["card_changed"]
     """Kind of trigger: `card_changed`."""
 
 
-class PromptsChanged(Watches):
+class PromptsChanged(TriggerSettings):
     """Trigger that reacts if the prompts of `params` at HEAD differ from those of the last run of `params`."""
 
     on: Literal["prompts_changed"]
     """Kind of trigger: `prompts_changed`."""
 
 
-class WaiverExpiring(Watches):
+class WaiverExpiring(TriggerSettings):
     """Trigger that reacts if a waiver on which the champion of `params` relies is about to expire."""
 
     on: Literal["waiver_expiring"]
@@ -177,16 +177,16 @@ class WaiverExpiring(Watches):
     """Number of days before the end of the waiver."""
 
 
-class IncidentOpened(Watches):
+class IncidentOpened(TriggerSettings):
     """Trigger that reacts if an incident is opened."""
 
     on: Literal["incident"]
     """Kind of trigger: `incident`."""
-    what: list[What] = []
+    what: list[IncidentKind] = []
     """Kinds of incidents; empty: all kinds."""
 
 
-class Event(Watches):
+class Event(TriggerSettings):
     """Trigger that reacts to events which people or machines report with `hallmark trigger`."""
 
     on: Literal["event"]
@@ -199,7 +199,7 @@ Trigger = Annotated[
 ]
 
 
-class Retry(Frozen):
+class Retry(FrozenModel):
     """Retries of a stage after failures of one kind."""
 
     times: Annotated[int, Field(ge=1, le=20)]
@@ -211,13 +211,13 @@ class Retry(Frozen):
     at_most: Duration = timedelta(minutes=30)
     """Maximum time between two tries."""
 
-    def waits(self) -> list[float]:
+    def wait_seconds(self) -> list[float]:
         """Return the seconds to wait before each retry."""
         longest = self.at_most.total_seconds()
         return [min(longest, self.wait.total_seconds() * self.factor**number) for number in range(self.times)]
 
 
-class Retries(Frozen):
+class Retries(FrozenModel):
     """Retries by kind of failure. Failures that a person has to correct, such as a wrong input, are never retried."""
 
     away: Retry | None = None
@@ -234,14 +234,14 @@ def _stage(name: str) -> str:
     return name
 
 
-class Deployments(Frozen):
+class Deployments(FrozenModel):
     """Content of deployments.yaml."""
 
-    schedules: dict[Called, Schedule] = {}
+    schedules: dict[DeploymentName, Schedule] = {}
     """Schedules by name."""
-    triggers: dict[Called, Trigger] = {}
+    triggers: dict[DeploymentName, Trigger] = {}
     """Triggers by name."""
-    pools: dict[Named, Pool] = {}
+    pools: dict[PoolName, Pool] = {}
     """Work pools by name: machines that take runs from one queue."""
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
     """Maximum number of runs that a runner executes at once, from its next start on; suspended runs do not count. Null:
@@ -255,12 +255,12 @@ class Deployments(Frozen):
     def _names_are_of_one(self) -> Self:
         if both := sorted(set(self.schedules) & set(self.triggers)):
             raise ValueError(f"{', '.join(both)}: the name of a schedule and of a trigger; give one of them another")
-        if wrong := missing(self.named, self.pools):
+        if wrong := undeclared_pools(self.named, self.pools):
             raise ValueError("; ".join(wrong) + f"; there are {', '.join(self.pools) or 'none'}")
         return self
 
     @property
-    def named(self) -> dict[str, Schedule | Watches]:
+    def named(self) -> dict[str, Schedule | TriggerSettings]:
         return {**self.schedules, **self.triggers}
 
     def timeout(self, stage: str) -> float | None:

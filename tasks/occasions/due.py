@@ -5,24 +5,24 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from tasks.occasions import times
-from tasks.occasions.book import Book
+from tasks.occasions.book import OccasionLog
 from tasks.occasions.declared import Schedule
-from tasks.occasions.standing import Standing
+from tasks.occasions.standing import DeploymentsInForce
 from tasks.occasions.taking import Occasion
 
-GRACE = timedelta(minutes=10)
+MAX_DELAY = timedelta(minutes=10)
 """Maximum delay with which a run is still on time, so that a runner that restarts misses nothing."""
-COUNTED = 1000
+MAX_COUNTED_TIMES = 1000
 """Maximum number of missed times that are counted."""
 
 
-class Due(NamedTuple):
+class DueOccasion(NamedTuple):
     occasion: Occasion
     passed_over: str
     """Reason why no run is requested; empty if one is."""
 
 
-def due(standing: Standing, book: Book, now: datetime) -> Iterator[Due]:
+def due_occasions(standing: DeploymentsInForce, book: OccasionLog, now: datetime) -> Iterator[DueOccasion]:
     """Yield the occasions of schedules that are due now.
 
     If several times of a schedule have passed, the last one is the occasion, and the others are only counted in it: two
@@ -33,15 +33,15 @@ def due(standing: Standing, book: Book, now: datetime) -> Iterator[Due]:
             yield found
 
 
-def _of(name: str, schedule: Schedule, since: datetime, book: Book, now: datetime) -> Due | None:
+def _of(name: str, schedule: Schedule, since: datetime, book: OccasionLog, now: datetime) -> DueOccasion | None:
     since = max(since, book.last_due(name, now) or since)
-    last = schedule.newest(since, now) if since < now else None
-    if last is None or book.knows(key := f"{name}/{spelled(last)}"):
+    last = schedule.last_due(since, now) if since < now else None
+    if last is None or book.contains(key := f"{name}/{key_time(last)}"):
         return None
-    passed = times.up_to(schedule.after(since), last, COUNTED + 1)
-    more = f"{COUNTED:,} and more" if len(passed) > COUNTED else str(len(passed) - 1)
-    late = now - last > GRACE
-    reason = f"schedule {name}, due {schedule.local(last)} {schedule.timezone}"
+    passed = times.first_times(schedule.due_after(since), last, MAX_COUNTED_TIMES + 1)
+    more = f"{MAX_COUNTED_TIMES:,} and more" if len(passed) > MAX_COUNTED_TIMES else str(len(passed) - 1)
+    late = now - last > MAX_DELAY
+    reason = f"schedule {name}, due {schedule.local_time(last)} {schedule.timezone}"
     if late:
         reason += ", missed while nothing ran"
     facts = {"missed": more} if len(passed) > 1 else {}
@@ -49,10 +49,10 @@ def _of(name: str, schedule: Schedule, since: datetime, book: Book, now: datetim
         key, name, reason, schedule.params, schedule.changes, schedule.cool_down, last, facts, schedule.pool
     )
     skipped = late and schedule.missed == "skip"
-    return Due(occasion, f"nothing asked for it within {GRACE.seconds // 60} minutes" if skipped else "")
+    return DueOccasion(occasion, f"nothing asked for it within {MAX_DELAY.seconds // 60} minutes" if skipped else "")
 
 
-def coming(standing: Standing, now: datetime, count: int) -> list[tuple[datetime, str]]:
+def next_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[tuple[datetime, str]]:
     """Return the next times at which schedules are due, at most `count`, in order, with the schedules' names.
 
     Paused schedules are left out.
@@ -67,10 +67,10 @@ def coming(standing: Standing, now: datetime, count: int) -> list[tuple[datetime
 
 
 def _first(schedule: Schedule, now: datetime, count: int) -> Iterator[datetime]:
-    for _, moment in zip(range(count), schedule.after(now), strict=False):
+    for _, moment in zip(range(count), schedule.due_after(now), strict=False):
         yield moment
 
 
-def spelled(moment: datetime) -> str:
+def key_time(moment: datetime) -> str:
     """Return a time in UTC as the keys of occasions have it."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

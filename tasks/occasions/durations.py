@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-LONGEST = timedelta(days=366)
+SECONDS_BY_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+MAX_DURATION = timedelta(days=366)
 
 
-def parse(given: Any) -> timedelta:
+def parse_duration(given: Any) -> timedelta:
     """Return `90s`, `30m`, `6h`, `7d` or `2w` as a timedelta.
 
     Raises:
@@ -21,20 +21,27 @@ def parse(given: Any) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,9})\s*([smhdw])", str(given).strip())
     if match is None or isinstance(given, bool):
         raise ValueError("expected a number and a unit: 90s, 30m, 6h, 7d or 2w")
-    length = timedelta(seconds=int(match[1]) * SECONDS[match[2]])
-    if not timedelta(0) < length <= LONGEST:
-        raise ValueError(f"expected more than nothing and at most {LONGEST.days} days")
+    length = timedelta(seconds=int(match[1]) * SECONDS_BY_UNIT[match[2]])
+    if not timedelta(0) < length <= MAX_DURATION:
+        raise ValueError(f"expected more than nothing and at most {MAX_DURATION.days} days")
     return length
 
 
-def spell(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """Return the shortest text that `parse` reads as this duration, in whole seconds."""
     seconds = int(length.total_seconds())
-    unit = next((name for name in reversed(SECONDS) if seconds >= SECONDS[name] and seconds % SECONDS[name] == 0), "s")
-    return f"{seconds // SECONDS[unit]}{unit}"
+    unit = next(
+        (
+            name
+            for name in reversed(SECONDS_BY_UNIT)
+            if seconds >= SECONDS_BY_UNIT[name] and seconds % SECONDS_BY_UNIT[name] == 0
+        ),
+        "s",
+    )
+    return f"{seconds // SECONDS_BY_UNIT[unit]}{unit}"
 
 
-def local_moment(given: Any) -> datetime:
+def parse_local_time(given: Any) -> datetime:
     """Return a local time, without a time zone.
 
     Raises:
@@ -57,10 +64,10 @@ def local_moment(given: Any) -> datetime:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(parse),
-    PlainSerializer(spell, return_type=str),
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "description": "a number and a unit, as in 30m"}),
 ]
-LocalMoment = Annotated[
-    datetime, BeforeValidator(local_moment), WithJsonSchema({"type": "string", "description": "2026-03-02 03:00"})
+LocalTime = Annotated[
+    datetime, BeforeValidator(parse_local_time), WithJsonSchema({"type": "string", "description": "2026-03-02 03:00"})
 ]

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
-Named = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+PoolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 """Name of a work pool: lower-case letters, digits and `-`, at most 40 characters."""
 
 
-class Pool(Frozen):
+class Pool(FrozenModel):
     """Machines, or a cluster, that take runs from one queue."""
 
     type: Literal["process", "kubernetes"] = "process"
@@ -36,6 +36,6 @@ class Pool(Frozen):
         return f"{self.type}{most}"
 
 
-def missing(asks: dict[str, Any], pools: dict[str, Pool]) -> list[str]:
+def undeclared_pools(asks: dict[str, Any], pools: dict[str, Pool]) -> list[str]:
     """Return a message for each schedule or trigger whose pool is not declared."""
     return [f"{name}: there is no pool {each.pool!r}" for name, each in asks.items() if each.pool not in (None, *pools)]

@@ -14,14 +14,14 @@ from tasks.core.files import canonical_json, sha256_bytes
 from tasks.ledger.ledger import Ledger
 from tasks.occasions import recent
 from tasks.occasions.declared import PromptsChanged
-from tasks.occasions.recent import Resolved
-from tasks.runs.committed import Committed
+from tasks.occasions.recent import ResolvedRun
+from tasks.runs.committed import CommitFiles
 from tasks.runs.repository import Repository
 
 SECTION = "prompts"
 
 
-class Change(NamedTuple):
+class PromptChange(NamedTuple):
     """Difference between the prompts at HEAD and those of the last run."""
 
     id: str
@@ -29,7 +29,7 @@ class Change(NamedTuple):
     words: str
 
 
-def look(trigger: PromptsChanged, ledger: Ledger, root: Path) -> Change | None:
+def find_change(trigger: PromptsChanged, ledger: Ledger, root: Path) -> PromptChange | None:
     """Return the change of the prompts; None if there is none.
 
     There is nothing to compare with if the params file has no earlier run, or if the commit of the last run is not in
@@ -39,42 +39,45 @@ def look(trigger: PromptsChanged, ledger: Ledger, root: Path) -> Change | None:
         InputError: HEAD does not hold the params file, or the file is not YAML.
     """
     checkout = Repository.open(root)
-    now = prompts(Committed.head(checkout), trigger.params)
+    now = read_prompts(CommitFiles.head(checkout), trigger.params)
     last = _last(trigger, ledger)
-    before = _had(checkout, last) if last else None
+    before = _prompts_of_run(checkout, last) if last else None
     if last is None or before is None or before == now:
         return None
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     told = sha256_bytes(canonical_json({"prompts": now, "after": last.run}))
-    return Change(told[:16], f"prompts {', '.join(changed)} of {trigger.params} are not those of run {last.run}")
+    return PromptChange(told[:16], f"prompts {', '.join(changed)} of {trigger.params} are not those of run {last.run}")
 
 
-def prompts(commit: Committed, params: str) -> dict[str, Any]:
+def read_prompts(commit: CommitFiles, params: str) -> dict[str, Any]:
     """Return the prompts of a params file in a commit, by name.
 
     Raises:
         InputError: The commit does not hold the file.
     """
-    document = config.plain(yaml_text.load(commit.require_text(params), params))
+    document = config.to_plain(yaml_text.load(commit.read_existing_text(params), params))
     section = document.get(SECTION) if isinstance(document, Mapping) else None
     return dict(section) if isinstance(section, Mapping) else {}
 
 
-def _last(trigger: PromptsChanged, ledger: Ledger) -> Resolved | None:
+def _last(trigger: PromptsChanged, ledger: Ledger) -> ResolvedRun | None:
     """Return the last run that overrode prompts exactly as the trigger does.
 
     A person's trial of another prompt with `--set` does not count.
     """
-    wanted = _own(trigger.changes)
-    return next((each for each in recent.runs_of(ledger, trigger) if _own(each.request.changes) == wanted), None)
+    wanted = _prompt_changes(trigger.changes)
+    return next(
+        (each for each in recent.matching_runs(ledger, trigger) if _prompt_changes(each.request.changes) == wanted),
+        None,
+    )
 
 
-def _own(changes: Mapping[str, str]) -> dict[str, str]:
+def _prompt_changes(changes: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in changes.items() if key.partition(".")[0] == SECTION}
 
 
-def _had(checkout: Repository, run: Resolved) -> dict[str, Any] | None:
+def _prompts_of_run(checkout: Repository, run: ResolvedRun) -> dict[str, Any] | None:
     try:
-        return prompts(Committed(checkout, run.request.commit), run.request.params)
+        return read_prompts(CommitFiles(checkout, run.request.commit), run.request.params)
     except (InputError, Unavailable):
         return None

@@ -4,8 +4,8 @@ from tasks.core.errors import InputError, Refused
 from tasks.gates.signed_request import REQUEST
 from tasks.ledger.ledger import Ledger
 from tasks.occasions import standing
-from tasks.occasions.book import Taken
-from tasks.occasions.taking import Ask, Asked, Occasion
+from tasks.occasions.book import TakenOccasion
+from tasks.occasions.taking import Occasion, OccasionRequest, RequestSigner
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
 from tasks.runs import asking
@@ -14,16 +14,18 @@ from tasks.runs.request import RunRequest
 from tasks.runs.run import check_request
 
 
-def asks(checkout: Repository, ledger: Ledger, governance: Governance, occasion: Occasion, who: str = SCHEDULER) -> Ask:
+def request_signer(
+    checkout: Repository, ledger: Ledger, governance: Governance, occasion: Occasion, who: str = SCHEDULER
+) -> RequestSigner:
     """Return a function that signs a request for the run of an occasion, at the checkout's HEAD.
 
     The function raises InputError or Refused if anything about the run is known to be wrong, or the key of `who` is not
     at hand.
     """
 
-    def ask(run: str) -> Asked:
+    def ask(run: str) -> OccasionRequest:
         commit = checkout.commit_of("HEAD")
-        if not checkout.holds(commit, occasion.params):
+        if not checkout.has_file(commit, occasion.params):
             raise InputError(f"{occasion.params} is not committed; a scheduled run is made from committed files")
         declared = standing.read(ledger, governance).declared_by.get(occasion.name)
         request = RunRequest(
@@ -31,12 +33,12 @@ def asks(checkout: Repository, ledger: Ledger, governance: Governance, occasion:
             reason=occasion.reason, initiated_by=[declared] if declared else [],
         )  # fmt: skip
         check_request(checkout, request)
-        return Asked(request, asking.sign(checkout, ledger, governance, request))
+        return OccasionRequest(request, asking.sign(checkout, ledger, governance, request))
 
     return ask
 
 
-def of(taken: Taken) -> Asked:
+def read_request(taken: TakenOccasion) -> OccasionRequest:
     """Return the request of an occasion that was taken.
 
     Raises:
@@ -44,7 +46,7 @@ def of(taken: Taken) -> Asked:
     """
     envelope = taken.body.get("envelope")
     envelope = envelope if isinstance(envelope, dict) else {}
-    request = RunRequest.of(REQUEST.said(envelope))
+    request = RunRequest.from_signed(REQUEST.predicate(envelope))
     if request.run_id != taken.run:
         raise Refused(f"occasion {taken.key} has the request of another run, {request.run_id}; nothing is asked for")
-    return Asked(request, envelope)
+    return OccasionRequest(request, envelope)

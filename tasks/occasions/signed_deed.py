@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from tasks.core.files import sha256_bytes
 from tasks.core.params.values import Name, Sha256
-from tasks.policy.read_signed import Dated, Kind
+from tasks.policy.read_signed import DatedDocument, SignedKind
 from tasks.trust import dsse
 
 DECLARED, PAUSED, RESUMED = "deployment.declared", "schedule.paused", "schedule.resumed"
@@ -13,10 +13,10 @@ DECLARED, PAUSED, RESUMED = "deployment.declared", "schedule.paused", "schedule.
 name."""
 TYPE = "urn:hallmark:deployment:v1"
 SWITCH_TYPE = "urn:hallmark:schedule-switch:v1"
-Deed = Literal["pause", "resume"]
+SwitchAction = Literal["pause", "resume"]
 
 
-class Declaration(Dated):
+class Declaration(DatedDocument):
     """Predicate of a declaration of schedules and triggers."""
 
     person: Name
@@ -30,10 +30,10 @@ class Declaration(Dated):
     time: datetime
 
 
-class Switch(Dated):
+class Switch(DatedDocument):
     """Predicate of a pause or resumption."""
 
-    deed: Deed
+    deed: SwitchAction
     name: Name
     """Name of the schedule or trigger."""
     person: Name
@@ -45,13 +45,13 @@ class Switch(Dated):
     time: datetime
 
 
-DECLARATION = Kind(TYPE, Declaration, "a declaration of schedules", by=lambda said: said.person)
-SWITCH = Kind(SWITCH_TYPE, Switch, "a pause or its end", by=lambda said: said.person)
+DECLARATION = SignedKind(TYPE, Declaration, "a declaration of schedules", signer_of=lambda said: said.person)
+SWITCH = SignedKind(SWITCH_TYPE, Switch, "a pause or its end", signer_of=lambda said: said.person)
 
 
-def statement_of_file(said: Declaration) -> dict[str, Any]:
-    return dsse.statement(TYPE, {"deployments.yaml": said.file_sha256}, said.said)
+def declaration_statement(said: Declaration) -> dict[str, Any]:
+    return dsse.statement(TYPE, {"deployments.yaml": said.file_sha256}, said.json_value)
 
 
-def statement_of_switch(said: Switch) -> dict[str, Any]:
-    return dsse.statement(SWITCH_TYPE, {said.name: sha256_bytes(said.name.encode())}, said.said)
+def switch_statement(said: Switch) -> dict[str, Any]:
+    return dsse.statement(SWITCH_TYPE, {said.name: sha256_bytes(said.name.encode())}, said.json_value)

@@ -10,44 +10,44 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.values import Sha256
 
-LINES = 4096
-LONGEST = 1 << 20
+MAX_HASHES = 4096
+MAX_LINE_BYTES = 1 << 20
 """Maximum number of bytes that are hashed as one line; a file without line ends is hashed in pieces of this size."""
 
 
-class Sketch(Frozen):
+class Sketch(FrozenModel):
     sha256: Sha256
     """SHA-256 of the whole content."""
     least: list[int]
     """Smallest hashes of the distinct lines, sorted, at most LINES."""
 
 
-def of(blocks: Iterable[bytes], key: bytes) -> Sketch:
+def make_sketch(blocks: Iterable[bytes], key: bytes) -> Sketch:
     """Return the sketch of a content, which is given in blocks of any size."""
     digest, kept, held = hashlib.sha256(), list[int](), set[int]()
     for line in _lines(blocks, digest.update):
         value = int.from_bytes(hashlib.blake2b(line, digest_size=8, key=key).digest())
-        if value in held or (len(kept) == LINES and value >= -kept[0]):
+        if value in held or (len(kept) == MAX_HASHES and value >= -kept[0]):
             continue
         held.add(value)
-        if len(kept) < LINES:
+        if len(kept) < MAX_HASHES:
             heapq.heappush(kept, -value)
         else:
             held.discard(-heapq.heappushpop(kept, -value))
     return Sketch(sha256=digest.hexdigest(), least=sorted(held))
 
 
-def changed(before: Sketch, now: Sketch) -> float:
+def changed_share(before: Sketch, now: Sketch) -> float:
     """Return the share (0 to 1) of all distinct lines that only one of two contents has; 0 for identical bytes only."""
     if before.sha256 == now.sha256:
         return 0.0
     first, second = set(before.least), set(now.least)
     union = sorted(first | second)
-    if len(first) == LINES or len(second) == LINES:
-        union = union[:LINES]
+    if len(first) == MAX_HASHES or len(second) == MAX_HASHES:
+        union = union[:MAX_HASHES]
     both = sum(value in first and value in second for value in union)
     return 1 - both / len(union) if union and both < len(union) else (1.0 if not union else 1 / (len(union) + 1))
 
@@ -58,7 +58,7 @@ def _lines(blocks: Iterable[bytes], hear: Callable[[bytes], None]) -> Iterable[b
         hear(block)
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
-        if len(rest) > LONGEST:
+        if len(rest) > MAX_LINE_BYTES:
             yield rest
             rest = b""
     if rest:

@@ -12,14 +12,14 @@ from tasks.core import config, yaml_text
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Ledger
-from tasks.occasions.declared import DEFAULT, Deployments
+from tasks.occasions.declared import DEFAULT_PATH, Deployments
 from tasks.occasions.signed_deed import DECLARATION, DECLARED, PAUSED, RESUMED, SWITCH, Declaration, Switch
 from tasks.policy.governance import Governance
-from tasks.policy.read_signed import read_signed
+from tasks.policy.read_signed import verify_entry
 
 
 @dataclass(frozen=True)
-class Standing:
+class DeploymentsInForce:
     deployments: Deployments = field(default_factory=Deployments)
     declaration: Declaration | None = None
     """Declaration that put the file in force; None if there is none."""
@@ -33,15 +33,15 @@ class Standing:
     declared_by: Mapping[str, str] = field(default_factory=dict)
     """Person who put each schedule or trigger in force as it is, by name; another person who declares it again
     unchanged is not meant."""
-    orphaned: tuple[str, ...] = ()
+    without_declarer: tuple[str, ...] = ()
     """Names of schedules and triggers whose declarer holds no role any more; a person who declares the file again takes
     them over."""
-    switched: Mapping[str, str] = field(default_factory=dict)
+    last_switches: Mapping[str, str] = field(default_factory=dict)
     """`dsse.digest` of the last pause or resumption, by name."""
 
-    def follows(self, name: str) -> str | None:
+    def predecessor(self, name: str) -> str | None:
         """Return the digest that the next pause or resumption of a name must refer to."""
-        return self.switched.get(name, self.sha256)
+        return self.last_switches.get(name, self.sha256)
 
     @property
     def sha256(self) -> str | None:
@@ -58,7 +58,7 @@ class Standing:
             raise InputError(f"there is no schedule or trigger {name!r}: {known}")
 
 
-def read(ledger: Ledger, governance: Governance) -> Standing:
+def read(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
     """Return what is in force now; entries that do not verify under the people in force are ignored."""
     newest: Declaration | None = None
     problem, deployments = "", Deployments()
@@ -69,8 +69,8 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
     files: set[str] = set()
     for entry in ledger.entries(DECLARED):
         with suppress(HallmarkError):
-            signed = read_signed(entry, DECLARATION, governance)
-            said = signed.said
+            signed = verify_entry(entry, DECLARATION, governance)
+            said = signed.document
             if (
                 said.environment != governance.policy.environment
                 or sha256_bytes(said.text.encode()) != said.file_sha256
@@ -82,25 +82,27 @@ def read(ledger: Ledger, governance: Governance) -> Standing:
             except InputError as error:
                 problem, deployments = str(error), Deployments()
             timing = {name: each.timing for name, each in deployments.named.items()}
-            since = {name: since[name] if before.get(name) == it else signed.at for name, it in timing.items()}
+            since = {
+                name: since[name] if before.get(name) == it else signed.effective_at for name, it in timing.items()
+            }
             before = timing
             contents = {name: each.model_dump(mode="json") for name, each in deployments.named.items()}
             stayed = (name for name, it in contents.items() if content.get(name) == it)
-            same = {name for name in stayed if _is_here(by[name], governance, signed.at)}
+            same = {name for name in stayed if _holds_a_role(by[name], governance, signed.effective_at)}
             by = {name: by[name] if name in same else said.person for name in contents}
             content = contents
             files.add(said.file_sha256)
-    paused, switched = _switched(ledger, governance, since, files)
-    orphaned = tuple(name for name, person in by.items() if not _is_here(person, governance, ledger.now()))
-    return Standing(deployments, newest, since, paused, problem, by, orphaned, switched)
+    paused, switched = _read_switches(ledger, governance, since, files)
+    orphaned = tuple(name for name, person in by.items() if not _holds_a_role(person, governance, ledger.now()))
+    return DeploymentsInForce(deployments, newest, since, paused, problem, by, orphaned, switched)
 
 
-def _is_here(person_id: str, governance: Governance, at: datetime) -> bool:
+def _holds_a_role(person_id: str, governance: Governance, at: datetime) -> bool:
     person = governance.people.get(person_id)
     return person is not None and bool(person.roles_at(at))
 
 
-def _switched(
+def _read_switches(
     ledger: Ledger, governance: Governance, since: dict[str, datetime], files: set[str]
 ) -> tuple[dict[str, Switch], dict[str, str]]:
     """Return the pauses in force and the digest of each name's last switch; `since` is moved to the end of a pause."""
@@ -110,8 +112,8 @@ def _switched(
     told: set[str] = set()
     for entry in sorted(ledger.entries(PAUSED) + ledger.entries(RESUMED), key=lambda entry: entry.seq):
         with suppress(HallmarkError):
-            signed = read_signed(entry, SWITCH, governance)
-            said = signed.said
+            signed = verify_entry(entry, SWITCH, governance)
+            said = signed.document
             if said.environment != governance.policy.environment or entry.subject != said.name:
                 continue
             if said.follows is None and said.name in told:
@@ -124,7 +126,7 @@ def _switched(
             if said.deed == "pause":
                 paused[said.name] = said
             elif paused.pop(said.name, None) and said.name in since:
-                since[said.name] = max(since[said.name], signed.at)
+                since[said.name] = max(since[said.name], signed.effective_at)
     return paused, last
 
 
@@ -142,5 +144,5 @@ def parse(text: str) -> Deployments:
     Raises:
         InputError: The text has mistakes; the message lists all with their lines.
     """
-    document = yaml_text.load(text, DEFAULT)
-    return config.validate({} if document is None else document, Deployments, Path(DEFAULT))
+    document = yaml_text.load(text, DEFAULT_PATH)
+    return config.validate({} if document is None else document, Deployments, Path(DEFAULT_PATH))

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Entry, Ledger
-from tasks.occasions.book import PASSED_OVER, STARTED, TAKEN, Book
-from tasks.occasions.durations import spell
+from tasks.occasions.book import PASSED_OVER, STARTED, TAKEN, OccasionLog
+from tasks.occasions.durations import format_duration
 from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
 
@@ -40,18 +40,20 @@ class Occasion:
     """Work pool that executes the run; None for the runner of this installation."""
 
 
-class Asked(NamedTuple):
+class OccasionRequest(NamedTuple):
     """Signed request for the run of an occasion."""
 
     request: RunRequest
     envelope: Envelope
 
 
-Ask = Callable[[str], Asked]
+RequestSigner = Callable[[str], OccasionRequest]
 """Function that signs a request for the run with the given id; raises whatever requesting a run raises."""
 
 
-def take(ledger: Ledger, book: Book, occasion: Occasion, installation: str, ask: Ask) -> Entry | None:
+def record_taken(
+    ledger: Ledger, book: OccasionLog, occasion: Occasion, installation: str, ask: RequestSigner
+) -> Entry | None:
     """Record that a run is requested for an occasion, or why none is.
 
     `ask` is called outside of the transaction, because signing may take time. If it raises, nothing is recorded.
@@ -59,16 +61,16 @@ def take(ledger: Ledger, book: Book, occasion: Occasion, installation: str, ask:
     Returns:
         Entry of the ledger; None if the ledger had the occasion already.
     """
-    if book.update(ledger).knows(occasion.key):
+    if book.update(ledger).contains(occasion.key):
         return None
     now = ledger.now()
     run = f"{now:%Y%m%d-%H%M%S}-{sha256_bytes(occasion.key.encode())[:8]}"
-    why = _cooling(book, occasion, now)
+    why = _cool_down_reason(book, occasion, now)
     asked = None if why else ask(run)
     with ledger.transaction():
-        if book.update(ledger).knows(occasion.key):
+        if book.update(ledger).contains(occasion.key):
             return None
-        why = why or _cooling(book, occasion, now)  # another machine may have taken one since
+        why = why or _cool_down_reason(book, occasion, now)  # another machine may have taken one since
         if asked is None or why:
             return _pass_over(ledger, occasion, why)
         body = _body(occasion) | {
@@ -78,13 +80,13 @@ def take(ledger: Ledger, book: Book, occasion: Occasion, installation: str, ask:
         return ledger.append(TAKEN, occasion.key, body)
 
 
-def pass_over(ledger: Ledger, book: Book, occasion: Occasion, why: str) -> Entry | None:
+def record_passed_over(ledger: Ledger, book: OccasionLog, occasion: Occasion, why: str) -> Entry | None:
     """Record, once, that no run is requested for an occasion."""
     with ledger.transaction():
-        return None if book.update(ledger).knows(occasion.key) else _pass_over(ledger, occasion, why)
+        return None if book.update(ledger).contains(occasion.key) else _pass_over(ledger, occasion, why)
 
 
-def started(ledger: Ledger, book: Book, key: str, run: str, flow_run: str) -> Entry | None:
+def record_started(ledger: Ledger, book: OccasionLog, key: str, run: str, flow_run: str) -> Entry | None:
     """Record that Prefect has the flow run of an occasion."""
     with ledger.transaction():
         if ledger.entries(STARTED, key):
@@ -104,8 +106,8 @@ def _body(occasion: Occasion) -> dict[str, Any]:
     return {"name": occasion.name, "reason": occasion.reason, "due": due, **pool, **occasion.facts}
 
 
-def _cooling(book: Book, occasion: Occasion, now: datetime) -> str:
-    before = book.taken_by(occasion.name, now)
+def _cool_down_reason(book: OccasionLog, occasion: Occasion, now: datetime) -> str:
+    before = book.last_taken_at(occasion.name, now)
     if before is None or occasion.cool_down is None or now - before >= occasion.cool_down:
         return ""
-    return f"{spell(occasion.cool_down)} have not passed since the run of {before:%Y-%m-%d %H:%M} UTC"
+    return f"{format_duration(occasion.cool_down)} have not passed since the run of {before:%Y-%m-%d %H:%M} UTC"

@@ -19,15 +19,15 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 EVERY_HOUR = "*"
-A_DAY = datetime(2024, 1, 1)
+SEARCH_START = datetime(2024, 1, 1)
 """Day in a leap year from which an expression is searched for a time at which it is due."""
-MARGIN = timedelta(days=2)
+SEARCH_MARGIN = timedelta(days=2)
 """Time by which the search in local time starts before the moment in question; no time zone has ever skipped more."""
-LOOKS_BACK = (timedelta(days=2), timedelta(days=70), timedelta(days=800), timedelta(days=365 * 30))
+SEARCH_SPANS = (timedelta(days=2), timedelta(days=70), timedelta(days=800), timedelta(days=365 * 30))
 
 
 @cache
-def zone(name: str) -> ZoneInfo:
+def time_zone(name: str) -> ZoneInfo:
     """Return a time zone of the IANA database.
 
     Raises:
@@ -53,11 +53,11 @@ def require_cron(expression: str) -> None:
         )
     try:
         minute, hour, day, _, weekday = expression.split()
-        CronSim(" ".join([minute, hour, day, "*", weekday]), A_DAY)
+        CronSim(" ".join([minute, hour, day, "*", weekday]), SEARCH_START)
     except (CronSimError, ValueError, AssertionError) as error:
         raise ValueError(f"it is no cron expression: {str(error) or 'one of its fields'} ({expression!r})") from None
     try:
-        comes = next(CronSim(expression, A_DAY), None) is not None
+        comes = next(CronSim(expression, SEARCH_START), None) is not None
     except CronSimError as error:
         if "day" not in str(error):
             raise ValueError(f"it is no cron expression: {error} ({expression!r})") from None
@@ -66,16 +66,16 @@ def require_cron(expression: str) -> None:
         raise ValueError(f"{expression!r} never comes: none of its months has such a day")
 
 
-def cron_after(expression: str, tz: ZoneInfo, after: datetime) -> Iterator[datetime]:
+def cron_times_after(expression: str, tz: ZoneInfo, after: datetime) -> Iterator[datetime]:
     """Yield every moment later than `after` (aware) at which an expression is due, in UTC, in order."""
     minute, _, *rest = expression.split()
-    every_hour = CronSim(expression, A_DAY).hours == set(range(24))
+    every_hour = CronSim(expression, SEARCH_START).hours == set(range(24))
     local = after.astimezone(tz)
     if every_hour:
         found: Iterator[datetime] = CronSim(" ".join([minute, EVERY_HOUR, *rest]), local)
     else:
-        wall = CronSim(expression, local.replace(tzinfo=None) - MARGIN)
-        found = (_on_the_clock(moment, tz) for moment in wall)
+        wall = CronSim(expression, local.replace(tzinfo=None) - SEARCH_MARGIN)
+        found = (_from_local_time(moment, tz) for moment in wall)
     last = after
     for moment in found:
         if (due := moment.astimezone(UTC)) > last:
@@ -83,18 +83,18 @@ def cron_after(expression: str, tz: ZoneInfo, after: datetime) -> Iterator[datet
             last = due
 
 
-def _on_the_clock(wall: datetime, tz: ZoneInfo) -> datetime:
+def _from_local_time(wall: datetime, tz: ZoneInfo) -> datetime:
     """Return the first moment at which local time is `wall`; if local time skips it, the moment after the gap."""
-    while (moment := wall.replace(tzinfo=tz, fold=0)) != _there_and_back(moment, tz):
+    while (moment := wall.replace(tzinfo=tz, fold=0)) != _round_trip(moment, tz):
         wall += timedelta(minutes=1)
     return moment
 
 
-def _there_and_back(moment: datetime, tz: ZoneInfo) -> datetime:
+def _round_trip(moment: datetime, tz: ZoneInfo) -> datetime:
     return moment.astimezone(UTC).astimezone(tz)
 
 
-def every_after(length: timedelta, anchor: datetime, after: datetime) -> Iterator[datetime]:
+def interval_times_after(length: timedelta, anchor: datetime, after: datetime) -> Iterator[datetime]:
     """Yield `anchor` (in UTC) and every moment a whole number of lengths after it, if later than `after` (aware)."""
     number = max(0, (after - anchor) // length + 1)
     while True:
@@ -102,11 +102,11 @@ def every_after(length: timedelta, anchor: datetime, after: datetime) -> Iterato
         number += 1
 
 
-def newest(expression: str, tz: ZoneInfo, since: datetime, upto: datetime) -> datetime | None:
+def last_cron_time(expression: str, tz: ZoneInfo, since: datetime, upto: datetime) -> datetime | None:
     """Return the last moment later than `since` and not later than `upto` at which an expression is due."""
-    for back in LOOKS_BACK:
+    for back in SEARCH_SPANS:
         begin = max(since, upto - back)
-        found = deque(_until(cron_after(expression, tz, begin), upto), maxlen=1)
+        found = deque(_until(cron_times_after(expression, tz, begin), upto), maxlen=1)
         if found or begin == since:
             return found[0] if found else None
     return None
@@ -119,6 +119,6 @@ def _until(moments: Iterator[datetime], upto: datetime) -> Iterator[datetime]:
         yield moment
 
 
-def up_to(moments: Iterator[datetime], upto: datetime, most: int) -> list[datetime]:
+def first_times(moments: Iterator[datetime], upto: datetime, most: int) -> list[datetime]:
     """Return at most `most` of the moments that are not later than `upto`."""
     return list(islice(_until(moments, upto), most))

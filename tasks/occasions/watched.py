@@ -15,21 +15,21 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.ledger.ledger import Ledger
 from tasks.occasions import recent, sketch
-from tasks.occasions.book import Book
+from tasks.occasions.book import OccasionLog
 from tasks.occasions.declared import SourceChanged
 from tasks.occasions.sketch import Sketch
-from tasks.runs.committed import Committed
-from tasks.runs.pin import require_data
+from tasks.runs.committed import CommitFiles
+from tasks.runs.pin import require_data_location
 from tasks.sources.sources import Source, Sources
-from tasks.stages.data.readers.content import BLOCK
+from tasks.stages.data.readers.content import BLOCK_BYTES
 
 
-class Seen(Frozen):
+class StoredSketches(FrozenModel):
     key: str
     """Key of the hashes, in hexadecimal."""
     since: datetime
@@ -38,7 +38,7 @@ class Seen(Frozen):
     sources: dict[str, Sketch]
 
 
-class Change(Frozen):
+class SourceChange(FrozenModel):
     """Change of sources that exceeds the trigger's share."""
 
     id: str
@@ -48,9 +48,15 @@ class Change(Frozen):
     """SHA-256 of every watched source, by id."""
 
 
-def look(
-    name: str, trigger: SourceChanged, since: datetime, named: Sources, ledger: Ledger, book: Book, commit: Committed
-) -> Change | None:
+def find_change(
+    name: str,
+    trigger: SourceChanged,
+    since: datetime,
+    named: Sources,
+    ledger: Ledger,
+    book: OccasionLog,
+    commit: CommitFiles,
+) -> SourceChange | None:
     """Return the change of a trigger's sources if it exceeds the trigger's share; the first look only stores sketches.
 
     `commit` is the commit of which a run would be made.
@@ -64,19 +70,19 @@ def look(
     key = bytes.fromhex(before.key) if before else secrets.token_bytes(16)
     now = {source.id: _sketch(source, commit, key) for source in _watched(name, trigger, named)}
     contents = {source: each.sha256 for source, each in now.items()}
-    last = book.taken(name)
+    last = book.last_taken(name)
     asked = last is not None and last.body.get("contents") == contents
     anew = before is None or before.since != since or before.sources.keys() != now.keys()
-    if before is None or anew or asked or _was_read(contents, trigger, ledger):
-        _write(path, Seen(key=key.hex(), since=since, sources=now), before)
+    if before is None or anew or asked or _last_run_read(contents, trigger, ledger):
+        _write(path, StoredSketches(key=key.hex(), since=since, sources=now), before)
         return None
-    shares = {source: sketch.changed(before.sources[source], each) for source, each in now.items()}
+    shares = {source: sketch.changed_share(before.sources[source], each) for source, each in now.items()}
     wide = {source: share for source, share in shares.items() if share > trigger.beyond}
     if not wide:
         return None
     words = ", ".join(f"{source} by {share:.1%} of its lines" for source, share in sorted(wide.items()))
     told = sha256_bytes(canonical_json({"contents": contents, "after": last.key if last else None}))
-    return Change(id=told[:16], words=f"{words} (more than {trigger.beyond:.1%})", contents=contents)
+    return SourceChange(id=told[:16], words=f"{words} (more than {trigger.beyond:.1%})", contents=contents)
 
 
 def _watched(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:
@@ -86,31 +92,31 @@ def _watched(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:
     return [source for id_, source in known.items() if trigger.sources is None or id_ in trigger.sources]
 
 
-def _sketch(source: Source, commit: Committed, key: bytes) -> Sketch:
-    require_data(source, commit.checkout.root)
+def _sketch(source: Source, commit: CommitFiles, key: bytes) -> Sketch:
+    require_data_location(source, commit.checkout.root)
     try:
-        with commit.opened(source) as file:
-            return sketch.of(iter(lambda: file.read(BLOCK), b""), key)
+        with commit.open_source(source) as file:
+            return sketch.make_sketch(iter(lambda: file.read(BLOCK_BYTES), b""), key)
     except OSError as error:
         raise Unavailable(f"source {source.id} cannot be read: {error.strerror or error}") from None
 
 
-def _was_read(contents: dict[str, str], trigger: SourceChanged, ledger: Ledger) -> bool:
+def _last_run_read(contents: dict[str, str], trigger: SourceChanged, ledger: Ledger) -> bool:
     """Return whether the last run of a trigger's params file has read exactly these contents.
 
     Earlier runs do not count, because the runs after them had other contents.
     """
-    last = next(recent.runs_of(ledger, trigger), None)
+    last = next(recent.matching_runs(ledger, trigger), None)
     return last is not None and contents.items() <= last.entry.body.get("sources", {}).items()
 
 
-def _read(path: Path) -> Seen | None:
+def _read(path: Path) -> StoredSketches | None:
     try:
-        return Seen.model_validate_json(path.read_bytes())
+        return StoredSketches.model_validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def _write(path: Path, seen: Seen, before: Seen | None) -> None:
+def _write(path: Path, seen: StoredSketches, before: StoredSketches | None) -> None:
     if seen != before:
         files.write_bytes(path, seen.model_dump_json().encode(), mode=0o600)

@@ -24,12 +24,12 @@ from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
 from tasks.policy import counting, ended, satisfiable
-from tasks.policy.ended import Ends
-from tasks.policy.gate_rules import LOCAL, Role
+from tasks.policy.ended import KeyEnds
+from tasks.policy.gate_rules import LOCAL, RequiredRole
 from tasks.policy.people import People, Person
 from tasks.policy.policy import Policy
 from tasks.trust import dsse, keys
-from tasks.trust.validity import Moment, PublicKey
+from tasks.trust.validity import PublicKey, Time
 
 PREDICATE_TYPE = "urn:hallmark:governance:v1"
 Envelope = dict[str, Any]
@@ -47,32 +47,32 @@ class Adoption(Document):
     """Public key of the root, the same for all adoptions of a chain."""
     policy: Policy
     people: People
-    time: Moment
+    time: Time
     """The ledger's time when the adoption was proposed; keys and roles of its signers are judged as of this time."""
 
 
-class InForce(NamedTuple):
+class AdoptionInForce(NamedTuple):
     """Verified adoption, with people and keys as all adoptions up to it leave them."""
 
     adoption: Adoption
     people: People
     """People with roles and keys, each of which counts from the time of the adoption that added it."""
-    ends: Ends
+    key_ends: KeyEnds
     """Ends of all keys that these adoptions ever named, including keys that later ones leave out."""
 
 
-class Wanted(NamedTuple):
-    roles: list[Role]
-    root: bool
+class RequiredSignatures(NamedTuple):
+    roles: list[RequiredRole]
+    root_key: bool
 
 
-def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) -> InForce:
+def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) -> AdoptionInForce:
     """Verify the envelopes of a chain, oldest first, and return the adoption that is in force after them.
 
     Raises:
         Refused: One of them does not count, or there is none. The message has its number and the reason.
     """
-    in_force: InForce | None = None
+    in_force: AdoptionInForce | None = None
     for number, envelope in enumerate(envelopes, start=1):
         try:
             in_force = verify(envelope, in_force, root_fingerprint)
@@ -83,7 +83,7 @@ def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) 
     return in_force
 
 
-def verify(envelope: Mapping[str, Any], before: InForce | None, root_fingerprint: str) -> InForce:
+def verify(envelope: Mapping[str, Any], before: AdoptionInForce | None, root_fingerprint: str) -> AdoptionInForce:
     """Verify that an envelope is an adoption that may follow `before`; None if it is the first.
 
     Raises:
@@ -94,18 +94,18 @@ def verify(envelope: Mapping[str, Any], before: InForce | None, root_fingerprint
         raise Refused(f"it follows from root key {keys.fingerprint(adoption.root)}, expected {root_fingerprint}")
     require_follows(adoption, older)
     require_signed(envelope, adoption, older, adoption.time)
-    return follow(adoption, before)
+    return apply(adoption, before)
 
 
-def follow(adoption: Adoption, before: InForce | None) -> InForce:
+def apply(adoption: Adoption, before: AdoptionInForce | None) -> AdoptionInForce:
     """Return what is in force with an adoption whose signatures were verified.
 
     Raises:
         Refused: A key that had ended would count again, or a person has no role or key that could ever count.
     """
-    ends = ended.carried(adoption.people, before.ends if before else {}, adoption.time)
-    people = counting.people(adoption.people, before.people, adoption.time) if before else adoption.people
-    return InForce(adoption, people, ends)
+    ends = ended.carry_over(adoption.people, before.key_ends if before else {}, adoption.time)
+    people = counting.effective_people(adoption.people, before.people, adoption.time) if before else adoption.people
+    return AdoptionInForce(adoption, people, ends)
 
 
 def read(envelope: Mapping[str, Any]) -> Adoption:
@@ -114,8 +114,8 @@ def read(envelope: Mapping[str, Any]) -> Adoption:
     Raises:
         Refused: The envelope holds no adoption.
     """
-    statement = dsse.peek(envelope)
-    adoption = dsse.predicate(statement, PREDICATE_TYPE, Adoption, "an adoption")
+    statement = dsse.unverified_statement(envelope)
+    adoption = dsse.read_predicate(statement, PREDICATE_TYPE, Adoption, "an adoption")
     if statement != statement_of(adoption):
         raise Refused("the statement is about other digests than what it holds")
     return adoption
@@ -123,7 +123,7 @@ def read(envelope: Mapping[str, Any]) -> Adoption:
 
 def statement_of(adoption: Adoption) -> dict[str, Any]:
     subjects = {"policy": adoption.policy.sha256, "people": adoption.people.sha256}
-    return dsse.statement(PREDICATE_TYPE, subjects, adoption.said)
+    return dsse.statement(PREDICATE_TYPE, subjects, adoption.json_value)
 
 
 def digest(adoption: Adoption) -> str:
@@ -139,34 +139,40 @@ def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adop
             raise Refused("the genesis is signed by the root key alone")
         dsse.verify(parts[0], [adoption.root])
         return
-    needed, signed_by = wanted(before, adoption), [signer(part, before, at) for part in parts]
-    if (None in signed_by) != needed.root:
-        raise Refused("it lacks the root key's signature" if needed.root else "the root key signed where people must")
+    needed, signed_by = required_signatures(before, adoption), [signer(part, before, at) for part in parts]
+    if (None in signed_by) != needed.root_key:
+        raise Refused(
+            "it lacks the root key's signature" if needed.root_key else "the root key signed where people must"
+        )
     people = [person for person in signed_by if person]
-    if role := lacking(needed, people, at):
+    if role := missing_role(needed, people, at):
         names = ", ".join(sorted({person.id for person in people})) or "nobody"
         raise Refused(f"it lacks the signature of somebody in role {role}; signed by {names}")
 
 
-def wanted(before: Adoption, adoption: Adoption) -> Wanted:
+def required_signatures(before: Adoption, adoption: Adoption) -> RequiredSignatures:
     """Return the signatures that policy asks for, given what changed. A role that both files ask for signs once."""
     changed = {
         "policy": before.policy.sha256 != adoption.policy.sha256,
         "people": before.people.sha256 != adoption.people.sha256,
     }
-    asked: list[list[Role]] = [getattr(before.policy.changes, what) for what, differs in changed.items() if differs]
+    asked: list[list[RequiredRole]] = [
+        getattr(before.policy.changes, what) for what, differs in changed.items() if differs
+    ]
     if not asked:
         raise Refused("it changes nothing")
     counts: dict[str, int] = {}
     for role in (role for roles in asked for role in roles):
         counts[role.role] = max(counts.get(role.role, 0), role.count)
-    return Wanted([Role(role=role, count=count) for role, count in counts.items()], root=not all(asked))
+    return RequiredSignatures(
+        [RequiredRole(role=role, count=count) for role, count in counts.items()], root_key=not all(asked)
+    )
 
 
-def lacking(needed: Wanted, signed_by: Sequence[Person], at: datetime) -> str:
+def missing_role(needed: RequiredSignatures, signed_by: Sequence[Person], at: datetime) -> str:
     """Return a role whose signature is missing; empty if each role has different people among the signers."""
     able = [(role, frozenset(p.id for p in signed_by if role.role in p.roles_at(at))) for role in needed.roles]
-    short = satisfiable.unseated([satisfiable.Need(role.role, role.count, people) for role, people in able])
+    short = satisfiable.first_unfilled([satisfiable.Need(role.role, role.count, people) for role, people in able])
     return short.role if short else ""
 
 
@@ -177,12 +183,12 @@ def signer(part: Mapping[str, Any], before: Adoption, at: datetime) -> Person | 
         Refused: The key belongs to nobody, to a demo identity, or did not count `at` that time, or the signature is
             wrong.
     """
-    keyid = dsse.signers(part)[0]
+    keyid = dsse.unverified_signers(part)[0]
     if keyid == keys.fingerprint(before.root):
         dsse.verify(part, [before.root])
         return None
     for person in before.people.people:
-        counting = [key.public_key for key in person.keys if key.fingerprint == keyid and key.counts(at)]
+        counting = [key.public_key for key in person.keys if key.fingerprint == keyid and key.is_valid(at)]
         if counting and not person.demo:
             dsse.verify(part, counting)
             return person
@@ -195,7 +201,7 @@ def signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
     Raises:
         Refused: The signatures are not sorted by keyid; envelopes have exactly one spelling.
     """
-    dsse.peek(envelope)
+    dsse.unverified_statement(envelope)
     parts = [{**envelope, "signatures": [signature]} for signature in envelope["signatures"]]
     marks = [signature["keyid"] for signature in envelope["signatures"]]
     if not parts or marks != sorted(set(marks)):
@@ -203,7 +209,7 @@ def signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
     return parts
 
 
-def merged(parts: Sequence[Mapping[str, Any]]) -> Envelope:
+def merge(parts: Sequence[Mapping[str, Any]]) -> Envelope:
     by_key = {part["signatures"][0]["keyid"]: part["signatures"][0] for part in parts}
     return {**parts[0], "signatures": [by_key[keyid] for keyid in sorted(by_key)]}
 

@@ -17,7 +17,7 @@ from tasks.trust.validity import Key, Period
 Held = TypeVar("Held", bound=Period)
 
 
-def people(said: People, before: People, at: datetime) -> People:
+def effective_people(said: People, before: People, at: datetime) -> People:
     """Return people as they count after an adoption at `at`, given how they counted `before`.
 
     Keys that had ended and would count again are refused earlier (ended.py).
@@ -65,11 +65,11 @@ def _pieces(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:
 
     The time before `at` counts only as far as the periods in `before` cover it.
     """
-    past = [piece for each in before if (piece := said.within(each.valid_after, _first(each.valid_before, at)))]
-    if not (since := said.within(at, None)):
+    past = [piece for each in before if (piece := said.clipped(each.valid_after, _first(each.valid_before, at)))]
+    if not (since := said.clipped(at, None)):
         return past
     ended = [piece for piece in past if piece.valid_before != at]
-    going_on = [said.within(piece.valid_after, None) for piece in past if piece.valid_before == at]
+    going_on = [said.clipped(piece.valid_after, None) for piece in past if piece.valid_before == at]
     return [*ended, *([piece for piece in going_on if piece] or [since])]
 
 

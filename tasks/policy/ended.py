@@ -11,41 +11,41 @@ from typing import NamedTuple
 
 from tasks.core.errors import Refused
 from tasks.policy.people import People
-from tasks.trust.validity import Key, shown
+from tasks.trust.validity import Key, format_time
 
 
-class End(NamedTuple):
+class KeyEnd(NamedTuple):
     """Times at which a key ended or was revoked, according to the adoptions; None if it was not."""
 
     valid_before: datetime | None
     revoked_as_of: datetime | None
 
 
-Ends = Mapping[str, End]
+KeyEnds = Mapping[str, KeyEnd]
 """Ends of keys, by fingerprint."""
 
 
-def carried(said: People, before: Ends, at: datetime) -> Ends:
+def carry_over(said: People, before: KeyEnds, at: datetime) -> KeyEnds:
     """Return the ends of all keys after the adoption of people at a time.
 
     Raises:
         Refused: A key that had ended before would count again, or a revocation is taken back.
     """
     ends = dict(before)
-    for whose, key in said.held():
-        known = before.get(key.fingerprint, End(None, None))
+    for whose, key in said.keys_by_holder():
+        known = before.get(key.fingerprint, KeyEnd(None, None))
         _require_stays(whose, key, known, at)
         ended = known.valid_before if known.valid_before and known.valid_before < at else None
-        ends[key.fingerprint] = End(
+        ends[key.fingerprint] = KeyEnd(
             min(filter(None, (ended, key.valid_before)), default=None),
             min(filter(None, (known.revoked_as_of, key.revoked_as_of)), default=None),
         )
     return ends
 
 
-def _require_stays(whose: str, key: Key, known: End, at: datetime) -> None:
+def _require_stays(whose: str, key: Key, known: KeyEnd, at: datetime) -> None:
     mark, anew = f"the key {key.fingerprint} of {whose}", "and would count again; give a new key"
-    if known.revoked_as_of and not key.revoked(known.revoked_as_of):
-        raise Refused(f"{mark} is revoked as of {shown(known.revoked_as_of)}, {anew}")
-    if known.valid_before and known.valid_before < at and key.within(at, None):
-        raise Refused(f"{mark} ended on {shown(known.valid_before)}, {anew}")
+    if known.revoked_as_of and not key.is_revoked(known.revoked_as_of):
+        raise Refused(f"{mark} is revoked as of {format_time(known.revoked_as_of)}, {anew}")
+    if known.valid_before and known.valid_before < at and key.clipped(at, None):
+        raise Refused(f"{mark} ended on {format_time(known.valid_before)}, {anew}")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from tasks.policy.gate_rules import STANDING, Check, Gate, Role, Strength
+from tasks.policy.gate_rules import STANDING_CHECKS, Check, GateRules, KeyStrength, RequiredRole
 from tasks.policy.people import People
-from tasks.policy.policy import Changes, Policy, Tier
+from tasks.policy.policy import Policy, SignOffRoles, Tier
 from tasks.trust.gate_statement import GateName
 
-KEYS: dict[Strength, str] = {
+KEYS: dict[KeyStrength, str] = {
     "installed": "keys made by `hallmark init` count too (in environment local)",
     "own": "only keys that people.yaml gives count",
     "hardware": "only keys of FIDO2 authenticators that people.yaml gives count, touched for each signature",
@@ -28,8 +28,8 @@ def lines(policy: Policy, people: People) -> Iterator[str]:
         yield from (f"  {line}" for line in _tier(tier, people))
 
 
-def _changes(changes: Changes, people: People) -> Iterator[str]:
-    for what, roles in changes.each():
+def _changes(changes: SignOffRoles, people: People) -> Iterator[str]:
+    for what, roles in changes.by_subject():
         about = "versions of the code" if what == "code" else f"changes to {what}.yaml"
         nobody = "nobody" if what == "code" else "the root key alone"
         yield f"{about} are signed off by {_all(roles, people) or nobody}"
@@ -65,11 +65,11 @@ def _tier(tier: Tier, people: People) -> Iterator[str]:
         yield from (f"  {line}" for line in _gate(name, gate, people))
 
 
-def _gate(name: GateName, gate: Gate, people: People) -> Iterator[str]:
+def _gate(name: GateName, gate: GateRules, people: People) -> Iterator[str]:
     for check in gate.checks:
         yield f"checks that {check.name}: {_check(check)}"
-    if name in STANDING:
-        yield f"checks, as in every tier, that {STANDING[name]}"
+    if name in STANDING_CHECKS:
+        yield f"checks, as in every tier, that {STANDING_CHECKS[name]}"
     if gate.success_metrics:
         yield "checks the success metrics of the use-case card"
     yield f"is approved by {_all(gate.decisions, people) or 'its checks alone'}"
@@ -91,11 +91,11 @@ def _check(check: Check) -> str:
     return f"{check.fact}{bound} {wanted}" + (", where it exists" if check.optional else "")
 
 
-def _all(roles: list[Role], people: People) -> str:
+def _all(roles: list[RequiredRole], people: People) -> str:
     return " and ".join(_role(role, people) for role in roles)
 
 
-def _role(role: Role, people: People) -> str:
+def _role(role: RequiredRole, people: People) -> str:
     if role.owners:
         return f"every owner of a source, each in role {role.role}"
     return f"{role.count} in role {role.role} ({_names(role.role, people)})"

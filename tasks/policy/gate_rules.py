@@ -4,21 +4,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.values import Name, Text
 
 AUDITOR = "auditor"
 """Role that reads every page of the console and changes nothing."""
 LOCAL = "local"
 """Name of the environment in which keys made by `hallmark init` and demo identities count."""
-STANDING = {
+STANDING_CHECKS = {
     "data": "every source is approved for the use case",
     "evaluation": "no success metric asks less than that of the version adopted last",
 }
 """Check of each gate that is part of every tier with gates (tasks/gates/checks/checks.py).
 
 Policy may let a role waive it, and cannot remove it."""
-MOST_DAYS = 365_000
+MAX_DAYS = 365_000
 """Maximum number of days, a thousand years, so that any time plus these days is a valid date."""
 
 
@@ -33,16 +33,16 @@ def _at_most(most: int, unit: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Days = Annotated[float, Field(gt=0), _at_most(MOST_DAYS, "days")]
-Hours = Annotated[float, Field(gt=0), _at_most(24 * MOST_DAYS, "hours")]
-Strength = Literal["installed", "own", "hardware"]
+Days = Annotated[float, Field(gt=0), _at_most(MAX_DAYS, "days")]
+Hours = Annotated[float, Field(gt=0), _at_most(24 * MAX_DAYS, "hours")]
+KeyStrength = Literal["installed", "own", "hardware"]
 """Keys that count.
 
 `installed`: also keys made by `hallmark init`, in environment `local` alone. `own`: only keys in people.yaml.
 `hardware`: only keys in people.yaml that are in a FIDO2 authenticator, including passkeys."""
 
 
-class Check(Frozen):
+class Check(FrozenModel):
     """Limit that a figure must keep for the gate to pass without a waiver."""
 
     name: Text
@@ -66,7 +66,7 @@ class Check(Frozen):
         return self
 
 
-class Role(Frozen):
+class RequiredRole(FrozenModel):
     """Role that must approve, and by how many people."""
 
     role: Name
@@ -84,7 +84,7 @@ class Role(Frozen):
         return self
 
 
-class Waive(Frozen):
+class WaiverRule(FrozenModel):
     """Role that may waive failed checks, with a reason and an expiry."""
 
     role: Name
@@ -98,7 +98,7 @@ class Waive(Frozen):
         return self.checks is None or check in self.checks
 
 
-class Escalate(Frozen):
+class EscalationRule(FrozenModel):
     """Role to notify about a gate that waits too long."""
 
     role: Name
@@ -107,37 +107,37 @@ class Escalate(Frozen):
     """Number of days from the opening of the gate to the notice."""
 
 
-class Gate(Frozen):
+class GateRules(FrozenModel):
     """Rules of one gate."""
 
     checks: list[Check] = []
     """Checks of the gate, in addition to those of every tier."""
     success_metrics: bool = False
     """Whether to check the use case's success metrics that are judged at evaluation."""
-    decisions: list[Role] = []
+    decisions: list[RequiredRole] = []
     """Roles that must approve; empty: the checks alone decide."""
-    waive: Waive | None = None
+    waive: WaiverRule | None = None
     """Rule for waivers; null: nobody may waive a failed check."""
     deadline_days: Days = 14
     """Number of days from the opening of the gate in which decisions count."""
     remind_days: list[Days] = []
     """Numbers of days from the opening of the gate after which people who have yet to decide are reminded."""
-    escalate: Escalate | None = None
+    escalate: EscalationRule | None = None
     """Rule for escalation; null: nobody else is notified."""
-    signature: Strength = "installed"
+    signature: KeyStrength = "installed"
     """Keys with which decisions at this gate must be signed."""
 
     @property
     def asks_owners(self) -> bool:
         return any(role.owners for role in self.decisions)
 
-    def waivable(self, check: str) -> bool:
+    def may_waive(self, check: str) -> bool:
         return self.waive is not None and self.waive.covers(check)
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
         for what, names in (
-            ("check", [*STANDING.values(), *(c.name for c in self.checks)]),
+            ("check", [*STANDING_CHECKS.values(), *(c.name for c in self.checks)]),
             ("role", [r.role for r in self.decisions]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
@@ -156,7 +156,7 @@ class Gate(Frozen):
     @model_validator(mode="after")
     def _waivers_of_its_checks(self) -> Self:
         named = self.waive.checks if self.waive and self.waive.checks and not self.success_metrics else []
-        unknown = sorted(set(named) - {check.name for check in self.checks} - set(STANDING.values()))
+        unknown = sorted(set(named) - {check.name for check in self.checks} - set(STANDING_CHECKS.values()))
         if unknown:
             raise ValueError(f"waive: no check of this gate is named {', '.join(unknown)}")
         return self

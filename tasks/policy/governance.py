@@ -14,14 +14,14 @@ from tasks.policy import people as people_file
 from tasks.policy import policy as policy_file
 from tasks.policy import satisfiable
 from tasks.policy.gate_rules import AUDITOR
-from tasks.policy.people import MACHINES, OPTIONAL, MachineName, People, Person
+from tasks.policy.people import MACHINES, OPTIONAL_MACHINES, MachineName, People, Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy
-from tasks.sources.sources import Source, Sources, variables
+from tasks.sources.sources import Source, Sources, location_variables
 from tasks.trust import keys, model_key, passkey, signing, ssh_agent, validity
 from tasks.trust.keys import Signer
-from tasks.trust.validity import Key, shown
+from tasks.trust.validity import Key, format_time
 
-__all__ = ["LOCAL", "Governance", "initialise", "load", "misfits"]
+__all__ = ["LOCAL", "Governance", "initialise", "load", "source_problems"]
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class Governance:
         """
         return validity.verify(envelope, self.keys_of(who), at, _name(who))
 
-    def gate_lines(self, by: datetime) -> list[str]:
+    def gate_public_keys(self, by: datetime) -> list[str]:
         """Return the gate's public keys that may have signed a gate statement that existed `by` that time.
 
         Gate statements carry no time of their own.
         """
-        return validity.lines_by(self.keys_of("gate"), by)
+        return validity.possible_lines(self.keys_of("gate"), by)
 
     def actor(self, person_id: str, at: datetime | None = None) -> Person:
         """Return a person who may act here. Whether they may do the thing in question is for the caller to check.
@@ -98,7 +98,7 @@ class Governance:
         """
         at = at or datetime.now(UTC)
         person = self.reader(person_id, at)
-        if person.only_reads(at):
+        if person.is_only_auditor(at):
             raise Refused(
                 f"{person.id} is {AUDITOR} in people.yaml, who reads everything and changes nothing; who is to act "
                 "holds another role"
@@ -118,7 +118,7 @@ class Governance:
             known = ", ".join(each.id for each in self.people.people if each.roles_at(at))
             raise InputError(f"{person_id!r} is nobody in people.yaml; it has {known}")
         if not person.roles_at(at):
-            raise Refused(f"{person.id} holds no role on {shown(at)}, as people.yaml says, and may not act")
+            raise Refused(f"{person.id} holds no role on {format_time(at)}, as people.yaml says, and may not act")
         if person.demo and not self.local:
             raise Refused(f"{person.id} is a demo identity, which counts in environment {LOCAL} alone")
         return person
@@ -145,46 +145,46 @@ class Governance:
             Refused: The key is not one that people.yaml has for the person or machine at that time.
         """
         at, known, name = at or datetime.now(UTC), self.keys_of(who), _name(who)
-        path, current = self.state / "keys" / name, validity.lines(known, at)
+        path, current = self.state / "keys" / name, validity.valid_lines(known, at)
         if given is None and (isinstance(who, Person) or who == SCHEDULER):
-            given = signing.of_person(path, current)
+            given = signing.for_person(path, current)
         elif given is None and path.exists():
-            given = signing.of_machine(path)
+            given = signing.for_machine(path)
         if given is None:
             raise InputError(f"the private key of {name} is wanted, and none is at {path}; {self._way_to_a_key(who)}")
         mark = keys.fingerprint(given.public_line)
-        if mark not in {key.fingerprint for key in known if key.counts(at)}:
-            listed = ", ".join(f"{key.fingerprint}, which {key.state_in_words(at)}" for key in known)
+        if mark not in {key.fingerprint for key in known if key.is_valid(at)}:
+            listed = ", ".join(f"{key.fingerprint}, which {key.state_text(at)}" for key in known)
             raise Refused(
-                f"the key {mark} is not one that {name} can sign with on {shown(at)}: people.yaml has {listed}"
+                f"the key {mark} is not one that {name} can sign with on {format_time(at)}: people.yaml has {listed}"
             )
         return given
 
     def _way_to_a_key(self, who: Person | MachineName) -> str:
-        if isinstance(who, Person) and who.signs_in_pages_alone():
+        if isinstance(who, Person) and who.has_only_passkeys():
             return "their keys are passkeys, which sign in the console; have another key adopted to sign by commands"
         if not (who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)):
             return f"run `{self.init_command}` to make it"
         if isinstance(who, str) and who != SCHEDULER:
             return "put it there"
-        agent = "which has none of theirs" if ssh_agent.running() else f"which {ssh_agent.SOCKET} names"
-        return f"put it there, name its file in {signing.VARIABLE}, or add it to the ssh-agent, {agent}: `ssh-add FILE`"
+        agent = "which has none of theirs" if ssh_agent.is_running() else f"which {ssh_agent.SOCKET_VARIABLE} names"
+        return f"put it there, name its file in {signing.KEY_VARIABLE}, or add it to the ssh-agent, {agent}: `ssh-add FILE`"
 
     @property
-    def place(self) -> str:
+    def relative_folder(self) -> str:
         """Path of the folder relative to the checkout if it is inside, else its absolute path."""
         folder, root = self.folder.resolve(), self.state.parent.resolve()
         return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
 
     @property
-    def option(self) -> str:
+    def command_option(self) -> str:
         """Option with which a command uses this folder, ` --governance FOLDER`; empty for the checkout's own folder."""
         own = self.state.parent / "infra" / "governance"
         return "" if self.folder == own else f" --governance {self.folder}"
 
     @property
     def init_command(self) -> str:
-        return f"hallmark init{self.option}"
+        return f"hallmark init{self.command_option}"
 
 
 def load(folder: Path, state: Path) -> Governance:
@@ -204,9 +204,9 @@ def load(folder: Path, state: Path) -> Governance:
         problems.append(str(error))
     if policy is not None and people is not None:
         problems += satisfiable.problems(policy, people, folder / "policy.yaml")
-        problems += _keyless(policy, people, folder / "people.yaml")
-        problems += _shared(policy, people, folder / "people.yaml")
-        problems += misfits(policy, people, folder / "sources.yaml")
+        problems += _missing_keys(policy, people, folder / "people.yaml")
+        problems += _localhost_passkeys(policy, people, folder / "people.yaml")
+        problems += source_problems(policy, people, folder / "sources.yaml")
         if not problems:
             return Governance(folder, policy, people, state)
     raise InputError("\n".join(problems))
@@ -232,14 +232,16 @@ def initialise(state: Path, people: People) -> None:
     vault.open_vault(state)
 
 
-def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
+def _missing_keys(policy: Policy, people: People, path: Path) -> list[str]:
     if policy.environment == LOCAL:
         return []
     document: Any = config.read_yaml(path)
     lacking: list[tuple[list[str | int], str]] = [
         (["people", i], person.id) for i, person in enumerate(people.people) if not person.keys
     ]
-    lacking += [(["machines"], name) for name in MACHINES if not (name in OPTIONAL or people.keys_of_machine(name))]
+    lacking += [
+        (["machines"], name) for name in MACHINES if not (name in OPTIONAL_MACHINES or people.keys_of_machine(name))
+    ]
     return [
         f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: {name} needs a key in environment "
         f"{policy.environment}; only environment {LOCAL} takes keys made by `hallmark init`"
@@ -247,14 +249,14 @@ def _keyless(policy: Policy, people: People, path: Path) -> list[str]:
     ]
 
 
-def _shared(policy: Policy, people: People, path: Path) -> list[str]:
+def _localhost_passkeys(policy: Policy, people: People, path: Path) -> list[str]:
     """Return a problem for each passkey of `localhost`, a name that all pages of a machine share, outside `local`."""
     if policy.environment == LOCAL:
         return []
     places = [
         where
         for where, key in people.placed_keys()
-        if passkey.is_line(key.public_key) and passkey.load(key.public_key).rp_id == passkey.LOCALHOST
+        if passkey.is_public_line(key.public_key) and passkey.load(key.public_key).rp_id == passkey.LOCALHOST
     ]
     document: Any = config.read_yaml(path) if places else None
     told = (
@@ -264,7 +266,7 @@ def _shared(policy: Policy, people: People, path: Path) -> list[str]:
     return [f"{path}:{config.line_of(document, where)}: {'.'.join(map(str, where))}: {told}" for where in places]
 
 
-def misfits(policy: Policy, people: People, path: Path) -> list[str]:
+def source_problems(policy: Policy, people: People, path: Path) -> list[str]:
     """Return a problem for each source with an unknown owner or steward, or with a variable that policy does not list.
 
     Variables are those in the location of the source. A folder without sources.yaml, as for the verification of a
@@ -294,7 +296,7 @@ def _faults(source: Source, policy: Policy, people: People) -> dict[str, str]:
         for who, named in (("owner", source.owner), ("steward", source.steward))
         if people.get(named) is None
     }
-    if unlisted := sorted(variables([source]) - set(policy.location_variables)):
+    if unlisted := sorted(location_variables([source]) - set(policy.location_variables)):
         faults["location"] = (
             f"it names the environment variable {', '.join(unlisted)}, and policy.yaml does not; add it to "
             "`location_variables` there, or write where the source lies"

@@ -16,9 +16,9 @@ from tasks.policy.adopting import Chain
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, Machine, People
 from tasks.policy.policy import Policy
-from tasks.trust.unchanged import changed
+from tasks.trust.unchanged import changed_error
 
-FILES = ("policy.yaml", "people.yaml")
+GOVERNANCE_FILES = ("policy.yaml", "people.yaml")
 
 
 def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
@@ -28,11 +28,11 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
         InputError: Nothing was adopted yet, or sources.yaml does not fit policy and people.
     """
     governed, chain = read(folder, state, ledger)
-    if problems := governance.misfits(governed.policy, governed.people, folder / "sources.yaml"):
+    if problems := governance.source_problems(governed.policy, governed.people, folder / "sources.yaml"):
         raise InputError("\n".join(problems))
     for problem in chain.problems:
         _say_once(problem)
-    if difference := differs(governed, chain.adoptions[-1].people):
+    if difference := difference_text(governed, chain.adoptions[-1].people):
         _say_once(difference)
     return governed
 
@@ -45,7 +45,7 @@ def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
     """
     chain = adopting.read(ledger, adopting.root_fingerprint(state))
     if chain.in_force is None:
-        others = "; ".join((*chain.problems, *chain.foreign))
+        others = "; ".join((*chain.problems, *chain.foreign_problems))
         reasons = f" ({others})" if others else ""
         raise InputError(
             f"no policy is in force under root key {chain.root}{reasons}: run `hallmark init`, or where the root key "
@@ -54,27 +54,27 @@ def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
     return Governance(folder, chain.in_force.adoption.policy, chain.in_force.people, state, chain.envelopes), chain
 
 
-def require_still(ledger: Ledger, governed: Governance) -> None:
+def require_unchanged(ledger: Ledger, governed: Governance) -> None:
     """Verify that nothing was adopted since `governed` was read; files that were not adopted always pass.
 
     Raises:
         Refused: Something else is in force now.
     """
     if governed.chain and chain(governed.state, ledger).envelopes != governed.chain:
-        raise changed()
+        raise changed_error()
 
 
-def proposed(folder: Path, state: Path) -> tuple[Policy, People]:
+def load_proposed(folder: Path, state: Path) -> tuple[Policy, People]:
     """Return policy and people of a folder as they would be adopted, with the keys that count.
 
     Raises:
         InputError: The message lists all problems of the files.
     """
     loaded = governance.load(folder, state)
-    return loaded.policy, resolved(loaded)
+    return loaded.policy, with_resolved_keys(loaded)
 
 
-def resolved(loaded: Governance) -> People:
+def with_resolved_keys(loaded: Governance) -> People:
     """Return people and machines with the keys that count.
 
     For those without a key in people.yaml that is the key made by `hallmark init`.
@@ -89,36 +89,36 @@ def resolved(loaded: Governance) -> People:
     return People(people=people, machines=machines)
 
 
-def differs(governed: Governance, said: People | None = None) -> str:
+def difference_text(governed: Governance, said: People | None = None) -> str:
     """Return a message if the folder's files differ from what is in force, with the command to run; else an empty text.
 
     Args:
         governed: Governance in force.
         said: People as the last adoption has them; None reads them from the chain, which takes a while.
     """
-    where, said = governed.place, said or _said(governed)
+    where, said = governed.relative_folder, said or _adopted_people(governed)
     try:
-        texts = tuple((governed.folder / name).read_bytes() for name in FILES)
+        texts = tuple((governed.folder / name).read_bytes() for name in GOVERNANCE_FILES)
         keys = tuple(sorted(path.read_bytes() for path in (governed.state / "keys").glob("*.pub")))
         policy, people = _read(governed.folder, governed.state, texts, keys)
     except (HallmarkError, OSError) as error:
         return f"{where} cannot be read, and what was adopted before stays in force: {error}"
     if (policy, people) == (governed.policy, said):
         return ""
-    return f"{where} says something else than what is in force; to adopt it: {_how(governed, policy, people != said)}"
+    return f"{where} says something else than what is in force; to adopt it: {_adopt_command(governed, policy, people != said)}"
 
 
-def _how(governed: Governance, policy: Policy, people_differ: bool) -> str:
+def _adopt_command(governed: Governance, policy: Policy, people_differ: bool) -> str:
     changes = governed.policy.changes
     asked = [
         *(changes.policy if policy != governed.policy else []),
         *(changes.people if people_differ else []),
     ]
     able = [p.id for role in asked for p in governed.people.with_role(role.role, None) if not p.demo]
-    return f"hallmark policy adopt {governed.place}" + (f" --as {able[0]}" if able else "")
+    return f"hallmark policy adopt {governed.relative_folder}" + (f" --as {able[0]}" if able else "")
 
 
-def _said(governed: Governance) -> People:
+def _adopted_people(governed: Governance) -> People:
     """Return the people of the last adoption as they were written, without the times from which they count."""
     return adoption.read(governed.chain[-1]).people if governed.chain else governed.people
 
@@ -126,7 +126,7 @@ def _said(governed: Governance) -> People:
 @lru_cache(maxsize=4)
 def _read(folder: Path, state: Path, texts: tuple[bytes, ...], keys: tuple[bytes, ...]) -> tuple[Policy, People]:
     """Return policy and people of a folder, parsed again only if the files or the keys made here changed."""
-    return proposed(folder, state)
+    return load_proposed(folder, state)
 
 
 @cache

@@ -10,17 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tasks.core import version
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json, sha256_bytes, sha256_file
 from tasks.core.params.values import Sha256
 from tasks.policy.policy import LOCAL, Policy
 
 PACKAGES = ("flows", "infra", "tasks")
-HOME = Path(__file__).parents[2]
+PACKAGES_FOLDER = Path(__file__).parents[2]
 
 
-class Judge(Frozen):
+class Judge(FrozenModel):
     version: str
     sha256: Sha256
     """Digest of every file of the packages, except bytecode."""
@@ -32,9 +32,9 @@ class Judge(Frozen):
 
 
 @cache
-def here() -> Judge:
+def current() -> Judge:
     """Return the Hallmark of this process, as it was at the first call: that is the code that runs."""
-    return Judge(version=version.HALLMARK, sha256=digest(HOME), editable=_is_editable())
+    return Judge(version=version.VERSION, sha256=digest(PACKAGES_FOLDER), editable=_is_editable())
 
 
 def digest(home: Path) -> str:
@@ -54,7 +54,7 @@ def require(policy: Policy) -> None:
     Raises:
         Refused: Policy does not accept it.
     """
-    if why := why_not(here(), policy):
+    if why := why_not(current(), policy):
         raise Refused(why)
 
 
@@ -64,7 +64,7 @@ def why_not(judge: Judge, policy: Policy) -> str:
         return ""
     if judge.editable:
         return (
-            f"{judge} in {HOME}, judges in environment {LOCAL} alone: whoever edits that folder changes the gates; "
+            f"{judge} in {PACKAGES_FOLDER}, judges in environment {LOCAL} alone: whoever edits that folder changes the gates; "
             f"for {policy.environment} install it from a clone: pip install -c constraints.txt '.[platform]'"
         )
     if policy.judges and judge.sha256 not in policy.judges:
@@ -81,7 +81,7 @@ def _is_editable() -> bool:
     A checkout may contain folders that look like an installed package.
     """
     places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    homes = {HOME.resolve(), *(_found(package) for package in PACKAGES)}
+    homes = {PACKAGES_FOLDER.resolve(), *(_found(package) for package in PACKAGES)}
     return not homes <= places or len(homes) > 1
 
 

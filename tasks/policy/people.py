@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Text
-from tasks.policy.gate_rules import AUDITOR, LOCAL, Strength
+from tasks.policy.gate_rules import AUDITOR, LOCAL, KeyStrength
 from tasks.trust import hardware, keys, passkey
 from tasks.trust.validity import HeldRole, Key
 
@@ -25,14 +25,14 @@ MachineName = Literal["gate", "scheduler", "worker", "ledger"]
 MACHINES: tuple[MachineName, ...] = get_args(MachineName)
 """Names of machines: `gate` signs gate statements and promotions, `scheduler` run requests, `worker` stage records, and
 `ledger` heads and dossiers."""
-OPTIONAL: tuple[MachineName, ...] = ("worker",)
+OPTIONAL_MACHINES: tuple[MachineName, ...] = ("worker",)
 """Machines that may have no key outside environment `local`."""
-RESERVED = (*MACHINES, "root", "vault", "model-signing")
+RESERVED_IDS = (*MACHINES, "root", "vault", "model-signing")
 """Names of other keys in .hallmark/keys/, which no person may have as id."""
 
 
 def _person_id(value: str) -> str:
-    if value in RESERVED:
+    if value in RESERVED_IDS:
         raise ValueError(f"`{value}` is the name of a machine's key; give the person another id")
     return value
 
@@ -48,7 +48,7 @@ ISSUER = re.compile(
 Keys = list[Annotated[Key, _as_mapping("public_key")]]
 
 
-class SignIn(Frozen):
+class SignIn(FrozenModel):
     """Account of a person at a provider of OpenID Connect."""
 
     issuer: Annotated[str, Field(max_length=500)]
@@ -63,7 +63,7 @@ class SignIn(Frozen):
         return require_issuer(value)
 
 
-class Person(Frozen):
+class Person(FrozenModel):
     """Person who may act."""
 
     id: Annotated[Name, AfterValidator(_person_id)]
@@ -89,17 +89,17 @@ class Person(Frozen):
 
         People without a role may not act.
         """
-        return list(dict.fromkeys(held.role for held in self.roles if at is None or held.holds(at)))
+        return list(dict.fromkeys(held.role for held in self.roles if at is None or held.is_valid(at)))
 
-    def only_reads(self, at: datetime) -> bool:
+    def is_only_auditor(self, at: datetime) -> bool:
         """Return whether the person is an auditor at that time, and nothing else."""
         return set(self.roles_at(at)) == {AUDITOR}
 
-    def signs_in_pages_alone(self) -> bool:
+    def has_only_passkeys(self) -> bool:
         """Return whether all keys are passkeys: only a browser can use these, so no command can sign for the person."""
-        return bool(self.keys) and all(passkey.is_line(key.public_key) for key in self.keys)
+        return bool(self.keys) and all(passkey.is_public_line(key.public_key) for key in self.keys)
 
-    def too_weak(self, wanted: Strength, environment: str, keyid: str | None = None) -> str:
+    def key_weakness(self, wanted: KeyStrength, environment: str, keyid: str | None = None) -> str:
         """Return the reason why the person's keys are not strong enough; empty if they are.
 
         Args:
@@ -111,8 +111,8 @@ class Person(Frozen):
             return ""
         if wanted == "hardware":
             fits, asked = (
-                [key for key in self.keys if keys.in_hardware(key.public_key)],
-                f"in hardware ({hardware.KIND}, {passkey.KIND})",
+                [key for key in self.keys if keys.is_in_hardware(key.public_key)],
+                f"in hardware ({hardware.KEY_TYPE}, {passkey.KEY_TYPE})",
             )
         else:
             fits, asked = [key for key in self.keys if not key.installed], "that people.yaml gives"
@@ -121,7 +121,7 @@ class Person(Frozen):
         return "" if fits else f"policy asks for a key {asked}, and {self.id} has none there"
 
 
-class Machine(Frozen):
+class Machine(FrozenModel):
     """Keys of one machine."""
 
     keys: Annotated[Keys, Field(min_length=1)]
@@ -129,7 +129,7 @@ class Machine(Frozen):
 
     @model_validator(mode="after")
     def _untouched(self) -> Self:
-        if any(keys.in_hardware(key.public_key) for key in self.keys):
+        if any(keys.is_in_hardware(key.public_key) for key in self.keys):
             raise ValueError("a machine signs by itself: give a key of ssh-ed25519, not one in hardware")
         return self
 
@@ -146,17 +146,21 @@ class People(Document):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         """Reject ids, accounts and keys that occur twice: with one key under two ids, one human could decide twice."""
-        repeated = [*_twice([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")]
-        repeated += _twice(list(self._accounts()), "each account at a provider")
-        repeated += _twice([(where, key.fingerprint) for where, key in self.placed_keys()], "each key", self._whose)
+        repeated = [
+            *_duplicates([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")
+        ]
+        repeated += _duplicates(list(self._accounts()), "each account at a provider")
+        repeated += _duplicates(
+            [(where, key.fingerprint) for where, key in self.placed_keys()], "each key", self._whose
+        )
         if repeated:
-            raise config.problems(repeated)
+            raise config.validation_error(repeated)
         return self
 
     def every_key(self) -> list[Key]:
         return [key for _, key in self.placed_keys()]
 
-    def held(self) -> Iterator[tuple[str, Key]]:
+    def keys_by_holder(self) -> Iterator[tuple[str, Key]]:
         return ((self._whose(where), key) for where, key in self.placed_keys())
 
     def placed_keys(self) -> Iterator[tuple[list[str | int], Key]]:
@@ -175,7 +179,7 @@ class People(Document):
             for j, account in enumerate(person.sign_in):
                 yield ["people", i, "sign_in", j], f"{account.issuer} {account.subject}"
 
-    def known_as(self, issuer: str, subject: str) -> Person | None:
+    def with_account(self, issuer: str, subject: str) -> Person | None:
         for person in self.people:
             if any((each.issuer, each.subject) == (issuer, subject) for each in person.sign_in):
                 return person
@@ -207,7 +211,9 @@ def require_issuer(value: str) -> str:
     return value
 
 
-def _twice(placed: list[tuple[list[str | int], str]], what: str, whose: Any = None) -> Iterator[tuple[list[Any], str]]:
+def _duplicates(
+    placed: list[tuple[list[str | int], str]], what: str, whose: Any = None
+) -> Iterator[tuple[list[Any], str]]:
     first: dict[str, list[str | int]] = {}
     for where, value in placed:
         if value in first:
@@ -219,7 +225,7 @@ def _twice(placed: list[tuple[list[str | int], str]], what: str, whose: Any = No
 def load(governance: Path) -> People:
     path = governance / "people.yaml"
     people = config.load(path, People)
-    config.require_written_out(path)
+    config.refuse_merge_keys(path)
     if any(key.installed for key in people.every_key()):
         raise InputError(f"{path}: `installed` is what adoptions say of keys that `hallmark init` made; leave it out")
     return people

@@ -7,17 +7,17 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES
-from tasks.core.layout import EXPERIMENT
+from tasks.core.layout import EXPERIMENT_TIER
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.values import Name, Sha256, Text
-from tasks.policy.gate_rules import AUDITOR, LOCAL, Check, Escalate, Gate, Hours, Role, Waive
+from tasks.policy.gate_rules import AUDITOR, LOCAL, Check, EscalationRule, GateRules, Hours, RequiredRole, WaiverRule
 from tasks.trust.gate_statement import GateName
 
-__all__ = ["LOCAL", "Check", "Escalate", "Gate", "Policy", "Role", "Tier", "Waive"]
+__all__ = ["LOCAL", "Check", "EscalationRule", "GateRules", "Policy", "RequiredRole", "Tier", "WaiverRule"]
 
 SCHEDULER: Final = "scheduler"
 """Id of the machine that requests scheduled runs."""
@@ -26,7 +26,7 @@ SCHEDULER: Final = "scheduler"
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-class Separation(Frozen):
+class Separation(FrozenModel):
     """Rules about which decisions different people must make."""
 
     two_roles: bool = True
@@ -37,7 +37,7 @@ class Separation(Frozen):
     such role."""
 
 
-class BreakGlass(Frozen):
+class BreakGlass(FrozenModel):
     """Roles for an emergency rollback: one that orders it at once, and one that confirms it afterwards."""
 
     role: Name
@@ -54,10 +54,10 @@ NO_SCHEDULER = (
 )
 
 
-class Tier(Frozen):
+class Tier(FrozenModel):
     """Rules for runs of a risk tier."""
 
-    gates: dict[GateName, Gate]
+    gates: dict[GateName, GateRules]
     """Rules of each gate; empty for tier `experiment`, in which nobody is asked and nothing can be promoted."""
     level: Annotated[int, Field(ge=1)] | None = None
     """Level of risk among the tiers with gates. What was approved at one level counts at lower levels, and a champion
@@ -75,7 +75,7 @@ class Tier(Frozen):
     break_glass: BreakGlass | None = None
     """Rule for emergency rollbacks; null: every rollback is ordered as the release gate's roles allow."""
 
-    def may_not_request(self, who: str, roles: Collection[str]) -> str:
+    def request_refusal(self, who: str, roles: Collection[str]) -> str:
         """Return the reason why somebody may not request a run of this tier; empty if they may.
 
         The scheduler is no person and holds no roles.
@@ -89,7 +89,7 @@ class Tier(Frozen):
         asked = " or ".join(self.requesters) or "nobody but the scheduler"
         return f"to ask for a run of this risk tier takes {asked}; {who} holds {', '.join(roles) or 'no role'}"
 
-    def other_gates(self) -> str:
+    def unsupported_gates(self) -> str:
         """Return why this version of Hallmark cannot make runs of this tier: its gates are others. Empty if it can.
 
         A policy that an earlier version adopted with other gates can still be read and verified.
@@ -110,36 +110,36 @@ class Tier(Frozen):
         return self
 
 
-def _of_owners(gate: Gate) -> list[str]:
+def _of_owners(gate: GateRules) -> list[str]:
     return [role.role for role in gate.decisions if role.owners]
 
 
-class Changes(Frozen):
+class SignOffRoles(FrozenModel):
     """Roles that sign off changes to policy.yaml and people.yaml, and versions of the code.
 
     Each role is filled by different people. Signatures are judged under the policy and the people in force before the
     change.
     """
 
-    policy: list[Role] = []
+    policy: list[RequiredRole] = []
     """Roles that sign off changes to policy.yaml."""
-    people: list[Role] = []
+    people: list[RequiredRole] = []
     """Roles that sign off changes to people.yaml."""
-    code: list[Role] = []
+    code: list[RequiredRole] = []
     """Roles that sign off a version of the code, from which runs with gates are made. Environment `local` accepts any
     version."""
 
-    def each(self) -> tuple[tuple[str, list[Role]], ...]:
+    def by_subject(self) -> tuple[tuple[str, list[RequiredRole]], ...]:
         return ("policy", self.policy), ("people", self.people), ("code", self.code)
 
     @model_validator(mode="after")
     def _not_owners(self) -> Self:
-        if any(role.owners for _, roles in self.each() for role in roles):
+        if any(role.owners for _, roles in self.by_subject() for role in roles):
             raise ValueError("owners of sources decide at the data gate, not on changes; leave `owners` out")
         return self
 
 
-class BaseModels(Frozen):
+class BaseModels(FrozenModel):
     """Base models that may be used."""
 
     licences: list[Text] | None = None
@@ -186,7 +186,7 @@ class Policy(Document):
     environment: Name
     """Environment in which promotions count. Only `local` allows --demo-approvals, --governance and keys made by
     `hallmark init`."""
-    changes: Changes = Changes()
+    changes: SignOffRoles = SignOffRoles()
     """Roles that sign off changes. If empty, which environment `local` alone allows, the root key adopts changes."""
     location_variables: list[Variable] = []
     """Environment variables that a `location` in sources.yaml may name. Otherwise the author of that file could have
@@ -208,8 +208,8 @@ class Policy(Document):
     @model_validator(mode="after")
     def _experiment_alone_is_free(self) -> Self:
         for name, tier in self.tiers.items():
-            if (name == EXPERIMENT) == bool(tier.gates):
-                raise ValueError(f"tier {name}: `{EXPERIMENT}` has no gates, and every other tier has all of them")
+            if (name == EXPERIMENT_TIER) == bool(tier.gates):
+                raise ValueError(f"tier {name}: `{EXPERIMENT_TIER}` has no gates, and every other tier has all of them")
         return self
 
     @model_validator(mode="after")
@@ -222,7 +222,7 @@ class Policy(Document):
             )
         return self
 
-    def reaches(self, tier: str, other: str) -> bool:
+    def tier_covers(self, tier: str, other: str) -> bool:
         """Return whether what counts in `tier` counts in `other`, because `other` has the same level or a lower one.
 
         False if one of them has no gates or is not in policy.yaml.
@@ -235,7 +235,7 @@ class Policy(Document):
             raise InputError(f"risk tier {name!r} is not in policy.yaml; it has {', '.join(sorted(self.tiers))}")
         return self.tiers[name]
 
-    def gate(self, tier: str, gate: GateName) -> Gate:
+    def gate(self, tier: str, gate: GateName) -> GateRules:
         """Return the rules of a gate.
 
         Raises:
@@ -259,14 +259,14 @@ def load(governance: Path) -> Policy:
     """
     path = governance / "policy.yaml"
     policy = config.load(path, Policy)
-    config.require_written_out(path)
+    config.refuse_merge_keys(path)
     if policy.environment != LOCAL and not policy.changes.code:
         line = config.line_of(config.read_yaml(path), ["changes"])
         raise InputError(
             f"{path}:{line}: changes.code: name the roles that sign off versions of the code; only environment "
             f"{LOCAL} does without"
         )
-    if wrong := {name: why for name, tier in policy.tiers.items() if (why := tier.other_gates())}:
+    if wrong := {name: why for name, tier in policy.tiers.items() if (why := tier.unsupported_gates())}:
         document = config.read_yaml(path)
         raise InputError("\n".join(
             f"{path}:{config.line_of(document, ['tiers', name])}: tiers.{name}: {why}" for name, why in wrong.items()

@@ -15,10 +15,10 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 from tasks.policy.people import MACHINES, People
 from tasks.trust import keys
-from tasks.trust.validity import Key, shown
+from tasks.trust.validity import Key, format_time
 
 Change = Callable[[Any, People], bool]
 """Function that changes the document in place; it returns False if there is nothing to change."""
@@ -77,14 +77,14 @@ def add_key(who: str, line: str, now: datetime, replace: bool = False, made: str
         mark = keys.fingerprint(line)
         if any(Key.model_validate(_mapping(item)).fingerprint == mark for item in held):
             return False
-        turned = _moment(now)
+        turned = _yaml_time(now)
         if not replace:
             held.extend([made] * bool(not held and made))  # else its signatures would no longer count
             held.append(line)
             return True
         for number, item in enumerate(held):
             key = Key.model_validate(_mapping(item))
-            if key.counts(now):
+            if key.is_valid(now):
                 held[number] = _inline(**_mapping(item) | {"valid_before": turned})
         if not held and made:
             held.append(_inline(public_key=made, valid_before=turned))
@@ -104,9 +104,9 @@ def revoke(who: str, fingerprint: str, as_of: datetime, reason: str) -> Change:
             if key.revoked_as_of == as_of:
                 return False
             if key.revoked_as_of is not None and key.revoked_as_of < as_of:
-                since = shown(key.revoked_as_of)
+                since = format_time(key.revoked_as_of)
                 raise Refused(f"{fingerprint} is revoked as of {since} so; later would make count again what is void")
-            held[number] = _inline(**_mapping(item) | {"revoked_as_of": _moment(as_of), "reason": reason})
+            held[number] = _inline(**_mapping(item) | {"revoked_as_of": _yaml_time(as_of), "reason": reason})
             return True
         known = ", ".join(Key.model_validate(_mapping(item)).fingerprint for item in held) or "none"
         raise InputError(f"{who} has no key {fingerprint} in people.yaml, which has {known}")
@@ -138,8 +138,8 @@ def _flow(value: Any) -> Any:
     return value
 
 
-def _moment(at: datetime) -> Any:
+def _yaml_time(at: datetime) -> Any:
     """Return the date if the time is midnight UTC, else the time rounded up to a whole second."""
-    at = in_utc(at)
+    at = to_utc(at)
     at = at.replace(microsecond=0) + timedelta(seconds=bool(at.microsecond))
     return at.date() if (at.hour, at.minute, at.second) == (0, 0, 0) else at

@@ -18,58 +18,58 @@ from tasks.trust import dsse, validity
 from tasks.trust.validity import Key
 
 
-class Dated(Document):
+class DatedDocument(Document):
     """Document with the time at which it was signed, by the ledger's clock."""
 
     time: datetime
 
 
-Said = TypeVar("Said", bound=Dated)
+Said = TypeVar("Said", bound=DatedDocument)
 
 
-class Known(Protocol):
+class PeopleById(Protocol):
     """People by id."""
 
     def get(self, person_id: str, /) -> Person | None: ...
 
 
-class Signers(Protocol):
+class KeyDirectory(Protocol):
     """Keys of people and machines, with their periods: a `Governance`, or the copy of it in a release."""
 
     @property
-    def people(self) -> Known: ...
+    def people(self) -> PeopleById: ...
 
     def keys_of(self, who: Person | MachineName) -> Sequence[Key]: ...
 
 
 @dataclass(frozen=True)
-class Kind(Generic[Said]):
+class SignedKind(Generic[Said]):
     uri: str
     """Predicate type of the statement."""
-    form: type[Said]
-    what: str
+    model: type[Said]
+    label: str
     """Name with its article, for messages: `a decision`."""
-    by: Callable[[Said], str]
+    signer_of: Callable[[Said], str]
     """Function that returns the person, or one of `machines`, who has to have signed the document."""
     machines: tuple[MachineName, ...] = ()
-    part: str = "envelope"
+    body_key: str = "envelope"
     """Key in the entry's body that holds the envelope."""
 
-    def said(self, envelope: Mapping[str, Any]) -> Said:
+    def predicate(self, envelope: Mapping[str, Any]) -> Said:
         """Return the document in an envelope without verification of its signature.
 
         Raises:
             Refused: The envelope holds a document of another kind.
         """
-        return dsse.predicate(dsse.peek(envelope), self.uri, self.form, self.what)
+        return dsse.read_predicate(dsse.unverified_statement(envelope), self.uri, self.model, self.label)
 
 
 @dataclass(frozen=True)
-class Signed(Generic[Said]):
-    said: Said
+class SignedDocument(Generic[Said]):
+    document: Said
     person: Person | None
     """Person who signed; None if a machine did."""
-    at: datetime
+    effective_at: datetime
     """Time from which the document counts: the later of its own time and the entry's, so that backdating gains
     nothing."""
     subjects: dict[str, str]
@@ -82,34 +82,36 @@ class Signed(Generic[Said]):
 
     @property
     def keyid(self) -> str:
-        return dsse.signers(self.envelope)[0]
+        return dsse.unverified_signers(self.envelope)[0]
 
 
-def read_signed(entry: Entry, kind: Kind[Said], signers: Signers) -> Signed[Said]:
+def verify_entry(entry: Entry, kind: SignedKind[Said], signers: KeyDirectory) -> SignedDocument[Said]:
     """Verify an entry and return its signed document.
 
     Raises:
         Refused: The entry is no signed document of this kind, or the signature does not count.
         InputError: The signer has no key.
     """
-    return read_envelope(entry.body.get(kind.part), kind, signers, entry.time)
+    return verify_envelope(entry.body.get(kind.body_key), kind, signers, entry.time)
 
 
-def read_envelope(envelope: Any, kind: Kind[Said], signers: Signers, recorded: datetime | None = None) -> Signed[Said]:
+def verify_envelope(
+    envelope: Any, kind: SignedKind[Said], signers: KeyDirectory, recorded: datetime | None = None
+) -> SignedDocument[Said]:
     """Verify an envelope, for example of a release, and return its signed document. Raises as `read_signed`.
 
     `recorded` is the time of the envelope's entry in the ledger; None if it has none.
     """
     if not isinstance(envelope, dict):
         raise Refused("there is no signed envelope")
-    said = kind.said(envelope)
-    who, at = kind.by(said), max(said.time, recorded or said.time)
+    said = kind.predicate(envelope)
+    who, at = kind.signer_of(said), max(said.time, recorded or said.time)
     signer = _signer(who, kind.machines, signers)
     subjects = dsse.subjects(validity.verify(envelope, signers.keys_of(signer), at, who))
-    return Signed(said, signer if isinstance(signer, Person) else None, at, subjects, envelope)
+    return SignedDocument(said, signer if isinstance(signer, Person) else None, at, subjects, envelope)
 
 
-def _signer(who: str, machines: tuple[MachineName, ...], signers: Signers) -> Person | MachineName:
+def _signer(who: str, machines: tuple[MachineName, ...], signers: KeyDirectory) -> Person | MachineName:
     for machine in MACHINES:
         if machine == who and machine in machines:
             return machine

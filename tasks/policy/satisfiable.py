@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core import config
-from tasks.policy.gate_rules import AUDITOR, Gate, Role
+from tasks.policy.gate_rules import AUDITOR, GateRules, RequiredRole
 from tasks.policy.people import People, Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy, Tier
 
-Where = list[str | int]
+YamlPath = list[str | int]
 
 
 class Need(NamedTuple):
@@ -41,7 +41,7 @@ def problems(policy: Policy, people: People, path: Path, at: datetime | None = N
     ]
 
 
-def for_run(
+def run_problem(
     policy: Policy,
     people: People,
     tier_name: str,
@@ -64,7 +64,7 @@ def for_run(
     tier = policy.tier(tier_name)
     for name, gate in tier.gates.items():
         asked = owners if name == "data" and gate.asks_owners and not demo else []
-        able = {person.id for person in _counting(policy, people, gate, demo, now)}.difference(askers)
+        able = {person.id for person in _possible_deciders(policy, people, gate, demo, now)}.difference(askers)
         for role in _roles(tier, name, gate, owners):
             held = {person.id for person in people.with_role(role.role, now)}
             lacking = [owner for owner in asked if role.owners and owner not in held & able]
@@ -74,18 +74,18 @@ def for_run(
     return f"gates of risk tier {tier_name} could not pass: {missing}" if missing else ""
 
 
-def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[Where, str]]:
-    yield from _of_auditors(policy)
+def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[tuple[YamlPath, str]]:
+    yield from _auditor_duties(policy)
     lacking = set()
-    for where, role, count in _wanted(policy):
+    for where, role, count in _duties(policy):
         holders = _holders(policy, people, role, at)
         if len(holders) < count:
             too_few = f"it wants {count} with role {role}, people.yaml has {len(holders)}"
             lacking.add(where[1])
             yield where, f"{too_few}; give somebody the role or change the policy"
-    for what, signers in policy.changes.each():
-        if missing := _short([_of_commands(role, people, at) for role in signers]):
-            alone = sorted(person.id for person in people.people if person.signs_in_pages_alone())
+    for what, signers in policy.changes.by_subject():
+        if missing := _shortage([_need_of_command_signers(role, people, at) for role in signers]):
+            alone = sorted(person.id for person in people.people if person.has_only_passkeys())
             told = f"; passkeys sign no changes, and {', '.join(alone)} has nothing else" if alone else ""
             yield ["changes", what], f"each signs once, and {missing}{told}"
     for name, tier in policy.tiers.items():
@@ -103,10 +103,10 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
             yield ["tiers", name], problem
 
 
-def _of_auditors(policy: Policy) -> Iterable[tuple[Where, str]]:
+def _auditor_duties(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
     """Yield places in policy.yaml that give a duty to auditors, who may change nothing."""
-    asked: list[tuple[Where, str]] = [(where, role) for where, role, _ in _wanted(policy)]
-    asked += [(["changes", what], role.role) for what, roles in policy.changes.each() for role in roles]
+    asked: list[tuple[YamlPath, str]] = [(where, role) for where, role, _ in _duties(policy)]
+    asked += [(["changes", what], role.role) for what, roles in policy.changes.by_subject() for role in roles]
     asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
     wrong = f"role {AUDITOR} reads and changes nothing; name another"
     yield from ((where, wrong) for where, role in asked if role == AUDITOR)
@@ -114,9 +114,9 @@ def _of_auditors(policy: Policy) -> Iterable[tuple[Where, str]]:
 
 def _tier_problem(policy: Policy, tier: Tier, people: People, at: datetime | None) -> str:
     requesters = [SCHEDULER] if tier.scheduler else []
-    requesters += [p.id for p in people.people if p.roles_at(at) and not tier.may_not_request(p.id, p.roles_at(at))]
+    requesters += [p.id for p in people.people if p.roles_at(at) and not tier.request_refusal(p.id, p.roles_at(at))]
     if not requesters:
-        return f"nobody may ask for a run: {tier.may_not_request('somebody', [])}"
+        return f"nobody may ask for a run: {tier.request_refusal('somebody', [])}"
     short = [
         _unstaffed(policy, tier, people, [requester], [], demo=policy.environment == LOCAL, at=None)
         for requester in requesters
@@ -136,7 +136,7 @@ def _unstaffed(
     """Return which role lacks people at a gate or, if nobody may decide in two roles, over all gates together."""
     needs: dict[str, Need] = {}
     for name, gate in tier.gates.items():
-        able = {person.id for person in _counting(policy, people, gate, demo, at)}.difference(askers)
+        able = {person.id for person in _possible_deciders(policy, people, gate, demo, at)}.difference(askers)
         for role in _roles(tier, name, gate, owners):
             barred = set(owners) if role.role == tier.separation.sole_owner and len(owners) == 1 else set()
             fit = frozenset(person.id for person in people.with_role(role.role, at) if person.id in able - barred)
@@ -144,24 +144,24 @@ def _unstaffed(
                 return f"gate {name} wants {role.count} with role {role.role}, and {len(fit)} could decide"
             before = needs.get(role.role, Need(role.role, 0, fit))
             needs[role.role] = Need(role.role, max(before.seats, role.count), before.people & fit)
-    missing = "" if tier.separation.two_roles else _short(list(needs.values()))
+    missing = "" if tier.separation.two_roles else _shortage(list(needs.values()))
     return f"nobody may decide in two roles, and {missing}" if missing else ""
 
 
-def _roles(tier: Tier, name: str, gate: Gate, owners: Sequence[str]) -> list[Role]:
+def _roles(tier: Tier, name: str, gate: GateRules, owners: Sequence[str]) -> list[RequiredRole]:
     besides = tier.separation.sole_owner if name == "data" and len(owners) == 1 else None
     asked = {role.role for role in gate.decisions}
-    return [*gate.decisions, *([Role(role=besides)] if besides and besides not in asked else [])]
+    return [*gate.decisions, *([RequiredRole(role=besides)] if besides and besides not in asked else [])]
 
 
-def _short(needs: list[Need]) -> str:
-    need = unseated(needs)
+def _shortage(needs: list[Need]) -> str:
+    need = first_unfilled(needs)
     return (
         f"no other person is left for role {need.role} ({', '.join(sorted(need.people)) or 'nobody'})" if need else ""
     )
 
 
-def unseated(needs: list[Need]) -> Need | None:
+def first_unfilled(needs: list[Need]) -> Need | None:
     """Return the first need for which no different people are left; None if all needs can be filled."""
     taken: dict[str, int] = {}
     seats = [need for need in needs for _ in range(need.seats)]
@@ -178,11 +178,11 @@ def _seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]
     return False
 
 
-def _wanted(policy: Policy) -> list[tuple[Where, str, int]]:
-    wanted: list[tuple[Where, str, int]] = []
+def _duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
+    wanted: list[tuple[YamlPath, str, int]] = []
     for tier_name, tier in policy.tiers.items():
         for gate_name, gate in tier.gates.items():
-            where: Where = ["tiers", tier_name, "gates", gate_name]
+            where: YamlPath = ["tiers", tier_name, "gates", gate_name]
             wanted += [([*where, "decisions", i], role.role, role.count) for i, role in enumerate(gate.decisions)]
             wanted += [([*where, "waive"], gate.waive.role, 1)] if gate.waive else []
             wanted += [([*where, "escalate"], gate.escalate.role, 1)] if gate.escalate else []
@@ -201,20 +201,24 @@ def _holders(policy: Policy, people: People, role: str, at: datetime | None) -> 
     return [person for person in people.with_role(role, at) if policy.environment == LOCAL or not person.demo]
 
 
-def _counting(policy: Policy, people: People, gate: Gate, demo: bool, at: datetime | None) -> list[Person]:
+def _possible_deciders(
+    policy: Policy, people: People, gate: GateRules, demo: bool, at: datetime | None
+) -> list[Person]:
     return [
         person
         for person in people.people
-        if person.roles_at(at) and (demo or not person.demo) and not person.too_weak(gate.signature, policy.environment)
+        if person.roles_at(at)
+        and (demo or not person.demo)
+        and not person.key_weakness(gate.signature, policy.environment)
     ]
 
 
-def _of_commands(role: Role, people: People, at: datetime | None) -> Need:
+def _need_of_command_signers(role: RequiredRole, people: People, at: datetime | None) -> Need:
     """Return the need for signers of changes, who need a key other than a passkey, since only commands sign changes."""
-    able = [person for person in people.with_role(role.role, at) if not person.signs_in_pages_alone()]
-    return Need(role.role, role.count, _own(able))
+    able = [person for person in people.with_role(role.role, at) if not person.has_only_passkeys()]
+    return Need(role.role, role.count, _real_ids(able))
 
 
-def _own(people: list[Person]) -> frozenset[str]:
+def _real_ids(people: list[Person]) -> frozenset[str]:
     """Return the ids of people other than demo identities, which may sign nothing off."""
     return frozenset(person.id for person in people if not person.demo)

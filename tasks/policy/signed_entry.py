@@ -15,7 +15,7 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
-from tasks.trust.unchanged import require_fresh, require_same
+from tasks.trust.unchanged import require_recent, require_requested
 
 
 class Draft(NamedTuple):
@@ -27,12 +27,12 @@ class Draft(NamedTuple):
     """Whether the gate's key signs the statement too."""
 
 
-Drafts = Callable[[], Entry | Sequence[Draft]]
+DraftFunction = Callable[[], Entry | Sequence[Draft]]
 """Function that returns the statements to sign, in the order of recording, or the entry if all was recorded before."""
 
 
-def record(
-    ledger: Ledger, governance: Governance, person: Person, drafts: Drafts, signer: Signer | None = None
+def sign_and_record(
+    ledger: Ledger, governance: Governance, person: Person, drafts: DraftFunction, signer: Signer | None = None
 ) -> Entry:
     """Have a person sign statements, record all of them or none, and return the last entry.
 
@@ -47,21 +47,21 @@ def record(
         Refused: As `enter`.
         InputError: No private key of the person is found.
     """
-    wanted = draw(ledger, drafts)
+    wanted = draw_up(ledger, drafts)
     if isinstance(wanted, Entry):
         return wanted
     signer = signer or governance.signer(person, ledger.now())
-    return enter(ledger, governance, person, drafts, [dsse.sign(draft.statement, signer) for draft in wanted])
+    return record_signed(ledger, governance, person, drafts, [dsse.sign(draft.statement, signer) for draft in wanted])
 
 
-def draw(ledger: Ledger, drafts: Drafts) -> Entry | Sequence[Draft]:
+def draw_up(ledger: Ledger, drafts: DraftFunction) -> Entry | Sequence[Draft]:
     """Return what a person has to sign, wherever their key is, or the entry if it was recorded before."""
     with ledger.transaction():
         return drafts()
 
 
-def enter(
-    ledger: Ledger, governance: Governance, person: Person, drafts: Drafts, envelopes: Sequence[dict[str, Any]]
+def record_signed(
+    ledger: Ledger, governance: Governance, person: Person, drafts: DraftFunction, envelopes: Sequence[dict[str, Any]]
 ) -> Entry:
     """Record what a person signed, and return the last entry.
 
@@ -69,17 +69,17 @@ def enter(
         Refused: The statements are not those to sign any more or were drawn up too long ago, the key does not count, or
             something else was adopted since `governance` was read.
     """
-    signed = [dsse.peek(envelope) for envelope in envelopes]
+    signed = [dsse.unverified_statement(envelope) for envelope in envelopes]
     with ledger.transaction():
-        in_force.require_still(ledger, governance)
+        in_force.require_unchanged(ledger, governance)
         wanted, now = drafts(), ledger.now()
         if isinstance(wanted, Entry):  # signatures are verified all the same, so that a foreign one is reported
             for envelope in envelopes:
                 governance.verify(envelope, person, now)
             return wanted
-        require_same(signed, [draft.statement for draft in wanted])
+        require_requested(signed, [draft.statement for draft in wanted])
         for envelope, statement in zip(envelopes, signed, strict=True):
-            require_fresh(statement, now)
+            require_recent(statement, now)
             governance.verify(envelope, person, now)
         return [
             ledger.append(draft.kind, draft.subject, _body(statement, draft.countersigned, envelope, governance))

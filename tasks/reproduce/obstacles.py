@@ -11,35 +11,35 @@ from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
-from tasks.core.version import GOES_ON_WITH_RUNS_SINCE
+from tasks.core.version import OLDEST_RESUMABLE_VERSION
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 
-PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
-SHOWN = 5
+PINNED_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
+MAX_LISTED_LIBRARIES = 5
 """Maximum number of library versions to list; hundreds may differ."""
 
 
-def known(layout: Layout, released: Manifest | None, params: Params) -> list[str]:
+def find_obstacles(layout: Layout, released: Manifest | None, params: Params) -> list[str]:
     """Return the reasons why bytes may differ, in words, before any stage has been executed."""
     return [
-        *(_read_otherwise(layout, released) if released else ()),
+        *(_input_differences(layout, released) if released else ()),
         *_libraries(layout.root / "constraints.txt"),
         *_machine(params),
     ]
 
 
-def withdrawn(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
+def withdrawal_reason(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
     """Return why the sources may not be read again, if an owner has withdrawn one; else None."""
-    return withdrawals.held_back(ledger, governance, consent.resolved(layout))
+    return withdrawals.block_reason(ledger, governance, consent.of_run(layout))
 
 
-def _read_otherwise(layout: Layout, released: Manifest) -> Iterator[str]:
+def _input_differences(layout: Layout, released: Manifest) -> Iterator[str]:
     """Compare the inputs of stages in the commit with those in the manifest, and yield the differences."""
-    now = manifest.read_by_stages(layout, code.digest(layout.root))
+    now = manifest.input_fields(layout, code.digest_of_all(layout.root))
     if released.tree_sha256 == now["tree_sha256"] and released.code_sha256 != now.pop("code_sha256"):
         yield (
-            f"the digest of its code was made by a Hallmark before {GOES_ON_WITH_RUNS_SINCE}, which left docstrings "
+            f"the digest of its code was made by a Hallmark before {OLDEST_RESUMABLE_VERSION}, which left docstrings "
             "and comments out, so it cannot be compared; the commit holds the files that the manifest names"
         )
     for name, digest in now.items():
@@ -49,7 +49,7 @@ def _read_otherwise(layout: Layout, released: Manifest) -> Iterator[str]:
 
 def _libraries(constraints: Path) -> Iterator[str]:
     lines = constraints.read_text().splitlines()
-    wanted = {match[1]: match[2] for line in lines if (match := PINNED.match(line))}
+    wanted = {match[1]: match[2] for line in lines if (match := PINNED_REQUIREMENT.match(line))}
     installed = {name: _version(name) for name in wanted}
     other = [
         f"{name} {version} (wanted {wanted[name]})"
@@ -57,8 +57,8 @@ def _libraries(constraints: Path) -> Iterator[str]:
         if version not in (None, wanted[name])
     ]
     if other:
-        more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
-        yield f"other library versions than the release's constraints.txt: {', '.join(other[:SHOWN])}{more}"
+        more = f" and {len(other) - MAX_LISTED_LIBRARIES} more" if len(other) > MAX_LISTED_LIBRARIES else ""
+        yield f"other library versions than the release's constraints.txt: {', '.join(other[:MAX_LISTED_LIBRARIES])}{more}"
 
 
 def _version(name: str) -> str | None:

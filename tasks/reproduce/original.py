@@ -25,7 +25,7 @@ class Original:
     """Label of the release, or id of the run."""
     run: str
     commit: str
-    wanted: Mapping[str, str]
+    digests: Mapping[str, str]
     """Digest of each stage's output by folder; for `package`, that of the payload."""
     records: Mapping[str, SignedRecord]
     """Stage records by DVC's name of the stage; empty for a release from before there were records."""
@@ -39,11 +39,11 @@ class Original:
             Refused: The release does not verify.
         """
         folder = Path(release.bundle)
-        verification.require(folder, governance)
+        verification.require_valid(folder, governance)
         wanted = manifest.read(folder / bundle.PAYLOAD).stages | {"package": release.payload_sha256}
         paths = sorted((folder / bundle.STAGES).glob("*.json"))
-        records = (stage_record.unverified(dsse.read(path)) for path in paths)
-        named = {record.said.name: record for record in records}
+        records = (stage_record.parse_unverified(dsse.read(path)) for path in paths)
+        named = {record.record.name: record for record in records}
         return Original(release.label, release.run, release.commit, wanted, named, release)
 
     @staticmethod
@@ -53,17 +53,21 @@ class Original:
         Raises:
             Refused: The run has not made its package.
         """
-        records = chain.of_run(ledger, governance, run)
+        records = chain.records_of_run(ledger, governance, run)
         folders = {
-            folder: records.get(folder.replace("/", "@")) for stage in STAGES.values() for folder in stage.folders
+            folder: records.get(folder.replace("/", "@"))
+            for stage in STAGES.values()
+            for folder in stage.output_folders
         }
         if absent := sorted(folder for folder, record in folders.items() if record is None):
             raise Refused(f"run {run} has not gone as far as its package: it has no record of {', '.join(absent)}")
-        left = {folder: record.left for folder, record in folders.items() if record}
-        wanted = {folder: stage_record.below(place(folder), files) or "" for folder, files in left.items()}
+        left = {folder: record.outputs for folder, record in folders.items() if record}
+        wanted = {
+            folder: stage_record.digest_of_path(compared_path(folder), files) or "" for folder, files in left.items()
+        }
         return Original(run, run, commit, wanted, records)
 
 
-def place(folder: str) -> str:
+def compared_path(folder: str) -> str:
     """Return the path that is compared for a stage's folder, relative to the worktree."""
     return f"artefacts/{folder}/{bundle.PAYLOAD}" if folder == "package" else f"artefacts/{folder}"

@@ -16,29 +16,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.layout import EXPERIMENTS, Layout
-from tasks.core.locks import turn
+from tasks.core.layout import EXPERIMENTS_FOLDER, Layout
+from tasks.core.locks import hold
 from tasks.runs import dvc
 from tasks.runs.repository import Repository
 from tasks.runs.stand_in import fill
 from tasks.sources import vault_keys
 from tasks.trust import keys
 
-FOLDER = "reproduced"
+REPRODUCTIONS_FOLDER = "reproduced"
 """Folder of reproductions below `.hallmark/`."""
-READ = ("releases", "bases", str(vault_keys.FILE), f"{EXPERIMENTS}/{vault_keys.FILE}", "keys/worker")
+LINKED_PATHS = (
+    "releases",
+    "bases",
+    str(vault_keys.KEY_FILE),
+    f"{EXPERIMENTS_FOLDER}/{vault_keys.KEY_FILE}",
+    "keys/worker",
+)
 """Paths in the checkout's state that stages and their supervisor read but never write."""
 
 
 @contextmanager
-def place(checkout: Repository, label: str, commit: str, keep: bool) -> Iterator[Layout]:
+def reproduction_worktree(checkout: Repository, label: str, commit: str, keep: bool) -> Iterator[Layout]:
     """Yield a new worktree of `commit`, and delete it when the block ends, unless `keep`.
 
     A worktree that a killed reproduction of the same release left is deleted first. Simultaneous reproductions of one
     release wait for each other.
     """
-    stand_in = checkout.root / ".hallmark" / FOLDER / label
-    with turn(stand_in.with_name(f".{label}.lock"), f"another reproduction of {label} is under way"):
+    stand_in = checkout.root / ".hallmark" / REPRODUCTIONS_FOLDER / label
+    with hold(stand_in.with_name(f".{label}.lock"), f"another reproduction of {label} is under way"):
         shutil.rmtree(stand_in, ignore_errors=True)
         try:
             yield _make(checkout, stand_in, label, commit)
@@ -52,7 +58,7 @@ def _make(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layo
     layout.root.parent.mkdir(parents=True)
     fill(stand_in, checkout.root)
     theirs = checkout.root / ".hallmark"
-    for path in (theirs / name for name in READ):
+    for path in (theirs / name for name in LINKED_PATHS):
         if path.exists():
             own = layout.state / path.relative_to(theirs)
             own.parent.mkdir(parents=True, exist_ok=True)

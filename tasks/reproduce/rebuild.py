@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from tasks.core import config, files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.graph import STAGES
 from tasks.core.layout import Layout
@@ -27,7 +27,7 @@ from tasks.policy.governance import Governance
 from tasks.registry.release import bundle
 from tasks.reproduce import obstacles, original
 from tasks.reproduce.original import Original
-from tasks.reproduce.place import place
+from tasks.reproduce.place import reproduction_worktree
 from tasks.runs import dvc
 from tasks.runs import stage as made
 from tasks.runs.repository import Repository
@@ -35,14 +35,14 @@ from tasks.runs.stage import Worker
 from tasks.supervise import box, kept, materials
 from tasks.trust import stage_record
 
-REPRODUCED = "release.reproduced"
+REPRODUCED_KIND = "release.reproduced"
 """Ledger entry for the reproduction of a release, with the release as subject; for runs see `agreed.AGAIN`."""
-OWN_WORDS = re.compile(r"\Astage [^\s:]+\b.*", re.DOTALL)
-UNSAID = "it failed, and says itself why; nobody has looked at that"
+STAGE_MESSAGE = re.compile(r"\Astage [^\s:]+\b.*", re.DOTALL)
+REDACTED_MESSAGE = "it failed, and says itself why; nobody has looked at that"
 Verdict = Literal["identical", "differs", "incomplete"]
 
 
-class StageAgain(Frozen):
+class ReproducedStage(FrozenModel):
     stage: str
     came_out: Literal["same", "differs", "cannot"]
     seconds: float
@@ -54,7 +54,7 @@ class StageAgain(Frozen):
     """Reason why it could not be built, or inputs that later stages were compared on; else empty."""
 
 
-class Reproduction(Frozen):
+class Reproduction(FrozenModel):
     release: str | None
     sha256: Sha256 | None
     """Digest of the release; null for the reproduction of a run, which may have no release."""
@@ -62,7 +62,7 @@ class Reproduction(Frozen):
     commit: str
     verdict: Verdict
     """Outcome: `incomplete` if some stages could not be built, and the others are identical."""
-    stages: list[StageAgain]
+    stages: list[ReproducedStage]
     notes: list[str]
     """Reasons why bytes may differ here, known before anything was built."""
     machine: str
@@ -74,14 +74,14 @@ class Reproduction(Frozen):
 
 
 @dataclass(frozen=True)
-class _Work:
+class _ReproductionJob:
     layout: Layout
-    of: Original
-    original: Layout
+    source: Original
+    original_layout: Layout
     """Worktree of the original run, which may be gone."""
     withdrawn: str | None
-    watcher: "Watcher"
-    by: Worker | None
+    watcher: "ProgressReceiver"
+    worker: Worker | None
     """Signer of stage records; None if this machine has no key that counts."""
     boxed: bool
     supervised: bool = True
@@ -90,7 +90,7 @@ class _Work:
     """Content of `Reproduction.records` so far."""
 
 
-class Watcher(Protocol):
+class ProgressReceiver(Protocol):
     """Receiver of the progress of a reproduction."""
 
     def working(self, what: str, how: str = "") -> None:
@@ -101,24 +101,24 @@ class Watcher(Protocol):
 
 
 def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Governance,
-              watcher: Watcher, keep: bool = False) -> Reproduction:  # fmt: skip
+              watcher: ProgressReceiver, keep: bool = False) -> Reproduction:  # fmt: skip
     """Build the original again, and enter the outcome in the ledger. The checkout is not written to.
 
     Raises:
         Unavailable: The run's commit is not in this clone.
     """
-    with place(checkout, of.label, _commit(checkout, of), keep) as layout:
-        work = _Work(
+    with reproduction_worktree(checkout, of.label, _commit(checkout, of), keep) as layout:
+        work = _ReproductionJob(
             layout=layout,
-            of=of,
-            original=Layout(governance.state / "runs" / of.run),
-            withdrawn=obstacles.withdrawn(layout, ledger, governance),
+            source=of,
+            original_layout=Layout(governance.state / "runs" / of.run),
+            withdrawn=obstacles.withdrawal_reason(layout, ledger, governance),
             watcher=watcher,
-            by=_worker(governance, ledger),
-            boxed=box.wanted(governance.policy.environment),
+            worker=_worker(governance, ledger),
+            boxed=box.is_used(governance.policy.environment),
         )
         released = manifest.read(Path(of.release.bundle) / bundle.PAYLOAD) if of.release else None
-        notes = obstacles.known(layout, released, params.load(layout.params))
+        notes = obstacles.find_obstacles(layout, released, params.load(layout.params))
         stages = list(_stages(work))
         result = Reproduction(
             release=of.release.label if of.release else None,
@@ -128,18 +128,18 @@ def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Go
             verdict=_verdict(stages),
             stages=stages,
             notes=notes,
-            machine=box.machine(),
+            machine=box.describe_machine(),
             records=work.records,
             kept=str(layout.root) if keep else None,
         )
-    kind = REPRODUCED if of.release else agreed.AGAIN
-    ledger.append(kind, of.label, _recorded(result))
+    kind = REPRODUCED_KIND if of.release else agreed.REPRODUCED
+    ledger.append(kind, of.label, _without_messages(result))
     return result
 
 
-def _recorded(result: Reproduction) -> dict[str, Any]:
+def _without_messages(result: Reproduction) -> dict[str, Any]:
     """Return the result for the ledger, without messages of failed stages, which may quote sources."""
-    stages = [each.model_copy(update={"why": OWN_WORDS.sub(UNSAID, each.why)}) for each in result.stages]
+    stages = [each.model_copy(update={"why": STAGE_MESSAGE.sub(REDACTED_MESSAGE, each.why)}) for each in result.stages]
     return result.model_copy(update={"stages": stages}).model_dump(mode="json", exclude={"kept"})
 
 
@@ -153,24 +153,24 @@ def _commit(checkout: Repository, of: Original) -> str:
         ) from None
 
 
-def _stages(work: _Work) -> Iterator[StageAgain]:
-    reads = _reads(work.layout)
+def _stages(work: _ReproductionJob) -> Iterator[ReproducedStage]:
+    reads = _stage_dependencies(work.layout)
     absent: set[str] = set()
-    for folder in (folder for stage in STAGES.values() for folder in stage.folders):
+    for folder in (folder for stage in STAGES.values() for folder in stage.output_folders):
         name = folder.replace("/", "@")
-        wanted = work.of.wanted[folder]
+        wanted = work.source.digests[folder]
         missing = sorted(path for path in absent if any(read.startswith(f"artefacts/{path}") for read in reads[name]))
         started = time.monotonic()
         work.watcher.working(name)
         digest, why = _build(work, name, folder, missing)
         if digest == wanted:
-            _keep_record(work, name)
+            _add_record(work, name)
         else:
             restored = folder != "package" and _restore(work, folder, wanted)
             absent |= set() if restored or folder == "package" else {folder}
             on = "; the stages behind it are compared on what it left first" if restored else ""
             why += on if why else on.removeprefix("; ")
-        again = StageAgain(
+        again = ReproducedStage(
             stage=name,
             came_out="cannot" if digest is None else "same" if digest == wanted else "differs",
             seconds=round(time.monotonic() - started, 2),
@@ -182,9 +182,9 @@ def _stages(work: _Work) -> Iterator[StageAgain]:
         yield again
 
 
-def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str | None, str]:
+def _build(work: _ReproductionJob, name: str, folder: str, missing: list[str]) -> tuple[str | None, str]:
     """Build a stage. Return the digest of its output; or None, and the reason why it cannot be built."""
-    if name == dvc.VAULTED and work.withdrawn:
+    if name == dvc.INGEST_STAGE and work.withdrawn:
         return None, f"its sources may not be read again: {work.withdrawn}"
     if missing:
         return None, f"it reads what could not be built: {', '.join(missing)}"
@@ -192,46 +192,52 @@ def _build(work: _Work, name: str, folder: str, missing: list[str]) -> tuple[str
         dvc.repro(
             work.layout,
             name,
-            _listener(work.watcher, name),
+            _progress_filter(work.watcher, name),
             force=True,
             apart=True,
             supervised=work.supervised,
             boxed=work.boxed,
         )
-        return files.tree_digest(work.layout.root / original.place(folder)), ""
+        return files.tree_digest(work.layout.root / original.compared_path(folder)), ""
     except (HallmarkError, ValueError) as error:
         return None, str(error)
 
 
 def _worker(governance: Governance, ledger: Ledger) -> Worker | None:
     with suppress(InputError, Refused):
-        return made.worker(governance, ledger)
+        return made.load_worker(governance, ledger)
     return None
 
 
-def _keep_record(work: _Work, name: str) -> None:
+def _add_record(work: _ReproductionJob, name: str) -> None:
     """Add this machine's stage record to the result, unless its materials differ from those of the original record."""
-    if work.by is None:
+    if work.worker is None:
         return
-    record = kept.find(work.layout, name, materials.read(name, work.layout), work.by.lines, work.by.boxed)
-    theirs = work.of.records.get(name)
-    if record and (theirs is None or stage_record.agree(record, theirs)):
+    record = kept.find(
+        work.layout,
+        name,
+        materials.read_digests(name, work.layout),
+        work.worker.public_key_lines,
+        work.worker.needs_sandbox,
+    )
+    theirs = work.source.records.get(name)
+    if record and (theirs is None or stage_record.have_same_outputs(record, theirs)):
         work.records[name] = record.envelope
 
 
-def _listener(watcher: Watcher, stage: str) -> Callable[[str], None]:
+def _progress_filter(watcher: ProgressReceiver, stage: str) -> Callable[[str], None]:
     """Return a callback that forwards a stage's reports of progress, and no other output."""
 
     def hear(line: str) -> None:
-        if match := dvc.PROGRESS.match(line):
+        if match := dvc.PROGRESS_LINE.match(line):
             watcher.working(stage, match["how"])
 
     return hear
 
 
-def _restore(work: _Work, folder: str, wanted: str) -> bool:
+def _restore(work: _ReproductionJob, folder: str, wanted: str) -> bool:
     """Put the original output of a stage in place, if the original run still has it. Return whether it does."""
-    theirs, ours = work.original.stage(folder), work.layout.stage(folder)
+    theirs, ours = work.original_layout.artefacts(folder), work.layout.artefacts(folder)
     try:
         if not theirs.is_dir() or files.tree_digest(theirs) != wanted:
             return False
@@ -242,7 +248,7 @@ def _restore(work: _Work, folder: str, wanted: str) -> bool:
     return True
 
 
-def _reads(layout: Layout) -> dict[str, list[str]]:
+def _stage_dependencies(layout: Layout) -> dict[str, list[str]]:
     """Return the dependencies of each stage in the run's dvc.lock."""
     path = layout.root / "dvc.lock"
     if not path.is_file():
@@ -251,6 +257,6 @@ def _reads(layout: Layout) -> dict[str, list[str]]:
     return {name: [dep["path"] for dep in stage["deps"]] for name, stage in stages.items()}
 
 
-def _verdict(stages: list[StageAgain]) -> Verdict:
+def _verdict(stages: list[ReproducedStage]) -> Verdict:
     how = {stage.came_out for stage in stages}
     return "differs" if "differs" in how else "incomplete" if "cannot" in how else "identical"

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.ledger import ledger
-from tasks.ledger.leases import TERM, Lease, Turn, open_leases
+from tasks.ledger.leases import LEASE_DURATION, Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
 from tasks.runs.request import checked_run_id
 
-LOOK_SECONDS = 1.0
-RENEW_SECONDS = TERM.total_seconds() / 3
+POLL_SECONDS = 1.0
+RENEW_SECONDS = LEASE_DURATION.total_seconds() / 3
 
 
 @contextmanager
-def only_here(root: Path, run_id: str) -> Iterator[None]:
+def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
     """Hold the lease of a run inside the block, so that no other machine executes the run.
 
     The caller holds `hold.only_one` already, which excludes other processes of this machine. If the machine that holds
@@ -34,11 +34,11 @@ def only_here(root: Path, run_id: str) -> Iterator[None]:
     Raises:
         Refused: Another machine holds the lease and renews it; the message names that machine.
     """
-    if not os.environ.get(ledger.VARIABLE):
+    if not os.environ.get(ledger.URL_VARIABLE):
         yield
         return
     name = f"run/{checked_run_id(run_id)}"
-    turn = Turn(open_leases(root / ".hallmark"), name, installation.of(root), one=True)
+    turn = LeaseKeeper(open_leases(root / ".hallmark"), name, installation.installation_id(root), one=True)
     with suppress(Unavailable):
         _take(turn, run_id)
     ended = threading.Event()
@@ -50,28 +50,28 @@ def only_here(root: Path, run_id: str) -> Iterator[None]:
         ended.set()
         renewing.join()
         with suppress(Unavailable):
-            turn.let_go()
+            turn.release()
 
 
-def _take(turn: Turn, run_id: str) -> None:
+def _take(turn: LeaseKeeper, run_id: str) -> None:
     first = turn.renew()
-    deadline = time.monotonic() + TERM.total_seconds() + LOOK_SECONDS
+    deadline = time.monotonic() + LEASE_DURATION.total_seconds() + POLL_SECONDS
     held = first
-    while not turn.is_mine:
+    while not turn.is_held:
         if (held.owner, held.until) != (first.owner, first.until) or time.monotonic() > deadline:
-            raise Refused(f"run {run_id} is being executed or fetched elsewhere: {_words(held)}")
-        time.sleep(LOOK_SECONDS)
+            raise Refused(f"run {run_id} is being executed or fetched elsewhere: {_holder_in_words(held)}")
+        time.sleep(POLL_SECONDS)
         held = turn.renew()
 
 
-def _words(held: Lease) -> str:
+def _holder_in_words(held: Lease) -> str:
     return (
         f"{held.place} has had it since {held.since:%Y-%m-%d %H:%M:%S} UTC; `hallmark down` there lets go of it, and "
         "so does its next gate"
     )
 
 
-def _renew(turn: Turn, ended: threading.Event) -> None:
+def _renew(turn: LeaseKeeper, ended: threading.Event) -> None:
     while not ended.wait(RENEW_SECONDS):
         with suppress(Unavailable):
             turn.renew()

@@ -11,7 +11,7 @@ from typing import Any
 from tasks.core import files
 from tasks.core.errors import InputError, Refused
 from tasks.gates import signed_request
-from tasks.gates.signed_request import Request, SignedRequest
+from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
@@ -35,7 +35,7 @@ def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: 
     return signed_request.sign(complete(checkout, request, governance, now), signer)
 
 
-def complete(checkout: Repository, request: RunRequest, governance: Governance, time: datetime) -> Request:
+def complete(checkout: Repository, request: RunRequest, governance: Governance, time: datetime) -> SignedRunRequest:
     """Return the request with everything that decides what will run.
 
     These are the commit, the digest of its whole tree, and the digest of the params file if the commit does not hold
@@ -46,28 +46,28 @@ def complete(checkout: Repository, request: RunRequest, governance: Governance, 
     """
     commit = checkout.commit_of(request.commit or "HEAD")
     tree_sha256 = tree.read(checkout, commit).sha256
-    params_sha256 = None if checkout.holds(commit, request.params) else _digest(checkout, request.params)
+    params_sha256 = None if checkout.has_file(commit, request.params) else _digest(checkout, request.params)
     said = {
         "commit": commit, "tree_sha256": tree_sha256, "params_sha256": params_sha256,
         "environment": governance.policy.environment, "time": time,
     }  # fmt: skip
-    return Request.model_validate(request.model_dump() | said)
+    return SignedRunRequest.model_validate(request.model_dump() | said)
 
 
-def take(
+def verify_and_record(
     checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest, envelope: Envelope | None
-) -> SignedRequest:
+) -> RecordedRunRequest:
     """Verify that `request` is what was signed, and record the signed request on the ledger unless it is there already.
 
     Raises:
         Refused: Nobody signed the request, or something else was signed.
     """
-    known = signed_request.recorded(ledger, governance, request.named)
+    known = signed_request.request_for_run(ledger, governance, request.known_run_id)
     if known is None and envelope is None:
         _require_scheduler(request)
         if not governance.local:
             raise Refused(
-                f"run {request.named} is asked for and nobody signed that: whoever reaches Prefect could ask as the "
+                f"run {request.known_run_id} is asked for and nobody signed that: whoever reaches Prefect could ask as the "
                 f"scheduler, which counts in environment local alone; have the scheduler's key sign: hallmark run --as "
                 f"{SCHEDULER}"
             )
@@ -76,11 +76,11 @@ def take(
             complete(checkout, request, governance, time), governance.signer(SCHEDULER, time)
         )
     signed = known or signed_request.read(envelope or {}, governance)
-    require_same(signed, request, envelope)
+    require_matching_request(signed, request, envelope)
     return known or signed_request.record(ledger, governance, signed.envelope)
 
 
-def require_same(signed: SignedRequest, request: RunRequest, envelope: Envelope | None) -> None:
+def require_matching_request(signed: RecordedRunRequest, request: RunRequest, envelope: Envelope | None) -> None:
     """Verify that a flow run asks for exactly the run that was signed.
 
     Raises:
@@ -89,13 +89,15 @@ def require_same(signed: SignedRequest, request: RunRequest, envelope: Envelope 
     if envelope is None:
         _require_scheduler(request)
     elif dsse.digest(envelope) != signed.sha256:
-        raise Refused(f"run {request.named} was asked for already, by {signed.request.requested_by}, and not with this")
-    asked = RunRequest.of(signed.request)
+        raise Refused(
+            f"run {request.known_run_id} was asked for already, by {signed.request.requested_by}, and not with this"
+        )
+    asked = RunRequest.from_signed(signed.request)
     # A request of the scheduler names no commit; the signed one holds the HEAD of its time.
     given = request if request.commit else request.model_copy(update={"commit": asked.commit})
     if differ := [name for name in RunRequest.model_fields if getattr(given, name) != getattr(asked, name)]:
         raise Refused(
-            f"run {request.named} is asked for with other {', '.join(differ)} than {asked.requested_by} signed; "
+            f"run {request.known_run_id} is asked for with other {', '.join(differ)} than {asked.requested_by} signed; "
             f"ask anew with `hallmark run --as ID`"
         )
 
@@ -103,7 +105,7 @@ def require_same(signed: SignedRequest, request: RunRequest, envelope: Envelope 
 def _require_scheduler(request: RunRequest) -> None:
     if request.requested_by != SCHEDULER:
         raise Refused(
-            f"run {request.named} is asked for in the name of {request.requested_by}, and no request that they signed "
+            f"run {request.known_run_id} is asked for in the name of {request.requested_by}, and no request that they signed "
             f"is with it; use `hallmark run --as {request.requested_by}`, or leave requested_by out: the scheduler asks"
         )
 

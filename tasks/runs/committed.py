@@ -15,21 +15,21 @@ from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.runs.repository import Repository
 from tasks.runs.resolve import read_params
-from tasks.sources.sources import Source, expand
+from tasks.sources.sources import Source, fill_variables
 from tasks.stages.data.readers import content
 
 
 @dataclass(frozen=True)
-class Committed:
+class CommitFiles:
     checkout: Repository
     commit: str
 
     @staticmethod
-    def head(checkout: Repository) -> "Committed":
-        return Committed(checkout, checkout.commit_of("HEAD"))
+    def head(checkout: Repository) -> "CommitFiles":
+        return CommitFiles(checkout, checkout.commit_of("HEAD"))
 
     @contextmanager
-    def opened(self, source: Source) -> Iterator[IO[bytes]]:
+    def open_source(self, source: Source) -> Iterator[IO[bytes]]:
         """Open the content of a source: the committed file if the commit holds one, else the file that exists now.
 
         Raises:
@@ -38,10 +38,10 @@ class Committed:
         """
         blob = self._blob(source)
         if blob is None:
-            with content.opened(source, self.checkout.root) as file:
+            with content.open_content(source, self.checkout.root) as file:
                 yield file
             return
-        with self.checkout.opened(blob, self._aside()) as file:
+        with self.checkout.open_blob(blob, self._aside()) as file:
             yield file
 
     def params(self, path: str, changes: Mapping[str, str]) -> Params:
@@ -52,21 +52,21 @@ class Committed:
         Raises:
             InputError: The file cannot be read, or the parameters are wrong.
         """
-        text = self.text(path)
+        text = self.read_text(path)
         return read_params(self.checkout.root / path, changes, text)[0]
 
-    def require_text(self, path: str) -> str:
+    def read_existing_text(self, path: str) -> str:
         """Return a committed text file.
 
         Raises:
             InputError: The commit does not hold the file, or the file is not UTF-8.
         """
-        text = self.text(path)
+        text = self.read_text(path)
         if text is None:
             raise InputError(f"{path}: no such file in commit {self.commit[:12]}; commit it, or name another one")
         return text
 
-    def text(self, path: str) -> str | None:
+    def read_text(self, path: str) -> str | None:
         """Return a committed text file; None if the commit does not hold it.
 
         Raises:
@@ -76,11 +76,11 @@ class Committed:
         if blob is None:
             return None
         try:
-            return self.checkout.read("cat-file", "blob", blob).decode("utf-8")
+            return self.checkout.git_bytes("cat-file", "blob", blob).decode("utf-8")
         except UnicodeDecodeError as error:
             raise InputError(f"{path} in commit {self.commit[:12]}: cannot be read as UTF-8 text ({error})") from None
 
-    def edited(self, params: str, sources: Iterable[Source]) -> list[str]:
+    def edited_files(self, params: str, sources: Iterable[Source]) -> list[str]:
         """Return the params file and those sources that differ between checkout and commit, in words."""
         files = {params: params} | {_path(each): f"source {each.id} ({each.location})" for each in sources}
         return [what for path, what in files.items() if path and self.checkout.differs_on_disk(self.commit, path)]
@@ -97,6 +97,6 @@ class Committed:
 
 def _path(source: Source) -> str:
     with suppress(InputError):
-        location = expand(source.location)
+        location = fill_variables(source.location)
         return "" if "://" in location else location
     return ""

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
-from tasks.core.files import open_plain
-from tasks.stages.train.points import FILE
+from tasks.core.files import open_regular_file
+from tasks.stages.train.points import POINTS_FILE
 
-NAME = f"measured/train/{FILE}"
+CURVE_PATH = f"measured/train/{POINTS_FILE}"
 """Path of the curve relative to the root of the run's worktree, also while the training is in progress
 (`supervise/handed_on.py`)."""
-MOST = 2**26
+MAX_FILE_BYTES = 2**26
 """Maximum number of bytes that are read from the file: some 250,000 steps."""
-TOGETHER = 2**20
+BYTES_PER_READ = 2**20
 """Maximum number of bytes that are read at once."""
-LONGEST = 2**12
+MAX_LINE_BYTES = 2**12
 """Maximum number of bytes in a line."""
 
 
@@ -55,7 +55,7 @@ class Point(BaseModel):
         yield from ((name, value) for name, value in others.items() if value is not None)
 
 
-def read(path: Path, offset: int) -> tuple[list[Point], int]:
+def read_points(path: Path, offset: int) -> tuple[list[Point], int]:
     """Read up to one mebibyte of points from byte `offset` on; return them and the offset of the next call.
 
     Lines that are not valid points are skipped. A file shorter than `offset` has been replaced and is read from its
@@ -64,11 +64,11 @@ def read(path: Path, offset: int) -> tuple[list[Point], int]:
     Raises:
         OSError: The path is not a plain file.
     """
-    with open_plain(path) as file:
+    with open_regular_file(path) as file:
         size = file.seek(0, 2)
         begin = offset if offset <= size else 0
         file.seek(begin)
-        data = file.read(min(TOGETHER, max(0, MOST - begin)))
+        data = file.read(min(BYTES_PER_READ, max(0, MAX_FILE_BYTES - begin)))
     whole = data[: data.rfind(b"\n") + 1]
     points = (_point(line) for line in whole.splitlines())
     return [point for point in points if point], begin + len(whole)
@@ -76,6 +76,6 @@ def read(path: Path, offset: int) -> tuple[list[Point], int]:
 
 def _point(line: bytes) -> Point | None:
     try:
-        return Point.model_validate_json(line) if len(line) <= LONGEST else None
+        return Point.model_validate_json(line) if len(line) <= MAX_LINE_BYTES else None
     except ValidationError:
         return None

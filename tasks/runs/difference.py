@@ -10,56 +10,56 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.core import config, files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Facts
 from tasks.core.layout import Layout
 from tasks.gates import evidence
 from tasks.gates.checks import change
-from tasks.gates.checks.change import Change, Moved
+from tasks.gates.checks.change import DatasetChange, ValueChange
 from tasks.inquiry import records_changed
-from tasks.inquiry.records_changed import RecordsChanged
+from tasks.inquiry.records_changed import DatasetDiff
 from tasks.registry.history import difference
-from tasks.registry.history.declared import flat
+from tasks.registry.history.declared import flatten
 from tasks.registry.history.difference import Figure
 from tasks.runs import journal, paired
 from tasks.runs.journal import Journal
-from tasks.runs.paired import Paired
+from tasks.runs.paired import PairedComparison
 from tasks.runs.repository import Repository
-from tasks.runs.run import is_here, layout_of, ref_of
-from tasks.runs.summary import facts_in
+from tasks.runs.run import exists_here, layout_of, ref_of
+from tasks.runs.summary import read_facts
 from tasks.sources.dataset import Dataset, Value
 
-CODE = ["tasks", "dvc.yaml", "constraints.txt"]
+CODE_PATHS = ["tasks", "dvc.yaml", "constraints.txt"]
 """Paths that decide the bytes of a release, besides its parameters and inputs."""
-APART = ("params.yaml", "inputs/request.json")
+SEPARATELY_COMPARED_FILES = ("params.yaml", "inputs/request.json")
 """Files whose digests are not compared: parameters are compared by value, and requests always differ."""
-STATED = {"train": "train", "evaluate": "evaluate"}
+FIGURE_PREFIXES = {"train": "train", "evaluate": "evaluate"}
 """Prefix of the names of a stage's figures, by the stage's folder."""
 
 
-class Side(Frozen):
+class ComparedRun(FrozenModel):
     run: str
     use_case: str
     status: str
     evaluated: bool
 
 
-class RunDifference(Frozen):
-    before: Side
-    now: Side
+class RunDifference(FrozenModel):
+    before: ComparedRun
+    now: ComparedRun
     lacks: list[str]
     """Parts that could not be compared, each with the reason."""
-    outcome: dict[str, Moved]
+    outcome: dict[str, ValueChange]
     """Differences in status, release, requester and states of gates, by name."""
-    parameters: dict[str, Moved]
+    parameters: dict[str, ValueChange]
     """Differences in parameters, by dotted key of params.yaml."""
-    data: Change | None
+    data: DatasetChange | None
     """Changes of the dataset; null if one of the runs has no dataset."""
-    digests: dict[str, Moved]
+    digests: dict[str, ValueChange]
     """Differences in the SHA-256 of each source and of the training and test records, by name."""
-    records: RecordsChanged | None
-    made_with: dict[str, Moved]
+    records: DatasetDiff | None
+    made_with: dict[str, ValueChange]
     """Differences in the digests of code, inputs and library versions, by name."""
     code: list[str] | None
     """Files of code that differ between the two commits, as `git diff --name-status` lists them; null if a commit is
@@ -68,7 +68,7 @@ class RunDifference(Frozen):
     """Figures of both candidates with their intervals, by name."""
     same_test: bool
     """Whether both runs have a dataset and their test records are identical."""
-    paired: Paired | None
+    paired: PairedComparison | None
     """Comparison on the rows that both candidates answered; null if there are none, or a run has no evaluation."""
 
 
@@ -78,9 +78,9 @@ def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset |
     Raises:
         InputError: A run is not on this machine, or its files cannot be read.
     """
-    first, second = _Read(root, before), _Read(root, now)
-    code, why = code_between(root, ref_of(before), ref_of(now))
-    lacks = [*first.lacks(), *second.lacks(), *([f"files of code: {why}"] if why else [])]
+    first, second = _RunFiles(root, before), _RunFiles(root, now)
+    code, why = changed_code(root, ref_of(before), ref_of(now))
+    lacks = [*first.missing_parts(), *second.missing_parts(), *([f"files of code: {why}"] if why else [])]
     same = bool(first.dataset and second.dataset and first.dataset.digests["test"] == second.dataset.digests["test"])
     try:
         test, why = _paired(first, second, same)
@@ -90,12 +90,12 @@ def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset |
         before=first.side,
         now=second.side,
         lacks=lacks + [f"paired test: {why}"] * bool(why),
-        outcome=change.moved(first.outcome, second.outcome),
-        parameters=change.moved(first.parameters, second.parameters),
+        outcome=change.changed_values(first.outcome, second.outcome),
+        parameters=change.changed_values(first.parameters, second.parameters),
         data=_data(first, second),
-        digests=change.moved(first.digests, second.digests),
+        digests=change.changed_values(first.digests, second.digests),
         records=_records(first, second),
-        made_with=change.moved(first.made_with, second.made_with),
+        made_with=change.changed_values(first.made_with, second.made_with),
         code=code,
         figures=difference.figures(first.figures, second.figures),
         same_test=same,
@@ -103,23 +103,23 @@ def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset |
     ), second.dataset
 
 
-def code_between(root: Path, before: str, now: str) -> tuple[list[str] | None, str]:
+def changed_code(root: Path, before: str, now: str) -> tuple[list[str] | None, str]:
     """Return the files of code that differ between two commits or refs; None and the reason if one is not here."""
     try:
-        return Repository.open(root).changed_between(before, now, CODE), ""
+        return Repository.open(root).changed_files(before, now, CODE_PATHS), ""
     except InputError as error:
         return None, f"{error}; fetch refs/hallmark/runs/RUN to see which files"
 
 
-class _Read:
+class _RunFiles:
     def __init__(self, root: Path, run: str) -> None:
         state = root / ".hallmark"
         known, self.layout = journal.read(state, run), layout_of(root, run)
         if known is None:
             raise InputError(f"there is no run {run!r} here; `hallmark status` lists those there are")
-        if not is_here(self.layout):
+        if not exists_here(self.layout):
             raise InputError(f"run {run} has no worktree here, so there is nothing to compare: it was never resolved")
-        self.known: Journal = journal.as_it_stands(state, known)
+        self.known: Journal = journal.with_current_status(state, known)
         try:
             self._read()
         except (OSError, ValueError, ValidationError, AttributeError, TypeError, KeyError) as error:
@@ -127,15 +127,19 @@ class _Read:
 
     def _read(self) -> None:
         self.dataset = evidence.read_dataset(self.layout)
-        self.parameters = dict(flat(config.read_plain(self.layout.params)))
-        self.made_with = {name: of for name, of in evidence.made_from(self.layout).items() if name not in APART}
+        self.parameters = dict(flatten(config.read_plain(self.layout.params)))
+        self.made_with = {
+            name: of
+            for name, of in evidence.input_digests(self.layout).items()
+            if name not in SEPARATELY_COMPARED_FILES
+        }
         self.figures = _figures(self.layout)
-        self.evaluated = (self.layout.stage("evaluate") / "result.json").is_file()
+        self.evaluated = (self.layout.artefacts("evaluate") / "result.json").is_file()
 
     @property
-    def side(self) -> Side:
+    def side(self) -> ComparedRun:
         known = self.known
-        return Side(run=known.run, use_case=known.use_case, status=known.status, evaluated=self.evaluated)
+        return ComparedRun(run=known.run, use_case=known.use_case, status=known.status, evaluated=self.evaluated)
 
     @property
     def outcome(self) -> dict[str, Value]:
@@ -156,7 +160,7 @@ class _Read:
         sides: dict[str, Value] = {f"{side} rows": sha256 for side, sha256 in self.dataset.digests.items()}
         return sides | {f"source {name}": origin.sha256 for name, origin in self.dataset.sources.items()}
 
-    def lacks(self) -> Iterator[str]:
+    def missing_parts(self) -> Iterator[str]:
         if self.dataset is None:
             yield f"run {self.known.run} has no dataset ({self.known.status}): it has not been through the stage split"
         if not self.evaluated:
@@ -164,31 +168,31 @@ class _Read:
 
 
 def _figures(layout: Layout) -> Facts:
-    stated = {f"{name}.{fact}": value for stage, name in STATED.items()
-              for fact, value in facts_in(layout.stage(stage) / "result.json").items()}  # fmt: skip
-    measured = facts_in(layout.measured("predict") / "candidate" / "facts.json")
+    stated = {f"{name}.{fact}": value for stage, name in FIGURE_PREFIXES.items()
+              for fact, value in read_facts(layout.artefacts(stage) / "result.json").items()}  # fmt: skip
+    measured = read_facts(layout.measurements("predict") / "candidate" / "facts.json")
     return stated | {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 
-def _data(before: _Read, now: _Read) -> Change | None:
+def _data(before: _RunFiles, now: _RunFiles) -> DatasetChange | None:
     if before.dataset is None or now.dataset is None:
         return None
     return change.compare(before.dataset, now.dataset, before.known.run, _split(before.layout))
 
 
-def _records(before: _Read, now: _Read) -> RecordsChanged | None:
+def _records(before: _RunFiles, now: _RunFiles) -> DatasetDiff | None:
     if before.dataset is None or now.dataset is None:
         return None
     if before.dataset.digests == now.dataset.digests:
-        return records_changed.SAME
-    return records_changed.between(before.layout, now.layout)
+        return records_changed.IDENTICAL
+    return records_changed.compare_runs(before.layout, now.layout)
 
 
-def _paired(before: _Read, now: _Read, same_test: bool) -> tuple[Paired | None, str]:
+def _paired(before: _RunFiles, now: _RunFiles, same_test: bool) -> tuple[PairedComparison | None, str]:
     if not (before.evaluated and now.evaluated):
         return None, ""
     return paired.compare(before.layout, now.layout, same_test)
 
 
 def _split(layout: Layout) -> str:
-    return files.tree_digest(layout.stage("split"))
+    return files.tree_digest(layout.artefacts("split"))

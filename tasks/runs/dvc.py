@@ -18,66 +18,66 @@ import psutil
 from configobj import ConfigObj
 
 from tasks.core import graph
-from tasks.core.config import Frozen
-from tasks.core.errors import InputError, Late, Unavailable
+from tasks.core.config import FrozenModel
+from tasks.core.errors import InputError, TimeLimitExceeded, Unavailable
 from tasks.core.files import write_bytes
-from tasks.core.layout import EXPERIMENTS, Layout
-from tasks.core.processes import runs
-from tasks.core.progress import duration
+from tasks.core.layout import EXPERIMENTS_FOLDER, Layout
+from tasks.core.processes import is_running
+from tasks.core.progress import format_duration
 from tasks.runs import dvc_lock, dvc_told
-from tasks.runs.dvc_told import Told
-from tasks.runs.environment import INTO_A_PROCESS
-from tasks.stages.runner import STARTED_BY
-from tasks.supervise.box import BOXED
+from tasks.runs.dvc_told import DvcOutput
+from tasks.runs.environment import CODE_LOADING_VARIABLES
+from tasks.stages.runner import STARTER_VARIABLE
+from tasks.supervise.box import SANDBOX_VARIABLE
 from tasks.trust.stage_record import SignedRecord
 
-PROGRESS = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
+PROGRESS_LINE = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
 """Pattern of a progress line of a stage (`core.progress`), such as `progress train 120/480 loss 0.412 330 tok/s eta
 4m10s`; the counts may be missing."""
 
-VAULTED = "ingest"
+INGEST_STAGE = "ingest"
 """Stage that reads the sources and fills the vault."""
-PUSH = "push"
+DVC_ITSELF = "push"
 """Name, among those of stages, for DVC itself as it pushes or pulls outputs."""
 
-ON_A_CLUSTER = ("train", *(name for name, stage in graph.RUNS.items() if stage.name == "predict"))
+CLUSTER_STAGES = ("train", *(name for name, stage in graph.DVC_STAGES.items() if stage.name == "predict"))
 """Stages whose workers may be on a cluster; the grants of a stage (tasks/supervise/grants.py) decide it for each
 run."""
 
-GIVEN_TO: Mapping[str, tuple[str, ...]] = {
+STAGES_BY_VARIABLE: Mapping[str, tuple[str, ...]] = {
     "PREFECT": (),
     "GIT_": (),
     "HALLMARK_LEDGER": (),
     "HALLMARK_GIT_REMOTE": (),
-    "HALLMARK_VAULT": (VAULTED,),
-    "PGPASS": (VAULTED,),  # the password of the vault's database, if its URL has none
-    "AWS_": (VAULTED, PUSH),
-    "SSH_": (PUSH,),
+    "HALLMARK_VAULT": (INGEST_STAGE,),
+    "PGPASS": (INGEST_STAGE,),  # the password of the vault's database, if its URL has none
+    "AWS_": (INGEST_STAGE, DVC_ITSELF),
+    "SSH_": (DVC_ITSELF,),
     "MLFLOW_": (),
-    "RAY_AUTH": ON_A_CLUSTER,
-    "HALLMARK_TRAINING": ON_A_CLUSTER,
+    "RAY_AUTH": CLUSTER_STAGES,
+    "HALLMARK_TRAINING": CLUSTER_STAGES,
 }
 """Stages that receive an environment variable, by the beginning of its name; other stages do not get it. These
 variables hold passwords or lead to services that stages must not use, because a stage is the run's own code."""
 
-DVC = (sys.executable, "-I", "-m", "dvc")
+DVC_COMMAND = (sys.executable, "-I", "-m", "dvc")
 """Command that starts DVC, isolated: DVC starts in the worktree and would otherwise import modules from there."""
 
-APART = ("HALLMARK_VAULT_URL",)
+SHARED_SERVICE_VARIABLES = ("HALLMARK_VAULT_URL",)
 """Beginnings of the names of variables that lead to shared services, withheld from a stage that must not change
 them."""
 
-OURS: Mapping[str, bytes] = {
+FIXED_FILES: Mapping[str, bytes] = {
     ".dvc/config": b"[core]\n    analytics = false\n    check_update = false\n    autostage = false\n",
     ".dvcignore": b"# What DVC passes over in a run: nothing.\n",
 }
 """Files, by path, whose content replaces that of the commit in a run's worktree."""
 
-ADVICE = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
+DVC_HINTS = ("To track the changes", "git add", "To enable auto staging", "dvc config core.autostage", "Use `dvc push`")
 """Beginnings of DVC's hints to a person after every stage; not logged, because a run takes these steps by itself."""
 
 
-class StageOutcome(Frozen):
+class StageOutcome(FrozenModel):
     stage: str
     seconds: float
     """Wall-clock seconds that the stage took, also if its outputs came from the cache."""
@@ -97,9 +97,9 @@ def configure(layout: Layout) -> None:
     The path of the cache is relative to the folder of that file, so that a copied checkout has a cache of its own.
     DVC's own ignore file keeps the settings out of git.
     """
-    _put_ours(layout)
+    _write_fixed_files(layout)
     path = layout.root / ".dvc" / "config.local"
-    cache = os.path.relpath(layout.world / "cache", path.parent.resolve())
+    cache = os.path.relpath(layout.run_state / "cache", path.parent.resolve())
     settings = ConfigObj(str(path), encoding="utf-8")
     before = settings.dict()
     settings.setdefault("cache", {}).update({"dir": cache, "type": "reflink,copy"})
@@ -142,13 +142,15 @@ def repro(
     started = time.monotonic()
     environment = environment_of(stage)
     if apart:
-        environment = {name: value for name, value in environment.items() if not name.startswith(APART)}
+        environment = {
+            name: value for name, value in environment.items() if not name.startswith(SHARED_SERVICE_VARIABLES)
+        }
     if supervised:
-        environment |= {"SHELL": _shell(layout), BOXED: "1" if boxed else ""}
+        environment |= {"SHELL": _shell(layout), SANDBOX_VARIABLE: "1" if boxed else ""}
     told, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
     if code:
-        exited = told.exited()
-        raise dvc_told.failure(layout.root, stage, code if exited is None else exited, told)
+        exited = told.stage_exit_code()
+        raise dvc_told.stage_error(layout.root, stage, code if exited is None else exited, told)
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not told.ran)
 
 
@@ -158,9 +160,9 @@ def commit(layout: Layout, stage: str) -> None:
     Raises:
         Unavailable: DVC failed; its message is included.
     """
-    told, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(PUSH), lambda _: None)
+    told, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(DVC_ITSELF), lambda _: None)
     if code:
-        raise Unavailable(f"dvc commit of stage {stage} failed:\n{told.end()}")
+        raise Unavailable(f"dvc commit of stage {stage} failed:\n{told.last_lines()}")
 
 
 def _dvc(
@@ -169,36 +171,38 @@ def _dvc(
     environment: Mapping[str, str],
     say: Callable[[str], None],
     most: float | None = None,
-) -> tuple[Told, int]:
-    told = Told()
-    _put_ours(layout)
-    dvc_lock.keep(layout.root)
+) -> tuple[DvcOutput, int]:
+    told = DvcOutput()
+    _write_fixed_files(layout)
+    dvc_lock.back_up(layout.root)
     with subprocess.Popen(
-        [*DVC, *words], cwd=layout.root, env=environment, start_new_session=True,
+        [*DVC_COMMAND, *words], cwd=layout.root, env=environment, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as process, _within(most, process) as late:  # fmt: skip
+    ) as process, _time_limit(most, process) as late:  # fmt: skip
         try:
             for line in told.follow(process):
-                if line and not line.lstrip().startswith(ADVICE):
+                if line and not line.lstrip().startswith(DVC_HINTS):
                     say(line)
             code = process.wait()
         except BaseException:
-            end(process)
+            end_process_group(process)
             raise
     if code >= 0:
-        dvc_lock.release(layout.root)
+        dvc_lock.remove_backup(layout.root)
     if late.is_set():
-        raise Late(f"stage {words[-1]} took longer than the {duration(most or 0)} that it has, and was ended")
+        raise TimeLimitExceeded(
+            f"stage {words[-1]} took longer than the {format_duration(most or 0)} that it has, and was ended"
+        )
     return told, code
 
 
 @contextmanager
-def _within(most: float | None, process: "subprocess.Popen[bytes]") -> Iterator[threading.Event]:
+def _time_limit(most: float | None, process: "subprocess.Popen[bytes]") -> Iterator[threading.Event]:
     late = threading.Event()
 
     def too_late() -> None:
         late.set()
-        end(process)
+        end_process_group(process)
 
     timer = threading.Timer(most, too_late) if most is not None else None
     if timer:
@@ -211,14 +215,14 @@ def _within(most: float | None, process: "subprocess.Popen[bytes]") -> Iterator[
             timer.cancel()
 
 
-def _put_ours(layout: Layout) -> None:
+def _write_fixed_files(layout: Layout) -> None:
     if layout.root.resolve() != layout.state.parent:
-        for name, ours in OURS.items():
+        for name, ours in FIXED_FILES.items():
             if not (layout.root / name).exists() or (layout.root / name).read_bytes() != ours:
                 write_bytes(layout.root / name, ours)
 
 
-def require_our_graph(layout: Layout) -> None:
+def require_own_dvc_yaml(layout: Layout) -> None:
     """Verify that the run's dvc.yaml is the one of this version of Hallmark, because DVC executes what the file says.
 
     Raises:
@@ -234,8 +238,8 @@ def require_our_graph(layout: Layout) -> None:
 def _shell(layout: Layout) -> str:
     from tasks.supervise import shell  # imports a database, which most commands do not need
 
-    require_our_graph(layout)
-    return str(shell.installed())
+    require_own_dvc_yaml(layout)
+    return str(shell.command_path())
 
 
 def push(layout: Layout) -> None:
@@ -245,7 +249,7 @@ def push(layout: Layout) -> None:
         Unavailable: DVC failed; its message is included.
     """
     if _has_remote(layout) and (stages := dvc_lock.stages(layout.root)):
-        _carry(layout, "push", *stages)
+        _push_or_pull(layout, "push", *stages)
 
 
 def pull(layout: Layout) -> None:
@@ -258,7 +262,7 @@ def pull(layout: Layout) -> None:
     if not _has_remote(layout):
         raise InputError(f"{layout.state.parent}: DVC has no default remote here; `dvc remote add --default NAME URL`")
     if stages := dvc_lock.stages(layout.root):
-        _carry(layout, "pull", *stages)
+        _push_or_pull(layout, "pull", *stages)
 
 
 def has_remote(root: Path) -> bool:
@@ -266,13 +270,13 @@ def has_remote(root: Path) -> bool:
 
 
 def _has_remote(layout: Layout) -> bool:
-    _take_remotes(layout)
+    _copy_remotes(layout)
     return has_remote(layout.root)
 
 
-def _carry(layout: Layout, *words: str) -> None:
+def _push_or_pull(layout: Layout, *words: str) -> None:
     done = subprocess.run(
-        [*DVC, *words], cwd=layout.root, env=environment_of(PUSH), text=True,
+        [*DVC_COMMAND, *words], cwd=layout.root, env=environment_of(DVC_ITSELF), text=True,
         check=False, stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
     if done.returncode:
@@ -280,7 +284,7 @@ def _carry(layout: Layout, *words: str) -> None:
         raise Unavailable(f"dvc {words[0]} failed: {' '.join(said)}")
 
 
-def _take_remotes(layout: Layout) -> None:
+def _copy_remotes(layout: Layout) -> None:
     """Copy the checkout's remotes, as they are now, to the worktree's config.local.
 
     DVC is told to verify the digests of fetched files, because all runs share the cache.
@@ -292,12 +296,12 @@ def _take_remotes(layout: Layout) -> None:
             for name, remote in theirs["remote"].items():
                 local["remote"][name] = dict(remote)
         for remote in local["remote"].values():
-            remote |= _compared(remote.get("url", ""))
-            if layout.is_apart:
-                remote["url"] = f"{remote['url'].rstrip('/')}/{EXPERIMENTS}"
+            remote |= _verify_setting(remote.get("url", ""))
+            if layout.is_experiment:
+                remote["url"] = f"{remote['url'].rstrip('/')}/{EXPERIMENTS_FOLDER}"
 
 
-def _compared(url: str) -> dict[str, bool]:
+def _verify_setting(url: str) -> dict[str, bool]:
     """Return the setting by which DVC verifies the digests of fetched files; it has none for hdfs."""
     from dvc.config_schema import REMOTE_SCHEMAS
 
@@ -324,28 +328,35 @@ def environment_of(stage: str) -> dict[str, str]:
     return kept | {
         "PATH": path,
         "TQDM_DISABLE": "1",
-        STARTED_BY: str(os.getpid()),
+        STARTER_VARIABLE: str(os.getpid()),
     }
 
 
 def _withheld(stage: str) -> tuple[str, ...]:
-    return (*INTO_A_PROCESS, *(beginning for beginning, given in GIVEN_TO.items() if stage not in given))
+    return (
+        *CODE_LOADING_VARIABLES,
+        *(beginning for beginning, given in STAGES_BY_VARIABLE.items() if stage not in given),
+    )
 
 
-PATIENCE = 28.0
+END_SECONDS = 28.0
 """Seconds that DVC and the supervisor of its stage have to end, of the 30 that Prefect gives a flow run. The supervisor
 gives the stage a little less (`supervise/process.py`)."""
-SILENT = 3.0
+NOTICE_SECONDS = 3.0
 """Seconds before a person is told that the stage is still ending."""
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
+def end_process_group(process: "subprocess.Popen[bytes]") -> None:
     """End a process group and wait for all of its processes: SIGTERM first, SIGKILL when `PATIENCE` is over.
 
     DVC ends at once, its stage later.
     """
-    for sign, patience in ((signal.SIGTERM, SILENT), (None, PATIENCE - SILENT), (signal.SIGKILL, 10.0)):
-        if not _goes_on(process):
+    for sign, patience in (
+        (signal.SIGTERM, NOTICE_SECONDS),
+        (None, END_SECONDS - NOTICE_SECONDS),
+        (signal.SIGKILL, 10.0),
+    ):
+        if not _is_running(process):
             return
         if sign:
             with suppress(ProcessLookupError):
@@ -353,15 +364,15 @@ def end(process: "subprocess.Popen[bytes]") -> None:
         else:
             print(f"the stage ends: it has {patience:.0f} s for that", file=sys.stderr, flush=True)
         until = time.monotonic() + patience
-        while _goes_on(process) and time.monotonic() < until:
+        while _is_running(process) and time.monotonic() < until:
             time.sleep(0.1)
 
 
-def _goes_on(leader: "subprocess.Popen[bytes]") -> bool:
+def _is_running(leader: "subprocess.Popen[bytes]") -> bool:
     if leader.poll() is None:
         return True
     for process in psutil.process_iter():
         with suppress(ProcessLookupError):
-            if os.getpgid(process.pid) == leader.pid and runs(process):
+            if os.getpgid(process.pid) == leader.pid and is_running(process):
                 return True
     return False

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.files import copy, read_at_most, sha256_file
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.trust.stage_record import Digests
 
-MOST = 256 * 2**20
+MAX_LISTING_BYTES = 256 * 2**20
 """Maximum number of bytes of the list of a folder's files, which has about a hundred bytes for each file."""
 MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -34,9 +34,9 @@ def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) 
         False, with nothing copied, if the cache does not hold all outputs as they were signed.
     """
     found = _objects(layout, stage, lock, left)
-    if found is None or drop_wrong(layout, stage, lock, left) or not all(map(_is_plain, found.values())):
+    if found is None or remove_corrupt_objects(layout, stage, lock, left) or not all(map(_is_plain, found.values())):
         return False
-    for place in layout.outputs(stage, RUNS[stage].measures):
+    for place in layout.output_folders(stage, DVC_STAGES[stage].has_measurements):
         shutil.rmtree(place, ignore_errors=True)
     for name, path in found.items():
         place = layout.root / name
@@ -45,7 +45,7 @@ def restore(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) 
     return True
 
 
-def drop_wrong(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> int:
+def remove_corrupt_objects(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> int:
     """Remove cached objects whose content is not the stage's output that their name promises, and return their number.
 
     A list of a folder's files that cannot be read, or that names other files, is removed as well.
@@ -53,13 +53,13 @@ def drop_wrong(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digest
     found = _objects(layout, stage, lock, left)
     if found is None:
         return sum(map(_drop, _listings(layout, lock)))
-    wrong = {path for name, path in found.items() if _there(path) and not _is(path, left[name])}
+    wrong = {path for name, path in found.items() if _exists(path) and not _has_digest(path, left[name])}
     return sum(map(_drop, wrong))
 
 
-def drop_odd(layout: Layout) -> None:
+def remove_special_files(layout: Layout) -> None:
     """Remove from the cache everything that is neither a file nor a folder: DVC would wait for a pipe forever."""
-    for folder, _, names in os.walk(_place(layout.world)):
+    for folder, _, names in os.walk(_objects_folder(layout.run_state)):
         for path in (Path(folder, name) for name in names):
             with suppress(FileNotFoundError):  # DVC may be working in the cache for another run
                 if not stat.S_ISREG(path.lstat().st_mode):
@@ -68,12 +68,15 @@ def drop_odd(layout: Layout) -> None:
 
 def _objects(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests) -> dict[str, Path] | None:
     found: dict[str, Path] = {}
-    places = {path.relative_to(layout.root).as_posix() for path in layout.outputs(stage, RUNS[stage].measures)}
+    places = {
+        path.relative_to(layout.root).as_posix()
+        for path in layout.output_folders(stage, DVC_STAGES[stage].has_measurements)
+    }
     try:
         for out in lock["outs"]:
             if out["path"] not in places:  # the entry also names another output
                 return None
-            listing = json.loads(read_at_most(_object(layout, out["md5"]), MOST))
+            listing = json.loads(read_at_most(_object(layout, out["md5"]), MAX_LISTING_BYTES))
             found |= {f"{out['path']}/{item['relpath']}": _object(layout, item["md5"]) for item in listing}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -92,15 +95,15 @@ def _object(layout: Layout, md5: str) -> Path:
     bare = md5.removesuffix(".dir")
     if not MD5.fullmatch(bare):
         raise ValueError(f"{md5!r} is no MD5")
-    own, others = (_place(world) / bare[:2] / md5[2:] for world in (layout.world, layout.state))
+    own, others = (_objects_folder(world) / bare[:2] / md5[2:] for world in (layout.run_state, layout.state))
     return own if own.exists() else others
 
 
-def _place(world: Path) -> Path:
+def _objects_folder(world: Path) -> Path:
     return world / "cache" / "files" / "md5"
 
 
-def _there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     return path.is_symlink() or path.exists()
 
 
@@ -108,14 +111,14 @@ def _is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _is(path: Path, sha256: str) -> bool:
+def _has_digest(path: Path, sha256: str) -> bool:
     return _is_plain(path) and sha256_file(path) == sha256
 
 
 def _drop(path: Path) -> bool:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    elif _there(path):
+    elif _exists(path):
         path.unlink()
     else:
         return False

@@ -16,19 +16,19 @@ from tasks.core import config
 from tasks.core.errors import InputError
 from tasks.core.files import write_bytes
 
-EMPTY = b"schema: '2.0'\nstages: {}\n"
+EMPTY_LOCK = b"schema: '2.0'\nstages: {}\n"
 
 
-def begin(root: Path) -> None:
+def reset(root: Path) -> None:
     """Empty the dvc.lock that a run's commit holds, so that DVC knows of no outputs before the first stage.
 
     With that file DVC would take stages for done, and would restore whatever outputs it names from the shared cache.
     """
     if (root / "dvc.lock").exists():
-        write_bytes(root / "dvc.lock", EMPTY)
+        write_bytes(root / "dvc.lock", EMPTY_LOCK)
 
 
-def keep(root: Path) -> None:
+def back_up(root: Path) -> None:
     """Copy dvc.lock before DVC starts in `root`, or restore the copy that a killed DVC left.
 
     No other DVC may be running in `root`.
@@ -44,7 +44,7 @@ def keep(root: Path) -> None:
         lock.unlink(missing_ok=True)
 
 
-def release(root: Path) -> None:
+def remove_backup(root: Path) -> None:
     """Remove the copy of dvc.lock after DVC has ended by itself, successfully or not."""
     _copy(root).unlink(missing_ok=True)
 
@@ -54,7 +54,7 @@ def stages(root: Path) -> list[str]:
     return list(config.read_plain(lock)["stages"]) if lock.exists() else []
 
 
-def of_stage(root: Path, stage: str) -> dict[str, Any] | None:
+def read_stage(root: Path, stage: str) -> dict[str, Any] | None:
     """Return the entry of a stage in dvc.lock; None if there is none or the file cannot be read."""
     try:
         return dict(config.read_plain(root / "dvc.lock")["stages"][stage])
@@ -62,14 +62,14 @@ def of_stage(root: Path, stage: str) -> dict[str, Any] | None:
         return None
 
 
-def put(root: Path, stage: str, said: Mapping[str, Any]) -> None:
-    keep(root)
+def write_stage(root: Path, stage: str, said: Mapping[str, Any]) -> None:
+    back_up(root)
     lock, text = root / "dvc.lock", StringIO()
     there = lock.exists() and lock.stat().st_size
     stages = config.read_plain(lock).get("stages") if there else None
     YAML().dump({"schema": "2.0", "stages": {**(stages or {}), stage: dict(said)}}, text)
     write_bytes(lock, text.getvalue().encode())
-    release(root)
+    remove_backup(root)
 
 
 def _copy(root: Path) -> Path:

@@ -13,14 +13,14 @@ from tasks.core.params.params import Params
 from tasks.sources.sources import Source, Sources, Suites
 from tasks.stages.data.readers import gzipped
 
-Opener = Callable[[Source], AbstractContextManager[IO[bytes]]]
+SourceOpener = Callable[[Source], AbstractContextManager[IO[bytes]]]
 """Function that opens the content of a source as a run would read it."""
-SMALL = 8 << 20
+MAX_CHECKED_BYTES = 8 << 20
 """Maximum number of bytes of a file that is parsed before a run reads it; the largest takes about a second. Files in a
 store are not parsed, because that takes longer, and no part of a larger file shows for certain how it is encoded."""
 
 
-def source(declared: Source, opened: Opener) -> None:
+def check_source(declared: Source, opened: SourceOpener) -> None:
     """Open a source as a run will, and parse the first row of a small file, or all rows if it is JSONL.
 
     Raises:
@@ -30,8 +30,8 @@ def source(declared: Source, opened: Opener) -> None:
     with opened(declared) as file:
         if "://" in declared.location or "${" in declared.location:
             return
-        data = file.read(SMALL + 1)
-    if len(data) <= SMALL:
+        data = file.read(MAX_CHECKED_BYTES + 1)
+    if len(data) <= MAX_CHECKED_BYTES:
         _first_row(BytesIO(data), declared)
 
 
@@ -41,7 +41,9 @@ def _first_row(packed: BytesIO, declared: Source) -> None:
     plain = packed
     if declared.kind != "parquet" and gzipped.is_gzip(packed):
         plain = BytesIO()
-        bounded = declared.model_copy(update={"max_unpacked_bytes": min(SMALL, declared.max_unpacked_bytes)})
+        bounded = declared.model_copy(
+            update={"max_unpacked_bytes": min(MAX_CHECKED_BYTES, declared.max_unpacked_bytes)}
+        )
         try:
             gzipped.unpack(packed, plain, bounded)
         except InputError:
@@ -52,7 +54,7 @@ def _first_row(packed: BytesIO, declared: Source) -> None:
         pass
 
 
-def tasks(params: Params, named: Sources) -> Iterator[str]:
+def check_tasks(params: Params, named: Sources) -> Iterator[str]:
     """Yield a message for each source whose task has no prompt in the parameters."""
     for each in named.sources:
         if each.constants.task not in params.prompts:
@@ -62,33 +64,33 @@ def tasks(params: Params, named: Sources) -> Iterator[str]:
             )
 
 
-def expectations(suites: Suites) -> Iterator[str]:
+def check_expectations(suites: Suites) -> Iterator[str]:
     """Yield a message for each expectation of a type that does not exist."""
     whole = {"dataset": suites.dataset} if suites.dataset else {}
     for where, suite in {**suites.by_source, **whole}.items():
         for number, each in enumerate(suite.expectations):
-            if known() and each.type not in known():
+            if known_expectations() and each.type not in known_expectations():
                 wrong = f"there is no expectation {each.type!r}"
-                yield f"suite of {where}: expectations.{number}: {wrong}; {_like(each.type)}"
+                yield f"suite of {where}: expectations.{number}: {wrong}; {_suggestion(each.type)}"
 
 
 @cache
-def known() -> frozenset[str]:
+def known_expectations() -> frozenset[str]:
     """Return the types of the expectations of Great Expectations and of Hallmark.
 
     They are taken from file names, because importing the library takes three seconds. If the library is not installed
     as files, the result is empty, and the run itself reports unknown types.
     """
-    from tasks.stages.data.validate.questions import TEXTS  # imports pyarrow
+    from tasks.stages.data.validate.questions import TEXTS_EXPECTATION  # imports pyarrow
 
     spec = find_spec("great_expectations")
     core = Path(spec.origin or "").parent / "expectations" / "core" if spec else Path()
     there = {file.stem for file in core.glob("[a-z]*.py")}
-    return frozenset(there | {TEXTS} if there else ())
+    return frozenset(there | {TEXTS_EXPECTATION} if there else ())
 
 
-def _like(wrong: str) -> str:
+def _suggestion(wrong: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(wrong, known(), n=2)
+    near = difflib.get_close_matches(wrong, known_expectations(), n=2)
     return f"did you mean {' or '.join(near)}?" if near else "Great Expectations' documentation lists them"

@@ -4,30 +4,32 @@ from typing import NamedTuple
 
 from tasks.core.errors import Refused
 from tasks.core.params.params import Params
-from tasks.declarations.bar import Bar, laxer
+from tasks.declarations.bar import AcceptanceCriteria, relaxed_criteria
 from tasks.gates.checks.checks import checks_of
 from tasks.gates.checks.purpose import unapproved
 from tasks.ledger.ledger import Ledger
-from tasks.policy.gate_rules import STANDING
+from tasks.policy.gate_rules import STANDING_CHECKS
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 from tasks.sources.sources import Sources
 from tasks.trust.gate_statement import GateName
 
 
-class Foreseen(NamedTuple):
+class ExpectedFailure(NamedTuple):
     gate: GateName
     reasons: list[str]
     waived_by: str | None
     """Role that may waive the check; None if policy lets nobody waive it."""
 
     def __str__(self) -> str:
-        headline = f"the check that {STANDING[self.gate]} will fail at the {self.gate} gate:"
+        headline = f"the check that {STANDING_CHECKS[self.gate]} will fail at the {self.gate} gate:"
         way = f"role {self.waived_by} may waive it" if self.waived_by else "policy lets nobody waive it"
         return "\n".join([headline, *(f"  {each}" for each in self.reasons), way])
 
 
-def foreseen(params: Params, named: Sources, ledger: Ledger, governance: Governance, demo: bool) -> list[Foreseen]:
+def expected_failures(
+    params: Params, named: Sources, ledger: Ledger, governance: Governance, demo: bool
+) -> list[ExpectedFailure]:
     """Return the checks that will fail and that a role may waive.
 
     Raises:
@@ -41,13 +43,15 @@ def foreseen(params: Params, named: Sources, ledger: Ledger, governance: Governa
     for name, rules in gates.items():
         checks_of(name, rules, card.success_metrics)
     line = promotions.read(ledger, governance, card.name)
-    promotions.require_no_lower(card.risk_tier, line.newest, policy)
+    promotions.require_tier_not_lower(card.risk_tier, line.newest, policy)
     wrong: dict[GateName, list[str]] = {
         "data": unapproved(card.approved_uses, {source.id: source.approved_uses for source in named.sources}),
-        "evaluation": laxer(line.adopted(demo), Bar.of(params)),
+        "evaluation": relaxed_criteria(line.success_metrics(demo), AcceptanceCriteria.from_params(params)),
     }
     failing = [
-        Foreseen(gate, reasons, waive.role if (waive := gates[gate].waive) and waive.covers(STANDING[gate]) else None)
+        ExpectedFailure(
+            gate, reasons, waive.role if (waive := gates[gate].waive) and waive.covers(STANDING_CHECKS[gate]) else None
+        )
         for gate, reasons in wrong.items()
         if reasons
     ]

@@ -29,32 +29,32 @@ from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.preflight import estimate, parts, room, shape, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.room import GIB
-from tasks.stages.train.preflight.speed import Measured
+from tasks.stages.train.preflight.speed import MeasuredSpeed
 from tasks.stages.train.proof import modules
 from tasks.stages.train.rows import examples
 
-LOOKED_AT = 20
+MAX_EARLIER_RUNS = 20
 """Maximum number of earlier runs that are searched, newest first."""
-PARTS = ("weights", "gradients", "optimizer", "activations", "buffers", "host")
+MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "buffers", "host")
 
 
 @dataclass(frozen=True)
-class Foretold:
+class TrainingEstimate:
     model: str
     """Base model in words."""
     estimate: Estimate
-    rows_of: str
+    rows_run: str
     """Run whose tokenised rows were counted; empty if no run has tokenised rows yet."""
-    here: bool
+    trains_here: bool
     """Whether this machine is the one that trains."""
 
 
-def notice(text: str) -> None:
+def print_notice(text: str) -> None:
     """Print a message to stderr, because stdout may hold the JSON that was asked for."""
     print(text, file=sys.stderr, flush=True)
 
 
-def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating: bool = False) -> Foretold:
+def compute(root: Path, file: Path | None, changes: Mapping[str, str], calibrating: bool = False) -> TrainingEstimate:
     """Estimate the training of a params file (default: params.yaml) with `changes` applied.
 
     With `calibrating`, some seconds of real training measure its speed, unless the training would not fit.
@@ -69,20 +69,20 @@ def look(root: Path, file: Path | None, changes: Mapping[str, str], calibrating:
     with model_folder(params, layout) as folder:
         model = shape.read(folder)
         parts.require(params.training, model)
-        modules.require_among(model.modules(), params.training)
-        rows, run, measured = _earlier(params, layout)
+        modules.require_names(model.linear_modules(), params.training)
+        rows, run, measured = _earlier_measurements(params, layout)
         work = workload.of(rows, params.training, model.context) if rows else None
-        available = room.of(params.training, params.resources, layout.kept("checkpoints", "train"))
+        available = room.of(params.training, params.resources, layout.cache_folder("checkpoints", "train"))
         made = estimate.of(params.training, model, params.resources, available, work, measured)
-        here = room.is_here(params.resources)
+        here = room.trains_here(params.resources)
         if calibrating and here:
             require_equipment(params.training)
         if calibrating and made.fits is not False:
-            notice(f"training for {calibrate.SECONDS:.0f} seconds")
+            print_notice(f"training for {calibrate.SECONDS:.0f} seconds")
             with tempfile.TemporaryDirectory(dir=layout.state) as aside:
-                found = calibrate.of(params.training, model, folder, rows, run, Path(aside))
+                found = calibrate.calibrate(params.training, model, folder, rows, run, Path(aside))
             made = estimate.of(params.training, model, params.resources, available, work, measured, found)
-    return Foretold(base_model.describe(params.base_model), made, run, here)
+    return TrainingEstimate(base_model.describe(params.base_model), made, run, here)
 
 
 def require_equipment(training: Training) -> None:
@@ -99,11 +99,11 @@ def require_equipment(training: Training) -> None:
 def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
     """Yield the folder of the base model, which is fetched and converted first if necessary."""
     base = params.base_model
-    for _, other in _alike(params, layout):
-        if (other.stage("base_model") / "result.json").is_file():
-            yield other.stage("base_model") / "model"
+    for _, other in _similar_runs(params, layout):
+        if (other.artefacts("base_model") / "result.json").is_file():
+            yield other.artefacts("base_model") / "model"
             return
-    if folder := _here(base, layout):
+    if folder := _local_base_model(base, layout):
         yield folder
         return
     fetched = origins.fetch(base, layout)
@@ -115,37 +115,37 @@ def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
     )  # otherwise DeepSpeed, which transformers imports, warns that there is no GPU
     from tasks.stages.train.base import convert  # loads the model
 
-    notice("reading the base model")
+    print_notice("reading the base model")
     with tempfile.TemporaryDirectory(dir=layout.state) as aside:
-        convert.from_gguf(fetched, Path(aside) / "model")
+        convert.convert_gguf(fetched, Path(aside) / "model")
         yield Path(aside) / "model"
 
 
-def _here(base: BaseModelParams, layout: Layout) -> Path | None:
+def _local_base_model(base: BaseModelParams, layout: Layout) -> Path | None:
     """Return the folder of a base model if it is on this disk.
 
     Its digest is not verified: only its headers are read here, and stage base_model verifies the digest.
     """
-    folder = layout.locate(str(base.folder)) if base.folder else layout.state / "models" / base.sha256
+    folder = layout.resolve_path(str(base.folder)) if base.folder else layout.state / "models" / base.sha256
     return folder if (folder / "config.json").is_file() else None
 
 
-def _earlier(params: Params, layout: Layout) -> tuple[Path | None, str, Measured | None]:
+def _earlier_measurements(params: Params, layout: Layout) -> tuple[Path | None, str, MeasuredSpeed | None]:
     rows, run, measured = None, "", None
-    for name, other in _alike(params, layout):
-        folder = other.stage("tokenise")
+    for name, other in _similar_runs(params, layout):
+        folder = other.artefacts("tokenise")
         if rows is None and all((folder / file).is_file() for file in examples.FILES):  # else of an old version
             rows, run = folder, name
-        facts = other.measured("train") / "facts.json"
-        if measured is None and facts.is_file() and not other.is_apart:
+        facts = other.measurements("train") / "facts.json"
+        if measured is None and facts.is_file() and not other.is_experiment:
             speed = read_json(facts)["facts"]["tokens_per_second"]["value"]
-            measured = Measured(speed, name, params_file.load(other.params).training)
+            measured = MeasuredSpeed(speed, name, params_file.load(other.params).training)
     return rows, run, measured
 
 
-def earlier(layout: Layout) -> Iterator[tuple[str, Layout, Params]]:
+def earlier_runs(layout: Layout) -> Iterator[tuple[str, Layout, Params]]:
     """Yield the newest runs of a checkout with their parameters, except those that this version cannot read."""
-    for known in journal.newest(layout.state, LOOKED_AT):
+    for known in journal.read_newest(layout.state, MAX_EARLIER_RUNS):
         other = Layout(layout.state / "runs" / known.run)
         try:
             yield known.run, other, params_file.load(other.params)
@@ -153,19 +153,19 @@ def earlier(layout: Layout) -> Iterator[tuple[str, Layout, Params]]:
             continue  # the run is of another version or was removed
 
 
-def _alike(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
-    for run, other, theirs in earlier(layout):
+def _similar_runs(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
+    for run, other, theirs in earlier_runs(layout):
         if (theirs.base_model, theirs.prompts) == (params.base_model, params.prompts):
             yield run, other
 
 
-def at_once(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator[str]:
+def find_obstacles(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator[str]:
     """Yield reasons why training or prediction is impossible, as far as they show before the base model is read.
 
     These come from this machine's equipment and from the headers of a base model that is here. `elsewhere` means that
     another machine will execute the run, so this machine's equipment does not matter.
     """
-    here = not elsewhere and room.is_here(params.resources)
+    here = not elsewhere and room.trains_here(params.resources)
     try:
         if here:
             require_equipment(params.training)
@@ -181,25 +181,25 @@ def at_once(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator
 
 
 def _require_room(params: Params, layout: Layout) -> None:
-    training, folder = params.training, _here(params.base_model, layout)
+    training, folder = params.training, _local_base_model(params.base_model, layout)
     if folder is None:
         return
     model = shape.read(folder)
     parts.require(training, model)
-    modules.require_among(model.modules(), training)
-    available = room.of(training, params.resources, layout.kept("checkpoints", "train"))
+    modules.require_names(model.linear_modules(), training)
+    available = room.of(training, params.resources, layout.cache_folder("checkpoints", "train"))
     estimate.require(estimate.of(training, model, params.resources, available, None))
 
 
-def document(told: Foretold) -> dict[str, Any]:
+def document(told: TrainingEstimate) -> dict[str, Any]:
     """Return the estimate as `hallmark preflight --json` prints it: in bytes, USD and hours; null if unknown."""
     it = told.estimate
     work = it.workload
     return {
         "model": told.model,
         "parameters": it.shape.parameters,
-        "trained": it.shape.trained(it.training),
-        "memory": {name: getattr(it.memory, name) for name in PARTS},
+        "trained": it.shape.trained_count(it.training),
+        "memory": {name: getattr(it.memory, name) for name in MEMORY_PARTS},
         "device_bytes": it.memory.device,
         "has_bytes": it.room.device,
         "fits": it.fits,
@@ -211,18 +211,18 @@ def document(told: Foretold) -> dict[str, Any]:
         "rows": work and work.rows,
         "tokens": work and work.tokens,
         "steps": work and work.steps,
-        "wasted_share": work and work.waste,
-        "longest_row": work and work.longest,
-        "rows_too_long": work and work.too_long,
+        "wasted_share": work and work.padding_share,
+        "longest_row": work and work.longest_row,
+        "rows_too_long": work and work.rows_too_long,
         "tokens_per_second": it.speed.tokens_per_second,
         "speed_source": it.speed.source,
         "hours": it.hours,
         "cost_usd": it.cost,
-        "lines": list(lines(told)),
+        "lines": list(sentences(told)),
     }
 
 
-def lines(told: Foretold) -> Iterator[str]:
+def sentences(told: TrainingEstimate) -> Iterator[str]:
     it = told.estimate
     device, free = it.room.device, it.room.disk
     needs, has = it.memory.device / GIB, "an unknown size" if device is None else f"{device / GIB:.1f} GiB"
@@ -239,21 +239,21 @@ def lines(told: Foretold) -> Iterator[str]:
     work = it.workload
     aside = f", {work.validation_rows:,} of them to validate" if work.validation_rows else ""
     yield (
-        f"{work.rows:,} rows of run {told.rows_of}{aside}, {work.tokens:,} tokens in all epochs, {work.steps:,} steps "
-        f"of {work.passes:.1f} passes, {work.waste:.1%} of positions without a token"
+        f"{work.rows:,} rows of run {told.rows_run}{aside}, {work.tokens:,} tokens in all epochs, {work.steps:,} steps "
+        f"of {work.passes_per_step:.1f} passes, {work.padding_share:.1%} of positions without a token"
     )
-    if work.too_long:
-        share = f"{work.too_long:,} rows ({work.too_long / work.rows:.1%})"
+    if work.rows_too_long:
+        share = f"{work.rows_too_long:,} rows ({work.rows_too_long / work.rows:.1%})"
         yield f"{share} are longer than training.max_length or the model's context, and stop the training"
     else:
-        yield f"the longest row has {work.longest} tokens: none is cut or left out"
+        yield f"the longest row has {work.longest_row} tokens: none is cut or left out"
     yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"
-    if warning := processor.slow_bf16("training", it.training.device, it.training.precision):
+    if warning := processor.bf16_warning("training", it.training.device, it.training.precision):
         yield warning
     assert it.hours is not None and it.cost is not None
     workers = f"{it.training.workers} worker{'s' if it.training.workers > 1 else ''}"
-    if it.busy < it.training.workers:
-        idle, batch = it.training.workers - it.busy, it.training.global_batch_size
+    if it.busy_workers < it.training.workers:
+        idle, batch = it.training.workers - it.busy_workers, it.training.global_batch_size
         yield f"{idle} of {it.training.workers} workers have no row: training.global_batch_size is {batch}"
     yield f"{_duration(it.hours)} on {workers}, {it.cost:.2f} USD at {it.price_per_hour:g} USD an hour and worker"
 
@@ -271,10 +271,10 @@ def _duration(hours: float) -> str:
 def advice(it: Estimate) -> str:
     """Return the changes of parameters with which the training would fit, as a sentence."""
     if it.fits is not False:
-        return estimate.disk_words(it)
+        return estimate.disk_message(it)
     changes = estimate.remedies(it)
     if changes is None:
-        return f"no setting that learns the same would make it fit; take {estimate.OTHERWISE}"
+        return f"no setting that learns the same would make it fit; take {estimate.OTHER_REMEDIES}"
     return "it would fit with " + " ".join(f"--set training.{name}={_text(value)}" for name, value in changes.items())
 
 

@@ -8,24 +8,24 @@ from tasks.core import locks
 from tasks.core.errors import Refused
 from tasks.runs.request import checked_run_id
 
-PATIENCE_SECONDS = 2.0
+LOCK_WAIT_SECONDS = 2.0
 """Seconds to wait for a lock that is held: a process that only checks a lock holds it for a moment too."""
 
 
 @contextmanager
-def only_one(state: Path, run_id: str, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+def hold_run_lock(state: Path, run_id: str, patience: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
     """Hold the lock of a run inside the block; the lock ends with the process.
 
     Raises:
         Refused: Another process executes the run.
     """
-    with locks.attempt(_path(state, run_id), patience) as mine:
+    with locks.try_hold(_path(state, run_id), patience) as mine:
         if not mine:
             raise Refused(f"run {run_id} is being executed by another process; `hallmark status {run_id}`")
         yield
 
 
-def held(state: Path, run_id: str) -> bool:
+def is_executing(state: Path, run_id: str) -> bool:
     """Return whether a process is executing the run."""
     return locks.is_held(_path(state, run_id))
 

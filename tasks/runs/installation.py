@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -18,7 +18,7 @@ MACHINE_ID = Path("/etc/machine-id")
 machines."""
 
 
-class Installation(Frozen):
+class Installation(FrozenModel):
     """Content of .hallmark/installation.json."""
 
     id: str
@@ -30,24 +30,24 @@ class Installation(Frozen):
     inode: int
     """Inode of the checkout's folder. A moved folder keeps device and inode, a copy has others."""
 
-    def is_at(self, here: "Installation") -> bool:
+    def is_same_checkout(self, here: "Installation") -> bool:
         """Return whether the checkout that `here` describes is this one."""
         same = self.root == here.root or (self.device, self.inode) == (here.device, here.inode)
         return same and self.machine == here.machine
 
 
-def of(root: Path) -> str:
+def installation_id(root: Path) -> str:
     """Return the id of a checkout; a new or copied checkout gets its id now.
 
     Raises:
         InputError: The file that holds the id is damaged.
     """
-    path, here = root / ".hallmark" / "installation.json", _here(root)
+    path, here = root / ".hallmark" / "installation.json", _describe(root)
     known = _read(path) if path.exists() else None
     if known is None:
-        files.write_new(path, _text(here))  # of two simultaneous commands one succeeds
-        return of(root)
-    if not known.is_at(here):
+        files.create_file(path, _text(here))  # of two simultaneous commands one succeeds
+        return installation_id(root)
+    if not known.is_same_checkout(here):
         files.write_bytes(path, _text(here), mode=0o600)
         return here.id
     if known.root != here.root:
@@ -65,7 +65,7 @@ def _read(path: Path) -> Installation:
         ) from None
 
 
-def _here(root: Path) -> Installation:
+def _describe(root: Path) -> Installation:
     place = root.resolve().stat()
     return Installation(
         id=secrets.token_hex(4),

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.layout import Layout
-from tasks.runs.hold import held
+from tasks.runs.hold import is_executing
 from tasks.runs.request import checked_run_id, is_run_id
 
 Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"]
@@ -21,7 +21,7 @@ Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "f
 FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 
 
-class StageLine(Frozen):
+class StageState(FrozenModel):
     state: Literal["running", "done", "cached", "failed", "interrupted"]
     seconds: float = 0.0
     """Wall-clock seconds from the start of the stage to its end."""
@@ -31,7 +31,7 @@ class StageLine(Frozen):
     """Number of times that this flow run started the stage; more than one after retries."""
 
 
-class GateLine(Frozen):
+class GateState(FrozenModel):
     state: str
     """State of the gate: passed, failed, rejected, expired, waiting, void (policy changed), or skipped in tier
     experiment."""
@@ -39,13 +39,13 @@ class GateLine(Frozen):
     decided_by: list[str] = []
 
 
-def in_words(status: Status | str, gates: Mapping[str, GateLine]) -> str:
+def in_words(status: Status | str, gates: Mapping[str, GateState]) -> str:
     """Return the status in words, such as `stopped, the data gate waits` for a run that can continue after a waiver."""
     waits = [name for name, line in gates.items() if line.state == "waiting"]
     return f"stopped, the {waits[-1]} gate waits" if status == "failed" and waits else status
 
 
-class Journal(Frozen):
+class Journal(FrozenModel):
     run: str
     requested_by: str
     reason: str | None = None
@@ -59,12 +59,12 @@ class Journal(Frozen):
     """Prefect's id of the flow run that executes the run."""
     commit: str | None = None
     """Last commit under refs/hallmark/runs/ID."""
-    stages: dict[str, StageLine] = {}
+    stages: dict[str, StageState] = {}
     """Stages by name, as the flow run above has executed them; a flow run that resumes the run goes through all of them
     again."""
     doing: str = ""
     """Activity of the run between stages and gates, in words; empty during a stage or gate."""
-    gates: dict[str, GateLine] = {}
+    gates: dict[str, GateState] = {}
     release: str | None = None
     """Name and version of the release that the run made, or that its candidate equals."""
     error: str | None = None
@@ -110,36 +110,38 @@ def _unreadable(run_id: str, problem: str) -> Journal:
     return Journal(run=run_id, requested_by="", status="unreadable", error=error)
 
 
-def names(state: Path) -> list[str]:
+def run_ids(state: Path) -> list[str]:
     """Return the ids of the runs that have a journal here; files not named after a run id are ignored."""
     return [file.stem for file in (state / "runs").glob("*.json") if is_run_id(file.stem)]
 
 
 def read_all(state: Path) -> list[Journal]:
     """Return the journals of all runs of this checkout, oldest first, each with its current status."""
-    return _standing(state, sorted(names(state), key=lambda name: (_made(path(state, name)), name)))
+    return _with_current_statuses(
+        state, sorted(run_ids(state), key=lambda name: (_resolved_at(path(state, name)), name))
+    )
 
 
-def newest(state: Path, most: int, below: str = "") -> list[Journal]:
+def read_newest(state: Path, most: int, below: str = "") -> list[Journal]:
     """Return the journals of the runs with the last ids, newest first, each with its current status.
 
     An id begins with the time at which it was made. If `below` is given, only runs with smaller ids are returned.
     """
-    known = sorted(names(state), reverse=True)
-    return _standing(state, [name for name in known if not below or name < below][:most])
+    known = sorted(run_ids(state), reverse=True)
+    return _with_current_statuses(state, [name for name in known if not below or name < below][:most])
 
 
-def _standing(state: Path, wanted: list[str]) -> list[Journal]:
-    return [as_it_stands(state, known) for name in wanted if (known := read(state, name))]
+def _with_current_statuses(state: Path, wanted: list[str]) -> list[Journal]:
+    return [with_current_status(state, known) for name in wanted if (known := read(state, name))]
 
 
-def _made(file: Path) -> float:
-    return Layout(file.with_suffix("")).made or file.lstat().st_mtime
+def _resolved_at(file: Path) -> float:
+    return Layout(file.with_suffix("")).resolved_at or file.lstat().st_mtime
 
 
-def as_it_stands(state: Path, known: Journal) -> Journal:
+def with_current_status(state: Path, known: Journal) -> Journal:
     """Return the journal, with status `interrupted` if it says `running` and no process executes the run."""
-    if known.status != "running" or held(state, known.run):
+    if known.status != "running" or is_executing(state, known.run):
         return known
     latest = read(state, known.run) or known  # the run may have ended meanwhile
     return _interrupted(latest) if latest.status == "running" else latest

@@ -8,28 +8,28 @@ from typing import Any
 from tasks.core.layout import Layout
 from tasks.runs.curve import Point
 
-RUN = "hallmark.run"
+RUN_TAG = "hallmark.run"
 """MLflow tag with the id of the run."""
-TOGETHER = 80
+POINTS_PER_BATCH = 80
 """Number of points of a curve that are sent at once, each with at most twelve figures."""
 
 
-def give_up_soon() -> None:
+def set_short_timeouts() -> None:
     """Make MLflow's client give up on an unavailable server after seconds; its default is four minutes."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
-def experiment(client: Any, name: str, layout: Layout) -> str:
+def experiment_id(client: Any, name: str, layout: Layout) -> str:
     """Return MLflow's id of the experiment of a use case, which is created if necessary."""
     known = client.get_experiment_by_name(name)
     place = (layout.state / "mlflow" / "artifacts").as_uri()
     return str(known.experiment_id if known else client.create_experiment(name, place))
 
 
-def find(client: Any, key: str, run: str) -> Any:
+def find_run(client: Any, key: str, run: str) -> Any:
     """Return the MLflow run that shows a run; None if there is none."""
-    order, wanted = ["attributes.start_time ASC"], f"tags.`{RUN}` = '{run}'"
+    order, wanted = ["attributes.start_time ASC"], f"tags.`{RUN_TAG}` = '{run}'"
     return next(iter(client.search_runs([key], wanted, max_results=1, order_by=order)), None)
 
 
@@ -49,7 +49,7 @@ def metrics(points: Iterable[Point]) -> list[Any]:
     return [Metric(name, value, now, point.step) for point in points for name, value in point.figures()]
 
 
-def log(client: Any, run_id: str, points: Sequence[Point]) -> None:
+def log_points(client: Any, run_id: str, points: Sequence[Point]) -> None:
     """Add points to the curve of an MLflow run, in batches: MLflow accepts a thousand figures at once."""
-    for begin in range(0, len(points), TOGETHER):
-        client.log_batch(run_id, metrics=metrics(points[begin : begin + TOGETHER]))
+    for begin in range(0, len(points), POINTS_PER_BATCH):
+        client.log_batch(run_id, metrics=metrics(points[begin : begin + POINTS_PER_BATCH]))

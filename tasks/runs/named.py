@@ -5,23 +5,23 @@ from pathlib import Path
 
 from tasks.core.errors import InputError
 from tasks.gates import signed_request
-from tasks.ledger.ledger import is_there, open_ledger
+from tasks.ledger.ledger import ledger_exists, open_ledger
 from tasks.runs import journal
 
-PART = re.compile(r"[a-z0-9-]{4,62}")
+ID_PART = re.compile(r"[a-z0-9-]{4,62}")
 """Pattern of a part of an id. Fewer than four characters would match too many runs of a year."""
-GIVEN_OUT = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}([0-9a-f]{4})?")
+GENERATED_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}([0-9a-f]{4})?")
 """Pattern of ids that `request` draws or derives. A name that is a part of such an id is refused, so that these ids
 stay free."""
-PART_GIVEN_OUT = re.compile(
+GENERATED_ID_PART = re.compile(
     r"\d{4,8}|\d{8}-\d{0,6}|\d{8}-\d{6}-[0-9a-f]{0,7}|[0-9a-f]{4,8}|\d{0,6}-[0-9a-f]{4,8}|\d{0,8}-\d{6}-[0-9a-f]{4,8}"
 )
 """Pattern of the beginnings and ends of ids that `request` draws or derives."""
-MOST_TOLD = 10
+MAX_CANDIDATES = 10
 """Maximum number of candidates that an error lists."""
 
 
-def meant(state: Path, given: str) -> str:
+def expand(state: Path, given: str) -> str:
     """Return the id of the one run that begins or ends with `given`.
 
     `given` itself is returned if it is a whole id or fits no run; the caller then reports the unknown run.
@@ -29,18 +29,18 @@ def meant(state: Path, given: str) -> str:
     Raises:
         InputError: Several runs fit; the message lists them.
     """
-    if not PART.fullmatch(given):
+    if not ID_PART.fullmatch(given):
         return given
     known = _known(state)
     fits = sorted(run for run in known if run.startswith(given) or run.endswith(given))
     if given in known or not fits:
         return given
     if len(fits) > 1:
-        raise InputError(_several(state, given, fits))
+        raise InputError(_ambiguity_message(state, given, fits))
     return fits[0]
 
 
-def require_apart(state: Path, run_id: str) -> None:
+def require_unambiguous(state: Path, run_id: str) -> None:
     """Verify that nobody can confuse the id of a new run with that of another run.
 
     Neither id may begin or end with the other. A name that a person chose must not be part of an id that may be
@@ -51,13 +51,13 @@ def require_apart(state: Path, run_id: str) -> None:
     """
     if run_id in (asked := _asked_for(state)):
         return
-    given_out = GIVEN_OUT.fullmatch(run_id)
-    if not given_out and PART_GIVEN_OUT.fullmatch(run_id):
+    given_out = GENERATED_ID.fullmatch(run_id)
+    if not given_out and GENERATED_ID_PART.fullmatch(run_id):
         raise InputError(
             f"a run cannot be called {run_id!r}: ids such as 20260303-120000-a1b2 begin or end so, and whoever types a "
             "part of one would mean this run; leave run_id out, or give a name in words"
         )
-    for known in sorted({*journal.names(state), *asked} - {run_id}):
+    for known in sorted({*journal.run_ids(state), *asked} - {run_id}):
         if _is_part(run_id, known) or (_is_part(known, run_id) and not given_out):
             raise InputError(
                 f"a run cannot be called {run_id!r}: there is run {known}, and one of these begins or ends with the "
@@ -66,20 +66,20 @@ def require_apart(state: Path, run_id: str) -> None:
 
 
 def _is_part(part: str, run_id: str) -> bool:
-    return bool(PART.fullmatch(part)) and (run_id.startswith(part) or run_id.endswith(part))
+    return bool(ID_PART.fullmatch(part)) and (run_id.startswith(part) or run_id.endswith(part))
 
 
 def _known(state: Path) -> set[str]:
-    return {*journal.names(state), *_asked_for(state)}
+    return {*journal.run_ids(state), *_asked_for(state)}
 
 
 def _asked_for(state: Path) -> set[str]:
-    return set(open_ledger(state).subjects(signed_request.KIND)) if is_there(state) else set()
+    return set(open_ledger(state).subjects(signed_request.KIND)) if ledger_exists(state) else set()
 
 
-def _several(state: Path, given: str, fits: list[str]) -> str:
-    lines = [f"  {run}{_about(state, run)}" for run in fits[-MOST_TOLD:]]
-    more = [f"  and {len(fits) - MOST_TOLD:,} older ones"] * (len(fits) > MOST_TOLD)
+def _ambiguity_message(state: Path, given: str, fits: list[str]) -> str:
+    lines = [f"  {run}{_about(state, run)}" for run in fits[-MAX_CANDIDATES:]]
+    more = [f"  and {len(fits) - MAX_CANDIDATES:,} older ones"] * (len(fits) > MAX_CANDIDATES)
     return "\n".join([f"{given!r} begins or ends the ids of {len(fits):,} runs; give more of one:", *more, *lines])
 
 

@@ -8,16 +8,16 @@ from collections import Counter
 from typing import Literal, NamedTuple
 
 from tasks.core import files, record
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.inquiry import records_changed
 from tasks.stages.evaluate import comparing, intervals
 from tasks.stages.evaluate.document import Comparison
 
-SIDE = "test"
+TEST_SIDE = "test"
 
 
-class Paired(Frozen):
+class PairedComparison(FrozenModel):
     by: Literal["id", "text"]
     """Key by which rows were matched: `id` if both runs have the same test rows, else `text`."""
     only_before: int
@@ -29,7 +29,7 @@ class Paired(Frozen):
     """Comparison of the second run with the first; `gained` counts the rows that only the second has right."""
 
 
-def words(found: Paired) -> list[str]:
+def sentences(found: PairedComparison) -> list[str]:
     it = found.comparison
     gain, interval = f"{it.gain.value:+.3f}", f"[{it.gain.low:+.3f}, {it.gain.high:+.3f}]"
     lines = [f"{it.rows:,} rows were answered by both; they were found by their {found.by}"]
@@ -42,14 +42,14 @@ def words(found: Paired) -> list[str]:
     return [*lines, f"undecided: so many rows show a gain of {it.smallest_detectable:.3f} or more with 80 % power"]
 
 
-class Judged(NamedTuple):
+class JudgingRules(NamedTuple):
     """Rules by which a run judges answers."""
 
     target: str
     label_field: str | None
 
 
-def compare(before: Layout, now: Layout, same_test: bool) -> tuple[Paired | None, str]:
+def compare(before: Layout, now: Layout, same_test: bool) -> tuple[PairedComparison | None, str]:
     """Compare the evaluations of two runs; return None and the reason if they are not comparable.
 
     Raises:
@@ -65,8 +65,8 @@ def compare(before: Layout, now: Layout, same_test: bool) -> tuple[Paired | None
     if not both:
         return None, "no row was answered by both"
     pairs = intervals.count_pairs([has[key] for key in both], [had[key] for key in both])
-    confidence = float(files.read_json(now.stage("evaluate") / "metrics.json")["confidence"])
-    return Paired(
+    confidence = float(files.read_json(now.artefacts("evaluate") / "metrics.json")["confidence"])
+    return PairedComparison(
         by="id" if same_test else "text",
         only_before=len(had) - len(both),
         only_now=len(has) - len(both),
@@ -78,26 +78,26 @@ def _answers(before: Layout, now: Layout, same_test: bool) -> tuple[dict[bytes, 
     if same_test:
         first, second = ({name.encode(): right for name, right in _right(each).items()} for each in (before, now))
         return first, second
-    one_key = records_changed.same_vault(before, now)
+    one_key = records_changed.have_same_vault(before, now)
     return _by_text(before, one_key), _by_text(now, one_key)
 
 
 def _by_text(layout: Layout, with_tokens: bool) -> dict[bytes, bool]:
     right = _right(layout)
-    rows = [row for row in records_changed.keyed(layout, SIDE, with_tokens) if row.record in right]
+    rows = [row for row in records_changed.keyed_records(layout, TEST_SIDE, with_tokens) if row.record in right]
     times = Counter(row.key for row in rows)
     return {row.key: right[row.record] for row in rows if times[row.key] == 1}
 
 
 def _right(layout: Layout) -> dict[str, bool]:
-    table = record.read_table(layout.stage("evaluate") / "examples.parquet", ["record_id", "candidate_right"])
+    table = record.read_table(layout.artefacts("evaluate") / "examples.parquet", ["record_id", "candidate_right"])
     return dict(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
 
 
-def _judged(layout: Layout) -> Judged:
-    said = files.read_json(layout.stage("evaluate") / "metrics.json")
-    return Judged(said["target"], said["label_field"])
+def _judged(layout: Layout) -> JudgingRules:
+    said = files.read_json(layout.artefacts("evaluate") / "metrics.json")
+    return JudgingRules(said["target"], said["label_field"])
 
 
-def _words(rule: Judged) -> str:
+def _words(rule: JudgingRules) -> str:
     return f"target {rule.target}{f', field {rule.label_field}' if rule.label_field else ''}"

@@ -9,17 +9,17 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tasks.runs import first_look
-from tasks.runs.first_look import Opener
+from tasks.runs.first_look import SourceOpener
 from tasks.sources.sources import (
     ResolvedSource,
     ResolvedSources,
     ResolvedTruth,
     Source,
     Sources,
-    expand,
-    minor_version,
+    fill_variables,
+    python_minor_version,
 )
-from tasks.stages.data.readers.content import BLOCK, opened
+from tasks.stages.data.readers.content import BLOCK_BYTES, open_content
 from tasks.supervise import grants
 
 
@@ -46,11 +46,11 @@ def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> 
         truth=_truth(inventory.truth, root) if inventory.truth else None,
         as_of=first,
         vault=vault,
-        python=minor_version(),
+        python=python_minor_version(),
     )
 
 
-def check_sources(inventory: Sources, root: Path, opened: Opener) -> None:
+def check_sources(inventory: Sources, root: Path, opened: SourceOpener) -> None:
     """Open every source as a run will, so that a missing or malformed source is reported before the run starts.
 
     Raises:
@@ -60,8 +60,8 @@ def check_sources(inventory: Sources, root: Path, opened: Opener) -> None:
     wrong, away = [], []
     for source in inventory.sources:
         try:
-            require_data(source, root)
-            first_look.source(source, opened)
+            require_data_location(source, root)
+            first_look.check_source(source, opened)
         except InputError as error:
             wrong.append(str(error))
         except Unavailable as error:
@@ -78,29 +78,29 @@ def check_sources(inventory: Sources, root: Path, opened: Opener) -> None:
 def resolve_source(source: Source, root: Path) -> ResolvedSource:
     """Return a source with the SHA-256 and the size in bytes of its current content."""
     digest, size = hashlib.sha256(), 0
-    require_data(source, root)
-    with opened(source, root) as file:
-        while block := file.read(BLOCK):
+    require_data_location(source, root)
+    with open_content(source, root) as file:
+        while block := file.read(BLOCK_BYTES):
             digest.update(block)
             size += len(block)
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
 
 
-def require_data(source: Source, root: Path) -> None:
+def require_data_location(source: Source, root: Path) -> None:
     """Verify that the location of a source may hold data and that its variables are set.
 
     Raises:
         InputError: The location is not allowed, or a variable is not set.
     """
-    location, layout = expand(source.location), Layout(root)
+    location, layout = fill_variables(source.location), Layout(root)
     if "://" in location:
         return
     with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
-        grants.require_data(source.id, layout.locate(str(Path(location).expanduser())), layout)
+        grants.require_data_location(source.id, layout.resolve_path(str(Path(location).expanduser())), layout)
 
 
 def _truth(path: str, root: Path) -> ResolvedTruth:
-    file = Layout(root).locate(path)
+    file = Layout(root).resolve_path(path)
     if not file.is_file():
         raise InputError(f"truth: there is no file {path}; correct `truth` in sources.yaml, or take it out")
     return ResolvedTruth(path=path, sha256=sha256_file(file))

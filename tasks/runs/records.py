@@ -12,20 +12,20 @@ from tasks.core import facts, files
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.core.version import GOES_ON_WITH_RUNS_SINCE, HALLMARK, UNNAMED, series
+from tasks.core.version import OLDEST_RESUMABLE_VERSION, UNKNOWN_VERSION, VERSION, minor_version
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs import dvc_lock
-from tasks.runs.dvc import VAULTED, StageOutcome
+from tasks.runs.dvc import INGEST_STAGE, StageOutcome
 from tasks.sources import sources
 from tasks.trust import stage_record
 
-RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", stage_record.KIND, "evaluation.made", "run.ended"
+RESOLVED, STAGE, EVALUATED, ENDED = "run.resolved", stage_record.ENTRY_KIND, "evaluation.made", "run.ended"
 """Kinds of ledger entries; their subject is the run's id."""
-DATA = ("artefacts/", "inputs/", "gates/")
+DATA_FOLDERS = ("artefacts/", "inputs/", "gates/")
 """Folders of everything that a stage reads besides code and parameters."""
 
 
-def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
+def record_resolution(ledger: Ledger, layout: Layout, run: str) -> Entry:
     """Record that a run was resolved: the digests of its tree, parameters, inputs and sources.
 
     Raises:
@@ -45,10 +45,10 @@ def resolved(ledger: Ledger, layout: Layout, run: str) -> Entry:
             return entry
         whole = files.read_json(layout.code)["tree_sha256"]
         read = {"tree_sha256": whole, "files": now, "sources": _sources(layout)}
-        return ledger.append(RESOLVED, run, read | {"hallmark": HALLMARK})
+        return ledger.append(RESOLVED, run, read | {"hallmark": VERSION})
 
 
-def require_goes_on(ledger: Ledger, run: str) -> None:
+def require_continuable(ledger: Ledger, run: str) -> None:
     """Verify that this version of Hallmark can continue a run that another version began.
 
     Raises:
@@ -60,40 +60,40 @@ def require_goes_on(ledger: Ledger, run: str) -> None:
 
 def _require_goes_on(resolved: Entry) -> None:
     by = resolved.body.get("hallmark")
-    if series(GOES_ON_WITH_RUNS_SINCE) <= series(by) <= series(HALLMARK):
+    if minor_version(OLDEST_RESUMABLE_VERSION) <= minor_version(by) <= minor_version(VERSION):
         return
-    later = series(by) > series(HALLMARK)
+    later = minor_version(by) > minor_version(VERSION)
     do = f"go on with it in Hallmark {by}" if later else "start it anew with `hallmark run`"
     raise Refused(
-        f"run {resolved.subject} was begun by Hallmark {by or UNNAMED}, and this is {HALLMARK}, which digests the work "
+        f"run {resolved.subject} was begun by Hallmark {by or UNKNOWN_VERSION}, and this is {VERSION}, which digests the work "
         f"of a run otherwise (CHANGELOG.md says what changed); {do}"
     )
 
 
-def stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:
+def record_stage(ledger: Ledger, layout: Layout, run: str, outcome: StageOutcome) -> Entry:
     """Record that a stage succeeded, with the digests of what it read (besides code and parameters) and wrote.
 
     Digests of files and folders are DVC's own (MD5), as in dvc.lock; those of sources are SHA-256. The stage record
     that the supervisor signed is the `envelope` of the entry.
     """
-    locked = _locked(layout, outcome.stage)
-    read = {item["path"]: item["md5"] for item in locked.get("deps", []) if item["path"].startswith(DATA)}
-    if outcome.stage == VAULTED:
+    locked = _lock_entry(layout, outcome.stage)
+    read = {item["path"]: item["md5"] for item in locked.get("deps", []) if item["path"].startswith(DATA_FOLDERS)}
+    if outcome.stage == INGEST_STAGE:
         read |= {f"source/{name}": sha256 for name, sha256 in _sources(layout).items()}
     said = {"stage": outcome.stage, "outputs": _outputs(locked), "read": read}
     signed = {"envelope": outcome.record.envelope} if outcome.record else {}
     how = {"cached": outcome.cached, "seconds": round(outcome.seconds, 2)}
-    return _once(ledger, STAGE, run, said | signed, how, "stage")
+    return _append_if_new(ledger, STAGE, run, said | signed, how, "stage")
 
 
-def is_recorded(ledger: Ledger, layout: Layout, run: str, stage: str) -> bool:
+def is_stage_recorded(ledger: Ledger, layout: Layout, run: str, stage: str) -> bool:
     """Return whether the newest entry about a stage has a signed record and the outputs that dvc.lock names."""
     of_stage = [entry.body for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == stage]
-    locked = dvc_lock.of_stage(layout.root, stage)
+    locked = dvc_lock.read_stage(layout.root, stage)
     return bool(of_stage and locked and "envelope" in of_stage[-1] and of_stage[-1]["outputs"] == _outputs(locked))
 
 
-def as_left(ledger: Ledger, layout: Layout, run: str) -> None:
+def require_recorded_outputs(ledger: Ledger, layout: Layout, run: str) -> None:
     """Verify that a dvc.lock from another machine names only outputs that the ledger has for the stages of the run.
 
     Raises:
@@ -101,29 +101,31 @@ def as_left(ledger: Ledger, layout: Layout, run: str) -> None:
     """
     for name in dvc_lock.stages(layout.root):
         known = [entry.body.get("outputs") for entry in ledger.entries(STAGE, run) if entry.body.get("stage") == name]
-        if _outputs(_locked(layout, name)) not in known:
+        if _outputs(_lock_entry(layout, name)) not in known:
             raise Refused(
                 f"run {run}: dvc.lock names other outputs of stage {name} than the ledger has; push the run's ref to "
                 "the remote again from the machine that made it"
             )
 
 
-def evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entry:
+def record_evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entry:
     """Record the evaluation of a candidate: the digest of all figures, and the figures of the success metrics."""
-    measured = facts.parse(files.read_json(layout.stage("evaluate") / "result.json")["facts"])
+    measured = facts.parse(files.read_json(layout.artefacts("evaluate") / "result.json")["facts"])
     judged = {metric.fact.removeprefix("evaluate.") for metric in params.use_case.success_metrics}
     figures = {
         name: fact.model_dump(include={"value", "low", "high"}) for name, fact in measured.items() if name in judged
     }
-    return _once(ledger, EVALUATED, run, {"sha256": files.tree_digest(layout.stage("evaluate")), "figures": figures})
+    return _append_if_new(
+        ledger, EVALUATED, run, {"sha256": files.tree_digest(layout.artefacts("evaluate")), "figures": figures}
+    )
 
 
-def ended(ledger: Ledger, run: str, status: str, commit: str | None, release: str | None) -> Entry:
+def record_end(ledger: Ledger, run: str, status: str, commit: str | None, release: str | None) -> Entry:
     """Record how a run ended; a failed run may continue and end again."""
-    return _once(ledger, ENDED, run, {"status": status, "commit": commit, "release": release})
+    return _append_if_new(ledger, ENDED, run, {"status": status, "commit": commit, "release": release})
 
 
-def _once(
+def _append_if_new(
     ledger: Ledger, kind: str, run: str, said: Mapping[str, Any], how: Mapping[str, Any] | None = None, of: str = ""
 ) -> Entry:
     """Append an entry, unless the newest comparable one has the same content; `how` is stored but not compared."""
@@ -143,7 +145,7 @@ def _outputs(locked: dict[str, Any]) -> str:
     return files.sha256_bytes(files.canonical_json(left))
 
 
-def _locked(layout: Layout, stage: str) -> dict[str, Any]:
-    if (locked := dvc_lock.of_stage(layout.root, stage)) is None:
+def _lock_entry(layout: Layout, stage: str) -> dict[str, Any]:
+    if (locked := dvc_lock.read_stage(layout.root, stage)) is None:
         raise Refused(f"{layout.root / 'dvc.lock'} says nothing of stage {stage}, which has just ended")
     return locked

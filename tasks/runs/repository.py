@@ -19,21 +19,21 @@ from pathlib import Path
 from typing import IO
 
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.shown import one_line, visible
+from tasks.core.shown import escape, escape_line
 
-OWN = ("dvc.lock",)
+NOT_CHANGES = ("dvc.lock",)
 """Files that work by hand leaves in a checkout, and that do not count as changes."""
 
 
-ACCESS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
+REMOTE_ACCESS_VARIABLES = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
 """Environment variables by which git reaches a remote; it gets no other GIT_* variable of the caller."""
 
-GIT = ("git", "--no-replace-objects", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
-BLOCK = 1024**2
+GIT_COMMAND = ("git", "--no-replace-objects", "-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false")
+BLOCK_BYTES = 1024**2
 
 
 @dataclass(frozen=True)
-class Content:
+class BlobContent:
     sha256: str
     start: bytes
     """First mebibyte of the content, which holds the whole target of a link."""
@@ -70,9 +70,9 @@ class Repository:
         Raises:
             Unavailable: Git failed; its message is included.
         """
-        return self.read(*args, cwd=cwd, env=env).decode(errors="surrogateescape").strip()
+        return self.git_bytes(*args, cwd=cwd, env=env).decode(errors="surrogateescape").strip()
 
-    def read(
+    def git_bytes(
         self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, given: bytes = b""
     ) -> bytes:
         """Run git with `given` on its standard input and return its output unchanged.
@@ -82,7 +82,7 @@ class Repository:
         """
         try:
             done = subprocess.run(
-                [*GIT, *args], cwd=cwd or self.root, env=_environment() | dict(env or {}), capture_output=True,
+                [*GIT_COMMAND, *args], cwd=cwd or self.root, env=_environment() | dict(env or {}), capture_output=True,
                 check=False, input=given,
             )  # fmt: skip
         except FileNotFoundError:
@@ -92,7 +92,7 @@ class Repository:
             raise Unavailable(f"git {args[0]} failed: {message}")
         return done.stdout
 
-    def contents(self, names: Iterable[str]) -> dict[str, Content]:
+    def read_blobs(self, names: Iterable[str]) -> dict[str, BlobContent]:
         """Return the SHA-256 and the beginning of each git object by its name, read in blocks (`git cat-file`).
 
         Raises:
@@ -100,7 +100,7 @@ class Repository:
         """
         contents = {}
         with subprocess.Popen(
-            [*GIT, "cat-file", "--batch"], cwd=self.root, env=_environment(), stdin=subprocess.PIPE,
+            [*GIT_COMMAND, "cat-file", "--batch"], cwd=self.root, env=_environment(), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         ) as batch:  # fmt: skip
             assert batch.stdin and batch.stdout
@@ -125,7 +125,7 @@ class Repository:
         except Unavailable:
             raise InputError(f"{revision!r} is not a commit of {self.root}") from None
 
-    def changed_between(self, before: str, now: str, paths: list[str]) -> list[str]:
+    def changed_files(self, before: str, now: str, paths: list[str]) -> list[str]:
         """Return the files that differ between two commits, as `git diff --name-status` lists them.
 
         Raises:
@@ -135,7 +135,7 @@ class Repository:
         changes = self.git("diff", "--name-status", "--no-renames", *commits, "--", *paths)
         return [line.replace("\t", " ") for line in changes.splitlines()]
 
-    def holds(self, commit: str, path: str) -> bool:
+    def has_file(self, commit: str, path: str) -> bool:
         """Return whether a commit holds a file at `path`, relative to the top folder."""
         try:
             return self.git("cat-file", "-t", f"{commit}:{path}") == "blob"
@@ -151,11 +151,11 @@ class Repository:
         if posixpath.isabs(inside) or inside.split("/")[0] in ("", ".", "..") or {"\n", "\0"} & set(inside):
             return None
         asked = os.fsencode(f"{self.commit_of(commit)}:{inside}\n")
-        found = self.read("cat-file", "--batch-check", "--follow-symlinks", given=asked).split(b"\n")[0].split()
+        found = self.git_bytes("cat-file", "--batch-check", "--follow-symlinks", given=asked).split(b"\n")[0].split()
         return found[0].decode() if len(found) == 3 and found[1] == b"blob" and found[2].isdigit() else None
 
     @contextmanager
-    def opened(self, blob: str, aside: Path) -> Iterator[IO[bytes]]:
+    def open_blob(self, blob: str, aside: Path) -> Iterator[IO[bytes]]:
         """Yield the content of a git object as a file without a name in the folder `aside`.
 
         Raises:
@@ -163,7 +163,7 @@ class Repository:
         """
         with tempfile.TemporaryFile(dir=aside) as file:
             done = subprocess.run(
-                [*GIT, "cat-file", "blob", blob], cwd=self.root, env=_environment(), stdout=file,
+                [*GIT_COMMAND, "cat-file", "blob", blob], cwd=self.root, env=_environment(), stdout=file,
                 stderr=subprocess.DEVNULL, check=False,
             )  # fmt: skip
             if done.returncode:
@@ -180,23 +180,23 @@ class Repository:
     def _name_of(self, file: Path) -> str:
         return self.git("hash-object", "--no-filters", "--", str(file))
 
-    def changes(self) -> list[str]:
+    def uncommitted_changes(self) -> list[str]:
         """Return the paths that differ from HEAD or are untracked, as `git status` lists them."""
         lines = self.git("status", "--porcelain", "--untracked-files=all").splitlines()
-        return [line for line in lines if line[2:].strip() not in OWN]
+        return [line for line in lines if line[2:].strip() not in NOT_CHANGES]
 
     def snapshot(self) -> str:
         """Commit the checkout with its uncommitted changes and return the commit; index, branch and files stay."""
         with tempfile.TemporaryDirectory() as folder:
             index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
             self.git("read-tree", "HEAD", env=index)
-            self.git("add", "--all", "--", ".", *(f":!{name}" for name in OWN), env=index)
+            self.git("add", "--all", "--", ".", *(f":!{name}" for name in NOT_CHANGES), env=index)
             tree = self.git("write-tree", env=index)
         return self.git("commit-tree", tree, "-p", "HEAD", "-m", "The checkout with its uncommitted changes")
 
     def add_worktree(self, path: Path, commit: str) -> None:
         """Create a detached worktree at `path`, in place of what an interrupted call left there."""
-        apart = worktree_git(path)
+        apart = worktree_git_folder(path)
         for left in (path, apart):
             if left.exists():
                 shutil.rmtree(left)
@@ -228,7 +228,7 @@ class Repository:
         """
         self.git("fetch", "--quiet", "--no-tags", "--", remote, "+refs/heads/*:refs/hallmark/fetched/*", env=_access())
 
-    def knows(self, commit: str) -> bool:
+    def has_commit(self, commit: str) -> bool:
         try:
             return bool(self.commit_of(commit))
         except InputError:
@@ -256,28 +256,30 @@ class Repository:
         present = [path for path in paths if (worktree / path).exists()]
         self.git("add", "--force", "--", *present, cwd=worktree)
         if self.git("status", "--porcelain", "--untracked-files=no", cwd=worktree):
-            who = one_line(author)
+            who = escape_line(author)
             identity = {"GIT_AUTHOR_NAME": who, "GIT_AUTHOR_EMAIL": f"{who}@hallmark.invalid"}
-            self.git("commit", "--quiet", "-m", visible(message), cwd=worktree, env=identity)
+            self.git("commit", "--quiet", "-m", escape(message), cwd=worktree, env=identity)
         return self.git("rev-parse", "HEAD", cwd=worktree)
 
 
-def _content(stream: IO[bytes], size: int) -> Content:
-    start = stream.read(min(size, BLOCK))
+def _content(stream: IO[bytes], size: int) -> BlobContent:
+    start = stream.read(min(size, BLOCK_BYTES))
     digest, left = hashlib.sha256(start), size - len(start)
     while left:
-        if not (block := stream.read(min(left, BLOCK))):
+        if not (block := stream.read(min(left, BLOCK_BYTES))):
             raise Unavailable("git cat-file ended before its time; is the clone whole? `git fsck` says so")
         digest.update(block)
         left -= len(block)
-    return Content(digest.hexdigest(), start)
+    return BlobContent(digest.hexdigest(), start)
 
 
 def _access() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name in ACCESS} | {"GIT_TERMINAL_PROMPT": "0"}
+    return {name: value for name, value in os.environ.items() if name in REMOTE_ACCESS_VARIABLES} | {
+        "GIT_TERMINAL_PROMPT": "0"
+    }
 
 
-def worktree_git(worktree: Path) -> Path:
+def worktree_git_folder(worktree: Path) -> Path:
     """Return the folder with HEAD and index of a run's worktree."""
     return worktree.with_name(f"{worktree.name}.git")
 

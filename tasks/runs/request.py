@@ -7,13 +7,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.core.config import MOST_REASON, Frozen
+from tasks.core.config import MAX_REASON_CHARS, FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name
-from tasks.gates.signed_request import RUN_ID, Request, RunId, WithAskers
+from tasks.gates.signed_request import RUN_ID, RunId, SignedRunRequest, WithRequesters
 from tasks.policy.policy import SCHEDULER
 
-NO_RUN = "there is no run {!r} here; `hallmark status` lists the runs"
+NO_RUN_MESSAGE = "there is no run {!r} here; `hallmark status` lists the runs"
 
 
 def checked_run_id(given: str) -> str:
@@ -23,7 +23,7 @@ def checked_run_id(given: str) -> str:
         InputError: `given` is not a valid run id.
     """
     if not is_run_id(given):
-        raise InputError(NO_RUN.format(given))
+        raise InputError(NO_RUN_MESSAGE.format(given))
     return given
 
 
@@ -45,7 +45,7 @@ def derived_run_id(created: datetime, unique: str) -> str:
     return f"{created.astimezone(UTC):%Y%m%d-%H%M%S}-{unique[-8:]}"
 
 
-class RunRequest(Frozen, WithAskers):
+class RunRequest(FrozenModel, WithRequesters):
     """Parameters of the flow `retrain`; Prefect makes its form from this schema."""
 
     requested_by: Name = SCHEDULER
@@ -65,17 +65,17 @@ class RunRequest(Frozen, WithAskers):
     """Overrides of single parameters: dotted key to YAML value, for example {"training.lora_rank": "32"}."""
     demo_approvals: bool = False
     """Whether demo identities decide at once; everything that the run makes says so."""
-    reason: Annotated[str, Field(max_length=MOST_REASON)] | None = None
+    reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] | None = None
     """Reason for the run, in words; schedules and triggers fill it in."""
     initiated_by: list[Name] = []
     """Leave this unchanged. Schedules and triggers name the people who declared them, who may not decide at the run's
     gates."""
 
     @property
-    def named(self) -> str:
+    def known_run_id(self) -> str:
         assert self.run_id is not None, "the flow names a run before anything of it is made"
         return self.run_id
 
     @staticmethod
-    def of(request: Request) -> "RunRequest":
+    def from_signed(request: SignedRunRequest) -> "RunRequest":
         return RunRequest(**request.model_dump(include=set(RunRequest.model_fields)))

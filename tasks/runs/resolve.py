@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import Use
+from tasks.consent.withdrawals import UsedSource
 from tasks.core import code, config, files, yaml_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
@@ -53,10 +53,10 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
             of the base model, or policy has other gates than this version of Hallmark.
     """
     policy = governance.policy
-    if why_not := policy.tier(params.use_case.risk_tier).other_gates():
+    if why_not := policy.tier(params.use_case.risk_tier).unsupported_gates():
         raise Refused(f"the policy in force is of another version of Hallmark: {why_not}; adopt one for this version")
     policy.base_models.require(params.base_model, layout.state.parent)
-    known_owners(params, governance)
+    require_known_owners(params, governance)
     named = sources.load(governance.folder)
     suites = sources.load_suites(governance.folder, named)
     require_adopted(named, suites, params, ledger, governance)
@@ -67,14 +67,14 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
         tier=params.use_case.risk_tier,
     )
     files.write_json(layout.authority, authority.model_dump(mode="json"))  # `is_apart` reads it
-    if layout.is_apart:
-        vault_keys.create(layout.world)
-    resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.world).fingerprint)
+    if layout.is_experiment:
+        vault_keys.create(layout.run_state)
+    resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.run_state).fingerprint)
     files.write_json(layout.sources, resolved.model_dump(mode="json"))
     files.write_json(layout.suites, suites.model_dump(mode="json"))
-    code.write(layout)
+    code.write_digests(layout)
     files.write_json(layout.code, {"tree_sha256": tree_sha256})
-    champion.write(layout, champion.current(ledger, governance, params.use_case.name))
+    champion.write_input(layout, champion.current(ledger, governance, params.use_case.name))
 
 
 def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance) -> None:
@@ -83,14 +83,14 @@ def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledg
     Raises:
         Refused: A source was withdrawn, or a declaration is not adopted.
     """
-    uses = [Use(each.id, location=each.location) for each in named.sources]
-    if held := withdrawals.held_back(ledger, governance, uses):
+    uses = [UsedSource(each.id, location=each.location) for each in named.sources]
+    if held := withdrawals.block_reason(ledger, governance, uses):
         raise Refused(held)
     card = declarations.of_params(params, governance.policy)
-    declarations.require(ledger, governance, [*declarations.of_files(named, suites), *card])
+    declarations.require(ledger, governance, [*declarations.of_sources(named, suites), *card])
 
 
-def known_owners(params: Params, governance: Governance) -> None:
+def require_known_owners(params: Params, governance: Governance) -> None:
     """Verify that the owners on the use-case card are in people.yaml.
 
     Raises:

@@ -10,35 +10,35 @@ from tasks.gates import signed_request
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs.request import checked_run_id
-from tasks.runs.run import installed_governance, is_here
+from tasks.runs.run import exists_here, installed_governance
 
 
-class Rules:
+class GovernanceCache:
     def __init__(self, root: Path, ledger: Ledger) -> None:
         self._root, self._ledger = root, ledger
         self._runs = root.resolve() / ".hallmark" / "runs"
         self._read: dict[str | None, Governance] = {}
 
-    def of(self, run: str) -> Governance | None:
+    def of_local_run(self, run: str) -> Governance | None:
         """Return the governance by which the gates of a run are judged; None if the run is not on this machine.
 
         The signature of the run's request is verified by `gates.judge`, not here.
         """
-        if not is_here(Layout(self._runs / checked_run_id(run))):
+        if not exists_here(Layout(self._runs / checked_run_id(run))):
             return None
         return self._named(signed_request.named_governance(self._ledger, run))
 
-    def anywhere(self, run: str) -> Governance | None:
+    def of_any_run(self, run: str) -> Governance | None:
         """Return the governance of a run on any machine; None if it uses governance files of another machine."""
         named = signed_request.named_governance(self._ledger, run)
-        return self._named(None) if named is None else self.of(run)
+        return self._named(None) if named is None else self.of_local_run(run)
 
-    def only_here(self, run: str) -> Governance | None:
+    def of_run_with_own_files(self, run: str) -> Governance | None:
         """Return the governance of a run that uses governance files of this machine alone; None for other runs."""
-        return None if signed_request.named_governance(self._ledger, run) is None else self.of(run)
+        return None if signed_request.named_governance(self._ledger, run) is None else self.of_local_run(run)
 
     @property
-    def read(self) -> list[Governance]:
+    def loaded(self) -> list[Governance]:
         return list(self._read.values())
 
     def installed(self) -> Governance:

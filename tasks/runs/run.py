@@ -9,18 +9,18 @@ from tasks.consent import consent, withdrawals
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
-from tasks.core.mistakes import Mistakes
+from tasks.core.mistakes import ErrorCollector
 from tasks.core.params.params import Params, load
 from tasks.declarations import declarations
-from tasks.declarations.signed_declaration import Declared
+from tasks.declarations.signed_declaration import DeclaredDocument
 from tasks.gates import agreed, chain, signed_request
-from tasks.gates.signed_request import Request, SignedRequest
+from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance, in_force
 from tasks.policy.governance import Governance
 from tasks.runs import asking, checking, dvc, dvc_lock, records, tree
 from tasks.runs.repository import Repository
-from tasks.runs.request import NO_RUN, RunRequest, checked_run_id
+from tasks.runs.request import NO_RUN_MESSAGE, RunRequest, checked_run_id
 from tasks.runs.resolve import read_params, resolve
 from tasks.runs.tree import Tree
 from tasks.sources import sources
@@ -28,14 +28,14 @@ from tasks.sources.sources import load_resolved
 from tasks.trust import dsse
 from tasks.versions import versions
 
-MADE = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.OURS)
+GENERATED_PATHS = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.FIXED_FILES)
 """Paths in a worktree besides the requested tree and `COMMITTED`: outputs, which gates and packages digest, and files
 that git and DVC need."""
 
-COMMITTED = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence", *dvc.OURS]
+COMMITTED_PATHS = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence", *dvc.FIXED_FILES]
 """Paths that a run adds to its commits; its other files are kept by DVC or are measurements."""
 
-GIT_REMOTE = "HALLMARK_GIT_REMOTE"
+GIT_REMOTE_VARIABLE = "HALLMARK_GIT_REMOTE"
 """Environment variable: name or URL of the git remote to which runs are pushed before they are suspended."""
 
 
@@ -43,14 +43,14 @@ GIT_REMOTE = "HALLMARK_GIT_REMOTE"
 class Run:
     """Run with its signed request and its worktree; all paths of `layout` are in that worktree."""
 
-    asked: SignedRequest
+    signed_request: RecordedRunRequest
     layout: Layout
     params: Params
     checkout: Repository
 
     @property
-    def request(self) -> Request:
-        return self.asked.request
+    def request(self) -> SignedRunRequest:
+        return self.signed_request.request
 
     @property
     def id(self) -> str:
@@ -67,7 +67,7 @@ class Run:
     def ledger(self) -> Ledger:
         return open_ledger(self.layout.state)
 
-    def as_asked(self) -> None:
+    def require_unchanged(self) -> None:
         """Verify that the worktree still holds what was requested and resolved, and that it is still adopted.
 
         A stage is the run's own code and might write into this worktree or that of another run. Whatever it changed or
@@ -79,37 +79,37 @@ class Run:
             InputError: No run can be made from the commit.
         """
         asked = tree_of(self.checkout, self.request)
-        if changed := asked.differs(self.layout.root, (*COMMITTED, *MADE)):
+        if changed := asked.differing_paths(self.layout.root, (*COMMITTED_PATHS, *GENERATED_PATHS)):
             raise Refused(
                 f"run {self.id} was asked for at commit {self.request.commit[:12]}, and its worktree has other files "
                 f"now: {', '.join(changed[:5])}; start a new run"
             )
         read = [item.source for item in load_resolved(self.layout.sources).sources]
-        if versions.are_asked(self.governance(), self.params.use_case.risk_tier, read):
-            versions.require(self.ledger(), self.governance(), asked.sha256, self.request.commit)
-        records.resolved(self.ledger(), self.layout, self.id)
-        declarations.require(self.ledger(), self.governance(), self.declared())
+        if versions.is_required(self.governance(), self.params.use_case.risk_tier, read):
+            versions.require_signed_off(self.ledger(), self.governance(), asked.sha256, self.request.commit)
+        records.record_resolution(self.ledger(), self.layout, self.id)
+        declarations.require(self.ledger(), self.governance(), self.declarations())
 
-    def declared(self) -> list[Declared]:
+    def declarations(self) -> list[DeclaredDocument]:
         return declarations.of_run(self.layout, self.params, self.governance().policy)
 
-    def require_agreed(self) -> None:
+    def require_agreement(self) -> None:
         """Verify that as many machines as policy demands have computed the same outputs.
 
         Raises:
             Refused: Too few machines have.
         """
         ledger, governed = self.ledger(), self.governance()
-        records = chain.of_run(ledger, governed, self.id)
+        records = chain.records_of_run(ledger, governed, self.id)
         machines = governed.policy.tier(self.params.use_case.risk_tier).machines
-        agreed.require(machines, records, agreed.of_run(ledger, governed, self.id, records), self.id)
+        agreed.require(machines, records, agreed.records_of_others(ledger, governed, self.id, records), self.id)
 
-    def held_back(self) -> str | None:
+    def withdrawal(self) -> str | None:
         """Return why the run may not continue, if an owner has withdrawn one of its sources; else None."""
-        return withdrawals.held_back(self.ledger(), self.governance(), consent.resolved(self.layout))
+        return withdrawals.block_reason(self.ledger(), self.governance(), consent.of_run(self.layout))
 
     def commit(self, message: str) -> str:
-        commit = self.checkout.commit_all(self.layout.root, COMMITTED, message, self.request.requested_by)
+        commit = self.checkout.commit_all(self.layout.root, COMMITTED_PATHS, message, self.request.requested_by)
         self.checkout.git("update-ref", self.ref, commit)
         return commit
 
@@ -124,7 +124,7 @@ class Run:
         """
         try:
             dvc.push(self.layout)
-            if remote := os.environ.get(GIT_REMOTE):
+            if remote := os.environ.get(GIT_REMOTE_VARIABLE):
                 self.checkout.push(remote, self.ref, over=first)
         except Unavailable as error:
             raise Unavailable(
@@ -154,7 +154,7 @@ def installed_governance(checkout: Path, proposed: str | None) -> Governance:
 
 
 def check_request(
-    checkout: Repository, request: RunRequest, mistakes: Mistakes | None = None, elsewhere: bool = False
+    checkout: Repository, request: RunRequest, mistakes: ErrorCollector | None = None, elsewhere: bool = False
 ) -> tuple[Params, Governance]:
     """Verify everything about a request that can be known before its run starts.
 
@@ -165,12 +165,12 @@ def check_request(
         InputError: Something is wrong; the message lists all mistakes.
         Refused: The run is not allowed; the message lists all reasons.
     """
-    wrong = mistakes or Mistakes()
+    wrong = mistakes or ErrorCollector()
     judged_by = partial(installed_governance, checkout.root, request.governance)
-    read = checking.request(checkout, request, judged_by, wrong, elsewhere)
-    wrong.refuse()
-    assert read.params and read.governed
-    return read.params, read.governed
+    read = checking.check_request(checkout, request, judged_by, wrong, elsewhere)
+    wrong.raise_errors()
+    assert read.params and read.governance
+    return read.params, read.governance
 
 
 def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = None) -> Run:
@@ -183,30 +183,30 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
         Refused: The envelope does not prove the request, or the run is not allowed.
     """
     checkout = Repository.open(root)
-    layout = layout_of(root, request.named)
-    if is_here(layout):
-        records.require_goes_on(open_ledger(layout.state), request.named)
-        known = open_run(root, request.named)
-        asking.require_same(known.asked, request, envelope)
+    layout = layout_of(root, request.known_run_id)
+    if exists_here(layout):
+        records.require_continuable(open_ledger(layout.state), request.known_run_id)
+        known = open_run(root, request.known_run_id)
+        asking.require_matching_request(known.signed_request, request, envelope)
         return known
     at_commit = request.model_copy(update={"commit": checkout.commit_of(request.commit or "HEAD")})
     _, governed = check_request(checkout, at_commit)
     ledger = open_ledger(layout.state)
-    asked = asking.take(checkout, ledger, governed, request, envelope)
+    asked = asking.verify_and_record(checkout, ledger, governed, request, envelope)
     code = tree_of(checkout, asked.request)
     checkout.add_worktree(layout.root, asked.request.commit)
-    if changed := code.differs(layout.root, MADE):
+    if changed := code.differing_paths(layout.root, GENERATED_PATHS):
         raise InputError(
             f"git changes {', '.join(changed[:5])} as it checks the commit out; take the filter or attribute (LFS, "
             "line endings) off these files, so that a run has what the commit holds"
         )
-    dvc.require_our_graph(layout)
+    dvc.require_own_dvc_yaml(layout)
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
     read = sources.load(governed.folder).sources
-    if versions.are_asked(governed, params.use_case.risk_tier, read):  # again, for the commit that was signed
-        versions.require(ledger, governed, code.sha256, asked.request.commit)
+    if versions.is_required(governed, params.use_case.risk_tier, read):  # again, for the commit that was signed
+        versions.require_signed_off(ledger, governed, code.sha256, asked.request.commit)
     files.write_bytes(layout.params, text.encode())
-    dvc_lock.begin(layout.root)
+    dvc_lock.reset(layout.root)
     resolve(params, ledger, governed, layout, code.sha256)
     dvc.configure(layout)
     # Written last: a worktree without it is an interrupted one.
@@ -216,7 +216,7 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
     return run
 
 
-def tree_of(checkout: Repository, request: Request) -> Tree:
+def tree_of(checkout: Repository, request: SignedRunRequest) -> Tree:
     """Return the whole tree of a request's commit.
 
     Raises:
@@ -231,7 +231,7 @@ def tree_of(checkout: Repository, request: Request) -> Tree:
     return committed
 
 
-def _params_file(checkout: Repository, layout: Layout, request: Request) -> Path:
+def _params_file(checkout: Repository, layout: Layout, request: SignedRunRequest) -> Path:
     if request.params_sha256 is None:
         return layout.root / request.params
     path = checkout.root / request.params
@@ -262,35 +262,37 @@ def open_run(root: Path, run_id: str) -> Run:
         Refused: The ledger has no request for the run, or the worktree holds another one.
     """
     layout = layout_of(root, run_id)
-    if not is_here(layout):
-        raise InputError(NO_RUN.format(run_id))
-    return Run(asked_for(root, layout), layout, load(layout.params), Repository.open(root))
+    if not exists_here(layout):
+        raise InputError(NO_RUN_MESSAGE.format(run_id))
+    return Run(request_of_local_run(root, layout), layout, load(layout.params), Repository.open(root))
 
 
-def is_here(layout: Layout) -> bool:
+def exists_here(layout: Layout) -> bool:
     """Return whether a run is on this machine; a ledger that machines share has runs of others too."""
     return layout.request.exists()
 
 
 def governance_of(root: Path, layout: Layout) -> Governance:
     """Return the governance for a run's worktree, also for a run that was interrupted as it began."""
-    return installed_governance(root, asked_for(root, layout).request.governance if is_here(layout) else None)
+    return installed_governance(
+        root, request_of_local_run(root, layout).request.governance if exists_here(layout) else None
+    )
 
 
-def asked_for(root: Path, layout: Layout) -> SignedRequest:
+def request_of_local_run(root: Path, layout: Layout) -> RecordedRunRequest:
     """Return the recorded request of a run that is here.
 
     Raises:
         Refused: The ledger has no request for the run, or the worktree holds another one.
     """
-    signed = on_record(root, layout.root.name)
+    signed = recorded_request(root, layout.root.name)
     if signed is None or dsse.read(layout.request) != signed.envelope:
         raise Refused(f"{layout.request} is not the request that the ledger has; restore it from the run's commit")
     return signed
 
 
-def on_record(root: Path, run_id: str) -> SignedRequest | None:
+def recorded_request(root: Path, run_id: str) -> RecordedRunRequest | None:
     """Return the ledger's request for a run, verified under the governance that it names; None if there is none."""
     ledger = open_ledger(root.resolve() / ".hallmark")
     named = signed_request.named_governance(ledger, run_id)
-    return signed_request.recorded(ledger, installed_governance(root, named), run_id)
+    return signed_request.request_for_run(ledger, installed_governance(root, named), run_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tasks.core import files
 from tasks.core.errors import Refused
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -29,24 +29,24 @@ class Worker:
     """Key that signs stage records on this machine, and the keys whose records count."""
 
     signer: Signer
-    lines: Sequence[str]
-    boxed: bool
+    public_key_lines: Sequence[str]
+    needs_sandbox: bool
     """Whether a record counts only if its stage ran in a sandbox."""
 
 
-def worker(governance: Governance, ledger: Ledger) -> Worker:
+def load_worker(governance: Governance, ledger: Ledger) -> Worker:
     """Return the worker of this machine.
 
     Raises:
         InputError: The worker has no key here.
         Unavailable: Stages need a sandbox, and this machine has none.
     """
-    boxed = box.wanted(governance.policy.environment)
-    lines = validity.lines_by(governance.keys_of("worker"), ledger.now())
+    boxed = box.is_used(governance.policy.environment)
+    lines = validity.possible_lines(governance.keys_of("worker"), ledger.now())
     return Worker(governance.signer("worker"), lines, boxed)
 
 
-def bring(
+def provide_outputs(
     layout: Layout,
     stage: str,
     by: Worker,
@@ -71,80 +71,82 @@ def bring(
         Refused: DVC's cache holds other bytes than the stage wrote.
     """
     started = time.monotonic()
-    read = materials.read(stage, layout)
-    records = [] if force else _known(layout, stage, read, by, known)
-    record = next((each for each in records if _taken(layout, each)), None)
+    read = materials.read_digests(stage, layout)
+    records = [] if force else _usable_records(layout, stage, read, by, known)
+    record = next((each for each in records if _restore(layout, each)), None)
     taken = record is not None
     if records and not taken:
         say(f"the cache has not what stage {stage} left, as it was signed; it is done again")
     if record is None:
-        dvc_cache.drop_odd(layout)
-        dvc.repro(layout, stage, say, force=True, supervised=True, boxed=by.boxed, most=most)
-        record = _computed(layout, stage, read, by)
+        dvc_cache.remove_special_files(layout)
+        dvc.repro(layout, stage, say, force=True, supervised=True, boxed=by.needs_sandbox, most=most)
+        record = _computed_record(layout, stage, read, by)
     elif record != known and _is_another_runs(record, layout):
-        record = stage_record.verify(stage_record.taken(record, _tree(layout), by.signer), by.lines)
+        record = stage_record.verify(stage_record.sign_cached(record, _tree(layout), by.signer), by.public_key_lines)
     if taken:
         say(f"stage {stage} was done before with the same inputs; its outputs are those that were signed")
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=taken, record=record)
 
 
-def _known(
+def _usable_records(
     layout: Layout, stage: str, read: stage_record.Digests, by: Worker, known: SignedRecord | None
 ) -> list[SignedRecord]:
     inputs = stage_record.inputs_digest(stage, read)
     own = (
         known
-        if known and kept.is_of(known, layout, inputs, by.boxed) and known.said.tree_sha256 == _tree(layout)
+        if known
+        and kept.is_usable(known, layout, inputs, by.needs_sandbox)
+        and known.record.tree_sha256 == _tree(layout)
         else None
     )
-    return [record for record in (own, kept.find(layout, stage, read, by.lines, by.boxed)) if record]
+    return [record for record in (own, kept.find(layout, stage, read, by.public_key_lines, by.needs_sandbox)) if record]
 
 
 def _is_another_runs(record: SignedRecord, layout: Layout) -> bool:
-    return record.said.environment.run != layout.root.name or record.said.tree_sha256 != _tree(layout)
+    return record.record.environment.run != layout.root.name or record.record.tree_sha256 != _tree(layout)
 
 
 def _tree(layout: Layout) -> str:
     return str(files.read_json(layout.code)["tree_sha256"])
 
 
-def _taken(layout: Layout, record: SignedRecord) -> bool:
-    stage, lock = record.said.name, kept.lock_of(layout, record)
-    if materials.left(stage, layout) == record.left:
-        if lock is None or dvc_lock.of_stage(layout.root, stage) != lock:
+def _restore(layout: Layout, record: SignedRecord) -> bool:
+    stage, lock = record.record.name, kept.read_lock_entry(layout, record)
+    if materials.output_digests(stage, layout) == record.outputs:
+        if lock is None or dvc_lock.read_stage(layout.root, stage) != lock:
             dvc.commit(layout, stage)  # the stage ended just before a kill
-            _cached(layout, record)
+            _verify_cached(layout, record)
         return True
-    if lock is None or not dvc_cache.restore(layout, stage, lock, record.left):
+    if lock is None or not dvc_cache.restore(layout, stage, lock, record.outputs):
         return False
-    dvc_lock.put(layout.root, stage, lock)
-    if layout.is_apart:
+    dvc_lock.write_stage(layout.root, stage, lock)
+    if layout.is_experiment:
         dvc.commit(layout, stage)  # copies what another run may have made to the cache of experiments
-        kept.keep_lock(layout, record, lock)
+        kept.store_lock_entry(layout, record, lock)
     return True
 
 
-def _computed(layout: Layout, stage: str, read: stage_record.Digests, by: Worker) -> SignedRecord:
-    record = kept.of_run(layout, stage, read, by.lines, by.boxed)
+def _computed_record(layout: Layout, stage: str, read: stage_record.Digests, by: Worker) -> SignedRecord:
+    record = kept.find_of_run(layout, stage, read, by.public_key_lines, by.needs_sandbox)
     if record is None:
         raise Refused(
             f"stage {stage} ended, and no record of it counts: the worker's key in .hallmark/keys is not one of "
             "people.yaml, or its inputs changed while it ran; `hallmark doctor` looks at the keys"
         )
-    _cached(layout, record)
+    _verify_cached(layout, record)
     return record
 
 
-def _cached(layout: Layout, record: SignedRecord) -> None:
+def _verify_cached(layout: Layout, record: SignedRecord) -> None:
     """Verify the outputs after DVC has replaced them by links to its cache, which may hold other bytes."""
-    stage = record.said.name
-    lock = dvc_lock.of_stage(layout.root, stage) or {}
-    if materials.left(stage, layout) != record.left:
-        dvc_cache.drop_wrong(layout, stage, lock, record.left)
-        for place in layout.outputs(stage, RUNS[stage].measures):
+    stage = record.record.name
+    lock = dvc_lock.read_stage(layout.root, stage) or {}
+    if materials.output_digests(stage, layout) != record.outputs:
+        dvc_cache.remove_corrupt_objects(layout, stage, lock, record.outputs)
+        for place in layout.output_folders(stage, DVC_STAGES[stage].has_measurements):
             shutil.rmtree(place, ignore_errors=True)
         raise Refused(
             f"stage {stage}: the cache held other bytes than the stage left, under the name of these; they are taken "
             f"out of it: hallmark run --resume {layout.root.name}"
         )
-    kept.keep_lock(layout, record, lock)
+    kept.store_lock_entry(layout, record, lock)

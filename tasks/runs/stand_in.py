@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.core.files import copy, copy_tree, whole_folder
+from tasks.core.files import atomic_folder, copy, copy_tree
 
-OWN = (".hallmark", ".git")
+NOT_LINKED = (".hallmark", ".git")
 """Names at the top of the checkout that are not linked."""
 
 
@@ -19,13 +19,13 @@ def fill(stand_in: Path, checkout: Path) -> None:
         if path.is_symlink() and not path.exists():
             path.unlink()
     for path in checkout.iterdir():
-        if path.name not in OWN and not (stand_in / path.name).exists():
+        if path.name not in NOT_LINKED and not (stand_in / path.name).exists():
             (stand_in / path.name).symlink_to(path)
     own = stand_in / ".hallmark" / "models"
     own.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in _fetched(checkout):
         if not (own / path.name).exists():
-            _give(path, own / path.name)
+            _link_model(path, own / path.name)
 
 
 def _fetched(checkout: Path) -> Iterator[Path]:
@@ -33,10 +33,10 @@ def _fetched(checkout: Path) -> Iterator[Path]:
     return (path for path in (folder.iterdir() if folder.is_dir() else ()) if not path.name.startswith("."))
 
 
-def _give(model: Path, place: Path) -> None:
+def _link_model(model: Path, place: Path) -> None:
     """Add a model by hard links, or else copies, whole or not at all; stages only read it and compare its digest."""
     if model.is_dir():
-        with whole_folder(place) as folder:
+        with atomic_folder(place) as folder:
             copy_tree(model, folder, copy=_link)
     else:
         _link(model, place)

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from tasks.core import facts, files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.facts import Fact
 from tasks.core.layout import Layout
 from tasks.runs import journal
-from tasks.runs.journal import GateLine, Journal, StageLine
+from tasks.runs.journal import GateState, Journal, StageState
 
 
-class Summary(Frozen):
+class Summary(FrozenModel):
     run: str
     use_case: str
     requested_by: str
@@ -24,8 +24,8 @@ class Summary(Frozen):
     commit: str | None
     """Last commit under refs/hallmark/runs/RUN."""
     release: str | None
-    stages: dict[str, StageLine]
-    gates: dict[str, GateLine]
+    stages: dict[str, StageState]
+    gates: dict[str, GateState]
     scores: dict[str, dict[str, Fact]]
     """Metrics on the held-out rows, by model (candidate, base, champion), in the order of the report."""
     metrics: dict[str, Fact]
@@ -43,19 +43,19 @@ def summarise(state: Path, run_id: str) -> Summary | None:
     known = journal.read(state, run_id)
     if known is None:
         return None
-    known = journal.as_it_stands(state, known)
+    known = journal.with_current_status(state, known)
     layout = Layout(state / "runs" / run_id)
     return Summary(
         **known.model_dump(include=set(Summary.model_fields) & set(Journal.model_fields)),
         scores=scores_of(layout),
         metrics=_metrics(layout),
-        report=_existing(layout.root / "measured" / "report.html", layout.stage("evaluate") / "report.html"),
-        data_docs=_existing(*sorted((layout.stage("validate") / "docs").glob("**/index.html"))),
+        report=_existing(layout.root / "measured" / "report.html", layout.artefacts("evaluate") / "report.html"),
+        data_docs=_existing(*sorted((layout.artefacts("validate") / "docs").glob("**/index.html"))),
     )
 
 
 def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
-    path = layout.stage("evaluate") / "metrics.json"
+    path = layout.artefacts("evaluate") / "metrics.json"
     if not path.exists():
         return {}
     read = files.read_json(path)
@@ -72,12 +72,12 @@ def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
 
 
 def _metrics(layout: Layout) -> dict[str, Fact]:
-    evaluated = facts_in(layout.stage("evaluate") / "result.json")
-    measured = facts_in(layout.measured("predict") / "candidate" / "facts.json")
+    evaluated = read_facts(layout.artefacts("evaluate") / "result.json")
+    measured = read_facts(layout.measurements("predict") / "candidate" / "facts.json")
     return evaluated | {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 
-def facts_in(path: Path) -> facts.Facts:
+def read_facts(path: Path) -> facts.Facts:
     """Return the figures in a stage's result file; empty if the file does not exist."""
     return facts.parse(files.read_json(path)["facts"]) if path.exists() else {}
 

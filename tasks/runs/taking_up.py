@@ -17,30 +17,32 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.runs import dvc, dvc_lock, installation, records, run
-from tasks.runs.repository import Repository, worktree_git
-from tasks.runs.request import NO_RUN
+from tasks.runs.repository import Repository, worktree_git_folder
+from tasks.runs.request import NO_RUN_MESSAGE
 
 TAKEN_UP = "run.taken_up"
 """Kind of the ledger entries; their subject is the run's id, their body names the installation and its machine."""
-ELSEWHERE = "run {0} was taken up on another machine ({1}) and goes on there; `hallmark run --resume {0}` takes it back"
-PREDICTED = "predict@champion"
+ELSEWHERE_MESSAGE = (
+    "run {0} was taken up on another machine ({1}) and goes on there; `hallmark run --resume {0}` takes it back"
+)
+CHAMPION_STAGE = "predict@champion"
 """Stage that needs the champion's release."""
 
 
 def is_elsewhere(ledger: Ledger, root: Path, run_id: str) -> bool:
     """Return whether another installation has taken the run up since this one began it or took it up."""
-    return where(ledger, root, run_id) is not None
+    return other_machine(ledger, root, run_id) is not None
 
 
-def where(ledger: Ledger, root: Path, run_id: str) -> str | None:
+def other_machine(ledger: Ledger, root: Path, run_id: str) -> str | None:
     """Return the other machine that has taken the run up, in words; None if the run continues here."""
     taken = ledger.entries(TAKEN_UP, run_id)
-    if not taken or taken[-1].body.get("installation") == installation.of(root):
+    if not taken or taken[-1].body.get("installation") == installation.installation_id(root):
         return None
     return _words(taken[-1])
 
 
-def take_up(root: Path, run_id: str) -> float:
+def take_over(root: Path, run_id: str) -> float:
     """Fetch a run with its outputs in place of what is here of it, and record on the ledger that it continues here.
 
     If this fails, what was here before is restored.
@@ -54,14 +56,14 @@ def take_up(root: Path, run_id: str) -> float:
         Refused: The ref holds other code, parameters, inputs or outputs than the ledger has for the run, or another
             machine took the run up meanwhile.
     """
-    remote, ledger = os.environ.get(run.GIT_REMOTE), open_ledger(root / ".hallmark")
-    before = _taken_up(ledger, run_id)
+    remote, ledger = os.environ.get(run.GIT_REMOTE_VARIABLE), open_ledger(root / ".hallmark")
+    before = _last_takeover(ledger, run_id)
     checkout, layout, ref = Repository.open(root), run.layout_of(root, run_id), run.ref_of(run_id)
-    if run.on_record(root, run_id) is None or not ledger.entries(records.RESOLVED, run_id):
-        raise InputError(NO_RUN.format(run_id))
+    if run.recorded_request(root, run_id) is None or not ledger.entries(records.RESOLVED, run_id):
+        raise InputError(NO_RUN_MESSAGE.format(run_id))
     if not remote:
         raise InputError(
-            f"run {run_id} is on another machine; to go on with it here, set {run.GIT_REMOTE} to the git remote that "
+            f"run {run_id} is on another machine; to go on with it here, set {run.GIT_REMOTE_VARIABLE} to the git remote that "
             "it was pushed to, and DVC's default remote to the one that has its outputs"
         )
     started = time.monotonic()
@@ -70,10 +72,10 @@ def take_up(root: Path, run_id: str) -> float:
     aside = layout.request.with_suffix(".aside")
     with _set_aside(layout):
         checkout.add_worktree(layout.root, commit)
-        if not run.is_here(layout):
+        if not run.exists_here(layout):
             raise Refused(f"{ref} at {remote} holds no request for the run; nothing of it was taken")
-        run.open_run(root, run_id).as_asked()
-        records.as_left(ledger, layout, run_id)
+        run.open_run(root, run_id).require_unchanged()
+        records.require_recorded_outputs(ledger, layout, run_id)
         _require_champion(layout)
         layout.request.rename(aside)  # renamed back last, as `create` writes it last
         dvc.configure(layout)
@@ -88,12 +90,14 @@ def take_up(root: Path, run_id: str) -> float:
 
 def _record(ledger: Ledger, root: Path, run_id: str, before: int) -> None:
     with ledger.transaction():
-        if _taken_up(ledger, run_id) > before and (other := where(ledger, root, run_id)):
+        if _last_takeover(ledger, run_id) > before and (other := other_machine(ledger, root, run_id)):
             raise Refused(f"run {run_id} was taken up on another machine meanwhile ({other}); it goes on there")
-        ledger.append(TAKEN_UP, run_id, {"installation": installation.of(root), "machine": socket.gethostname()})
+        ledger.append(
+            TAKEN_UP, run_id, {"installation": installation.installation_id(root), "machine": socket.gethostname()}
+        )
 
 
-def _taken_up(ledger: Ledger, run_id: str) -> int:
+def _last_takeover(ledger: Ledger, run_id: str) -> int:
     taken = ledger.entries(TAKEN_UP, run_id)
     return taken[-1].seq if taken else 0
 
@@ -110,7 +114,7 @@ def _require_champion(layout: Layout) -> None:
     Releases stay on the machine that made them; no remote has them.
     """
     champion = files.read_json(layout.champion)
-    if champion is None or PREDICTED in dvc_lock.stages(layout.root):
+    if champion is None or CHAMPION_STAGE in dvc_lock.stages(layout.root):
         return
     if not (payload := layout.state / champion["payload"]).is_dir():
         raise Unavailable(
@@ -123,7 +127,7 @@ def _require_champion(layout: Layout) -> None:
 def _set_aside(layout: Layout) -> Iterator[None]:
     """Move away what is here of a run; restore it if the block fails, or after a kill at the next call."""
     kept = layout.state / "replaced" / layout.root.name
-    places = (layout.root, worktree_git(layout.root))
+    places = (layout.root, worktree_git_folder(layout.root))
     if kept.exists():
         _put_back(kept, places)
     kept.mkdir(parents=True)

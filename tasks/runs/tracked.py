@@ -14,40 +14,40 @@ from typing import Any
 from tasks.core import config, facts, files
 from tasks.core.layout import Layout
 from tasks.gates import chain
-from tasks.registry.history.declared import flat
+from tasks.registry.history.declared import flatten
 from tasks.registry.promote import mirror
 from tasks.runs import curve, mlflow_runs
 from tasks.runs.curve import Point
 from tasks.runs.journal import Journal
-from tasks.runs.mlflow_runs import RUN
+from tasks.runs.mlflow_runs import RUN_TAG
 from tasks.runs.run import open_run
-from tasks.trust.stage_record import CODE, SignedRecord
+from tasks.trust.stage_record import CODE_MATERIAL, SignedRecord
 
-TRAIN = "train"
-STATED = (
+TRAIN_STAGE = "train"
+FIGURE_FILES = (
     ("train", "artefacts/train/result.json", "train."),
     ("train", "measured/train/facts.json", "measured.train."),
     ("evaluate", "artefacts/evaluate/result.json", "evaluate."),
     ("predict@candidate", "measured/predict/candidate/facts.json", "measured.predict."),
 )
 """Files in which stages state figures: stage, file, and the beginning of the figures' names, as gates name them."""
-SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
-MOST = 500
+SHOWN_SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
+MAX_VALUE_LENGTH = 500
 """Maximum number of characters of a value; not every version of MLflow accepts longer parameters."""
-MOST_POINTS = 250_000
+MAX_POINTS = 250_000
 """Maximum number of points of a curve that are sent in one call."""
-STRANGE = re.compile(r"[^\w\-.: ]")
+FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-.: ]")
 """Characters that MLflow does not accept in a name, such as the brackets of list items, or a slash that makes it a
 path."""
-LONGEST = 200
+MAX_NAME_LENGTH = 200
 """Maximum number of characters of a name; MLflow accepts a few more."""
-STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
+MLFLOW_STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
           "interrupted": "KILLED"}  # fmt: skip
 """MLflow's status of a run, by the status in its journal; RUNNING for a run that executes or waits."""
 
 
 @dataclass(frozen=True)
-class Picture:
+class MlflowContent:
     """Content of the MLflow run that shows a run."""
 
     run: str
@@ -64,7 +64,7 @@ class Picture:
 
 
 @dataclass
-class Sent:
+class SentCurve:
     """Part of a run's curve that MLflow has."""
 
     step: int | None = None
@@ -73,27 +73,27 @@ class Sent:
     """Number of bytes of the curve's file that were read."""
 
 
-def picture(root: Path, known: Journal) -> Picture | None:
+def mlflow_content(root: Path, known: Journal) -> MlflowContent | None:
     """Return what MLflow is to show of a run, according to its journal; None before the run's training.
 
     Raises:
         InputError: There is no such run here.
         Refused: The ledger has no request for the run, or the worktree holds another one.
     """
-    line = known.stages.get(TRAIN)
+    line = known.stages.get(TRAIN_STAGE)
     if line is None:
         return None
     run = open_run(root, known.run)
-    records = chain.of_run(run.ledger(), run.governance(), run.id)
+    records = chain.records_of_run(run.ledger(), run.governance(), run.id)
     text = config.read_plain(run.layout.params)
-    params = flat({name: text[name] for name in SECTIONS if name in text})
+    params = flatten({name: text[name] for name in SHOWN_SECTIONS if name in text})
     points = _points(run.layout, records, trains=line.state == "running")
-    return Picture(
+    return MlflowContent(
         run=run.id,
         use_case=run.params.use_case.name,
-        status=STATUS.get(known.status, "RUNNING"),
+        status=MLFLOW_STATUS.get(known.status, "RUNNING"),
         tags=_tags(known, run.params.use_case.risk_tier, run.request.commit, records),
-        params={_name(name): str(value)[:MOST] for name, value in params},
+        params={_name(name): str(value)[:MAX_VALUE_LENGTH] for name, value in params},
         figures={_name(name): value for name, value in _figures(run.layout, records)},
         points=points,
         curve=[] if points else _curve(run.layout, records),
@@ -102,7 +102,7 @@ def picture(root: Path, known: Journal) -> Picture | None:
 
 def _name(name: str) -> str:
     """Return the name with characters that MLflow accepts: a refused name would keep later runs from being shown."""
-    return STRANGE.sub("_", name)[:LONGEST]
+    return FORBIDDEN_CHARACTERS.sub("_", name)[:MAX_NAME_LENGTH]
 
 
 def _tags(known: Journal, tier: str, commit: str, records: Mapping[str, SignedRecord]) -> dict[str, str]:
@@ -119,14 +119,16 @@ def _tags(known: Journal, tier: str, commit: str, records: Mapping[str, SignedRe
     }
     said |= {f"gate.{name}": gate.state for name, gate in known.gates.items()}
     if split := records.get("split"):
-        said["data"] = split.left.get("artefacts/split/train.parquet", "")
-    if trained := records.get(TRAIN):
-        said |= {"code": trained.said.inputs.get(CODE, ""), "inputs": trained.said.inputs_sha256}
-    return {RUN: known.run} | {f"hallmark.{name}": value[:MOST] for name, value in said.items() if value}
+        said["data"] = split.outputs.get("artefacts/split/train.parquet", "")
+    if trained := records.get(TRAIN_STAGE):
+        said |= {"code": trained.record.inputs.get(CODE_MATERIAL, ""), "inputs": trained.record.inputs_sha256}
+    return {RUN_TAG: known.run} | {
+        f"hallmark.{name}": value[:MAX_VALUE_LENGTH] for name, value in said.items() if value
+    }
 
 
 def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tuple[str, float]]:
-    for stage, name, prefix in STATED:
+    for stage, name, prefix in FIGURE_FILES:
         if (said := _signed(layout, records.get(stage), name)) is None:
             continue
         for fact, it in facts.parse(said["facts"]).items():
@@ -137,12 +139,12 @@ def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tu
 
 
 def _points(layout: Layout, records: Mapping[str, SignedRecord], trains: bool) -> Path | None:
-    path = layout.root / curve.NAME
-    return path if path.is_file() and (trains or _is_signed(path, records.get(TRAIN), curve.NAME)) else None
+    path = layout.root / curve.CURVE_PATH
+    return path if path.is_file() and (trains or _is_signed(path, records.get(TRAIN_STAGE), curve.CURVE_PATH)) else None
 
 
 def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[Point]:
-    said = _signed(layout, records.get(TRAIN), "artefacts/train/curve.json") or []
+    said = _signed(layout, records.get(TRAIN_STAGE), "artefacts/train/curve.json") or []
     return [Point.model_validate(point) for point in said]
 
 
@@ -152,26 +154,26 @@ def _signed(layout: Layout, record: SignedRecord | None, name: str) -> Any:
 
 
 def _is_signed(path: Path, record: SignedRecord | None, name: str) -> bool:
-    return record is not None and path.is_file() and record.left.get(name) == files.sha256_file(path)
+    return record is not None and path.is_file() and record.outputs.get(name) == files.sha256_file(path)
 
 
-def show(root: Path, it: Picture, sent: Sent) -> None:
+def update_mlflow(root: Path, it: MlflowContent, sent: SentCurve) -> None:
     """Update the MLflow run that shows a run, or create it.
 
     Raises:
         Unavailable: MLflow cannot be reached.
     """
     layout = Layout(root)
-    with mirror.Registry(layout.state, mlflow_runs.tracking_uri(layout)) as client:
-        key = mlflow_runs.experiment(client, it.use_case, layout)
-        known = mlflow_runs.find(client, key, it.run)
-        known = known or client.create_run(key, tags={RUN: it.run}, run_name=it.run)
-        _say(client, known, it)
+    with mirror.RegistryClient(layout.state, mlflow_runs.tracking_uri(layout)) as client:
+        key = mlflow_runs.experiment_id(client, it.use_case, layout)
+        known = mlflow_runs.find_run(client, key, it.run)
+        known = known or client.create_run(key, tags={RUN_TAG: it.run}, run_name=it.run)
+        _log_values(client, known, it)
         _curve_of(client, known.info.run_id, it, sent)
-        _stands(client, known, it.status)
+        _set_status(client, known, it.status)
 
 
-def _say(client: Any, known: Any, it: Picture) -> None:
+def _log_values(client: Any, known: Any, it: MlflowContent) -> None:
     """Log tags, parameters and figures that are new or have changed; MLflow accepts a parameter only once."""
     from mlflow.entities import Metric, Param, RunTag
 
@@ -179,29 +181,29 @@ def _say(client: Any, known: Any, it: Picture) -> None:
     tags = [RunTag(name, value) for name, value in it.tags.items() if had.tags.get(name) != value]
     params = [Param(name, value) for name, value in it.params.items() if name not in had.params]
     figures = [Metric(name, value, now, 0) for name, value in it.figures.items() if had.metrics.get(name) != value]
-    for part in ({"tags": tags}, *({"params": some} for some in _hundreds(params)), {"metrics": figures}):
+    for part in ({"tags": tags}, *({"params": some} for some in _batches(params)), {"metrics": figures}):
         client.log_batch(known.info.run_id, **part)
 
 
-def _hundreds(items: list[Any]) -> Iterator[list[Any]]:
+def _batches(items: list[Any]) -> Iterator[list[Any]]:
     """Yield batches of 100, the most parameters that MLflow accepts at once."""
     yield from (items[start : start + 100] for start in range(0, len(items), 100))
 
 
-def _curve_of(client: Any, run_id: str, it: Picture, sent: Sent) -> None:
+def _curve_of(client: Any, run_id: str, it: MlflowContent, sent: SentCurve) -> None:
     """Log the points that MLflow lacks; a training that resumes from a checkpoint writes its last steps again."""
     if sent.step is None:
         sent.step = max((point.step for point in client.get_metric_history(run_id, "loss")), default=0)
     logged, more = 0, True
-    while more and logged < MOST_POINTS:
-        points, offset = curve.read(it.points, sent.offset) if it.points else (it.curve, sent.offset)
+    while more and logged < MAX_POINTS:
+        points, offset = curve.read_points(it.points, sent.offset) if it.points else (it.curve, sent.offset)
         new = [point for point in points if point.step > (sent.step or 0)]
-        mlflow_runs.log(client, run_id, new)
+        mlflow_runs.log_points(client, run_id, new)
         more, logged = offset != sent.offset, logged + len(new)
         sent.step, sent.offset = max([sent.step or 0, *(point.step for point in new)]), offset
 
 
-def _stands(client: Any, known: Any, status: str) -> None:
+def _set_status(client: Any, known: Any, status: str) -> None:
     if known.info.status == status:
         return
     if status == "RUNNING":

@@ -17,22 +17,22 @@ from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, PathFinde
 from pathlib import Path, PurePosixPath
 
 from tasks.core.errors import InputError
-from tasks.core.files import aside_of, sha256_bytes, sha256_file
+from tasks.core.files import final_path, sha256_bytes, sha256_file
 from tasks.runs.repository import Repository
 
 FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
 """Git's modes of a path: file, executable file, symbolic link, other repository (submodule)."""
 
-OURS = ("benchmarks", "docs", "examples", "flows", "infra", "tasks", "tests")
+PYTHON_FOLDERS = ("benchmarks", "docs", "examples", "flows", "infra", "tasks", "tests")
 """Top-level folders that may hold Python modules even if an installed package has the same name."""
-STATE = ".hallmark"
+STATE_FOLDER = ".hallmark"
 """Folder of the checkout's state: keys, ledger, and the folder in which Prefect's processes start."""
-AT_START = ("sitecustomize", "usercustomize")
+STARTUP_MODULES = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself as it starts."""
-OF_A_RUN = ("artefacts", "measured", "inputs", "gates", "evidence", ".dvc/tmp", ".dvc/config.local")
+RUN_OUTPUT_PATHS = ("artefacts", "measured", "inputs", "gates", "evidence", ".dvc/tmp", ".dvc/config.local")
 """Paths that a run writes itself; a file in a commit could be mistaken for the run's own."""
-COMPILED = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES, ".pyo", ".pyd")
-SHOWN = 10
+COMPILED_SUFFIXES = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES, ".pyo", ".pyd")
+MAX_LISTED_PATHS = 10
 """Maximum number of paths that a message lists."""
 
 
@@ -57,13 +57,13 @@ class Tree:
         lines = (os.fsencode(f"{entry.mode} {entry.sha256} {entry.path}\0") for entry in self.entries)
         return sha256_bytes(b"".join(lines))
 
-    def differs(self, worktree: Path, but: Sequence[str]) -> list[str]:
+    def differing_paths(self, worktree: Path, but: Sequence[str]) -> list[str]:
         """Return the sorted paths of a worktree that differ from this tree, except those below the paths in `but`.
 
         Temporary files beside a path in `but`, left by a killed writer, are excepted too: nothing reads them.
         """
         here = {entry.path: entry for entry in self.entries if not _below(entry.path, but)}
-        there = {path: _on_disk(worktree, path) for path in _paths(worktree, but)}
+        there = {path: _entry_on_disk(worktree, path) for path in _paths(worktree, but)}
         return sorted(path for path in here.keys() | there.keys() if here.get(path) != there.get(path))
 
 
@@ -73,13 +73,13 @@ def read(checkout: Repository, commit: str) -> Tree:
     Raises:
         InputError: The tree holds something that a run must not have; the message lists the paths.
     """
-    lines = checkout.read("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
+    lines = checkout.git_bytes("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
     listed = [_listed(line) for line in lines if line]
-    contents = checkout.contents([name for _, mode, name in listed if mode != REPOSITORY])
+    contents = checkout.read_blobs([name for _, mode, name in listed if mode != REPOSITORY])
     targets = {path: os.fsdecode(contents[name].start) for path, mode, name in listed if mode == LINK}
     if problems := list(_problems([(path, mode) for path, mode, _ in listed], targets, checkout.root)):
-        text = "\n".join(f"  {problem}" for problem in problems[:SHOWN])
-        more = f"\n  … and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        text = "\n".join(f"  {problem}" for problem in problems[:MAX_LISTED_PATHS])
+        more = f"\n  … and {len(problems) - MAX_LISTED_PATHS} more" if len(problems) > MAX_LISTED_PATHS else ""
         raise InputError(
             f"commit {commit[:12]} holds what a run is not made of:\n{text}{more}\n"
             "take it out of git, commit that, and ask again"
@@ -103,11 +103,11 @@ def _problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: 
             yield f"{path}: another repository (a submodule), whose files the commit does not hold"
         elif mode == LINK and _leads_out(path, targets[path]):
             yield f"{path}: a link that leads out of the tree, to {targets[path]}"
-        elif _below(path, OF_A_RUN):
+        elif _below(path, RUN_OUTPUT_PATHS):
             yield f"{path}: what a run makes itself, for which it could be taken"
-        elif _below(path, (STATE,)):
+        elif _below(path, (STATE_FOLDER,)):
             yield f"{path}: what Hallmark keeps on a machine, for which it could be taken"
-        elif path.endswith(COMPILED) or "__pycache__" in PurePosixPath(path).parts:
+        elif path.endswith(COMPILED_SUFFIXES) or "__pycache__" in PurePosixPath(path).parts:
             yield f"{path}: compiled code, which may do something else than the source that is reviewed"
     tops = {PurePosixPath(path).parts[0] for path, _ in listed if path.endswith(".py")}
     for top in sorted(tops):
@@ -126,12 +126,12 @@ def _leads_out(path: str, target: str) -> bool:
 
 
 def _shadows(name: str, root: Path) -> str:
-    if name in AT_START:
+    if name in STARTUP_MODULES:
         return "what Python runs as it starts"
     if name in sys.stdlib_module_names:
         return "a module of the standard library"
     elsewhere = [path for path in sys.path if path and Path(path).resolve() != root]
-    if name not in OURS and PathFinder.find_spec(name, elsewhere) is not None:
+    if name not in PYTHON_FOLDERS and PathFinder.find_spec(name, elsewhere) is not None:
         return "a package that is installed"
     return ""
 
@@ -146,11 +146,11 @@ def _paths(worktree: Path, but: Sequence[str]) -> Iterator[str]:
         links = [name for name in names if Path(folder, name).is_symlink()]
         names[:] = [name for name in names if name not in links and not _below((place / name).as_posix(), but)]
         for path in ((place / name).as_posix() for name in files + links):
-            if not _below(path, but) and aside_of(Path(path)).as_posix() not in but:
+            if not _below(path, but) and final_path(Path(path)).as_posix() not in but:
                 yield path
 
 
-def _on_disk(worktree: Path, path: str) -> Entry:
+def _entry_on_disk(worktree: Path, path: str) -> Entry:
     place = worktree / path
     mode = place.lstat().st_mode
     if stat.S_ISLNK(mode):

@@ -11,7 +11,7 @@ from tasks.sources.protection import CATEGORIES, Category
 class Question(NamedTuple):
     name: str
     """Field of `Answers`. The option is `--NAME`, with `-` in place of `_`."""
-    asks: str
+    text: str
     example: str
 
     @property
@@ -27,7 +27,7 @@ QUESTIONS = (
 )
 
 
-class Answers(config.Frozen):
+class Answers(config.FrozenModel):
     """Answers of a person to QUESTIONS and PERSONAL."""
 
     owner: str
@@ -38,14 +38,14 @@ class Answers(config.Frozen):
     """Class of each field of the answer that is personal by its purpose."""
 
 
-PERSONAL = Question(
+PERSONAL_QUESTION = Question(
     "personal",
     "Which fields of the answer are personal by their purpose, a name to be found for example? Empty for none",
     "artist=name, phone=phone",
 )
 
 
-def personal(said: Iterable[str]) -> dict[str, Category]:
+def parse_personal(said: Iterable[str]) -> dict[str, Category]:
     """Parse `FIELD=CLASS` options, each of which may hold several, separated by commas.
 
     Raises:
@@ -56,14 +56,14 @@ def personal(said: Iterable[str]) -> dict[str, Category]:
         name, _, category = (part.strip() for part in pair.partition("="))
         if not name or category not in CATEGORIES:
             raise InputError(
-                f"{PERSONAL.option} {pair!r}: expected FIELD=CLASS, such as artist=name; classes are "
+                f"{PERSONAL_QUESTION.option} {pair!r}: expected FIELD=CLASS, such as artist=name; classes are "
                 f"{', '.join(CATEGORIES)}"
             )
         fields[name] = category
     return fields
 
 
-def missing(given: dict[str, str | None]) -> Iterator[Question]:
+def unanswered_questions(given: dict[str, str | None]) -> Iterator[Question]:
     for question in QUESTIONS:
         if not (given.get(question.name) or "").strip():
             yield question

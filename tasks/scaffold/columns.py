@@ -12,12 +12,12 @@ from tasks.stages.data.readers.rows import Row
 
 MOST_DISTINCT = 5_000
 """Maximum number of distinct values that are counted. A column with more has too many for labels."""
-MOSTLY = 0.98
+MIN_TYPE_SHARE = 0.98
 """Minimum share of a column's values of one type that makes it a column of that type."""
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnProfile:
     name: str
     filled: int
     """Number of rows with a value."""
@@ -34,29 +34,29 @@ class Column:
     values: Counter[str]
     """Frequency of each value as text, of at most MOST_DISTINCT values."""
 
-    def mostly(self, count: int) -> bool:
+    def is_mostly(self, count: int) -> bool:
         """Return whether `count` is nearly all values of the column."""
-        return self.filled > 0 and count >= MOSTLY * self.filled
+        return self.filled > 0 and count >= MIN_TYPE_SHARE * self.filled
 
     @property
     def distinct(self) -> int:
         return len(self.values)
 
     @property
-    def repeats(self) -> bool:
+    def has_labels(self) -> bool:
         """Whether the values are names of classes: few, short, and each of them frequent."""
         few = self.distinct <= 200 and self.distinct * 4 <= self.filled
         return self.filled > 0 and few and self.mean_chars <= 80
 
 
-def profiled(name: str, rows: Sequence[Row]) -> Column:
+def profile_column(name: str, rows: Sequence[Row]) -> ColumnProfile:
     values = [value for row in rows if (value := row.values.get(name)) not in (None, "")]
     texts = [value for value in values if isinstance(value, str)]
     counted: Counter[str] = Counter()
     for text in map(_text, values):
         if text in counted or len(counted) < MOST_DISTINCT:
             counted[text] += 1
-    return Column(
+    return ColumnProfile(
         name=name,
         filled=len(values),
         rows=len(rows),

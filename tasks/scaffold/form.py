@@ -8,18 +8,18 @@ from typing import IO, Literal, cast
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import decoding
-from tasks.stages.data.readers.delimiters import USUAL
+from tasks.stages.data.readers.delimiters import USUAL_DELIMITERS
 
 Kind = Literal["csv", "jsonl", "parquet"]
 ENCODINGS = ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le", "utf-16-be")
 """Encodings in the order in which they are tried. The last two are for files without a byte order mark."""
-SCORED = 50
+SCORED_ROWS = 50
 """Number of rows by which a delimiter is judged."""
-FOREIGN = 0.3
+MAX_NON_ASCII_SHARE = 0.3
 """Share of non-ASCII letters above which a text is in no language that cp1252 is for."""
 
 
-def kind(file: IO[bytes]) -> Kind:
+def detect_kind(file: IO[bytes]) -> Kind:
     """Detect the kind of a file by its first bytes, whatever its name is."""
     head = file.read(1 << 16)
     file.seek(0)
@@ -29,7 +29,7 @@ def kind(file: IO[bytes]) -> Kind:
     return "jsonl" if text[:1] in (b"{", b"[") else "csv"
 
 
-def of(file: IO[bytes], kind: Kind, draft: Source, given: dict[str, str]) -> dict[str, str]:
+def detect_text_format(file: IO[bytes], kind: Kind, draft: Source, given: dict[str, str]) -> dict[str, str]:
     """Return encoding and delimiter where they differ from the defaults of a source.
 
     Args:
@@ -43,22 +43,24 @@ def of(file: IO[bytes], kind: Kind, draft: Source, given: dict[str, str]) -> dic
     """
     if kind == "parquet":
         return {}
-    encoding = _encoding(file, draft.model_copy(update={"kind": kind}), given.get("encoding"))
+    encoding = _detect_encoding(file, draft.model_copy(update={"kind": kind}), given.get("encoding"))
     said = {} if encoding == "utf-8" else {"encoding": encoding}
     if kind == "csv":
         said["delimiter"] = (
-            _mark(given["delimiter"]) if "delimiter" in given else _delimiter(beginning(file, draft, encoding))
+            _parse_delimiter(given["delimiter"])
+            if "delimiter" in given
+            else _detect_delimiter(read_beginning(file, draft, encoding))
         )
     return said
 
 
-def _encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
+def _detect_encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
     """Return the first encoding in which the reader of runs accepts the file; else raise the reader's first error."""
     refused: list[InputError] = []
     for encoding in [given] if given else ENCODINGS:
         try:
-            decoded(file, draft, encoding).detach()
-            if given or encoding != "cp1252" or not _foreign(file, draft):
+            open_text(file, draft, encoding).detach()
+            if given or encoding != "cp1252" or not _is_foreign(file, draft):
                 return encoding
             break
         except InputError as error:
@@ -68,27 +70,27 @@ def _encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
     raise InputError(f"{draft.location}: not one of {', '.join(ENCODINGS)} reads it; say which it is: --encoding NAME")
 
 
-def _foreign(file: IO[bytes], draft: Source) -> bool:
+def _is_foreign(file: IO[bytes], draft: Source) -> bool:
     """Return whether the file, read as cp1252, has more non-ASCII letters than any text in such a language."""
-    letters = [one for one in beginning(file, draft, "cp1252") if one.isalpha()]
-    return sum(not one.isascii() for one in letters) > FOREIGN * len(letters)
+    letters = [one for one in read_beginning(file, draft, "cp1252") if one.isalpha()]
+    return sum(not one.isascii() for one in letters) > MAX_NON_ASCII_SHARE * len(letters)
 
 
-def decoded(file: IO[bytes], draft: Source, encoding: str) -> io.TextIOWrapper:
+def open_text(file: IO[bytes], draft: Source, encoding: str) -> io.TextIOWrapper:
     """Return the file as text. The caller must detach the wrapper, or the file is closed with it."""
-    return cast(io.TextIOWrapper, decoding.text(file, draft.model_copy(update={"encoding": encoding})))
+    return cast(io.TextIOWrapper, decoding.open_text(file, draft.model_copy(update={"encoding": encoding})))
 
 
-def beginning(file: IO[bytes], draft: Source, encoding: str) -> str:
+def read_beginning(file: IO[bytes], draft: Source, encoding: str) -> str:
     """Return the first 2**18 characters of a file."""
-    text = decoded(file, draft, encoding)
+    text = open_text(file, draft, encoding)
     read = text.read(1 << 18)
     text.detach()
     file.seek(0)
     return read
 
 
-def _mark(given: str) -> str:
+def _parse_delimiter(given: str) -> str:
     """Return the delimiter that an option gives. A tab may be written as a backslash and a t."""
     mark = given.replace("\\t", "\t")
     if len(mark) != 1 or mark in '"\r\n\0':
@@ -96,12 +98,12 @@ def _mark(given: str) -> str:
     return mark
 
 
-def _delimiter(beginning: str) -> str:
+def _detect_delimiter(beginning: str) -> str:
     """Return the delimiter that splits most rows into as many fields as the header.
 
     Of several, it is the one that gives more fields, and fewer of them with a leading blank, as commas of prose do.
     """
-    return max(USUAL, key=lambda mark: _score(beginning, mark))
+    return max(USUAL_DELIMITERS, key=lambda mark: _score(beginning, mark))
 
 
 def _score(beginning: str, mark: str) -> tuple[bool, float, int, int]:
@@ -111,7 +113,7 @@ def _score(beginning: str, mark: str) -> tuple[bool, float, int, int]:
         for row in csv.reader(io.StringIO(beginning.replace("\0", ""), newline=""), delimiter=mark):
             widths += [len(row)] if row else []
             prose += sum(field.startswith(" ") for field in row)
-            if len(widths) > SCORED:
+            if len(widths) > SCORED_ROWS:
                 break
     width = widths[0] if widths else 0
     return width > 1, round(widths.count(width) / max(1, len(widths)), 1), width, -prose

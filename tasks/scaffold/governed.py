@@ -15,33 +15,33 @@ from ruamel.yaml import YAML
 from tasks.core import config, yaml_text
 from tasks.core.errors import InputError
 from tasks.scaffold.answers import Answers
-from tasks.scaffold.document import Remarks
-from tasks.scaffold.mapping import Mapped
-from tasks.scaffold.opened import Opened
-from tasks.scaffold.parameters import NOT_SAID
-from tasks.scaffold.sampled import Sampled
+from tasks.scaffold.document import Comments
+from tasks.scaffold.mapping import GuessedMapping
+from tasks.scaffold.opened import DataFile
+from tasks.scaffold.parameters import UNKNOWN
+from tasks.scaffold.sampled import SampleStatistics
 
-DAYS = 3650
-ROWS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
+DEFAULT_DAYS = 3650
+ROW_FACTS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
 """Facts that count rows, with the index of the side that they count: 0 for training, 1 for test."""
-OF_CLASSES = {"split.labels_only_in_test"}
+CLASS_FACTS = {"split.labels_only_in_test"}
 """Facts that are meaningless if answers are free text."""
 
 
-def sources(
-    name: str, opened: Opened, mapped: Mapped, answers: Answers, sample: Sampled
-) -> tuple[dict[str, Any], Remarks]:
+def make_sources(
+    name: str, opened: DataFile, mapped: GuessedMapping, answers: Answers, sample: SampleStatistics
+) -> tuple[dict[str, Any], Comments]:
     """Return sources.yaml, and comments on its guesses."""
     form = {
         key: value for key in ("encoding", "delimiter") if (value := getattr(opened.source, key)) not in ("utf-8", ",")
     }
-    constants = {"task": name, **spoken(mapped, sample)}
+    constants = {"task": name, **language_constants(mapped, sample)}
     source = {
         "id": name, "kind": opened.source.kind, "location": opened.source.location, **form,
         "owner": answers.owner, "steward": answers.owner, "access": ["data_owner"], "classification": "confidential",
-        "lawful_basis": answers.basis, "licence": answers.licence, "retention_days": retention(sample),
-        "region": NOT_SAID, "refresh_days": DAYS, "approved_uses": [answers.purpose],
-        "description": NOT_SAID, "suite": f"expectations/{name}.yaml",
+        "lawful_basis": answers.basis, "licence": answers.licence, "retention_days": retention_days(sample),
+        "region": UNKNOWN, "refresh_days": DEFAULT_DAYS, "approved_uses": [answers.purpose],
+        "description": UNKNOWN, "suite": f"expectations/{name}.yaml",
         **({"personal": answers.personal} if answers.personal else {}), "mapping": mapped.keys, "constants": constants,
     }  # fmt: skip
     remarks = {
@@ -54,17 +54,17 @@ def sources(
     return {"sources": [source], "dataset_suite": "expectations/dataset.yaml"}, remarks
 
 
-def spoken(mapped: Mapped, sample: Sampled) -> dict[str, str]:
-    return {"language": sample.spoken} if sample.spoken and "language" not in mapped.keys else {}
+def language_constants(mapped: GuessedMapping, sample: SampleStatistics) -> dict[str, str]:
+    return {"language": sample.language} if sample.language and "language" not in mapped.keys else {}
 
 
-def retention(sample: Sampled) -> int:
+def retention_days(sample: SampleStatistics) -> int:
     """Return ten years in days, or more if the oldest record needs it to be usable for another year."""
     age = (datetime.now(UTC).date() - sample.dates[0]).days if sample.dates else 0
-    return max(DAYS, age + 365)
+    return max(DEFAULT_DAYS, age + 365)
 
 
-def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tuple[str, list[tuple[str, str]]]:
+def adapt_policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tuple[str, list[tuple[str, str]]]:
     """Adapt the checkout's policy.yaml to a small file.
 
     Args:
@@ -87,16 +87,16 @@ def policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tu
     changed: list[tuple[str, str]] = []
     for name, gate in (tiers[tier].get("gates") or {}).items():
         checks = gate.get("checks") or []
-        changed += [_lower(check, sides) for check in checks if _too_high(check, sides)]
-        if not classes and (free := [check for check in checks if check.get("fact") in OF_CLASSES]):
+        changed += [_lower_check(check, sides) for check in checks if _is_unreachable(check, sides)]
+        if not classes and (free := [check for check in checks if check.get("fact") in CLASS_FACTS]):
             changed.append((f"the {name} gate does not ask {free[0]['name']!r}", "answers are free text, not classes"))
-            checks[:] = [check for check in checks if check.get("fact") not in OF_CLASSES]
+            checks[:] = [check for check in checks if check.get("fact") not in CLASS_FACTS]
             waived = (gate.get("waive") or {}).get("checks") or []
             waived[:] = [each for each in waived if each not in {check["name"] for check in free}]
-    return "".join(f"# {line}\n" for line in _noted(changed)) + _written(text, before, document), changed
+    return "".join(f"# {line}\n" for line in _change_notes(changed)) + _edited_text(text, before, document), changed
 
 
-def _written(text: str, before: Any, document: Any) -> str:
+def _edited_text(text: str, before: Any, document: Any) -> str:
     """Return the text with changed checks and all other lines as they were.
 
     If checks are not on lines of their own, return the document as ruamel writes it.
@@ -109,7 +109,7 @@ def _written(text: str, before: Any, document: Any) -> str:
                 at = config.line_of(before, ["tiers", tier, "gates", name, "checks", place, "name"]) - 1
                 lines[at] = _line(lines[at], now.get(check["name"]))
     edited = "".join(f"{line}\n" for line in lines if line is not None)
-    if config.plain(yaml_text.load(edited, "policy.yaml")) == config.plain(document):
+    if config.to_plain(yaml_text.load(edited, "policy.yaml")) == config.to_plain(document):
         return edited
     out, writer = StringIO(), YAML()
     writer.width = 4096
@@ -123,7 +123,7 @@ def _line(line: str | None, now: Any) -> str | None:
     return re.sub(r"at_least: *[\d.]+", f"at_least: {now['at_least']}", line) if "at_least" in now else line
 
 
-def _noted(changed: list[tuple[str, str]]) -> list[str]:
+def _change_notes(changed: list[tuple[str, str]]) -> list[str]:
     if not changed:
         return ["The policy of the checkout, copied by `hallmark new`."]
     return [
@@ -132,17 +132,17 @@ def _noted(changed: list[tuple[str, str]]) -> list[str]:
     ]
 
 
-def _too_high(check: dict[str, Any], sides: tuple[int, int]) -> bool:
-    return check.get("fact") in ROWS and check.get("at_least", 0) > 0.85 * sides[ROWS[check["fact"]]]
+def _is_unreachable(check: dict[str, Any], sides: tuple[int, int]) -> bool:
+    return check.get("fact") in ROW_FACTS and check.get("at_least", 0) > 0.85 * sides[ROW_FACTS[check["fact"]]]
 
 
-def _lower(check: dict[str, Any], sides: tuple[int, int]) -> tuple[str, str]:
+def _lower_check(check: dict[str, Any], sides: tuple[int, int]) -> tuple[str, str]:
     """Lower a check to three quarters of the available rows. Return the change and its reason."""
-    before, check["at_least"] = check["at_least"], max(1, int(0.75 * sides[ROWS[check["fact"]]]))
+    before, check["at_least"] = check["at_least"], max(1, int(0.75 * sides[ROW_FACTS[check["fact"]]]))
     return f"{check['name']}: at least {check['at_least']}, where the checkout asks {before}", "the file has no more"
 
 
-def people(folder: Path, owner: str) -> tuple[str, bool]:
+def add_owner(folder: Path, owner: str) -> tuple[str, bool]:
     """Return the checkout's people.yaml with the owner in it, and whether the owner had to be added."""
     text = (folder / "people.yaml").read_text(encoding="utf-8")
     document = yaml_text.load(text, str(folder / "people.yaml"))

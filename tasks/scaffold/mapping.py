@@ -11,37 +11,37 @@ from typing import Any
 
 from tasks.core.errors import InputError
 from tasks.core.record import KINDS
-from tasks.core.shown import hidden
-from tasks.scaffold.columns import MOST_DISTINCT, Column
+from tasks.core.shown import first_hidden_character
+from tasks.scaffold.columns import MOST_DISTINCT, ColumnProfile
 
-PROMPT = (
+PROMPT_NAMES = (
     "prompt", "question", "input", "text", "message", "query", "instruction", "request", "utterance", "body", "content",
     "description", "ticket", "email", "review", "sentence", "frage", "anfrage", "nachricht", "eingabe", "beschreibung",
 )  # fmt: skip
-RESPONSE = (
+RESPONSE_NAMES = (
     "response", "answer", "output", "completion", "target", "label", "intent", "category", "class", "topic", "reply",
     "solution", "resolution", "sentiment", "antwort", "ausgabe", "kategorie", "klasse", "thema", "loesung", "lösung",
 )  # fmt: skip
-LABELS: dict[str, tuple[str, ...]] = {
+LABEL_NAMES: dict[str, tuple[str, ...]] = {
     "language": ("language", "lang", "locale", "sprache"),
     "department": ("department", "team", "desk", "unit", "division", "abteilung"),
     "geography": ("geography", "country", "region", "market", "land"),
     "labelled_by": ("labelled_by", "labeled_by", "labeller", "labeler", "annotator", "bearbeitet_von"),
     "policy_tags": ("policy_tags", "tags"),
 }
-DATES: dict[str, tuple[str, ...]] = {
+DATE_NAMES: dict[str, tuple[str, ...]] = {
     "retired_at": ("retired_at", "retired", "withdrawn", "valid_until", "valid_to", "expires", "zurueckgezogen"),
     "effective_from": (
         "effective_from", "date", "created", "created_at", "timestamp", "opened", "started", "updated", "updated_at",
         "valid_from", "datum", "eingang", "erstellt",
     ),
 }  # fmt: skip
-IDS = ("id", "uuid", "key", "nr", "no", "number", "index", "row")
+ID_NAMES = ("id", "uuid", "key", "nr", "no", "number", "index", "row")
 MOST_LABELS = 100
 """Maximum number of values of a column by which results are reported."""
 
 
-class Unclear(Exception):
+class UnclearMapping(Exception):
     """Neither names nor values decide which column is prompt or response. `wanted` lists the options that would."""
 
     def __init__(self, wanted: list[str]) -> None:
@@ -50,19 +50,19 @@ class Unclear(Exception):
 
 
 @dataclass
-class Mapped:
+class GuessedMapping:
     keys: dict[str, Any] = field(default_factory=dict)
     """Mapping as in sources.yaml."""
-    why: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
     """Reason for each key of the mapping."""
-    unread: dict[str, str] = field(default_factory=dict)
+    unused_columns: dict[str, str] = field(default_factory=dict)
     """Columns that are not used, and why."""
 
-    def take(self, key: str, value: Any, why: str) -> None:
-        self.keys[key], self.why[key] = value, why
+    def set_key(self, key: str, value: Any, why: str) -> None:
+        self.keys[key], self.reasons[key] = value, why
 
 
-def guess(columns: Sequence[Column], prompt: str | None, response: Sequence[str]) -> Mapped:
+def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response: Sequence[str]) -> GuessedMapping:
     """Guess the mapping.
 
     Args:
@@ -75,22 +75,22 @@ def guess(columns: Sequence[Column], prompt: str | None, response: Sequence[str]
         InputError: A named column does not exist, or its name has invisible characters.
     """
     _require(columns, [*([prompt] if prompt else []), *response])
-    mapped, left = Mapped(), {column.name: column for column in columns if column.name}
-    chat = next((column for column in left.values() if column.mostly(column.chats)), None)
+    mapped, left = GuessedMapping(), {column.name: column for column in columns if column.name}
+    chat = next((column for column in left.values() if column.is_mostly(column.chats)), None)
     if chat and not (prompt or response):
-        mapped.take("messages", chat.name, "lists of turns, each with a role")
+        mapped.set_key("messages", chat.name, "lists of turns, each with a role")
         del left[chat.name]
     named = {*response, prompt}
     _labels(mapped, {name: column for name, column in left.items() if name not in named})
     left = {name: column for name, column in left.items() if name not in mapped.keys.values()}
     if "messages" not in mapped.keys:
         _pair(mapped, left, prompt, list(response))
-    _unread(mapped, left)
-    _clear(mapped)
+    _add_unused_columns(mapped, left)
+    _require_visible_names(mapped)
     return mapped
 
 
-def _require(columns: Sequence[Column], named: Sequence[str]) -> None:
+def _require(columns: Sequence[ColumnProfile], named: Sequence[str]) -> None:
     there = [column.name for column in columns]
     if missing := [name for name in named if name not in there]:
         shown = ", ".join(map(repr, filter(None, there)))
@@ -99,42 +99,42 @@ def _require(columns: Sequence[Column], named: Sequence[str]) -> None:
         raise InputError("--prompt and --response name the same column twice; each needs its own")
 
 
-def _labels(mapped: Mapped, left: dict[str, Column]) -> None:
-    for key, names in DATES.items():
-        column = _called(names, left)
-        if column and column.mostly(column.dates):
-            mapped.take(key, column.name, "its name, and ISO 8601 dates")
-    for key, names in LABELS.items():
-        column = _called(names, left)
+def _labels(mapped: GuessedMapping, left: dict[str, ColumnProfile]) -> None:
+    for key, names in DATE_NAMES.items():
+        column = _find_column(names, left)
+        if column and column.is_mostly(column.dates):
+            mapped.set_key(key, column.name, "its name, and ISO 8601 dates")
+    for key, names in LABEL_NAMES.items():
+        column = _find_column(names, left)
         if column and column.distinct <= MOST_LABELS and column.mean_chars <= 40:
-            mapped.take(key, column.name, f"its name, and {column.distinct} short values")
+            mapped.set_key(key, column.name, f"its name, and {column.distinct} short values")
     for column in left.values():
         if column.values and {value.casefold() for value in column.values} <= set(KINDS):
-            mapped.take("kind", column.name, f"only {', '.join(sorted(column.values))}")
+            mapped.set_key("kind", column.name, f"only {', '.join(sorted(column.values))}")
         elif column.values and {value.casefold() for value in column.values} <= {"train", "test"}:
-            mapped.take("split", column.name, f"only {' and '.join(sorted(column.values))}")
+            mapped.set_key("split", column.name, f"only {' and '.join(sorted(column.values))}")
 
 
-def _pair(mapped: Mapped, left: dict[str, Column], prompt: str | None, response: list[str]) -> None:
+def _pair(mapped: GuessedMapping, left: dict[str, ColumnProfile], prompt: str | None, response: list[str]) -> None:
     able = {name: column for name, column in left.items() if column.filled and not _is_id(column)}
-    texts = {name: column for name, column in able.items() if column.mostly(column.texts) and name not in response}
+    texts = {name: column for name, column in able.items() if column.is_mostly(column.texts) and name not in response}
     asked, why = _prompt(texts, able, prompt, response)
     rest = {name: column for name, column in able.items() if asked is None or name != asked}
     answered, because = _response(rest, response)
     wanted = ["--prompt COLUMN"] * (asked is None) + ["--response COLUMN"] * (answered is None)
     if wanted:
-        raise Unclear(wanted)
-    mapped.take("prompt", asked, why)
-    mapped.take("response", answered, because)
+        raise UnclearMapping(wanted)
+    mapped.set_key("prompt", asked, why)
+    mapped.set_key("response", answered, because)
 
 
 def _prompt(
-    texts: dict[str, Column], able: dict[str, Column], given: str | None, response: list[str]
+    texts: dict[str, ColumnProfile], able: dict[str, ColumnProfile], given: str | None, response: list[str]
 ) -> tuple[str | None, str]:
     if given:
         return given, "you named it"
-    labels = [name for name in able if name not in response and _called(RESPONSE, {name: able[name]})]
-    if column := _called(PROMPT, {name: each for name, each in texts.items() if name not in labels}):
+    labels = [name for name in able if name not in response and _find_column(RESPONSE_NAMES, {name: able[name]})]
+    if column := _find_column(PROMPT_NAMES, {name: each for name, each in texts.items() if name not in labels}):
         return column.name, f"its name, and text of {column.mean_chars:.0f} characters on average"
     rest = [column for name, column in texts.items() if name not in labels]
     if len(rest) == 1:
@@ -145,15 +145,15 @@ def _prompt(
     return None, ""
 
 
-def _response(rest: dict[str, Column], given: list[str]) -> tuple[str | dict[str, str] | None, str]:
+def _response(rest: dict[str, ColumnProfile], given: list[str]) -> tuple[str | dict[str, str] | None, str]:
     if len(given) > 1:
         return {name: name for name in given}, "you named them: one JSON object"
     if given:
         return given[0], "you named it"
-    if column := _called(RESPONSE, rest):
-        what = f"{column.distinct} values that repeat" if column.repeats else "values that hardly repeat"
+    if column := _find_column(RESPONSE_NAMES, rest):
+        what = f"{column.distinct} values that repeat" if column.has_labels else "values that hardly repeat"
         return column.name, f"its name, and {what}"
-    repeating = [column for column in rest.values() if column.repeats]
+    repeating = [column for column in rest.values() if column.has_labels]
     if len(repeating) == 1:
         return repeating[0].name, f"the only column of values that repeat ({repeating[0].distinct})"
     if len(rest) == 1:
@@ -161,7 +161,7 @@ def _response(rest: dict[str, Column], given: list[str]) -> tuple[str | dict[str
     return None, ""
 
 
-def _called(names: Sequence[str], columns: dict[str, Column]) -> Column | None:
+def _find_column(names: Sequence[str], columns: dict[str, ColumnProfile]) -> ColumnProfile | None:
     """Return the column with the first of these names; else the first column whose name has one of them as a word."""
     spelled = {name: re.sub(r"[\W_]+", "_", name.casefold()).strip("_") for name in columns}
     for name in names:
@@ -175,13 +175,13 @@ def _called(names: Sequence[str], columns: dict[str, Column]) -> Column | None:
     return None
 
 
-def _is_id(column: Column) -> bool:
+def _is_id(column: ColumnProfile) -> bool:
     once = column.distinct in (column.filled, MOST_DISTINCT) and column.mean_chars <= 40
     words = re.sub(r"[\W_]+", "_", column.name.casefold()).strip("_").split("_")
-    return once and bool({words[0], words[-1]} & set(IDS))
+    return once and bool({words[0], words[-1]} & set(ID_NAMES))
 
 
-def _unread(mapped: Mapped, left: dict[str, Column]) -> None:
+def _add_unused_columns(mapped: GuessedMapping, left: dict[str, ColumnProfile]) -> None:
     response = mapped.keys.get("response")
     taken = {value for value in mapped.keys.values() if isinstance(value, str)}
     taken |= set(response.values()) if isinstance(response, dict) else set()
@@ -189,18 +189,18 @@ def _unread(mapped: Mapped, left: dict[str, Column]) -> None:
         if name in taken:
             continue
         if not column.filled:
-            mapped.unread[name] = "empty"
+            mapped.unused_columns[name] = "empty"
         elif _is_id(column):
-            mapped.unread[name] = "an id; records have their own, made of source and row"
+            mapped.unused_columns[name] = "an id; records have their own, made of source and row"
         else:
-            mapped.unread[name] = "nothing says what it is for; `mapping` in sources.yaml takes it up"
+            mapped.unused_columns[name] = "nothing says what it is for; `mapping` in sources.yaml takes it up"
 
 
-def _clear(mapped: Mapped) -> None:
+def _require_visible_names(mapped: GuessedMapping) -> None:
     """Raise InputError if a name has invisible characters, which signers of sources.yaml could not see."""
     for value in mapped.keys.values():
         for name in value.values() if isinstance(value, dict) else [value]:
-            if what := hidden(name):
+            if what := first_hidden_character(name):
                 raise InputError(
                     f"the name of the column {name!r} holds the character {what}, which nobody sees; rename the column"
                 )

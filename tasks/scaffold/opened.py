@@ -16,24 +16,24 @@ from typing import IO, Any, NamedTuple
 
 from tasks.core.errors import InputError
 from tasks.scaffold import form
-from tasks.sources.sources import Constants, Mapping, Source
+from tasks.sources.sources import ColumnMapping, Constants, Source
 from tasks.stages.data.readers import content, gzipped
 from tasks.stages.data.readers.kinds import READERS
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.readers.rows import MalformedRow, Row
 
-MOST_BYTES = 256 << 20
+MAX_BYTES = 256 << 20
 """Maximum number of bytes that are read, before and after unpacking; reading them takes about ten seconds."""
-SAMPLE = 20_000
+MAX_SAMPLE_ROWS = 20_000
 """Maximum number of rows in the sample, drawn uniformly from the file."""
-LOOKED = 1_000
+MAX_KEY_LINES = 1_000
 """Number of lines of a JSON Lines file whose keys become columns."""
-MOST_COLUMNS = 500
-MOST_UNREADABLE = 0.05
+MAX_COLUMNS = 500
+MAX_MALFORMED_SHARE = 0.05
 """Maximum share of malformed rows; `data.max_malformed_share` in the new params.yaml."""
-LONGEST_NAME = 80
+MAX_NAME_CHARS = 80
 """Maximum number of characters in a column's name; anything longer is a value."""
-IN_MEMORY = 64 << 20
-REWORDED = (
+MAX_MEMORY_BYTES = 64 << 20
+ADVICE_PATTERNS = (
     (r"correct `kind` or `location`", "save it as csv, jsonl or parquet, and give that"),
     (r"set `(encoding|delimiter): (\S+)`( in sources.yaml| there)", r"say --\1 \2"),
     (r"and sources.yaml says", "and --delimiter says"),
@@ -42,7 +42,7 @@ REWORDED = (
 """Patterns of advice in readers' errors, and its replacement for the command line."""
 
 
-class Opened(NamedTuple):
+class DataFile(NamedTuple):
     source: Source
     """Source with the detected format. Its mapping names every column; other required fields have placeholders."""
     names: list[str]
@@ -54,7 +54,7 @@ class Opened(NamedTuple):
     """Sample of at most SAMPLE rows, in the order of the file."""
 
 
-def look(name: str, location: str, root: Path, given: dict[str, str]) -> Opened:
+def inspect_file(name: str, location: str, root: Path, given: dict[str, str]) -> DataFile:
     """Detect the format of a data file, and read a sample of its rows.
 
     Args:
@@ -67,23 +67,23 @@ def look(name: str, location: str, root: Path, given: dict[str, str]) -> Opened:
         InputError: The file is not a table with a header, two columns and rows, or no reader accepts it.
     """
     draft = _draft(name, location, {})
-    with _reworded(name), _unpacked(draft, root) as file:
-        kind = form.kind(file)
-        source = _draft(name, location, {"kind": kind, **form.of(file, kind, draft, given)})
+    with _rewrite_errors(name), _unpack(draft, root) as file:
+        kind = form.detect_kind(file)
+        source = _draft(name, location, {"kind": kind, **form.detect_text_format(file, kind, draft, given)})
         names = _names(file, source)
-        source = source.model_copy(update={"mapping": _of_all(names)})
+        source = source.model_copy(update={"mapping": _mapping_of_all(names)})
         file.seek(0)
-        return _sampled(file, source, names)
+        return _sample(file, source, names)
 
 
 @contextmanager
-def _reworded(name: str) -> Iterator[None]:
+def _rewrite_errors(name: str) -> Iterator[None]:
     """Rewrite advice in readers' errors for users who have no sources.yaml yet."""
     try:
         yield
     except InputError as error:
         text = str(error).removeprefix(f"source {name}: ")
-        for said, meant in REWORDED:
+        for said, meant in ADVICE_PATTERNS:
             text = re.sub(said, meant, text)
         raise InputError(text) from None
 
@@ -92,30 +92,30 @@ def _draft(name: str, location: str, more: dict[str, Any]) -> Source:
     said = {
         "id": name, "kind": "csv", "location": location, "owner": name, "steward": name, "access": ["data_owner"],
         "classification": "confidential", "lawful_basis": "-", "licence": "-", "retention_days": 1, "region": "-",
-        "refresh_days": 1, "approved_uses": ["-"], "mapping": Mapping(prompt="-", response="-"),
+        "refresh_days": 1, "approved_uses": ["-"], "mapping": ColumnMapping(prompt="-", response="-"),
         "constants": Constants(task=name),
     }  # fmt: skip
     return Source.model_validate(said | more)
 
 
-def _of_all(names: list[str]) -> Mapping:
-    return Mapping(prompt=names[0], response={name: name for name in names})
+def _mapping_of_all(names: list[str]) -> ColumnMapping:
+    return ColumnMapping(prompt=names[0], response={name: name for name in names})
 
 
 @contextmanager
-def _unpacked(source: Source, root: Path) -> Iterator[IO[bytes]]:
+def _unpack(source: Source, root: Path) -> Iterator[IO[bytes]]:
     """Yield a private, unpacked copy of the file. Raises InputError if it is too large."""
-    with SpooledTemporaryFile(IN_MEMORY) as packed, SpooledTemporaryFile(IN_MEMORY) as plain:
-        with content.opened(source, root) as file:
-            while block := file.read(content.BLOCK):
+    with SpooledTemporaryFile(MAX_MEMORY_BYTES) as packed, SpooledTemporaryFile(MAX_MEMORY_BYTES) as plain:
+        with content.open_content(source, root) as file:
+            while block := file.read(content.BLOCK_BYTES):
                 packed.write(block)
-                if packed.tell() > MOST_BYTES:
+                if packed.tell() > MAX_BYTES:
                     raise _too_large(source)
         if not gzipped.is_gzip(packed):
             packed.seek(0)
             yield packed
             return
-        bounded = source.model_copy(update={"max_unpacked_bytes": MOST_BYTES})
+        bounded = source.model_copy(update={"max_unpacked_bytes": MAX_BYTES})
         try:
             gzipped.unpack(packed, plain, bounded)
         except InputError as error:
@@ -126,13 +126,13 @@ def _unpacked(source: Source, root: Path) -> Iterator[IO[bytes]]:
 
 def _too_large(source: Source) -> InputError:
     return InputError(
-        f"{source.location}: more than {MOST_BYTES:,} bytes, and `hallmark new` looks at no larger file; give it one "
+        f"{source.location}: more than {MAX_BYTES:,} bytes, and `hallmark new` looks at no larger file; give it one "
         "with some thousand rows of this, and name the whole as `location` in the sources.yaml that it writes"
     )
 
 
 def _names(file: IO[bytes], source: Source) -> list[str]:
-    names = {"csv": _of_csv, "jsonl": _of_jsonl, "parquet": _of_parquet}[source.kind](file, source)
+    names = {"csv": _csv_names, "jsonl": _jsonl_names, "parquet": _parquet_names}[source.kind](file, source)
     where, shown = source.location, [name for name in names if name]
     if len(shown) < 2:
         raise InputError(
@@ -141,19 +141,19 @@ def _names(file: IO[bytes], source: Source) -> list[str]:
             + ", and the first line of a csv names them"
             * (source.kind == "csv")
         )
-    if len(names) > MOST_COLUMNS:
-        raise InputError(f"{where}: {len(names):,} columns, and at most {MOST_COLUMNS} are looked at; leave some out")
-    if long := [number for number, name in enumerate(names, start=1) if len(name) > LONGEST_NAME]:
+    if len(names) > MAX_COLUMNS:
+        raise InputError(f"{where}: {len(names):,} columns, and at most {MAX_COLUMNS} are looked at; leave some out")
+    if long := [number for number, name in enumerate(names, start=1) if len(name) > MAX_NAME_CHARS]:
         raise InputError(
             f"{where}: the name of column {long[0]} has {len(names[long[0] - 1]):,} characters, more than "
-            f"{LONGEST_NAME}; is the first line a header?"
+            f"{MAX_NAME_CHARS}; is the first line a header?"
         )
     return names
 
 
-def _of_csv(file: IO[bytes], source: Source) -> list[str]:
+def _csv_names(file: IO[bytes], source: Source) -> list[str]:
     rows = csv.reader(
-        io.StringIO(form.beginning(file, source, source.encoding), newline=""), delimiter=source.delimiter
+        io.StringIO(form.read_beginning(file, source, source.encoding), newline=""), delimiter=source.delimiter
     )
     try:
         header = next((row for row in rows), [])
@@ -162,10 +162,10 @@ def _of_csv(file: IO[bytes], source: Source) -> list[str]:
     return [name.strip() for name in header]
 
 
-def _of_jsonl(file: IO[bytes], source: Source) -> list[str]:
+def _jsonl_names(file: IO[bytes], source: Source) -> list[str]:
     """Return the keys of the first objects. Lines that are not objects are left to the reader to report."""
     names: dict[str, None] = {}
-    for line in form.beginning(file, source, source.encoding).splitlines()[:LOOKED]:
+    for line in form.read_beginning(file, source, source.encoding).splitlines()[:MAX_KEY_LINES]:
         with suppress(ValueError, RecursionError):
             value = json.loads(line)
             names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
@@ -175,7 +175,7 @@ def _of_jsonl(file: IO[bytes], source: Source) -> list[str]:
     return list(names)
 
 
-def _of_parquet(file: IO[bytes], source: Source) -> list[str]:
+def _parquet_names(file: IO[bytes], source: Source) -> list[str]:
     import pyarrow.parquet as pq
 
     try:
@@ -186,30 +186,30 @@ def _of_parquet(file: IO[bytes], source: Source) -> list[str]:
         raise
 
 
-def _sampled(file: IO[bytes], source: Source, names: list[str]) -> Opened:
+def _sample(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
     """Read all rows as a run does, and keep a uniform sample of SAMPLE rows."""
     kept: list[Row] = []
     drawn, malformed, rows, first = random.Random(17), 0, 0, ""
     for row in READERS[source.kind](file, source):
         rows += 1
-        if isinstance(row, Malformed):
+        if isinstance(row, MalformedRow):
             malformed += 1
             first = first or row.reason
             continue
-        if len(kept) < SAMPLE:
+        if len(kept) < MAX_SAMPLE_ROWS:
             kept.append(row)
-        elif (place := drawn.randrange(rows)) < SAMPLE:
+        elif (place := drawn.randrange(rows)) < MAX_SAMPLE_ROWS:
             kept[place] = row
     if not rows:
         raise InputError(f"{source.location}: it has a header and no row; give it with its rows")
-    refuse_unreadable(malformed, rows, first, source)
-    return Opened(source, names, rows, malformed, sorted(kept, key=lambda row: row.number))
+    require_readable_rows(malformed, rows, first, source)
+    return DataFile(source, names, rows, malformed, sorted(kept, key=lambda row: row.number))
 
 
-def refuse_unreadable(count: int, rows: int, first: str, source: Source) -> None:
+def require_readable_rows(count: int, rows: int, first: str, source: Source) -> None:
     """Raise InputError if so many rows are malformed that a run would stop."""
-    if count > MOST_UNREADABLE * rows:
+    if count > MAX_MALFORMED_SHARE * rows:
         raise InputError(
             f"{source.location}: {count:,} of {rows:,} rows cannot be read, and a run stops where it is more than "
-            f"{MOST_UNREADABLE:.0%}; the first one, {first}. Mend the file"
+            f"{MAX_MALFORMED_SHARE:.0%}; the first one, {first}. Mend the file"
         )

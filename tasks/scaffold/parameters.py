@@ -7,73 +7,73 @@ for prose in every script that the sample's model reads.
 import math
 from typing import Any
 
-from tasks.core.params.training import LOOKS
+from tasks.core.params.training import VALIDATION_SETTINGS
 from tasks.scaffold.answers import Answers
-from tasks.scaffold.document import Remarks
-from tasks.scaffold.expected import rounded
-from tasks.scaffold.sampled import Sampled
+from tasks.scaffold.document import Comments
+from tasks.scaffold.expected import round_up
+from tasks.scaffold.sampled import SampleStatistics
 
-BYTES_A_TOKEN = 1.5
+BYTES_PER_TOKEN = 1.5
 TEMPLATE_TOKENS = 64
 """Number of tokens of the chat template and a short system prompt."""
-TESTED = 150
+TEST_RECORDS = 150
 """Number of records to test on. About a hundred are left in an unlucky draw, enough for a useful interval."""
-MOST_TESTED = 0.35
+MAX_TEST_SHARE = 0.35
 """Maximum share of the records to test on."""
-TRAINED = 900
+TRAIN_RECORDS = 900
 """Number of records to train on at first, which takes some minutes on two cores."""
-VALIDATED = 10
+MIN_VALIDATION_RECORDS = 10
 """Minimum expected number of validation records. With it, one split in 20,000 has none by chance."""
-MOST_VALIDATED = 0.2
+MAX_VALIDATION_SHARE = 0.2
 """Maximum share of the training records to validate on. If `VALIDATED` would need more, there are none."""
-NOT_SAID = "not said yet"
-HOW = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
-WINDOW = 8192
+UNKNOWN = "not said yet"
+SYSTEM_PROMPTS = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
+CONTEXT_TOKENS = 8192
 """Context length of the sample's model, in tokens."""
 
 
-def form(sample: Sampled) -> str:
+def target_form(sample: SampleStatistics) -> str:
     """Return the form of the targets: json, label or text."""
     return "json" if sample.fields else "label" if sample.labels else "text"
 
 
-def shares(rows: int, sample: Sampled) -> tuple[float, int, int]:
+def split_sizes(rows: int, sample: SampleStatistics) -> tuple[float, int, int]:
     """Return `data.test_share`, and the approximate numbers of records to train on and to test on."""
     prompts = rows * sample.prompts / (sample.records + sum(sample.rejected.values()))
-    share = round(min(MOST_TESTED, max(0.1, TESTED / max(1.0, prompts))), 2)
+    share = round(min(MAX_TEST_SHARE, max(0.1, TEST_RECORDS / max(1.0, prompts))), 2)
     test = round(prompts * share)
-    return share, min(TRAINED, round(prompts - test)), min(2 * TESTED, test)
+    return share, min(TRAIN_RECORDS, round(prompts - test)), min(2 * TEST_RECORDS, test)
 
 
 def validation_share(base: dict[str, Any], train: int) -> float:
     """Return `data.validation_share`: that of the checkout, or more for a small file; 0 for no validation."""
     asked: float = base["data"].get("validation_share") or 0
-    share = max(asked, math.ceil(100 * VALIDATED / train) / 100)
-    return share if asked and share <= max(asked, MOST_VALIDATED) else 0
+    share = max(asked, math.ceil(100 * MIN_VALIDATION_RECORDS / train) / 100)
+    return share if asked and share <= max(asked, MAX_VALIDATION_SHARE) else 0
 
 
-def made(
-    name: str, answers: Answers, sample: Sampled, rows: int, tier: str, technical: str, business: str,
+def make_params(
+    name: str, answers: Answers, sample: SampleStatistics, rows: int, tier: str, technical: str, business: str,
     base: dict[str, Any],
-) -> tuple[dict[str, Any], Remarks]:  # fmt: skip
+) -> tuple[dict[str, Any], Comments]:  # fmt: skip
     """Return the document, and comments on its guesses. `base` is the checkout's params.yaml."""
-    what, (share, train, _) = form(sample), shares(rows, sample)
+    what, (share, train, _) = target_form(sample), split_sizes(rows, sample)
     data = {
         "max_malformed_share": 0.05,
         "min_prompt_chars": 1,
-        "max_prompt_chars": rounded(1.5 * sample.prompt_chars[1]),
-        "max_target_chars": rounded(1.5 * sample.target_chars),
+        "max_prompt_chars": round_up(1.5 * sample.prompt_chars[1]),
+        "max_target_chars": round_up(1.5 * sample.target_chars),
         "near_duplicates": {"jaccard": 0.85, "conflict_jaccard": None if what == "text" else 0.95},
         "test_share": share,
         "validation_share": validation_share(base, train),
-        "train_rows": TRAINED if train == TRAINED else None,
-        "test_rows": 2 * TESTED,
+        "train_rows": TRAIN_RECORDS if train == TRAIN_RECORDS else None,
+        "test_rows": 2 * TEST_RECORDS,
         "seed": 17,
     }
     target = _tokens(sample.target_bytes)
     tuned = {"max_length": _window(1.5 * (sample.prompt_bytes + sample.target_bytes)), "validate_steps": None}
     if not data["validation_share"]:
-        tuned |= dict.fromkeys(LOOKS)
+        tuned |= dict.fromkeys(VALIDATION_SETTINGS)
     judged = {
         "target": "json" if what == "json" else "label",
         "label_field": sample.label_field,
@@ -84,7 +84,7 @@ def made(
     evaluation = {key: value for key, value in base["evaluation"].items() if key != "label_field"}
     document = {
         "use_case": _card(name, answers, what, tier, technical, business),
-        "prompts": {name: {"system": HOW[what]}},
+        "prompts": {name: {"system": SYSTEM_PROMPTS[what]}},
         "data": data,
         "base_model": base["base_model"],
         "training": base["training"] | tuned,
@@ -97,13 +97,13 @@ def _card(name: str, answers: Answers, what: str, tier: str, technical: str, bus
     return {
         "name": name,
         "problem": answers.purpose,
-        "users": [NOT_SAID],
+        "users": [UNKNOWN],
         "risk_tier": tier,
         "approach": "lora",
-        "approach_reason": f"{NOT_SAID}; low-rank adaptation of a small model is what a first run takes",
+        "approach_reason": f"{UNKNOWN}; low-rank adaptation of a small model is what a first run takes",
         "approved_uses": [answers.purpose],
-        "limitations": [f"{NOT_SAID}; trained on one file"],
-        "escalation_path": NOT_SAID,
+        "limitations": [f"{UNKNOWN}; trained on one file"],
+        "escalation_path": UNKNOWN,
         "owners": {"business": business, "technical": technical, "data": answers.owner},
         "success_metrics": _metrics(what),
     }
@@ -131,7 +131,7 @@ _VALIDATED = "of the training prompts: no step learns from them, and they choose
 _NOT_VALIDATED = "too few rows to set some aside; the weights of the last step are the result"
 
 
-def _remarks(sample: Sampled, what: str, validated: bool) -> Remarks:
+def _remarks(sample: SampleStatistics, what: str, validated: bool) -> Comments:
     longest, target = sample.prompt_chars[1], sample.target_chars
     many = {"data.near_duplicates": "answers hardly repeat, so one question may have many right ones"}
     return {
@@ -150,12 +150,12 @@ def _remarks(sample: Sampled, what: str, validated: bool) -> Remarks:
 
 def _tokens(size: float) -> int:
     """Return the maximum number of tokens of a text with so many bytes."""
-    return min(WINDOW, round(size / BYTES_A_TOKEN) + 4)
+    return min(CONTEXT_TOKENS, round(size / BYTES_PER_TOKEN) + 4)
 
 
 def _window(size: float) -> int:
     """Return the power of two that holds the tokens of a row with so many bytes."""
     wanted, length = _tokens(size) + TEMPLATE_TOKENS, 128
-    while length < min(wanted, WINDOW):
+    while length < min(wanted, CONTEXT_TOKENS):
         length *= 2
     return length

@@ -8,10 +8,10 @@ from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.supervise import grants
 
-FOLDER = "examples"
+EXAMPLES_FOLDER = "examples"
 
 
-def locate(file: str, root: Path) -> str:
+def locate_data(file: str, root: Path) -> str:
     """Return the location of a data file for sources.yaml, relative if it is below the checkout.
 
     Raises:
@@ -29,7 +29,7 @@ def locate(file: str, root: Path) -> str:
         raise InputError(f"{file or repr(file)}: {what}; give the path of a csv, jsonl or parquet file")
     if "${" in str(path):
         raise InputError(f"{file}: `${{` in a location stands for a variable; rename the file or its folder")
-    grants.require_data("FILE", path, Layout(root))
+    grants.require_data_location("FILE", path, Layout(root))
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
@@ -38,7 +38,7 @@ def _kind(path: Path) -> str:
     return "file" if path.is_file() else "folder" if path.is_dir() else "pipe or device" if path.exists() else ""
 
 
-def refuse_taken(folder: Path) -> None:
+def require_free(folder: Path) -> None:
     """Raise InputError if the folder exists, or another use case has its name, which its models would share."""
     if folder.exists() or folder.is_symlink():
         raise InputError(f"{folder} is there already, and nothing is written over; take another name, or remove it")

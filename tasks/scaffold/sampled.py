@@ -8,28 +8,28 @@ from datetime import date
 from typing import Any
 
 from tasks.core.errors import InputError
-from tasks.scaffold.opened import refuse_unreadable
+from tasks.scaffold.opened import require_readable_rows
 from tasks.sources.sources import Source
 from tasks.stages.data import json_text
-from tasks.stages.data.ingest.mapping import Reject, to_record
+from tasks.stages.data.ingest.mapping import RejectedRow, to_record
 from tasks.stages.data.readers.rows import Row
 
-LEAST = 20
+MIN_RECORDS = 20
 """Minimum number of records that can be split into training and test side."""
 _EN = "the a an of to and is in my i you for it not can how what with have do"
 _DE = "der die das ein eine und ist nicht ich mein meine sie für mit wie was kann habe zu im"
-WORDS = {
+COMMON_WORDS = {
     "en": frozenset(_EN.split()),
     "de": frozenset(_DE.split()),
 }
 """Frequent words of each language that personal data is detected in; nearly every sentence has some."""
-REPEATED = 4
+MIN_LABEL_FREQUENCY = 4
 """Minimum average frequency of targets that are labels."""
 MOST_LABELS = 200
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampleStatistics:
     records: int
     rejected: Counter[str]
     """Number of rows that become no record, by rule."""
@@ -52,23 +52,25 @@ class Sampled:
     departments: Counter[str]
     dates: tuple[date, date] | None
     """Oldest and newest `effective_from`; None if there are no dates."""
-    spoken: str | None
+    language: str | None
     """Language of most prompts, if personal data is detected in it; None for other languages, or a mixture."""
 
     @property
     def labels(self) -> list[str]:
         """Labels, sorted, if targets are names of classes; else empty."""
-        few = len(self.targets) <= MOST_LABELS and len(self.targets) * REPEATED <= self.records
+        few = len(self.targets) <= MOST_LABELS and len(self.targets) * MIN_LABEL_FREQUENCY <= self.records
         return sorted(self.targets) if few and self.target_chars <= 80 and not self.fields else []
 
     @property
     def label_field(self) -> str | None:
         """Field of JSON targets with most classes; else their first field, or None if targets are not JSON objects."""
-        few = {name: n for name, n in self.fields.items() if n <= MOST_LABELS and n * REPEATED <= self.records}
+        few = {
+            name: n for name, n in self.fields.items() if n <= MOST_LABELS and n * MIN_LABEL_FREQUENCY <= self.records
+        }
         return max(few, key=lambda name: few[name]) if few else next(iter(self.fields), None)
 
 
-def take(rows: Sequence[Row], source: Source) -> Sampled:
+def compute_statistics(rows: Sequence[Row], source: Source) -> SampleStatistics:
     """Convert rows to records of the source, and compute the statistics.
 
     Raises:
@@ -78,37 +80,37 @@ def take(rows: Sequence[Row], source: Source) -> Sampled:
     for row in rows:
         try:
             records.append(to_record(row.values, source, Counter()))
-        except Reject as reject:
+        except RejectedRow as reject:
             rejected[reject.rule] += 1
             malformed += [f"row {row.number}: {reject}"] * reject.malformed
-    refuse_unreadable(len(malformed), len(rows), next(iter(malformed), ""), source)
-    if len(records) < LEAST:
+    require_readable_rows(len(malformed), len(rows), next(iter(malformed), ""), source)
+    if len(records) < MIN_RECORDS:
         why = ", ".join(f"{rule} {count}" for rule, count in rejected.most_common()) or "it has no more rows"
         raise InputError(
             f"{source.location}: {len(records)} of its {len(rows)} rows become records ({why}), and to train on some "
-            f"and test on others takes {LEAST}"
+            f"and test on others takes {MIN_RECORDS}"
         )
-    sample = _counted(records, rejected)
-    if sample.prompts < LEAST:
+    sample = _count(records, rejected)
+    if sample.prompts < MIN_RECORDS:
         raise InputError(
             f"{source.location}: its {len(records)} rows ask {sample.prompts} different things, and to train on some "
-            f"and test on others takes {LEAST}; is {_asked(source)!r} the column that asks? --prompt names another"
+            f"and test on others takes {MIN_RECORDS}; is {_prompt_column(source)!r} the column that asks? --prompt names another"
         )
     return sample
 
 
-def _asked(source: Source) -> str:
+def _prompt_column(source: Source) -> str:
     return source.mapping.prompt or source.mapping.messages or ""
 
 
-def _counted(records: list[dict[str, Any]], rejected: Counter[str]) -> Sampled:
+def _count(records: list[dict[str, Any]], rejected: Counter[str]) -> SampleStatistics:
     prompts = ["\n".join(turn["content"] for turn in record["messages"][:-1]) for record in records]
     targets = [record["messages"][-1]["content"] for record in records]
     keys = [" ".join(prompt.casefold().split()) for prompt in prompts]
     pairs, dates = set(zip(keys, targets, strict=True)), [each["effective_from"] for each in records]
     known = [day for day in dates if day]
     longest = max(prompts, key=lambda prompt: len(prompt.encode()))
-    return Sampled(
+    return SampleStatistics(
         records=len(records),
         rejected=rejected,
         prompt_chars=(min(map(len, prompts)), max(map(len, prompts))),
@@ -123,7 +125,7 @@ def _counted(records: list[dict[str, Any]], rejected: Counter[str]) -> Sampled:
         languages=Counter(record["language"] for record in records),
         departments=Counter(record["department"] for record in records),
         dates=(min(known), max(known)) if known else None,
-        spoken=_spoken(prompts),
+        language=_detect_language(prompts),
     )
 
 
@@ -132,7 +134,7 @@ def _fields(targets: list[str]) -> dict[str, int]:
     objects = []
     for target in targets:
         try:
-            value = json_text.whole(target) if target.startswith("{") else None
+            value = json_text.loads_strict(target) if target.startswith("{") else None
         except ValueError:
             value = None
         if not isinstance(value, dict):
@@ -142,11 +144,11 @@ def _fields(targets: list[str]) -> dict[str, int]:
     return {name: len({str(each[name]) for each in objects}) for name in objects[0] if name in shared}
 
 
-def _spoken(prompts: list[str]) -> str | None:
+def _detect_language(prompts: list[str]) -> str | None:
     votes: Counter[str | None] = Counter()
     for prompt in prompts[:2_000]:
         words = re.findall(r"\w+", prompt.casefold())
-        hits = {language: sum(word in common for word in words) for language, common in WORDS.items()}
+        hits = {language: sum(word in common for word in words) for language, common in COMMON_WORDS.items()}
         best = max(hits, key=lambda language: hits[language])
         votes[best if hits[best] > 2 * min(hits.values()) else None] += 1
     language, count = votes.most_common(1)[0]

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tasks.scaffold import governed, parameters
-from tasks.scaffold.mapping import Mapped
-from tasks.scaffold.opened import Opened
-from tasks.scaffold.sampled import Sampled
+from tasks.scaffold.mapping import GuessedMapping
+from tasks.scaffold.opened import DataFile
+from tasks.scaffold.sampled import SampleStatistics
 from tasks.sources.protection import Category, Protection
 
-Guessed = list[tuple[str, str]]
+Guesses = list[tuple[str, str]]
 """Guesses, each with its reason."""
-RARE = 5
+RARE_LABEL_ROWS = 5
 """Number of rows below which all rows of a label may be drawn for the test side."""
 
 
-def of_params(sample: Sampled, share: float, sides: Sequence[int]) -> Guessed:
-    form = parameters.form(sample)
+def explain_params(sample: SampleStatistics, share: float, sides: Sequence[int]) -> Guesses:
+    form = parameters.target_form(sample)
     why = {
         "json": "every answer is a JSON object",
         "label": f"{len(sample.targets)} answers that come again and again",
@@ -33,22 +33,25 @@ def of_params(sample: Sampled, share: float, sides: Sequence[int]) -> Guessed:
     ]
 
 
-def of_source(opened: Opened, mapped: Mapped, sample: Sampled) -> Guessed:
+def explain_source(opened: DataFile, mapped: GuessedMapping, sample: SampleStatistics) -> Guesses:
     source = opened.source
     form = f"{source.kind}, {opened.rows:,} rows" + f", {source.encoding}" * (source.kind != "parquet")
     form += f", columns apart by {source.delimiter!r}" * (source.kind == "csv")
     told = [(form, "read off the file")]
     for key, value in mapped.keys.items():
-        told.append((f"{key}: {', '.join(value) if isinstance(value, dict) else value}", mapped.why[key]))
-    told += [(f"language: {language}", "common words of it") for language in governed.spoken(mapped, sample).values()]
-    return told + [(f"{name!r} is not read", why) for name, why in mapped.unread.items()]
+        told.append((f"{key}: {', '.join(value) if isinstance(value, dict) else value}", mapped.reasons[key]))
+    told += [
+        (f"language: {language}", "common words of it")
+        for language in governed.language_constants(mapped, sample).values()
+    ]
+    return told + [(f"{name!r} is not read", why) for name, why in mapped.unused_columns.items()]
 
 
-def of_suite(suite: dict[str, Any]) -> Guessed:
-    return [(_limit(each), each["why"]) for each in suite["expectations"]]
+def explain_suite(suite: dict[str, Any]) -> Guesses:
+    return [(_describe_expectation(each), each["why"]) for each in suite["expectations"]]
 
 
-def _limit(expectation: dict[str, Any]) -> str:
+def _describe_expectation(expectation: dict[str, Any]) -> str:
     kwargs = expectation["kwargs"]
     said = ", ".join(f"{key} {_short(value)}" for key, value in kwargs.items() if key != "column")
     about = f"{kwargs['column']}: " if "column" in kwargs else ""
@@ -59,10 +62,12 @@ def _short(value: Any) -> str:
     return f"{len(value)} values" if isinstance(value, list) and len(value) > 2 else str(value)
 
 
-def look(opened: Opened, mapped: Mapped, sample: Sampled, personal: dict[str, Category]) -> list[str]:
+def list_warnings(
+    opened: DataFile, mapped: GuessedMapping, sample: SampleStatistics, personal: dict[str, Category]
+) -> list[str]:
     """Return warnings about problems that a run may have, and about weak guesses."""
-    rows, unspoken = sample.records, not governed.spoken(mapped, sample) and "language" not in mapped.keys
-    rare = sum(count < RARE for count in sample.targets.values()) if sample.labels else 0
+    rows, unspoken = sample.records, not governed.language_constants(mapped, sample) and "language" not in mapped.keys
+    rare = sum(count < RARE_LABEL_ROWS for count in sample.targets.values()) if sample.labels else 0
     said = []
     if opened.malformed:
         share = opened.malformed / opened.rows
@@ -72,21 +77,21 @@ def look(opened: Opened, mapped: Mapped, sample: Sampled, personal: dict[str, Ca
         said.append(f"rows that become no record: {rules}")
     if sample.repeated > 0.1 * rows:
         said.append(f"{sample.repeated:,} of {rows:,} rows say what another says; the data gate takes 15 %")
-    if sample.contradicted and parameters.form(sample) != "text":
+    if sample.contradicted and parameters.target_form(sample) != "text":
         several = "questions that are answered in several ways; after a run `hallmark data conflicts` shows them"
         said.append(f"{sample.contradicted:,} {several}")
     if rare:
         said.append(
-            f"{rare:,} labels have fewer than {RARE} rows: one that is tested and not trained fails the data gate"
+            f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the data gate"
         )
     if unspoken:
         said.append("no language was recognised; personal data is looked for in English and German text alone")
     if opened.source.encoding == "cp1252":
         said.append("it is no UTF-8, so cp1252 was guessed; if umlauts and accents are wrong, say --encoding")
-    return said + list(_look_personal(sample, personal))
+    return said + list(_personal_warnings(sample, personal))
 
 
-def _look_personal(sample: Sampled, personal: dict[str, Category]) -> Iterator[str]:
+def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:
     """Warn about personal values in the answers of a model that is meant to find such values."""
     protect = Protection()
     for name, category in personal.items():

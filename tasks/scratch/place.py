@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 import tasks
 from tasks.core import code, files
-from tasks.core.layout import EXPERIMENT, EXPERIMENTS, Layout
+from tasks.core.layout import EXPERIMENT_TIER, EXPERIMENTS_FOLDER, Layout
 from tasks.core.params.params import Params
 from tasks.gates import statement
 from tasks.policy.governance import Governance
@@ -29,12 +29,12 @@ from tasks.supervise import kept
 from tasks.trust import keys
 from tasks.trust.gate_statement import Authority
 
-CODE = Path(tasks.__file__).parent
-READY = "ready"
+CODE_FOLDER = Path(tasks.__file__).parent
+READY_FILE = "ready"
 """File of a worktree that is written last."""
 
 
-class Rows(Protocol):
+class RowSet(Protocol):
     """Rows that the stages are executed on."""
 
     def write(self, folder: Path) -> None:
@@ -42,15 +42,15 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """Folder that replaces the checkout for worktrees outside of runs."""
 
     root: Path
 
     @staticmethod
-    def of(checkout: Path, folder: str) -> "Place":
+    def open(checkout: Path, folder: str) -> "Workspace":
         """Return the place in `.hallmark/FOLDER`, and create it if it is absent."""
-        place = Place(checkout / ".hallmark" / folder)
+        place = Workspace(checkout / ".hallmark" / folder)
         place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         stand_in.fill(place.root, checkout)
         if not (place.state / "keys" / "worker").exists():
@@ -67,10 +67,12 @@ class Place:
     def worktree(self, name: str) -> Layout:
         return Layout(self.state / "runs" / name)
 
-    def clear(self, wanted: Collection[str]) -> None:
+    def remove_unwanted(self, wanted: Collection[str]) -> None:
         """Remove unwanted worktrees and all stage records; also checkpoints, if no wanted worktree is left."""
-        own = self.state / EXPERIMENTS  # where stages store files between executions, since these are not governed runs
-        shutil.rmtree(own / kept.FOLDER, ignore_errors=True)
+        own = (
+            self.state / EXPERIMENTS_FOLDER
+        )  # where stages store files between executions, since these are not governed runs
+        shutil.rmtree(own / kept.RECORDS_FOLDER, ignore_errors=True)
         left = list((self.state / "runs").glob("*"))
         for path in (path for path in left if path.name not in wanted):
             shutil.rmtree(path)
@@ -78,40 +80,40 @@ class Place:
             shutil.rmtree(own / "checkpoints", ignore_errors=True)
 
 
-def codes() -> dict[str, str]:
+def stage_code_digests() -> dict[str, str]:
     """Return the digest of each stage's installed code."""
-    return code.of_stages(CODE.parent)
+    return code.stage_digests(CODE_FOLDER.parent)
 
 
-def make(layout: Layout, params: Params, rows: Rows, governance: Governance) -> None:
+def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Governance) -> None:
     """Create a worktree of the installed code with `rows` as the output of `split`, unless it exists.
 
     Its gate statement is that of an experiment, so nothing in it can be promoted. The caller has verified the gate
     statement that permits training on these rows.
     """
-    if (layout.root / READY).exists():
+    if (layout.root / READY_FILE).exists():
         return
     shutil.rmtree(layout.root, ignore_errors=True)
-    shutil.copytree(CODE, layout.root / CODE.name, ignore=shutil.ignore_patterns("__pycache__"))
-    put_params(layout, params)
-    code.write(layout)
-    files.write_json(layout.code, {"tree_sha256": code.digest(layout.root)})
+    shutil.copytree(CODE_FOLDER, layout.root / CODE_FOLDER.name, ignore=shutil.ignore_patterns("__pycache__"))
+    write_params(layout, params)
+    code.write_digests(layout)
+    files.write_json(layout.code, {"tree_sha256": code.digest_of_all(layout.root)})
     files.write_json(layout.champion, None)
     authority = Authority(
         gate_public_keys=[each.public_key for each in governance.keys_of("gate") if each.revoked_as_of is None],
         policy_sha256=governance.policy.digest(),
         environment=governance.policy.environment,
-        tier=EXPERIMENT,
+        tier=EXPERIMENT_TIER,
     )
     files.write_json(layout.authority, authority.model_dump(mode="json"))
     statement.write_experiment_gate(layout, "data", governance)
-    with files.whole_folder(layout.stage("split")) as folder:
+    with files.atomic_folder(layout.artefacts("split")) as folder:
         rows.write(folder)
         files.write_json(folder / "result.json", {"facts": {}})
-    files.write_bytes(layout.root / READY, b"")
+    files.write_bytes(layout.root / READY_FILE, b"")
 
 
-def put_params(layout: Layout, params: Params) -> None:
+def write_params(layout: Layout, params: Params) -> None:
     """Write params.yaml. A relative folder of the base model is made absolute, since it is relative to the checkout."""
     base, checkout = params.base_model, layout.state.parents[2]
     if base.folder:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tasks.consent import consent, withdrawals
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.layout import EXPERIMENT, Layout
+from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -12,14 +12,14 @@ from tasks.runs import foretold
 from tasks.trust.gate_statement import GateStatement, read_authority, verify_gate
 
 
-def newest(params: Params, layout: Layout) -> Layout:
+def newest_run(params: Params, layout: Layout) -> Layout:
     """Return the newest run of the use case that has rows.
 
     Raises:
         Unavailable: There is no such run.
         InputError: The parameters have no fitting prompts for its rows.
     """
-    for other, theirs in _split(params, layout):
+    for other, theirs in _runs_with_rows(params, layout):
         _require_prompts(params, theirs, other.root.name)
         return other
     raise Unavailable(
@@ -28,11 +28,14 @@ def newest(params: Params, layout: Layout) -> Layout:
     )
 
 
-def _split(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
+def _runs_with_rows(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
     """Yield runs of the use case with rows. Only experiments may use rows of experiments, which are not reviewed."""
-    for _, other, theirs in foretold.earlier(layout):
-        same, has_rows = theirs.use_case.name == params.use_case.name, (other.stage("split") / "result.json").is_file()
-        if same and has_rows and (params.use_case.risk_tier == EXPERIMENT or not other.is_apart):
+    for _, other, theirs in foretold.earlier_runs(layout):
+        same, has_rows = (
+            theirs.use_case.name == params.use_case.name,
+            (other.artefacts("split") / "result.json").is_file(),
+        )
+        if same and has_rows and (params.use_case.risk_tier == EXPERIMENT_TIER or not other.is_experiment):
             yield other, theirs
 
 
@@ -60,14 +63,14 @@ def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateS
         Refused: The data gate has not passed, or an owner has withdrawn a source.
     """
     name = run.root.name
-    if held := withdrawals.held_back(ledger, governance, consent.resolved(run)):
+    if held := withdrawals.block_reason(ledger, governance, consent.of_run(run)):
         raise Refused(f"run {name} may train nothing: {held}")
     try:
-        claim = verify_gate(run, "data", governance.gate_lines(ledger.now()), governance.policy.digest())
+        claim = verify_gate(run, "data", governance.gate_public_keys(ledger.now()), governance.policy.digest())
     except Refused as error:
         raise Refused(
             f"these trainings are on the rows of run {name}, and its data gate has not passed: {error}"
         ) from None
-    if claim.verdict == "experiment" and read_authority(run).tier != EXPERIMENT:
+    if claim.verdict == "experiment" and read_authority(run).tier != EXPERIMENT_TIER:
         raise Refused(f"the data gate of run {name} is passed for experiments alone; `hallmark run` asks it")
     return claim

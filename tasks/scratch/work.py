@@ -10,14 +10,14 @@ from typing import Protocol
 
 from tasks.core.layout import Layout
 from tasks.runs import dvc, dvc_told
-from tasks.runs.dvc_told import Told
+from tasks.runs.dvc_told import DvcOutput
 from tasks.supervise import shell
-from tasks.supervise.box import BOXED
+from tasks.supervise.box import SANDBOX_VARIABLE
 
-Say = Callable[[str], None]
+OnLine = Callable[[str], None]
 
 
-class Watcher(Protocol):
+class ProgressReceiver(Protocol):
     """Receiver of the progress of trials."""
 
     def working(self, what: str, how: str = "") -> None:
@@ -27,7 +27,7 @@ class Watcher(Protocol):
         """Report that a stage or trial has ended, in words."""
 
 
-def bring(layout: Layout, stage: str, boxed: bool, say: Say) -> None:
+def execute_stage(layout: Layout, stage: str, boxed: bool, say: OnLine) -> None:
     """Execute a stage unless its outputs exist.
 
     An interruption ends the stage before it is propagated.
@@ -41,21 +41,25 @@ def bring(layout: Layout, stage: str, boxed: bool, say: Say) -> None:
     Raises:
         HallmarkError: The stage failed; the error is its own.
     """
-    outputs = layout.outputs(stage, measures=True)
+    outputs = layout.output_folders(stage, measures=True)
     if (outputs[0] / "result.json").is_file():
         return
     for path in outputs:
         shutil.rmtree(path, ignore_errors=True)
-    environment = {name: value for name, value in dvc.environment_of(stage).items() if not name.startswith(dvc.APART)}
-    told, code = _run(layout, stage, environment | {BOXED: "1" if boxed else ""}, say)
+    environment = {
+        name: value
+        for name, value in dvc.environment_of(stage).items()
+        if not name.startswith(dvc.SHARED_SERVICE_VARIABLES)
+    }
+    told, code = _run(layout, stage, environment | {SANDBOX_VARIABLE: "1" if boxed else ""}, say)
     if code:
-        raise dvc_told.failure(layout.root, stage, code, told)
+        raise dvc_told.stage_error(layout.root, stage, code, told)
 
 
-def _run(layout: Layout, stage: str, environment: dict[str, str], say: Say) -> tuple[Told, int]:
-    told = Told()
+def _run(layout: Layout, stage: str, environment: dict[str, str], say: OnLine) -> tuple[DvcOutput, int]:
+    told = DvcOutput()
     with subprocess.Popen(
-        [shell.installed(), "-c", f"a trial: {stage}"], cwd=layout.root, env=environment,
+        [shell.command_path(), "-c", f"a trial: {stage}"], cwd=layout.root, env=environment,
         start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         try:
@@ -63,5 +67,5 @@ def _run(layout: Layout, stage: str, environment: dict[str, str], say: Say) -> t
                 say(line)
             return told, process.wait()
         except BaseException:
-            dvc.end(process)
+            dvc.end_process_group(process)
             raise

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.document import Document
 from tasks.core.params.values import Sha256
-from tasks.core.steps.data import FILTERED
+from tasks.core.steps.data import FILTER_NAMES
 from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
 
-STAGES = (*FILTERED, "split")
+STAGES = (*FILTER_NAMES, "split")
 """Stages that a row passes, in order. Each writes records and a quarantine."""
 NOT_DRAWN = "not_drawn"
 """Rule name of records that `split` did not draw.
@@ -27,7 +27,7 @@ SEGMENTS = ("source_id", "department", "language", "kind")
 Value = str | int | float | bool | None
 
 
-class Passage(Frozen):
+class StageCounts(FrozenModel):
     """Rows into a stage, records out of it, quarantined rows by rule, and rows that were not drawn."""
 
     rows: int
@@ -42,14 +42,14 @@ class Passage(Frozen):
         return self.rows == self.records + sum(self.quarantined.values()) + self.not_drawn
 
 
-TERMS = (
+SIGNED_FIELDS = (
     "owner", "steward", "access", "classification", "lawful_basis", "licence", "retention_days", "region",
     "refresh_days", "approved_uses",
 )  # fmt: skip
 """Fields of a source in the inventory that its owner signs with the dataset."""
 
 
-class Origin(Frozen):
+class DatasetSource(FrozenModel):
     """Source of a dataset, as it was when the dataset was made."""
 
     sha256: Sha256
@@ -64,7 +64,7 @@ class Origin(Frozen):
     region: str
     refresh_days: int
     approved_uses: list[str]
-    passages: dict[str, Passage]
+    passages: dict[str, StageCounts]
     """Rows into and out of each stage, by stage."""
     rows: dict[str, int]
     """Number of records in the dataset, by side: train, test."""
@@ -77,27 +77,29 @@ class Origin(Frozen):
     version made the manifest, which did not count them."""
 
     @property
-    def taken(self) -> int:
+    def rows_read(self) -> int:
         """Number of rows that `ingest` read."""
         return self.passages["ingest"].rows
 
     @property
-    def aside(self) -> dict[str, int]:
+    def quarantined(self) -> dict[str, int]:
         """Number of quarantined rows, by rule."""
-        return put_aside(self.passages)
+        return quarantined_by_rule(self.passages)
 
     @property
-    def aside_share(self) -> float:
+    def quarantined_share(self) -> float:
         """Share of the rows read that were quarantined."""
-        return _share(self.aside, self.taken)
+        return _share(self.quarantined, self.rows_read)
 
     @property
-    def early_aside_share(self) -> float:
+    def quarantined_share_before_split(self) -> float:
         """Share of the rows read that were quarantined before `split`, as evidence states it."""
-        return _share(put_aside({name: it for name, it in self.passages.items() if name != "split"}), self.taken)
+        return _share(
+            quarantined_by_rule({name: it for name, it in self.passages.items() if name != "split"}), self.rows_read
+        )
 
 
-def put_aside(passages: Mapping[str, Passage]) -> dict[str, int]:
+def quarantined_by_rule(passages: Mapping[str, StageCounts]) -> dict[str, int]:
     """Count the quarantined rows of a source by rule: the figures that all pages, commands and reports state.
 
     Rows that were not drawn are left out, since nothing is wrong with them.
@@ -112,14 +114,14 @@ def _share(aside: Mapping[str, int], taken: int) -> float:
     return sum(aside.values()) / taken if taken else 0.0
 
 
-def declared(item: ResolvedSource) -> dict[str, Any]:
+def declared_fields(item: ResolvedSource) -> dict[str, Any]:
     """Return the fields of `Origin` that are known before a row is read: terms, actions and the pinned digest."""
     source = item.source
     actions = {category: source.protect.action(category) for category in CATEGORIES}
-    return source.model_dump(include=set(TERMS)) | {"sha256": item.sha256, "actions": actions}
+    return source.model_dump(include=set(SIGNED_FIELDS)) | {"sha256": item.sha256, "actions": actions}
 
 
-DECLARED = (*TERMS, "sha256", "actions")
+DECLARED_FIELDS = (*SIGNED_FIELDS, "sha256", "actions")
 """Names of the fields that `declared` returns."""
 
 
@@ -127,8 +129,8 @@ class Dataset(Document):
     """Manifest of a dataset, artefacts/split/manifest.json."""
 
     type: Literal["urn:hallmark:dataset:v1"] = "urn:hallmark:dataset:v1"
-    sources: dict[str, Origin]
-    counts: dict[str, Passage]
+    sources: dict[str, DatasetSource]
+    counts: dict[str, StageCounts]
     """Rows into and out of each stage, over all sources."""
     rows: dict[str, int]
     """Number of records by side: train, test."""

@@ -5,27 +5,27 @@ import posixpath
 from pathlib import Path
 
 from tasks.core.errors import InputError
-from tasks.sources.sources import expand
+from tasks.sources.sources import fill_variables
 
 
-def written(location: str) -> str:
+def normalised(location: str) -> str:
     """Normalise the text of a location. The result does not depend on the machine."""
     return posixpath.normpath(location).replace("//", "/")
 
 
-def place(location: str, root: Path) -> str:
+def resolved(location: str, root: Path) -> str:
     """Resolve a location on this machine: fill variables, follow links, and start relative paths at `root`.
 
     A location that cannot be resolved here is returned as `written` normalises it.
     """
     try:
-        filled = expand(location)
+        filled = fill_variables(location)
     except InputError:  # a variable is not set here
-        return written(location)
+        return normalised(location)
     scheme, found, rest = filled.partition("://")
     if found:
         return f"{scheme.lower()}://{posixpath.normpath(f'/{rest}').lstrip('/')}"
     try:
         return os.path.realpath(root / Path(filled).expanduser())
     except (OSError, ValueError, RuntimeError):  # the location is not a path
-        return written(location)
+        return normalised(location)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
 Category = Literal[
     "name",
@@ -38,13 +38,13 @@ drop        quarantine the whole record
 stop        stop the run, for text that must not be in the source at all
 """
 
-IDENTIFYING: frozenset[Category] = frozenset(
+IDENTIFYING_CATEGORIES: frozenset[Category] = frozenset(
     {"name", "email", "phone", "identity", "card", "iban", "account", "medical"}
 )
 """Classes that identify a person. Their tokens are the `subjects` of a record, whatever the action on the text."""
 
 
-class Protection(Frozen):
+class Protection(FrozenModel):
     """Action on each class of personal and secret text; the default, for classes that the source does not list."""
 
     name: Action = "tokenise"
@@ -85,11 +85,11 @@ class Protection(Frozen):
         return action
 
 
-def _sayable(term: str) -> str:
+def _validated_term(term: str) -> str:
     if not term.strip("* "):
         raise ValueError("a term is at least one letter; `*` alone would stand for everything")
     return term
 
 
-Term = Annotated[str, AfterValidator(_sayable)]
+Term = Annotated[str, AfterValidator(_validated_term)]
 """Word or phrase, matched case-insensitively and as whole words; `*` stands for any part of a word."""

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, Field, field_serializer, field_validator, model_validator
 
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Sha256, Text
 from tasks.sources.protection import Category, Protection, Term
 
 
-class Mapping(Frozen):
+class ColumnMapping(FrozenModel):
     """Columns of a source, by the field of a record that they become.
 
     A source maps either `messages`, or `prompt` and `response`, or `text`.
@@ -76,7 +76,7 @@ class Mapping(Frozen):
         return set(named) | set(response.values())
 
 
-class Constants(Frozen):
+class Constants(FrozenModel):
     """Values that all records of the source share."""
 
     task: Name
@@ -99,11 +99,11 @@ class Constants(Frozen):
     """Side of the split that the records are fixed to."""
 
 
-MOST_DAYS = 365_000
+MAX_DAYS = 365_000
 """Maximum number of days in a period: a thousand years, so that dates stay within the calendar."""
-MOST_AUTHORITY = 1_000_000
+MAX_AUTHORITY = 1_000_000
 """Maximum absolute value of `authority`: more than there are sources, and small enough for the columns of tables."""
-Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
+Days = Annotated[int, Field(ge=1, le=MAX_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
 """Field of a record with a short value of the source, other than its messages."""
 Terms = dict[Category, list[Term]]
@@ -119,7 +119,7 @@ def _delimiter(value: str) -> str:
     return value
 
 
-class Source(Frozen):
+class Source(FrozenModel):
     """Source of the data: its location, the meaning of its columns, and the people who answer for it."""
 
     id: Name
@@ -147,7 +147,7 @@ class Source(Frozen):
     is 8 MiB, some 3,000 pages of text."""
     owner: Name
     """Person in people.yaml who answers for the data and decides on it at the data gate."""
-    authority: Annotated[int, Field(ge=-MOST_AUTHORITY, le=MOST_AUTHORITY)] = 0
+    authority: Annotated[int, Field(ge=-MAX_AUTHORITY, le=MAX_AUTHORITY)] = 0
     """Precedence of the source: of records that contradict or repeat each other, the one from the source with the
     higher number is kept."""
     contradictions: Literal["keep", "put_aside"] = "keep"
@@ -187,13 +187,13 @@ class Source(Frozen):
     `labelled_by` is replaced as `protect` says of names."""
     suite: str | None = None
     """File with the source's Great Expectations suite, relative to sources.yaml."""
-    mapping: Mapping
+    mapping: ColumnMapping
     """Columns that become the fields of a record."""
     constants: Constants
     """Values that all records of the source share."""
 
     @property
-    def named(self) -> dict[str, frozenset[str]]:
+    def declared_labels(self) -> dict[str, frozenset[str]]:
         """Values that sources.yaml itself contains, by label: those in `labels` and those in `constants`."""
         constants = {name: getattr(self.constants, name) for name in get_args(Label)}
         one_or_more = {name: [value] if isinstance(value, str) else value or [] for name, value in constants.items()}
@@ -217,7 +217,7 @@ class Source(Frozen):
         return self
 
 
-class Sources(Frozen):
+class Sources(FrozenModel):
     """Inventory of the sources: sources.yaml."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
@@ -244,7 +244,7 @@ class Sources(Frozen):
         return self
 
 
-class Expectation(Frozen):
+class Expectation(FrozenModel):
     """Great Expectations expectation, with its owner's reason for it."""
 
     type: Text
@@ -255,7 +255,7 @@ class Expectation(Frozen):
     """Reason for the expectation in its owner's words, shown beside the result."""
 
 
-class Suite(Frozen):
+class Suite(FrozenModel):
     """Expectation suite: a file in infra/governance/expectations/.
 
     Columns are those of `core.record.SCHEMA`, plus `prompt` (all turns before the target), `target`, `prompt_chars`,
@@ -270,7 +270,7 @@ class Suite(Frozen):
     """Expectations of the suite, at least one."""
 
 
-class ResolvedSource(Frozen):
+class ResolvedSource(FrozenModel):
     """Source whose content is pinned by its digest."""
 
     source: Source
@@ -280,14 +280,14 @@ class ResolvedSource(Frozen):
     """First day that is within the retention period; records from before this day are left out."""
 
 
-class ResolvedTruth(Frozen):
+class ResolvedTruth(FrozenModel):
     """Table of planted defects (`Sources.truth`), pinned by its digest."""
 
     path: str
     sha256: Sha256
 
 
-class ResolvedSources(Frozen):
+class ResolvedSources(FrozenModel):
     """Sources as they were resolved for a run: inputs/sources.json."""
 
     sources: list[ResolvedSource]
@@ -303,7 +303,7 @@ class ResolvedSources(Frozen):
     Null if an earlier version of Hallmark, which did not record it, resolved the run."""
 
 
-class Suites(Frozen):
+class Suites(FrozenModel):
     """Suites of a run, inputs/suites.json: by source id, and that of the dataset as a whole."""
 
     by_source: dict[str, Suite]
@@ -346,7 +346,7 @@ def load_suites(governance: Path, sources: Sources) -> Suites:
     return Suites(by_source=by_source, dataset=suites.get(sources.dataset_suite or ""))
 
 
-def expand(location: str) -> str:
+def fill_variables(location: str) -> str:
     """Fill `${NAME}` and `${NAME:-default}` from the environment.
 
     Raises:
@@ -361,7 +361,7 @@ def expand(location: str) -> str:
     return out
 
 
-def variables(named: Iterable[Source]) -> set[str]:
+def location_variables(named: Iterable[Source]) -> set[str]:
     """Return the names of the environment variables in the locations of sources."""
     return {name for source in named for _, name, _ in _parts(source.location) if name}
 
@@ -379,6 +379,6 @@ def _parts(location: str) -> Iterator[tuple[str, str | None, str | None]]:
     yield rest, None, None
 
 
-def minor_version() -> str:
+def python_minor_version() -> str:
     """Return the version of Python as `ResolvedSources.python` holds it, e.g. `3.11`."""
     return ".".join(platform.python_version_tuple()[:2])

@@ -18,31 +18,31 @@ from sqlalchemy.engine import Connection
 
 from tasks.core import database, journals, migrations
 from tasks.core.errors import InputError, Refused
-from tasks.core.layout import is_of_experiments
+from tasks.core.layout import is_experiments_state
 from tasks.core.migrations import Schema
 from tasks.sources import vault_keys
 from tasks.sources.vault_keys import VaultKeys
 from tasks.sources.vault_writer import Secret
 
-VARIABLE = vault_keys.DATABASE
+URL_VARIABLE = vault_keys.URL_VARIABLE
 FILE = f"{vault_keys.FOLDER}/vault.db"
 """Path of the SQLite file, relative to `.hallmark`, if no URL is given."""
-BEFORE = "vault.db"
+FORMER_FILE = "vault.db"
 """Path of the SQLite file in earlier versions."""
-NONCE = 12
+NONCE_BYTES = 12
 """Bytes of an AES-GCM nonce; every value has a new one."""
-TOGETHER = 500
+VALUES_PER_STATEMENT = 500
 """Maximum number of values in one SQL statement."""
 ADVISORY_LOCK = 0x7661756C74  # "vault" in ASCII
 
 METADATA = MetaData()
-VALUES = Table(
+VALUE_TABLE = Table(
     "hallmark_vault",
     METADATA,
     Column("token", Text, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),  # nonce, then AES-256-GCM of the value with the token authenticated
 )
-KEY = Table("hallmark_vault_key", METADATA, Column("fingerprint", Text, primary_key=True))
+KEY_TABLE = Table("hallmark_vault_key", METADATA, Column("fingerprint", Text, primary_key=True))
 
 
 SCHEMA = Schema("vault", METADATA, METADATA.create_all)
@@ -65,16 +65,16 @@ class Vault:
             InputError: The vault was made with another key.
         """
         with _reach():
-            migrations.prepare(self._engine, SCHEMA)
+            migrations.migrate(self._engine, SCHEMA)
         with self._writing() as connection:
-            known = connection.scalars(select(KEY.c.fingerprint)).first()
+            known = connection.scalars(select(KEY_TABLE.c.fingerprint)).first()
             if known is None:
-                connection.execute(insert(KEY).values(fingerprint=self.keys.fingerprint))
+                connection.execute(insert(KEY_TABLE).values(fingerprint=self.keys.fingerprint))
             elif known != self.keys.fingerprint:
                 raise InputError(
                     f"the vault was made with the key {known[:12]}…, and the key given is "
-                    f"{self.keys.fingerprint[:12]}…; give the vault its own key ({vault_keys.VARIABLE}, or "
-                    f".hallmark/{vault_keys.FILE}). Nothing was written"
+                    f"{self.keys.fingerprint[:12]}…; give the vault its own key ({vault_keys.KEY_VARIABLE}, or "
+                    f".hallmark/{vault_keys.KEY_FILE}). Nothing was written"
                 )
 
     def keep(self, values: Iterable[Secret]) -> int:
@@ -84,7 +84,7 @@ class Vault:
             new = sorted(set(wanted) - self._known(connection, wanted))
             for part in _parts(new):
                 rows = [{"token": token, "sealed": self._seal(token, wanted[token])} for token in part]
-                connection.execute(insert(VALUES), rows)
+                connection.execute(insert(VALUE_TABLE), rows)
         return len(new)
 
     def missing(self, tokens: Collection[str]) -> list[str]:
@@ -105,24 +105,26 @@ class Vault:
         values: dict[str, str] = {}
         with self._reading() as connection:
             for part in _parts(wanted):
-                rows = connection.execute(select(VALUES.c.token, VALUES.c.sealed).where(VALUES.c.token.in_(part)))
+                rows = connection.execute(
+                    select(VALUE_TABLE.c.token, VALUE_TABLE.c.sealed).where(VALUE_TABLE.c.token.in_(part))
+                )
                 values |= {token: self._open(token, sealed) for token, sealed in rows}
         return values
 
     def _seal(self, token: str, value: str) -> bytes:
-        nonce = secrets.token_bytes(NONCE)
+        nonce = secrets.token_bytes(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, value.encode(), token.encode())
 
     def _open(self, token: str, sealed: bytes) -> str:
         try:
-            return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], token.encode()).decode()
+            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], token.encode()).decode()
         except (InvalidTag, ValueError):
             raise Refused(f"the vault's value of {token} was changed, or sealed with another key") from None
 
     def _known(self, connection: Connection, tokens: Collection[str]) -> set[str]:
         known: set[str] = set()
         for part in _parts(sorted(tokens)):
-            known |= set(connection.scalars(select(VALUES.c.token).where(VALUES.c.token.in_(part))))
+            known |= set(connection.scalars(select(VALUE_TABLE.c.token).where(VALUE_TABLE.c.token.in_(part))))
         return known
 
     @contextmanager
@@ -155,43 +157,45 @@ def exists(state: Path) -> bool:
     Raises:
         Unavailable: The database cannot be reached.
     """
-    if not os.environ.get(VARIABLE) and not ((state / FILE).exists() or (state / BEFORE).exists()):
+    if not os.environ.get(URL_VARIABLE) and not ((state / FILE).exists() or (state / FORMER_FILE).exists()):
         return False
     with _reach(), _engine(state).connect().execution_options(takes_turn=False) as connection:
-        return inspect(connection).has_table(KEY.name) and connection.scalars(select(KEY)).first() is not None
+        return (
+            inspect(connection).has_table(KEY_TABLE.name) and connection.scalars(select(KEY_TABLE)).first() is not None
+        )
 
 
 def _engine(state: Path) -> Engine:
-    configured = os.environ.get(VARIABLE)
-    if configured and not is_of_experiments(state):
-        return database.postgres(database.postgres_url(configured, VARIABLE), ADVISORY_LOCK)
+    configured = os.environ.get(URL_VARIABLE)
+    if configured and not is_experiments_state(state):
+        return database.postgres(database.postgres_url(configured, URL_VARIABLE), ADVISORY_LOCK)
     _move(state)
-    return _private(state / FILE)
+    return _private_sqlite(state / FILE)
 
 
 def _move(state: Path) -> None:
     """Move the files of an earlier version's vault. The database moves last, so that a kill meanwhile loses nothing."""
-    before, now = state / BEFORE, state / FILE
+    before, now = state / FORMER_FILE, state / FILE
     if before.exists() and not now.exists():
         now.parent.mkdir(mode=0o700, exist_ok=True)
         for beside in ("-wal", ""):
-            if (left := before.with_name(f"{BEFORE}{beside}")).exists():
+            if (left := before.with_name(f"{FORMER_FILE}{beside}")).exists():
                 left.rename(now.with_name(f"{now.name}{beside}"))
 
 
-def _private(path: Path) -> Engine:
+def _private_sqlite(path: Path) -> Engine:
     """Open a SQLite file that other users cannot read at any time, including while it is created."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    journals.remove_strange(path.parent)  # earlier versions let `ingest`, a run's own code, write here
+    journals.remove_planted(path.parent)  # earlier versions let `ingest`, a run's own code, write here
     engine = database.sqlite(path)
     path.touch(mode=0o600)
     return engine
 
 
 def _reach() -> AbstractContextManager[None]:
-    return database.reaching("the vault")
+    return database.unavailable_on_error("the vault")
 
 
 def _parts(items: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(items), TOGETHER):
-        yield items[start : start + TOGETHER]
+    for start in range(0, len(items), VALUES_PER_STATEMENT):
+        yield items[start : start + VALUES_PER_STATEMENT]

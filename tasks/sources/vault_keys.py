@@ -15,18 +15,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tasks.core.errors import InputError
-from tasks.core.files import write_new
-from tasks.core.layout import is_of_experiments
+from tasks.core.files import create_file
+from tasks.core.layout import is_experiments_state
 
-VARIABLE = "HALLMARK_VAULT_KEY"
+KEY_VARIABLE = "HALLMARK_VAULT_KEY"
 """Environment variable with the key, 32 bytes in base64. If it is not set, the key is read from FILE."""
-FILE = Path("keys") / "vault"
+KEY_FILE = Path("keys") / "vault"
 """Path of the key, relative to `.hallmark`. Only its owner may read it."""
-DATABASE = "HALLMARK_VAULT_URL"
+URL_VARIABLE = "HALLMARK_VAULT_URL"
 """Environment variable with the Postgres URL of the vault."""
 FOLDER = "vault"
 """Folder of the vault's database, relative to `.hallmark`; SQLite writes other files beside the database."""
-BYTES = 32
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +55,14 @@ def load(state: Path) -> VaultKeys:
     Raises:
         InputError: There is no key, it is not 32 bytes in base64, or other users can read its file.
     """
-    if (spelled := os.environ.get(VARIABLE)) and not is_of_experiments(state):
-        return derive(_decode(spelled, VARIABLE))
-    path = state / FILE
+    if (spelled := os.environ.get(KEY_VARIABLE)) and not is_experiments_state(state):
+        return derive(_decode(spelled, KEY_VARIABLE))
+    path = state / KEY_FILE
     try:
         mode, spelled = path.stat().st_mode, path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         raise InputError(
-            f"the vault's key is wanted, and neither {VARIABLE} nor {path} gives it; restore it (`hallmark init` makes "
+            f"the vault's key is wanted, and neither {KEY_VARIABLE} nor {path} gives it; restore it (`hallmark init` makes "
             "one where there is no vault yet)"
         ) from None
     if mode & 0o077:
@@ -72,9 +72,9 @@ def load(state: Path) -> VaultKeys:
 
 def create(state: Path) -> None:
     """Write a new key to its file, unless the file exists or the environment has the key."""
-    given = os.environ.get(VARIABLE) and not is_of_experiments(state)
-    if not given and not (state / FILE).exists():
-        write_new(state / FILE, base64.b64encode(secrets.token_bytes(BYTES)) + b"\n")
+    given = os.environ.get(KEY_VARIABLE) and not is_experiments_state(state)
+    if not given and not (state / KEY_FILE).exists():
+        create_file(state / KEY_FILE, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
 
 
 def derive(secret: bytes) -> VaultKeys:
@@ -87,7 +87,7 @@ def derive(secret: bytes) -> VaultKeys:
 
 
 def _hkdf(secret: bytes, purpose: str) -> bytes:
-    return HKDF(hashes.SHA256(), BYTES, salt=None, info=f"hallmark vault {purpose}".encode()).derive(secret)
+    return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=f"hallmark vault {purpose}".encode()).derive(secret)
 
 
 def _decode(spelled: str, where: str) -> bytes:
@@ -95,6 +95,8 @@ def _decode(spelled: str, where: str) -> bytes:
         secret = base64.b64decode(spelled.strip(), validate=True)
     except (binascii.Error, ValueError):
         secret = b""
-    if len(secret) != BYTES:
-        raise InputError(f"{where}: expected the vault's key as base64 of {BYTES} bytes; what stands there is not that")
+    if len(secret) != KEY_BYTES:
+        raise InputError(
+            f"{where}: expected the vault's key as base64 of {KEY_BYTES} bytes; what stands there is not that"
+        )
     return secret

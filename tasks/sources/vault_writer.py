@@ -16,13 +16,13 @@ from typing import Any, Protocol
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.sources.vault_keys import WriterKeys
 
-SOCKET = "HALLMARK_VAULT_SOCKET"
+SOCKET_VARIABLE = "HALLMARK_VAULT_SOCKET"
 """Environment variable with the file descriptor of a connected socket that a stage inherits."""
-VALUES_TOGETHER = 200
+VALUES_PER_REQUEST = 200
 """Maximum number of values in a request."""
-TOKENS_TOGETHER = 10_000
+TOKENS_PER_REQUEST = 10_000
 """Maximum number of tokens in a request."""
-MOST = 2**26
+MAX_MESSAGE_BYTES = 2**26
 """Maximum number of bytes in a request or an answer."""
 ERRORS: Mapping[str, type[HallmarkError]] = {kind.__name__: kind for kind in (InputError, Refused, Unavailable)}
 """Errors of the vault that an answer may name, by class name."""
@@ -47,7 +47,7 @@ class VaultWriter(Protocol):
         """Return the tokens that the vault does not know, sorted."""
 
 
-class RemoteWriter:
+class VaultClient:
     """Client of the vault that the supervisor of this stage holds.
 
     Every method raises the error that the vault raised in the supervisor, or Unavailable if the supervisor has ended.
@@ -61,10 +61,10 @@ class RemoteWriter:
 
     def keep(self, values: Iterable[Secret]) -> int:
         pairs = [[secret.token, secret.value] for secret in values]
-        return sum(self._ask({"do": "keep", "values": part}) for part in _parts(pairs, VALUES_TOGETHER))
+        return sum(self._ask({"do": "keep", "values": part}) for part in _parts(pairs, VALUES_PER_REQUEST))
 
     def missing(self, tokens: Collection[str]) -> list[str]:
-        parts = _parts(sorted(set(tokens)), TOKENS_TOGETHER)
+        parts = _parts(sorted(set(tokens)), TOKENS_PER_REQUEST)
         return sorted(token for part in parts for token in self._ask({"do": "missing", "tokens": part}))
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class RemoteWriter:
     def _ask(self, request: dict[str, Any]) -> Any:
         try:
             self._supervisor.send_bytes(encode(request))
-            answer = decode(self._supervisor.recv_bytes(MOST))
+            answer = decode(self._supervisor.recv_bytes(MAX_MESSAGE_BYTES))
         except (OSError, EOFError):
             raise Unavailable("the supervisor of this stage, which has the vault, is gone") from None
         if kind := answer.get("error"):
@@ -81,10 +81,10 @@ class RemoteWriter:
         return answer["given"]
 
 
-def inherited() -> RemoteWriter | None:
+def connect() -> VaultClient | None:
     """Return a client of the supervisor's vault; None if the stage runs by hand, without a supervisor."""
-    named = os.environ.get(SOCKET)
-    return RemoteWriter(int(named)) if named else None
+    named = os.environ.get(SOCKET_VARIABLE)
+    return VaultClient(int(named)) if named else None
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

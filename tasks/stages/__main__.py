@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from tasks.core import code
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.stages import runner, same_python
 
-CODE = "code"
+CODE_STAGE = "code"
 """Name of the stage that writes the digests of the code of all stages (`tasks.core.code`).
 
 It is no stage of a run. DVC runs it first when a person runs the pipeline by hand, and so sees which code has changed.
@@ -22,21 +22,21 @@ def run_stage(name: str, root: Path) -> None:
     Raises:
         HallmarkError: A person can correct the cause.
     """
-    if name == CODE:
-        code.write(Layout(root))
+    if name == CODE_STAGE:
+        code.write_digests(Layout(root))
     else:
-        same_python.require(name, Layout(root))
-        runner.run_module(RUNS[name].module, name.partition("@")[2], root)
+        same_python.require_same_version(name, Layout(root))
+        runner.run_module(DVC_STAGES[name].module, name.partition("@")[2], root)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tasks.stages", description=__doc__)
-    parser.add_argument("stage", choices=[CODE, *RUNS])
+    parser.add_argument("stage", choices=[CODE_STAGE, *DVC_STAGES])
     name = parser.parse_args().stage
-    if name == CODE:
-        code.write(Layout(Path.cwd().resolve()))
+    if name == CODE_STAGE:
+        code.write_digests(Layout(Path.cwd().resolve()))
         return 0
-    return runner.run(name, RUNS[name].module, lambda root: same_python.require(name, Layout(root)))
+    return runner.run(name, DVC_STAGES[name].module, lambda root: same_python.require_same_version(name, Layout(root)))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import resource
 from pathlib import Path
 
-STATUS = Path("/proc/self/status")
+STATUS_FILE = Path("/proc/self/status")
 
 
 def peak_bytes(gpu: bool) -> int:
@@ -12,6 +12,6 @@ def peak_bytes(gpu: bool) -> int:
         import torch
 
         return int(torch.cuda.max_memory_allocated())
-    if STATUS.is_file():  # `ru_maxrss` starts at the parent's peak
-        return int(STATUS.read_text().partition("VmHWM:")[2].split()[0]) * 1024
+    if STATUS_FILE.is_file():  # `ru_maxrss` starts at the parent's peak
+        return int(STATUS_FILE.read_text().partition("VmHWM:")[2].split()[0]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

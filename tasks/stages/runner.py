@@ -16,14 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.core import config, shown
-from tasks.core.errors import HallmarkError, is_full_disk
+from tasks.core.errors import HallmarkError, is_disk_full
 from tasks.core.files import write_bytes
 from tasks.core.layout import Layout
 from tasks.core.processes import find
 
-READS_SOURCES = "ingest"
+UNPROTECTED_STAGE = "ingest"
 """Stage that reads rows before personal data is replaced by placeholders."""
-STARTED_BY = "HALLMARK_STARTED_BY"
+STARTER_VARIABLE = "HALLMARK_STARTED_BY"
 """Environment variable with the pid of the process that waits for the stage's result."""
 
 
@@ -43,13 +43,13 @@ def error_file(root: Path, name: str) -> Path:
     return root / "measured" / f"{name}.error"
 
 
-def without_values(error: BaseException) -> str:
+def traceback_without_message(error: BaseException) -> str:
     """Return traceback and type of an unexpected error without its message, which may quote a row: logs are kept."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"{frames}{type(error).__name__} (its message is left out, since it may quote a source)"
 
 
-def end_with(pid: int) -> None:
+def end_after_process(pid: int) -> None:
     """Wait until process `pid` has ended, then end this process, so that it does not collide with a rerun."""
     while find(pid):
         time.sleep(1)
@@ -61,9 +61,9 @@ def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None)
 
     `before` is called with the worktree before the stage. Its errors are reported like those of the stage.
     """
-    shown.guard()
-    if starter := os.environ.get(STARTED_BY):
-        threading.Thread(target=end_with, args=(int(starter),), daemon=True).start()
+    shown.escape_output()
+    if starter := os.environ.get(STARTER_VARIABLE):
+        threading.Thread(target=end_after_process, args=(int(starter),), daemon=True).start()
     root = Path.cwd().resolve()
     error_file(root, name).unlink(missing_ok=True)
     try:
@@ -74,10 +74,10 @@ def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None)
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
     except Exception as error:
-        if not is_full_disk(error):
-            if name != READS_SOURCES:
+        if not is_disk_full(error):
+            if name != UNPROTECTED_STAGE:
                 raise
-            print(without_values(error), file=sys.stderr)
+            print(traceback_without_message(error), file=sys.stderr)
             return 1
         message = f"{name}: no space left on the disk that holds {root}; free some and run again, nothing is lost"
         with contextlib.suppress(OSError):  # probably on the same full disk

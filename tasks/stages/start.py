@@ -23,7 +23,7 @@ from types import CodeType
 
 TASKS = Path(__file__).resolve().parents[1]
 
-SELDOM = (50_000, 10, 10)
+IMPORT_GC_THRESHOLDS = (50_000, 10, 10)
 """Thresholds of the garbage collector while modules are imported.
 
 Python's default of 700 objects takes a fifth of the import time of PyTorch, Ray or Great Expectations. With these, a
@@ -32,7 +32,7 @@ defaults once its model is loaded (libraries.py).
 """
 
 
-class Source(SourceFileLoader):
+class UncachedLoader(SourceFileLoader):
     """Loader that compiles the source each time; it neither reads nor writes bytecode."""
 
     def get_code(self, fullname: str) -> CodeType:
@@ -52,7 +52,7 @@ class OwnCode(MetaPathFinder):
         file = place / "__init__.py" if package else place.with_name(f"{place.name}.py")
         if not file.is_file():
             raise ModuleNotFoundError(f"{TASKS} has no source of {fullname}", name=fullname)
-        loader = Source(fullname, str(file))
+        loader = UncachedLoader(fullname, str(file))
         return spec_from_file_location(
             fullname, file, loader=loader, submodule_search_locations=[str(place)] if package else None
         )
@@ -60,7 +60,7 @@ class OwnCode(MetaPathFinder):
 
 def main() -> int:
     """Run the script or the stage of the command line. Ray passes flags for Python (`-s`) before its script."""
-    gc.set_threshold(*SELDOM)
+    gc.set_threshold(*IMPORT_GC_THRESHOLDS)
     given = list(dropwhile(lambda word: word.startswith("-"), sys.argv[1:]))
     if given and given[0].endswith(".py"):
         sys.argv = given
@@ -70,21 +70,21 @@ def main() -> int:
     return int(stage.main())
 
 
-KEPT = frozenset({"PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"})
+KEPT_VARIABLES = frozenset({"PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX"})
 """PYTHON* variables that are not removed, since a run sets them for its stages (tasks/runs/environment.py).
 
 They restrict imports, and keep bytecode in a folder that only Hallmark writes to.
 """
 
 
-def drop_settings_of_python() -> None:
+def drop_python_variables() -> None:
     """Remove PYTHON* variables except KEPT: processes that Ray starts without `-I` would obey them."""
-    for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT]:
+    for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT_VARIABLES]:
         del os.environ[name]
 
 
 if __name__ in ("__main__", "__mp_main__"):  # `__mp_main__` in a process that `multiprocessing` has spawned
     sys.meta_path.insert(0, OwnCode())
 if __name__ == "__main__":
-    drop_settings_of_python()
+    drop_python_variables()
     sys.exit(main())

@@ -19,26 +19,26 @@ from tasks.core.errors import Unavailable
 from tasks.supervise import calls
 
 BUBBLEWRAP = "bwrap"
-OLDEST = (0, 8)
+OLDEST_VERSION = (0, 8)
 """First version of bubblewrap that keeps processes inside from making namespaces of their own (`--disable-userns`)."""
-BY_HANDLE = (0, 10)
+BIND_FD_VERSION = (0, 10)
 """First version of bubblewrap that can mount an open file (`--ro-bind-fd`)."""
-BOXED = "HALLMARK_BOXED"
+SANDBOX_VARIABLE = "HALLMARK_BOXED"
 """Environment variable: not empty if a stage must run in the sandbox or fail."""
-LOCAL = "local"
+LOCAL_ENVIRONMENT = "local"
 """Environment in which stages may run without a sandbox."""
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
-SETTINGS = (
+SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
+ETC_FILES = (
     "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs",
     "/etc/pki/ca-trust", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/services",
     "/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
 )  # fmt: skip
 """Files and folders of /etc that libraries need; they hold no accounts and no keys."""
-ACCELERATORS = ("dev/nvidia*", "dev/dri", "dev/kfd")
+ACCELERATOR_DEVICES = ("dev/nvidia*", "dev/dri", "dev/kfd")
 
 
 @dataclass(frozen=True)
-class Box:
+class Sandbox:
     root: Path
     """Root of the run's worktree."""
     tree: Path
@@ -47,11 +47,11 @@ class Box:
     """Folder that is mounted as artefacts/, writable."""
     measured: Path
     """Folder that is mounted as measured/, writable."""
-    fetched: tuple[Path, Path] | None = None
+    download_folder: tuple[Path, Path] | None = None
     """Folder for what the stage fetches from elsewhere, and the path where the stage finds it, writable."""
-    reads: Mapping[Path, int | None] = field(default_factory=dict)
+    read_only_mounts: Mapping[Path, int | None] = field(default_factory=dict)
     """Read-only mounts by path: the handle of an open file, or None to mount what is at the path."""
-    writes: tuple[Path, ...] = ()
+    writable_folders: tuple[Path, ...] = ()
     network: bool = False
     ports: Collection[int] | None = None
     """TCP ports to which a stage with a network may connect; None for all."""
@@ -59,31 +59,31 @@ class Box:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def wanted(environment: str) -> bool:
+def is_used(environment: str) -> bool:
     """Return whether stages run in a sandbox.
 
     Raises:
         Unavailable: The environment demands a sandbox, and this machine has none.
     """
-    why = why_not()
-    if why and environment != LOCAL:
+    why = unavailable_reason()
+    if why and environment != LOCAL_ENVIRONMENT:
         raise Unavailable(f"stages run in a sandbox in environment {environment}, and {why}")
     return why is None
 
 
 @cache
-def why_not() -> str | None:
+def unavailable_reason() -> str | None:
     """Return why this machine has no sandbox; None if it has one."""
     if sys.platform != "linux":
         return "bubblewrap needs Linux"
     if (program := _program()) is None:
         return "bubblewrap is not installed (Debian and Ubuntu: `apt install bubblewrap`)"
-    if _version() < OLDEST:
-        return f"bubblewrap {'.'.join(map(str, OLDEST))} or newer is needed, and this is {name() or 'unknown'}"
-    with calls.filtered() as handle:
+    if _version() < OLDEST_VERSION:
+        return f"bubblewrap {'.'.join(map(str, OLDEST_VERSION))} or newer is needed, and this is {version_text() or 'unknown'}"
+    with calls.open_filter() as handle:
         tried = subprocess.run(
             [program, *_separated(False, handle), *_system(), *_python(), sys.executable, "-I", "-c", ""],
-            capture_output=True, text=True, pass_fds=handles(handle),
+            capture_output=True, text=True, pass_fds=inherited_handles(handle),
         )  # fmt: skip
     if not tried.returncode:
         return None
@@ -92,17 +92,17 @@ def why_not() -> str | None:
 
 
 @cache
-def name() -> str:
+def version_text() -> str:
     """Return name and version of the sandbox as in stage records: `bubblewrap 0.11.0`."""
     return subprocess.run([_program() or BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout.strip()
 
 
 @cache
 def _version() -> tuple[int, ...]:
-    return tuple(int(part) for part in name().rpartition(" ")[2].split(".")[:2] if part.isdigit())
+    return tuple(int(part) for part in version_text().rpartition(" ")[2].split(".")[:2] if part.isdigit())
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """Return a description of the machine, for people who look for the cause of a difference."""
     return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
@@ -113,20 +113,20 @@ def _program() -> str | None:
     return found if found and Path(found).is_absolute() else None
 
 
-def require_hidden(path: Path) -> None:
+def require_not_mounted(path: Path) -> None:
     """Verify that `path` is not in one of the folders that are mounted for every stage.
 
     Raises:
         Unavailable: Every stage would see the path.
     """
-    for place in (*map(Path, SYSTEM), *_prefixes()):
+    for place in (*map(Path, SYSTEM_FOLDERS), *_prefixes()):
         if path.resolve().is_relative_to(place.resolve()):
             raise Unavailable(
                 f"{path} lies in {place}, which the sandbox of a stage shows; move the checkout or the environment"
             )
 
 
-def command(box: Box, words: Iterable[str], handle: int | None = None) -> list[str]:
+def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> list[str]:
     """Return the command that executes `words` in the sandbox.
 
     It must be started with the variables of `environment` and no others: the first process inside is bubblewrap itself,
@@ -139,23 +139,29 @@ def command(box: Box, words: Iterable[str], handle: int | None = None) -> list[s
         *_mounted("--ro-bind", box.tree, box.root),
         *_mounted("--bind", box.outputs, box.root / "artefacts"),
         *_mounted("--bind", box.measured, box.root / "measured"),
-        *(_mounted("--bind", *box.fetched) if box.fetched else ()),
-        *(word for path, opened in box.reads.items() for word in _mounted_open(opened, path)),
-        *(word for path in box.writes for word in _mounted("--bind", path, path)),
+        *(_mounted("--bind", *box.download_folder) if box.download_folder else ()),
+        *(word for path, opened in box.read_only_mounts.items() for word in _mounted_open(opened, path)),
+        *(word for path in box.writable_folders for word in _mounted("--bind", path, path)),
         *("--remount-ro", "/", "--chdir", str(box.root), "--", *words),
     ]
 
 
-def environment(box: Box) -> dict[str, str]:
+def environment(box: Sandbox) -> dict[str, str]:
     """Return the variables inside the sandbox.
 
     They are not passed as arguments, because everybody can read the arguments of every process.
     """
     alone = {} if box.network else {"GLOO_SOCKET_IFNAME": "lo"}  # workers choose an address outside the loopback
-    return {"PATH": os.environ["PATH"], "HOME": str(home() or "/tmp"), "TMPDIR": "/tmp", **alone, **box.variables}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home_folder() or "/tmp"),
+        "TMPDIR": "/tmp",
+        **alone,
+        **box.variables,
+    }
 
 
-def home() -> Path | None:
+def home_folder() -> Path | None:
     """Return the current user's home folder, which is empty inside; None if there is none or it is the root folder."""
     try:
         path = Path.home()
@@ -164,8 +170,8 @@ def home() -> Path | None:
     return path if path.is_dir() and path != Path("/") else None
 
 
-def handles(handle: int | None, box: Box | None = None) -> tuple[int, ...]:
-    return tuple(each for each in (handle, *(box.reads.values() if box else ())) if each is not None)
+def inherited_handles(handle: int | None, box: Sandbox | None = None) -> tuple[int, ...]:
+    return tuple(each for each in (handle, *(box.read_only_mounts.values() if box else ())) if each is not None)
 
 
 def _separated(network: bool, handle: int | None) -> list[str]:
@@ -179,13 +185,13 @@ def _separated(network: bool, handle: int | None) -> list[str]:
 
 def _system() -> list[str]:
     mounts: list[str] = []
-    for name in SYSTEM:
+    for name in SYSTEM_FOLDERS:
         path = Path(name)
         if path.is_symlink():
             mounts += ["--symlink", str(path.readlink()), name]
         elif path.exists():
             mounts += _mounted("--ro-bind", path, path)
-    for path in map(Path, SETTINGS):
+    for path in map(Path, ETC_FILES):
         if path.exists():
             mounts += _mounted("--ro-bind", path, path)
     mounts += ["--proc", "/proc", "--dev", "/dev"]
@@ -196,7 +202,7 @@ def _system() -> list[str]:
 
 
 def _home() -> list[str]:
-    path = home()
+    path = home_folder()
     return ["--tmpfs", str(path)] if path else []
 
 
@@ -213,7 +219,7 @@ def _prefixes() -> list[Path]:
 def _devices(granted: bool) -> list[str]:
     if not granted:
         return []
-    found = [path for pattern in ACCELERATORS for path in Path("/").glob(pattern)]
+    found = [path for pattern in ACCELERATOR_DEVICES for path in Path("/").glob(pattern)]
     described = _mounted("--ro-bind", Path("/sys"), Path("/sys")) if found else []
     return described + [word for path in found for word in _mounted("--dev-bind", path, path)]
 
@@ -224,6 +230,6 @@ def _mounted(how: str, source: Path, place: Path) -> list[str]:
 
 def _mounted_open(handle: int | None, place: Path) -> list[str]:
     """Mount an open file read-only; bubblewrap closes its handle, which leads outside, before anything runs inside."""
-    if handle is None or _version() < BY_HANDLE:
+    if handle is None or _version() < BIND_FD_VERSION:
         return _mounted("--ro-bind", place, place)
     return ["--ro-bind-fd", str(handle), str(place)]

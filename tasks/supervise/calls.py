@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 
-class Machine(NamedTuple):
+class SystemCallNumbers(NamedTuple):
     arch: int
     """AUDIT_ARCH_… constant of linux/audit.h."""
     sockets: tuple[int, ...]
@@ -24,11 +24,11 @@ class Machine(NamedTuple):
     setsockopt: int
     sends: tuple[tuple[int, int], ...]
     """Numbers of sendto, sendmsg and sendmmsg, each with the index of its argument for flags."""
-    closed: tuple[int, ...]
+    denied: tuple[int, ...]
     """Numbers of the calls in `CLOSED`, in the same order."""
 
 
-CLOSED = (
+DENIED_CALLS = (
     "add_key", "request_key", "keyctl",  # keyrings of the user who runs Hallmark
     "bpf", "perf_event_open", "userfaultfd",  # useful to debuggers, and to attacks on the kernel
     "io_uring_setup", "io_uring_enter", "io_uring_register",  # make other calls that no filter sees
@@ -37,33 +37,33 @@ CLOSED = (
     "inotify_init", "inotify_init1",  # limited to 128 for the user who runs Hallmark
 )  # fmt: skip
 """System calls that fail with EPERM."""
-GENERIC = (217, 218, 219, 280, 241, 282, 425, 426, 427, 117, 270, 271, 272, 262, 264, 265, 26, 26)
-MACHINES = {
-    "x86_64": Machine(
+GENERIC_DENIED_NUMBERS = (217, 218, 219, 280, 241, 282, 425, 426, 427, 117, 270, 271, 272, 262, 264, 265, 26, 26)
+NUMBERS_BY_MACHINE = {
+    "x86_64": SystemCallNumbers(
         arch=0xC000003E, sockets=(41, 53), ioctl=16, fcntl=72, setsockopt=54,
         sends=((44, 3), (46, 2), (307, 3)),
-        closed=(248, 249, 250, 321, 298, 323, 425, 426, 427, 101, 310, 311, 312, 300, 303, 304, 253, 294),
+        denied=(248, 249, 250, 321, 298, 323, 425, 426, 427, 101, 310, 311, 312, 300, 303, 304, 253, 294),
     ),
-    "aarch64": Machine(
+    "aarch64": SystemCallNumbers(
         arch=0xC00000B7, sockets=(198, 199), ioctl=29, fcntl=25, setsockopt=208,
-        sends=((206, 3), (211, 2), (269, 3)), closed=GENERIC,
+        sends=((206, 3), (211, 2), (269, 3)), denied=GENERIC_DENIED_NUMBERS,
     ),
 }  # fmt: skip
 """Numbers of system calls by machine, all of them little-endian; for other machines there is no filter."""
-OPEN = (1, 2, 10, 16)
+ALLOWED_SOCKET_FAMILIES = (1, 2, 10, 16)
 """Families of sockets that are allowed: Unix, IPv4, IPv6, and netlink, by which programs ask for the machine's
 addresses. AF_VSOCK, which leads to the host of a virtual machine, belongs to no namespace."""
-TYPED = (0x5412, 0x541C)
+TERMINAL_INPUT_IOCTLS = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX of ioctl(2), which enter text as if somebody had typed it."""
-OTHER_TCP = (256, 262)
+OTHER_TCP_PROTOCOLS = (256, 262)
 """Protocols of sockets that lead to TCP past Landlock's rules for ports: IPPROTO_SMC and IPPROTO_MPTCP."""
 FASTOPEN = 0x20000000
 """MSG_FASTOPEN, a flag with which a send also connects."""
 SOL_SOCKET, SO_REUSEPORT = 1, 15
 """Level and option of setsockopt(2) by which two servers of one user listen on one port and share its connections."""
-LEASED = (1024, 1026)
+LEASE_COMMANDS = (1024, 1026)
 """F_SETLEASE and F_NOTIFY of fcntl(2); a lease on a file that a stage may only read keeps others from opening it."""
-OTHER_NUMBERS = 0x40000000
+FIRST_X32_NUMBER = 0x40000000
 """First of the second set of numbers that x86-64 has for system calls (x32)."""
 
 LOAD, EQUAL, AT_LEAST, HAS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -73,55 +73,63 @@ NUMBER, ARCH, ARGUMENTS = 0, 4, 16
 does."""
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 
-Step = tuple[int, int, int, int]
+BpfStep = tuple[int, int, int, int]
 """BPF step: instruction, number of steps to skip if its condition holds, number to skip if not, value."""
 
 
 @contextmanager
-def filtered() -> Iterator[int | None]:
+def open_filter() -> Iterator[int | None]:
     """Yield a handle of the filter, which `bwrap --seccomp` reads once; None if there is no filter for this machine."""
-    known = MACHINES.get(platform.machine())
+    known = NUMBERS_BY_MACHINE.get(platform.machine())
     if known is None:
         yield None
         return
     handle = os.memfd_create("calls")
     try:
-        os.write(handle, program(known))
+        os.write(handle, bpf_program(known))
         os.lseek(handle, 0, os.SEEK_SET)
         yield handle
     finally:
         os.close(handle)
 
 
-def program(machine: Machine) -> bytes:
-    steps: list[Step] = [
+def bpf_program(machine: SystemCallNumbers) -> bytes:
+    steps: list[BpfStep] = [
         (LOAD, 0, 0, ARCH),
         (EQUAL, 1, 0, machine.arch),
         (RETURN, 0, 0, KILL),
         (LOAD, 0, 0, NUMBER),
-        (AT_LEAST, 0, 1, OTHER_NUMBERS),
+        (AT_LEAST, 0, 1, FIRST_X32_NUMBER),
         (RETURN, 0, 0, KILL),
-        *(step for number in machine.closed for step in _where(number, [(RETURN, 0, 0, ERROR | errno.EPERM)])),
-        *(step for number in machine.sockets for step in _where(number, _socket())),
-        *(step for number, place in machine.sends for step in _where(number, _without_bit(place, FASTOPEN))),
-        *_where(machine.setsockopt, _unshared_port()),
-        *_where(machine.fcntl, _argument(1, LEASED, ERROR | errno.EPERM, ALLOW)),
-        *_where(machine.ioctl, _argument(1, TYPED, ERROR | errno.EPERM, ALLOW)),
+        *(step for number in machine.denied for step in _if_number(number, [(RETURN, 0, 0, ERROR | errno.EPERM)])),
+        *(step for number in machine.sockets for step in _if_number(number, _socket())),
+        *(step for number, place in machine.sends for step in _if_number(number, _without_bit(place, FASTOPEN))),
+        *_if_number(machine.setsockopt, _unshared_port()),
+        *_if_number(machine.fcntl, _argument(1, LEASE_COMMANDS, ERROR | errno.EPERM, ALLOW)),
+        *_if_number(machine.ioctl, _argument(1, TERMINAL_INPUT_IOCTLS, ERROR | errno.EPERM, ALLOW)),
         (RETURN, 0, 0, ALLOW),
     ]
     return b"".join(struct.pack("<HBBI", *step) for step in steps)
 
 
-def _where(number: int, then: list[Step]) -> list[Step]:
+def _if_number(number: int, then: list[BpfStep]) -> list[BpfStep]:
     return [(EQUAL, 0, len(then), number), *then]
 
 
-def _socket() -> list[Step]:
-    denied = [step for it in OTHER_TCP for step in ((EQUAL, 0, 1, it), (RETURN, 0, 0, ERROR | errno.EPROTONOSUPPORT))]
-    return [(LOAD, 0, 0, ARGUMENTS + 8 * 2), *denied, *_argument(0, OPEN, ALLOW, ERROR | errno.EAFNOSUPPORT)]
+def _socket() -> list[BpfStep]:
+    denied = [
+        step
+        for it in OTHER_TCP_PROTOCOLS
+        for step in ((EQUAL, 0, 1, it), (RETURN, 0, 0, ERROR | errno.EPROTONOSUPPORT))
+    ]
+    return [
+        (LOAD, 0, 0, ARGUMENTS + 8 * 2),
+        *denied,
+        *_argument(0, ALLOWED_SOCKET_FAMILIES, ALLOW, ERROR | errno.EAFNOSUPPORT),
+    ]
 
 
-def _without_bit(place: int, bit: int) -> list[Step]:
+def _without_bit(place: int, bit: int) -> list[BpfStep]:
     return [
         (LOAD, 0, 0, ARGUMENTS + 8 * place),
         (HAS, 0, 1, bit),
@@ -130,11 +138,11 @@ def _without_bit(place: int, bit: int) -> list[Step]:
     ]
 
 
-def _unshared_port() -> list[Step]:
+def _unshared_port() -> list[BpfStep]:
     shared = _argument(2, (SO_REUSEPORT,), ERROR | errno.ENOPROTOOPT, ALLOW)
     return [(LOAD, 0, 0, ARGUMENTS + 8), (EQUAL, 1, 0, SOL_SOCKET), (RETURN, 0, 0, ALLOW), *shared]
 
 
-def _argument(place: int, values: tuple[int, ...], those: int, others: int) -> list[Step]:
+def _argument(place: int, values: tuple[int, ...], those: int, others: int) -> list[BpfStep]:
     known = [step for value in values for step in ((EQUAL, 0, 1, value), (RETURN, 0, 0, those))]
     return [(LOAD, 0, 0, ARGUMENTS + 8 * place), *known, (RETURN, 0, 0, others)]

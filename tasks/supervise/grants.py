@@ -12,24 +12,24 @@ from pathlib import Path
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
-from tasks.core.layout import KEPT_AT, Layout
+from tasks.core.layout import CACHE_VARIABLE, Layout
 from tasks.sources import sources
 from tasks.stages.cluster import member
 from tasks.stages.train import points
-from tasks.stages.train.base.model_files import FILES, is_part_of_a_model
+from tasks.stages.train.base.model_files import HUB_FILES, is_part_of_a_model
 from tasks.supervise import box, fetched, network
-from tasks.supervise.opened import Opened
+from tasks.supervise.opened import OpenFiles
 
 Environment = Mapping[str, str]
 
-EVERY = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "HALLMARK_WORKERS")
+COMMON_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "HALLMARK_WORKERS")
 """Names of the environment variables that every stage gets."""
-BEGIN = ("LC_", "OMP_", "GOMP_")
+COMMON_PREFIXES = ("LC_", "OMP_", "GOMP_")
 """Beginnings of the names of further variables that every stage gets."""
-OF_THE_VAULT = ("HALLMARK_VAULT_", "PGPASS")
+VAULT_PREFIXES = ("HALLMARK_VAULT_", "PGPASS")
 """Beginnings of the names of variables that lead to the vault, which a stage reaches through its supervisor only."""
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-ONLINE = (*PROXIES, *(name.lower() for name in PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+NETWORK_VARIABLES = (*PROXY_VARIABLES, *(name.lower() for name in PROXY_VARIABLES), "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Names of further variables for a stage with a network."""
 
 
@@ -37,7 +37,7 @@ def _nothing(_: Layout) -> Iterable[Path]:
     return ()
 
 
-def _reads_nothing(_: Layout, __: Opened) -> Iterable[Path]:
+def _reads_nothing(_: Layout, __: OpenFiles) -> Iterable[Path]:
     return ()
 
 
@@ -55,29 +55,29 @@ def _never(_: Layout, __: Environment) -> bool:
 
 @dataclass(frozen=True)
 class Grant:
-    keeps: Callable[[Layout], Iterable[Path]] = _nothing
+    kept_folders: Callable[[Layout], Iterable[Path]] = _nothing
     """Folders below .hallmark/ that the stage writes; each belongs to one version of the stage's code."""
-    fetches: Callable[[Layout], str | None] = _no_model
+    fetched_model: Callable[[Layout], str | None] = _no_model
     """SHA-256 of the model that the stage may fetch; the model is kept if it has this digest (`fetched.py`)."""
-    reads: Callable[[Layout, Opened], Iterable[Path]] = _reads_nothing
+    outside_paths: Callable[[Layout, OpenFiles], Iterable[Path]] = _reads_nothing
     """Files and folders outside of its inputs that the stage reads."""
-    settings: tuple[str, ...] = ()
+    home_files: tuple[str, ...] = ()
     """Files below a person's home that the stage reads if it has a network."""
-    network: Callable[[Layout, Environment], bool] = _never
+    needs_network: Callable[[Layout, Environment], bool] = _never
     """Whether the stage needs more than a loopback of its own."""
     ports: Collection[int] = ()
     """TCP ports to which the stage may connect if it has a network, besides those that its settings name."""
-    given: tuple[str, ...] = ()
+    variable_prefixes: tuple[str, ...] = ()
     """Beginnings of the names of further environment variables."""
-    given_online: tuple[str, ...] = ()
+    network_variable_prefixes: tuple[str, ...] = ()
     """Beginnings of the names of further environment variables for a stage with a network."""
-    names: Callable[[Layout], Iterable[str]] = _no_variables
+    variable_names: Callable[[Layout], Iterable[str]] = _no_variables
     """Full names of further environment variables."""
     vault: bool = False
     """Whether the stage may add values to the vault, through its supervisor (`vault_service.py`)."""
     devices: bool = False
     """Whether the stage may use the machine's accelerators."""
-    tells: tuple[str, ...] = ()
+    live_files: tuple[str, ...] = ()
     """Files of the stage's folder in measured/ that are copied to the worktree while the stage works."""
 
 
@@ -88,8 +88,8 @@ def of(stage: str) -> Grant:
 
 def variables(stage: str, layout: Layout, environment: Environment, online: bool) -> dict[str, str]:
     grant = of(stage)
-    names = {*EVERY, *grant.names(layout), *(ONLINE if online else ())}
-    begin = (*BEGIN, *grant.given, *(grant.given_online if online else ()))
+    names = {*COMMON_VARIABLES, *grant.variable_names(layout), *(NETWORK_VARIABLES if online else ())}
+    begin = (*COMMON_PREFIXES, *grant.variable_prefixes, *(grant.network_variable_prefixes if online else ()))
     given = {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
     return given | _kept_at(layout)
 
@@ -99,41 +99,41 @@ def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | No
 
     None means all, on a machine that cannot close ports.
     """
-    if network.why_not():
+    if network.unavailable_reason():
         return None
     grant, given = of(stage), variables(stage, layout, environment, online=True)
     settings = [path for path in (*_at_home(grant), *PIP_FILES) if path.is_file()]
     texts = [*given.values(), *(path.read_text(errors="replace") for path in settings)]
-    return {*grant.ports, *network.ports_in(texts), *network.further(environment.get(network.FURTHER, ""))}
+    return {*grant.ports, *network.ports_in(texts), *network.parse_ports(environment.get(network.PORTS_VARIABLE, ""))}
 
 
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
     """Return the variables of a stage that runs without a sandbox: all except those of the vault."""
-    given = {name: value for name, value in environment.items() if not name.startswith(OF_THE_VAULT)}
+    given = {name: value for name, value in environment.items() if not name.startswith(VAULT_PREFIXES)}
     return given | _kept_at(layout)
 
 
 def _kept_at(layout: Layout) -> dict[str, str]:
-    return {KEPT_AT: str(layout.world)} if layout.is_apart else {}
+    return {CACHE_VARIABLE: str(layout.run_state)} if layout.is_experiment else {}
 
 
-def outside(stage: str, layout: Layout, online: bool, opened: Opened) -> dict[Path, int]:
+def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFiles) -> dict[Path, int]:
     """Return the existing paths that a stage reads outside of its inputs, with open handles; of a link also its target.
 
     Raises:
         Refused: A link, which another stage may have left, leads to Hallmark's state on this machine.
     """
     grant, places = of(stage), dict[Path, int]()
-    for path in (*grant.reads(layout, opened), *(_at_home(grant) if online else ())):
-        if opened.holds(path):
-            for place in (path, _target(path, opened.real(path), layout)):
+    for path in (*grant.outside_paths(layout, opened), *(_at_home(grant) if online else ())):
+        if opened.open_if_exists(path):
+            for place in (path, _target(path, opened.real_path(path), layout)):
                 places.setdefault(place, opened.handles[path])
     return places
 
 
 def _at_home(grant: Grant) -> list[Path]:
-    home = box.home()
-    return [home / name for name in grant.settings] if home else []
+    home = box.home_folder()
+    return [home / name for name in grant.home_files] if home else []
 
 
 def _target(path: Path, real: Path, layout: Layout) -> Path:
@@ -142,23 +142,23 @@ def _target(path: Path, real: Path, layout: Layout) -> Path:
     The same place in the checkout's state is allowed for a folder that stands in for the checkout (`tasks.reproduce`).
     """
     own = path.is_relative_to(layout.root) and real.is_relative_to(layout.root.resolve())
-    if STATE in real.parts and not own:
-        place = real.parts[len(real.parts) - real.parts[::-1].index(STATE) :]
+    if STATE_FOLDER in real.parts and not own:
+        place = real.parts[len(real.parts) - real.parts[::-1].index(STATE_FOLDER) :]
         if not path.is_relative_to(layout.state) or place != path.relative_to(layout.state).parts:
             raise Refused(f"{path} leads to {real}, which no stage reads by that name; remove it")
     return real
 
 
-def _sources(layout: Layout, opened: Opened) -> Iterator[Path]:
+def _sources(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
     for item in sources.load_resolved(layout.sources).sources:
-        location = sources.expand(item.source.location)
+        location = sources.fill_variables(item.source.location)
         if "://" not in location:
-            path = layout.locate(str(Path(location).expanduser()))
-            require_data(item.source.id, opened.real(path), layout)
+            path = layout.resolve_path(str(Path(location).expanduser()))
+            require_data_location(item.source.id, opened.real_path(path), layout)
             yield path
 
 
-def require_data(source: str, path: Path, layout: Layout) -> None:
+def require_data_location(source: str, path: Path, layout: Layout) -> None:
     """Verify that a source is not in a state folder, a hidden folder or a folder of the machine itself.
 
     The author of sources.yaml could otherwise have `ingest` read keys.
@@ -167,52 +167,58 @@ def require_data(source: str, path: Path, layout: Layout) -> None:
         InputError: The source is in such a folder.
     """
     where = Path(os.path.realpath(path))
-    machine = any(where.is_relative_to(place) for place in NO_DATA)
-    places = [layout.root.resolve(), layout.state.parent.resolve(), *([home.resolve()] if (home := box.home()) else [])]
+    machine = any(where.is_relative_to(place) for place in MACHINE_FOLDERS)
+    places = [
+        layout.root.resolve(),
+        layout.state.parent.resolve(),
+        *([home.resolve()] if (home := box.home_folder()) else []),
+    ]
     within = next((where.relative_to(place) for place in places if where.is_relative_to(place)), where)
     if machine or any(part.startswith(".") for part in within.parts):
         raise InputError(
             f"source {source}: its location is or lies in something hidden, such as {layout.state.name}, .git or .ssh, "
-            f"or in {', '.join(NO_DATA)}, where no data is; correct its location in sources.yaml"
+            f"or in {', '.join(MACHINE_FOLDERS)}, where no data is; correct its location in sources.yaml"
         )
 
 
 def _is_hidden(where: Path) -> bool:
-    home = box.home()
+    home = box.home_folder()
     within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
-    return bool(within) and within[0].startswith(".") and within[0] not in DATA_AT_HOME
+    return bool(within) and within[0].startswith(".") and within[0] not in MODEL_FOLDERS_AT_HOME
 
 
 def _kept_by_ingest(layout: Layout) -> Iterator[Path]:
-    yield layout.kept("ingested", "ingest")
+    yield layout.cache_folder("ingested", "ingest")
 
 
 def _reads_elsewhere(layout: Layout, _: Environment) -> bool:
-    return any("://" in sources.expand(item.source.location) for item in sources.load_resolved(layout.sources).sources)
+    return any(
+        "://" in sources.fill_variables(item.source.location) for item in sources.load_resolved(layout.sources).sources
+    )
 
 
 def _located_by(layout: Layout) -> Iterable[str]:
-    return sources.variables(item.source for item in sources.load_resolved(layout.sources).sources)
+    return sources.location_variables(item.source for item in sources.load_resolved(layout.sources).sources)
 
 
-def _models(layout: Layout, opened: Opened) -> Iterator[Path]:
+def _models(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
     named = _base_model(layout)
     if folder := named.get("folder"):
         path = layout.state.parent / str(folder)
         _require_the_model(path, str(named.get("sha256")), layout, opened)
         yield path
-    if fetched.there(layout, str(named.get("sha256"))):
-        yield fetched.place(layout, str(named.get("sha256")))
-    yield from PIPS
+    if fetched.is_fetched(layout, str(named.get("sha256"))):
+        yield fetched.model_path(layout, str(named.get("sha256")))
+    yield from PIP_CONFIG_PATHS
 
 
-def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: Opened) -> None:
+def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFiles) -> None:
     """Verify that a folder named in the run's parameters holds the model that they mean, and nothing else.
 
     Otherwise the parameters could name any folder for the stage to read. The error says nothing about other contents. A
     folder that does not exist is reported by the stage itself.
     """
-    where, itself, state = opened.real(folder), opened.itself(folder), layout.state.resolve()
+    where, itself, state = opened.real_path(folder), opened.proc_path(folder), layout.state.resolve()
     if state.is_relative_to(where) or where.is_relative_to(state) or _is_hidden(where):
         raise InputError(
             f"base_model.folder: {folder} holds more than a model, or lies in {state} or a hidden folder of a home; "
@@ -222,7 +228,7 @@ def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: Opened
         return
     if not all(is_part_of_a_model(path) for path in itself.rglob("*") if not path.is_dir()):
         raise InputError(
-            f"base_model.folder: {folder} holds other files than those of a model ({', '.join(FILES)}); give one that "
+            f"base_model.folder: {folder} holds other files than those of a model ({', '.join(HUB_FILES)}); give one that "
             "holds the model alone"
         )
     try:
@@ -238,7 +244,7 @@ def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: Opened
 
 def _model_has_to_be_fetched(layout: Layout, _: Environment) -> bool:
     named = _base_model(layout)
-    return not named.get("folder") and not fetched.there(layout, str(named.get("sha256")))
+    return not named.get("folder") and not fetched.is_fetched(layout, str(named.get("sha256")))
 
 
 def _fetched(layout: Layout) -> str | None:
@@ -275,12 +281,14 @@ def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
 
 
 def _kept_by_train(layout: Layout) -> Iterator[Path]:
-    yield layout.kept("checkpoints", "train")
+    yield layout.cache_folder("checkpoints", "train")
 
 
-def _of_a_cluster(_: Layout, __: Opened) -> Iterator[Path]:
+def _of_a_cluster(_: Layout, __: OpenFiles) -> Iterator[Path]:
     if _has_a_cluster(os.environ):
-        yield from (Path(value) for name, value in os.environ.items() if name in RAY_FILES and value.startswith("/"))
+        yield from (
+            Path(value) for name, value in os.environ.items() if name in RAY_FILE_VARIABLES and value.startswith("/")
+        )
 
 
 def _champion(layout: Layout) -> Iterator[Path]:
@@ -289,54 +297,54 @@ def _champion(layout: Layout) -> Iterator[Path]:
         yield layout.state / "bases"
 
 
-def _read_by_predict(layout: Layout, opened: Opened) -> Iterator[Path]:
+def _read_by_predict(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
     yield from _champion(layout)
     if _answers_elsewhere(layout, os.environ):
         yield from _of_a_cluster(layout, opened)
 
 
-PIPS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
+PIP_CONFIG_PATHS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
 """Places where pip finds the address of its index, besides files in a home and in this environment."""
-PIP_FILES = (PIPS[0], PIPS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
-RAY_FILES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
-STATE = ".hallmark"
-DATA_AT_HOME = (".cache", ".local")
+PIP_FILES = (PIP_CONFIG_PATHS[0], PIP_CONFIG_PATHS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
+RAY_FILE_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
+STATE_FOLDER = ".hallmark"
+MODEL_FOLDERS_AT_HOME = (".cache", ".local")
 """Hidden folders of a home in which a model may be; others hold keys and settings."""
-NO_DATA = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
+MACHINE_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
 """Folders of the machine itself, which hold keys and passwords among others."""
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(
-        keeps=_kept_by_ingest,
-        reads=_sources,
-        settings=(".aws/credentials", ".aws/config"),
-        network=_reads_elsewhere,
-        given=("AWS_",),
-        names=_located_by,
+        kept_folders=_kept_by_ingest,
+        outside_paths=_sources,
+        home_files=(".aws/credentials", ".aws/config"),
+        needs_network=_reads_elsewhere,
+        variable_prefixes=("AWS_",),
+        variable_names=_located_by,
         vault=True,
     ),
     "base_model": Grant(
-        fetches=_fetched,
-        reads=_models,
-        settings=(".config/pip/pip.conf", ".pip/pip.conf"),
-        network=_model_has_to_be_fetched,
-        given=("PIP_", "HF_"),
+        fetched_model=_fetched,
+        outside_paths=_models,
+        home_files=(".config/pip/pip.conf", ".pip/pip.conf"),
+        needs_network=_model_has_to_be_fetched,
+        variable_prefixes=("PIP_", "HF_"),
     ),
     "train": Grant(
-        keeps=_kept_by_train,
-        reads=_of_a_cluster,
-        network=_trains_elsewhere,
-        ports=member.PORTS,
-        given=("RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
+        kept_folders=_kept_by_train,
+        outside_paths=_of_a_cluster,
+        needs_network=_trains_elsewhere,
+        ports=member.PORT_RANGE,
+        variable_prefixes=("RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,
-        tells=(points.FILE,),
+        live_files=(points.POINTS_FILE,),
     ),
     "predict": Grant(
-        reads=_read_by_predict,
-        network=_answers_elsewhere,
-        ports=member.PORTS,
-        given=("CUDA_",),
-        given_online=("RAY_", "NCCL_", "HALLMARK_TRAINING_"),
+        outside_paths=_read_by_predict,
+        needs_network=_answers_elsewhere,
+        ports=member.PORT_RANGE,
+        variable_prefixes=("CUDA_",),
+        network_variable_prefixes=("RAY_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,
     ),
 }

@@ -11,14 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-EVERY_SECONDS = 2.0
-MOST = 2**26
+COPY_SECONDS = 2.0
+MAX_FILE_BYTES = 2**26
 """Maximum number of bytes of a file that are copied."""
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
-def handing_on(names: Iterable[str], left: Path, target: Path) -> Iterator[None]:
+def copy_live(names: Iterable[str], left: Path, target: Path) -> Iterator[None]:
     """Copy files of the folder `left`, in which the stage may write, to `target` until the block ends."""
     ended = threading.Event()
     threads = [threading.Thread(target=_follow, args=(name, left, target, ended), daemon=True) for name in names]
@@ -39,27 +39,27 @@ def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None
         (target / name).unlink(missing_ok=True)
         inode, going_on = 0, True
         while going_on:
-            going_on = not ended.wait(EVERY_SECONDS)
-            inode = _more(name, left, target / name, inode)
+            going_on = not ended.wait(COPY_SECONDS)
+            inode = _append_new_bytes(name, left, target / name, inode)
 
 
-def _more(name: str, left: Path, target: Path, inode: int) -> int:
+def _append_new_bytes(name: str, left: Path, target: Path, inode: int) -> int:
     with suppress(OSError), _open(left, name) as file:
         found = os.fstat(file.fileno())
         had = target.stat().st_size if found.st_ino == inode else 0
         if found.st_size > had or found.st_ino != inode:
             file.seek(had)
             with target.open("ab" if had else "wb") as grown:
-                grown.write(file.read(MOST - had))
+                grown.write(file.read(MAX_FILE_BYTES - had))
         return found.st_ino
     return inode
 
 
 def _open(folder: Path, name: str) -> IO[bytes]:
     """Open a plain file in a folder that the stage may exchange, without following links."""
-    place = os.open(folder, READ | os.O_DIRECTORY)
+    place = os.open(folder, OPEN_FLAGS | os.O_DIRECTORY)
     try:
-        handle = os.open(name, READ, dir_fd=place)
+        handle = os.open(name, OPEN_FLAGS, dir_fd=place)
     finally:
         os.close(place)
     if not stat.S_ISREG(os.fstat(handle).st_mode):

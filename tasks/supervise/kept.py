@@ -19,13 +19,13 @@ from tasks.core.layout import Layout
 from tasks.trust import dsse, stage_record
 from tasks.trust.stage_record import Digests, SignedRecord
 
-FOLDER = "records"
-MOST = 2**20
+RECORDS_FOLDER = "records"
+MAX_LOCK_BYTES = 2**20
 """Maximum number of bytes of an entry of dvc.lock."""
 
 
-def keep(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
-    for path in (_path(layout.world, inputs_sha256), _own(layout, stage)):
+def store(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
+    for path in (_path(layout.run_state, inputs_sha256), _own(layout, stage)):
         files.write_bytes(path, files.canonical_json(envelope), mode=0o600)
 
 
@@ -35,35 +35,35 @@ def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed:
     With `boxed`, only a record of a stage in a sandbox counts.
     """
     inputs = stage_record.inputs_digest(stage, read)
-    found = (_read(_path(world, inputs), layout, inputs, lines, boxed) for world in _worlds(layout))
+    found = (_read(_path(world, inputs), layout, inputs, lines, boxed) for world in _state_folders(layout))
     return next((record for record in found if record), None)
 
 
-def of_run(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
+def find_of_run(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
     """Return the record of this work that was computed last in this run, under the conditions of `find`."""
     return _read(_own(layout, stage), layout, stage_record.inputs_digest(stage, read), lines, boxed)
 
 
-def is_of(record: SignedRecord, layout: Layout, inputs_sha256: str, boxed: bool) -> bool:
+def is_usable(record: SignedRecord, layout: Layout, inputs_sha256: str, boxed: bool) -> bool:
     """Return whether a record is about this work and may be used by this run.
 
     With `boxed`, the stage must have run in a sandbox. Records of experiments are for experiments only.
     """
-    where = record.said.environment
-    if where.experiment and not layout.is_apart:
+    where = record.record.environment
+    if where.experiment and not layout.is_experiment:
         return False
-    return record.said.inputs_sha256 == inputs_sha256 and (where.sandbox is not None or not boxed)
+    return record.record.inputs_sha256 == inputs_sha256 and (where.sandbox is not None or not boxed)
 
 
-def keep_lock(layout: Layout, record: SignedRecord, lock: Mapping[str, Any]) -> None:
-    files.write_json(_lock(layout.world, record), lock)
+def store_lock_entry(layout: Layout, record: SignedRecord, lock: Mapping[str, Any]) -> None:
+    files.write_json(_lock(layout.run_state, record), lock)
 
 
-def lock_of(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
+def read_lock_entry(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
     """Return the stored entry of dvc.lock for a record; None if there is none that can be read."""
-    for world in _worlds(layout):
+    for world in _state_folders(layout):
         try:
-            lock = json.loads(files.read_at_most(_lock(world, record), MOST))
+            lock = json.loads(files.read_at_most(_lock(world, record), MAX_LOCK_BYTES))
         except (OSError, ValueError, RecursionError):
             continue
         if isinstance(lock, dict):
@@ -71,28 +71,28 @@ def lock_of(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
     return None
 
 
-def _worlds(layout: Layout) -> tuple[Path, ...]:
+def _state_folders(layout: Layout) -> tuple[Path, ...]:
     """Return the state folders with earlier results: the run's own, and for an experiment the checkout's too."""
-    return tuple(dict.fromkeys((layout.world, layout.state)))
+    return tuple(dict.fromkeys((layout.run_state, layout.state)))
 
 
 def _read(path: Path, layout: Layout, inputs_sha256: str, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
     if not path.exists():
         return None
     try:
-        found = stage_record.verify_computed(dsse.read(path), lines)
+        found = stage_record.verify_executed(dsse.read(path), lines)
     except Refused:
         return None
-    return found if is_of(found, layout, inputs_sha256, boxed) else None
+    return found if is_usable(found, layout, inputs_sha256, boxed) else None
 
 
 def _path(world: Path, inputs_sha256: str) -> Path:
-    return world / FOLDER / f"{inputs_sha256}.json"
+    return world / RECORDS_FOLDER / f"{inputs_sha256}.json"
 
 
 def _lock(world: Path, record: SignedRecord) -> Path:
-    return world / FOLDER / f"{record.said.taken_from or record.sha256}.lock.json"
+    return world / RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}.lock.json"
 
 
 def _own(layout: Layout, stage: str) -> Path:
-    return layout.world / FOLDER / "runs" / layout.root.name / f"{stage}.json"
+    return layout.run_state / RECORDS_FOLDER / "runs" / layout.root.name / f"{stage}.json"

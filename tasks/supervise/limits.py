@@ -14,25 +14,25 @@ from pathlib import Path
 import psutil
 
 GIB = 2**30
-LEAST_FILES = 10_000
+ENOUGH_FREE_INODES = 10_000
 """Number of free inodes that is enough on any disk; on a disk with few inodes the share `disk_left` is enough."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    processes: int = 4_000
+    max_processes: int = 4_000
     """Maximum number of processes on the machine beyond those before the stage began; a training on Ray has some
     hundred."""
-    memory_left: float = 0.015
+    min_memory_share: float = 0.015
     """Share of the machine's memory that must stay free; below it the kernel ends arbitrary processes."""
-    disk_left: float = 0.01
+    min_disk_share: float = 0.01
     """Share of the disk with the stage's outputs that must stay free."""
-    most_left: float = 4 * GIB
+    enough_free_bytes: float = 4 * GIB
     """Number of free bytes of memory or disk that is enough on any machine."""
-    seconds: float = 14 * 24 * 3600.0
+    max_seconds: float = 14 * 24 * 3600.0
 
 
-def watch(limits: Limits, place: Path) -> Callable[[], str | None]:
+def limit_check(limits: Limits, place: Path) -> Callable[[], str | None]:
     """Return a function that tells why a stage that begins now must end; the function returns None while it need not.
 
     `place` is a path on the stage's disk.
@@ -40,17 +40,19 @@ def watch(limits: Limits, place: Path) -> Callable[[], str | None]:
     begun, before = time.monotonic(), _processes()
 
     def look() -> str | None:
-        if time.monotonic() - begun > limits.seconds:
-            return f"it has run for {limits.seconds / 3600:g} hours"
-        if (more := _processes() - before) > limits.processes:
-            return f"it has started {more:,} processes, and may have {limits.processes:,}"
+        if time.monotonic() - begun > limits.max_seconds:
+            return f"it has run for {limits.max_seconds / 3600:g} hours"
+        if (more := _processes() - before) > limits.max_processes:
+            return f"it has started {more:,} processes, and may have {limits.max_processes:,}"
         memory = psutil.virtual_memory()
-        if memory.available < min(limits.memory_left * memory.total, limits.most_left):
+        if memory.available < min(limits.min_memory_share * memory.total, limits.enough_free_bytes):
             return f"the machine has {memory.available / GIB:.1f} GiB of memory left, of {memory.total / GIB:.1f}"
-        if (files := os.statvfs(place)).f_files and files.f_favail < min(limits.disk_left * files.f_files, LEAST_FILES):
+        if (files := os.statvfs(place)).f_files and files.f_favail < min(
+            limits.min_disk_share * files.f_files, ENOUGH_FREE_INODES
+        ):
             return f"the disk of {place} takes {files.f_favail:,} more files, of {files.f_files:,}"
         disk = shutil.disk_usage(place)
-        if disk.free < min(limits.disk_left * disk.total, limits.most_left):
+        if disk.free < min(limits.min_disk_share * disk.total, limits.enough_free_bytes):
             return f"the disk of {place} has {disk.free / GIB:.2f} GiB left, of {disk.total / GIB:.1f}"
         return None
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from tasks.core import config, files
 from tasks.core.errors import InputError
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.trust import stage_record
 
 
-def read(stage: str, layout: Layout) -> dict[str, str]:
+def read_digests(stage: str, layout: Layout) -> dict[str, str]:
     """Return the digests of what a stage reads.
 
     These are its code, its sections of the parameters, and as far as they exist its inputs, outputs of other stages and
@@ -19,37 +19,40 @@ def read(stage: str, layout: Layout) -> dict[str, str]:
         InputError: A path is or contains a link.
     """
     _, _, which = stage.partition("@")
-    named = {name: layout.root / name for name in RUNS[stage].dependencies(which)}
+    named = {name: layout.root / name for name in DVC_STAGES[stage].dependencies(which)}
     try:
         found = {name: files.path_digest(path) for name, path in named.items() if path.exists()}
     except ValueError as error:
         raise InputError(str(error)) from None
     sections = {
-        f"params.yaml#{name}": stage_record.value_digest(value) for name, value in parameters(stage, layout).items()
+        f"params.yaml#{name}": stage_record.section_digest(value)
+        for name, value in parameter_sections(stage, layout).items()
     }
-    return {**found, **sections, stage_record.CODE: files.read_json(layout.stages)[stage]}
+    return {**found, **sections, stage_record.CODE_MATERIAL: files.read_json(layout.stages)[stage]}
 
 
-def parameters(stage: str, layout: Layout) -> Mapping[str, object]:
+def parameter_sections(stage: str, layout: Layout) -> Mapping[str, object]:
     document = config.read_plain(layout.params)
-    return {name: document[name] for name in RUNS[stage].params if name in document}
+    return {name: document[name] for name in DVC_STAGES[stage].params if name in document}
 
 
-def marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
+def input_marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
     """Return marks that change if a file that the stage reads changes: inode, size, and times of content and inode.
 
     The time of the inode also changes when another run links to the file, so digests have to be compared if a mark has
     changed.
     """
     _, _, which = stage.partition("@")
-    named = [layout.root / name for name in (*RUNS[stage].dependencies(which), "params.yaml", "inputs/stages.json")]
+    named = [
+        layout.root / name for name in (*DVC_STAGES[stage].dependencies(which), "params.yaml", "inputs/stages.json")
+    ]
     paths = [path for top in named for path in ([top] if top.is_file() else sorted(top.rglob("*")))]
     return {
         str(path): (it.st_ino, it.st_size, it.st_mtime_ns, it.st_ctime_ns) for path in paths if (it := path.lstat())
     }
 
 
-def left(stage: str, layout: Layout) -> dict[str, str]:
+def output_digests(stage: str, layout: Layout) -> dict[str, str]:
     """Return the SHA-256 of every file that a stage wrote.
 
     Raises:
@@ -58,7 +61,7 @@ def left(stage: str, layout: Layout) -> dict[str, str]:
     try:
         return {
             f"{place.relative_to(layout.root).as_posix()}/{name}": sha256
-            for place in layout.outputs(stage, RUNS[stage].measures)
+            for place in layout.output_folders(stage, DVC_STAGES[stage].has_measurements)
             for name, sha256 in files.tree_manifest(place).items()
         }
     except ValueError as error:

@@ -16,39 +16,39 @@ from functools import cache
 
 from tasks.core.errors import InputError
 
-NAMES_AND_WEB = (53, 80, 443)
+DEFAULT_PORTS = (53, 80, 443)
 """Ports of name lookups, and ports that a URL means if it names none."""
-NAMED = re.compile(r":(\d{1,5})(?=[/\s,;'\"?#]|$)")
+PORT_PATTERN = re.compile(r":(\d{1,5})(?=[/\s,;'\"?#]|$)")
 """Pattern of a port in a URL or in HOST:PORT."""
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 """System calls of Landlock, which have the same numbers on every machine."""
 VERSION, NET_PORT, CONNECT_TCP, ABSTRACT_UNIX_SOCKET = 1, 2, 1 << 1, 1 << 0
-OLDEST = 6
+OLDEST_LANDLOCK_VERSION = 6
 """First version of Landlock that has all of this, in Linux 6.12."""
 NO_NEW_PRIVS = 38
 """PR_SET_NO_NEW_PRIVS of prctl(2), without which only root may restrict itself."""
 
 
-FURTHER = "HALLMARK_STAGE_PORTS"
+PORTS_VARIABLE = "HALLMARK_STAGE_PORTS"
 """Environment variable: further TCP ports to which stages with a network may connect, such as `8000, 10000-19999`."""
-RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
+PORT_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
 
 @cache
-def why_not() -> str | None:
+def unavailable_reason() -> str | None:
     """Return why this machine cannot close ports; None if it can."""
     if sys.platform != "linux":
         return "Landlock needs Linux"
     version = _call(CREATE_RULESET, None, 0, VERSION, raises=False)
-    return None if version >= OLDEST else "Linux 6.12 or newer with Landlock is needed"
+    return None if version >= OLDEST_LANDLOCK_VERSION else "Linux 6.12 or newer with Landlock is needed"
 
 
 def ports_in(texts: Iterable[str]) -> set[int]:
     """Return the ports that settings name, and those of name lookups and the web."""
-    return {*NAMES_AND_WEB, *(int(port) for text in texts for port in NAMED.findall(text) if int(port) < 2**16)}
+    return {*DEFAULT_PORTS, *(int(port) for text in texts for port in PORT_PATTERN.findall(text) if int(port) < 2**16)}
 
 
-def further(spelled: str) -> set[int]:
+def parse_ports(spelled: str) -> set[int]:
     """Return the ports that a value of `HALLMARK_STAGE_PORTS` names.
 
     Raises:
@@ -56,10 +56,10 @@ def further(spelled: str) -> set[int]:
     """
     ports = set[int]()
     for part in filter(None, (part.strip() for part in spelled.split(","))):
-        found = RANGE.fullmatch(part)
+        found = PORT_RANGE.fullmatch(part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
         if not 0 < first <= last < 2**16:
-            raise InputError(f"{FURTHER}: expected ports such as `8000, 10000-19999`, got {part!r}")
+            raise InputError(f"{PORTS_VARIABLE}: expected ports such as `8000, 10000-19999`, got {part!r}")
         ports.update(range(first, last + 1))
     return ports
 

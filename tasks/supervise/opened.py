@@ -10,21 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class Opened:
+class OpenFiles:
     """Handles of files and folders, by the paths with which they were opened; they allow no reading or writing."""
 
     def __init__(self) -> None:
         self.handles: dict[Path, int] = {}
 
-    def real(self, path: Path) -> Path:
+    def real_path(self, path: Path) -> Path:
         """Return the path without links to which `path` led when it was opened; if nothing is there, resolve it now."""
-        return self.itself(path).readlink() if self.holds(path) else path.resolve()
+        return self.proc_path(path).readlink() if self.open_if_exists(path) else path.resolve()
 
-    def itself(self, path: Path) -> Path:
+    def proc_path(self, path: Path) -> Path:
         """Return a path in /proc that leads to what was opened, wherever that is by now; if nothing is open, `path`."""
-        return Path(f"/proc/self/fd/{self.handles[path]}") if self.holds(path) else path
+        return Path(f"/proc/self/fd/{self.handles[path]}") if self.open_if_exists(path) else path
 
-    def holds(self, path: Path) -> bool:
+    def open_if_exists(self, path: Path) -> bool:
         """Return whether something exists at a path; the first call opens it."""
         if path not in self.handles:
             try:
@@ -35,8 +35,8 @@ class Opened:
 
 
 @contextmanager
-def opened() -> Iterator[Opened]:
-    each = Opened()
+def open_files() -> Iterator[OpenFiles]:
+    each = OpenFiles()
     try:
         yield each
     finally:

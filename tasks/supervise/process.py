@@ -21,11 +21,11 @@ from tasks.core.errors import Unavailable
 from tasks.core.processes import find
 from tasks.supervise import network
 
-PATIENCE = 25.0
+STOP_SECONDS = 25.0
 """Seconds that a stage has to end by itself after it is asked to: a training writes a checkpoint first
 (`stages/train/machines/leaving.py`). DVC and the supervisor have longer (`runs/dvc.py`)."""
-LOOK_SECONDS = 1.0
-ADOPTS = 36
+POLL_SECONDS = 1.0
+SET_CHILD_SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""
 
 
@@ -37,7 +37,7 @@ class Inherited:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-class Asked:
+class StopRequest:
     """Flag that a stage has been asked to end.
 
     A signal handler may set it, even in the middle of another handler that sets it; `threading.Event` would deadlock
@@ -88,8 +88,8 @@ def run(
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows of sources
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(ADOPTS, 1, 0, 0, 0)
-    asked, past = Asked(), list[str]()
+        ctypes.CDLL(None, use_errno=True).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    asked, past = StopRequest(), list[str]()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: asked.set())
 
@@ -100,10 +100,10 @@ def run(
     with _started(start, ports) as process:
         threading.Thread(target=_stop, args=(asked, process, boxed), daemon=True).start()
         if starter is not None:
-            threading.Thread(target=_with, args=(starter, asked), daemon=True).start()
-        threading.Thread(target=_within, args=(over, past, process), daemon=True).start()
+            threading.Thread(target=_stop_with, args=(starter, asked), daemon=True).start()
+        threading.Thread(target=_enforce_limits, args=(over, past, process), daemon=True).start()
         code = process.wait()
-    _end_the_rest()
+    _kill_children()
     if past:
         raise Unavailable(f"it was ended, since {past[0]}")
     return 128 + signal.SIGTERM if asked.is_set() else code
@@ -124,7 +124,7 @@ def _started(
             yield process
 
 
-def _end_the_rest() -> None:
+def _kill_children() -> None:
     """Kill the children that are left.
 
     The first process in a sandbox can be kept alive by others there, which can write its memory. It has become a child
@@ -137,35 +137,35 @@ def _end_the_rest() -> None:
                 os.waitpid(child.pid, 0)
 
 
-def _within(over: Callable[[], str | None], past: list[str], process: "subprocess.Popen[bytes]") -> None:
+def _enforce_limits(over: Callable[[], str | None], past: list[str], process: "subprocess.Popen[bytes]") -> None:
     while process.poll() is None:
         if why := over():
             past.append(why)
             process.kill()
             return
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
-def _with(pid: int, asked: Asked) -> None:
+def _stop_with(pid: int, asked: StopRequest) -> None:
     while find(pid):
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     asked.set()
 
 
-def _stop(asked: Asked, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
+def _stop(asked: StopRequest, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
     """End the stage once it is asked to: it gets SIGTERM once, and is killed after `PATIENCE`.
 
     The first process in a sandbox is bubblewrap's own. Its child is the stage, which may not have started yet.
     """
     asked.wait()
-    until, told = time.monotonic() + PATIENCE, False
+    until, told = time.monotonic() + STOP_SECONDS, False
     while process.poll() is None and time.monotonic() < until:
-        told = told or _told(process.pid, boxed)
+        told = told or _send_stop(process.pid, boxed)
         time.sleep(0.05)
     process.kill()
 
 
-def _told(pid: int, boxed: bool) -> bool:
+def _send_stop(pid: int, boxed: bool) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
         started = psutil.Process(pid)
         stages = [stage for first in started.children() for stage in first.children()] if boxed else [started]

@@ -20,35 +20,35 @@ import psutil
 
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.files import canonical_json, read_json, sha256_bytes, write_bytes
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.stages import same_python
-from tasks.stages.runner import STARTED_BY, error_file
+from tasks.stages.runner import STARTER_VARIABLE, error_file
 from tasks.supervise import box, calls, fetched, grants, kept, limits, materials, process, shown, taken, vault_service
-from tasks.supervise.box import Box
-from tasks.supervise.handed_on import handing_on
+from tasks.supervise.box import Sandbox
+from tasks.supervise.handed_on import copy_live
 from tasks.supervise.limits import Limits
-from tasks.supervise.opened import Opened, opened
+from tasks.supervise.opened import OpenFiles, open_files
 from tasks.supervise.process import Inherited
 from tasks.trust import signing, stage_record
 from tasks.trust.keys import Signer
 from tasks.trust.stage_record import Environment, StageRecord
 
-NAME = "hallmark-stage"
-PLACE = "boxes"
+COMMAND_NAME = "hallmark-stage"
+SANDBOXES_FOLDER = "boxes"
 """Folder below .hallmark/ for running stages; each has a folder in it whose name begins with its supervisor's pid."""
 LIMITS = Limits()
-MOST_OF_AN_ERROR = 64 * 1024
+MAX_ERROR_BYTES = 64 * 1024
 """Maximum number of bytes of the message of a failed stage."""
 
 
-def installed() -> Path:
+def command_path() -> Path:
     """Return the path of this command.
 
     Raises:
         Unavailable: The command is not installed.
     """
-    path = Path(sys.executable).with_name(NAME)
+    path = Path(sys.executable).with_name(COMMAND_NAME)
     if not path.exists():
         raise Unavailable(f"{path} is not there; install Hallmark again (`make` does, or `pip install --editable .`)")
     return path
@@ -57,8 +57,8 @@ def installed() -> Path:
 def main() -> int:
     stage = sys.argv[-1].rpartition(" ")[2]
     layout = Layout(Path.cwd().resolve())
-    if stage not in RUNS:
-        print(f"{NAME}: {stage!r} is no stage; they are {', '.join(RUNS)}", file=sys.stderr)
+    if stage not in DVC_STAGES:
+        print(f"{COMMAND_NAME}: {stage!r} is no stage; they are {', '.join(DVC_STAGES)}", file=sys.stderr)
         return 2
     try:
         return run(stage, layout)
@@ -76,15 +76,15 @@ def run(stage: str, layout: Layout) -> int:
         Refused: An output is not acceptable, or what the stage reads changed while it ran.
         Unavailable: There is no sandbox, or it would show the state to the stage.
     """
-    signer = signing.of_machine(layout.state / "keys" / "worker")
+    signer = signing.for_machine(layout.state / "keys" / "worker")
     error_file(layout.root, stage).unlink(missing_ok=True)
-    same_python.require(stage, layout)
-    marks, read = materials.marks(stage, layout), materials.read(stage, layout)
+    same_python.require_same_version(stage, layout)
+    marks, read = materials.input_marks(stage, layout), materials.read_digests(stage, layout)
     start = layout.root / "tasks" / "stages" / "start.py"
-    command = [sys.executable, "-I", str(start), stage, RUNS[stage].module]
-    starter = int(os.environ[STARTED_BY]) if STARTED_BY in os.environ else None
-    if os.environ.get(box.BOXED):
-        made, code = _in_a_box(stage, layout, command, starter)
+    command = [sys.executable, "-I", str(start), stage, DVC_STAGES[stage].module]
+    starter = int(os.environ[STARTER_VARIABLE]) if STARTER_VARIABLE in os.environ else None
+    if os.environ.get(box.SANDBOX_VARIABLE):
+        made, code = _run_in_sandbox(stage, layout, command, starter)
     else:
         shown.require_code(stage, layout, layout.root)
         made = None
@@ -92,29 +92,29 @@ def run(stage: str, layout: Layout) -> int:
             variables = {**grants.without_sandbox(layout, os.environ), **vault.variables}
             code = process.run(command, variables, starter, boxed=False, handles=vault.handles)
     if not code:
-        if materials.marks(stage, layout) != marks and materials.read(stage, layout) != read:
+        if materials.input_marks(stage, layout) != marks and materials.read_digests(stage, layout) != read:
             raise Refused(f"what stage {stage} reads was changed while it ran; nothing of it is signed")
         _sign(stage, layout, read, made, signer)
     return code
 
 
-def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Box | None, signer: Signer) -> None:
+def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Sandbox | None, signer: Signer) -> None:
     record = StageRecord(
         name=stage,
-        command=["python", "-I", "tasks/stages/start.py", stage, RUNS[stage].module],
-        materials=stage_record.materials(read),
+        command=["python", "-I", "tasks/stages/start.py", stage, DVC_STAGES[stage].module],
+        materials=stage_record.materials_of(read),
         environment=Environment(
             run=layout.root.name,
-            sandbox=box.name() if made else None,
+            sandbox=box.version_text() if made else None,
             network=made.network if made else True,
-            platform=box.machine(),
+            platform=box.describe_machine(),
             packages=sha256_bytes(canonical_json(_packages())),
-            experiment=layout.is_apart,
+            experiment=layout.is_experiment,
         ),
         tree_sha256=read_json(layout.code)["tree_sha256"],
     )
-    envelope = stage_record.sign(record, materials.left(stage, layout), signer)
-    kept.keep(layout, stage, envelope, record.inputs_sha256)
+    envelope = stage_record.sign(record, materials.output_digests(stage, layout), signer)
+    kept.store(layout, stage, envelope, record.inputs_sha256)
 
 
 def _packages() -> list[str]:
@@ -123,80 +123,90 @@ def _packages() -> list[str]:
     return sorted({path.name for place in places for path in Path(place).glob("*.dist-info")})
 
 
-def _in_a_box(stage: str, layout: Layout, command: list[str], starter: int | None) -> tuple[Box, int]:
-    if why := box.why_not():
+def _run_in_sandbox(stage: str, layout: Layout, command: list[str], starter: int | None) -> tuple[Sandbox, int]:
+    if why := box.unavailable_reason():
         raise Unavailable(f"this machine had a sandbox when the run went on, and has none now: {why}")
-    box.require_hidden(layout.state)
-    with _place(layout.state / PLACE) as place, opened() as read:
-        made = _box(stage, layout, place, read)
-        over = limits.watch(LIMITS, place)
+    box.require_not_mounted(layout.state)
+    with _sandbox_folder(layout.state / SANDBOXES_FOLDER) as place, open_files() as read:
+        made = _make_sandbox(stage, layout, place, read)
+        over = limits.limit_check(LIMITS, place)
         folder = stage.replace("@", "/")
-        told = handing_on(grants.of(stage).tells, made.measured / folder, layout.measured(folder))
-        with calls.filtered() as handle, told, _vault(stage, layout) as vault:
-            words, inherited = box.command(made, command, handle), (*box.handles(handle, made), *vault.handles)
+        told = copy_live(grants.of(stage).live_files, made.measured / folder, layout.measurements(folder))
+        with calls.open_filter() as handle, told, _vault(stage, layout) as vault:
+            words, inherited = (
+                box.command(made, command, handle),
+                (*box.inherited_handles(handle, made), *vault.handles),
+            )
             variables = {**box.environment(made), **vault.variables}
             code = process.run(words, variables, starter, over=over, handles=inherited, ports=made.ports)
-        _keep_error(stage, layout, place) if code else _take(stage, layout, made)
+        _keep_error(stage, layout, place) if code else _take_outputs(stage, layout, made)
     return made, code
 
 
-def _box(stage: str, layout: Layout, place: Path, read: Opened) -> Box:
+def _make_sandbox(stage: str, layout: Layout, place: Path, read: OpenFiles) -> Sandbox:
     grant = grants.of(stage)
-    online = grant.network(layout, os.environ)
-    reads = {**dict.fromkeys(shown.inputs(stage, layout)), **grants.outside(stage, layout, online, read)}
-    made = Box(
+    online = grant.needs_network(layout, os.environ)
+    reads = {
+        **dict.fromkeys(shown.input_paths(stage, layout)),
+        **grants.open_outside_paths(stage, layout, online, read),
+    }
+    made = Sandbox(
         root=layout.root,
         tree=place / "tree",
         outputs=place / "artefacts",
         measured=place / "measured",
-        fetched=(place / fetched.FOLDER, layout.state / fetched.FOLDER) if grant.fetches(layout) else None,
-        reads=reads,
-        writes=tuple(grant.keeps(layout)),
+        download_folder=(place / fetched.MODELS_FOLDER, layout.state / fetched.MODELS_FOLDER)
+        if grant.fetched_model(layout)
+        else None,
+        read_only_mounts=reads,
+        writable_folders=tuple(grant.kept_folders(layout)),
         network=online,
         ports=grants.ports(stage, layout, os.environ) if online else None,
         devices=grant.devices,
         variables=grants.variables(stage, layout, os.environ, online),
     )
     within = Path(stage.replace("@", "/")).parent
-    own = made.fetched[:1] if made.fetched else ()
-    for folder in (made.tree, made.outputs / within, made.measured / within, *own, *made.writes):
+    own = made.download_folder[:1] if made.download_folder else ()
+    for folder in (made.tree, made.outputs / within, made.measured / within, *own, *made.writable_folders):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shown.lay_out(stage, layout, reads, made.tree)
+    shown.lay_out_files(stage, layout, reads, made.tree)
     return made
 
 
 def _vault(stage: str, layout: Layout) -> AbstractContextManager[Inherited]:
-    return vault_service.serving(layout.world) if grants.of(stage).vault else nullcontext(Inherited())
+    return vault_service.serve(layout.run_state) if grants.of(stage).vault else nullcontext(Inherited())
 
 
-def _take(stage: str, layout: Layout, made: Box) -> None:
-    if made.fetched and (sha256 := grants.of(stage).fetches(layout)):
-        fetched.keep(layout, sha256, made.fetched[0], stage)
+def _take_outputs(stage: str, layout: Layout, made: Sandbox) -> None:
+    if made.download_folder and (sha256 := grants.of(stage).fetched_model(layout)):
+        fetched.store(layout, sha256, made.download_folder[0], stage)
     folder = stage.replace("@", "/")
-    for left, target in zip((made.outputs, made.measured), layout.outputs(stage, RUNS[stage].measures), strict=False):
-        taken.take(left, folder, target, stage)
+    for left, target in zip(
+        (made.outputs, made.measured), layout.output_folders(stage, DVC_STAGES[stage].has_measurements), strict=False
+    ):
+        taken.copy_checked(left, folder, target, stage)
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
     """Keep the message of a failed stage if it is its own file: a link could show what the stage cannot reach."""
     said = error_file(place, stage)
-    with contextlib.suppress(OSError), os.fdopen(os.open(said, taken.FILE), "rb") as file:
+    with contextlib.suppress(OSError), os.fdopen(os.open(said, taken.OPEN_FLAGS), "rb") as file:
         found = os.fstat(file.fileno())
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
-            write_bytes(error_file(layout.root, stage), file.read(MOST_OF_AN_ERROR))
+            write_bytes(error_file(layout.root, stage), file.read(MAX_ERROR_BYTES))
 
 
 @contextmanager
-def _place(home: Path) -> Iterator[Path]:
+def _sandbox_folder(home: Path) -> Iterator[Path]:
     """Yield a folder for one sandbox, on the disk of the run; folders of killed supervisors are removed first."""
     home.mkdir(mode=0o700, exist_ok=True)
     for left in home.iterdir():
         pid = left.name.partition("-")[0]
         if not (pid.isdigit() and psutil.pid_exists(int(pid))):
-            taken.remove(left)
+            taken.remove_forcibly(left)
     folder = home / f"{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
-        taken.remove(folder)
+        taken.remove_forcibly(folder)

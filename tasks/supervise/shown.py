@@ -12,18 +12,18 @@ from ruamel.yaml import YAML
 
 from tasks.core import code, files
 from tasks.core.errors import Refused
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.supervise import materials
 
 
-def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> None:
+def lay_out_files(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> None:
     """Copy the code of a stage, without links, and create the folders and files on which its inputs are mounted.
 
     Raises:
         Refused: The copy is not the code with which the run was resolved.
     """
-    for path in code.files_of(layout.root, RUNS[stage].name):
+    for path in code.stage_files(layout.root, DVC_STAGES[stage].name):
         target = tree / path.relative_to(layout.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
@@ -32,7 +32,7 @@ def lay_out(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> No
         (tree / name).mkdir()
     if layout.params not in reads:
         with (tree / "params.yaml").open("w") as file:
-            YAML().dump(materials.parameters(stage, layout), file)
+            YAML().dump(materials.parameter_sections(stage, layout), file)
     if layout.stages not in reads:
         files.write_json(tree / "inputs" / "stages.json", {stage: files.read_json(layout.stages)[stage]})
     for path in (path for path in reads if path.is_relative_to(layout.root)):
@@ -47,14 +47,16 @@ def require_code(stage: str, layout: Layout, tree: Path) -> None:
     Raises:
         Refused: The code is another.
     """
-    if code.of_stage(tree, RUNS[stage].name) != files.read_json(layout.stages)[stage]:
+    if code.stage_digest(tree, DVC_STAGES[stage].name) != files.read_json(layout.stages)[stage]:
         raise Refused(
             f"the code of stage {stage} in {layout.root} is not what the run was resolved with, or an earlier "
             "version of Hallmark resolved it; start a new run"
         )
 
 
-def inputs(stage: str, layout: Layout) -> list[Path]:
+def input_paths(stage: str, layout: Layout) -> list[Path]:
     """Return the existing paths that a stage reads: resolved inputs, outputs of other stages, gates."""
     _, _, which = stage.partition("@")
-    return [path for path in sorted({layout.root / name for name in RUNS[stage].dependencies(which)}) if path.exists()]
+    return [
+        path for path in sorted({layout.root / name for name in DVC_STAGES[stage].dependencies(which)}) if path.exists()
+    ]

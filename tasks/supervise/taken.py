@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tasks.core import files
-from tasks.core.errors import Refused, Unavailable, is_full_disk
+from tasks.core.errors import Refused, Unavailable, is_disk_full
 
-DEEPEST = 40
+MAX_DEPTH = 40
 """Maximum depth of nested folders."""
-FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def take(box: Path, name: str, target: Path, stage: str) -> None:
+def copy_checked(box: Path, name: str, target: Path, stage: str) -> None:
     """Copy the file or folder `name` that a stage left in `box` to `target`, in place of what is there.
 
     No process of the stage may be left. Other processes may still have its files open and write to them, so only the
@@ -33,22 +33,22 @@ def take(box: Path, name: str, target: Path, stage: str) -> None:
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:
         if aside.exists():  # left by a supervisor that was killed
-            remove(aside)
+            remove_forcibly(aside)
         if stat.S_ISDIR(os.fstat(handle).st_mode):
             for inside, folders, names, place in os.fwalk(".", dir_fd=handle, onerror=_raise):
                 _take_folder(aside / inside, folders, names, place, f"{name}/{inside}", stage)
         else:
             _take_file(aside, handle, name, stage)
     except OSError as error:
-        remove(aside)
-        if is_full_disk(error):
+        remove_forcibly(aside)
+        if is_disk_full(error):
             raise Unavailable(
                 f"what stage {stage} left is copied to {target.parent}, and there is no space left on that disk; free "
                 "some and run it again"
             ) from None
         raise Refused(f"what stage {stage} left cannot be read ({error.strerror}); nothing of it is taken") from None
     except Refused:
-        remove(aside)
+        remove_forcibly(aside)
         raise
     finally:
         os.close(handle)
@@ -63,10 +63,10 @@ def _raise(error: OSError) -> None:
 
 def _open(box: Path, name: str, stage: str) -> int | None:
     """Open a path without following links; return None if the stage left nothing there."""
-    handle = os.open(box, FILE | os.O_DIRECTORY)
+    handle = os.open(box, OPEN_FLAGS | os.O_DIRECTORY)
     for part in PurePosixPath(name).parts:
         try:
-            inner = os.open(part, FILE, dir_fd=handle)
+            inner = os.open(part, OPEN_FLAGS, dir_fd=handle)
         except FileNotFoundError:
             return None
         except OSError:
@@ -80,14 +80,14 @@ def _open(box: Path, name: str, stage: str) -> int | None:
 def _take_folder(target: Path, folders: list[str], names: list[str], handle: int, place: str, stage: str) -> None:
     """Copy the files of one folder by its handle, since its path may lead elsewhere by now."""
     target.mkdir(mode=0o700)
-    if len(PurePosixPath(place).parts) >= DEEPEST:
+    if len(PurePosixPath(place).parts) >= MAX_DEPTH:
         raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
     for name in folders:
         _require(name, os.stat(name, dir_fd=handle, follow_symlinks=False), f"{place}/{name}", stage)
     for name in names:
         found = os.stat(name, dir_fd=handle, follow_symlinks=False)
         _require(name, found, f"{place}/{name}", stage)
-        opened = os.open(name, FILE, dir_fd=handle)
+        opened = os.open(name, OPEN_FLAGS, dir_fd=handle)
         try:
             _take_file(target / name, opened, f"{place}/{name}", stage)
         finally:
@@ -97,7 +97,7 @@ def _take_folder(target: Path, folders: list[str], names: list[str], handle: int
 def _take_file(target: Path, handle: int, place: str, stage: str) -> None:
     _require(target.name, os.fstat(handle), place, stage, handle)
     with os.fdopen(handle, "rb", closefd=False) as file:
-        files.copy_open(file, target)
+        files.copy_open_file(file, target)
     target.chmod(0o600)
 
 
@@ -106,7 +106,7 @@ def _require(name: str, found: os.stat_result, place: str, stage: str, handle: i
         raise Refused(f"stage {stage} left {_shown(PurePosixPath(place))}, which {why}; nothing of it is taken")
 
 
-def remove(folder: Path) -> None:
+def remove_forcibly(folder: Path) -> None:
     """Remove a file or folder, however deep, even if its permissions forbid it; what cannot be removed stays."""
     remove = partial(subprocess.run, ["rm", "-rf", "--", folder], check=False, capture_output=True)
     if remove().returncode:
@@ -125,7 +125,7 @@ def _why_not(name: str, found: os.stat_result, handle: int | None) -> str | None
         return "has another name as well"
     if found.st_mode & (stat.S_ISUID | stat.S_ISGID):
         return "would run as somebody else"
-    if handle is not None and files.is_hollow(handle):
+    if handle is not None and files.is_sparse(handle):
         return f"says that it has {found.st_size:,} bytes and has fewer"
     return None
 

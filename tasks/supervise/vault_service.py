@@ -14,18 +14,18 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import NO_SUCH_DOCUMENT, HallmarkError, Refused
+from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, Refused
 from tasks.sources.protection import CATEGORIES
-from tasks.sources.vault_writer import ERRORS, MOST, SOCKET, Secret, VaultWriter, decode, encode
+from tasks.sources.vault_writer import ERRORS, MAX_MESSAGE_BYTES, SOCKET_VARIABLE, Secret, VaultWriter, decode, encode
 from tasks.stages.data.protect.tokens import token
 from tasks.supervise.process import Inherited
 
-LONGEST = 2**16
+MAX_VALUE_LENGTH = 2**16
 """Maximum number of characters of a value; recognisers find far shorter ones."""
 
 
 @contextmanager
-def serving(state: Path) -> Iterator[Inherited]:
+def serve(state: Path) -> Iterator[Inherited]:
     """Answer the requests of one stage for the vault of `state` until the block ends.
 
     Yields:
@@ -36,13 +36,13 @@ def serving(state: Path) -> Iterator[Inherited]:
         thread = threading.Thread(target=_serve, args=(state, own), daemon=True)
         thread.start()
         try:
-            yield Inherited((theirs.fileno(),), {SOCKET: str(theirs.fileno())})
+            yield Inherited((theirs.fileno(),), {SOCKET_VARIABLE: str(theirs.fileno())})
         finally:
-            _end(own)
+            _shut_down(own)
             thread.join()
 
 
-def _end(own: socket.socket) -> None:
+def _shut_down(own: socket.socket) -> None:
     """Tell every process that has the other end, since a stage may have passed it on."""
     with suppress(OSError):
         own.shutdown(socket.SHUT_RDWR)
@@ -52,20 +52,20 @@ def _serve(state: Path, own: socket.socket) -> None:
     from tasks.sources.vault import open_vault  # takes a fifth of a second, while the stage starts
 
     vault: VaultWriter | None = None
-    ended = (EOFError, OSError, *NO_SUCH_DOCUMENT)
+    ended = (EOFError, OSError, *DOCUMENT_ERRORS)
     try:
         with Connection(own.dup().detach()) as stage, suppress(*ended):
             while True:
-                request = decode(stage.recv_bytes(MOST))
+                request = decode(stage.recv_bytes(MAX_MESSAGE_BYTES))
                 try:
                     vault = vault or open_vault(state)
-                    answer = {"given": ANSWERS[request["do"]](vault, request)}
+                    answer = {"given": REQUEST_HANDLERS[request["do"]](vault, request)}
                 except HallmarkError as error:
                     kind = next(name for name, kind in ERRORS.items() if isinstance(error, kind))
                     answer = {"error": kind, "message": str(error)}
                 stage.send_bytes(encode(answer))
     finally:
-        _end(own)
+        _shut_down(own)
 
 
 def _begin(vault: VaultWriter, _: Mapping[str, Any]) -> dict[str, str]:
@@ -77,8 +77,10 @@ def _begin(vault: VaultWriter, _: Mapping[str, Any]) -> dict[str, str]:
 def _keep(vault: VaultWriter, request: Mapping[str, Any]) -> int:
     secrets = [Secret(made, value) for made, value in request["values"]]
     for secret in secrets:
-        if len(secret.value) > LONGEST:
-            raise Refused(f"ingest would keep a value of {len(secret.value):,} characters, and may {LONGEST:,}")
+        if len(secret.value) > MAX_VALUE_LENGTH:
+            raise Refused(
+                f"ingest would keep a value of {len(secret.value):,} characters, and may {MAX_VALUE_LENGTH:,}"
+            )
         category = secret.token.partition(":")[0]
         if category not in CATEGORIES or token(category, secret.value, vault.keys.tokens) != secret.token:
             raise Refused(f"ingest would keep a value under {secret.token}, which is not its token")
@@ -89,7 +91,7 @@ def _missing(vault: VaultWriter, request: Mapping[str, Any]) -> list[str]:
     return vault.missing(request["tokens"])
 
 
-ANSWERS: Mapping[str, Callable[[VaultWriter, Mapping[str, Any]], Any]] = {
+REQUEST_HANDLERS: Mapping[str, Callable[[VaultWriter, Mapping[str, Any]], Any]] = {
     "begin": _begin,
     "keep": _keep,
     "missing": _missing,

@@ -1,18 +1,18 @@
 """Result of a sweep as a document."""
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.stages.train import early_stopping
-from tasks.sweep.trial import Outcome
+from tasks.sweep.trial import TrialOutcome
 
 
-class Trial(Frozen):
+class Trial(FrozenModel):
     number: int
     changes: dict[str, str]
-    outcome: Outcome | None
+    outcome: TrialOutcome | None
     failure: str | None = None
 
 
-class Document(Frozen):
+class SweepDocument(FrozenModel):
     use_case: str
     run: str
     """Run whose rows were used."""
@@ -38,4 +38,4 @@ class Document(Frozen):
 def _rank(it: Trial) -> tuple[int, float]:
     if it.outcome is None:
         return 2, 0.0
-    return int(it.outcome.stopped), it.outcome.best[early_stopping.LOSS]
+    return int(it.outcome.stopped), it.outcome.best[early_stopping.VALIDATION_LOSS]

@@ -16,12 +16,12 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import source
 
-FILES = ("train.parquet", "validation.parquet")
+SPLIT_FILES = ("train.parquet", "validation.parquet")
 """Files of the run's split. The test side is kept for the evaluation gate."""
 
 
 @dataclass(frozen=True)
-class Rows:
+class SweepRows:
     split: Path
     demo: bool
     """Whether a demo identity approved the run's data."""
@@ -33,14 +33,14 @@ class Rows:
         return self.split.parents[1].name
 
     def write(self, folder: Path) -> None:
-        for name in FILES:
+        for name in SPLIT_FILES:
             copy(self.split / name, folder / name)
 
     def digests(self) -> list[str]:
-        return [sha256_file(self.split / name) for name in FILES]
+        return [sha256_file(self.split / name) for name in SPLIT_FILES]
 
 
-def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governance) -> Rows:
+def choose_rows(params: Params, layout: Layout, ledger: Ledger, governance: Governance) -> SweepRows:
     """Choose the rows of the newest run of the use case.
 
     Raises:
@@ -48,9 +48,9 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
         Refused: Its data gate has not passed, or an owner has withdrawn a source.
         InputError: It has no validation rows, or its rows do not fit the prompts.
     """
-    run = source.newest(params, layout)
+    run = source.newest_run(params, layout)
     statement = source.require_passed(run, ledger, governance)
-    split = run.stage("split")
+    split = run.artefacts("split")
     validation = split / "validation.parquet"
     if not validation.is_file() or not pq.read_metadata(validation).num_rows:  # runs of an earlier version have no file
         raise InputError(
@@ -59,4 +59,4 @@ def choose(params: Params, layout: Layout, ledger: Ledger, governance: Governanc
         )
     theirs, own = (it.data.model_dump(mode="json") for it in (params_file.load(run.params), params))
     others = {f"data.{name}": json.dumps(value) for name, value in theirs.items() if own[name] != value}
-    return Rows(split, statement.demo, others)
+    return SweepRows(split, statement.demo, others)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.core.errors import InputError
-from tasks.core.params.training import LOOKS, Training
+from tasks.core.params.training import VALIDATION_SETTINGS, Training
 
-SECTION = "training."
+PARAMS_SECTION = "training."
 EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.learning_rate=0.0001..0.01"
-BETWEEN = re.compile(r",(?![^\[]*\])")
+VALUE_SEPARATOR = re.compile(r",(?![^\[]*\])")
 """Commas outside of lists."""
-MOST = 1_000
+MAX_COMBINATIONS = 1_000
 """Maximum number of combinations of listed values."""
 
 
@@ -26,28 +26,28 @@ class Axis:
     values: tuple[str, ...] = ()
     low: float = 0.0
     high: float = 0.0
-    whole: bool = False
+    is_integer: bool = False
     """Whether both ends are whole numbers. Then all suggested values are too."""
 
     def suggest(self, trial: Any) -> str:
         """Return a value suggested by Optuna. Ranges are searched on a logarithmic scale."""
         if self.values:
             return str(trial.suggest_categorical(self.key, self.values))
-        if self.whole:
+        if self.is_integer:
             return str(trial.suggest_int(self.key, round(self.low), round(self.high), log=True))
         return f"{trial.suggest_float(self.key, self.low, self.high, log=True):.3g}"
 
     @property
-    def tried(self) -> tuple[str, ...]:
+    def sample_values(self) -> tuple[str, ...]:
         """Values to check before training: the listed ones, or the ends of the range and a value between."""
         if self.values:
             return self.values
-        if self.whole:
+        if self.is_integer:
             return str(round(self.low)), str(round(self.high))
         return tuple(f"{value:.3g}" for value in (self.low, math.sqrt(self.low * self.high), self.high))
 
 
-def read(given: Sequence[str]) -> list[Axis]:
+def parse_axes(given: Sequence[str]) -> list[Axis]:
     """Parse the options `--over`.
 
     Raises:
@@ -57,8 +57,10 @@ def read(given: Sequence[str]) -> list[Axis]:
     keys = [axis.key for axis in axes]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise InputError(f"--over names {', '.join(twice)} twice; name each parameter once, with all its values")
-    if (count := math.prod(max(1, len(axis.values)) for axis in axes)) > MOST:
-        raise InputError(f"--over: {count:,} combinations, and a sweep takes at most {MOST:,}; leave values out")
+    if (count := math.prod(max(1, len(axis.values)) for axis in axes)) > MAX_COMBINATIONS:
+        raise InputError(
+            f"--over: {count:,} combinations, and a sweep takes at most {MAX_COMBINATIONS:,}; leave values out"
+        )
     return axes
 
 
@@ -66,21 +68,21 @@ def _axis(text: str) -> Axis:
     key, equals, said = text.partition("=")
     if not equals or not said:
         raise InputError(f"--over {text}: expected KEY=VALUE,VALUE or KEY=LOW..HIGH, e.g. {EXAMPLE}")
-    if key.removeprefix(SECTION) not in Training.model_fields or not key.startswith(SECTION):
+    if key.removeprefix(PARAMS_SECTION) not in Training.model_fields or not key.startswith(PARAMS_SECTION):
         raise InputError(
             f"--over {key}: expected a parameter of `training`, since all trials learn from the same rows; "
             "`hallmark params --schema` lists them"
         )
-    if key.removeprefix(SECTION) in LOOKS:
+    if key.removeprefix(PARAMS_SECTION) in VALIDATION_SETTINGS:
         raise InputError(f"--over {key}: all trials are looked at alike; set it with --set")
     if ".." not in said:
-        values = tuple(value.strip() for value in BETWEEN.split(said))
+        values = tuple(value.strip() for value in VALUE_SEPARATOR.split(said))
         if len(set(values)) < len(values) or len(values) < 2 or not all(values):
             raise InputError(f"--over {text}: expected two values or more, each once")
         return Axis(key, values)
     low, _, high = said.partition("..")
     try:
-        axis = Axis(key, low=float(low), high=float(high), whole=low.strip().isdigit() and high.strip().isdigit())
+        axis = Axis(key, low=float(low), high=float(high), is_integer=low.strip().isdigit() and high.strip().isdigit())
     except ValueError:
         raise InputError(f"--over {text}: expected two numbers, e.g. {EXAMPLE}") from None
     if not 0 < axis.low < axis.high < math.inf:
@@ -88,7 +90,7 @@ def _axis(text: str) -> Axis:
     return axis
 
 
-def corners(axes: Sequence[Axis]) -> Iterator[Mapping[str, str]]:
+def combinations(axes: Sequence[Axis]) -> Iterator[Mapping[str, str]]:
     """Yield every combination of listed values and, for ranges, of the values in `Axis.tried`."""
-    for values in itertools.product(*(axis.tried for axis in axes)):
+    for values in itertools.product(*(axis.sample_values for axis in axes)):
         yield dict(zip((axis.key for axis in axes), values, strict=True))

@@ -11,37 +11,37 @@ from typing import Any
 from tasks.sweep import space
 from tasks.sweep.space import Axis
 
-TRIALS = 10
+DEFAULT_TRIALS = 10
 """Default number of trials if a parameter has a range."""
-FIRST, THIRD = 2, 3
+MIN_EVALUATIONS, REDUCTION_FACTOR = 2, 3
 """Settings of successive halving: trials are first compared at their second evaluation on the validation rows, and then
 each time after three times as many. A trial continues if it is among the best third of those that came as far."""
 
 
-def new(halving: bool, seed: int) -> Any:
+def new_study(halving: bool, seed: int) -> Any:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    halves = optuna.pruners.SuccessiveHalvingPruner(min_resource=FIRST, reduction_factor=THIRD)
+    halves = optuna.pruners.SuccessiveHalvingPruner(min_resource=MIN_EVALUATIONS, reduction_factor=REDUCTION_FACTOR)
     pruner = halves if halving else optuna.pruners.NopPruner()
     return optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
 
 
-def without_failures(study: Any, halving: bool, seed: int) -> Any:
+def study_without_failures(study: Any, halving: bool, seed: int) -> Any:
     """Return a study without the failed trials, since Optuna would go on comparing with their losses."""
-    fresh = new(halving, seed)
-    fresh.add_trials([each for each in study.get_trials() if each.state != state("FAIL")])
+    fresh = new_study(halving, seed)
+    fresh.add_trials([each for each in study.get_trials() if each.state != trial_state("FAIL")])
     return fresh
 
 
-def enqueue(study: Any, axes: Sequence[Axis], trials: int | None, seed: int) -> int:
+def enqueue_trials(study: Any, axes: Sequence[Axis], trials: int | None, seed: int) -> int:
     """Queue the trials that are known in advance, and return the number of trials.
 
     Without ranges, the trials are all combinations of values, or a random sample of `trials` combinations.
     """
     if any(not axis.values for axis in axes):
-        return trials or TRIALS
-    corners = list(space.corners(axes))
+        return trials or DEFAULT_TRIALS
+    corners = list(space.combinations(axes))
     if trials is not None and trials < len(corners):
         corners = random.Random(seed).sample(corners, trials)
     for corner in corners:
@@ -49,7 +49,7 @@ def enqueue(study: Any, axes: Sequence[Axis], trials: int | None, seed: int) -> 
     return len(corners)
 
 
-def state(name: str) -> Any:
+def trial_state(name: str) -> Any:
     """Return Optuna's state of a trial: COMPLETE, PRUNED or FAIL."""
     from optuna.trial import TrialState
 

@@ -9,30 +9,30 @@ from typing import Any
 from tasks.core.errors import HallmarkError
 from tasks.core.files import canonical_json, read_json, sha256_bytes, write_json
 from tasks.core.layout import Layout
-from tasks.core.locks import turn
+from tasks.core.locks import hold
 from tasks.core.params.params import Params
-from tasks.core.progress import duration
+from tasks.core.progress import format_duration
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import place, work
-from tasks.scratch.place import Place
-from tasks.scratch.work import Watcher
+from tasks.scratch.place import Workspace
+from tasks.scratch.work import ProgressReceiver
 from tasks.stages.cluster import versions
 from tasks.stages.train import early_stopping
 from tasks.supervise import box
 from tasks.sweep import rows, space, study, tracked, trial
-from tasks.sweep.document import Document, Trial
+from tasks.sweep.document import SweepDocument, Trial
 from tasks.sweep.space import Axis
-from tasks.sweep.trial import Outcome
+from tasks.sweep.trial import TrialOutcome
 
-FOLDER = "swept"
+SWEEPS_FOLDER = "swept"
 """Folder of sweeps below `.hallmark/`."""
-BEFORE = ("base_model", "tokenise")
+SHARED_STAGES = ("base_model", "tokenise")
 """Stages whose outputs all trials share."""
 
 
 @dataclass(frozen=True)
-class Wish:
+class SweepRequest:
     axes: Sequence[Axis]
     params_with: Callable[[Mapping[str, str]], Params]
     """Function that returns the parameters with some of them changed. Raises InputError for invalid ones."""
@@ -41,7 +41,9 @@ class Wish:
     """Whether to stop a trial that is not among the best third of those that came as far."""
 
 
-def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watcher: Watcher) -> Document:
+def sweep(
+    root: Path, wish: SweepRequest, ledger: Ledger, governance: Governance, watcher: ProgressReceiver
+) -> SweepDocument:
     """Execute the trials. Every combination of parameters is validated before anything is trained.
 
     Raises:
@@ -49,21 +51,23 @@ def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watche
         Refused: The base model is not allowed, or the rows may not be used; see `rows.choose`.
         Unavailable: No run has rows, or stages need a sandbox and there is none.
     """
-    params, *_ = [wish.params_with(corner) for corner in space.corners(wish.axes)]
+    params, *_ = [wish.params_with(corner) for corner in space.combinations(wish.axes)]
     governance.policy.base_models.require(params.base_model, root)
-    boxed = box.wanted(governance.policy.environment)
-    with turn(root / ".hallmark" / f".{FOLDER}.lock", "another sweep is under way"):
-        chosen = rows.choose(params, Layout(root), ledger, governance)
-        shared = _Sweep(Place.of(root, FOLDER), chosen, boxed, watcher, Layout(root), wish, params.use_case.name)
+    boxed = box.is_used(governance.policy.environment)
+    with hold(root / ".hallmark" / f".{SWEEPS_FOLDER}.lock", "another sweep is under way"):
+        chosen = rows.choose_rows(params, Layout(root), ledger, governance)
+        shared = _Sweep(
+            Workspace.open(root, SWEEPS_FOLDER), chosen, boxed, watcher, Layout(root), wish, params.use_case.name
+        )
         shared.prepare(params, governance)
         seed = params.training.seed % 2**32
-        asking = study.new(wish.halving, seed)
-        count, made = study.enqueue(asking, wish.axes, wish.trials, seed), list[Trial]()
+        asking = study.new_study(wish.halving, seed)
+        count, made = study.enqueue_trials(asking, wish.axes, wish.trials, seed), list[Trial]()
         for number in range(1, count + 1):
-            made.append(shared.made(asking, number, count))
+            made.append(shared.execute_trial(asking, number, count))
             if made[-1].failure:
-                asking = study.without_failures(asking, wish.halving, seed + number)
-    return Document(
+                asking = study.study_without_failures(asking, wish.halving, seed + number)
+    return SweepDocument(
         use_case=params.use_case.name,
         run=chosen.run,
         demo=chosen.demo,
@@ -74,12 +78,12 @@ def sweep(root: Path, wish: Wish, ledger: Ledger, governance: Governance, watche
 
 @dataclass(frozen=True)
 class _Sweep:
-    place: Place
-    rows: rows.Rows
+    place: Workspace
+    rows: rows.SweepRows
     boxed: bool
-    watcher: Watcher
+    watcher: ProgressReceiver
     checkout: Layout
-    wish: Wish
+    wish: SweepRequest
     use_case: str
 
     @property
@@ -89,42 +93,45 @@ class _Sweep:
     def prepare(self, params: Params, governance: Governance) -> None:
         """Fetch and tokenise for all trials, again if rows, model, prompts or code have changed."""
         given = {name: params.model_dump(mode="json")[name] for name in ("base_model", "prompts")}
-        codes = place.codes()
-        code = {"code": [codes[stage] for stage in (*BEFORE, "train")], "libraries": versions.of_here().libraries}
+        codes = place.stage_code_digests()
+        code = {
+            "code": [codes[stage] for stage in (*SHARED_STAGES, "train")],
+            "libraries": versions.installed_versions().libraries,
+        }
         common = _digest({**given, **code, "rows": self.rows.digests()})
         mark = self.layout.root / "common"
-        self.place.clear([self.layout.root.name] if mark.is_file() and mark.read_text() == common else [])
-        place.make(self.layout, params, self.rows, governance)
+        self.place.remove_unwanted([self.layout.root.name] if mark.is_file() and mark.read_text() == common else [])
+        place.make_worktree(self.layout, params, self.rows, governance)
         mark.write_text(common)
-        for stage in BEFORE:
+        for stage in SHARED_STAGES:
             self.watcher.working(stage)
-            work.bring(self.layout, stage, self.boxed, lambda _: None)
+            work.execute_stage(self.layout, stage, self.boxed, lambda _: None)
 
-    def made(self, asking: Any, number: int, count: int) -> Trial:
+    def execute_trial(self, asking: Any, number: int, count: int) -> Trial:
         """Execute the next trial that the study suggests."""
         asked = asking.ask()
         changes = {axis.key: axis.suggest(asked) for axis in self.wish.axes}
         what = f"trial {number} of {count}: " + ", ".join(
-            f"{key.removeprefix(space.SECTION)} {value}" for key, value in changes.items()
+            f"{key.removeprefix(space.PARAMS_SECTION)} {value}" for key, value in changes.items()
         )
         began = time.monotonic()
         try:
             outcome, fresh = self._outcome(asked, changes, what)
         except HallmarkError as error:
-            asking.tell(asked, state=study.state("FAIL"))
+            asking.tell(asked, state=study.trial_state("FAIL"))
             self.watcher.line(f"{what}: {error}")
             return Trial(number=number, changes=changes, outcome=None, failure=str(error))
-        loss = outcome.best[early_stopping.LOSS]
-        ended = study.state("PRUNED" if outcome.stopped else "COMPLETE")
+        loss = outcome.best[early_stopping.VALIDATION_LOSS]
+        ended = study.trial_state("PRUNED" if outcome.stopped else "COMPLETE")
         asking.tell(asked, None if outcome.stopped else loss, state=ended)
-        if fresh and (why := tracked.track(self.checkout, self.use_case, self.rows.run, number, changes, outcome)):
+        if fresh and (why := tracked.log_trial(self.checkout, self.use_case, self.rows.run, number, changes, outcome)):
             self.watcher.line(why)
         how = "stopped early" if outcome.stopped else "done" if fresh else "was done before"
-        took = f", {duration(time.monotonic() - began)}" if fresh else ""
+        took = f", {format_duration(time.monotonic() - began)}" if fresh else ""
         self.watcher.line(f"{what}: validation loss {loss:.4f}, {how}{took}")
         return Trial(number=number, changes=changes, outcome=outcome)
 
-    def _outcome(self, asked: Any, changes: Mapping[str, str], what: str) -> tuple[Outcome, bool]:
+    def _outcome(self, asked: Any, changes: Mapping[str, str], what: str) -> tuple[TrialOutcome, bool]:
         """Return the outcome, and whether it was made now. Raises the errors of the training."""
         params, step = self.wish.params_with(changes), 0
 
@@ -136,20 +143,22 @@ class _Sweep:
 
         common = (self.layout.root / "common").read_text()
         kept = self.place.outcome(_digest({"training": params.training.model_dump(mode="json"), "common": common}))
-        if outcome := _kept(kept):
-            for loss in outcome.looks:
+        if outcome := _stored_outcome(kept):
+            for loss in outcome.validation_losses:
                 looked(loss)
             return outcome, False
         self.watcher.working(what)
-        outcome = trial.run(self.layout, params, self.boxed, lambda how: self.watcher.working(what, how), looked)
+        outcome = trial.run_training(
+            self.layout, params, self.boxed, lambda how: self.watcher.working(what, how), looked
+        )
         if not outcome.stopped:  # whether a trial is stopped depends on the other trials
             write_json(kept, outcome.model_dump(mode="json"))
         return outcome, True
 
 
-def _kept(path: Path) -> Outcome | None:
+def _stored_outcome(path: Path) -> TrialOutcome | None:
     try:
-        return Outcome.model_validate(read_json(path)) if path.is_file() else None
+        return TrialOutcome.model_validate(read_json(path)) if path.is_file() else None
     except ValueError:  # written by another version
         return None
 

@@ -6,17 +6,17 @@ from tasks.core import mlflow_database
 from tasks.core.layout import Layout
 from tasks.runs import mlflow_runs
 from tasks.runs.curve import Point
-from tasks.sweep.trial import Outcome
+from tasks.sweep.trial import TrialOutcome
 
-SWEEP, TRIAL = "hallmark.sweep", "hallmark.trial"
+RUN_TAG, TRIAL_TAG = "hallmark.sweep", "hallmark.trial"
 """Tags for the run whose rows were used, and for the number of the trial."""
 
 
-def track(
-    layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome
+def log_trial(
+    layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: TrialOutcome
 ) -> str | None:
     """Log a trial in MLflow. Return a message if MLflow cannot be reached; None if it was logged."""
-    mlflow_runs.give_up_soon()
+    mlflow_runs.set_short_timeouts()
     try:
         _track(layout, use_case, run, number, changes, outcome)
     except Exception as error:  # no failure of tracking may end a sweep
@@ -24,16 +24,18 @@ def track(
     return None
 
 
-def _track(layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: Outcome) -> None:
+def _track(
+    layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: TrialOutcome
+) -> None:
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
-    mlflow_database.make(uri := mlflow_runs.tracking_uri(layout))
+    mlflow_database.create(uri := mlflow_runs.tracking_uri(layout))
     client = MlflowClient(uri)
-    key = mlflow_runs.experiment(client, f"{use_case} sweeps", layout)
-    tags = {SWEEP: run, TRIAL: str(number)}
+    key = mlflow_runs.experiment_id(client, f"{use_case} sweeps", layout)
+    tags = {RUN_TAG: run, TRIAL_TAG: str(number)}
     made = client.create_run(key, tags=tags, run_name=f"{run} trial {number}").info.run_id
     client.log_batch(made, params=[Param(name, value) for name, value in changes.items()])
-    mlflow_runs.log(client, made, [Point.model_validate(point) for point in outcome.points])
+    mlflow_runs.log_points(client, made, [Point.model_validate(point) for point in outcome.points])
     client.log_metric(made, "best_validation_loss", outcome.best["validation_loss"])
     client.set_terminated(made, "KILLED" if outcome.stopped else "FINISHED")

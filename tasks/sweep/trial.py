@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
@@ -14,13 +14,13 @@ from tasks.stages.train import early_stopping, train, watch
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.order import Order
 
-Working = Callable[[str], None]
+OnProgress = Callable[[str], None]
 """Callback that gets the stage's own description of its progress."""
-Looked = Callable[[float], bool]
+OnValidationLoss = Callable[[float], bool]
 """Callback that gets each validation loss in turn. If it returns True, the training is stopped."""
 
 
-class Outcome(Frozen):
+class TrialOutcome(FrozenModel):
     points: list[dict[str, Any]]
     """Points of the training curve."""
     stopped: bool
@@ -29,13 +29,13 @@ class Outcome(Frozen):
     tokens_per_second: float | None
 
     @property
-    def looks(self) -> list[float]:
-        return looks_of(self.points)
+    def validation_losses(self) -> list[float]:
+        return losses_of(self.points)
 
     @property
     def best(self) -> dict[str, Any]:
         """Point with the lowest validation loss."""
-        lowest = early_stopping.best(self.points)
+        lowest = early_stopping.best_point(self.points)
         assert lowest, "every training looks at least once"
         return lowest
 
@@ -44,50 +44,52 @@ class _Stopped(Exception):
     pass
 
 
-def run(layout: Layout, params: Params, boxed: bool, working: Working, looked: Looked) -> Outcome:
+def run_training(
+    layout: Layout, params: Params, boxed: bool, working: OnProgress, looked: OnValidationLoss
+) -> TrialOutcome:
     """Train in a worktree that has base model and tokens.
 
     A training that has done its last step is not stopped, whatever `looked` returns. Raises the errors of the stage.
     """
-    place.put_params(layout, params)
-    for path in layout.outputs("train", measures=True):
+    place.write_params(layout, params)
+    for path in layout.output_folders("train", measures=True):
         shutil.rmtree(path, ignore_errors=True)
     wanted = train.Params(training=params.training, prompts=params.prompts)
-    kept = layout.kept("checkpoints", "train") / train.inputs_digest(wanted, layout)
-    steps = Order(examples.read(layout.stage("tokenise")), params.training).steps
+    kept = layout.cache_folder("checkpoints", "train") / train.inputs_digest(wanted, layout)
+    steps = Order(examples.read(layout.artefacts("tokenise")), params.training).steps
     told, points = 0, list[watch.Point]()
 
     def say(line: str) -> None:
         nonlocal told, points
-        if match := dvc.PROGRESS.match(line):
+        if match := dvc.PROGRESS_LINE.match(line):
             working(match["how"])
         points = _record(kept) or points  # a training that has ended deletes its record
-        for loss in looks_of(points)[told:]:
+        for loss in losses_of(points)[told:]:
             told += 1
             if looked(loss) and len(points) < steps:
                 raise _Stopped
 
     try:
-        work.bring(layout, "train", boxed, say)
+        work.execute_stage(layout, "train", boxed, say)
     except _Stopped:
-        points = [{name: point[name] for name in train.CURVE if name in point} for point in points]
+        points = [{name: point[name] for name in train.CURVE_KEYS if name in point} for point in points]
         shutil.rmtree(kept, ignore_errors=True)
-        return Outcome(points=points, stopped=True, seconds=None, tokens_per_second=None)
-    facts = read_json(layout.measured("train") / "facts.json")["facts"]
-    outcome = Outcome(
-        points=read_json(layout.stage("train") / "curve.json"),
+        return TrialOutcome(points=points, stopped=True, seconds=None, tokens_per_second=None)
+    facts = read_json(layout.measurements("train") / "facts.json")["facts"]
+    outcome = TrialOutcome(
+        points=read_json(layout.artefacts("train") / "curve.json"),
         stopped=False,
         seconds=facts["seconds"]["value"],
         tokens_per_second=facts["tokens_per_second"]["value"],
     )
-    for loss in outcome.looks[told:]:
+    for loss in outcome.validation_losses[told:]:
         looked(loss)
     return outcome
 
 
 def _record(kept: Any) -> list[watch.Point]:
-    return watch.read_record(kept / "scratch" / "record.jsonl")
+    return watch.read_log(kept / "scratch" / "record.jsonl")
 
 
-def looks_of(points: list[watch.Point]) -> list[float]:
-    return [point[early_stopping.LOSS] for point in points if early_stopping.LOSS in point]
+def losses_of(points: list[watch.Point]) -> list[float]:
+    return [point[early_stopping.VALIDATION_LOSS] for point in points if early_stopping.VALIDATION_LOSS in point]

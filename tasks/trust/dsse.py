@@ -20,26 +20,26 @@ from cryptography.exceptions import InvalidSignature
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # no __all__ there
 
-from tasks.core.document import Document, newer, why
+from tasks.core.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json, read_at_most, sha256_bytes, write_bytes
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 from tasks.trust import keys
 from tasks.trust.keys import Signer
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-MOST = 16 * 2**20
+MAX_BYTES = 16 * 2**20
 """Maximum number of bytes of an envelope file."""
-OWN = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
-STANDARD = (
+OWN_TYPE = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
+STANDARD_TYPES = (
     "https://slsa.dev/provenance/v1",
     "https://in-toto.io/attestation/test-result/v0.1",
     "https://in-toto.io/attestation/link/v0.3",
     "https://slsa.dev/verification_summary/v1",
 )
 """Predicate types that are defined by standards and read by other tools."""
-Said = TypeVar("Said", bound=Document)
+DocumentT = TypeVar("DocumentT", bound=Document)
 
 
 def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mappin
     Raises:
         ValueError: The predicate type is of another form, or there is no subject.
     """
-    if not OWN.fullmatch(predicate_type) and predicate_type not in STANDARD:
+    if not OWN_TYPE.fullmatch(predicate_type) and predicate_type not in STANDARD_TYPES:
         raise ValueError(f"predicate type {predicate_type!r} is neither urn:hallmark:NAME:v1 nor a known standard's")
     if not subject:
         raise ValueError("a statement is about at least one subject")
@@ -70,7 +70,7 @@ def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
     return {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
 
 
-def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Said], what: str) -> Said:
+def read_predicate(statement: Mapping[str, Any], predicate_type: str, model: type[DocumentT], what: str) -> DocumentT:
     """Return the predicate of a statement as a document.
 
     Args:
@@ -85,24 +85,24 @@ def predicate(statement: Mapping[str, Any], predicate_type: str, model: type[Sai
     """
     if statement["predicateType"] != predicate_type:
         came = statement["predicateType"]
-        raise Refused(f"the statement is a {came}, not {what}{newer(came, predicate_type)}")
+        raise Refused(f"the statement is a {came}, not {what}{newer_version_hint(came, predicate_type)}")
     try:
-        said = model.read(statement["predicate"])
+        said = model.from_value(statement["predicate"])
         for _, value in said:
             if isinstance(value, datetime):
-                in_utc(value)
+                to_utc(value)
     except ValueError as error:
-        raise Refused(f"the statement is not {what} ({why(error)})") from None
+        raise Refused(f"the statement is not {what} ({error_text(error)})") from None
     return said
 
 
 def sign(statement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     """Sign a statement, and return its DSSE envelope, whose keyid is the fingerprint of the key."""
     unsigned = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
-    return sealed(unsigned.payload, signer.public_line, signer.sign(unsigned.pae()))
+    return unverified_envelope(unsigned.payload, signer.public_line, signer.sign(unsigned.pae()))
 
 
-def sealed(payload: bytes, public_line: str, signature: bytes) -> dict[str, Any]:
+def unverified_envelope(payload: bytes, public_line: str, signature: bytes) -> dict[str, Any]:
     """Return the envelope of a payload that was signed elsewhere, without verification of the signature."""
     keyid = keys.fingerprint(public_line)
     return Envelope(payload, PAYLOAD_TYPE, {keyid: Signature(keyid, signature.hex())}).to_dict()
@@ -133,12 +133,12 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
     return _statement(parsed.payload)
 
 
-def signers(envelope: Mapping[str, Any]) -> list[str]:
+def unverified_signers(envelope: Mapping[str, Any]) -> list[str]:
     """Return the fingerprints that an envelope names as its signers, without verification."""
     return list(_parse(envelope).signatures)
 
 
-def peek(envelope: Mapping[str, Any]) -> dict[str, Any]:
+def unverified_statement(envelope: Mapping[str, Any]) -> dict[str, Any]:
     """Return the statement of an envelope without verification, for example to look up the key to verify it with."""
     return _statement(_parse(envelope).payload)
 
@@ -159,7 +159,7 @@ def read(path: Path) -> dict[str, Any]:
         Refused: The file cannot be read, or is not in canonical form.
     """
     try:
-        data = read_at_most(path, MOST)
+        data = read_at_most(path, MAX_BYTES)
     except (OSError, ValueError) as error:
         raise Refused(f"{path}: no signed statement can be read here ({error})") from None
     return parse(data, str(path))
@@ -190,11 +190,11 @@ def _parse(envelope: Mapping[str, Any]) -> Envelope:
         spelled = canonical_json(envelope)
     except (TypeError, ValueError, RecursionError) as error:
         raise Refused(f"not a DSSE envelope ({type(error).__name__}: {error})") from None
-    return _parsed(spelled)
+    return _parse_cached(spelled)
 
 
 @lru_cache(maxsize=64)
-def _parsed(spelled: bytes) -> Envelope:
+def _parse_cached(spelled: bytes) -> Envelope:
     """Parse an envelope, cached since callers parse each envelope several times: for signer, subjects and predicate."""
     try:
         parsed = Envelope.from_dict(json.loads(spelled))  # from_dict modifies its argument

@@ -10,21 +10,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
-from tasks.core.layout import EXPERIMENT, Layout
+from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.params.values import Sha256
 from tasks.trust import dsse
 
 PREDICATE_TYPE = "urn:hallmark:gate:v1"
-ANYTHING = "*"
+ANY_OUTPUT = "*"
 GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """Name of a gate. The policy in force lists the gates, so any name of this form is accepted here."""
 
 
-class Authority(Frozen):
+class Authority(FrozenModel):
     """inputs/authority.json: keys whose gate statements the stages of a run accept."""
 
     gate_public_keys: list[str]
@@ -46,13 +46,13 @@ class GateStatement(Document):
     demo: bool
 
 
-def said(statement: dict[str, Any]) -> GateStatement:
+def read_predicate(statement: dict[str, Any]) -> GateStatement:
     """Return the predicate of a verified gate statement.
 
     Raises:
         Refused: The statement has another type.
     """
-    return dsse.predicate(statement, PREDICATE_TYPE, GateStatement, "a gate statement")
+    return dsse.read_predicate(statement, PREDICATE_TYPE, GateStatement, "a gate statement")
 
 
 def require_gate(layout: Layout, gate: GateName) -> None:
@@ -64,9 +64,9 @@ def require_gate(layout: Layout, gate: GateName) -> None:
     """
     authority = read_authority(layout)
     claim = verify_gate(layout, gate, authority.gate_public_keys, authority.policy_sha256)
-    if claim.verdict == "experiment" and authority.tier != EXPERIMENT:
+    if claim.verdict == "experiment" and authority.tier != EXPERIMENT_TIER:
         raise Refused(
-            f"{layout.gate(gate)} is for experiments, this run is of risk tier {authority.tier}; {_what_to_do(gate)}"
+            f"{layout.gate(gate)} is for experiments, this run is of risk tier {authority.tier}; {_remedy(gate)}"
         )
 
 
@@ -87,16 +87,16 @@ def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha
     path = layout.gate(gate)
     try:
         statement = dsse.verify(dsse.read(path), lines)
-        claim = said(statement)
+        claim = read_predicate(statement)
     except Refused as error:
-        raise Refused(f"gate {gate} is not passed: {error}; {_what_to_do(gate)}") from None
+        raise Refused(f"gate {gate} is not passed: {error}; {_remedy(gate)}") from None
     if claim.gate != gate:
-        raise Refused(f"{path} is the statement of something else (gate {claim.gate}); {_what_to_do(gate)}")
+        raise Refused(f"{path} is the statement of something else (gate {claim.gate}); {_remedy(gate)}")
     if claim.policy_sha256 != policy_sha256:
-        raise Refused(f"{path} was given under another policy; {_what_to_do(gate)}")
-    output = layout.stage(statement["subject"][0]["name"])
-    if claim.verdict == "passed" and claim.subject != _present(output):
-        raise Refused(f"{output} is not the output that gate {gate} let pass; {_what_to_do(gate)}")
+        raise Refused(f"{path} was given under another policy; {_remedy(gate)}")
+    output = layout.artefacts(statement["subject"][0]["name"])
+    if claim.verdict == "passed" and claim.subject != _output_digest(output):
+        raise Refused(f"{output} is not the output that gate {gate} let pass; {_remedy(gate)}")
     return claim
 
 
@@ -112,14 +112,14 @@ def read_authority(layout: Layout) -> Authority:
         raise InputError(f"{layout.authority}: cannot be read ({error}); run `hallmark resolve` to write it") from None
 
 
-def _present(folder: Path) -> str:
+def _output_digest(folder: Path) -> str:
     try:
         return tree_digest(folder)
     except ValueError as error:  # a symbolic link, whose target could change later
         raise Refused(str(error)) from None
 
 
-def _what_to_do(gate: str) -> str:
+def _remedy(gate: str) -> str:
     return (
         f"`hallmark run` asks gate {gate} and goes on when it passes (`hallmark gates list` shows what waits); "
         f"for an experiment by hand run `hallmark resolve`"

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tasks.core.errors import InputError
 from tasks.trust import ed25519
 
-KIND = "sk-ssh-ed25519@openssh.com"
-APPLICATION = b"ssh:"
+KEY_TYPE = "sk-ssh-ed25519@openssh.com"
+APPLICATION_PREFIX = b"ssh:"
 """Prefix of the application of ssh keys; keys for web sites in the same authenticator have another one."""
-SIGNATURE, COUNTER = 64, 4
+SIGNATURE_BYTES, COUNTER_BYTES = 64, 4
 """Sizes in bytes of the ed25519 signature and of the counter."""
-TOUCHED = 0x01
+USER_PRESENT = 0x01
 """Flag "user present": the authenticator was touched."""
 
 
@@ -41,14 +41,16 @@ class HardwareKey:
         Raises:
             InvalidSignature: The signature is not valid, or the authenticator was not touched.
         """
-        if len(signature) != SIGNATURE + 1 + COUNTER or not signature[SIGNATURE] & TOUCHED:
+        if len(signature) != SIGNATURE_BYTES + 1 + COUNTER_BYTES or not signature[SIGNATURE_BYTES] & USER_PRESENT:
             raise InvalidSignature
-        stated = hashlib.sha256(self.application).digest() + signature[SIGNATURE:] + hashlib.sha256(message).digest()
-        self.key.verify(signature[:SIGNATURE], stated)
+        stated = (
+            hashlib.sha256(self.application).digest() + signature[SIGNATURE_BYTES:] + hashlib.sha256(message).digest()
+        )
+        self.key.verify(signature[:SIGNATURE_BYTES], stated)
 
 
-def is_line(line: str) -> bool:
-    return line.split()[:1] == [KIND]
+def is_public_line(line: str) -> bool:
+    return line.split()[:1] == [KEY_TYPE]
 
 
 def load(line: str) -> HardwareKey:
@@ -58,16 +60,16 @@ def load(line: str) -> HardwareKey:
         InputError: The line is not of a hardware key for ssh.
     """
     try:
-        kind, key, application = strings(base64.b64decode(line.split()[1], validate=True))
-        if "\n" in line.strip() or kind != KIND.encode() or not application.startswith(APPLICATION):
+        kind, key, application = ssh_strings(base64.b64decode(line.split()[1], validate=True))
+        if "\n" in line.strip() or kind != KEY_TYPE.encode() or not application.startswith(APPLICATION_PREFIX):
             raise ValueError("of another kind, or for something else than ssh")
         return HardwareKey(ed25519.public_key(key), application)
     except (ValueError, IndexError, struct.error, binascii.Error) as error:
         shown = line if len(line) <= 60 else f"{line[:57]}…"
-        raise InputError(f"expected one public key line `{KIND} AAAA… comment`, got {shown!r} ({error})") from None
+        raise InputError(f"expected one public key line `{KEY_TYPE} AAAA… comment`, got {shown!r} ({error})") from None
 
 
-def from_wire(rest: bytes) -> bytes:
+def signature_from_wire(rest: bytes) -> bytes:
     """Convert an OpenSSH signature to the 69 bytes that are used here.
 
     Args:
@@ -76,12 +78,12 @@ def from_wire(rest: bytes) -> bytes:
     Raises:
         InvalidSignature: The signature is of another form.
     """
-    if len(rest) != 4 + SIGNATURE + 1 + COUNTER or struct.unpack_from(">I", rest)[0] != SIGNATURE:
+    if len(rest) != 4 + SIGNATURE_BYTES + 1 + COUNTER_BYTES or struct.unpack_from(">I", rest)[0] != SIGNATURE_BYTES:
         raise InvalidSignature
     return rest[4:]
 
 
-def strings(blob: bytes) -> list[bytes]:
+def ssh_strings(blob: bytes) -> list[bytes]:
     """Return the length-prefixed strings in the binary form of an OpenSSH public key.
 
     Raises:

@@ -7,7 +7,7 @@ from tasks.trust.keys import Signer
 from tasks.trust.validity import Key
 
 
-class Keyholder(Protocol):
+class LedgerKeys(Protocol):
     """Source of the ledger's keys; implemented by `tasks.policy.governance.Governance`."""
 
     @property

@@ -18,15 +18,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tasks.core.errors import InputError
-from tasks.core.files import write_bytes, write_new
+from tasks.core.files import create_file, write_bytes
 from tasks.trust import ed25519, hardware, passkey
 from tasks.trust.hardware import HardwareKey
 from tasks.trust.passkey import Passkey
 
-PLAIN = "ssh-ed25519"
+KEY_TYPE = "ssh-ed25519"
 
 
-class WantsPassphrase(InputError):
+class PassphraseRequired(InputError):
     """The private key is encrypted, and no passphrase was given."""
 
 
@@ -34,7 +34,7 @@ class WrongPassphrase(InputError):
     pass
 
 
-class InHardware(InputError):
+class KeyInHardware(InputError):
     """The file is only the handle of a key in hardware, which signs through the ssh-agent."""
 
 
@@ -47,7 +47,7 @@ class Signer:
     """Function from a message to its signature: 64 bytes for ed25519 (RFC 8032), more for keys in hardware."""
 
 
-def signer(key: Ed25519PrivateKey) -> Signer:
+def signer_of(key: Ed25519PrivateKey) -> Signer:
     return Signer(public_line(key), key.sign)
 
 
@@ -59,7 +59,7 @@ def create(folder: Path, name: str) -> str:
     """
     path = folder / name
     if not path.exists():
-        write_new(path, private_bytes(Ed25519PrivateKey.generate()))
+        create_file(path, private_bytes(Ed25519PrivateKey.generate()))
     line = public_line(load_private(path), name)
     public = path.with_name(f"{name}.pub")
     if not public.exists() or public.read_text() != line + "\n":
@@ -89,12 +89,12 @@ def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: no private key can be read here ({error.strerror}); give the path of one") from None
-    if _is_handle(data):
-        raise InHardware(f"{path}: this key is in hardware and signs through an ssh-agent alone: `ssh-add {path}`")
+    if _is_hardware_handle(data):
+        raise KeyInHardware(f"{path}: this key is in hardware and signs through an ssh-agent alone: `ssh-add {path}`")
     try:
         key = serialization.load_ssh_private_key(data, password=passphrase)
     except TypeError:
-        raise WantsPassphrase(f"{path}: this key wants a passphrase") from None
+        raise PassphraseRequired(f"{path}: this key wants a passphrase") from None
     except (ValueError, UnsupportedAlgorithm) as error:
         if passphrase is not None:
             raise WrongPassphrase(f"{path}: the passphrase is wrong") from None
@@ -109,11 +109,11 @@ def public_line(key: Ed25519PrivateKey, comment: str = "") -> str:
     return f"{line} {comment}".rstrip()
 
 
-def _is_handle(data: bytes) -> bool:
+def _is_hardware_handle(data: bytes) -> bool:
     """Return whether a private key file is of a key in hardware, from its public part, which is never encrypted."""
     body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
     with contextlib.suppress(binascii.Error):
-        return hardware.KIND.encode() in base64.b64decode(body)
+        return hardware.KEY_TYPE.encode() in base64.b64decode(body)
     return False
 
 
@@ -127,15 +127,15 @@ def verify(line: str, signature: bytes, data: bytes) -> None:
     _load(line).verify(signature, data)
 
 
-def in_hardware(line: str) -> bool:
+def is_in_hardware(line: str) -> bool:
     """Return whether a public key line is of a type whose keys are in an authenticator."""
-    return hardware.is_line(line) or passkey.is_line(line)
+    return hardware.is_public_line(line) or passkey.is_public_line(line)
 
 
 def _load(line: str) -> Ed25519PublicKey | HardwareKey | Passkey:
-    if passkey.is_line(line):
+    if passkey.is_public_line(line):
         return passkey.load(line)
-    return hardware.load(line) if hardware.is_line(line) else load_public(line)
+    return hardware.load(line) if hardware.is_public_line(line) else load_public(line)
 
 
 @lru_cache(maxsize=1024)
@@ -147,7 +147,7 @@ def load_public(line: str) -> Ed25519PublicKey:
     """
     key = None
     # Certificates are refused: one contains a key that may also be used without it.
-    if "\n" not in line.strip() and line.split()[:1] == [PLAIN]:
+    if "\n" not in line.strip() and line.split()[:1] == [KEY_TYPE]:
         with contextlib.suppress(ValueError, UnsupportedAlgorithm):
             read = serialization.load_ssh_public_key(line.strip().encode())
             key = ed25519.public_key(read.public_bytes_raw()) if isinstance(read, Ed25519PublicKey) else None
@@ -172,7 +172,7 @@ def fingerprint(public_line: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
-def bare(public_line: str) -> str:
+def without_comment(public_line: str) -> str:
     """Return a public key line without its comment."""
     return " ".join(public_line.split()[:2])
 

@@ -10,27 +10,27 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tasks.core.errors import InputError
-from tasks.core.files import write_new
+from tasks.core.files import create_file
 
-NAME = "model-signing"
+FILE_NAME = "model-signing"
 
 
 def create(folder: Path) -> None:
     """Create the private key `folder/model-signing` (PEM, mode 0600) if there is none."""
     key = ec.generate_private_key(ec.SECP256R1())
-    write_new(
-        folder / NAME,
+    create_file(
+        folder / FILE_NAME,
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
 
 
-def path(folder: Path) -> Path:
+def private_key_path(folder: Path) -> Path:
     """Return the path of the private key.
 
     Raises:
         InputError: There is no key, or other users can read it.
     """
-    file = folder / NAME
+    file = folder / FILE_NAME
     if not file.is_file():
         raise InputError(f"{file}: the key that signs models is wanted, and none is there; run `hallmark init`")
     if mode := file.stat().st_mode & 0o077:
@@ -44,7 +44,7 @@ def public_pem(folder: Path) -> bytes:
     Raises:
         InputError: There is no key, other users can read it, or it is not an elliptic-curve key.
     """
-    file = path(folder)
+    file = private_key_path(folder)
     try:
         key = serialization.load_pem_private_key(file.read_bytes(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -30,21 +30,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from tasks.core.errors import InputError
-from tasks.trust.hardware import COUNTER, TOUCHED, strings
+from tasks.trust.hardware import COUNTER_BYTES, USER_PRESENT, ssh_strings
 
-KIND = "sk-ecdsa-sha2-nistp256@openssh.com"
+KEY_TYPE = "sk-ecdsa-sha2-nistp256@openssh.com"
 CURVE = b"nistp256"
-ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Order of the curve P-256 (FIPS 186)."""
-HALF = 32
+SCALAR_BYTES = 32
 """Size in bytes of r, and of s."""
-FLAGS = 2 * HALF
+FLAGS_OFFSET = 2 * SCALAR_BYTES
 """Offset of the flags in a signature."""
-VERIFIED = 0x04
+USER_VERIFIED = 0x04
 """Flag "user verified". Any further flag is refused: they mean that the key can be copied, or that more data follow."""
 LOCALHOST = "localhost"
 """Domain for which WebAuthn permits pages without TLS, and which all servers of a machine share."""
-MOST = 1024
+MAX_CLIENT_DATA_BYTES = 1024
 """Maximum number of bytes of client data; browsers write about 130."""
 DOMAIN = re.compile(rb"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
@@ -60,32 +60,36 @@ class Passkey:
         Raises:
             InvalidSignature: The signature is not valid, no user was present and verified, or the key can be copied.
         """
-        start = FLAGS + 1 + COUNTER
+        start = FLAGS_OFFSET + 1 + COUNTER_BYTES
         client_data = signature[start:]
-        if len(signature) <= start or len(client_data) > MOST or not self._says(client_data, message):
+        if (
+            len(signature) <= start
+            or len(client_data) > MAX_CLIENT_DATA_BYTES
+            or not self._is_valid_client_data(client_data, message)
+        ):
             raise InvalidSignature
-        if signature[FLAGS] != TOUCHED | VERIFIED:
+        if signature[FLAGS_OFFSET] != USER_PRESENT | USER_VERIFIED:
             raise InvalidSignature
-        r, s = (int.from_bytes(signature[at : at + HALF]) for at in (0, HALF))
-        if s > ORDER // 2:
+        r, s = (int.from_bytes(signature[at : at + SCALAR_BYTES]) for at in (0, SCALAR_BYTES))
+        if s > CURVE_ORDER // 2:
             raise InvalidSignature
-        stated = hashlib.sha256(self.rp_id.encode()).digest() + signature[FLAGS:start]
+        stated = hashlib.sha256(self.rp_id.encode()).digest() + signature[FLAGS_OFFSET:start]
         stated += hashlib.sha256(client_data).digest()
         self.key.verify(encode_dss_signature(r, s), stated, ec.ECDSA(hashes.SHA256()))
 
-    def _says(self, client_data: bytes, message: bytes) -> bool:
+    def _is_valid_client_data(self, client_data: bytes, message: bytes) -> bool:
         """Return whether client data is about this message and from a page of the domain outside of a foreign frame."""
         try:
             said = json.loads(client_data)
             return (
                 (said["type"], said["challenge"]) == ("webauthn.get", challenge(message))
                 and said.get("crossOrigin", False) is False
-                and self._is_own(said["origin"])
+                and self._is_own_origin(said["origin"])
             )
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return False
 
-    def _is_own(self, origin: Any) -> bool:
+    def _is_own_origin(self, origin: Any) -> bool:
         place = urlsplit(origin)
         host = place.hostname or ""
         return (host == self.rp_id or host.endswith(f".{self.rp_id}")) and (
@@ -98,8 +102,8 @@ def challenge(message: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(message).digest()).decode().rstrip("=")
 
 
-def is_line(line: str) -> bool:
-    return line.split()[:1] == [KIND]
+def is_public_line(line: str) -> bool:
+    return line.split()[:1] == [KEY_TYPE]
 
 
 def load(line: str) -> Passkey:
@@ -109,12 +113,12 @@ def load(line: str) -> Passkey:
         InputError: The line is not of a passkey for a web site.
     """
     try:
-        kind, curve, point, application = strings(base64.b64decode(line.split()[1], validate=True))
-        if "\n" in line.strip() or (kind, curve) != (KIND.encode(), CURVE) or not DOMAIN.fullmatch(application):
+        kind, curve, point, application = ssh_strings(base64.b64decode(line.split()[1], validate=True))
+        if "\n" in line.strip() or (kind, curve) != (KEY_TYPE.encode(), CURVE) or not DOMAIN.fullmatch(application):
             raise ValueError("of another kind, or for no web site")
-        if len(point) != 1 + 2 * HALF:  # the compressed encoding of a point is shorter
+        if len(point) != 1 + 2 * SCALAR_BYTES:  # the compressed encoding of a point is shorter
             raise ValueError("its point is not written out")
         return Passkey(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point), application.decode())
     except (ValueError, IndexError, struct.error, binascii.Error) as error:
         shown = line if len(line) <= 60 else f"{line[:57]}…"
-        raise InputError(f"expected one public key line `{KIND} AAAA… comment`, got {shown!r} ({error})") from None
+        raise InputError(f"expected one public key line `{KEY_TYPE} AAAA… comment`, got {shown!r} ({error})") from None

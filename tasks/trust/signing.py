@@ -13,15 +13,15 @@ from pathlib import Path
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.trust import hardware, keys, ssh_agent
-from tasks.trust.keys import InHardware, Signer, WantsPassphrase, WrongPassphrase
+from tasks.trust.keys import KeyInHardware, PassphraseRequired, Signer, WrongPassphrase
 
-VARIABLE = "HALLMARK_KEY"
+KEY_VARIABLE = "HALLMARK_KEY"
 """Environment variable with the path of the private key that a person signs with if `.hallmark/keys` has none."""
-TRIES = 3
+MAX_PASSPHRASE_ATTEMPTS = 3
 """Number of attempts to enter a passphrase."""
 
 
-def of_person(path: Path, lines: Sequence[str]) -> Signer | None:
+def for_person(path: Path, lines: Sequence[str]) -> Signer | None:
     """Return the signer for a person; None if no key is available.
 
     Args:
@@ -34,20 +34,20 @@ def of_person(path: Path, lines: Sequence[str]) -> Signer | None:
     """
     if path.exists():
         return from_file(path, lines)
-    if named := os.environ.get(VARIABLE):
+    if named := os.environ.get(KEY_VARIABLE):
         return from_file(Path(named).expanduser(), lines)
-    return from_agent(lines) if ssh_agent.running() else None
+    return from_agent(lines) if ssh_agent.is_running() else None
 
 
-def of_machine(path: Path) -> Signer:
+def for_machine(path: Path) -> Signer:
     """Return the signer for a machine, whose key has no passphrase because nobody is there to enter it.
 
     Raises:
         InputError: The key file cannot be used or has a passphrase; see `keys.load_private`.
     """
     try:
-        return keys.signer(keys.load_private(path))
-    except WantsPassphrase as error:
+        return keys.signer_of(keys.load_private(path))
+    except PassphraseRequired as error:
         raise InputError(
             f"{error}, and a machine signs with nobody there to type it; take it off: `ssh-keygen -p -f {path}`"
         ) from None
@@ -56,7 +56,7 @@ def of_machine(path: Path) -> Signer:
 def from_agent(lines: Sequence[str]) -> Signer | None:
     """Return a signer that uses the ssh-agent, with the first of these keys that it has, preferably one in hardware."""
     wanted = {keys.fingerprint(line) for line in lines}
-    held = sorted(ssh_agent.lines(), key=lambda line: not hardware.is_line(line))
+    held = sorted(ssh_agent.public_lines(), key=lambda line: not hardware.is_public_line(line))
     return next((ssh_agent.signer(line) for line in held if keys.fingerprint(line) in wanted), None)
 
 
@@ -72,31 +72,31 @@ def from_file(path: Path, lines: Sequence[str] = ()) -> Signer:
             or the passphrase was wrong three times.
     """
     try:
-        return keys.signer(keys.load_private(path))
-    except InHardware:
-        if signer := _by_the_agent(lines):
+        return keys.signer_of(keys.load_private(path))
+    except KeyInHardware:
+        if signer := _agent_signer(lines):
             return signer
         raise
-    except WantsPassphrase:
-        return _by_the_agent(lines) or _asked(path)
+    except PassphraseRequired:
+        return _agent_signer(lines) or _signer_with_passphrase(path)
 
 
-def _by_the_agent(lines: Sequence[str]) -> Signer | None:
+def _agent_signer(lines: Sequence[str]) -> Signer | None:
     try:
-        return from_agent(lines) if ssh_agent.running() else None
+        return from_agent(lines) if ssh_agent.is_running() else None
     except Unavailable:
         return None
 
 
-def _asked(path: Path) -> Signer:
+def _signer_with_passphrase(path: Path) -> Signer:
     if not sys.stdin.isatty():
         raise InputError(
             f"{path}: this key wants a passphrase, which is asked for at a terminal alone; in a script let an "
             f"ssh-agent sign: `ssh-add {path}`"
         )
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(MAX_PASSPHRASE_ATTEMPTS)):
         try:
-            return keys.signer(keys.load_private(path, passphrase(path)))
+            return keys.signer_of(keys.load_private(path, ask_passphrase(path)))
         except WrongPassphrase as error:
             if not left:
                 raise
@@ -104,7 +104,7 @@ def _asked(path: Path) -> Signer:
     raise AssertionError("unreachable")
 
 
-def passphrase(path: Path, again: bool = False) -> bytes:
+def ask_passphrase(path: Path, again: bool = False) -> bytes:
     """Ask for a passphrase at the terminal.
 
     Args:

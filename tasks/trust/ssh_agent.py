@@ -15,27 +15,27 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.trust import hardware, keys
 from tasks.trust.keys import Signer
 
-SOCKET = "SSH_AUTH_SOCK"
-KINDS = (b"ssh-ed25519", hardware.KIND.encode())
-LIST, LISTED, SIGN, SIGNED = 11, 12, 13, 14
+SOCKET_VARIABLE = "SSH_AUTH_SOCK"
+KEY_TYPES = (b"ssh-ed25519", hardware.KEY_TYPE.encode())
+LIST_REQUEST, LIST_RESPONSE, SIGN_REQUEST, SIGN_RESPONSE = 11, 12, 13, 14
 """Message types of the two requests and their responses."""
-PATIENCE = 120.0
+TIMEOUT_SECONDS = 120.0
 """Seconds to wait for a response; an agent may ask its owner for confirmation before it signs."""
-MOST = 256 * 1024
+MAX_MESSAGE_BYTES = 256 * 1024
 """Maximum number of bytes of a message, which is OpenSSH's limit."""
 
 
-def running() -> bool:
-    return bool(os.environ.get(SOCKET))
+def is_running() -> bool:
+    return bool(os.environ.get(SOCKET_VARIABLE))
 
 
-def lines() -> list[str]:
+def public_lines() -> list[str]:
     """Return the public key lines of the agent's ed25519 keys, of those that Hallmark supports; none if it is locked.
 
     Raises:
         Unavailable: The agent does not respond, or its response cannot be parsed.
     """
-    answer = _ask(bytes([LIST]), LISTED)
+    answer = _ask(bytes([LIST_REQUEST]), LIST_RESPONSE)
     if answer is None:
         return []
     if len(answer) < 4:
@@ -45,13 +45,13 @@ def lines() -> list[str]:
     for _ in range(count):
         blob, rest = _string(rest)
         comment, rest = _string(rest)
-        if (kind := _string(blob)[0]) in KINDS:
+        if (kind := _string(blob)[0]) in KEY_TYPES:
             words = " ".join(comment.decode("utf-8", "replace").split())
             key_lines.append(f"{kind.decode()} {base64.b64encode(blob).decode()} {words}".rstrip())
-    return [line for line in key_lines if _readable(line)]
+    return [line for line in key_lines if _is_supported(line)]
 
 
-def _readable(line: str) -> bool:
+def _is_supported(line: str) -> bool:
     """Return whether Hallmark supports a key; an agent may also hold others, such as those for logins to web sites."""
     try:
         keys.fingerprint(line)
@@ -71,10 +71,10 @@ def sign(line: str, data: bytes) -> bytes:
         Refused: The agent does not sign, or the signature is not valid.
         Unavailable: The agent does not respond.
     """
-    message = bytes([SIGN]) + _packed(base64.b64decode(line.split()[1])) + _packed(data) + struct.pack(">I", 0)
-    if len(message) > MOST:
+    message = bytes([SIGN_REQUEST]) + _packed(base64.b64decode(line.split()[1])) + _packed(data) + struct.pack(">I", 0)
+    if len(message) > MAX_MESSAGE_BYTES:
         raise Refused(f"{len(data):,} bytes are more than an ssh-agent signs; sign with the key's file")
-    answer = _ask(message, SIGNED)
+    answer = _ask(message, SIGN_RESPONSE)
     mark = keys.fingerprint(line)
     if answer is None:
         raise Refused(
@@ -83,7 +83,7 @@ def sign(line: str, data: bytes) -> bytes:
         )
     kind, rest = _string(_string(answer)[0])
     try:
-        signature = hardware.from_wire(rest) if hardware.is_line(line) else _string(rest)[0]
+        signature = hardware.signature_from_wire(rest) if hardware.is_public_line(line) else _string(rest)[0]
         keys.verify(line, signature, data)
     except InvalidSignature:
         raise Refused(
@@ -94,24 +94,26 @@ def sign(line: str, data: bytes) -> bytes:
 
 def _ask(message: bytes, wanted: int) -> bytes | None:
     """Return the agent's response without its type; None if it has another type than `wanted`, which is a refusal."""
-    where = os.environ.get(SOCKET, "")
+    where = os.environ.get(SOCKET_VARIABLE, "")
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:
-            agent.settimeout(PATIENCE)
+            agent.settimeout(TIMEOUT_SECONDS)
             agent.connect(where)
             agent.sendall(_packed(message))
-            length = struct.unpack(">I", _exactly(agent, 4))[0]
-            answer = _exactly(agent, length) if 0 < length <= MOST else b"\0"
+            length = struct.unpack(">I", _receive(agent, 4))[0]
+            answer = _receive(agent, length) if 0 < length <= MAX_MESSAGE_BYTES else b"\0"
     except TimeoutError:
-        raise Unavailable(f"the ssh-agent at {where} did not answer within {PATIENCE:g} s; ask it anew") from None
+        raise Unavailable(
+            f"the ssh-agent at {where} did not answer within {TIMEOUT_SECONDS:g} s; ask it anew"
+        ) from None
     except (OSError, struct.error) as error:
         raise Unavailable(
-            f"the ssh-agent at {where} ({SOCKET}) does not answer ({error}); start one, or unset {SOCKET}"
+            f"the ssh-agent at {where} ({SOCKET_VARIABLE}) does not answer ({error}); start one, or unset {SOCKET_VARIABLE}"
         ) from None
     return answer[1:] if answer[0] == wanted else None
 
 
-def _exactly(agent: socket.socket, size: int) -> bytes:
+def _receive(agent: socket.socket, size: int) -> bytes:
     data = b""
     while len(data) < size:
         part = agent.recv(size - len(data))
@@ -134,6 +136,6 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
 
 def _cut_short() -> Unavailable:
     return Unavailable(
-        f"the answer of the ssh-agent at {os.environ.get(SOCKET, '')} is cut short; it speaks another protocol: start "
-        f"another, or unset {SOCKET}"
+        f"the answer of the ssh-agent at {os.environ.get(SOCKET_VARIABLE, '')} is cut short; it speaks another protocol: start "
+        f"another, or unset {SOCKET_VARIABLE}"
     )

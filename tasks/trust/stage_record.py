@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.document import Document
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
@@ -19,27 +19,27 @@ from tasks.trust.keys import Signer
 
 PREDICATE_TYPE = "https://in-toto.io/attestation/link/v0.3"
 TYPE: Literal["urn:hallmark:stage-record:v1"] = "urn:hallmark:stage-record:v1"
-KIND = "run.stage"
+ENTRY_KIND = "run.stage"
 """Kind of the ledger's entries about stages; their subject is the id of the run."""
-CODE = "tasks"
+CODE_MATERIAL = "tasks"
 """Name of the material with the digest of the stage's code: `tasks.core.code.of_stage`."""
 
 Digests = Mapping[str, str]
 """SHA-256 of files and folders (`tree_digest`), by path relative to the root of the worktree."""
 
 
-class Digest(Frozen):
+class Digest(FrozenModel):
     sha256: Sha256
 
 
-class Material(Frozen):
+class Material(FrozenModel):
     name: str
     """Path relative to the root of the worktree; `params.yaml#SECTION` for a section of the parameters; `tasks` for the
     code of the stage."""
     digest: Digest
 
 
-class Environment(Frozen):
+class Environment(FrozenModel):
     """Environment in which a stage was executed."""
 
     run: str
@@ -87,11 +87,11 @@ class StageRecord(Document):
         return inputs_digest(self.name, self.inputs)
 
 
-class SignedRecord(Frozen):
+class SignedRecord(FrozenModel):
     """Stage record with its envelope and the key that signed it."""
 
-    said: StageRecord
-    left: dict[str, Sha256]
+    record: StageRecord
+    outputs: dict[str, Sha256]
     """SHA-256 of each file that the stage wrote in artefacts/ and measured/, by path."""
     envelope: dict[str, Any]
     keyid: str
@@ -103,17 +103,17 @@ class SignedRecord(Frozen):
         return dsse.digest(self.envelope)
 
     @property
-    def computed_by(self) -> str:
+    def executed_by(self) -> str:
         """Fingerprint of the worker key of the machine that executed the stage, also if the outputs were cached."""
-        original = self.said.byproducts.get("record") if self.said.taken_from else None
-        return dsse.signers(original)[0] if original else self.keyid
+        original = self.record.byproducts.get("record") if self.record.taken_from else None
+        return dsse.unverified_signers(original)[0] if original else self.keyid
 
 
 def inputs_digest(stage: str, materials: Digests) -> str:
     return files.sha256_bytes(files.canonical_json({"name": stage, "materials": dict(materials)}))
 
 
-def materials(read: Digests) -> list[Material]:
+def materials_of(read: Digests) -> list[Material]:
     return [Material(name=name, digest=Digest(sha256=sha256)) for name, sha256 in sorted(read.items())]
 
 
@@ -130,10 +130,10 @@ def sign(record: StageRecord, left: Digests, signer: Signer) -> dict[str, Any]:
     """
     if not left:
         raise Refused(f"stage {record.name} ended well and left no file")
-    return dsse.sign(dsse.statement(PREDICATE_TYPE, left, record.said), signer)
+    return dsse.sign(dsse.statement(PREDICATE_TYPE, left, record.json_value), signer)
 
 
-def taken(record: SignedRecord, tree_sha256: str, signer: Signer) -> dict[str, Any]:
+def sign_cached(record: SignedRecord, tree_sha256: str, signer: Signer) -> dict[str, Any]:
     """Sign a record for a stage whose outputs were restored from the stage cache, and return its envelope.
 
     Args:
@@ -141,13 +141,13 @@ def taken(record: SignedRecord, tree_sha256: str, signer: Signer) -> dict[str, A
         tree_sha256: Digest of the tree of this run's commit.
         signer: Worker key.
     """
-    original = record.said.byproducts.get("record", record.envelope)
+    original = record.record.byproducts.get("record", record.envelope)
     update = {
         "tree_sha256": tree_sha256,
         "taken_from": dsse.digest(original),
         "byproducts": {"record": original},
     }
-    return sign(record.said.model_copy(update=update), record.left, signer)
+    return sign(record.record.model_copy(update=update), record.outputs, signer)
 
 
 def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
@@ -160,66 +160,67 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
     Raises:
         Refused: A signature is not valid, or the original record is of another computation.
     """
-    record = _signed(envelope, dsse.verify(envelope, lines))
-    if record.said.taken_from:
-        original = verify_computed(record.said.byproducts.get("record", {}), lines)
-        if original.sha256 != record.said.taken_from or not _same_work(original, record):
-            raise Refused(f"the record of stage {record.said.name} was taken from one of something else")
+    record = _parse(envelope, dsse.verify(envelope, lines))
+    if record.record.taken_from:
+        original = verify_executed(record.record.byproducts.get("record", {}), lines)
+        if original.sha256 != record.record.taken_from or not _have_same_inputs(original, record):
+            raise Refused(f"the record of stage {record.record.name} was taken from one of something else")
     return record
 
 
-def verify_computed(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
+def verify_executed(envelope: Mapping[str, Any], lines: Sequence[str]) -> SignedRecord:
     """Verify the envelope of a record whose stage was executed rather than restored from the stage cache.
 
     Raises:
         Refused: The signature is not valid, or the outputs were restored from the stage cache.
     """
-    record = _signed(envelope, dsse.verify(envelope, lines))
-    if record.said.taken_from:
-        raise Refused(f"the record of stage {record.said.name} is of no computation")
+    record = _parse(envelope, dsse.verify(envelope, lines))
+    if record.record.taken_from:
+        raise Refused(f"the record of stage {record.record.name} is of no computation")
     return record
 
 
-def _same_work(one: SignedRecord, other: SignedRecord) -> bool:
-    return (one.said.name, one.said.inputs, one.left, one.said.environment) == (
-        other.said.name, other.said.inputs, other.left, other.said.environment
+def _have_same_inputs(one: SignedRecord, other: SignedRecord) -> bool:
+    return (one.record.name, one.record.inputs, one.outputs, one.record.environment) == (
+        other.record.name, other.record.inputs, other.outputs, other.record.environment
     )  # fmt: skip
 
 
-def agree(one: SignedRecord, other: SignedRecord) -> bool:
+def have_same_outputs(one: SignedRecord, other: SignedRecord) -> bool:
     """Return whether two records have the same inputs and artefacts; measurements differ each time."""
     outputs = [
-        {path: sha256 for path, sha256 in each.left.items() if path.startswith("artefacts/")} for each in (one, other)
+        {path: sha256 for path, sha256 in each.outputs.items() if path.startswith("artefacts/")}
+        for each in (one, other)
     ]
-    return one.said.inputs_sha256 == other.said.inputs_sha256 and outputs[0] == outputs[1]
+    return one.record.inputs_sha256 == other.record.inputs_sha256 and outputs[0] == outputs[1]
 
 
-def unverified(envelope: Mapping[str, Any]) -> SignedRecord:
+def parse_unverified(envelope: Mapping[str, Any]) -> SignedRecord:
     """Parse a stage record of a release that was already verified as a whole.
 
     Raises:
         Refused: The envelope is not of a stage record.
     """
-    return _signed(envelope, dsse.peek(envelope))
+    return _parse(envelope, dsse.unverified_statement(envelope))
 
 
-def _signed(envelope: Mapping[str, Any], statement: Mapping[str, Any]) -> SignedRecord:
-    said = dsse.predicate(statement, PREDICATE_TYPE, StageRecord, "the record of a stage")
+def _parse(envelope: Mapping[str, Any], statement: Mapping[str, Any]) -> SignedRecord:
+    said = dsse.read_predicate(statement, PREDICATE_TYPE, StageRecord, "the record of a stage")
     left, folder = dsse.subjects(statement), said.name.replace("@", "/")
     if len(left) != len(statement["subject"]) or len(said.inputs) != len(said.materials):
         raise Refused(f"the record of stage {said.name} names something twice")
     if outside := sorted(path for path in left if not path.startswith((f"artefacts/{folder}/", f"measured/{folder}/"))):
         raise Refused(f"the record of stage {said.name} is about {outside[0]}, which is no output of it")
-    return SignedRecord(said=said, left=left, envelope=dict(envelope), keyid=dsse.signers(envelope)[0])
+    return SignedRecord(record=said, outputs=left, envelope=dict(envelope), keyid=dsse.unverified_signers(envelope)[0])
 
 
-def value_digest(value: object) -> str:
+def section_digest(value: object) -> str:
     """Return the SHA-256 of a section of parameters."""
     plain = json.loads(json.dumps(value, default=lambda other: {type(other).__name__: str(other)}))
     return files.sha256_bytes(files.canonical_json(plain))
 
 
-def below(path: str, left: Digests) -> str | None:
+def digest_of_path(path: str, left: Digests) -> str | None:
     """Return the digest of a file or folder, computed from the digests of files; None if it is not among them."""
     if path in left:
         return left[path]

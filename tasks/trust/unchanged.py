@@ -7,51 +7,51 @@ from typing import Any
 
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
-from tasks.core.moments import in_utc
-from tasks.trust.validity import shown
+from tasks.core.moments import to_utc
+from tasks.trust.validity import format_time
 
-LONGEST = timedelta(hours=12)
+MAX_AGE = timedelta(hours=12)
 """Maximum age of a signed statement."""
-SPELLED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+TIME_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 """Form of times in statements."""
 
 
-def require_same(signed: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> None:
+def require_requested(signed: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> None:
     """Check that the signed statements are those that would be requested now, except for their times.
 
     Raises:
         Refused: They are different, because something was recorded in the meantime.
     """
-    if [canonical_json(_undated(one)) for one in signed] != [canonical_json(_undated(one)) for one in asked]:
-        raise changed()
+    if [canonical_json(_without_time(one)) for one in signed] != [canonical_json(_without_time(one)) for one in asked]:
+        raise changed_error()
 
 
-def changed() -> Refused:
+def changed_error() -> Refused:
     return Refused(
         "what is to be signed has changed while it was being signed, by what somebody else recorded meanwhile; nothing "
         "was recorded. Look at it and sign it anew"
     )
 
 
-def require_fresh(statement: dict[str, Any], now: datetime) -> None:
+def require_recent(statement: dict[str, Any], now: datetime) -> None:
     """Check the time of a statement, since a person who signs elsewhere may change it.
 
     Raises:
         Refused: The time is older than LONGEST, or in the future.
     """
     said = statement["predicate"].get("time")
-    if not isinstance(said, str) or not SPELLED.fullmatch(said):
-        raise changed()
+    if not isinstance(said, str) or not TIME_FORM.fullmatch(said):
+        raise changed_error()
     try:
-        age = now - in_utc(datetime.fromisoformat(said))
+        age = now - to_utc(datetime.fromisoformat(said))
     except ValueError:
-        raise changed() from None
-    if not timedelta() <= age <= LONGEST:
+        raise changed_error() from None
+    if not timedelta() <= age <= MAX_AGE:
         raise Refused(
-            f"what was signed says that it is of {statement['predicate']['time']}, and it is {shown(now)}; nothing was "
+            f"what was signed says that it is of {statement['predicate']['time']}, and it is {format_time(now)}; nothing was "
             "recorded. Look at it and sign it anew"
         )
 
 
-def _undated(statement: dict[str, Any]) -> dict[str, Any]:
+def _without_time(statement: dict[str, Any]) -> dict[str, Any]:
     return statement | {"predicate": {**statement["predicate"], "time": None}}

@@ -10,18 +10,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 from tasks.core.params.values import Name, Text
 from tasks.trust import dsse, keys
 
-State = Literal["current", "later", "ended", "revoked"]
-AHEAD = timedelta(minutes=10)
+KeyState = Literal["current", "later", "ended", "revoked"]
+CLOCK_TOLERANCE = timedelta(minutes=10)
 """Tolerance for clocks: a signed statement may be dated that much later than the ledger's time."""
 
 
-def _moment(value: Any) -> Any:
+def _parse_time(value: Any) -> Any:
     """Parse a day, which means its midnight, or a time, which is in UTC if it has no zone."""
     if isinstance(value, str):
         try:
@@ -43,24 +43,24 @@ def _key_line(value: str) -> str:
     return value
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(in_utc)]
+Time = Annotated[datetime, BeforeValidator(_parse_time), AfterValidator(to_utc)]
 PublicKey = Annotated[str, AfterValidator(_key_line)]
 
 
-class Period(Frozen):
-    valid_after: Moment | None = None
+class Period(FrozenModel):
+    valid_after: Time | None = None
     """Start of the validity, which is never before the adoption (tasks/policy/counting.py); default: the adoption."""
-    valid_before: Moment | None = None
+    valid_before: Time | None = None
     """End of the validity, exclusive; default: no end."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.valid_after and self.valid_before and self.valid_before <= self.valid_after:
-            raise ValueError(f"valid_before ({shown(self.valid_before)}) is not after valid_after "
-                             f"({shown(self.valid_after)})")  # fmt: skip
+            raise ValueError(f"valid_before ({format_time(self.valid_before)}) is not after valid_after "
+                             f"({format_time(self.valid_after)})")  # fmt: skip
         return self
 
-    def within(self, begin: datetime | None, end: datetime | None) -> Self | None:
+    def clipped(self, begin: datetime | None, end: datetime | None) -> Self | None:
         """Return a copy limited to the time from `begin` to before `end`; None if nothing remains."""
         after = max((moment for moment in (self.valid_after, begin) if moment), default=None)
         before = min((moment for moment in (self.valid_before, end) if moment), default=None)
@@ -68,10 +68,10 @@ class Period(Frozen):
             return None
         return self.model_copy(update={"valid_after": after, "valid_before": before})
 
-    def began(self, at: datetime) -> bool:
+    def has_begun(self, at: datetime) -> bool:
         return self.valid_after is None or self.valid_after <= at
 
-    def ended(self, at: datetime) -> bool:
+    def has_ended(self, at: datetime) -> bool:
         return self.valid_before is not None and self.valid_before <= at
 
 
@@ -81,8 +81,8 @@ class HeldRole(Period):
     role: Name
     """Name of the role, as policy.yaml and sources.yaml use it."""
 
-    def holds(self, at: datetime) -> bool:
-        return self.began(at) and not self.ended(at)
+    def is_valid(self, at: datetime) -> bool:
+        return self.has_begun(at) and not self.has_ended(at)
 
 
 class Key(Period):
@@ -90,7 +90,7 @@ class Key(Period):
 
     public_key: PublicKey
     """OpenSSH public key line of an ed25519 key, an ed25519 key in hardware or a passkey."""
-    revoked_as_of: Moment | None = None
+    revoked_as_of: Time | None = None
     """Time from which another person may have had the key. Everything that it signed from then on is void, even if the
     revocation is entered later."""
     reason: Text | None = None
@@ -108,38 +108,38 @@ class Key(Period):
     def fingerprint(self) -> str:
         return keys.fingerprint(self.public_key)
 
-    def revoked(self, at: datetime) -> bool:
+    def is_revoked(self, at: datetime) -> bool:
         return self.revoked_as_of is not None and self.revoked_as_of <= at
 
-    def state(self, at: datetime) -> State:
-        if self.revoked(at):
+    def state(self, at: datetime) -> KeyState:
+        if self.is_revoked(at):
             return "revoked"
-        return "ended" if self.ended(at) else "current" if self.began(at) else "later"
+        return "ended" if self.has_ended(at) else "current" if self.has_begun(at) else "later"
 
-    def counts(self, at: datetime) -> bool:
+    def is_valid(self, at: datetime) -> bool:
         return self.state(at) == "current"
 
-    def state_in_words(self, at: datetime) -> str:
+    def state_text(self, at: datetime) -> str:
         """Return the state of the key as a phrase: "counts", "ended on 2026-03-01"."""
         moments = {"later": self.valid_after, "ended": self.valid_before, "revoked": self.revoked_as_of}
         words = {"current": "counts", "later": "counts only from", "ended": "ended on", "revoked": "is revoked as of"}
         state = self.state(at)
-        since = f" {shown(moment)}" if (moment := moments.get(state)) else ""
+        since = f" {format_time(moment)}" if (moment := moments.get(state)) else ""
         return f"{words[state]}{since}" + (f" ({self.reason})" if state == "revoked" else "")
 
 
-def lines(those: Iterable[Key], at: datetime) -> list[str]:
+def valid_lines(those: Iterable[Key], at: datetime) -> list[str]:
     """Return the public key lines of the keys that are valid at a time."""
-    return [key.public_key for key in those if key.counts(at)]
+    return [key.public_key for key in those if key.is_valid(at)]
 
 
-def lines_by(those: Iterable[Key], by: datetime) -> list[str]:
+def possible_lines(those: Iterable[Key], by: datetime) -> list[str]:
     """Return the public key lines that may have signed a document without a time that existed at the time `by`.
 
     Keys whose validity ended before are included. Revoked keys are not, since the document may have been signed after
     the revocation.
     """
-    return [key.public_key for key in those if key.began(by) and not key.revoked(by)]
+    return [key.public_key for key in those if key.has_begun(by) and not key.is_revoked(by)]
 
 
 def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whose: str) -> dict[str, Any]:
@@ -154,14 +154,14 @@ def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whos
     Raises:
         Refused: The signature is not one of these keys, or its key is not valid at that time.
     """
-    signers = dsse.signers(envelope)
+    signers = dsse.unverified_signers(envelope)
     for key in those:
-        if key.fingerprint in signers and not key.counts(at):
-            raise Refused(f"{whose}'s key {key.fingerprint} {key.state_in_words(at)}, and this is of {shown(at)}")
-    return dsse.verify(envelope, lines(those, at))
+        if key.fingerprint in signers and not key.is_valid(at):
+            raise Refused(f"{whose}'s key {key.fingerprint} {key.state_text(at)}, and this is of {format_time(at)}")
+    return dsse.verify(envelope, valid_lines(those, at))
 
 
-def shown(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Format a time as `2026-03-01`, or as `2026-03-01 12:30 UTC` if it is not midnight."""
-    spelled = f"{in_utc(moment):%Y-%m-%d %H:%M UTC}"
+    spelled = f"{to_utc(moment):%Y-%m-%d %H:%M UTC}"
     return spelled.removesuffix(" 00:00 UTC")

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tasks.core.params.values import Name, Sha256, Text
-from tasks.policy.read_signed import Dated, Kind
+from tasks.policy.read_signed import DatedDocument, SignedKind
 from tasks.trust import dsse
 
 PREDICATE_TYPE = "urn:hallmark:code-version:v1"
-KIND = "code.signed"
+ENTRY_KIND = "code.signed"
 """Kind of the ledger's entries, for sign-offs and withdrawals; their subject is the digest of the tree."""
 
 
-class Version(Dated):
+class Version(DatedDocument):
     """Predicate of the statement about a version of the code; the subject of the statement is the tree."""
 
     verb: Literal["adopt", "withdraw"]
@@ -31,11 +31,13 @@ class Version(Dated):
     """Reason that the person gave."""
 
 
-VERSION = Kind(PREDICATE_TYPE, Version, "a signature under a version of the code", by=lambda version: version.person)
+VERSION = SignedKind(
+    PREDICATE_TYPE, Version, "a signature under a version of the code", signer_of=lambda version: version.person
+)
 
 
 def statement(version: Version) -> dict[str, Any]:
-    return dsse.statement(PREDICATE_TYPE, {"tree": version.tree_sha256}, version.said)
+    return dsse.statement(PREDICATE_TYPE, {"tree": version.tree_sha256}, version.json_value)
 
 
 def is_about_its_tree(version: Version, subjects: Mapping[str, str]) -> bool:

@@ -14,35 +14,38 @@ from tasks.core.config import checked_reason
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import satisfiable, signed_entry
-from tasks.policy.gate_rules import Role
+from tasks.policy.gate_rules import RequiredRole
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.policy import LOCAL, Policy
-from tasks.policy.read_signed import Signed, read_signed
+from tasks.policy.read_signed import SignedDocument, verify_entry
 from tasks.policy.satisfiable import Need
 from tasks.policy.signed_entry import Draft
 from tasks.sources import sources
 from tasks.sources.sources import Source
 from tasks.versions import signed_version
-from tasks.versions.signed_version import KIND, VERSION, Version
+from tasks.versions.signed_version import ENTRY_KIND, VERSION, Version
 
 
-class Standing(NamedTuple):
+class SignOffStatus(NamedTuple):
     """Status of a version of the code."""
 
-    signed: tuple[Signed[Version], ...]
+    sign_offs: tuple[SignedDocument[Version], ...]
     """Valid sign-offs, oldest first."""
-    lacking: str
+    missing: str
     """Message about the role whose signature is missing; empty if the version is signed off or policy names no role."""
-    withdrawn: Version | None
+    withdrawal: Version | None
     """Last withdrawal, if nobody has signed the version off since."""
 
     @property
     def text(self) -> str:
-        if self.withdrawn:
-            taken = f"{self.withdrawn.person} took it back on {self.withdrawn.time:%Y-%m-%d %H:%M} UTC"
-            return f"{taken} ({self.withdrawn.reason})"
-        return self.lacking or f"signed off by {', '.join(names(self.signed)) or 'nobody: policy names nobody for it'}"
+        if self.withdrawal:
+            taken = f"{self.withdrawal.person} took it back on {self.withdrawal.time:%Y-%m-%d %H:%M} UTC"
+            return f"{taken} ({self.withdrawal.reason})"
+        return (
+            self.missing
+            or f"signed off by {', '.join(signer_ids(self.sign_offs)) or 'nobody: policy names nobody for it'}"
+        )
 
 
 def sign(
@@ -80,9 +83,9 @@ def sign(
     def draft() -> Entry | list[Draft]:
         now = ledger.now()
         _require_role(person, governance.policy, now)
-        known = _counted(ledger, governance, tree_sha256)
+        known = _valid_sign_offs(ledger, governance, tree_sha256)
         held = set(person.roles_at(now))
-        own = [entry for entry, it in known if it.said.person == person.id and held <= set(_held(it))]
+        own = [entry for entry, it in known if it.document.person == person.id and held <= set(_signer_roles(it))]
         if own and not withdraw:
             return own[-1]
         if withdraw and not known:
@@ -96,20 +99,20 @@ def sign(
             reason=reason,
             time=now,
         )
-        return [Draft(KIND, tree_sha256, signed_version.statement(said))]
+        return [Draft(ENTRY_KIND, tree_sha256, signed_version.statement(said))]
 
-    return signed_entry.record(ledger, governance, person, draft)
+    return signed_entry.sign_and_record(ledger, governance, person, draft)
 
 
-def standing(ledger: Ledger, governance: Governance, tree_sha256: str) -> Standing:
-    said = [each for _, each in _said(ledger, governance, tree_sha256)]
-    signed = tuple(it for _, it in _counted(ledger, governance, tree_sha256))
+def status(ledger: Ledger, governance: Governance, tree_sha256: str) -> SignOffStatus:
+    said = [each for _, each in _statements(ledger, governance, tree_sha256)]
+    signed = tuple(it for _, it in _valid_sign_offs(ledger, governance, tree_sha256))
     back = [each for each in said if each.verb == "withdraw"]
     withdrawn = back[-1] if back and not signed else None
-    return Standing(signed, lacking(governance.policy.changes.code, signed), withdrawn)
+    return SignOffStatus(signed, missing_signature(governance.policy.changes.code, signed), withdrawn)
 
 
-def are_asked(governance: Governance, tier: str, read: Iterable[Source]) -> bool:
+def is_required(governance: Governance, tier: str, read: Iterable[Source]) -> bool:
     """Return whether a run needs code that was signed off.
 
     It does if its risk tier has gates, or if it reads a source that is not public or is in an object store, since the
@@ -125,10 +128,10 @@ def are_asked(governance: Governance, tier: str, read: Iterable[Source]) -> bool
     """
     if governance.policy.tier(tier).gates:
         return True
-    return any(source.classification != "public" or "://" in sources.expand(source.location) for source in read)
+    return any(source.classification != "public" or "://" in sources.fill_variables(source.location) for source in read)
 
 
-def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:
+def require_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:
     """Check that a version is signed off; environment `local` accepts any version.
 
     Raises:
@@ -141,15 +144,15 @@ def require(ledger: Ledger, governance: Governance, tree_sha256: str, commit: st
             f"the policy in force names nobody who signs code off, which environment {governance.policy.environment} "
             "asks for: say under `changes` who does, `code: [{role: NAME}]`, and have it adopted: hallmark policy adopt"
         )
-    found = standing(ledger, governance, tree_sha256)
-    if found.lacking:
+    found = status(ledger, governance, tree_sha256)
+    if found.missing:
         raise Refused(
             f"commit {commit[:12]} is no version that was signed off: {found.text}; who reviewed it says so with: "
             f"hallmark code adopt {commit[:12]} --as ID --reason TEXT"
         )
 
 
-def lacking(asked: Sequence[Role], signed: Sequence[Signed[Version]]) -> str:
+def missing_signature(asked: Sequence[RequiredRole], signed: Sequence[SignedDocument[Version]]) -> str:
     """Return a message about a role whose signature is missing; empty if none is. Nobody counts for two roles.
 
     Args:
@@ -157,64 +160,66 @@ def lacking(asked: Sequence[Role], signed: Sequence[Signed[Version]]) -> str:
         signed: Valid sign-offs.
     """
     needs = [
-        Need(role.role, role.count, frozenset(it.said.person for it in signed if role.role in _held(it)))
+        Need(role.role, role.count, frozenset(it.document.person for it in signed if role.role in _signer_roles(it)))
         for role in asked
     ]
-    short = satisfiable.unseated(needs)
+    short = satisfiable.first_unfilled(needs)
     return f"it lacks the signature of somebody in role {short.role}" if short else ""
 
 
-def names(signed: Iterable[Signed[Version]]) -> list[str]:
+def signer_ids(signed: Iterable[SignedDocument[Version]]) -> list[str]:
     """Return the ids of the people who signed, sorted."""
-    return sorted({it.said.person for it in signed})
+    return sorted({it.document.person for it in signed})
 
 
-def counts(signed: Signed[Version], policy: Policy, tree_sha256: str) -> bool:
+def is_valid(signed: SignedDocument[Version], policy: Policy, tree_sha256: str) -> bool:
     """Return whether a sign-off is valid: it is about this tree and environment, and its signer held a required role.
 
     Sign-offs of demo identities are valid in environment `local` only.
     """
-    said, person = signed.said, signed.person
+    said, person = signed.document, signed.person
     asked = {role.role for role in policy.changes.code}
     return (
         person is not None
         and (said.tree_sha256, said.environment) == (tree_sha256, policy.environment)
         and signed_version.is_about_its_tree(said, signed.subjects)
-        and not asked.isdisjoint(_held(signed))
+        and not asked.isdisjoint(_signer_roles(signed))
         and not (person.demo and policy.environment != LOCAL)
     )
 
 
-def _counted(ledger: Ledger, governance: Governance, tree_sha256: str) -> list[tuple[Entry, Signed[Version]]]:
+def _valid_sign_offs(
+    ledger: Ledger, governance: Governance, tree_sha256: str
+) -> list[tuple[Entry, SignedDocument[Version]]]:
     """Return the valid sign-offs since the last withdrawal."""
-    found: list[tuple[Entry, Signed[Version]]] = []
-    for entry, said in _said(ledger, governance, tree_sha256):
+    found: list[tuple[Entry, SignedDocument[Version]]] = []
+    for entry, said in _statements(ledger, governance, tree_sha256):
         if said.verb == "withdraw":
             found = []
             continue
         with suppress(HallmarkError):
-            signed = read_signed(entry, VERSION, governance)
-            if counts(signed, governance.policy, tree_sha256):
+            signed = verify_entry(entry, VERSION, governance)
+            if is_valid(signed, governance.policy, tree_sha256):
                 found.append((entry, signed))
     return found
 
 
-def _said(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Version]]:
+def _statements(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Version]]:
     """Yield all statements about a version in this environment, oldest first, without verification.
 
     A withdrawal takes effect even if it can no longer be verified, because its signer left or lost the role: it can
     only prevent runs.
     """
-    for entry in ledger.entries(KIND, tree_sha256):
+    for entry in ledger.entries(ENTRY_KIND, tree_sha256):
         with suppress(HallmarkError, KeyError, TypeError):
-            said = VERSION.said(entry.body["envelope"])
+            said = VERSION.predicate(entry.body["envelope"])
             if (said.tree_sha256, said.environment) == (tree_sha256, governance.policy.environment):
                 yield entry, said
 
 
-def _held(signed: Signed[Version]) -> list[str]:
+def _signer_roles(signed: SignedDocument[Version]) -> list[str]:
     """Return the roles that the signer held at the time of signing."""
-    return signed.person.roles_at(signed.at) if signed.person else []
+    return signed.person.roles_at(signed.effective_at) if signed.person else []
 
 
 def _require_role(person: Person, policy: Policy, at: datetime) -> None:

@@ -51,7 +51,7 @@ def checkout_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path)
 @pytest.fixture(scope="module")
 def saved_once(tmp_path_factory: pytest.TempPathFactory, checkout_once: Path) -> Path:
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv(adopting.PIN, raising=False)
+        environment.delenv(adopting.ROOT_VARIABLE, raising=False)
         save(checkout_once, folder := tmp_path_factory.mktemp("saved") / "backup", with_keys=False)
     return folder
 
@@ -98,7 +98,9 @@ def listing(folder: Path) -> dict[str, bytes]:
 
 def rewrite(backup: Path, **said: object) -> None:
     """Have the manifest say something else."""
-    (backup / contents.MANIFEST).write_text(contents.read(backup).model_copy(update=said).model_dump_json())
+    (backup / contents.MANIFEST_FILE).write_text(
+        contents.read_manifest(backup).model_copy(update=said).model_dump_json()
+    )
 
 
 def test_what_is_restored_verifies_and_decides_on(house: House, there: Path, tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ def test_what_is_restored_verifies_and_decides_on(house: House, there: Path, tmp
     assert check.verify(ledger, back).verdict == "holds"
     (release,) = releases.list_releases(ledger, back)
     assert release.bundle.startswith(str(there)) and releases.verify(Path(release.bundle), back).verdict == "valid"
-    (waiting,) = cases.waiting(ledger)
+    (waiting,) = cases.open_evidence(ledger)
     decisions.decide(ledger, back, waiting, "owner", "approve", "as before the disk broke")
     assert git(there, "rev-parse", "refs/hallmark/runs/run-1") == git(house.root, "rev-parse", "HEAD")
     assert publish.publish(ledger, back).newest, "it goes on from the head that was backed up"
@@ -146,7 +148,7 @@ def test_it_is_taken_while_another_process_writes(house: House, tmp_path: Path) 
             for number in range(2):
                 publish.publish(house.ledger, house.governance)
                 manifest = save(house.root, tmp_path / f"backup-{number}", with_keys=False)
-                assert manifest.entries >= publish.newest(house.governance).size  # type: ignore[union-attr]
+                assert manifest.entries >= publish.newest_head(house.governance).size  # type: ignore[union-attr]
         finally:
             other.kill()
     assert not list((tmp_path / "backup-1" / "state").glob("ledger.db-*")), "all of it is in one file"
@@ -213,7 +215,7 @@ def test_a_ledger_changed_with_its_manifest_does_not_hold(backup: Path, there: P
         connection.execute("UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 3")
     connection.close()
     digest = files.sha256_file(backup / "state" / "ledger.db")
-    rewrite(backup, files=contents.read(backup).files | {"state/ledger.db": digest})
+    rewrite(backup, files=contents.read_manifest(backup).files | {"state/ledger.db": digest})
     with pytest.raises(Refused, match="does not hold"):
         restore(there, backup)
     assert not (there / ".hallmark").exists()
@@ -233,7 +235,7 @@ def test_an_interrupted_restore_leaves_nothing_half(
     with pytest.raises(KeyboardInterrupt):
         restore(there, backup)
     monkeypatch.undo()
-    monkeypatch.delenv(adopting.PIN, raising=False)
+    monkeypatch.delenv(adopting.ROOT_VARIABLE, raising=False)
     assert sorted(path.name for path in there.iterdir()) == before
     restore(there, backup)
 
@@ -284,7 +286,7 @@ def test_nothing_comes_back_that_no_backup_holds(backup: Path, there: Path, name
     planted = backup / name
     planted.parent.mkdir(parents=True, exist_ok=True)
     planted.write_text("known")
-    rewrite(backup, files=contents.read(backup).files | {name: files.sha256_file(planted)})
+    rewrite(backup, files=contents.read_manifest(backup).files | {name: files.sha256_file(planted)})
     with pytest.raises(Refused, match=f"lists what no backup holds: '{name}'"):
         restore(there, backup)
     assert not (there / ".hallmark").exists()

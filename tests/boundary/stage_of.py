@@ -14,7 +14,7 @@ from unittest.mock import patch
 from tasks.core import code
 from tasks.core.files import sha256_file, write_json
 from tasks.core.layout import Layout
-from tasks.supervise.box import BOXED
+from tasks.supervise.box import SANDBOX_VARIABLE
 from tasks.trust import keys
 from tests.forking import Forking
 
@@ -86,8 +86,8 @@ def bring(supervisors: Forking, layout: Layout, body: str, more: Mapping[str, st
     shutil.copytree(ROOT / "tasks", layout.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     text = FRAME.format(body="\n".join(f"    {line}" for line in body.strip("\n").splitlines()))
     (layout.root / CLEAN).write_text(text)
-    write_json(layout.stages, {"clean": code.of_stage(layout.root, "clean")})
-    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], BOXED: "1", **(more or {})}
+    write_json(layout.stages, {"clean": code.stage_digest(layout.root, "clean")})
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], SANDBOX_VARIABLE: "1", **(more or {})}
     words = ("-c", "python -I tasks/stages/start.py clean")
     if more:
         command = [Path(sys.executable).with_name("hallmark-stage"), *words]

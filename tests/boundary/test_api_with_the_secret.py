@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tasks.core.errors import InputError, Refused
 from tasks.gates import signed_request
 from tasks.runs import journal
-from tasks.runs.asking import require_same
+from tasks.runs.asking import require_matching_request
 from tasks.runs.request import RunRequest
 from tasks.runs.resolve import read_params
 from tasks.runs.run import layout_of
@@ -123,8 +123,8 @@ def test_an_old_envelope_goes_with_no_other_request(
 ) -> None:
     """The envelope of a parked run is among its parameters, which everybody reads who has the secret."""
     known = house.request("run-1")
-    asked = RunRequest.of(known.request)
-    require_same(known, asked, known.envelope)
+    asked = RunRequest.from_signed(known.request)
+    require_matching_request(known, asked, known.envelope)
     for envelope in (known.envelope, house.sign_request("run-1"), None):
         with pytest.raises(Refused):
-            require_same(known, RunRequest.model_validate(asked.model_dump() | changed), envelope)
+            require_matching_request(known, RunRequest.model_validate(asked.model_dump() | changed), envelope)

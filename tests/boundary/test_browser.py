@@ -13,7 +13,7 @@ import uvicorn
 
 from infra.prefect import access
 from tasks.core.layout import Layout
-from tasks.core.steps.data import LAST
+from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.sources import Suite, Suites
 from tasks.stages.data.validate import validate
 from tests.answering import listening
@@ -167,7 +167,7 @@ def report(place: Path, text: str) -> Path:
     house.write_split(layout, [*rows, house.row(3)])
     house.write_answers(layout, {"base": lambda _: text, "candidate": house.right})
     page_of(layout, [{"name": text, "fact": "evaluate.exact_match", "at_least": 0.5}])
-    return layout.stage("evaluate") / "report.html"
+    return layout.artefacts("evaluate") / "report.html"
 
 
 def data_docs(place: Path, text: str) -> Path:
@@ -175,13 +175,13 @@ def data_docs(place: Path, text: str) -> Path:
     run = Run(place)
     (run.root / "x.csv").write_bytes(table(messages(1)))
     run.resolve(source("x.csv", description=text, licence=text, lawful_basis=text))
-    run.put(LAST, [record(text, number=number) for number in range(3)])
+    run.put(LAST_FILTER, [record(text, number=number) for number in range(3)])
     in_set = {"type": "expect_column_values_to_be_in_set", "why": text}
     columns = [in_set | {"kwargs": {"column": name, "value_set": [text]}} for name in ("prompt", "language")]
     asked = {"name": "checks", "expectations": columns}
     run.put_suites(Suites(by_source={}, dataset=Suite.model_validate(asked)))
     validate.run(params(), run.layout)
-    return run.layout.stage("validate") / "docs" / "dataset.html"
+    return run.layout.artefacts("validate") / "docs" / "dataset.html"
 
 
 PAGES = {"report": report, "Data Docs": data_docs}

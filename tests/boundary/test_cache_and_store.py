@@ -84,11 +84,11 @@ def signed(layout: Layout, **more: object) -> tuple[str, dict[str, object]]:
     said = {
         "name": "clean",
         "command": ["python"],
-        "materials": stage_record.materials(READ),
+        "materials": stage_record.materials_of(READ),
         "environment": Environment(run="r0", sandbox="bubblewrap", network=False, platform="p", packages="c" * 64),
         "tree_sha256": "d" * 64,
     }
-    signer = keys.signer(keys.load_private(layout.state / "keys" / "worker"))
+    signer = keys.signer_of(keys.load_private(layout.state / "keys" / "worker"))
     line = (layout.state / "keys" / "worker.pub").read_text()
     return line, stage_record.sign(StageRecord.model_validate(said | more), {"artefacts/clean/x": "e" * 64}, signer)
 
@@ -119,7 +119,7 @@ def test_a_record_that_is_written_otherwise_is_none(tmp_path: Path, how: str) ->
 
 @pytest.mark.attack(rights="disk", stopped="a record is of the work that it names, whatever its file is called")
 @pytest.mark.parametrize(
-    "other", [{"name": "split"}, {"materials": stage_record.materials({"tasks": "f" * 64})}, {"no": "key"}]
+    "other", [{"name": "split"}, {"materials": stage_record.materials_of({"tasks": "f" * 64})}, {"no": "key"}]
 )
 def test_the_record_of_other_work_in_its_place_is_none(tmp_path: Path, other: dict[str, object]) -> None:
     layout = a_run(tmp_path)
@@ -135,9 +135,9 @@ def test_the_record_of_other_work_in_its_place_is_none(tmp_path: Path, other: di
 def test_a_lock_that_is_something_else_is_none(tmp_path: Path, what: str) -> None:
     layout = a_run(tmp_path)
     line, envelope = signed(layout)
-    record = stage_record.verify_computed(envelope, [line])
+    record = stage_record.verify_executed(envelope, [line])
     ODD[what](layout.state / "records" / f"{record.sha256}.lock.json")
-    assert kept.lock_of(layout, record) is None
+    assert kept.read_lock_entry(layout, record) is None
 
 
 HEADS = {
@@ -166,7 +166,7 @@ def test_an_object_in_place_of_a_head_is_refused(what: str) -> None:
              "000000000019.json.bak", "000000000019.JSON", "1e12.json", "000000000019.json/"]
 )  # fmt: skip
 def test_a_name_in_a_store_that_is_no_heads_is_passed_over(name: str) -> None:
-    assert head_files.size_of(name) is None
+    assert head_files.parse_size(name) is None
 
 
 OBJECT = b"text,label\n" + b"a,b\n" * 20

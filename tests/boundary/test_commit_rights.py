@@ -64,7 +64,7 @@ def attributed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Pat
     (clone / ".gitattributes").write_text("".join(lines))
     commit(clone, "attributes")
     held, worktree = brought(clone)
-    return held.differs(worktree, (".git",)), worktree
+    return held.differing_paths(worktree, (".git",)), worktree
 
 
 @pytest.mark.attack(rights="commit", stopped="a worktree is compared with what the commit holds, byte for byte")
@@ -119,11 +119,11 @@ def oddly_named(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], li
     write(clone, "as reviewed")
     commit(clone, "odd")
     held, worktree = brought(clone)
-    before = held.differs(worktree, (".git",))
+    before = held.differing_paths(worktree, (".git",))
     write(worktree, "other")
     write(clone, "other")
-    changes = [change for change in Repository.open(clone).changes() if ".hallmark" not in change]
-    return before, held.differs(worktree, (".git",)), changes
+    changes = [change for change in Repository.open(clone).uncommitted_changes() if ".hallmark" not in change]
+    return before, held.differing_paths(worktree, (".git",)), changes
 
 
 @pytest.mark.attack(rights="commit", stopped="every path counts by its bytes, whatever git would quote of it")
@@ -201,7 +201,7 @@ def test_variables_lead_git_nowhere_else(
         monkeypatch.setenv(name, value.replace("ELSE", str(other)).replace("TOUCHED", str(touched)))
     after, worktree = brought(clone, next(iter(variables)).lower().replace("_", "-"))
     checkout = Repository.open(clone)
-    checkout.changes()
+    checkout.uncommitted_changes()
     checkout.snapshot()
     assert after.sha256 == before.sha256
     assert {entry.path for entry in after.entries} == {"tasks/clean.py"}
@@ -243,7 +243,7 @@ def test_what_was_adopted_before_does_not_come_back(outside: House, times: int) 
     (old,) = (
         entry
         for entry in outside.ledger.entries(KIND)
-        if "engineer" in DECLARATION.said(entry.body["envelope"]).declared.source.access
+        if "engineer" in DECLARATION.predicate(entry.body["envelope"]).declared.source.access
     )
     for _ in range(times):
         outside.ledger.append(KIND, old.subject, old.body)

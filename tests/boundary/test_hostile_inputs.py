@@ -23,7 +23,7 @@ from tasks.gates import evidence
 from tasks.runs.pin import resolve_source
 from tasks.sources.sources import Source
 from tasks.stages.data.readers.kinds import READERS
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.readers.rows import MalformedRow, Row
 from tasks.stages.train.base import base_model, origins
 from tests.stages.data.build import source
 
@@ -37,7 +37,7 @@ def parquet(table: pa.Table, **how: Any) -> bytes:
     return out.getvalue()
 
 
-def rows(kind: str, data: bytes, **fields: Any) -> list[Row | Malformed]:
+def rows(kind: str, data: bytes, **fields: Any) -> list[Row | MalformedRow]:
     return list(READERS[kind](io.BytesIO(data), source("x", kind, **fields)))
 
 
@@ -65,7 +65,7 @@ BREAKS = {
 @pytest.mark.parametrize("what", list(BREAKS))
 def test_a_line_that_breaks_a_parser_costs_its_row(what: str) -> None:
     first, second = rows("jsonl", BREAKS[what] + b'\n{"text": "good", "label": "x"}\n')
-    assert isinstance(first, Malformed) and isinstance(second, Row) and second.values["text"] == "good"
+    assert isinstance(first, MalformedRow) and isinstance(second, Row) and second.values["text"] == "good"
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {

@@ -20,11 +20,11 @@ import pytest
 from tasks.core import code
 from tasks.core.errors import Refused
 from tasks.core.files import write_json
-from tasks.core.graph import RUNS
-from tasks.core.layout import EXPERIMENT, Layout
+from tasks.core.graph import DVC_STAGES
+from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.supervise import box, shell, taken
-from tasks.supervise.box import Box
-from tasks.supervise.opened import opened
+from tasks.supervise.box import Sandbox
+from tasks.supervise.opened import open_files
 from tests.boundary.stage_of import ROOT, a_run, as_it_is, bring, sparse
 from tests.forking import Forking
 from tests.patience import patience
@@ -70,7 +70,7 @@ def reached(made: Any, state: Path, skipped: list[str]) -> tuple[int, set[str]]:
 def grown(folder: Path) -> Layout:
     """A run that has all inputs that the table of grants asks for."""
     layout = a_run(folder)
-    for name, stage in RUNS.items():
+    for name, stage in DVC_STAGES.items():
         for item in stage.dependencies(name.partition("@")[2]):
             path = layout.root / item if "." in item else layout.root / item / "x"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def grown(folder: Path) -> Layout:
         },
     )  # fmt: skip
     (layout.root / "tasks").symlink_to(ROOT / "tasks")
-    write_json(layout.stages, code.of_stages(ROOT))
+    write_json(layout.stages, code.stage_digests(ROOT))
     (layout.root / "tasks").unlink()
     return layout
 
@@ -120,14 +120,14 @@ SYSTEM = ["/usr", "/opt", sys.prefix, sys.base_prefix]
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage sees what its line in the table of grants names, and no more")
-@pytest.mark.parametrize("stage", list(RUNS))
+@pytest.mark.parametrize("stage", list(DVC_STAGES))
 def test_no_path_of_a_stage_leads_to_what_another_keeps(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     monkeypatch.setattr(shell.shown, "require_code", lambda *_: None)
     monkeypatch.setattr(shell.shown.code, "files_of", lambda *_: [])
-    with opened() as read:
-        made = shell._box(stage, layout, tmp_path / "place", read)
+    with open_files() as read:
+        made = shell._make_sandbox(stage, layout, tmp_path / "place", read)
         _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
     assert found == MAY.get("predict@base" if stage.startswith("predict") else stage, set())
 
@@ -139,12 +139,12 @@ def test_no_path_of_an_experiment_leads_to_a_vault(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(shell.shown, "require_code", lambda *_: None)
     monkeypatch.setattr(shell.shown.code, "files_of", lambda *_: [])
     layout = grown(tmp_path / "grown")
-    write_json(layout.authority, {"tier": EXPERIMENT})
+    write_json(layout.authority, {"tier": EXPERIMENT_TIER})
     for name in ("keys/vault", "vault/vault.db"):
-        (layout.world / name).parent.mkdir(parents=True)
-        (layout.world / name).write_text("the experiments' own")
-    with opened() as read:
-        made = shell._box("ingest", layout, tmp_path / "place", read)
+        (layout.run_state / name).parent.mkdir(parents=True)
+        (layout.run_state / name).write_text("the experiments' own")
+    with open_files() as read:
+        made = shell._make_sandbox("ingest", layout, tmp_path / "place", read)
         _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
     assert not found
 
@@ -233,7 +233,7 @@ def test_no_name_space_of_its_own(unshared: dict[str, list[int]], of: str) -> No
 
 
 @pytest.fixture(scope="module")
-def mounted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Box, dict[str, set[str]]]:
+def mounted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sandbox, dict[str, set[str]]]:
     """A sandbox, and the flags of every mount in it by its place."""
     made = make(tmp_path_factory.mktemp("mounted"))
     lines = inside(made, "found = open('/proc/self/mountinfo').read().splitlines()")
@@ -242,7 +242,7 @@ def mounted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Box, dict[str, se
 
 @pytest.mark.attack(rights="stage", stopped="nothing that is mounted for a stage gives rights or is a device")
 @pytest.mark.parametrize("what", ["runs as its owner", "is a device", "is written"])
-def test_what_is_mounted_gives_nothing(mounted: tuple[Box, dict[str, set[str]]], what: str) -> None:
+def test_what_is_mounted_gives_nothing(mounted: tuple[Sandbox, dict[str, set[str]]], what: str) -> None:
     made, mounts = mounted
     if what == "runs as its owner":
         assert all("nosuid" in flags for flags in mounts.values())
@@ -256,7 +256,7 @@ def test_what_is_mounted_gives_nothing(mounted: tuple[Box, dict[str, set[str]]],
         assert {place for place, flags in mounts.items() if "rw" in flags} <= own | system
 
 
-def test_nothing_is_mounted_below_the_system(mounted: tuple[Box, dict[str, set[str]]]) -> None:
+def test_nothing_is_mounted_below_the_system(mounted: tuple[Sandbox, dict[str, set[str]]]) -> None:
     """So a walk that leaves the system out leaves out nothing else."""
     below = [place for place in mounted[1] for system in SYSTEM if place.startswith(f"{system}/")]
     assert set(below) <= {
@@ -426,7 +426,7 @@ except OSError as error:
         how: source.replace("TARGET", repr(str(made.root / "artefacts" / how))).replace("WAY", way)
         for how, way in ways.items()
     }
-    found = inside_each(replace(made, reads={given.parent: None}, writes=(kept.parent,)), asked)
+    found = inside_each(replace(made, read_only_mounts={given.parent: None}, writable_folders=(kept.parent,)), asked)
     return found, {path.name for path in made.outputs.iterdir()}
 
 
@@ -490,7 +490,7 @@ def test_who_ends_others_is_not_signed(supervisors: Forking, tmp_path: Path, how
     ours = str(Path("/proc/self/ns/pid").readlink())
     apart = f"assert os.readlink('/proc/self/ns/pid') != {ours!r}, 'or it ends processes of this machine'"
     ended = bring(supervisors, layout, f"(root / 'artefacts/clean').mkdir(exist_ok=True)\n{apart}\n{how}")
-    assert ended.code and not layout.stage("clean").exists() and not list((layout.state / "boxes").iterdir())
+    assert ended.code and not layout.artefacts("clean").exists() and not list((layout.state / "boxes").iterdir())
     assert as_it_is(layout.state / "records") == before
 
 
@@ -512,7 +512,7 @@ def test_why_it_failed_is_read_to_an_end(tmp_path: Path, plant: Callable[[Path],
     plant(place / "measured" / "clean.error")
     shell._keep_error("clean", layout, place)
     said = layout.root / "measured" / "clean.error"
-    assert not said.exists() or said.stat().st_size <= shell.MOST_OF_AN_ERROR
+    assert not said.exists() or said.stat().st_size <= shell.MAX_ERROR_BYTES
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
@@ -524,7 +524,7 @@ def test_a_link_for_its_whole_folder_moves_nothing(tmp_path: Path, place: str) -
     outputs.mkdir(parents=True)
     (outputs / "clean").symlink_to(layout.state / place)
     with pytest.raises(Refused, match="which is no folder; nothing of it is taken"):
-        taken.take(outputs, "clean", layout.stage("clean"), "clean")
+        taken.copy_checked(outputs, "clean", layout.artefacts("clean"), "clean")
     assert as_it_is(layout.state) == before
 
 
@@ -537,6 +537,6 @@ def test_what_it_leaves_is_nobody_elses_to_read(tmp_path: Path, mode: int) -> No
     (outputs / "x").write_text("x")
     for path in (outputs / "x", outputs):
         path.chmod(mode if path.is_dir() or not mode & stat.S_ISGID else 0o777)
-    taken.take(outputs.parent, "clean", layout.stage("clean"), "clean")
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in (layout.stage("clean"), layout.stage("clean") / "x")}
+    taken.copy_checked(outputs.parent, "clean", layout.artefacts("clean"), "clean")
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (layout.artefacts("clean"), layout.artefacts("clean") / "x")}
     assert modes <= {0o700, 0o600}

@@ -131,9 +131,9 @@ def test_a_port_that_somebody_else_holds_is_not_taken_for_the_servers() -> None:
     try:
         assert other.stdout
         port = int(other.stdout.readline())
-        assert ports.answers(f"http://127.0.0.1:{port}/api", seconds=5)
-        assert ports.free(port) is None
-        assert not ports.held_by(ours.pid, port)
+        assert ports.prefect_responds(f"http://127.0.0.1:{port}/api", seconds=5)
+        assert ports.free_port(port) is None
+        assert not ports.listens(ours.pid, port)
     finally:
         for process in (other, ours):
             process.kill()
@@ -149,11 +149,11 @@ def test_a_name_that_another_user_took_in_tmp_leads_nowhere(tmp_path: Path, left
     victim = tmp_path / "victim"
     victim.mkdir()
     (victim / "work").write_text("of the owner")
-    place = Path(f"/tmp/{connection.PREFIX}999999999-{os.getpid()}")
+    place = Path(f"/tmp/{connection.FOLDER_PREFIX}999999999-{os.getpid()}")
     words = {"a link": ("ln", "-s", str(victim)), "a folder": ("mkdir",), "a file": ("touch",)}[left]
     assert as_nobody(*words, str(place)).returncode == 0
     try:
-        with connection.own_folder() as folder:
+        with connection.session_folder() as folder:
             assert (victim / "work").read_text() == "of the owner"
             assert folder.stat().st_uid == os.getuid() and folder.stat().st_mode & 0o777 == 0o700
         assert not folder.exists()
@@ -174,7 +174,7 @@ def test_a_file_is_written_through_nothing_that_lies_there(
     victim, target = tmp_path / "victim", tmp_path / "shared" / "ledger.json"
     victim.write_text("of the owner")
     target.parent.mkdir()
-    aside = files._aside(target)
+    aside = files._temporary_path(target)
     aside.symlink_to(victim) if how == "a link" else aside.write_text("of another")
     with pytest.raises(FileExistsError):
         files.write_bytes(target, b"mine", mode=0o600)
@@ -198,7 +198,7 @@ def test_who_sees_every_process_sees_no_secret(project: Path) -> None:
 
 
 def test_a_free_port_is_on_loopback() -> None:
-    port = ports.free(0)
+    port = ports.free_port(0)
     assert port
     with socket.socket() as probe:
         probe.settimeout(1)

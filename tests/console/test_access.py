@@ -10,10 +10,10 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from infra.console.actions import ACTIONS
-from infra.console.app import cookie_of
+from infra.console.app import session_cookie_name
 from infra.console.pages import PAGES, api_path, csv_paths
 from infra.console.sessions import Sessions
-from infra.console.store import SESSIONS, open_store
+from infra.console.store import SESSIONS, open_database
 from tests.console.conftest import PASSWORD, WAITING
 from tests.console.visits import ORIGIN, signed_in, visiting
 from tests.whole_run import RUN
@@ -64,7 +64,7 @@ def test_there_is_no_route_that_the_tables_do_not_have(app: FastAPI) -> None:
 @pytest.mark.attack(rights="visitor", stopped="who is not signed in is shown a form to sign in with")
 @pytest.mark.parametrize("path", sorted(path for method, path in tabled() if method == "GET"))
 def test_who_is_not_signed_in_is_shown_nothing(client: TestClient, path: str) -> None:
-    who = {action.path: action.who for action in ACTIONS}.get(path, "person")
+    who = {action.path: action.access for action in ACTIONS}.get(path, "person")
     answer = client.get(path.replace("{path:path}", "").format(**GIVEN))
     if path.startswith("/sign-in/"):  # no provider signs people in here
         assert answer.status_code == 404
@@ -101,7 +101,7 @@ def test_nothing_is_done_without_a_form_of_the_session(client: TestClient) -> No
     """Neither with another's token, nor from another origin, nor by who is not signed in."""
     signed_in(client, "data-owner")
     wanted = {"verb": "approve", "evidence": "0" * 64, "reason": "x", "public_key": "ssh-ed25519 AAAA"}
-    for action in (each for each in ACTIONS if each.method == "POST" and each.who == "person"):
+    for action in (each for each in ACTIONS if each.method == "POST" and each.access == "person"):
         path = action.path.format(run=WAITING, gate="data", incident="none", label="tiny-1", name="nightly")
         form = {"form_token": "other", "record": "messages:1", "subject": "Ada", "reason": "x"}
         body = {"data": form} if path in ("/sign-out", "/where", f"/runs/{WAITING}/shown") else {"json": wanted}
@@ -129,13 +129,13 @@ def test_no_page_sends_a_reader_elsewhere(client: TestClient, path: str) -> None
 
 
 def test_who_lost_their_role_or_session_is_out(client: TestClient, lived_in: Path) -> None:
-    sessions = Sessions(open_store(lived_in / ".hallmark"))
+    sessions = Sessions(open_database(lived_in / ".hallmark"))
     sessions.end_all("colleague")  # those of tests before
     signed_in(client, "colleague")
     assert client.get("/").status_code == 200
     assert sessions.end_all("colleague") == 1
     assert client.get("/").status_code == 303
-    client.cookies.set(cookie_of(ORIGIN), "made up")
+    client.cookies.set(session_cookie_name(ORIGIN), "made up")
     assert client.get("/api/runs").status_code == 401
 
 
@@ -179,7 +179,7 @@ def test_a_body_in_pieces_is_not_read(client: TestClient) -> None:
 
 def test_an_open_page_is_no_use_of_a_session(client: TestClient, lived_in: Path) -> None:
     signed_in(client, "ml-engineer")
-    store = open_store(lived_in / ".hallmark")
+    store = open_database(lived_in / ".hallmark")
     with store.begin() as connection:
         connection.execute(update(SESSIONS).values(seen=datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=20)))
     assert client.get("/", headers={"hx-request": "true"}).status_code == 200

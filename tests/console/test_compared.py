@@ -67,7 +67,7 @@ def written(path: Path, document: object) -> Iterator[None]:
 def test_figures_that_changed_after_their_gate_are_not_compared(
     reader: TestClient, lived_in: Path, run: str, name: str
 ) -> None:
-    path = Layout(lived_in / ".hallmark" / "runs" / run).stage(name)
+    path = Layout(lived_in / ".hallmark" / "runs" / run).artefacts(name)
     with written(path, read_json(path) | {"more": 1}):
         answer = reader.get(f"/api/runs/{RUN}/to/{WAITING}")
         assert answer.status_code == 409 and f"{name} of run {run} is not what its" in answer.text
@@ -75,7 +75,7 @@ def test_figures_that_changed_after_their_gate_are_not_compared(
 
 @pytest.mark.attack(rights="commit", stopped="figures that no gate looked at are for who may see the run's records")
 def test_words_in_figures_that_no_gate_looked_at(app: FastAPI, reader: TestClient, lived_in: Path) -> None:
-    path = Layout(lived_in / ".hallmark" / "runs" / WAITING).stage("evaluate") / "result.json"
+    path = Layout(lived_in / ".hallmark" / "runs" / WAITING).artefacts("evaluate") / "result.json"
     with written(path, {"facts": {"exact_match": {"value": 0.5, "unit": SECRET}}}):
         refused = reader.get(f"/runs/{RUN}/to/{WAITING}")
         assert refused.status_code == 409 and SECRET not in refused.text and "may hold texts of records" in refused.text

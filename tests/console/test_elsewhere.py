@@ -17,10 +17,10 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.testclient import TestClient
 
-from infra.console.app import application, cookie_of
+from infra.console.app import application, session_cookie_name
 from infra.console.oidc.provider import Provider
-from infra.console.oidc.settings import Settings, SignInBy, configured
-from infra.console.oidc.transactions import SECONDS, Transactions
+from infra.console.oidc.settings import ProviderSettings, SignInMethods, sign_in_methods
+from infra.console.oidc.transactions import MAX_SIGN_IN_SECONDS, Transactions
 from infra.console.site import Site
 from tasks.core.errors import InputError, Refused, Unavailable
 from tests.checkouts import Checkouts
@@ -32,7 +32,7 @@ from tests.console.visits import ORIGIN, govern, visiting
 from tests.tiny_project import PEOPLE
 
 __all__ = ["browser"]
-SESSION, WAY = cookie_of(ORIGIN), f"{cookie_of(ORIGIN)}-way"
+SESSION, WAY = session_cookie_name(ORIGIN), f"{session_cookie_name(ORIGIN)}-way"
 HUGE = b"x" * 10_000_000
 
 
@@ -62,8 +62,10 @@ def lying(place: Place) -> Lying:
     return place.lying
 
 
-def by(issuer: str, **more: Any) -> SignInBy:
-    return SignInBy(provider=Settings(issuer=issuer, client_id=CLIENT, client_secret=SECRET, name="Example"), **more)
+def by(issuer: str, **more: Any) -> SignInMethods:
+    return SignInMethods(
+        provider=ProviderSettings(issuer=issuer, client_id=CLIENT, client_secret=SECRET, name="Example"), **more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,9 @@ def test_a_client_says_who_it_is_as_the_provider_offers(
     lying: Lying, secret: str, offered: list[str], header: str | None, body: dict[str, list[str]]
 ) -> None:
     lying.discovery = {"token_endpoint_auth_methods_supported": offered}
-    provider = Provider(Settings(issuer=lying.url, client_id=CLIENT, client_secret=secret, name="x"), f"{ORIGIN}/back")
+    provider = Provider(
+        ProviderSettings(issuer=lying.url, client_id=CLIENT, client_secret=secret, name="x"), f"{ORIGIN}/back"
+    )
     going, _ = Transactions().begin("/", 0)
     lying.nonce = going.nonce
     assert provider.subject({"code": "a code"}, going) == "owner-1"
@@ -269,10 +273,10 @@ def test_a_sign_in_that_takes_too_long_is_over() -> None:
     made = Transactions()
     going, cookie = made.begin("/", 0)
     with pytest.raises(Refused, match="took longer than 10 minutes"):
-        made.take(cookie, going.state, SECONDS + 1)
-    assert made.take(cookie, going.state, SECONDS) == going
+        made.complete(cookie, going.state, MAX_SIGN_IN_SECONDS + 1)
+    assert made.complete(cookie, going.state, MAX_SIGN_IN_SECONDS) == going
     with pytest.raises(Refused, match="did not begin in this browser"):
-        Transactions().take(cookie, going.state, 1)
+        Transactions().complete(cookie, going.state, 1)
 
 
 OTHERWISE = [
@@ -300,7 +304,7 @@ def test_a_provider_that_answers_otherwise(client: TestClient, lying: Lying, pat
 
 def asking(lying: Lying) -> Callable[[], str]:
     provider, (going, _) = Provider(by(lying.url).provider, f"{ORIGIN}/sign-in/callback"), Transactions().begin("/", 0)
-    return lambda: provider.way(going)
+    return lambda: provider.authorization_url(going)
 
 
 @pytest.mark.attack(rights="visitor", stopped="a provider's answer is bounded and leads nowhere else")
@@ -366,11 +370,11 @@ SET = {"HALLMARK_OIDC_ISSUER": "https://login.example.com", "HALLMARK_OIDC_CLIEN
 )
 def test_half_a_setting_is_refused_in_words(changed: dict[str, str], why: str) -> None:
     with pytest.raises(InputError, match=why):
-        configured(SET | changed)
+        sign_in_methods(SET | changed)
 
 
 def test_settings_of_the_environment(tmp_path: Path) -> None:
-    assert configured({}) == SignInBy()
+    assert sign_in_methods({}) == SignInMethods()
     (tmp_path / "secret").write_text(f"{SECRET}\n")
-    provider = configured(SET | {"HALLMARK_OIDC_CLIENT_SECRET_FILE": str(tmp_path / "secret")}).provider
+    provider = sign_in_methods(SET | {"HALLMARK_OIDC_CLIENT_SECRET_FILE": str(tmp_path / "secret")}).provider
     assert provider and (provider.client_secret, provider.name) == (SECRET, "login.example.com")

@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 
 from tasks.core.files import write_json
-from tasks.core.layout import EXPERIMENT, Layout
+from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal
-from tasks.runs.journal import Journal, StageLine
+from tasks.runs.journal import Journal, StageState
 from tasks.trust import keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord
 from tests.console.conftest import FAILING
@@ -27,7 +27,7 @@ def spoken(lived_in: Path) -> Iterator[Journal]:
     state = lived_in / ".hallmark"
     before = journal.read(state, FAILING)
     assert before
-    stages = {"ingest": StageLine(state="done"), "clean": StageLine(state="running", progress=f"3/9 {SECRET}")}
+    stages = {"ingest": StageState(state="done"), "clean": StageState(state="running", progress=f"3/9 {SECRET}")}
     said = before.model_copy(update={"stages": stages, "error": f"stage clean: the row {SECRET}\n{SECRET}"})
     journal.write(state, said)
     yield said
@@ -55,7 +55,7 @@ def test_how_far_it_is_and_that_it_failed_is_for_all(app: FastAPI, spoken: Journ
 def test_names_of_an_experiments_files(app: FastAPI, lived_in: Path) -> None:
     layout = Layout(lived_in / ".hallmark" / "runs" / FAILING)
     before = layout.authority.read_bytes()
-    write_json(layout.authority, json.loads(before) | {"tier": EXPERIMENT})
+    write_json(layout.authority, json.loads(before) | {"tier": EXPERIMENT_TIER})
     try:
         refused = reader_of(app, "ml-engineer").get(f"/runs/{FAILING}/artefacts")
         assert refused.status_code == 409 and "names of files of run" in refused.text
@@ -68,7 +68,7 @@ def test_names_of_an_experiments_files(app: FastAPI, lived_in: Path) -> None:
 @pytest.mark.parametrize("page", ["report", "measured"])
 def test_pages_that_no_gate_looked_at(app: FastAPI, lived_in: Path, page: str) -> None:
     layout = Layout(lived_in / ".hallmark" / "runs" / FAILING)
-    folder = layout.stage("evaluate") if page == "report" else layout.root / "measured"
+    folder = layout.artefacts("evaluate") if page == "report" else layout.root / "measured"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.html").write_text(f"<p>{SECRET}</p>")
     try:
@@ -88,9 +88,9 @@ def test_names_of_an_experiments_files_in_its_record(app: FastAPI, lived_in: Pat
     shutil.copytree(Layout(state / "runs" / FAILING).inputs, Layout(state / "runs" / run).inputs)
     where = Environment(run=run, sandbox="bubblewrap", network=False, platform="p", packages="c" * 64, experiment=True)
     said = StageRecord(name="clean", command=["python"], materials=[], environment=where, tree_sha256="d" * 64)
-    signer = keys.signer(keys.load_private(state / "keys" / "worker"))
+    signer = keys.signer_of(keys.load_private(state / "keys" / "worker"))
     envelope = stage_record.sign(said, {f"artefacts/clean/{SECRET}": "e" * 64}, signer)
-    entry = open_ledger(state).append(stage_record.KIND, run, {"stage": "clean", "envelope": envelope})
+    entry = open_ledger(state).append(stage_record.ENTRY_KIND, run, {"stage": "clean", "envelope": envelope})
     try:
         closed, opened = (reader_of(app, who).get(f"/ledger/{entry.seq}").text for who in ("ml-engineer", "data-owner"))
         assert SECRET not in closed and "records of messages are not for ml-engineer" in closed and SECRET in opened

@@ -10,10 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from infra.console.accounts import Accounts
-from infra.console.answers import FORMULA
-from infra.console.store import open_store
+from infra.console.answers import FORMULA_PREFIXES
+from infra.console.store import open_database
 from tasks.runs import journal
-from tasks.runs.journal import Journal, StageLine
+from tasks.runs.journal import Journal, StageState
 from tests.checkouts import Checkouts
 from tests.console.browsing import NEEDED, browser
 from tests.console.conftest import PASSWORD, serving
@@ -59,12 +59,12 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
     """Each text is the error, the use case and the progress of a run of its own."""
     folder = checkouts.ready(tmp_path_factory.mktemp("hostile-console") / "project")
     for number, text in enumerate(ALL):
-        stages = {"ingest": StageLine(state="running", progress=text)}
+        stages = {"ingest": StageState(state="running", progress=text)}
         error = text if number % 2 else None
         known = Journal(run=f"2026-{number:04}", requested_by=text, use_case=text, status="failed", error=error,
                         stages=stages, release=text)  # fmt: skip
         journal.write(folder / ".hallmark", known)
-    Accounts(open_store(folder / ".hallmark")).put("data-owner", PASSWORD)
+    Accounts(open_database(folder / ".hallmark")).set_password("data-owner", PASSWORD)
     return folder
 
 
@@ -114,7 +114,7 @@ def test_no_cell_is_a_formula(reader: TestClient) -> None:
     lines = list(csv.reader(io.StringIO(reader.get("/runs.csv?most=10000").text)))
     assert len(lines) == len(ALL) + 1
     for cell in (cell for line in lines[1:] for cell in line):
-        assert not cell.lstrip().startswith(FORMULA) and not RAW.search(cell), cell
+        assert not cell.lstrip().startswith(FORMULA_PREFIXES) and not RAW.search(cell), cell
 
 
 @pytest.mark.attack(rights="visitor", stopped="a browser runs nothing of what a page shows")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from infra.console.context import cookie_of
+from infra.console.context import session_cookie_name
 from infra.console.pages import PAGES
 from infra.console.sessions import Sessions
-from infra.console.store import open_store
+from infra.console.store import open_database
 from tasks.core.layout import Layout
 from tasks.gates import signed_decision
 from tasks.incidents import incidents
@@ -96,7 +96,8 @@ def test_evidence_that_changed_and_reasons_are_not_lost(owner: Any, console: Con
     page.go_back()
     assert page.input_value(".signed [name=reason]") == "half a sentence"
     decided = [
-        signed_decision.claimed(each) for each in open_ledger(console.root / ".hallmark").entries("gate.decision")
+        signed_decision.unverified_claim(each)
+        for each in open_ledger(console.root / ".hallmark").entries("gate.decision")
     ]
     assert ("data-owner", "reject") not in decided
 
@@ -148,7 +149,7 @@ def test_a_session_that_ends_while_somebody_writes_loses_nothing(owner: Any, con
     page.goto(f"{console.origin}/gates/{FAILING}/data")
     choose(page, "reject")
     page.fill(".signed [name=reason]", "a long text")
-    Sessions(open_store(console.root / ".hallmark")).end_all("data-owner")
+    Sessions(open_database(console.root / ".hallmark")).end_all("data-owner")
     page.click("text=Sign and record")
     page.wait_for_selector(".told:has-text('your session is over')")
     other = page.context.new_page()
@@ -163,7 +164,7 @@ def test_a_session_that_ends_while_somebody_writes_loses_nothing(owner: Any, con
     page.dblclick("text=Sign and record")
     page.wait_for_selector("#recorded:has-text('reject')")
     ledger = open_ledger(console.root / ".hallmark")
-    said = [signed_decision.claimed(each) for each in ledger.entries("gate.decision")]
+    said = [signed_decision.unverified_claim(each) for each in ledger.entries("gate.decision")]
     assert said.count(("data-owner", "reject")) == 1, "a double click is one decision"
 
 
@@ -177,7 +178,7 @@ def test_an_incident_is_closed_on_its_page_by_the_role_that_owns_it(owner: Any, 
     page.click("text=Sign and record")
     page.wait_for_selector("text=risk-officer: retraining is planned")
     ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
-    (incident,) = incidents.read(ledger, governed)
+    (incident,) = incidents.read_all(ledger, governed)
     assert incident.closing and incident.closing.person == "risk-officer" and not page.faults
 
 
@@ -269,7 +270,7 @@ def test_the_page_of_a_run_is_reached_by_keyboard(engineer: Any, console: Consol
 @pytest.mark.attack(rights="visitor", stopped="a page that a run made runs nothing, and no other file is given out")
 def test_data_docs_and_report_run_nothing(owner: Any, console: Console) -> None:
     run, page = "20260101-000000-abcd", owner
-    docs = next((Layout(console.root / ".hallmark" / "runs" / run).stage("validate") / "docs").rglob("index.html"))
+    docs = next((Layout(console.root / ".hallmark" / "runs" / run).artefacts("validate") / "docs").rglob("index.html"))
     page.goto(f"{console.origin}/runs/{run}/docs/")
     page.click("a >> nth=0")
     page.wait_for_load_state()
@@ -293,7 +294,7 @@ def test_a_session_that_another_port_planted_does_nothing(browser: Any, console:
     (theirs,) = [
         cookie
         for cookie in opened(browser, console, "colleague").context.cookies()
-        if cookie["name"] == cookie_of(console.origin)
+        if cookie["name"] == session_cookie_name(console.origin)
     ]
     page.context.add_cookies([theirs])
     page.goto(f"{console.origin}/gates/{WAITING}/data")

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 
 from infra.console import listening
-from infra.console.listening import AT_ONCE, WAITED_FOR, Listening
+from infra.console.listening import MAX_CONNECTIONS, MAX_WAITING_CONNECTIONS, LimitedConnection
 from tests.console.servers import free_port, served
 from tests.patience import patience
 
@@ -44,7 +44,7 @@ async def body(request: Request) -> int:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    config = listening.listening(app, free_port(), behind=False)
+    config = listening.uvicorn_config(app, free_port(), behind=False)
     with served(config):
         yield config.port
 
@@ -76,7 +76,7 @@ SAID = {
 @pytest.mark.parametrize("said", SAID)
 def test_connections_that_owe_a_request_keep_nobody_out(port: int, said: str) -> None:
     with ExitStack() as held:
-        for _ in range(AT_ONCE + WAITED_FOR):
+        for _ in range(MAX_CONNECTIONS + MAX_WAITING_CONNECTIONS):
             held.enter_context(say(port, SAID[said]))
         assert answer(port) == 200
 
@@ -84,7 +84,7 @@ def test_connections_that_owe_a_request_keep_nobody_out(port: int, said: str) ->
 @pytest.mark.attack(rights="visitor", stopped="connections that stay open after an answer give way")
 def test_connections_that_stay_open_keep_nobody_out(port: int) -> None:
     with ExitStack() as held:
-        for _ in range(AT_ONCE + 1):
+        for _ in range(MAX_CONNECTIONS + 1):
             each = held.enter_context(say(port, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"))
             assert each.recv(12) == b"HTTP/1.1 200"
         assert answer(port) == 200
@@ -112,7 +112,7 @@ def test_who_is_answered_is_not_put_out(port: int) -> None:
     with ExitStack() as held:
         asked = held.enter_context(say(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"))
         assert BEGUN.wait(patience(30))
-        for _ in range(WAITED_FOR + 50):
+        for _ in range(MAX_WAITING_CONNECTIONS + 50):
             held.enter_context(say(port, b""))
         assert asked.recv(12) == b"HTTP/1.1 200"
 
@@ -120,8 +120,8 @@ def test_who_is_answered_is_not_put_out(port: int) -> None:
 def test_a_connection_is_used_again(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time limit is cancelled as soon as a whole request has arrived. Several requests may arrive at once."""
     limits = list[asyncio.TimerHandle | None]()
-    expect = Listening._expect_request
-    monkeypatch.setattr(Listening, "_expect_request", lambda it: (expect(it), limits.append(it._limit)))
+    expect = LimitedConnection._expect_request
+    monkeypatch.setattr(LimitedConnection, "_expect_request", lambda it: (expect(it), limits.append(it._limit)))
     visit = http.client.HTTPConnection("127.0.0.1", port, timeout=patience(30))
     for number in (1, 2, 3):
         visit.request("POST", "/body", body=b"x" * 100_000)

@@ -73,7 +73,7 @@ def test_a_passkey_signs_where_a_key_of_the_browser_does_not_count(browser: Any,
     signed = signed_decision.read(entry, governed)
     (line,) = (key.public_key for key in governed.people.get("data-owner").keys if key.fingerprint == signed.keyid)
     assert (signed.decision.verb, signed.decision.reason) == ("approve", "touched")
-    assert signed.keyid == mark and passkey.is_line(line) and passkey.load(line).rp_id == "localhost"
+    assert signed.keyid == mark and passkey.is_public_line(line) and passkey.load(line).rp_id == "localhost"
     assert not page.faults
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.console.accounts import Accounts
-from infra.console.store import open_store
+from infra.console.store import open_database
 from tasks.incidents import incidents
 from tasks.registry.release import promotions
 from tests.console.browsing import NEEDED, browser, lie, opened
@@ -35,9 +35,9 @@ OFFICER = "id: risk-officer, name: Risk officer, roles: [risk]"
 @pytest.fixture
 def console(succeeded: House) -> Iterator[Console]:
     """triage-2 is champion, triage-1 was before."""
-    people = Accounts(open_store(succeeded.state))
+    people = Accounts(open_database(succeeded.state))
     for person in ("engineer", "risk-officer"):
-        people.put(person, PASSWORD)
+        people.set_password(person, PASSWORD)
     with serving(succeeded.root) as origin:
         yield Console(succeeded.root, origin)
 
@@ -98,4 +98,4 @@ def test_an_order_that_came_too_late_moves_nothing(browser: Any, console: Consol
     page.wait_for_selector(".told.wrong")
     assert "has changed while it was being signed" in page.inner_text(".told")
     newest = promotions.read(succeeded.ledger, succeeded.governance, NAME).newest
-    assert newest and newest.sha256 == asked and not incidents.read(succeeded.ledger, succeeded.governance)
+    assert newest and newest.sha256 == asked and not incidents.read_all(succeeded.ledger, succeeded.governance)

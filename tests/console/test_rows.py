@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tasks.core.layout import Layout
-from tasks.inquiry.looks import ROW_READ, SOUGHT, TOKENS_READ
+from tasks.inquiry.looks import PERSON_SOUGHT, ROW_READ, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
 from tests.console.conftest import WAITING, write_journal
 from tests.console.visits import reader_of
@@ -22,7 +22,7 @@ from tests.whole_run import RUN
 
 ROWS = f"/api/runs/{WAITING}/rows"
 SHOWN = f"/runs/{WAITING}/shown"
-LOOKS = (ROW_READ, SOUGHT, TOKENS_READ)
+LOOKS = (ROW_READ, PERSON_SOUGHT, TOKENS_READ)
 
 
 def form_token(client: TestClient) -> str:
@@ -75,10 +75,10 @@ def test_where_a_person_is_is_asked_for_a_reason(app: FastAPI, lived_in: Path) -
     assert client.post("/where", data=asked | {"reason": ""}).status_code == 400
     answer = client.post("/where", data=asked)
     assert answer.status_code == 200 and "/releases/tiny-1" in answer.text, answer.text
-    entry = open_ledger(lived_in / ".hallmark").entries(SOUGHT)[-1]
+    entry = open_ledger(lived_in / ".hallmark").entries(PERSON_SOUGHT)[-1]
     assert entry.body["reason"] == "she asked" and "Ada" not in str(entry.body)
     looks = {each.seq: each.kind for each in open_ledger(lived_in / ".hallmark").entries() if each.kind in LOOKS}
-    assert SOUGHT in looks.values()
+    assert PERSON_SOUGHT in looks.values()
     assert {row["entry"] for row in client.get("/api/ledger?kind=look").json()["rows"]} == looks.keys()
     assert {row["seq"] for row in hallmark_json(lived_in, "ledger", "show", "--kind", "look")} == looks.keys()
     answers = {each["id"]: each["answer"] for each in client.get("/api/audit").json()["questions"]}
@@ -159,7 +159,7 @@ def test_files_that_no_stage_of_ours_wrote_break_no_page(app: FastAPI, unasked: 
 
 @pytest.mark.attack(rights="stage", stopped="words of a stage are for who may see records of the source")
 def test_a_reason_that_holds_a_text_is_for_who_may_see_the_source(app: FastAPI, unasked: Layout) -> None:
-    path = unasked.stage("clean") / "quarantine.parquet"
+    path = unasked.artefacts("clean") / "quarantine.parquet"
     table = pq.read_table(path).to_pylist()
     told = [row | {"reason": "Ada Lovelace said so", "rule": "Ada Lovelace"} for row in table]
     pq.write_table(pa.Table.from_pylist(told, schema=pq.read_schema(path)), path)
@@ -170,7 +170,7 @@ def test_a_reason_that_holds_a_text_is_for_who_may_see_the_source(app: FastAPI, 
 
 @pytest.mark.attack(rights="stage", stopped="a record is shown as of the source of its row alone")
 def test_a_record_that_is_of_two_sources_is_shown_to_nobody(app: FastAPI, unasked: Layout) -> None:
-    path = unasked.stage("ingest") / "records.parquet"
+    path = unasked.artefacts("ingest") / "records.parquet"
     records = pq.read_table(path).to_pylist()
     for record in records:
         record["source_id"] = "secret"
@@ -183,7 +183,7 @@ def test_a_record_that_is_of_two_sources_is_shown_to_nobody(app: FastAPI, unaske
 
 @pytest.mark.attack(rights="worker", stopped="a record is shown as the gate looked at it, or not at all")
 def test_a_record_that_was_changed_after_the_question_is_not_shown(app: FastAPI, lived_in: Path) -> None:
-    path = Layout(lived_in / ".hallmark" / "runs" / WAITING).stage("ingest") / "records.parquet"
+    path = Layout(lived_in / ".hallmark" / "runs" / WAITING).artefacts("ingest") / "records.parquet"
     client = reader_of(app, "data-owner")
     asked = {"record": "messages:1", "reason": "to see", "form_token": form_token(client)}
     with changed(path, lambda before: before + b" "):
@@ -192,7 +192,7 @@ def test_a_record_that_was_changed_after_the_question_is_not_shown(app: FastAPI,
 
 
 def test_figures_that_are_none_leave_the_rest_of_a_run_and_of_its_gate(app: FastAPI, lived_in: Path) -> None:
-    path = Layout(lived_in / ".hallmark" / "runs" / RUN).stage("evaluate") / "metrics.json"
+    path = Layout(lived_in / ".hallmark" / "runs" / RUN).artefacts("evaluate") / "metrics.json"
     client = reader_of(app, "product-owner")
     with changed(path, lambda _: b"{}"):
         for place in (f"/runs/{RUN}", f"/gates/{RUN}/evaluation"):

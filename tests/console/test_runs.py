@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from infra.console.rates import Rates, TooMany
+from infra.console.rates import RateLimits, TooManyRequests
 from infra.console.views import runs, training
 from infra.console.views.runs import RunRow
 from tasks.core.errors import Refused
@@ -34,7 +34,7 @@ def test_every_file_that_a_stage_left_is_listed_as_it_was_signed(app: FastAPI, l
 
 
 def test_the_loss_is_shown_as_it_was_signed_and_no_other(app: FastAPI, lived_in: Path) -> None:
-    client, path = reader(app), Layout(lived_in / ".hallmark" / "runs" / RUN).stage("train") / "curve.json"
+    client, path = reader(app), Layout(lived_in / ".hallmark" / "runs" / RUN).artefacts("train") / "curve.json"
     training = client.get(f"/api/runs/{RUN}").json()["training"]
     assert training["steps"] > 1 and training["first"] > training["low"] > 0
     assert training["loss"] in client.get(f"/runs/{RUN}").text
@@ -96,13 +96,13 @@ def test_a_script_keeps_nobody_else_out(lived_in: Path, monkeypatch: pytest.Monk
 
 
 def test_one_person_is_answered_so_often_at_once() -> None:
-    rates = Rates(a_minute=100, at_once=2)
-    with rates.one("script"), rates.one("script"):
-        with pytest.raises(TooMany), rates.one("script"):
+    rates = RateLimits(a_minute=100, at_once=2)
+    with rates.request("script"), rates.request("script"):
+        with pytest.raises(TooManyRequests), rates.request("script"):
             pass
-        with rates.one("other"):
+        with rates.request("other"):
             pass
-    with rates.one("script"):
+    with rates.request("script"):
         pass
 
 

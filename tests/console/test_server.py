@@ -8,7 +8,7 @@ import pytest
 
 from infra.console import server
 from infra.console.accounts import Accounts
-from infra.console.store import open_store
+from infra.console.store import open_database
 from tasks.core.errors import InputError, Refused, Unavailable
 
 
@@ -35,7 +35,7 @@ def test_behind_a_proxy_it_takes_no_other_port(tmp_path: Path, monkeypatch: pyte
         taken.listen()
         monkeypatch.setenv("HALLMARK_CONSOLE_PORT", str(taken.getsockname()[1]))
         monkeypatch.setenv("HALLMARK_CONSOLE_ORIGIN", "https://hallmark.example.com")
-        Accounts(open_store(tmp_path / ".hallmark")).put("ada", "a long enough one")
+        Accounts(open_database(tmp_path / ".hallmark")).set_password("ada", "a long enough one")
         with pytest.raises(Unavailable, match="is in use, and a proxy serves it"):
             server.start(tmp_path, print)
 

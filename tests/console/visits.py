@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from infra.console.app import application, cookie_of
+from infra.console.app import application, session_cookie_name
 from infra.console.sessions import Sessions
 from infra.console.site import Site
-from infra.console.store import open_store
+from infra.console.store import open_database
 from tests.in_process import adopt, hallmark
 
 ORIGIN = "http://127.0.0.1:4220"
@@ -39,8 +39,8 @@ def visiting(app: FastAPI, origin: str = ORIGIN, **how: Any) -> TestClient:
 
 def signed_in(client: TestClient, person: str) -> TestClient:
     """Give a client of a `console_of` a session of a person's, as a right password does (test_accounts.py)."""
-    sessions = Sessions(open_store(client.app.state.root / ".hallmark"))
-    client.cookies.set(cookie_of(ORIGIN), sessions.begin(person, datetime.now(UTC)))
+    sessions = Sessions(open_database(client.app.state.root / ".hallmark"))
+    client.cookies.set(session_cookie_name(ORIGIN), sessions.begin(person, datetime.now(UTC)))
     return client
 
 
@@ -52,8 +52,8 @@ def reader_of(app: FastAPI, person: str) -> TestClient:
 def seated(app: FastAPI, root: Path, person: str) -> TestClient:
     """Somebody who is signed in, and whose requests carry the token of their forms."""
     client = visiting(app)
-    token = Sessions(open_store(root / ".hallmark")).begin(person, datetime.now(UTC))
-    client.cookies.set(cookie_of(ORIGIN), token)
+    token = Sessions(open_database(root / ".hallmark")).begin(person, datetime.now(UTC))
+    client.cookies.set(session_cookie_name(ORIGIN), token)
     (form_token,) = re.findall('data-form-token="([^"]+)"', client.get("/key").text)
     client.headers["x-form-token"] = form_token
     return client

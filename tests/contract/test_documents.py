@@ -18,7 +18,7 @@ from infra.docs import cli, code, schema
 from infra.docs.generated import PAGES
 from infra.docs.text import anchor
 from infra.prefect import variables
-from tasks.compare.candidates import Bases
+from tasks.compare.candidates import BaseModelFile
 from tasks.core import config, yaml_text
 from tasks.core.params.params import Params
 from tasks.gates.policy_cases import Cases
@@ -62,7 +62,7 @@ def test_the_reference_has_every_command_with_its_options(command: str) -> None:
     _, _, section = text_of(ROOT / "docs" / "reference" / "cli.md").partition(f"\n## hallmark {command}\n")
     shown, _, _ = section.partition("\n## ")
     typed = [each for each in COMMANDS[command].params if each.opts[0].startswith("--")]
-    options = {cli.off(each) or each.opts[0] for each in typed}
+    options = {cli.negative_option(each) or each.opts[0] for each in typed}
     assert options == set(re.findall(r"^\| `(--[a-z-]+)", shown, re.M))
 
 
@@ -170,7 +170,7 @@ def blocks(language: str) -> list[Any]:
 
 def of_params(given: dict[str, Any]) -> object:
     """Some sections of params.yaml: the rest is as in the repository's."""
-    document = config.plain(config.read_yaml(ROOT / "params.yaml"))
+    document = config.to_plain(config.read_yaml(ROOT / "params.yaml"))
     changed = {section: document[section] | values for section, values in given.items()}
     return Params.model_validate(document | changed)
 
@@ -180,7 +180,7 @@ SCHEMAS: dict[str, Callable[[dict[str, Any]], object]] = {
     "people": People.model_validate,
     "cases": Cases.model_validate,
     "name": Suite.model_validate,
-    "bases": Bases.model_validate,
+    "bases": BaseModelFile.model_validate,
     "break_glass": lambda given: BreakGlass.model_validate(given["break_glass"]),
     **dict.fromkeys(("training", "evaluation", "use_case"), of_params),
     **dict.fromkeys(("schedules", "retries", "pools"), Deployments.model_validate),
@@ -196,7 +196,7 @@ def public_key() -> str:
 @pytest.mark.parametrize("block", blocks("yaml"))
 def test_yaml_in_the_documents_is_right(block: str) -> None:
     filled = re.sub(r"ssh-ed25519 AAAA…", lambda _: public_key(), block)
-    document = config.plain(yaml_text.load(filled, "a block"))
+    document = config.to_plain(yaml_text.load(filled, "a block"))
     assert SCHEMAS[next(iter(document))](document)
 
 
@@ -222,7 +222,7 @@ def test_python_in_the_documents_compiles(block: str) -> None:
 def test_the_guide_shows_a_source_with_every_required_key_and_no_other() -> None:
     text = (ROOT / "docs" / "guides" / "use-case.md").read_text()
     (shown,) = re.findall(r"```yaml\n(.*?)```", text, re.S)
-    document = config.plain(yaml_text.load(shown, "use-case.md"))
+    document = config.to_plain(yaml_text.load(shown, "use-case.md"))
     required = {key for key, field in Source.model_fields.items() if field.is_required()}
     assert document["sources"][0].keys() == required
 
@@ -253,18 +253,18 @@ def test_every_setting_is_in_the_table_of_variables() -> None:
             constants = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
             if path != Path(variables.__file__):
                 named |= {str(c.value) for c in constants if re.fullmatch(r"HALLMARK(_[A-Z]+)+", str(c.value))}
-    told = {variable.name for variable in (*variables.KEPT, *variables.READ)}
+    told = {variable.name for variable in (*variables.RUNNER_VARIABLES, *variables.COMMAND_VARIABLES)}
     assert named - INTERNAL == {variable for variable in told if variable.startswith("HALLMARK_")}
 
 
 @pytest.mark.parametrize("document", [path for path in DOCUMENTS if "examples" not in path.parts], ids=name)
 def test_documents_name_only_settings_that_exist(document: Path) -> None:
     """Of the examples one names a variable of its own for a location."""
-    told = {variable.name for variable in (*variables.KEPT, *variables.READ)}
+    told = {variable.name for variable in (*variables.RUNNER_VARIABLES, *variables.COMMAND_VARIABLES)}
     assert set(re.findall(r"HALLMARK(?:_[A-Z]+)+", text_of(document))) <= told
 
 
-ROOMS = [path for top in code.TOPS for path in sorted((ROOT / top).rglob("__init__.py"))]
+ROOMS = [path for top in code.TOP_PACKAGES for path in sorted((ROOT / top).rglob("__init__.py"))]
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: name(room.parent))
@@ -279,6 +279,6 @@ def test_the_tour_of_a_room_names_every_file(room: Path) -> None:
 
 
 def test_the_map_of_the_code_says_something_of_every_room() -> None:
-    told = dict(code.rooms())
+    told = dict(code.packages())
     shown = {name(path.parent) for path in ROOMS if len(path.parent.relative_to(ROOT).parts) <= code.DEPTH}
     assert told.keys() == shown and all(told.values())

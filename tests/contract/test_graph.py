@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core import code, graph
-from tasks.core.graph import RUNS, STAGES, STEPS, SUBJECTS, Gate, Stage
-from tasks.core.steps.data import DATA
+from tasks.core.graph import DVC_STAGES, STAGES, STEPS, SUBJECT_STAGES, Gate, Stage
+from tasks.core.steps import data
 
 ROOT = Path(__file__).parents[2]
 DATA_STAGES = [stage for stage in STAGES.values() if stage.module.startswith("tasks.stages.data.")]
@@ -31,7 +31,7 @@ def flow_steps() -> list[tuple[str, str]]:
 def names_in(argument: ast.expr) -> tuple[object, ...]:
     """A name in quotes, or all those that `*DATA_STAGES` stands for."""
     if isinstance(argument, ast.Starred) and ast.unparse(argument.value) == "DATA_STAGES":
-        return graph.DATA_STAGES
+        return graph.DATA_STAGE_NAMES
     return (argument.value,) if isinstance(argument, ast.Constant) else ()
 
 
@@ -39,7 +39,7 @@ def test_the_flow_takes_every_step_in_the_order_of_the_table() -> None:
     table = [
         (("gate", step.name) if isinstance(step, Gate) else ("stages", run))
         for step in STEPS
-        for run in ([step.name] if isinstance(step, Gate) else step.runs)
+        for run in ([step.name] if isinstance(step, Gate) else step.dvc_names)
     ]
     assert flow_steps() == table, "flows/retrain.py calls stages and gates as tasks/core/graph.py lists them"
 
@@ -49,18 +49,18 @@ def test_dvc_yaml_is_that_of_the_table() -> None:
 
 
 def test_the_stages_of_data_are_those_of_their_list() -> None:
-    assert list(DATA) == DATA_STAGES
+    assert list(data.DATA_STAGES) == DATA_STAGES
 
 
 def outputs(steps: list[Stage | Gate]) -> set[str]:
-    folders = {f"artefacts/{folder}" for step in steps if isinstance(step, Stage) for folder in step.folders}
+    folders = {f"artefacts/{folder}" for step in steps if isinstance(step, Stage) for folder in step.output_folders}
     return folders | {f"gates/{step.name}.json" for step in steps if isinstance(step, Gate)}
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_a_stage_reads_only_what_was_made_before_it(stage: Stage) -> None:
     before = outputs(list(STEPS[: STEPS.index(stage)]))
-    reads = [path for key in (list(stage.each) or [""]) for path in stage.dependencies(key)]
+    reads = [path for key in (list(stage.variants) or [""]) for path in stage.dependencies(key)]
     made = [path for path in reads if path.startswith(("artefacts/", "gates/"))]
     assert all(any(path == out or path.startswith(f"{out}/") for out in before) for path in made)
 
@@ -68,14 +68,14 @@ def test_a_stage_reads_only_what_was_made_before_it(stage: Stage) -> None:
 def test_a_gate_right_after_another_looks_at_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     after = STEPS.index(Gate("data")) + 1
     monkeypatch.setattr(graph, "STEPS", (*STEPS[:after], Gate("legal"), *STEPS[after:]))
-    assert graph.looked_at("legal") == graph.LOOKS_AT["data"]
-    assert {gate: graph.looked_at(gate) for gate in graph.GATES} == graph.LOOKS_AT
+    assert graph.evidence_stages("legal") == graph.EVIDENCE_STAGES["data"]
+    assert {gate: graph.evidence_stages(gate) for gate in graph.GATES} == graph.EVIDENCE_STAGES
 
 
-@pytest.mark.parametrize("gate", SUBJECTS)
+@pytest.mark.parametrize("gate", SUBJECT_STAGES)
 def test_what_stands_behind_a_gate_is_a_stage_that_verifies_its_statement(gate: str) -> None:
     """But behind the last one, which promotion judges."""
-    behind = [stage for stage in STAGES.values() if gate in stage.behind]
+    behind = [stage for stage in STAGES.values() if gate in stage.gates]
     assert behind or gate == graph.GATES[-1]
     for stage in behind:
         source = (ROOT / f"{stage.module.replace('.', '/')}.py").read_text()
@@ -84,7 +84,7 @@ def test_what_stands_behind_a_gate_is_a_stage_that_verifies_its_statement(gate: 
 
 @pytest.mark.parametrize("stage", DATA_STAGES, ids=lambda stage: stage.name)
 def test_what_another_version_of_python_wrote_is_not_taken_from_the_cache(stage: Stage) -> None:
-    assert "inputs/sources.json" in stage.reads, "it names the version that decides a data stage's bytes"
+    assert "inputs/sources.json" in stage.inputs, "it names the version that decides a data stage's bytes"
 
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
@@ -100,7 +100,7 @@ GIVEN = {"authority", "stages"}
 
 def named(stage: Stage) -> Iterator[str]:
     """Inputs and outputs of other stages that its code names."""
-    for path in code.files_of(ROOT, stage.name):
+    for path in code.stage_files(ROOT, stage.name):
         if path.suffix == ".py" and "stages" in path.parts:
             for match in PATHS.finditer(path.read_text()):
                 yield f"inputs/{match[1]}.json" if match[1] else f"artefacts/{match[2].rstrip('/')}"
@@ -108,8 +108,8 @@ def named(stage: Stage) -> Iterator[str]:
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_a_stage_declares_the_files_that_its_code_names(stage: Stage) -> None:
-    reads = {path for key in (list(stage.each) or [""]) for path in stage.dependencies(key)}
-    own = {f"artefacts/{folder}" for folder in (stage.name, *stage.folders)}
+    reads = {path for key in (list(stage.variants) or [""]) for path in stage.dependencies(key)}
+    own = {f"artefacts/{folder}" for folder in (stage.name, *stage.output_folders)}
     for path in set(named(stage)) - own - {f"inputs/{name}.json" for name in GIVEN}:
         declared = any(read == path or read.startswith(f"{path}/") or path.startswith(f"{read}/") for read in reads)
         assert declared, f"{stage.name} names {path}: declare it in its line of tasks/core/graph.py"
@@ -117,13 +117,13 @@ def test_a_stage_declares_the_files_that_its_code_names(stage: Stage) -> None:
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_a_new_stage_or_section_makes_no_stage_run_again(stage: Stage) -> None:
-    mine = {path.relative_to(ROOT).as_posix() for path in code.files_of(ROOT, stage.name)}
+    mine = {path.relative_to(ROOT).as_posix() for path in code.stage_files(ROOT, stage.name)}
     assert not mine & {"tasks/core/graph.py", "tasks/core/code.py", "tasks/core/params/params.py"}
 
 
 def test_another_metric_or_page_lets_no_model_answer_again() -> None:
     evaluate = ROOT / "tasks" / "stages" / "evaluate"
-    followed = {path for path in code.files_of(ROOT, "predict") if path.is_relative_to(evaluate)}
+    followed = {path for path in code.stage_files(ROOT, "predict") if path.is_relative_to(evaluate)}
     judging = {evaluate / f"{name}.py" for name in ("answers", "intervals", "document", "comparing", "scoring")}
     assert followed and not followed & judging
     assert {path.parent for path in followed} == {evaluate, evaluate / "team"}, "neither metrics/ nor report/"
@@ -132,14 +132,14 @@ def test_another_metric_or_page_lets_no_model_answer_again() -> None:
 def test_no_stage_runs_code_that_its_digest_does_not_follow() -> None:
     """But the two files that start stages: they import the stage that is asked for."""
     starting = {ROOT / "tasks" / "stages" / name for name in ("runner.py", "start.py")}
-    followed = {path for stage in STAGES.values() for path in code.files_of(ROOT, stage.name)}
+    followed = {path for stage in STAGES.values() for path in code.stage_files(ROOT, stage.name)}
     for path in followed - starting:
         if path.suffix == ".py":
             assert not re.search(r"importlib\.import_module|__import__|\bexec\(|runpy|__doc__", path.read_text()), path
 
 
 def test_every_name_that_dvc_knows_has_a_digest_of_its_code() -> None:
-    assert code.of_stages(ROOT).keys() == RUNS.keys()
+    assert code.stage_digests(ROOT).keys() == DVC_STAGES.keys()
 
 
 @pytest.mark.parametrize("package", sorted(ROOT.glob("tasks/**/__init__.py")), ids=str)

@@ -43,7 +43,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def names(root: Path) -> list[str]:
-    return [path.relative_to(root).as_posix() for path in code.files_behind(code.Tree(root), ["tasks.stages.join"])]
+    return [
+        path.relative_to(root).as_posix() for path in code.module_files(code.SourceTree(root), ["tasks.stages.join"])
+    ]
 
 
 def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> None:
@@ -63,11 +65,11 @@ def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> Non
     ids=["docstring", "description of a field", "comment", "blank line", "space"],
 )  # fmt: skip
 def test_what_code_can_read_of_itself_counts(root: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
-    monkeypatch.setattr(code, "files_in", lambda tree, _: code.files_behind(tree, ["tasks.stages.join"]))
-    before = code.of_stage(root, "clean")
+    monkeypatch.setattr(code, "files_in", lambda tree, _: code.module_files(tree, ["tasks.stages.join"]))
+    before = code.stage_digest(root, "clean")
     assert old in MODULE
     (root / "tasks" / "stages" / "join.py").write_text(MODULE.replace(old, new))
-    assert code.of_stage(root, "clean") != before
+    assert code.stage_digest(root, "clean") != before
 
 
 @pytest.mark.attack(rights="commit", stopped="what starts a stage, and every package above its code, is in its digest")
@@ -83,14 +85,14 @@ def test_what_code_can_read_of_itself_counts(root: Path, monkeypatch: pytest.Mon
 )
 def test_what_starts_a_stage_counts(tmp_path: Path, name: str) -> None:
     source = Path(__file__).parents[2]
-    for path in code.files_of(source, "clean"):
+    for path in code.stage_files(source, "clean"):
         target = tmp_path / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    before = code.of_stage(tmp_path, "clean")
-    assert before == code.of_stage(source, "clean")
+    before = code.stage_digest(tmp_path, "clean")
+    assert before == code.stage_digest(source, "clean")
     (tmp_path / name).write_text((tmp_path / name).read_text() + "\nLAYERS = 3\n")
-    assert code.of_stage(tmp_path, "clean") != before
+    assert code.stage_digest(tmp_path, "clean") != before
 
 
 def test_code_that_is_no_python_is_told(root: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_megabyte_of_mistakes_is_told_on_a_page(tmp_path: Path) -> None:
     assert len("".join(problems(tmp_path, GOOD.replace("epochs: 1", "epochs: " + "x" * 500_000)))) < 1_000
 
 
-class Base(config.Frozen):
+class Base(config.FrozenModel):
     kept: int
     """Docstring of the base."""
     anew: int

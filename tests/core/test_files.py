@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.files import UMASK, copy_tree, json_of_others, read_json, whole_file, whole_folder, write_json
+from tasks.core.files import UMASK, atomic_file, atomic_folder, copy_tree, parse_untrusted_json, read_json, write_json
 
 
 def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_left(tmp_path: Path) -> None:
     for left in (f".out.{'a' * 16}", f".out.{'0' * 16}", ".output.other"):
         (tmp_path / left).mkdir()
         (tmp_path / left / "half").touch()
-    with whole_folder(tmp_path / "out") as folder:
+    with atomic_folder(tmp_path / "out") as folder:
         (folder / "result").touch()
         assert not (tmp_path / "out").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".output.other", "out"]
@@ -22,7 +22,7 @@ def test_a_folder_replaces_the_old_one_whole_and_clears_what_a_killed_process_le
 def test_a_folder_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old").touch()
-    with pytest.raises(RuntimeError), whole_folder(tmp_path / "out") as folder:
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "out") as folder:
         (folder / "new").touch()
         raise RuntimeError
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["old", "out"]
@@ -42,7 +42,7 @@ def test_a_folder_has_its_name_when_all_of_it_is_on_the_disk(tmp_path: Path, mon
 
     monkeypatch.setattr(os, "fsync", noted)
     monkeypatch.setattr(Path, "rename", renamed)
-    with whole_folder(tmp_path / "out") as folder:
+    with atomic_folder(tmp_path / "out") as folder:
         (folder / "below").mkdir()
         for name in ("records.npy", "below/part"):
             (folder / name).write_bytes(b"not flushed by who wrote it")
@@ -60,7 +60,7 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None
 def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with pytest.raises(RuntimeError), whole_file(path) as file:
+    with pytest.raises(RuntimeError), atomic_file(path) as file:
         file.write(b"half")
         raise RuntimeError
     assert path.read_bytes() == b"old" and [one.name for one in tmp_path.iterdir()] == ["file"]
@@ -86,7 +86,7 @@ def test_what_is_somebody_elses_stays_beside_a_folder(tmp_path: Path) -> None:
     for name in (".out.old", ".out.d", ".out.0123456789abcdef"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "ledger.db").write_text("all there is")
-    with whole_folder(tmp_path / "out"):
+    with atomic_folder(tmp_path / "out"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.d", ".out.old", "out"]
 
@@ -94,13 +94,13 @@ def test_what_is_somebody_elses_stays_beside_a_folder(tmp_path: Path) -> None:
 def test_json_of_others_is_counted_before_it_is_parsed() -> None:
     """Texts, commas, lists and objects count; what stands within a text does not."""
     within = b'{"a":"[[[,,,{{{\\"[[","b":[1]}'
-    assert json_of_others(within, 6) == {"a": '[[[,,,{{{"[[', "b": [1]}
+    assert parse_untrusted_json(within, 6) == {"a": '[[[,,,{{{"[[', "b": [1]}
     for data, pieces in ((within, 5), (b"[" + b"[]," * 1_000 + b"[]]", 1_000), (b'["' * 50, 10), (b"[" * 100_000, 99)):
         with pytest.raises(ValueError, match=f"it has more than {pieces:,} values"):
-            json_of_others(data, pieces)
+            parse_untrusted_json(data, pieces)
 
 
 @pytest.mark.parametrize("data", [b'{"a":"', b'"\\', b'"\\"', b"", b" " * 100])
 def test_json_of_others_that_is_none_is_no_value(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"^(?!it has more)"):
-        json_of_others(data, 10)
+        parse_untrusted_json(data, 10)

@@ -20,14 +20,14 @@ from tasks.stages.package import package
 from tasks.stages.train import handling
 
 ROOT = Path(__file__).parents[2]
-THIRD = Method(form=ADAPTER, trained="a third kind of adapter of", approaches=("lora",))
+THIRD = Method(form=ADAPTER, trained_part="a third kind of adapter of", approaches=("lora",))
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     """A base model, an adapter, and a champion of the third method."""
     layout = Layout(tmp_path)
-    for folder in (layout.stage("base_model") / "model", layout.stage("train") / "adapter"):
+    for folder in (layout.artefacts("base_model") / "model", layout.artefacts("train") / "adapter"):
         write_json(folder / "config.json", {})
     payload = layout.state / "releases" / "triage-1" / "payload"
     write_json(payload / "manifest.json", {"method": "third", "stages": {"base_model": base(layout)}})
@@ -37,7 +37,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def base(layout: Layout) -> str:
-    return tree_digest(layout.stage("base_model"))
+    return tree_digest(layout.artefacts("base_model"))
 
 
 def told(layout: Layout) -> Manifest:
@@ -45,7 +45,7 @@ def told(layout: Layout) -> Manifest:
 
 
 def test_a_method_that_may_be_asked_for_is_one_that_is_handled() -> None:
-    assert set(get_args(MethodName)) == METHODS.keys() == handling.HANDLING.keys()
+    assert set(get_args(MethodName)) == METHODS.keys() == handling.HANDLERS.keys()
 
 
 def test_no_other_code_compares_the_name_of_a_method() -> None:
@@ -61,10 +61,10 @@ def test_a_method_that_is_not_in_the_table_is_refused_everywhere(layout: Layout)
     with pytest.raises(ValidationError, match="Input should be 'lora'"):
         Training.model_validate({"method": "third"})
     for use in (
-        lambda: handling.of("third"),
-        lambda: package.trained(layout, "third"),
+        lambda: handling.handler_of("third"),
+        lambda: package.trained_folder(layout, "third"),
         lambda: models.locate(layout, "champion"),
-        lambda: bases.keep(layout, told(layout)),
+        lambda: bases.copy_base_model(layout, told(layout)),
     ):
         with pytest.raises(Refused, match="training method 'third' is not one that this version"):
             use()
@@ -72,14 +72,14 @@ def test_a_method_that_is_not_in_the_table_is_refused_everywhere(layout: Layout)
 
 def test_a_method_of_the_table_is_handled_as_the_table_says(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(methods, "METHODS", {**METHODS, "third": THIRD})
-    assert package.trained(layout, "third") == layout.stage("train") / "adapter"
+    assert package.trained_folder(layout, "third") == layout.artefacts("train") / "adapter"
     located = models.locate(layout, "champion")
     assert located is not None and located.form == ADAPTER
-    assert bases.keep(layout, told(layout)) == layout.base(base(layout))
+    assert bases.copy_base_model(layout, told(layout)) == layout.base_model(base(layout))
     assert methods.for_approach("lora")[-1] == "third"
-    assert methods.foreign("third") == METHODS["lora"].settings
+    assert methods.other_settings("third") == METHODS["lora"].settings
     with pytest.raises(KeyError):
-        handling.of("third")
-    (layout.stage("train") / "adapter").rename(layout.stage("train") / "model")
+        handling.handler_of("third")
+    (layout.artefacts("train") / "adapter").rename(layout.artefacts("train") / "model")
     with pytest.raises(InputError, match=r"training\.method third leaves adapter in .*, found model"):
-        package.trained(layout, "third")
+        package.trained_folder(layout, "third")

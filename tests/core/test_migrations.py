@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from tasks.core import database, migrations
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.migrations import Schema
-from tasks.core.version import HALLMARK, UNNAMED
+from tasks.core.version import UNKNOWN_VERSION, VERSION
 from tests.governed.postgres import sql
 
 ROOT = Path(__file__).parents[2]
@@ -61,21 +61,21 @@ def things(engine: Engine) -> list[tuple[object, ...]]:
 
 
 def test_an_earlier_one_is_brought_forward_once(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    migrations.prepare(engine, FIRST)
-    migrations.prepare(engine, FIRST)
+    migrations.migrate(engine, FIRST)
+    migrations.migrate(engine, FIRST)
     assert things(engine) == [("a",), ("b",)] and capsys.readouterr().err == ""
-    migrations.prepare(engine, THIRD)
+    migrations.migrate(engine, THIRD)
     told = capsys.readouterr().err
     assert things(engine) == [("a", 8), ("b", 8)] and "is brought from things schema 1 to 3; " in told
-    assert f"was made by an earlier Hallmark, {HALLMARK}; " in told
+    assert f"was made by an earlier Hallmark, {VERSION}; " in told
     assert "s3cret" not in told
-    migrations.prepare(engine, THIRD)
+    migrations.migrate(engine, THIRD)
     assert things(engine) == [("a", 8), ("b", 8)] and migrations.is_current(engine, THIRD)
     assert capsys.readouterr().err == ""
 
 
 def test_a_new_one_is_made_as_the_newest(engine: Engine) -> None:
-    migrations.prepare(engine, THIRD)
+    migrations.migrate(engine, THIRD)
     assert things(engine) == [] and migrations.is_current(engine, THIRD)
 
 
@@ -83,20 +83,20 @@ def test_one_without_a_version_is_of_the_first(engine: Engine, capsys: pytest.Ca
     with engine.begin() as connection:
         first(connection)
     assert migrations.is_current(engine, FIRST)
-    migrations.prepare(engine, SECOND)
+    migrations.migrate(engine, SECOND)
     assert things(engine) == [("a", 7), ("b", 7)]
-    assert f"was made by an earlier Hallmark, {UNNAMED}; " in capsys.readouterr().err
+    assert f"was made by an earlier Hallmark, {UNKNOWN_VERSION}; " in capsys.readouterr().err
     with engine.connect() as connection:
-        assert migrations.writers(connection, SECOND) == [HALLMARK], "from now on it names who wrote it"
+        assert migrations.writers(connection, SECOND) == [VERSION], "from now on it names who wrote it"
 
 
 def test_a_newer_one_is_refused_in_words_and_left_as_it_is(engine: Engine) -> None:
-    migrations.prepare(engine, THIRD)
+    migrations.migrate(engine, THIRD)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO hallmark_things_writers VALUES ('0.10.0')"))
-    words = rf"made by a newer Hallmark, 0\.10\.0 \(things schema 3, this version, {HALLMARK}, knows 2\); install"
+    words = rf"made by a newer Hallmark, 0\.10\.0 \(things schema 3, this version, {VERSION}, knows 2\); install"
     with pytest.raises(Unavailable, match=words):
-        migrations.prepare(engine, SECOND)
+        migrations.migrate(engine, SECOND)
     assert migrations.is_current(engine, THIRD)
 
 
@@ -108,31 +108,31 @@ def test_a_version_that_no_hallmark_wrote_is_refused_in_words_and_nothing_is_cop
     tmp_path: Path, capsys: pytest.CaptureFixture[str], held: list[str], told: str
 ) -> None:
     engine = database.sqlite(tmp_path / "things.db")
-    migrations.prepare(engine, FIRST)
+    migrations.migrate(engine, FIRST)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM hallmark_things_schema"))
         for value in held:
             connection.execute(text(f"INSERT INTO hallmark_things_schema VALUES ({value})"))
     for schema in (FIRST, THIRD):
         with pytest.raises(Refused, match=rf"hallmark_things_schema holds {told}, expected one version from 1 on"):
-            migrations.prepare(engine, schema)
+            migrations.migrate(engine, schema)
     assert things(engine) == [("a",), ("b",)] and capsys.readouterr().err == ""
     assert not list(tmp_path.glob("*.schema*"))
 
 
 def test_an_interrupted_step_has_not_happened_and_is_taken_next_time(engine: Engine) -> None:
-    migrations.prepare(engine, FIRST)
+    migrations.migrate(engine, FIRST)
     with pytest.raises(KeyboardInterrupt):
-        migrations.prepare(engine, BROKEN)
+        migrations.migrate(engine, BROKEN)
     assert things(engine) == [("a", 7), ("b", 7)] and migrations.is_current(engine, SECOND)
-    migrations.prepare(engine, THIRD)
+    migrations.migrate(engine, THIRD)
     assert things(engine) == [("a", 8), ("b", 8)]
 
 
 def test_a_copy_of_the_file_is_kept_before_the_first_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     engine = database.sqlite(tmp_path / "things.db")
-    migrations.prepare(engine, FIRST)
-    migrations.prepare(engine, THIRD)
+    migrations.migrate(engine, FIRST)
+    migrations.migrate(engine, THIRD)
     kept = tmp_path / "things.db.schema1"
     assert str(kept) in capsys.readouterr().err
     assert things(database.sqlite(kept)) == [("a",), ("b",)]
@@ -155,9 +155,9 @@ migrations.prepare(database.sqlite(Path(sys.argv[1])), schema)
 
 def test_a_process_killed_in_the_middle_of_a_step_leaves_it_undone(tmp_path: Path) -> None:
     engine = database.sqlite(tmp_path / "things.db")
-    migrations.prepare(engine, FIRST)
+    migrations.migrate(engine, FIRST)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "things.db")], cwd=ROOT)
     assert killed.returncode == 9
     assert things(engine) == [("a", 7), ("b", 7)] and migrations.is_current(engine, SECOND)
-    migrations.prepare(engine, THIRD)
+    migrations.migrate(engine, THIRD)
     assert things(engine) == [("a", 8), ("b", 8)]

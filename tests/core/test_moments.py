@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-03-01T00:00:00"])
 def test_a_time_that_utc_has_none_of_is_refused(time: str) -> None:
     with pytest.raises(ValueError, match=r"needs its zone|in the years 1 to 9999"):
-        in_utc(datetime.fromisoformat(time))
+        to_utc(datetime.fromisoformat(time))
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T14:00:00+14:00", "9999-12-31T09:59:59-14:00"])
 def test_the_first_and_the_last_are_times(time: str) -> None:
-    assert in_utc(datetime.fromisoformat(time)).tzinfo is UTC
+    assert to_utc(datetime.fromisoformat(time)).tzinfo is UTC

@@ -5,7 +5,7 @@ import subprocess
 
 import psutil
 
-from tasks.core.processes import find, runs
+from tasks.core.processes import find, is_running
 from tests.patience import wait_until
 
 
@@ -13,8 +13,8 @@ def test_one_that_ended_runs_no_more_though_nobody_asked_how() -> None:
     assert find(os.getpid()) == psutil.Process()
     with subprocess.Popen(["sleep", "600"]) as process:
         found = psutil.Process(process.pid)
-        assert runs(found)
+        assert is_running(found)
         process.kill()
         wait_until(lambda: found.status() == psutil.STATUS_ZOMBIE, "the process to end")
-        assert psutil.pid_exists(process.pid) and not runs(found) and find(process.pid) is None
-    assert not runs(found) and find(process.pid) is None
+        assert psutil.pid_exists(process.pid) and not is_running(found) and find(process.pid) is None
+    assert not is_running(found) and find(process.pid) is None

@@ -29,7 +29,11 @@ def test_what_the_system_says_of_the_processor(
     processor.has_bf16.cache_clear()
     try:
         assert processor.has_bf16() is has
-        assert (processor.slow_bf16("training", "cpu", "bf16") is None) is has
-        assert processor.slow_bf16("training", "cpu", "fp32") is processor.slow_bf16("training", "gpu", "bf16") is None
+        assert (processor.bf16_warning("training", "cpu", "bf16") is None) is has
+        assert (
+            processor.bf16_warning("training", "cpu", "fp32")
+            is processor.bf16_warning("training", "gpu", "bf16")
+            is None
+        )
     finally:
         processor.has_bf16.cache_clear()

@@ -11,7 +11,7 @@ import pytest
 from tasks.core import progress
 from tasks.core.graph import STAGES
 from tasks.core.progress import Progress
-from tasks.runs.dvc import PROGRESS
+from tasks.runs.dvc import PROGRESS_LINE
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,11 +44,11 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_a_line_says_how_far_and_how_long(capsys: pytest.CaptureFixture[str]) -> None:
     work = Progress("predict@base", 120, after=17, then="17 requests one at a time")
     work.began -= 10
-    work.tell(40)
+    work.report(40)
     assert lines(capsys) == ["progress predict@base 40/137 4.0 rows/s eta 20s, then 17 requests one at a time"]
     ingest = Progress("ingest", 100_000)
     ingest.began -= 1
-    ingest.tell(20_000, "tickets")
+    ingest.report(20_000, "tickets")
     (line,) = lines(capsys)
     assert re.fullmatch(r"progress ingest 20000/100000 tickets (19|20),\d{3} rows/s eta 4s", line)
 
@@ -57,13 +57,15 @@ def test_no_line_says_that_all_is_done(capsys: pytest.CaptureFixture[str]) -> No
     """Whatever was estimated, and whatever part of the work a stretch is."""
     first, last = Progress("s", 3, after=2), Progress("s", 2, "requests", before=3)
     for done in range(4):
-        first.tell(done)
+        first.report(done)
     for done in range(3):
-        last.tell(done)
+        last.report(done)
     for done in range(6):
-        Progress("s", 3).tell(done)
+        Progress("s", 3).report(done)
     progress.announce_count("s", 5, 5, "")
-    counts = [(int(m["done"]), int(m["total"])) for line in lines(capsys) if (m := PROGRESS.match(line)) and m["total"]]
+    counts = [
+        (int(m["done"]), int(m["total"])) for line in lines(capsys) if (m := PROGRESS_LINE.match(line)) and m["total"]
+    ]
     assert counts and all(done < total for done, total in counts)
     assert [done for done, total in counts if total == 5] == [0, 1, 2, 3, 3, 4]
 
@@ -72,7 +74,7 @@ def test_more_than_was_estimated_is_counted_without_a_total(capsys: pytest.Captu
     """As of a Parquet file, whose line ends say nothing."""
     work = Progress("ingest", 0)
     work.began -= 1
-    work.tell(5000, "chats")
+    work.report(5000, "chats")
     (line,) = lines(capsys)
     assert re.fullmatch(r"progress ingest 5,000 rows chats [\d,]+ rows/s", line)
 
@@ -81,11 +83,11 @@ def test_lines_come_every_few_seconds(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr(progress, "EVERY_SECONDS", 60)
     work = Progress("clean", 10)
     for done in range(10):
-        work.tell(done)
+        work.report(done)
     assert lines(capsys) == []
     work.last_shown = time.monotonic() - 61
-    work.tell(5)
-    work.tell(6)
+    work.report(5)
+    work.report(6)
     assert len(lines(capsys)) == 1
 
 

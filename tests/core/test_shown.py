@@ -16,18 +16,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from infra.cli.terminal import Terminal
+from infra.cli.terminal import LiteralConsole
 from tasks.core import shown
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
-from tasks.core.pages import shown as put_in
-from tasks.core.shown import HIDDEN, code, hidden, json_text, markdown, one_line, visible
+from tasks.core.pages import escape_value as put_in
+from tasks.core.shown import (
+    HIDDEN_CHARACTERS,
+    escape,
+    escape_line,
+    escape_markdown,
+    first_hidden_character,
+    inline_code,
+    json_text,
+)
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = (
     "MIT \x1b[2J\x1b[H\u202eAll 9 checks passed\u2066\x9b8m\x7f\r\x08\u200b\u2028\U000e0041\ud800 [bold]x[/] <b>y</b>"
 )
-RAW = re.compile(f"[{HIDDEN}]")
+RAW = re.compile(f"[{HIDDEN_CHARACTERS}]")
 SEEN = set("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd") | {
     chr(point) for point in range(0x13430, 0x13460)
 }
@@ -39,14 +47,14 @@ def test_every_character_without_a_form_is_hidden() -> None:
     told = [chr(point) for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point)) in formless]
     assert not [f"U+{ord(one):04X}" for one in told if not RAW.match(one) and one not in SEEN | {"\n", "\t"}]
     assert all(map(RAW.match, "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")), "letters to Unicode, with no form either"
-    assert visible("Grüße, שלום, 你好 👍 é\n\tx") == "Grüße, שלום, 你好 👍 é\n\tx"
+    assert escape("Grüße, שלום, 你好 👍 é\n\tx") == "Grüße, שלום, 你好 👍 é\n\tx"
 
 
 @given(st.text(alphabet=st.characters()))
 def test_what_is_shown_holds_nothing_hidden_and_is_shown_the_same_again(text: str) -> None:
-    assert not RAW.search(visible(text)) and visible(visible(text)) == visible(text)
-    assert "\n" not in one_line(text) and "\t" not in one_line(text)
-    assert (hidden(text) is None) == (visible(text.replace("\u200c", "").replace("\u200d", "")) == text.translate(
+    assert not RAW.search(escape(text)) and escape(escape(text)) == escape(text)
+    assert "\n" not in escape_line(text) and "\t" not in escape_line(text)
+    assert (first_hidden_character(text) is None) == (escape(text.replace("\u200c", "").replace("\u200d", "")) == text.translate(
         {0x200C: None, 0x200D: None}))  # fmt: skip
 
 
@@ -74,17 +82,17 @@ def test_markdown_shows_text_literally(text: str) -> None:
     """As a renderer with tables and struck text reads it, at the beginning of a line and within one."""
     render = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render
     for before in ("", "Run "):
-        html = render(f"{before}{markdown(text)}")
+        html = render(f"{before}{escape_markdown(text)}")
         assert set(re.findall(r"</?(\w+)", html)) == {"p"}, html
         assert not RAW.search(html)
-    assert set(re.findall(r"</?(\w+)", render(code(text)))) == {"p", "code"}
+    assert set(re.findall(r"</?(\w+)", render(inline_code(text)))) == {"p", "code"}
 
 
 @pytest.mark.parametrize(
     "name", ["predict_tokens_per_second", "0.558 [0.469, 0.644]", "support-triage", "R&D, p < 0.05"]
 )
 def test_markdown_leaves_ordinary_text_as_it_is(name: str) -> None:
-    assert markdown(name) == name
+    assert escape_markdown(name) == name
 
 
 def test_an_error_is_shown_wherever_it_is_told() -> None:
@@ -114,7 +122,7 @@ def guarded() -> Iterator[io.StringIO]:
     """Everything that this process prints and logs, as commands and stages have it."""
     told, factory = io.StringIO(), logging.getLogRecordFactory()
     with redirect_stdout(told), redirect_stderr(told):
-        shown.guard()
+        shown.escape_output()
         try:
             yield told
         finally:
@@ -143,7 +151,7 @@ def test_the_console_writes_its_own_codes_and_nobody_elses(terminal: bool) -> No
     table = Table("source", HOSTILE, title=HOSTILE)
     table.add_row(HOSTILE, Text(HOSTILE))
     with guarded() as told:
-        console = Terminal(force_terminal=terminal, width=80)
+        console = LiteralConsole(force_terminal=terminal, width=80)
         for one in (HOSTILE, Text(HOSTILE, style="bold"), table):
             console.print(one, style="bold")
         with console.status(Text(HOSTILE)):

@@ -58,7 +58,7 @@ def test_values_that_are_too_many_without_any_alias_are_refused(monkeypatch: pyt
 
 def test_anchors_and_merges_that_mean_little_are_read() -> None:
     document = yaml_text.load("a: &a {x: 1}\nb: *a\nc: {<<: *a, y: 2}\nd: [*a, *a]", "f")
-    assert config.plain(document) == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2}, "d": [{"x": 1}, {"x": 1}]}
+    assert config.to_plain(document) == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2}, "d": [{"x": 1}, {"x": 1}]}
 
 
 def test_all_yaml_is_read_here() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tasks.core.params.use_case import SuccessMetric
-from tasks.declarations.bar import Adopted, Bar, laxer, raised
+from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria, next_criteria, relaxed_criteria
 
 BEFORE = {"name": "right", "fact": "evaluate.exact_match", "bound": "value", "at_least": 0.4}
 FAST = {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900}
@@ -14,13 +14,13 @@ KEPT = {"name": "adopted", "fact": "adoption", "judged": "production", "at_least
 
 def bar(
     *metrics: dict[str, Any], confidence: float = 0.95, base_rows: int | None = 400, judged_by: str = "json intent"
-) -> Bar:
+) -> AcceptanceCriteria:
     named = [SuccessMetric.model_validate(one) for one in metrics]
-    return Bar(success_metrics=named, confidence=confidence, base_rows=base_rows, judged_by=judged_by)
+    return AcceptanceCriteria(success_metrics=named, confidence=confidence, base_rows=base_rows, judged_by=judged_by)
 
 
-def adopted(*metrics: dict[str, Any]) -> Adopted:
-    return Adopted(release="triage-1", bar=bar(*metrics))
+def adopted(*metrics: dict[str, Any]) -> PromotedCriteria:
+    return PromotedCriteria(release="triage-1", bar=bar(*metrics))
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def adopted(*metrics: dict[str, Any]) -> Adopted:
     ],
 )
 def test_who_asks_as_much_is_not_laxer(before: dict[str, Any], now: dict[str, Any]) -> None:
-    assert laxer(adopted(before), bar(now)) == []
-    assert raised(adopted(before), bar(now)) == bar(now)
+    assert relaxed_criteria(adopted(before), bar(now)) == []
+    assert next_criteria(adopted(before), bar(now)) == bar(now)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_who_asks_as_much_is_not_laxer(before: dict[str, Any], now: dict[str, An
 def test_each_metric_that_asks_less_is_named_with_both_values(
     before: dict[str, Any], now: dict[str, Any], told: str
 ) -> None:
-    (one,) = laxer(adopted(before), bar(now))
+    (one,) = relaxed_criteria(adopted(before), bar(now))
     assert told in one
-    assert raised(adopted(before), bar(now)).success_metrics[-1] == SuccessMetric.model_validate(before)
+    assert next_criteria(adopted(before), bar(now)).success_metrics[-1] == SuccessMetric.model_validate(before)
 
 
 @pytest.mark.parametrize(
@@ -74,19 +74,19 @@ def test_each_metric_that_asks_less_is_named_with_both_values(
     ],
     ids=["intervals that are less sure", "figures about something easier"],
 )
-def test_what_tells_less_is_laxer(now: Bar, told: str) -> None:
-    assert laxer(adopted(BEFORE), now) == [told]
-    assert raised(adopted(BEFORE), now) == bar(BEFORE)
+def test_what_tells_less_is_laxer(now: AcceptanceCriteria, told: str) -> None:
+    assert relaxed_criteria(adopted(BEFORE), now) == [told]
+    assert next_criteria(adopted(BEFORE), now) == bar(BEFORE)
 
 
 def test_a_metric_that_was_waived_does_not_become_the_bar() -> None:
-    after = raised(adopted(BEFORE, FAST), bar(BEFORE | {"at_least": 0.1}, FAST | {"at_most": 800}))
+    after = next_criteria(adopted(BEFORE, FAST), bar(BEFORE | {"at_least": 0.1}, FAST | {"at_most": 800}))
     assert after == bar(FAST | {"at_most": 800}, BEFORE)
 
 
 def test_the_first_version_is_held_to_its_own() -> None:
-    assert laxer(None, bar(BEFORE)) == []
-    assert raised(None, bar(BEFORE)) == bar(BEFORE)
+    assert relaxed_criteria(None, bar(BEFORE)) == []
+    assert next_criteria(None, bar(BEFORE)) == bar(BEFORE)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,6 @@ def test_the_first_version_is_held_to_its_own() -> None:
     ],
 )
 def test_a_gain_over_fewer_rows_is_laxer(before: int | None, now: int | None, told: list[str]) -> None:
-    held = Adopted(release="triage-1", bar=bar(BEFORE, base_rows=before))
-    assert laxer(held, bar(BEFORE, base_rows=now)) == told
-    assert raised(held, bar(BEFORE, base_rows=now)).base_rows == (before if told else now)
+    held = PromotedCriteria(release="triage-1", bar=bar(BEFORE, base_rows=before))
+    assert relaxed_criteria(held, bar(BEFORE, base_rows=now)) == told
+    assert next_criteria(held, bar(BEFORE, base_rows=now)).base_rows == (before if told else now)

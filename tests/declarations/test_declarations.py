@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations import declarations, signed_declaration, signing, standing
-from tasks.declarations.signed_declaration import KIND, CardDeclared, Declared, SourceDeclared
+from tasks.declarations.signed_declaration import KIND, DeclaredCard, DeclaredDocument, DeclaredSource
 from tasks.sources.sources import Source, Suites
 from tasks.trust import dsse, keys
 from tests.governed.house import PARAMS, PEOPLE, POLICY, House, keyed, reload
@@ -45,29 +45,29 @@ SUITE = {"name": "s", "expectations": [{"type": "t", "why": "w"}]}
 NONE: dict[str, Any] = {"by_source": {}, "dataset": None}
 
 
-def source(suites: dict | None = None, terms: dict | None = None, **changes: Any) -> SourceDeclared:
+def source(suites: dict | None = None, terms: dict | None = None, **changes: Any) -> DeclaredSource:
     checked = Source.model_validate(SOURCE | changes), Suites.model_validate(suites or NONE)
     return signed_declaration.of_source(*checked, terms or {}, [])
 
 
-def card(evaluation: dict | None = None, **changes: Any) -> CardDeclared:
+def card(evaluation: dict | None = None, **changes: Any) -> DeclaredCard:
     said = PARAMS | {"use_case": LEAD | changes, "evaluation": PARAMS["evaluation"] | (evaluation or {})}
     return signed_declaration.of_card(Params.model_validate(said))
 
 
-def sign(house: House, who: str, *declared: Declared, reason: str = "looked at it") -> None:
+def sign(house: House, who: str, *declared: DeclaredDocument, reason: str = "looked at it") -> None:
     signing.sign(house.ledger, house.governance, who, declared, reason)
 
 
-def require(house: House, *declared: Declared) -> None:
+def require(house: House, *declared: DeclaredDocument) -> None:
     declarations.require(house.ledger, house.governance, declared)
 
 
-def waits(house: House, declared: Declared) -> list[str]:
-    return signing.waits_for(declared, standing.read(house.ledger, house.governance), house.governance)
+def waits(house: House, declared: DeclaredDocument) -> list[str]:
+    return signing.missing_owners(declared, standing.read(house.ledger, house.governance), house.governance)
 
 
-def signed_first(house: House, declared: Declared, owner: str) -> dict[str, Any]:
+def signed_first(house: House, declared: DeclaredDocument, owner: str) -> dict[str, Any]:
     """Return the statement by which an owner adopts a source for the first time."""
     said = signed_declaration.Declaration(
         declared=declared, owners=[owner], follows=None, environment="production", person=owner, reason="r",
@@ -201,7 +201,7 @@ def test_for_an_owner_who_left_somebody_signs_who_signs_people_off(outside: Hous
         ("lead", card(risk_tier="experiment"), "and policy asks for nobody, since its risk tier has no gates"),
     ],
 )  # fmt: skip
-def test_who_is_not_asked_adopts_nothing(outside: House, who: str, declared: Declared, told: str) -> None:
+def test_who_is_not_asked_adopts_nothing(outside: House, who: str, declared: DeclaredDocument, told: str) -> None:
     with pytest.raises(Refused, match=told):
         sign(outside, who, declared)
     assert not outside.ledger.entries(KIND)
@@ -244,7 +244,7 @@ def test_what_was_signed_otherwise_adopts_nothing(outside: House) -> None:
     sign(outside, "owner", source())
     (entry,) = outside.ledger.entries(KIND)
     other = entry.body["envelope"]
-    said = signed_declaration.DECLARATION.said(other)
+    said = signed_declaration.DECLARATION.predicate(other)
     for changes, key in (
         ({"environment": "staging"}, "owner"),
         ({"owners": ["owner", "second"]}, "owner"),
@@ -255,13 +255,13 @@ def test_what_was_signed_otherwise_adopts_nothing(outside: House) -> None:
         changed = said.model_copy(update={"declared": source(region="us")} | changes)
         envelope = dsse.sign(signed_declaration.statement(changed), outside.key(key))
         outside.ledger.append(KIND, "source/tickets", {"envelope": envelope})
-    swapped = dsse.statement(signed_declaration.PREDICATE_TYPE, {"source/tickets": "1" * 64}, said.said)
+    swapped = dsse.statement(signed_declaration.PREDICATE_TYPE, {"source/tickets": "1" * 64}, said.json_value)
     outside.ledger.append(KIND, "source/tickets", {"envelope": dsse.sign(swapped, outside.key("owner"))})
     outside.ledger.append(KIND, "source/tickets", {"envelope": None})
     now = standing.read(outside.ledger, outside.governance)
     assert {name: each.declared for name, each in now.in_force.items()} == {
         "source/tickets": source()
-    } and not now.begun
+    } and not now.unfinished
 
 
 def metric(**changes: Any) -> dict:
@@ -269,7 +269,7 @@ def metric(**changes: Any) -> dict:
     return {"success_metrics": [first | changes, second]}
 
 
-STRICTER: dict[str, CardDeclared] = {
+STRICTER: dict[str, DeclaredCard] = {
     "the same": card(),
     "a threshold that is harder": card(**metric(at_most=500)),
     "another metric besides": card(
@@ -278,7 +278,7 @@ STRICTER: dict[str, CardDeclared] = {
     "a higher tier": card(risk_tier="high"),
     "more confidence": card({"confidence": 0.99}),
 }
-LAXER: dict[str, CardDeclared] = {
+LAXER: dict[str, DeclaredCard] = {
     "a threshold that is easier": card(**metric(at_most=5000)),
     "a metric that is gone": card(success_metrics=LEAD["success_metrics"][1:]),
     "judged in production alone": card(**metric(judged="production")),
@@ -321,16 +321,18 @@ def test_the_experiment_tier_asks_for_no_card(outside: House) -> None:
 
 def test_local_takes_what_the_files_say(house: House) -> None:
     require(house, source(), card())
-    assert declarations.kept(house.ledger, house.governance, [source()]) == {}
+    assert declarations.complied_with(house.ledger, house.governance, [source()]) == {}
     sign(house, "owner", source())
-    assert list(declarations.kept(house.ledger, house.governance, [source(), source(id="b")])) == ["source/tickets"]
+    assert list(declarations.complied_with(house.ledger, house.governance, [source(), source(id="b")])) == [
+        "source/tickets"
+    ]
 
 
 def test_the_same_said_in_other_bytes_is_the_same(outside: House) -> None:
     """As an earlier version spelled it, which knew no `max_rows`."""
-    said = source().said
+    said = source().json_value
     del said["source"]["max_rows"]
-    sign(outside, "owner", SourceDeclared.read(said))
+    sign(outside, "owner", DeclaredSource.from_value(said))
     require(outside, source())
 
 

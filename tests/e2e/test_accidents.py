@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.files import tree_digest
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.stages.train.recovery import checkpoints
 from tests import whole_run
@@ -52,7 +52,7 @@ without_ray.run(Layout(Path.cwd()))
 def processes() -> Iterator[Forking]:
     """Processes that have imported what the stages need."""
     with importing(
-        "torch", "transformers.models.llama.modeling_llama", *{RUNS[name].module for name in STAGES}
+        "torch", "transformers.models.llama.modeling_llama", *{DVC_STAGES[name].module for name in STAGES}
     ) as made:
         yield made
 

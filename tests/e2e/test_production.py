@@ -13,7 +13,7 @@ from unittest.mock import patch
 import psutil
 import pytest
 
-from tasks.runs.hold import held
+from tasks.runs.hold import is_executing
 from tests import costs, patience
 from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
@@ -153,4 +153,6 @@ def released(hallmark: Production) -> None:
 
 def executed(project: Path, run: str) -> bool:
     """Whether a process holds the run, or is a stage in its worktree."""
-    return held(project / ".hallmark", run) or any(f"runs/{run}" in title(each) for each in psutil.process_iter())
+    return is_executing(project / ".hallmark", run) or any(
+        f"runs/{run}" in title(each) for each in psutil.process_iter()
+    )

@@ -13,7 +13,7 @@ import pytest
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import tree_digest
-from tasks.core.graph import DATA_STAGES
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.core.layout import Layout
 from tasks.runs import dvc
 from tests import plain_flow, tiny_project, whole_run
@@ -145,7 +145,7 @@ def test_the_same_inputs_again_end_as_unchanged_from_the_cache(released: Path) -
     again = plain_flow.start(released, "20260102-000000-abcd")
     assert again["status"] == "unchanged", again
     assert {line["state"] for line in again["stages"].values()} == {"cached"}
-    assert set(again["stages"]) == set(DATA_STAGES), "it ends before it trains"
+    assert set(again["stages"]) == set(DATA_STAGE_NAMES), "it ends before it trains"
     assert all(line["seconds"] > 0 for line in again["stages"].values())
     assert again["release"] == "tiny-1"
     assert again["commit"] == git(released, "rev-parse", f"refs/hallmark/runs/{again['run']}")
@@ -176,14 +176,14 @@ def test_the_cache_of_another_clone_trains_nothing_without_the_gate(released: Pa
     git(other, "checkout", "--quiet", "FETCH_HEAD")
     shutil.copytree(released / ".hallmark" / "cache", other / ".hallmark" / "cache")
     dvc.configure(Layout(other))
-    subprocess.run([*dvc.DVC, "checkout", "split", "base_model"], cwd=other, check=True, capture_output=True)
+    subprocess.run([*dvc.DVC_COMMAND, "checkout", "split", "base_model"], cwd=other, check=True, capture_output=True)
     gate = other / "gates" / "data.json"
     kept = gate.read_bytes()
     for stage in ("tokenise", "train"):
         gate.unlink(missing_ok=True)
         with pytest.raises(Refused, match=r"needs gates/data\.json, and that gate has not passed"):
             dvc.repro(Layout(other), stage, print)
-        assert not Layout(other).stage(stage).exists()
+        assert not Layout(other).artefacts(stage).exists()
         gate.write_bytes(kept)
         assert dvc.repro(Layout(other), stage, print).cached, "the result was in the cache all the time"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.graph import LOOKS_AT
+from tasks.core.graph import EVIDENCE_STAGES
 from tasks.core.params import params
 from tasks.policy import people, policy
 from tasks.runs.pin import resolve_source
@@ -55,14 +55,14 @@ def test_somebody_can_decide_every_gate_on_the_run_of_a_requester(card: Path, go
 @every_use_case
 def test_tier_exists_and_gates_judge_only_what_they_look_at(card: Path, governance: Path) -> None:
     rules, use_case = policy.load(governance), params.load(card).use_case
-    assert set(rules.tier(use_case.risk_tier).gates) == set(LOOKS_AT)
+    assert set(rules.tier(use_case.risk_tier).gates) == set(EVIDENCE_STAGES)
     for tier in rules.tiers.values():
         for name, gate in tier.gates.items():
             facts = [check.fact for check in gate.checks]
             if gate.success_metrics:
                 facts += [metric.fact for metric in use_case.success_metrics if metric.judged == "evaluation"]
             stages = {fact.removeprefix("measured.").split(".")[0] for fact in facts}
-            assert stages <= set(LOOKS_AT[name]), name
+            assert stages <= set(EVIDENCE_STAGES[name]), name
 
 
 def test_sources_of_the_sample_lie_in_the_repository() -> None:

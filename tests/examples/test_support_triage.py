@@ -13,14 +13,14 @@ import pytest
 
 from examples.support_triage import cases, defects, grammar, marks
 from examples.support_triage.generate import PERSONAL, PHRASES, generate, truth_table
-from examples.support_triage.personal import Personal
+from examples.support_triage.personal import PersonalSentences
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.record import read_table
 from tasks.gates import evidence
 from tasks.inquiry.planted import score
-from tasks.inquiry.planted.score import Planted
+from tasks.inquiry.planted.score import PlantedScore
 from tasks.runs.run import Run
 from tasks.sources import sources
 from tasks.stages.data.clean import clean
@@ -63,7 +63,7 @@ def test_every_line_of_phrases_can_be_said(language: str) -> None:
 @pytest.mark.parametrize("language", cases.LANGUAGES)
 @pytest.mark.parametrize("folder", [PERSONAL, UNSEEN], ids=["seen", "unseen"])
 def test_every_class_has_sentences_that_hold_it(folder: Path, language: str) -> None:
-    told = Personal(folder / f"{language}.yaml")
+    told = PersonalSentences(folder / f"{language}.yaml")
     assert set(told.sentences) == set(told.grammar.personal) == set(marks.CLASSES)
     assert all(f"{{{category}}}" in line for category, lines in told.sentences.items() for line in lines)
     assert_sayable(told.grammar, [told.grammar.rules, told.grammar.personal, told.sentences])
@@ -71,7 +71,7 @@ def test_every_class_has_sentences_that_hold_it(folder: Path, language: str) -> 
 
 @pytest.mark.parametrize("language", cases.LANGUAGES)
 def test_unseen_sentences_and_names_are_others(language: str) -> None:
-    seen, unseen = (Personal(folder / f"{language}.yaml") for folder in (PERSONAL, UNSEEN))
+    seen, unseen = (PersonalSentences(folder / f"{language}.yaml") for folder in (PERSONAL, UNSEEN))
     for category in marks.CLASSES:
         assert not set(seen.sentences[category]) & set(unseen.sentences[category])
     for rule in ("first", "last", "login", "street", "town"):
@@ -80,7 +80,7 @@ def test_unseen_sentences_and_names_are_others(language: str) -> None:
 
 def assert_sayable(spoken: grammar.Grammar, blocks: list[Mapping[str, grammar.Lines]]) -> None:
     for line in (line for block in blocks for lines in block.values() for line in lines):
-        said = [spoken.say(Random(seed), line) for seed in range(5)]
+        said = [spoken.expand(Random(seed), line) for seed in range(5)]
         assert not any(set("[]{}|") & set(text) for text in said), line
 
 
@@ -113,11 +113,11 @@ def test_readme_says_what_is_asked_for() -> None:
 
 
 def test_every_check_of_the_data_gate_holds_with_the_files_that_ship(sample: Run) -> None:
-    found = evidence.collect("data", sample.layout, sample.params, sample.governance().policy, sample.asked)
+    found = evidence.collect("data", sample.layout, sample.params, sample.governance().policy, sample.signed_request)
     assert {check.name: check.verdict for check in found.checks if check.verdict != "passed"} == {}
     assert {check.fact for check in found.checks} >= {"validate.failed_expectations", "split.train_rows"}
     assert found.demo and found.tier == "limited"
-    split = read_json(sample.layout.stage("split") / "result.json")
+    split = read_json(sample.layout.artefacts("split") / "result.json")
     assert (split["train_rows"], split["test_rows"]) == (900, 120) and split["validation_rows"]
 
 
@@ -132,10 +132,10 @@ def through_the_stages(root: Path, data: Path) -> Layout:
     return layout
 
 
-def scored(layout: Layout) -> Planted:
+def scored(layout: Layout) -> PlantedScore:
     """What was found of what the truth beside the sources says; as the report has it."""
-    score.write(layout)
-    return Planted.model_validate(read_json(layout.measured("planted.json")))
+    score.write_score(layout)
+    return PlantedScore.model_validate(read_json(layout.measurements("planted.json")))
 
 
 LOOSE = {
@@ -150,7 +150,7 @@ LOOSE = {
 """Kinds of which not everything is found, or more than was planted, and why."""
 
 
-def assert_rows_found(found: Planted, near: float, precision: float) -> None:
+def assert_rows_found(found: PlantedScore, near: float, precision: float) -> None:
     """Everything by its rule and for the right record; of LOOSE kinds, shares."""
     assert {kind.defect for kind in found.kinds} == {*defects.DEFECTS, "trade_secret", "internal_only"}
     for kind in found.kinds:
@@ -186,15 +186,15 @@ def test_stages_find_what_was_planted_in_sentences_and_records_never_seen(tmp_pa
 
 
 def test_the_report_knows_figures_and_no_value(sample: Run) -> None:
-    score.write(sample.layout)
-    written = sample.layout.measured("planted.json").read_text(encoding="utf-8")
+    score.write_score(sample.layout)
+    written = sample.layout.measurements("planted.json").read_text(encoding="utf-8")
     values = [row["value"] for row in csv.DictReader((DATA / "truth.csv").read_text().splitlines()) if row["value"]]
     assert len(values) > 500
     assert not [value for value in values if value in written]
 
 
 def test_what_remains_is_enough_and_varied(sample: Run) -> None:
-    records = read_table(sample.layout.stage("deduplicate") / "records.parquet").to_pylist()
+    records = read_table(sample.layout.artefacts("deduplicate") / "records.parquet").to_pylist()
     assert len(records) >= 1500
     assert len(set(map(prompt_key, records))) >= len(records) - 2  # some are the same where something is masked
     assert {record["origin"] for record in records} == {"synthetic"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.parked import Parked
+from flows.parked import SuspendedRuns
 from tasks.gates import cases
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.taking_up import TAKEN_UP
@@ -72,7 +72,7 @@ def test_a_parked_run_goes_on_elsewhere(machines: tuple[Flows, Flows]) -> None:
     assert {known["stages"][name]["state"] for name in ("clean", "deduplicate", "validate", "split")} == {"cached"}
 
     away.rename(first)
-    assert Parked(first).resume_decided() == [run], "its flow run wakes up"
+    assert SuspendedRuns(first).resume_decided() == [run], "its flow run wakes up"
     here.execute(parked)
     ended = status(first, run)
     assert ended["status"] == "failed" and f"run {run} was taken up on another machine" in ended["error"]

@@ -32,21 +32,21 @@ def made(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def judged(run: Run) -> Any:
-    artifacts.drill(SimpleNamespace(layout=run.layout))  # type: ignore[arg-type]
+    artifacts.score_planted_values(SimpleNamespace(layout=run.layout))  # type: ignore[arg-type]
     return drill.read(run.layout)
 
 
 def test_the_data_gate_gets_the_recall_of_masking_by_class(made: Run) -> None:
-    assert figures.facts(made.layout) == {}
-    assert figures.missed({}).startswith("not measured here: nobody planted values in these sources")
+    assert figures.read_facts(made.layout) == {}
+    assert figures.describe_misses({}).startswith("not measured here: nobody planted values in these sources")
     (made.root / "truth.csv").write_text(TRUTH + "src,2,credential,,message number 0\n")
     made.resolve(source("data.csv"), truth="truth.csv")
-    artifacts.drill(SimpleNamespace(layout=made.layout))  # type: ignore[arg-type]
-    found = figures.facts(made.layout)
+    artifacts.score_planted_values(SimpleNamespace(layout=made.layout))  # type: ignore[arg-type]
+    found = figures.read_facts(made.layout)
     assert {name: fact.value for name, fact in found.items()} == {
         "planted.recall_name": 1, "planted.recall_credential": 0, "planted.recall_all": 11 / 25
     }  # fmt: skip
-    assert figures.missed(found) == (
+    assert figures.describe_misses(found) == (
         "credential 100.0% (0 of 14 characters of 1 planted values); nothing of name. "
         "Of all: 56.0% (11 of 25 characters of 2 planted values)"
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.occasions import Occasions, create
-from flows.partly import Partly
-from infra.prefect.runner import RUNS, at_once
+from flows.occasions import OccasionHandler, create_flow_run
+from flows.partly import PartialFailure
+from infra.prefect.runner import DEFAULT_CONCURRENCY, concurrency_limit
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.occasions import deciding, events, requests, taking
-from tasks.occasions.book import STARTED, TAKEN, Book
+from tasks.occasions.book import STARTED, TAKEN, OccasionLog
 from tasks.occasions.declared import Event
 from tasks.runs import installation
 from tasks.runs.repository import Repository
@@ -57,9 +57,9 @@ def soon(project: Path) -> tuple[datetime, str]:
 def take_event(project: Path, key: str) -> str:
     """As a command or a runner does that is killed once the ledger has the occasion. Returns the run's id."""
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
-    occasion = events.occasion("upstream", Event(on="event"), f"event/{key}", "the export is there")
-    ask = requests.asks(Repository.open(project), ledger, governed, occasion)
-    entry = taking.take(ledger, Book(), occasion, installation.of(project), ask)
+    occasion = events.make_occasion("upstream", Event(on="event"), f"event/{key}", "the export is there")
+    ask = requests.request_signer(Repository.open(project), ledger, governed, occasion)
+    entry = taking.record_taken(ledger, OccasionLog(), occasion, installation.installation_id(project), ask)
     assert entry is not None and entry.kind == TAKEN
     return str(entry.body["run"])
 
@@ -76,9 +76,9 @@ def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flow
     declare(project, text)
     left = take_event(project, "export-1")
     wait_until_due(project, due)
-    looking = Occasions(project)
-    assert len(looking.look()) == 3, "the schedule is due, and two runs are handed to Prefect"
-    assert looking.look() == [] == Occasions(project).look(), "whoever looks again asks for nothing"
+    looking = OccasionHandler(project)
+    assert len(looking.handle_due()) == 3, "the schedule is due, and two runs are handed to Prefect"
+    assert looking.handle_due() == [] == OccasionHandler(project).handle_due(), "whoever looks again asks for nothing"
 
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
     (scheduled,) = [entry.body["run"] for entry in ledger.entries(TAKEN) if entry.body["name"] == "hourly"]
@@ -97,31 +97,37 @@ def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flow
     assert asked.request.reason == known["reason"] and "schedule hourly, due " in known["reason"]
     assert asked.request.changes == {"training.seed": "7"}
     assert f"reason: {known['reason']}" in hallmark(project, "status", scheduled)
-    event = Book().update(ledger).find("upstream/event/export-1")
+    event = OccasionLog().update(ledger).find("upstream/event/export-1")
     (entry,) = ledger.entries(STARTED, "upstream/event/export-1")
-    assert event and create(flows.client, project, event) == entry.body["flow_run"], "asked again it is the same"
+    assert event and create_flow_run(flows.client, project, event) == entry.body["flow_run"], (
+        "asked again it is the same"
+    )
     assert {entry.body["flow_run"] for entry in ledger.entries(STARTED)} == {str(each.id) for each in flows.all()}
 
 
-def look(looking: Occasions) -> tuple[list[str], list[str]]:
+def look(looking: OccasionHandler) -> tuple[list[str], list[str]]:
     """What was done and what failed, with no Prefect server to be had."""
     with temporary_settings({PREFECT_API_URL: NOWHERE}):
         try:
-            return looking.look(), []
-        except Partly as error:
+            return looking.handle_due(), []
+        except PartialFailure as error:
             return error.done, error.failed
 
 
 def test_one_that_cannot_be_looked_at_keeps_no_other_from_its_run(project: Path) -> None:
     """A params file that went, a source that is away and comes back, and Prefect, which is away all the time."""
-    assert at_once(project) == RUNS
+    assert concurrency_limit(project) == DEFAULT_CONCURRENCY
     due, text = soon(project)
     declare(
         project,
         "concurrency: 3\n" + text + "  data: {on: source_changed}\n  card: {on: card_changed, params: gone.yaml}\n",
     )
-    assert at_once(project) == 3
-    ledger, looking, source = open_ledger(project / ".hallmark"), Occasions(project), project / "examples/messages.csv"
+    assert concurrency_limit(project) == 3
+    ledger, looking, source = (
+        open_ledger(project / ".hallmark"),
+        OccasionHandler(project),
+        project / "examples/messages.csv",
+    )
     text = source.read_text()
     git(project, "rm", "-q", "examples/messages.csv")
     git(project, "commit", "-qm", "the source lies elsewhere")

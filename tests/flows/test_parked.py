@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event
 
 from flows import gates
-from flows.parked import WHOLE_SECONDS, Parked
-from flows.partly import Partly
+from flows.parked import FULL_CHECK_SECONDS, SuspendedRuns
+from flows.partly import PartialFailure
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import load
@@ -19,7 +19,7 @@ from tasks.gates.decisions import decide
 from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.runs import journal
-from tasks.runs.journal import GateLine, Journal
+from tasks.runs.journal import GateState, Journal
 from tasks.runs.request import RunRequest
 from tasks.runs.run import installed_governance, layout_of, open_run
 from tasks.trust import dsse
@@ -49,25 +49,25 @@ def asked(project: Path, ledger: Ledger) -> dict[str, Evidence]:
 
 def ask(project: Path, ledger: Ledger, run: str, here: bool = True) -> Evidence:
     governed, made = installed_governance(project, None), Layout(project.parent / run)
-    put_result(made.stage("package"), rows=sum(map(ord, run)))
+    put_result(made.artefacts("package"), rows=sum(map(ord, run)))
     envelope = signed(project, RunRequest(run_id=run, requested_by="ml-engineer"))[1]
-    known = signed_request.recorded(ledger, governed, run) or signed_request.record(ledger, governed, envelope)
+    known = signed_request.request_for_run(ledger, governed, run) or signed_request.record(ledger, governed, envelope)
     if here:
         dsse.write(layout_of(project, run).request, known.envelope)
     found = evidence.collect("release", made, load(project / "params.yaml"), governed.policy, known)
-    return cases.ask(ledger, found)
+    return cases.open_gate(ledger, found)
 
 
 @pytest.fixture
-def parked(project: Path, asked: dict[str, Evidence]) -> Parked:
+def parked(project: Path, asked: dict[str, Evidence]) -> SuspendedRuns:
     """After its first look at everything."""
-    found = Parked(project)
-    assert found.answered(whole=True) == set()
+    found = SuspendedRuns(project)
+    assert found.decided_runs(whole=True) == set()
     return found
 
 
 @pytest.fixture
-def statements(parked: Parked) -> Iterator[list[str]]:
+def statements(parked: SuspendedRuns) -> Iterator[list[str]]:
     """What the monitor asks the ledger's database."""
     found: list[str] = []
 
@@ -81,72 +81,72 @@ def statements(parked: Parked) -> Iterator[list[str]]:
 
 
 def test_nothing_new_costs_one_question_and_opens_no_run(
-    parked: Parked, ledger: Ledger, statements: list[str], monkeypatch: pytest.MonkeyPatch
+    parked: SuspendedRuns, ledger: Ledger, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def opened(*_: object) -> None:
         raise AssertionError("a run was opened")
 
     monkeypatch.setattr("flows.parked.Rules", opened)
-    assert parked.answered(whole=False) == set() and len(statements) == 1
+    assert parked.decided_runs(whole=False) == set() and len(statements) == 1
     ledger.append("run.stage", "another run", {})
-    assert parked.answered(whole=False) == set() and len(statements) == 3, "what runs do answers no gate"
+    assert parked.decided_runs(whole=False) == set() and len(statements) == 3, "what runs do answers no gate"
 
 
 def test_a_decision_answers_one_until_it_is_resumed(
-    project: Path, parked: Parked, ledger: Ledger, asked: dict[str, Evidence]
+    project: Path, parked: SuspendedRuns, ledger: Ledger, asked: dict[str, Evidence]
 ) -> None:
     governed = installed_governance(project, None)
     decide(ledger, governed, asked[RUNS[2]], "risk-officer", "approve", "fine")
-    assert parked.answered(whole=False) == set(), "its own machine sees to the third"
+    assert parked.decided_runs(whole=False) == set(), "its own machine sees to the third"
     decide(ledger, governed, asked[RUNS[0]], "risk-officer", "approve", "fine")
-    assert parked.answered(whole=False) == {RUNS[0]}
-    assert parked.answered(whole=False) == {RUNS[0]}, "it may not have parked yet"
-    assert Parked(project).answered(whole=True) == {RUNS[0]}, "whoever starts anew sees the same"
+    assert parked.decided_runs(whole=False) == {RUNS[0]}
+    assert parked.decided_runs(whole=False) == {RUNS[0]}, "it may not have parked yet"
+    assert SuspendedRuns(project).decided_runs(whole=True) == {RUNS[0]}, "whoever starts anew sees the same"
     decide(ledger, governed, asked[RUNS[0]], "risk-officer", "withdraw", "not fine")
-    assert Parked(project).answered(whole=True) == set()
+    assert SuspendedRuns(project).decided_runs(whole=True) == set()
 
 
 def test_one_that_is_closed_goes_on_to_say_so(
-    project: Path, parked: Parked, ledger: Ledger, asked: dict[str, Evidence]
+    project: Path, parked: SuspendedRuns, ledger: Ledger, asked: dict[str, Evidence]
 ) -> None:
     cases.record_closing(ledger, cases.current(ledger, asked[RUNS[0]]), "expired")
-    assert parked.answered(whole=False) == {RUNS[0]}
+    assert parked.decided_runs(whole=False) == {RUNS[0]}
 
 
-def test_another_policy_answers_all_that_are_here(project: Path, parked: Parked, ledger: Ledger) -> None:
+def test_another_policy_answers_all_that_are_here(project: Path, parked: SuspendedRuns, ledger: Ledger) -> None:
     policy = project / "infra" / "governance" / "policy.yaml"
     before = policy.read_text()
     policy.write_text(before.replace("at_least: 10", "at_least: 11"))
     adopt(project)
-    assert parked.answered(whole=False) == {RUNS[1]}
+    assert parked.decided_runs(whole=False) == {RUNS[1]}
     policy.write_text(before)
     adopt(project)
-    assert Parked(project).answered(whole=True) == set()
+    assert SuspendedRuns(project).decided_runs(whole=True) == set()
 
 
 def test_a_run_that_ends_since_policy_changed_closes_its_gate(
-    project: Path, parked: Parked, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    project: Path, parked: SuspendedRuns, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else it would be answered for ever: its flow run has ended, and no decision can close the gate any more."""
     monkeypatch.setenv("HALLMARK_ROOT", str(project))
     run, policy = "20260101-000000-dddd", project / "infra" / "governance" / "policy.yaml"
     create(project, run)
     asked = ask(project, ledger, run)
-    waits = {"release": GateLine(state="waiting")}
+    waits = {"release": GateState(state="waiting")}
     journal.write(project / ".hallmark", Journal(run=run, requested_by="ml-engineer", gates=waits))
     before = policy.read_text()
     policy.write_text(before.replace("at_least: 10", "at_least: 11"))
     adopt(project)
-    assert run in parked.answered(whole=False)
+    assert run in parked.decided_runs(whole=False)
     with pytest.raises(Refused, match="policy changed"):
-        gates.under_its_policy(open_run(project, run))
+        gates.require_same_policy(open_run(project, run))
     policy.write_text(before)
     adopt(project)
 
     (closed,) = ledger.entries(cases.CLOSED, run)
     assert (closed.body["state"], closed.body["sha256"]) == ("void", evidence.digest(asked))
-    assert run not in parked.answered(whole=False) and run not in Parked(project).answered(whole=True)
-    assert run not in {each.run for each in cases.waiting(ledger)}
+    assert run not in parked.decided_runs(whole=False) and run not in SuspendedRuns(project).decided_runs(whole=True)
+    assert run not in {each.run for each in cases.open_evidence(ledger)}
 
 
 class Prefect:
@@ -184,9 +184,9 @@ def test_a_run_that_cannot_be_resumed_keeps_no_other(
     project: Path, answered: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = sorted(answered)
-    prefect, parked = Prefect([first, second], refused=[first]), Parked(project)
+    prefect, parked = Prefect([first, second], refused=[first]), SuspendedRuns(project)
     monkeypatch.setattr("flows.parked.get_client", lambda **_: nullcontext(prefect))
-    with pytest.raises(Partly, match=f"run {first} cannot go on: .*not now") as told:
+    with pytest.raises(PartialFailure, match=f"run {first} cannot go on: .*not now") as told:
         parked.resume_decided()
     assert told.value.done == [second] and prefect.parked == [first]
     prefect.refused = []
@@ -196,13 +196,13 @@ def test_a_run_that_cannot_be_resumed_keeps_no_other(
 def test_runs_that_have_ended_are_not_asked_for_again_and_again(
     project: Path, answered: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prefect, parked, now = Prefect([], refused=[]), Parked(project), [1e6]
+    prefect, parked, now = Prefect([], refused=[]), SuspendedRuns(project), [1e6]
     monkeypatch.setattr("flows.parked.get_client", lambda **_: nullcontext(prefect))
     monkeypatch.setattr("flows.parked.time", SimpleNamespace(monotonic=lambda: now[0]))
     for asked in (2, 3):  # whole, and one that may be about to park; whole again, and they have ended
         assert parked.resume_decided() == parked.resume_decided() == []
         assert prefect.asked == asked
-        now[0] += WHOLE_SECONDS
+        now[0] += FULL_CHECK_SECONDS
     prefect.parked = sorted(answered)
     assert parked.resume_decided() == sorted(answered), "the look at all of them finds what parked late"
 
@@ -213,8 +213,8 @@ def test_the_next_whole_look_is_a_minute_after_one_also_where_prefect_is_away(
     def away(**_: object) -> None:
         raise ConnectionError("Prefect is away")
 
-    parked, looks = Parked(project), []
-    look = parked.answered
+    parked, looks = SuspendedRuns(project), []
+    look = parked.decided_runs
     monkeypatch.setattr("flows.parked.get_client", away)
     monkeypatch.setattr(parked, "answered", lambda whole: looks.append(whole) or look(whole))
     for _ in range(3):

@@ -10,12 +10,12 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from flows import stages
-from tasks.core.errors import Died, HallmarkError, InputError, Late, Refused, Unavailable
+from tasks.core.errors import HallmarkError, InputError, ProcessDied, Refused, TimeLimitExceeded, Unavailable
 from tasks.ledger.ledger import open_ledger
 from tasks.occasions import deciding
 from tasks.runs import journal, stage
 from tasks.runs.dvc import StageOutcome
-from tasks.runs.journal import Journal, StageLine
+from tasks.runs.journal import Journal, StageState
 from tasks.runs.run import Run
 from tests.checkouts import Checkouts
 from tests.tiny_project import create
@@ -61,38 +61,38 @@ class Failing:
 
 def test_what_is_away_is_waited_for_longer_each_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     failing = Failing(monkeypatch, *[Unavailable("the store does not answer")] * 3)
-    assert stages.patiently(run, "train").stage == "train"
+    assert stages.run_with_retries(run, "train").stage == "train"
     assert failing.waited == [1, 10, 30] and failing.most == [7200.0] * 4
 
 
 def test_after_the_last_try_it_has_failed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     failing = Failing(monkeypatch, *[Unavailable("away")] * 4)
     with pytest.raises(Unavailable, match="away"):
-        stages.patiently(run, "ingest")
+        stages.run_with_retries(run, "ingest")
     assert failing.waited == [1, 10, 30] and failing.most == [None] * 4
 
 
 def test_each_kind_of_failure_has_its_own_tries(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    failing = Failing(monkeypatch, Died("killed"), Unavailable("away"), Died("killed"))
-    with pytest.raises(Died):
-        stages.patiently(run, "train")
+    failing = Failing(monkeypatch, ProcessDied("killed"), Unavailable("away"), ProcessDied("killed"))
+    with pytest.raises(ProcessDied):
+        stages.run_with_retries(run, "train")
     assert failing.waited == [2, 1]
 
 
 def test_how_often_a_stage_was_tried_stands_in_the_journal(run: Run) -> None:
     for state in ("running", "failed", "running", "failed", "running", "done"):
-        stages._line(run, "split", StageLine(state=state))
+        stages._line(run, "split", StageState(state=state))
     known = journal.read(run.layout.state, run.id)
-    assert known and known.stages["split"] == StageLine(state="done", tries=3)
+    assert known and known.stages["split"] == StageState(state="done", tries=3)
 
 
-@pytest.mark.parametrize("error", [InputError("wrong"), Refused("no"), Late("too long")])
+@pytest.mark.parametrize("error", [InputError("wrong"), Refused("no"), TimeLimitExceeded("too long")])
 def test_what_a_person_mends_or_nobody_declared_is_not_tried_again(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: HallmarkError
 ) -> None:
     failing = Failing(monkeypatch, error)
     with pytest.raises(type(error)):
-        stages.patiently(run, "train")
+        stages.run_with_retries(run, "train")
     assert failing.waited == []
 
 
@@ -110,7 +110,9 @@ def is_stage(process: psutil.Process) -> bool:
 def test_a_stage_that_takes_too_long_is_ended_with_all_its_processes(run: Run) -> None:
     """A real one, in its sandbox: it needs more than half a second to start."""
     before = stages_here()  # workers of other tests
-    with pytest.raises(Late, match="stage ingest took longer than the 0s that it has, and was ended"):
-        stage.bring(run.layout, "ingest", stage.worker(run.governance(), run.ledger()), lambda _: None, most=0.4)
+    with pytest.raises(TimeLimitExceeded, match="stage ingest took longer than the 0s that it has, and was ended"):
+        stage.provide_outputs(
+            run.layout, "ingest", stage.load_worker(run.governance(), run.ledger()), lambda _: None, most=0.4
+        )
     assert not stages_here() - before
-    assert not (Path(run.layout.stage("ingest")) / "result.json").exists()
+    assert not (Path(run.layout.artefacts("ingest")) / "result.json").exists()

@@ -14,10 +14,10 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from flows import deployed, lifecycle, pooled
-from flows.parked import Parked
+from flows.parked import SuspendedRuns
 from infra.prefect import execute, pools
 from tasks.gates import cases, signed_request
-from tasks.ledger.leases import TERM, open_leases
+from tasks.ledger.leases import LEASE_DURATION, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions.book import TAKEN
 from tasks.runs import installation, records
@@ -102,15 +102,15 @@ def hostile(client: SyncPrefectClient, ledger: Ledger, evil: Path) -> None:
     """Whoever reaches Prefect's API has the deployment and the pool name other code and commands."""
     script = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {evil}"}}
     client.create_deployment(
-        flow_id=client.create_flow_from_name(deployed.FLOW), name=deployed.in_pool(ledger, "small"),
-        work_pool_name=deployed.pool(ledger, "small"), pull_steps=[script], entrypoint=f"{evil}.py:evil",
+        flow_id=client.create_flow_from_name(deployed.FLOW_NAME), name=deployed.pool_deployment(ledger, "small"),
+        work_pool_name=deployed.work_pool(ledger, "small"), pull_steps=[script], entrypoint=f"{evil}.py:evil",
         job_variables={"command": f"touch {evil}", "env": {"PYTHONPATH": str(evil.parent)}},
     )  # fmt: skip
     template = {
         "job_configuration": {"command": f"touch {evil}"},
         "variables": {"type": "object", "properties": {}},
     }
-    pools._update(client, deployed.pool(ledger, "small"), base_job_template=template)
+    pools._update(client, deployed.work_pool(ledger, "small"), base_job_template=template)
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="a worker executes what is installed, whatever Prefect says of code")
@@ -124,7 +124,7 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
     with flows.commanded():
         told = hallmark(first, "deploy", "pools.yaml", "--as", "ml-engineer", "--yes")
         again = hallmark(first, "deploy", "pools.yaml", "--as", "ml-engineer")
-    made = f"pool small is made in Prefect: hallmark-{deployed.shared(ledger)}-small"
+    made = f"pool small is made in Prefect: hallmark-{deployed.ledger_id(ledger)}-small"
     assert "pool small is new: process, 2 at once" in told and made in told
     assert "nothing changes" in again and "in Prefect" not in again, "the second time changes nothing"
 
@@ -139,20 +139,22 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
     assert ledger.entries(records.RESOLVED, run) and not ledger.entries(TAKEN_UP, run)
     assert signed_request.named_governance(ledger, run) is None and not evil.exists()
 
-    assert pooled.revive(first) == [], "it may be out of reach for a moment"
-    shift(open_leases(first / ".hallmark"), TERM, f"run/{run}")  # in place of waiting
-    assert pooled.revive(first) == [run]
-    (flow_run,) = flows.all(deployed.in_pool(ledger, "small"))
-    assert flow_run.name == run and flow_run.state and flow_run.state.message == pooled.GONE
+    assert pooled.reschedule_abandoned(first) == [], "it may be out of reach for a moment"
+    shift(open_leases(first / ".hallmark"), LEASE_DURATION, f"run/{run}")  # in place of waiting
+    assert pooled.reschedule_abandoned(first) == [run]
+    (flow_run,) = flows.all(deployed.pool_deployment(ledger, "small"))
+    assert flow_run.name == run and flow_run.state and flow_run.state.message == pooled.GONE_MESSAGE
     monkeypatch.setenv("HALLMARK_ROOT", str(first))
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(flow_run.id))
-    monkeypatch.setenv(lifecycle.POOLED, "1")
+    monkeypatch.setenv(lifecycle.POOL_VARIABLE, "1")
     execute_here()
     (taken_up,) = ledger.entries(TAKEN_UP, run)
-    assert taken_up.body["installation"] == installation.of(first)
+    assert taken_up.body["installation"] == installation.installation_id(first)
     assert status(first, run)["status"] == "waiting" and ledger.entries(cases.ASKED, run)
     hallmark(first, "gates", "reject", run, "data", "--as", "data-owner", "--reason", "only a drill")
-    assert Parked(first, lambda: pooled.deployments(first)).resume_decided() == [run], "whoever watches wakes it up"
+    assert SuspendedRuns(first, lambda: pooled.pool_deployments(first)).resume_decided() == [run], (
+        "whoever watches wakes it up"
+    )
     execute_here()
     ended = status(first, run)
     assert ended["status"] == "failed" and "data-owner rejected: only a drill" in ended["error"]
@@ -161,7 +163,9 @@ def test_a_machine_of_a_pool_is_killed_and_another_takes_its_run_up(
     with flows.commanded():
         asked = hallmark_json(first, "run", "--as", "ml-engineer", "--pool", "small")
     waiting = flows.look(UUID(asked["flow_run"]))
-    assert waiting.work_pool_name == deployed.pool(ledger, "small") and waiting.state and waiting.state.is_scheduled()
+    assert (
+        waiting.work_pool_name == deployed.work_pool(ledger, "small") and waiting.state and waiting.state.is_scheduled()
+    )
     told = hallmark(first, "run", "--as", "ml-engineer", "--pool", "large", code=2)
     assert "there is no work pool large: declared are small" in told
 

@@ -12,10 +12,10 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Completed, Paused, Running
 
 from flows import artifacts, lifecycle, parked
-from flows.parked import Parked
-from tasks.core.graph import DATA_STAGES
+from flows.parked import SuspendedRuns
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.runs import journal
-from tasks.runs.hold import only_one
+from tasks.runs.hold import hold_run_lock
 from tasks.runs.request import RunRequest
 from tests.checkouts import Checkouts
 from tests.in_process import adopt, hallmark, hallmark_json
@@ -52,7 +52,7 @@ def waiting(flows: Flows) -> FlowRun:
 
 
 def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_changed(project: Path, flows: Flows) -> None:
-    before = set(journal.names(project / ".hallmark"))
+    before = set(journal.run_ids(project / ".hallmark"))
     flow_run = flows.execute(flows.ask())
     run = lifecycle.run_id(flow_run)
     assert status(project, run)["status"] == "waiting"
@@ -61,7 +61,7 @@ def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_change
     policy.write_text(text.replace("at_least: 10", "at_least: 11"))
     adopt(project)
     try:
-        assert run in Parked(project).resume_decided()
+        assert run in SuspendedRuns(project).resume_decided()
         woken = flows.execute(flow_run)
     finally:
         policy.write_text(text)
@@ -69,7 +69,7 @@ def test_a_run_that_nobody_named_wakes_up_as_itself_and_ends_where_policy_change
     ended = status(project, run)
     assert f"policy changed since run {run} was resolved" in ended["error"]
     assert ended["gates"]["data"]["state"] == "void" and (ended["status"], ended["exit_code"]) == ("failed", 1)
-    assert set(journal.names(project / ".hallmark")) - before == {run}, "it did not become another run"
+    assert set(journal.run_ids(project / ".hallmark")) - before == {run}, "it did not become another run"
     assert (woken.name, ended["requested_by"]) == (run, "scheduler")
 
 
@@ -90,7 +90,7 @@ def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path, flows: Flow
 def test_every_page_of_flow_runs_is_looked_at(project: Path, flows: Flows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parked, "PAGE", 2)
     made = {flows.ask(state=Paused()).id for _ in range(5)}
-    found = [flow_run.id for flow_run in parked.in_state(project, flows.client, StateType.PAUSED)]
+    found = [flow_run.id for flow_run in parked.flow_runs_in_state(project, flows.client, StateType.PAUSED)]
     for flow_run in made:
         flows.client.delete_flow_run(flow_run)
     assert made <= set(found) and len(found) == len(set(found))
@@ -106,7 +106,7 @@ def test_demo_identities_decide_at_once_on_what_is_not_committed(
         flows = Flows(project, client)
         with flows.commanded():
             asked = hallmark_json(project, "run", "--as", "ml-engineer", "--demo-approvals", "--detach")
-        with flows.no_further_than(*DATA_STAGES):
+        with flows.no_further_than(*DATA_STAGE_NAMES):
             flows.execute(flows.look(UUID(asked["flow_run"])))
     ended = status(project, asked["run"])
     assert (ended["demo"], ended["error"], ended["gates"].keys()) == (True, "far enough", {"data"})
@@ -118,7 +118,7 @@ def test_a_decision_between_the_last_judgement_and_the_suspension_is_not_missed(
     project: Path, flows: Flows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The watch looks before it, when it is there and the run has not parked yet, and once that has parked."""
-    watch, waits = Parked(project), artifacts.waits
+    watch, waits = SuspendedRuns(project), artifacts.show_waiting
     watch.resume_decided()
 
     def decide(run, asked, wanted) -> None:  # type: ignore[no-untyped-def]
@@ -144,7 +144,7 @@ def test_resuming_a_parked_run_by_hand_opens_no_gate(project: Path, flows: Flows
     again = flows.execute(waiting)
     assert again.state and waiting.state and again.state.is_paused() and again.state.id != waiting.state.id
     known = status(project, waiting.name)
-    assert known["gates"]["data"]["state"] == "waiting" and known["stages"].keys() == set(DATA_STAGES)
+    assert known["gates"]["data"]["state"] == "waiting" and known["stages"].keys() == set(DATA_STAGE_NAMES)
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="the gate is judged from the ledger, not from Prefect's state")
@@ -155,10 +155,10 @@ def test_a_state_set_by_hand_opens_no_gate(
     flows.client.set_flow_run_state(waiting.id, state(), force=True)
     found = flows.look(waiting.id).state
     assert found and found.type == state().type
-    assert waiting.name not in Parked(project).resume_decided(), "the watch looks at the ledger"
+    assert waiting.name not in SuspendedRuns(project).resume_decided(), "the watch looks at the ledger"
     flows.execute(waiting)  # by a runner that believes the state
     known = status(project, waiting.name)
-    assert known["gates"]["data"]["state"] == "waiting" and known["stages"].keys() == set(DATA_STAGES)
+    assert known["gates"]["data"]["state"] == "waiting" and known["stages"].keys() == set(DATA_STAGE_NAMES)
     assert not (project / ".hallmark" / "runs" / waiting.name / "gates" / "data.json").exists()
     assert waiting.name not in [line["run"] for line in hallmark_json(project, "releases", "list")]
 
@@ -167,7 +167,7 @@ def test_a_second_flow_run_of_a_run_in_progress_is_refused_and_changes_nothing(
     project: Path, flows: Flows, waiting: FlowRun
 ) -> None:
     run, before = waiting.name, hallmark_json(project, "status", waiting.name)
-    with only_one(project / ".hallmark", run):
+    with hold_run_lock(project / ".hallmark", run):
         second = flows.execute(flows.ask({"request": {"requested_by": "ml-engineer", "run_id": run}}))
     assert second.state and second.state.type == StateType.FAILED and second.state.message
     assert f"Refused: run {run} is being executed" in second.state.message

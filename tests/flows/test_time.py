@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.partly import Partly, Parts
-from flows.watch import own_time_passes, time_passes
+from flows.partly import PartialFailure, PartialWork
+from flows.watch import local_periodic_work, shared_periodic_work
 from tasks.gates import cases
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.admit import rolled_back, undelivered
@@ -23,11 +23,11 @@ def project(tmp_path: Path, checkouts: Checkouts) -> Path:
 
 def passes(project: Path) -> tuple[list[str], list[str]]:
     """What was done and what failed, on a machine that has the lease."""
-    parts = Parts()
-    parts.attempt("own", lambda: own_time_passes(project))
-    parts.attempt("all", lambda: time_passes(project))
-    with pytest.raises(Partly) as told:
-        parts.done()
+    parts = PartialWork()
+    parts.attempt("own", lambda: local_periodic_work(project))
+    parts.attempt("all", lambda: shared_periodic_work(project))
+    with pytest.raises(PartialFailure) as told:
+        parts.finish()
     return told.value.done, told.value.failed
 
 
@@ -36,8 +36,8 @@ def test_one_bad_row_or_file_stops_nothing_that_time_brings(project: Path, monke
     ledger, kept = open_ledger(project / ".hallmark"), project / ".hallmark" / undelivered.FOLDER
     ledger.append(cases.ASKED, "run-x", {"gate": "data"}, b"junk")
     ask(project, ledger, RUNS[0])
-    ledger.append(rolled_back.KIND, "triage", {"release": "any words"})
-    undelivered.keep(project / ".hallmark", "1-whole", rolled_back.KIND, "triage", RECORD)
+    ledger.append(rolled_back.ENTRY_KIND, "triage", {"release": "any words"})
+    undelivered.store(project / ".hallmark", "1-whole", rolled_back.ENTRY_KIND, "triage", RECORD)
     (kept / "0-torn.json").write_text("{")
 
     clock(ledger.now() + timedelta(days=400), monkeypatch)
@@ -51,12 +51,12 @@ def test_one_bad_row_or_file_stops_nothing_that_time_brings(project: Path, monke
 
 
 def test_a_step_that_fails_is_told_and_the_others_are_done(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_ledger(project / ".hallmark").append(rolled_back.KIND, "triage", RECORD)
+    open_ledger(project / ".hallmark").append(rolled_back.ENTRY_KIND, "triage", RECORD)
 
     def broken(*_: object) -> list[str]:
         raise KeyError("a defect")
 
     monkeypatch.setattr("tasks.registry.promote.waivers.raise_incidents", broken)
-    with pytest.raises(Partly, match="waivers: KeyError") as told:
-        time_passes(project)
+    with pytest.raises(PartialFailure, match="waivers: KeyError") as told:
+        shared_periodic_work(project)
     assert [line.partition(":")[0] for line in told.value.done] == ["incident.opened"]

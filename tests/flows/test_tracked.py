@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from flows.partly import Partly
-from flows.tracked import SHOWN, Tracked
+from flows.partly import PartialFailure
+from flows.tracked import SHOWN_FILE, MlflowSync
 from tasks.core.errors import Unavailable
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.runs import curve, journal
-from tasks.runs.hold import only_one
-from tasks.runs.journal import GateLine, Journal, StageLine
+from tasks.runs.hold import hold_run_lock
+from tasks.runs.journal import GateState, Journal, StageState
 from tasks.runs.mlflow_runs import tracking_uri
 from tests.checkouts import Checkouts
 from tests.whole_run import RUN
@@ -31,14 +31,14 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 def anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No MLflow run, and nothing that was shown."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (project / ".hallmark" / SHOWN).unlink(missing_ok=True)
+    (project / ".hallmark" / SHOWN_FILE).unlink(missing_ok=True)
     client = MlflowClient(tracking_uri(Layout(project)))
     for run in runs(project):
         client.delete_run(run.info.run_id)
 
 
 def note(project: Path, status: journal.Status, train: Any = "done", **more: Any) -> None:
-    stages = {"split": StageLine(state="cached"), "train": StageLine(state=train, progress=str(time.monotonic()))}
+    stages = {"split": StageState(state="cached"), "train": StageState(state=train, progress=str(time.monotonic()))}
     known = Journal(run=RUN, requested_by="ml-engineer", use_case="tiny", status=status, stages=stages, **more)
     journal.write(project / ".hallmark", known)
 
@@ -50,9 +50,9 @@ def runs(project: Path) -> list[Any]:
 
 
 def test_a_run_is_shown_once_with_what_was_signed_of_it(project: Path) -> None:
-    note(project, "promoted", release="tiny-1", gates={"data": GateLine(state="passed")})
-    tracked = Tracked(project)
-    assert tracked.look() == [] == tracked.look()
+    note(project, "promoted", release="tiny-1", gates={"data": GateState(state="passed")})
+    tracked = MlflowSync(project)
+    assert tracked.update() == [] == tracked.update()
     (shown,) = runs(project)
     assert (shown.info.run_name, shown.info.status) == (RUN, "FINISHED")
     tags = shown.data.tags
@@ -72,23 +72,23 @@ def test_a_run_is_shown_once_with_what_was_signed_of_it(project: Path) -> None:
 def test_it_follows_a_run_from_its_training_to_its_end(project: Path) -> None:
     """The curve comes while the training goes on, each step once; a process that is killed ends it, the next
     goes on."""
-    tracked, points = Tracked(project), project / ".hallmark" / "runs" / RUN / curve.NAME
+    tracked, points = MlflowSync(project), project / ".hallmark" / "runs" / RUN / curve.CURVE_PATH
     signed = points.read_bytes()
     try:
-        with only_one(project / ".hallmark", RUN):
+        with hold_run_lock(project / ".hallmark", RUN):
             note(project, "running", train="running")
             for upto in (1, 2, 3):
                 put(points, upto)
-                tracked.look()
-            Tracked(project).look()  # another watch
+                tracked.update()
+            MlflowSync(project).update()  # another watch
             (shown,) = runs(project)
             assert (shown.info.status, shown.data.tags["hallmark.status"]) == ("RUNNING", "running")
             assert losses(project) == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
             assert shown.data.metrics["tokens_per_second"] == 200
-        tracked.look()
+        tracked.update()
         assert [run.info.status for run in runs(project)] == ["KILLED"]
-        note(project, "waiting", gates={"evaluation": GateLine(state="waiting")})
-        tracked.look()
+        note(project, "waiting", gates={"evaluation": GateState(state="waiting")})
+        tracked.update()
         (shown,) = runs(project)
         assert (shown.info.status, shown.data.tags["hallmark.gate.evaluation"]) == ("RUNNING", "waiting")
         assert losses(project)[:3] == [(1, 1.0), (2, 0.5), (3, 1 / 3)], "the curve that it sent stays"
@@ -117,7 +117,7 @@ def test_a_file_that_changed_since_it_was_signed_shows_nothing(project: Path) ->
     path.write_bytes(before.replace(b"exact_match", b"exact_match2"))
     try:
         note(project, "promoted")
-        Tracked(project).look()
+        MlflowSync(project).update()
         (shown,) = runs(project)
         assert not [name for name in shown.data.metrics if name.startswith("evaluate.")]
         assert "train.final_loss" in shown.data.metrics
@@ -127,24 +127,24 @@ def test_a_file_that_changed_since_it_was_signed_shows_nothing(project: Path) ->
 
 def test_mlflow_that_is_away_is_told_and_shown_the_run_later(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     note(project, "promoted")
-    tracked = Tracked(project)
+    tracked = MlflowSync(project)
     with monkeypatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         away.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with pytest.raises(Unavailable, match=r"MLflow at http://127\.0\.0\.1:9 cannot be used"):
-            tracked.look()
-    tracked.look()
+            tracked.update()
+    tracked.update()
     assert len(runs(project)) == 1
 
 
 def test_a_run_before_its_training_is_none_and_one_that_is_broken_keeps_no_other_back(project: Path) -> None:
-    other = Journal(run="broken", requested_by="x", status="failed", stages={"train": StageLine(state="failed")})
+    other = Journal(run="broken", requested_by="x", status="failed", stages={"train": StageState(state="failed")})
     early = Journal(run="early", requested_by="x", use_case="tiny", status="failed")
     for known in (other, early):
         journal.write(project / ".hallmark", known)
     os.utime(journal.path(project / ".hallmark", "broken"), (1, 1))
     note(project, "promoted")
-    with pytest.raises(Partly, match="run broken is not shown in MLflow"):
-        Tracked(project).look()
+    with pytest.raises(PartialFailure, match="run broken is not shown in MLflow"):
+        MlflowSync(project).update()
     assert [run.info.run_name for run in runs(project)] == [RUN]
-    assert Tracked(project).look() == [], "it is tried again when it changes"
+    assert MlflowSync(project).update() == [], "it is tried again when it changes"

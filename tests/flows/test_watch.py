@@ -20,9 +20,9 @@ import pytest
 from prefect.client.schemas.objects import StateType
 
 from flows.lifecycle import run_id
-from flows.parked import in_state
+from flows.parked import flow_runs_in_state
 from infra.prefect import access, client, logs, server
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from tasks.core.errors import Unavailable
 from tasks.ledger.ledger import open_ledger
 from tests.checkouts import Checkouts
@@ -154,7 +154,7 @@ def test_each_takes_its_own_runs(project: Path, interrupted: Command, guest: Pat
     assert theirs["run"] not in [line["run"] for line in hallmark_json(project, "status")]
     with prefect(project) as asked:
         for root, run in ((project, interrupted.run), (guest, theirs["run"])):
-            assert [run_id(one) for one in in_state(root, asked, StateType.PAUSED)] == [run]
+            assert [run_id(one) for one in flow_runs_in_state(root, asked, StateType.PAUSED)] == [run]
     ledger = open_ledger(project / ".hallmark")
     said = [line.text for line in logs.read(project, ledger, interrupted.run, [])]
     assert "Beginning flow run" in said[0] and any("stage ingest" in text for text in said), said
@@ -201,7 +201,7 @@ def away(project: Path, interrupted: Command, died: tuple[Command, UUID], guest:
 
 
 @pytest.fixture(scope="module")
-def stopped(project: Path, interrupted: Command, away: Away) -> tuple[Up, str]:
+def stopped(project: Path, interrupted: Command, away: Away) -> tuple[RunningPrefect, str]:
     """The first run goes on, and is stopped in a stage behind its gate."""
     in_a_stage(project, interrupted.run, "tokenise", "train")
     up = server.find(project)
@@ -210,7 +210,7 @@ def stopped(project: Path, interrupted: Command, away: Away) -> tuple[Up, str]:
 
 
 def test_a_decision_while_prefect_is_away_counts_when_it_is_back(
-    project: Path, interrupted: Command, away: Away, stopped: tuple[Up, str]
+    project: Path, interrupted: Command, away: Away, stopped: tuple[RunningPrefect, str]
 ) -> None:
     assert "the gate is passed" in away.decision and "hallmark up" in away.decision
     known = status(project, interrupted.run)
@@ -218,7 +218,7 @@ def test_a_decision_while_prefect_is_away_counts_when_it_is_back(
 
 
 def test_a_run_that_is_stopped_ends_with_all_its_processes(
-    project: Path, interrupted: Command, stopped: tuple[Up, str]
+    project: Path, interrupted: Command, stopped: tuple[RunningPrefect, str]
 ) -> None:
     run = interrupted.run
     assert f"hallmark run --resume {run}" in stopped[1]

@@ -16,14 +16,14 @@ from threading import Event
 
 import pytest
 
-from flows.occasions import Occasions
+from flows.occasions import OccasionHandler
 from infra.doctor import looks
 from infra.prefect import access, watching
 from infra.prefect.watch import Watch
-from tasks.core.graph import DATA_STAGES
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.gates import cases
 from tasks.gates.signed_decision import KIND
-from tasks.ledger.leases import TERM, Lease, Leases, open_leases
+from tasks.ledger.leases import LEASE_DURATION, Lease, Leases, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import deciding
 from tasks.occasions.book import TAKEN
@@ -71,7 +71,7 @@ def declare(ledger: Ledger, root: Path) -> datetime:
 def watch(root: Path, api: str = "") -> Iterator["subprocess.Popen[str]"]:
     """As `hallmark watch` becomes it."""
     access.folder(root).mkdir(parents=True, exist_ok=True)
-    given = isolated(access.environment(root, api, own=False))
+    given = isolated(access.client_environment(root, api, own=False))
     if not api:
         del given["PREFECT_API_URL"]
     with log_file(root).open("w") as log:
@@ -121,7 +121,7 @@ def outlive(database: Cluster, root: Path, flows: Flows, process: "subprocess.Po
         return state is not None and state.is_scheduled()
 
     until(woken, "the run to be woken", root)
-    with flows.no_further_than(*DATA_STAGES, "base_model"):
+    with flows.no_further_than(*DATA_STAGE_NAMES, "base_model"):
         flows.execute(parked)
     (decision,), (closing,) = ledger.entries(KIND), ledger.entries(cases.CLOSED, run)
     assert decision.seq < closing.seq and closing.body["state"] == "passed"
@@ -137,10 +137,10 @@ def test_one_watches_for_all_and_another_takes_over(
     """The other's database is restarted between a decision and the run going on."""
     first, second = machines
     ledger, leases = open_ledger(first / ".hallmark"), open_leases(first / ".hallmark")
-    ours, theirs = installation.of(first), installation.of(second)
-    assert watching.who(first) == watching.Watching("nobody has watched yet", True)
+    ours, theirs = installation.installation_id(first), installation.installation_id(second)
+    assert watching.read(first) == watching.WatchStatus("nobody has watched yet", True)
     with watch(first) as one:
-        until(lambda: ours in watching.who(second).words, "the first machine to watch", first)
+        until(lambda: ours in watching.read(second).words, "the first machine to watch", first)
         with prefect_server.used(), prefect_server.client() as client, watch(second, prefect_server.api) as other:
             until(lambda: "watches since" in log_file(second).read_text(), "the second to see the first", second)
             declare(ledger, first)
@@ -149,25 +149,25 @@ def test_one_watches_for_all_and_another_takes_over(
 
             one.send_signal(signal.SIGKILL)
             one.wait()
-            shift(leases, TERM)  # in place of waiting
-            until(lambda: theirs in watching.who(first).words, "the second to take over", second)
+            shift(leases, LEASE_DURATION)  # in place of waiting
+            until(lambda: theirs in watching.read(first).words, "the second to take over", second)
             declare(ledger, first)
             until(lambda: len(ledger.entries(TAKEN)) == 2, "the second to ask for a run", second)
             assert asked(ledger) == [ours, theirs], "each occasion once"
 
             outlive(database, second, Flows(second, client), other)
-            until(lambda: theirs in watching.who(first).words, "the second to have its lease again", second)
+            until(lambda: theirs in watching.read(first).words, "the second to have its lease again", second)
             other.send_signal(signal.SIGTERM)
             assert other.wait(timeout=patience(60)) == 0
-    found = watching.who(first)
+    found = watching.read(first)
     assert found.words.startswith("nobody for ") and not found.is_missing, "who is told to end lets go"
 
-    def line() -> looks.Line:
-        (found,) = looks.lines(first, {"watch": looks.LOOKS["watch"]})
+    def line() -> looks.ReportLine:
+        (found,) = looks.run(first, {"watch": looks.DIAGNOSTICS["watch"]})
         return found
 
     assert not line().do, "nothing waits"
-    shift(leases, TERM + watching.LATE)
+    shift(leases, LEASE_DURATION + watching.MAX_ABSENCE)
     assert line().says.startswith("nobody for 5m") and line().says.endswith("; 1 schedules")
     assert "hallmark up" in line().do
 
@@ -180,15 +180,15 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
     ledger = open_ledger(first / ".hallmark")
     due = declare(ledger, first)
     wait_until(lambda: ledger.now() > due, "the schedule to be due")
-    leading, late = Occasions(first), Occasions(second)
+    leading, late = OccasionHandler(first), OccasionHandler(second)
     look(leading)
-    assert asked(ledger) == [installation.of(first)]
+    assert asked(ledger) == [installation.installation_id(first)]
     monkeypatch.setattr(time, "time", lambda: 0.0)
     monkeypatch.setattr("tasks.ledger.ledger.datetime", None)
     monkeypatch.setattr("tasks.ledger.leases.datetime", None)
     look(late)
-    assert asked(ledger) == [installation.of(first)], "the ledger's time is the database's"
-    looking = Occasions(second, leads=lambda: False)
+    assert asked(ledger) == [installation.installation_id(first)], "the ledger's time is the database's"
+    looking = OccasionHandler(second, leads=lambda: False)
     due = declare(ledger, first)
     wait_until(lambda: ledger.now() > due, "the schedule to be due")
     look(looking)
@@ -198,7 +198,7 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
 def test_a_renewal_that_is_under_way_takes_nothing_back_from_who_lets_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began, goes_on, take = Event(), Event(), Leases.take
+    began, goes_on, take = Event(), Event(), Leases.acquire
 
     def slowly(self: Leases, *args: str) -> Lease:
         began.set()
@@ -210,12 +210,14 @@ def test_a_renewal_that_is_under_way_takes_nothing_back_from_who_lets_go(
     with ThreadPoolExecutor(2) as pool:
         renewal = pool.submit(ours.renew, tmp_path)
         began.wait()
-        end = pool.submit(ours.let_go)
+        end = pool.submit(ours.release)
         futures.wait([end], timeout=0.5)  # it must not end before the renewal
         goes_on.set()
         assert renewal.result() == ["this process watches"] and end.result() is None
-    assert ours.renew(tmp_path) == [] and watching.who(tmp_path).words.startswith("nobody for ")
+    assert ours.renew(tmp_path) == [] and watching.read(tmp_path).words.startswith("nobody for ")
 
 
 def test_this_process_is_the_one_that_is_named(tmp_path: Path) -> None:
-    assert str(os.getpid()) not in watching.who(tmp_path).words and not list(tmp_path.iterdir()), "asking makes nothing"
+    assert str(os.getpid()) not in watching.read(tmp_path).words and not list(tmp_path.iterdir()), (
+        "asking makes nothing"
+    )

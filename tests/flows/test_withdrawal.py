@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.gates import gate
-from flows.parked import Parked
+from flows.parked import SuspendedRuns
 from flows.stages import stages
 from tasks.core.errors import Refused
 from tasks.runs.run import Run
@@ -42,10 +42,10 @@ def test_between_the_gate_and_training_the_next_stage_does_not_start(project: Pa
     for step in (lambda: stages(run, "base_model", "tokenise", "train"), lambda: gate(run, "data")):
         with pytest.raises(Refused, match=f"run {run.id} stops: source messages was withdrawn by data-owner on"):
             step()
-    assert not run.layout.stage("base_model").exists() and not run.layout.evidence("data").exists()
+    assert not run.layout.artefacts("base_model").exists() and not run.layout.evidence("data").exists()
     told = hallmark(project, *RESTORE)
     assert "source messages is given again" in told
-    assert run.held_back() is None
+    assert run.withdrawal() is None
 
 
 def test_who_does_not_own_it_is_told(project: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(pr
     parked = flows.run("--as", "ml-engineer")
     run = parked.name
     hallmark(project, *WITHDRAW)
-    assert Parked(project).resume_decided() == [run]
+    assert SuspendedRuns(project).resume_decided() == [run]
     flows.execute(parked)
     ended = status(project, run)
     assert ended["status"] == "failed" and "train" not in ended["stages"]
@@ -93,7 +93,7 @@ def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(pr
     assert (known["status"], known["gates"]["evaluation"]["state"]) == ("waiting", "waiting"), known["error"]
 
     hallmark(project, *WITHDRAW)
-    assert Parked(project).resume_decided() == [run]
+    assert SuspendedRuns(project).resume_decided() == [run]
     flows.execute(parked)
     ended = status(project, run)
     assert ended["status"] == "failed" and "source messages was withdrawn" in ended["error"]

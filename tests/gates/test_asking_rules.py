@@ -14,18 +14,18 @@ ASKED = POLICY.replace("  low:\n", "  low:\n    requesters: [engineer]\n")
 @pytest.mark.parametrize(
     ("rule", "who", "word"),
     [
-        (asking.known, "stranger", "stranger is not in people.yaml"),
+        (asking.known_requester, "stranger", "stranger is not in people.yaml"),
         (asking.any_role, "gone", "gone held no role on"),
         (asking.demo_identity, "demo-owner", "is a demo identity, which counts in environment local alone"),
-        (asking.tier_asks, "lead", "takes engineer; lead holds ml-lead"),
-        (asking.tier_asks, "scheduler", "does not let the scheduler"),
+        (asking.tier_requesters, "lead", "takes engineer; lead holds ml-lead"),
+        (asking.tier_requesters, "scheduler", "does not let the scheduler"),
     ],
 )
 def test_each_rule_refuses_in_its_words(house: House, rule: object, who: str, word: str) -> None:
     reload(house, ASKED)
     policy = house.governance.policy.model_copy(update={"environment": "staging"})
     person, now = house.governance.people.get(who), datetime.now(UTC)
-    case = asking.Asking(who, person, "low", policy, now)
+    case = asking.RequestClaim(who, person, "low", policy, now)
     assert next(each for each in asking.RULES if each(case)) is rule
     assert word in str(asking.why_not(who, "low", policy, house.governance.people, now))
 

@@ -147,7 +147,7 @@ def test_rows_that_hold_no_decision_do_not_count_and_stop_nothing(house: House, 
 @pytest.mark.attack(rights="database", stopped="what a statement is, is part of what is signed")
 def test_another_statement_signed_by_the_right_person_is_no_decision(house: House, asked: Evidence) -> None:
     envelope = house.decide(house.ask(run="run-2", by="both"), "owner").body["envelope"]
-    payload = dsse.peek(envelope) | {"predicateType": "urn:hallmark:promotion:v1"}
+    payload = dsse.unverified_statement(envelope) | {"predicateType": "urn:hallmark:promotion:v1"}
     house.ledger.append(KIND, asked.subject.sha256, {"envelope": dsse.sign(payload, house.key("owner"))})
     assert "not a decision" in house.why_not(asked)
 
@@ -168,7 +168,7 @@ class TestReplay:
 
     def test_for_another_output(self, house: House) -> None:
         envelope = house.decide(house.ask(run="run-1"), "owner").body["envelope"]
-        (house.layout.stage("split") / "train.txt").write_text("rowz")
+        (house.layout.artefacts("split") / "train.txt").write_text("rowz")
         other = house.ask(run="run-2")
         house.ledger.append(KIND, other.subject.sha256, {"envelope": envelope})
         assert "it is about another output" in house.why_not(other)
@@ -308,7 +308,7 @@ class TestEditedRows:
         assert "it is about gate data" in house.why_not(other)
 
     def test_evidence_changed_after_it_was_approved(self, house: House) -> None:
-        put_result(house.layout.stage("split"), train_rows=50)
+        put_result(house.layout.artefacts("split"), train_rows=50)
         asked = house.ask()
         house.decide(asked, "owner")
 
@@ -318,12 +318,12 @@ class TestEditedRows:
 
         exchange(house, 2, improve)
         with pytest.raises(Refused, match="what is attached to entry 2 of the ledger was changed"):
-            gates.waiting(house.ledger)
+            gates.open_evidence(house.ledger)
         (document,) = attached_to(house, 2)
         edit(house, 2, lambda body: body.update(attached=sha256_bytes(document)))
         with pytest.raises(Refused, match="is not the one on record"):
             house.judge(asked)
-        [forged] = gates.waiting(house.ledger)
+        [forged] = gates.open_evidence(house.ledger)
         assert forged.checks[0].verdict == "passed"
         assert house.judge(forged).state == "waiting"
         assert house.why_not(forged) == "it is about evidence that no gate has asked about"
@@ -332,7 +332,7 @@ class TestEditedRows:
         house.ask(run="run-1")
         raw(house, "UPDATE hallmark_ledger SET subject = 'run-9' WHERE seq = 2")
         with pytest.raises(Refused, match="entry 2 of the ledger was changed: its evidence is of another run"):
-            cases.read(house.ledger, "run-9")
+            cases.read_all(house.ledger, "run-9")
 
     def test_a_row_of_another_run_that_cannot_be_read_stops_only_that_run(self, house: House) -> None:
         first = house.ask(run="run-1")
@@ -372,19 +372,19 @@ class TestEditedRows:
 )
 def test_evidence_that_does_not_follow_from_policy_and_figures_is_refused(house: House, change, message) -> None:
     """Asked by somebody who can write the ledger, before the flow does."""
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     fields = house.collect().model_dump(mode="json")
     change(fields)
-    forged = gates.ask(house.ledger, Evidence.model_validate(fields))
+    forged = gates.open_gate(house.ledger, Evidence.model_validate(fields))
     with pytest.raises((Refused, InputError), match=message):
         house.judge(forged)
 
 
 def test_a_success_metric_that_lies_is_refused(house: House) -> None:
-    put_result(house.layout.measured("predict/candidate"), latency_p95_ms=901)
+    put_result(house.layout.measurements("predict/candidate"), latency_p95_ms=901)
     fields = house.collect("evaluation").model_dump(mode="json")
     fields["checks"][-1]["verdict"] = "passed"
-    forged = gates.ask(house.ledger, Evidence.model_validate(fields))
+    forged = gates.open_gate(house.ledger, Evidence.model_validate(fields))
     with pytest.raises(Refused, match="not those that policy and the use case ask at gate evaluation"):
         house.judge(forged)
 

@@ -67,19 +67,19 @@ def test_decisions_that_are_refused(house: House, person: str, options: dict, er
 def test_waivers_that_are_refused(
     house: House, checks: list[str], expires: datetime, error: type, message: str
 ) -> None:
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     with pytest.raises(error, match=message):
         house.decide(house.ask(), "both", "waive", "pilot", checks=checks, expires=expires)
 
 
 def test_nobody_waives_where_policy_names_no_role(house: House) -> None:
-    put_result(house.layout.stage("evaluate"), exact_match={"value": 0.1, "low": 0.1, "high": 0.1})
+    put_result(house.layout.artefacts("evaluate"), exact_match={"value": 0.1, "low": 0.1, "high": 0.1})
     with pytest.raises(Refused, match="asks nobody to waive at gate evaluation"):
         house.decide(house.ask("evaluation"), "both", "waive", "x", checks=["good enough"], expires=TOMORROW)
 
 
 def test_the_same_decision_twice_is_one(house: House) -> None:
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     asked = house.ask()
     waiver = {"checks": ["enough rows"], "expires": TOMORROW}
     once = [house.decide(asked, "owner"), house.decide(asked, "both", "waive", "pilot", **waiver)]
@@ -141,7 +141,7 @@ def test_the_key_must_be_that_of_the_person(house: House, asked: Evidence, tmp_p
     reload(house, people=PEOPLE.replace("id: owner,", f"id: owner, keys: [{line}],"))
     with pytest.raises(Refused, match="is not one that owner can sign with"):  # the key of init counts no more
         house.decide(asked, "owner")
-    house.decide(asked, "owner", signer=keys.signer(keys.load_private(tmp_path / "brought" / "owner")))
+    house.decide(asked, "owner", signer=keys.signer_of(keys.load_private(tmp_path / "brought" / "owner")))
     assert house.judge(asked).state == "passed"
 
 

@@ -8,30 +8,30 @@ import pytest
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json
 from tasks.gates import decisions
-from tasks.gates.decisions import Wish
+from tasks.gates.decisions import DecisionDraft
 from tasks.ledger.ledger import Entry
 from tasks.trust import dsse, keys
 from tests.governed.house import House
 
-APPROVE = Wish("approve", "looked at it")
+APPROVE = DecisionDraft("approve", "looked at it")
 
 
-def drawn(house: House, wish: Wish = APPROVE) -> dict[str, Any]:
+def drawn(house: House, wish: DecisionDraft = APPROVE) -> dict[str, Any]:
     """The statement that `owner` is asked to sign."""
-    (draft,) = decisions.draw(house.ledger, house.governance, house.ask(), "owner", wish, line(house))
+    (draft,) = decisions.draw_up(house.ledger, house.governance, house.ask(), "owner", wish, line(house))
     return draft.statement
 
 
 def line(house: House) -> str:
-    return keys.bare(house.line("owner"))
+    return keys.without_comment(house.line("owner"))
 
 
 def signed(house: House, statement: dict[str, Any], who: str = "owner") -> dict[str, Any]:
     return dsse.sign(statement, house.key(who))
 
 
-def take(house: House, envelope: dict[str, Any], wish: Wish = APPROVE) -> Entry:
-    return decisions.take(house.ledger, house.governance, house.ask(), "owner", wish, envelope, line(house))
+def take(house: House, envelope: dict[str, Any], wish: DecisionDraft = APPROVE) -> Entry:
+    return decisions.record_signed(house.ledger, house.governance, house.ask(), "owner", wish, envelope, line(house))
 
 
 def test_what_was_drawn_and_signed_elsewhere_counts(house: House) -> None:
@@ -40,7 +40,7 @@ def test_what_was_drawn_and_signed_elsewhere_counts(house: House) -> None:
     assert entry.body == {"envelope": envelope} and take(house, envelope) == entry, "twice is once"
     standing = house.judge(house.ask())
     assert standing.state == "passed" and isinstance(
-        decisions.draw(house.ledger, house.governance, house.ask(), "owner", APPROVE, line(house)), Entry
+        decisions.draw_up(house.ledger, house.governance, house.ask(), "owner", APPROVE, line(house)), Entry
     )
 
 
@@ -87,7 +87,7 @@ def test_what_was_changed_before_it_was_signed_is_not_recorded(house: House, cha
 
 def test_anothers_signature_is_not_recorded(house: House) -> None:
     statement = drawn(house)
-    forged = dsse.sealed(canonical_json(statement), line(house), b"x" * 64)
+    forged = dsse.unverified_envelope(canonical_json(statement), line(house), b"x" * 64)
     for envelope in (signed(house, statement, "both"), forged):
         with pytest.raises(Refused):
             take(house, envelope)
@@ -97,7 +97,7 @@ def test_anothers_signature_is_not_recorded(house: House) -> None:
 def test_a_signature_that_was_kept_back_has_not_the_last_word(house: House) -> None:
     kept = signed(house, drawn(house))
     take(house, signed(house, drawn(house)))
-    withdraw = Wish("withdraw", "looked at the wrong run")
+    withdraw = DecisionDraft("withdraw", "looked at the wrong run")
     take(house, signed(house, drawn(house, withdraw)), withdraw)
     with pytest.raises(Refused, match="owner has said something else here since this was signed"):
         take(house, kept)

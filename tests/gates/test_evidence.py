@@ -10,17 +10,17 @@ from tasks.core.facts import Fact
 from tasks.core.files import sha256_file, tree_digest, write_json
 from tasks.gates import evidence, missing, words
 from tasks.gates.checks.checks import check_result
-from tasks.gates.evidence import Asks, Evidence
-from tasks.policy.gate_rules import STANDING
-from tasks.policy.policy import Check, Waive
+from tasks.gates.evidence import Evidence, RequiredDecisions
+from tasks.policy.gate_rules import STANDING_CHECKS
+from tasks.policy.policy import Check, WaiverRule
 from tests.governed.house import House, put_result
 
 
 def test_figures_come_from_results_and_measurements_under_their_names(house: House) -> None:
     for which, value in (("base", 0.1), ("champion", 0.2), ("candidate", 0.3)):
-        put_result(house.layout.stage(f"predict/{which}"), rows=value)
-        put_result(house.layout.measured(f"predict/{which}"), latency_p95_ms=value * 1000)
-    put_result(house.layout.measured("train"), seconds=9)
+        put_result(house.layout.artefacts(f"predict/{which}"), rows=value)
+        put_result(house.layout.measurements(f"predict/{which}"), latency_p95_ms=value * 1000)
+    put_result(house.layout.measurements("train"), seconds=9)
     found = house.collect("evaluation").facts
     assert {name: fact.value for name, fact in found.items()} == {
         "evaluate.exact_match": 0.8,
@@ -39,13 +39,13 @@ def test_figures_come_from_results_and_measurements_under_their_names(house: Hou
 def test_success_metrics_judged_at_evaluation_are_checks_of_that_gate_only(house: House) -> None:
     assert [check.name for check in house.collect("evaluation").checks] == [
         "good enough",
-        STANDING["evaluation"],
+        STANDING_CHECKS["evaluation"],
         "fast",
     ]
     assert [check.name for check in house.collect("data").checks] == [
         "enough rows",
         "new fact",
-        STANDING["data"],
+        STANDING_CHECKS["data"],
     ]
     assert house.collect("release").checks == []
 
@@ -58,7 +58,7 @@ def test_it_states_whom_policy_asks_who_may_waive_and_by_when(house: House) -> N
         "owners": [],
         "besides_owner": None,
     }
-    assert house.collect("data").asks.waive == Waive(role="risk", max_days=30)
+    assert house.collect("data").asks.waive == WaiverRule(role="risk", max_days=30)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_gate_says_which_records_a_figure_names_and_nothing_else_of_a_runs_own
     check = Check(name="c", fact="validate.placeholders_only_in_target", at_most=0)
     result = check_result(check, {check.fact: Fact(value=0.5, note=note)})
     assert (result.why, result.verdict) == (why, "failed")
-    assert "is 0.5, wanted at most 0" in missing.missing_waivers([result], Asks(
+    assert "is 0.5, wanted at most 0" in missing.missing_waivers([result], RequiredDecisions(
         roles=[], waive=None, deadline_days=1, owners=[], besides_owner=None
     ))[0]  # fmt: skip
     other = Check(name="c", fact="validate.other", at_most=0)
@@ -107,16 +107,19 @@ def test_a_gate_says_which_records_a_figure_names_and_nothing_else_of_a_runs_own
 
 
 def test_the_data_gate_says_what_masking_missed_of_planted_values(house: House) -> None:
-    assert words.missed(house.collect("data"))["masking missed"].startswith("not measured here")
+    assert words.masking_gaps(house.collect("data"))["masking missed"].startswith("not measured here")
     counts = {"category": "address", "values": 16, "truth": 200, "hit": 150, "marked": 150, "right": 150}
-    write_json(house.layout.measured("planted.json"), {"kinds": [], "classes": [counts | {"taken_for": {}}]})
+    write_json(house.layout.measurements("planted.json"), {"kinds": [], "classes": [counts | {"taken_for": {}}]})
     found = house.collect("data")
     assert found.facts["planted.recall_address"].value == 0.75
     wanted = "address 25.0% (150 of 200 characters of 16 planted values)"
-    assert words.missed(found) == {"masking missed": wanted} and words.missed(house.collect("evaluation")) == {}
+    assert (
+        words.masking_gaps(found) == {"masking missed": wanted}
+        and words.masking_gaps(house.collect("evaluation")) == {}
+    )
     check = Check(name="c", fact="planted.recall_address", at_least=0.8)
     assert check_result(check, found.facts).verdict == "failed", "policy may ask for it"
-    house.layout.measured("planted.json").write_text("{}")
+    house.layout.measurements("planted.json").write_text("{}")
     with pytest.raises(InputError, match="is not what a drill found"):
         house.collect("data")
 
@@ -127,7 +130,7 @@ def test_the_written_file_has_the_digest_that_decisions_bind_to(house: House) ->
     assert path == house.layout.root / "evidence" / "data.json"
     assert sha256_file(path) == evidence.digest(found)
     assert Evidence.model_validate_json(path.read_bytes()) == found
-    assert found.subject.sha256 == tree_digest(house.layout.stage("split"))
+    assert found.subject.sha256 == tree_digest(house.layout.artefacts("split"))
 
 
 def test_every_file_looked_at_has_its_digest(house: House) -> None:
@@ -142,7 +145,7 @@ def test_every_file_looked_at_has_its_digest(house: House) -> None:
         "params.yaml",
         "tasks",
     }
-    assert found.pop("tasks") == code.digest(house.layout.root)
+    assert found.pop("tasks") == code.digest_of_all(house.layout.root)
     assert all(sha256_file(house.layout.root / path) == digest for path, digest in found.items())
 
 
@@ -156,13 +159,13 @@ def test_one_changed_byte_changes_the_evidence(house: House, path: str) -> None:
 
 
 def test_a_missing_figure_fails_its_check_and_raises_nothing(house: House) -> None:
-    put_result(house.layout.stage("split"), other=1)
+    put_result(house.layout.artefacts("split"), other=1)
     check = house.collect().checks[0]
     assert (check.name, check.value, check.verdict) == ("enough rows", None, "failed")
 
 
 def test_a_gate_whose_subject_is_not_there_says_which_stage_to_run(house: House) -> None:
-    (house.layout.stage("split") / "result.json").unlink()
+    (house.layout.artefacts("split") / "result.json").unlink()
     with pytest.raises(InputError, match="run stage split first"):
         house.collect()
 
@@ -171,7 +174,7 @@ def test_a_gate_whose_subject_is_not_there_says_which_stage_to_run(house: House)
     "text", ["", "{", "[]", '{"facts": []}', '{"facts": {"a": 1}}', '{"facts": {"a": {"value": "many"}}}', "\xff"]
 )
 def test_a_result_that_cannot_be_read_is_named(house: House, text: str) -> None:
-    path = house.layout.stage("ingest") / "result.json"
+    path = house.layout.artefacts("ingest") / "result.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=r"ingest/result\.json"):
         house.collect()
@@ -179,14 +182,14 @@ def test_a_result_that_cannot_be_read_is_named(house: House, text: str) -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 def test_figures_that_are_no_numbers_are_refused(house: House, number: str) -> None:
-    path = house.layout.stage("ingest") / "result.json"
+    path = house.layout.artefacts("ingest") / "result.json"
     path.write_text(f'{{"facts": {{"rows": {{"value": {number}}}}}}}')
     with pytest.raises(InputError, match="finite number"):
         house.collect()
 
 
 def test_a_symbolic_link_among_the_outputs_is_refused(house: House, tmp_path: Path) -> None:
-    (house.layout.stage("split") / "link").symlink_to(tmp_path)
+    (house.layout.artefacts("split") / "link").symlink_to(tmp_path)
     with pytest.raises(InputError, match="symbolic link"):
         house.collect()
 

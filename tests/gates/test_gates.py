@@ -14,7 +14,7 @@ from tests.patience import wait_until
 
 
 def fail_a_check(house: House) -> None:
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
 
 
 def waive(house: House, asked, days: float = 1, person: str = "both", checks=("enough rows",)):
@@ -26,7 +26,7 @@ def test_a_gate_waits_passes_and_closes(house: House, asked: Evidence) -> None:
     standing = house.judge(asked)
     assert standing.state == "waiting"
     assert standing.waiting_for == ["1 approval in role data-owner, of owner, both"]
-    assert gates.waiting(house.ledger) == [asked]
+    assert gates.open_evidence(house.ledger) == [asked]
     entry = house.decide(asked, "owner", reason="looks right")
     settled = house.settle(asked)
     assert settled.state == "passed"
@@ -34,7 +34,7 @@ def test_a_gate_waits_passes_and_closes(house: House, asked: Evidence) -> None:
     assert [(d.seq, d.person, d.role, d.reason, d.counted) for d in settled.decisions] == [
         (entry.seq, "owner", "data-owner", "looks right", True)
     ]
-    assert gates.waiting(house.ledger) == []
+    assert gates.open_evidence(house.ledger) == []
     with pytest.raises(Refused, match=r"closed on .* \(passed\) and takes no more decisions"):
         house.decide(asked, "both", role="data-owner")
     assert house.judge(asked, house.ledger.now() + timedelta(days=100)).state == "passed"
@@ -60,7 +60,7 @@ def test_every_role_must_approve_in_its_number(house: House) -> None:
 
 
 def test_a_failed_check_that_nobody_may_waive_fails_the_gate(house: House) -> None:
-    put_result(house.layout.stage("evaluate"), exact_match={"value": 0.75, "low": 0.69, "high": 0.8})
+    put_result(house.layout.artefacts("evaluate"), exact_match={"value": 0.75, "low": 0.69, "high": 0.8})
     asked = house.ask("evaluation")
     standing = house.judge(asked)
     assert standing.state == "failed"
@@ -72,11 +72,11 @@ def test_a_failed_check_that_nobody_may_waive_fails_the_gate(house: House) -> No
         house.decide(asked, person)
     assert house.judge(asked).state == "failed"
     assert house.settle(asked).state == "failed"
-    assert gates.waiting(house.ledger) == []
+    assert gates.open_evidence(house.ledger) == []
 
 
 def test_a_success_metric_that_failed_fails_the_gate(house: House) -> None:
-    put_result(house.layout.measured("predict/candidate"), latency_p95_ms=901)
+    put_result(house.layout.measurements("predict/candidate"), latency_p95_ms=901)
     assert house.judge(house.ask("evaluation")).state == "failed"
 
 
@@ -144,7 +144,7 @@ def test_past_its_deadline_a_gate_expires_and_late_decisions_are_refused(house: 
 
 
 def test_the_question_is_put_once_and_what_is_on_record_counts(house: House, asked: Evidence) -> None:
-    put_result(house.layout.measured("split"), seconds=3)
+    put_result(house.layout.measurements("split"), seconds=3)
     assert house.collect() != asked
     assert house.ask() == asked
     assert len(house.ledger.entries(cases.ASKED)) == 1
@@ -153,15 +153,15 @@ def test_the_question_is_put_once_and_what_is_on_record_counts(house: House, ask
 def test_another_output_puts_another_question_that_takes_the_place_of_the_first(house: House) -> None:
     first = house.ask()
     house.decide(first, "owner")
-    (house.layout.stage("split") / "train.txt").write_text("rowz")
+    (house.layout.artefacts("split") / "train.txt").write_text("rowz")
     second = house.ask()
     assert house.judge(second).state == "waiting"
-    assert gates.waiting(house.ledger) == [second]
+    assert gates.open_evidence(house.ledger) == [second]
     with pytest.raises(Refused, match="is not the one on record"):
         house.judge(first)
-    (house.layout.stage("split") / "train.txt").write_text("rows")
+    (house.layout.artefacts("split") / "train.txt").write_text("rows")
     assert house.ask() == first
-    assert gates.waiting(house.ledger) == [first]
+    assert gates.open_evidence(house.ledger) == [first]
     assert house.judge(first).state == "passed"
 
 
@@ -169,11 +169,11 @@ def test_the_same_question_put_again_after_another_is_open_again(house: House) -
     first = house.ask()
     house.decide(first, "owner", "reject", "no")
     house.settle(first)
-    (house.layout.stage("split") / "train.txt").write_text("rowz")
+    (house.layout.artefacts("split") / "train.txt").write_text("rowz")
     house.ask()
-    (house.layout.stage("split") / "train.txt").write_text("rows")
+    (house.layout.artefacts("split") / "train.txt").write_text("rows")
     assert house.ask() == first
-    assert gates.waiting(house.ledger) == [first]
+    assert gates.open_evidence(house.ledger) == [first]
     house.decide(first, "owner", "withdraw")
     house.decide(first, "owner")
     assert house.settle(first).state == "passed"
@@ -230,10 +230,10 @@ def test_the_standing_of_one_gate_closes_no_other(house: House) -> None:
 
 def test_gates_of_several_runs_wait_side_by_side(house: House) -> None:
     asked = [house.ask(run="run-1"), house.ask("evaluation", run="run-1"), house.ask(run="run-2")]
-    assert gates.waiting(house.ledger) == asked
+    assert gates.open_evidence(house.ledger) == asked
     house.decide(asked[0], "owner")
     house.settle(asked[0])
-    assert gates.waiting(house.ledger) == asked[1:]
+    assert gates.open_evidence(house.ledger) == asked[1:]
 
 
 class TestCarryingOver:
@@ -252,7 +252,7 @@ class TestCarryingOver:
 
     def test_not_with_another_output(self, house: House) -> None:
         house.decide(house.ask(run="run-1"), "owner")
-        (house.layout.stage("split") / "train.txt").write_text("rowz")
+        (house.layout.artefacts("split") / "train.txt").write_text("rowz")
         assert house.judge(house.ask(run="run-2")).decisions == []
 
     def test_not_where_other_expectations_were_asked(self, house: House) -> None:
@@ -298,7 +298,7 @@ class TestCarryingOver:
         house.decide(first, "owner")
         waive(house, first)
         assert house.judge(house.ask(run="run-2")).state == "passed"
-        put_result(house.layout.stage("ingest"), rows=3)
+        put_result(house.layout.artefacts("ingest"), rows=3)
         worse = house.ask(run="run-3")
         assert house.judge(worse).state == "waiting"
         assert house.why_not(worse) == "check 'enough rows' came out differently when it was waived"

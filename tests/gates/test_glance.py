@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.graph import GATES
 from tasks.gates import glance, signed_request, words
-from tasks.sources.dataset import Origin
+from tasks.sources.dataset import DatasetSource
 from tests.governed.datasets import origin
 from tests.governed.house import House
 
@@ -15,7 +15,7 @@ def test_it_says_who_asked_why_and_for_what(house: House) -> None:
     signed_request.record(house.ledger, house.governance, house.sign_request(reason=WHY))
     said = glance.lines(house.collect(), house.ledger, house.governance)
     assert said["asked by"].startswith("asker: labels of March") and "\n" not in said["asked by"]
-    assert said["problem"] and said["for"] and said["who decides"] == words.who(house.collect().asks)
+    assert said["problem"] and said["for"] and said["who decides"] == words.deciders(house.collect().asks)
 
 
 def test_a_run_without_a_reason_says_so(house: House) -> None:
@@ -32,7 +32,7 @@ def test_it_says_what_follows_with_who_decides_there(house: House, gate: str) ->
 
 
 def test_a_demo_is_for_no_production(house: House) -> None:
-    assert glance.follows(house.collect(demo=True), house.governance).endswith(
+    assert glance.next_steps(house.collect(demo=True), house.governance).endswith(
         "promotion as a demo, not for production"
     )
 
@@ -40,18 +40,18 @@ def test_a_demo_is_for_no_production(house: House) -> None:
 @pytest.mark.parametrize("gate", GATES)
 def test_it_says_what_can_be_undone(house: House, gate: str) -> None:
     said = glance.lines(house.collect(gate), house.ledger, house.governance)["can be undone"]
-    assert said.startswith("a decision can be withdrawn while the gate is open") and glance.AFTERWARDS[gate] in said
+    assert said.startswith("a decision can be withdrawn while the gate is open") and glance.REMEDIES[gate] in said
 
 
-def of_people(counts: dict[str, int] | None) -> Origin:
-    return Origin(**origin(9) | {"people": counts})
+def of_people(counts: dict[str, int] | None) -> DatasetSource:
+    return DatasetSource(**origin(9) | {"people": counts})
 
 
 def test_people_are_counted_by_class_over_all_sources() -> None:
     several = [of_people({"name": 1_200, "email": 3}), of_people({"name": 4})]
-    assert glance.people(several).startswith("name 1,204, email 3 (different values")
-    assert glance.people([of_people({})]) == "nobody was found in it"
-    assert "an earlier version" in glance.people([*several, of_people(None)])
+    assert glance.people_counts(several).startswith("name 1,204, email 3 (different values")
+    assert glance.people_counts([of_people({})]) == "nobody was found in it"
+    assert "an earlier version" in glance.people_counts([*several, of_people(None)])
 
 
 def test_the_terms_of_a_source_stand_beside_it() -> None:

@@ -7,11 +7,11 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
-from tasks.declarations.bar import Adopted, Bar
+from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
 from tasks.gates import gates
 from tasks.gates.checks.purpose import unapproved
 from tasks.gates.evidence import Evidence
-from tasks.policy.gate_rules import STANDING
+from tasks.policy.gate_rules import STANDING_CHECKS
 from tests.gates.test_attacks import plant
 from tests.governed.datasets import dataset, origin, put
 from tests.governed.house import PARAMS, POLICY, House, put_result, reload
@@ -118,18 +118,18 @@ def test_a_use_that_an_owner_has_not_approved_fails_the_data_gate_in_every_tier(
     assert "policy lets nobody waive it" in wanted and "b is not" not in wanted
     with pytest.raises(Refused, match="policy lets nobody waive"):
         expires = house.ledger.now().replace(year=house.ledger.now().year + 1)
-        house.decide(asked, "both", "waive", role="risk", checks=[STANDING["data"]], expires=expires)
-    reload(house, POLICY.replace("max_days: 30}", f"max_days: 400, checks: [{STANDING['data']}]}}"))
+        house.decide(asked, "both", "waive", role="risk", checks=[STANDING_CHECKS["data"]], expires=expires)
+    reload(house, POLICY.replace("max_days: 30}", f"max_days: 400, checks: [{STANDING_CHECKS['data']}]}}"))
     again = house.ask()
-    house.decide(again, "both", "waive", role="risk", checks=[STANDING["data"]], expires=expires)
+    house.decide(again, "both", "waive", role="risk", checks=[STANDING_CHECKS["data"]], expires=expires)
     house.decide(again, "owner")
     assert house.judge(again).state == "passed"
 
 
 METRIC = {"name": "right", "fact": "evaluate.exact_match", "at_least": 0.7}
-BEFORE = Adopted(
+BEFORE = PromotedCriteria(
     release="triage-1",
-    bar=Bar(
+    bar=AcceptanceCriteria(
         success_metrics=[SuccessMetric.model_validate(METRIC)], confidence=0.95, base_rows=400, judged_by="json intent"
     ),
 )
@@ -138,9 +138,9 @@ BEFORE = Adopted(
 @pytest.mark.attack(rights="approver", stopped="success metrics are compared with those of the version adopted last")
 @pytest.mark.parametrize("metric", [METRIC | {"at_least": 0.0}, METRIC | {"fact": "evaluate.rows", "at_least": 0}])
 def test_a_success_metric_that_asks_less_fails_the_evaluation_gate(house: House, metric: dict[str, Any]) -> None:
-    put_result(house.layout.stage("evaluate"), exact_match={"value": 0.8, "low": 0.75, "high": 0.85}, rows=9)
+    put_result(house.layout.artefacts("evaluate"), exact_match={"value": 0.8, "low": 0.75, "high": 0.85}, rows=9)
     card(house, success_metrics=[metric])
-    asked = gates.ask(house.ledger, house.collect("evaluation", adopted=BEFORE))
+    asked = gates.open_gate(house.ledger, house.collect("evaluation", adopted=BEFORE))
     standing = house.judge(asked)
     assert standing.state == "failed", "policy lets nobody waive it here"
     assert "'right' (evaluate.exact_match) at least 0.7 becomes" in standing.waiting_for[0]
@@ -165,13 +165,13 @@ def test_evidence_that_denies_a_laxer_metric_is_refused(house: House, change: An
     card(house, success_metrics=[METRIC | {"at_least": 0.0}])
     fields = house.collect("evaluation", adopted=BEFORE).model_dump(mode="json")
     change(fields)
-    forged = gates.ask(house.ledger, Evidence.model_validate(fields))
+    forged = gates.open_gate(house.ledger, Evidence.model_validate(fields))
     with pytest.raises(Refused, match="not those that policy and the use case ask"):
         house.judge(forged)
 
 
 def test_a_success_metric_does_not_share_a_name_with_a_check(house: House) -> None:
-    for name in ("good enough", STANDING["evaluation"]):
+    for name in ("good enough", STANDING_CHECKS["evaluation"]):
         card(house, success_metrics=[METRIC | {"name": name}])
         with pytest.raises(InputError, match="more than one check named"):
             house.collect("evaluation")

@@ -30,8 +30,8 @@ def after(monkeypatch: pytest.MonkeyPatch) -> After:
     """A function that returns what is recorded that many days after the gate was asked."""
 
     def recorded(house: House, days: float) -> list[tuple[str, float | str]]:
-        asked = cases.still_open(house.ledger)[0]
-        clock(asked.entry.time + timedelta(days=days), monkeypatch)
+        asked = cases.open_cases(house.ledger)[0]
+        clock(asked.opening.time + timedelta(days=days), monkeypatch)
         return [said(entry) for entry in reminders.remind(house.ledger, house.governance, asked)]
 
     return recorded
@@ -73,8 +73,8 @@ def test_a_clock_that_jumps_back_and_forth_repeats_nothing(slow: House, after: A
 
 def test_two_monitors_at_once_say_it_once(slow: House, monkeypatch: pytest.MonkeyPatch) -> None:
     slow.ask()
-    asked = cases.still_open(slow.ledger)[0]
-    clock(asked.entry.time + timedelta(days=2), monkeypatch)
+    asked = cases.open_cases(slow.ledger)[0]
+    clock(asked.opening.time + timedelta(days=2), monkeypatch)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: reminders.remind(open_ledger(slow.state), slow.governance, asked), range(4)))
     assert len(slow.ledger.entries(reminders.REMINDED)) == 1
@@ -82,10 +82,10 @@ def test_two_monitors_at_once_say_it_once(slow: House, monkeypatch: pytest.Monke
 
 def test_at_the_deadline_the_gate_closes_once_and_takes_no_decision(slow: House, after: After) -> None:
     asked = slow.ask()
-    case = cases.still_open(slow.ledger)[0]
+    case = cases.open_cases(slow.ledger)[0]
     assert after(slow, 10.1) == [("gate.closed", "expired")]
     assert reminders.remind(slow.ledger, slow.governance, case) == []
-    assert cases.still_open(slow.ledger) == [] and slow.judge(asked).state == "expired"
+    assert cases.open_cases(slow.ledger) == [] and slow.judge(asked).state == "expired"
     assert len(slow.ledger.entries(cases.CLOSED)) == 1
 
 
@@ -98,7 +98,7 @@ def test_of_two_roles_the_one_that_is_missing_is_reminded_and_of_a_failed_check_
     house: House, after: After
 ) -> None:
     reload(house, policy=SLOW.replace("[{role: data-owner}]", "[{role: data-owner}, {role: ml-lead}]"))
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     house.decide(house.ask(), "owner")
     assert after(house, 2) == [("gate.reminded", 1)]
     (entry,) = house.ledger.entries(reminders.REMINDED)
@@ -108,6 +108,6 @@ def test_of_two_roles_the_one_that_is_missing_is_reminded_and_of_a_failed_check_
 def test_the_same_question_asked_again_after_closing_is_reminded_of_anew(slow: House, after: After) -> None:
     slow.ask()
     assert after(slow, 1) == [("gate.reminded", 1)]
-    (slow.layout.stage("split") / "train.txt").write_text("other rows")
+    (slow.layout.artefacts("split") / "train.txt").write_text("other rows")
     slow.ask()
     assert after(slow, 1.5) == [("gate.reminded", 1)]

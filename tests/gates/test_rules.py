@@ -18,7 +18,7 @@ from tasks.gates.rules import table
 from tasks.gates.signed_decision import DECISION
 from tasks.ledger.ledger import Entry
 from tasks.registry.verify import decided
-from tasks.registry.verify.attestations import Decided
+from tasks.registry.verify.attestations import ReleaseDecision
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 from tests.gates.test_attacks import plant
@@ -71,8 +71,8 @@ def other_purpose(house: House) -> None:
 
 
 def other_figure(house: House) -> None:
-    house.layout.stage("ingest").joinpath("result.json").unlink()
-    put_result(house.layout.stage("ingest"), rows=3)
+    house.layout.artefacts("ingest").joinpath("result.json").unlink()
+    put_result(house.layout.artefacts("ingest"), rows=3)
 
 
 def waivable_by_rows(house: House) -> Pair:
@@ -103,7 +103,7 @@ def said_before(house: House) -> Pair:
 
 
 def in_another_role(house: House) -> Pair:
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     asked = under("  low:\n", "  low:\n    separation: {two_roles: false}\n")(house)
     house.decide(asked[0], "both", role="data-owner")
     return asked
@@ -113,7 +113,7 @@ def short(arrange: Callable[[House], Pair] = first) -> Callable[[House], Pair]:
     """With a check that failed."""
 
     def fewer(house: House) -> Pair:
-        put_result(house.layout.stage("split"), train_rows=50)
+        put_result(house.layout.artefacts("split"), train_rows=50)
         return arrange(house)
 
     return fewer
@@ -229,17 +229,19 @@ def offline(house: House, asked: Evidence) -> str:
     """Why a release does not hold that has all of the decisions that were made; empty where it does."""
     those = [released(house, entry) for entry in house.ledger.entries("gate.decision")]
     try:
-        decided.counted(those, asked, house.governance.policy, house.ledger.now(), {})
+        decided.require_valid(those, asked, house.governance.policy, house.ledger.now(), {})
     except Refused as error:
         return str(error)
     return ""
 
 
-def released(house: House, entry: Entry) -> Decided:
+def released(house: House, entry: Entry) -> ReleaseDecision:
     """A decision of the ledger as it stands in a release."""
     envelope = entry.body["envelope"]
-    decision = DECISION.said(envelope)
+    decision = DECISION.predicate(envelope)
     person = house.governance.people.get(decision.person)
     assert person
-    mark, key = dsse.digest(envelope), dsse.signers(envelope)[0]
-    return Decided(decision, person, dsse.subjects(dsse.peek(envelope)), key, mark, f"{entry.seq}.json")
+    mark, key = dsse.digest(envelope), dsse.unverified_signers(envelope)[0]
+    return ReleaseDecision(
+        decision, person, dsse.subjects(dsse.unverified_statement(envelope)), key, mark, f"{entry.seq}.json"
+    )

@@ -22,7 +22,7 @@ def test_a_request_is_on_the_ledger_once_and_read_back(house: House) -> None:
     envelope = house.sign_request()
     first = signed_request.record(house.ledger, house.governance, envelope)
     assert signed_request.record(house.ledger, house.governance, envelope) == first
-    assert signed_request.recorded(house.ledger, house.governance, "run-1") == first
+    assert signed_request.request_for_run(house.ledger, house.governance, "run-1") == first
     [entry] = house.ledger.entries(signed_request.KIND)
     assert (entry.subject, entry.body) == ("run-1", {"envelope": envelope})
 
@@ -55,14 +55,14 @@ def test_a_run_is_asked_for_once(house: House) -> None:
 def test_what_was_signed_cannot_be_changed_or_used_for_another_run(house: House) -> None:
     envelope = house.sign_request()
     for change in ({"run_id": "run-2"}, {"changes": {"data.seed": "2"}}, {"demo_approvals": True}):
-        statement = dsse.peek(envelope)
+        statement = dsse.unverified_statement(envelope)
         statement["predicate"] |= change
         forged = envelope | {"payload": dsse.sign(statement, house.key("owner"))["payload"]}
         with pytest.raises(Refused, match="signature does not match"):
             signed_request.record(house.ledger, house.governance, forged)
     house.ledger.append(signed_request.KIND, "run-2", {"envelope": envelope})
-    assert signed_request.recorded(house.ledger, house.governance, "run-2") is None
-    statement = dsse.peek(envelope)
+    assert signed_request.request_for_run(house.ledger, house.governance, "run-2") is None
+    statement = dsse.unverified_statement(envelope)
     statement["subject"][0]["name"] = "run/run-3"
     with pytest.raises(Refused, match="the statement's subject is not the run"):
         signed_request.record(house.ledger, house.governance, dsse.sign(statement, house.key("asker")))
@@ -167,12 +167,12 @@ def test_who_declared_a_schedule_decides_on_none_of_its_runs(house: House) -> No
     envelope = sign(house, SCHEDULER, SCHEDULER, initiated_by=["owner"])
     recorded = signed_request.record(house.ledger, house.governance, envelope)
     asked = house.ask()
-    assert asked.asked_by == "scheduler, as owner declared"
+    assert asked.requester_text == "scheduler, as owner declared"
     with pytest.raises(Refused, match="owner asked for run run-1; nobody decides on their own run"):
         house.decide(asked, "owner")
     house.decide(asked, "both", role="data-owner")
     assert house.settle(asked).state == "passed"
-    assert asked.is_of(recorded) and not asked.model_copy(update={"initiated_by": []}).is_of(recorded)
+    assert asked.is_for_request(recorded) and not asked.model_copy(update={"initiated_by": []}).is_for_request(recorded)
 
 
 @pytest.mark.attack(rights="approver", stopped="who declares a schedule may ask for runs of its tier")

@@ -48,7 +48,7 @@ def test_a_demo_pass_is_marked(house: House) -> None:
 
 
 def split(house: House) -> Path:
-    return house.layout.stage("split")
+    return house.layout.artefacts("split")
 
 
 def take_evaluation_statement(house: House) -> None:
@@ -60,7 +60,7 @@ def take_evaluation_statement(house: House) -> None:
 
 
 def sign_it_oneself(house: House) -> None:
-    payload = dsse.peek(dsse.read(house.layout.gate("data")))
+    payload = dsse.unverified_statement(dsse.read(house.layout.gate("data")))
     dsse.write(house.layout.gate("data"), dsse.sign(payload, house.key("owner")))
 
 
@@ -126,7 +126,7 @@ def test_every_byte_of_the_statement_matters(passed: House) -> None:
     ids=["any output", "an experiment", "failed", "another gate", "with a run in it", "a digest in capitals"],
 )
 def test_a_statement_that_contradicts_itself_is_refused_though_the_gate_signed_it(passed: House, change: dict) -> None:
-    payload = dsse.peek(dsse.read(passed.layout.gate("data")))
+    payload = dsse.unverified_statement(dsse.read(passed.layout.gate("data")))
     payload["predicate"] |= change
     dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
     with pytest.raises(Refused):
@@ -135,7 +135,9 @@ def test_a_statement_that_contradicts_itself_is_refused_though_the_gate_signed_i
 
 @pytest.mark.attack(rights="worker", stopped="what a statement is, is part of what is signed")
 def test_the_gates_key_signs_other_statements_that_are_not_taken_for_its_own(passed: House) -> None:
-    payload = dsse.peek(dsse.read(passed.layout.gate("data"))) | {"predicateType": "urn:hallmark:promotion:v1"}
+    payload = dsse.unverified_statement(dsse.read(passed.layout.gate("data"))) | {
+        "predicateType": "urn:hallmark:promotion:v1"
+    }
     dsse.write(passed.layout.gate("data"), dsse.sign(payload, passed.governance.signer("gate")))
     with pytest.raises(Refused, match="is a urn:hallmark:promotion:v1, not a gate statement"):
         require_gate(passed.layout, "data")

@@ -10,8 +10,8 @@ from sqlalchemy import event
 
 from tasks.core.errors import HallmarkError
 from tasks.gates import cases, gates
-from tasks.gates.evidence import Evidence, spell
-from tasks.gates.overview import Glance, overview
+from tasks.gates.evidence import Evidence, to_bytes
+from tasks.gates.overview import OpenGate, open_gates
 from tasks.ledger import attached
 from tasks.ledger.ledger import open_ledger
 from tasks.trust import dsse
@@ -44,7 +44,7 @@ def waiting(house: House) -> House:
     with house.ledger.transaction():
         for number in range(GATES):
             house.ledger.append("a.b", f"subject {number}", {"n": number})
-            cases.ask(house.ledger, as_long_as_real(house.collect(run=f"run-{number}"), number))
+            cases.open_gate(house.ledger, as_long_as_real(house.collect(run=f"run-{number}"), number))
     return house
 
 
@@ -63,12 +63,12 @@ def statements(house: House) -> Iterator[list[str]]:
         event.remove(house.ledger._tables._engine, "before_cursor_execute", note)
 
 
-def look(house: House) -> list[Glance]:
-    return list(overview(house.ledger, lambda _: house.governance))
+def look(house: House) -> list[OpenGate]:
+    return list(open_gates(house.ledger, lambda _: house.governance))
 
 
 def test_each_takes_less_than_five_kilobytes_of_the_ledger(waiting: House) -> None:
-    asked = waiting.ledger.questions()
+    asked = waiting.ledger.open_questions()
     documents = waiting.ledger.documents(asked)
     assert len(asked) == GATES and min(map(len, documents)) > 9000
     taken = [len(json.dumps(e.body)) + len(attached.pack(d)) for e, d in zip(asked, documents, strict=True)]
@@ -77,8 +77,8 @@ def test_each_takes_less_than_five_kilobytes_of_the_ledger(waiting: House) -> No
 
 def test_one_look_asks_the_database_as_little_for_many_as_for_few(waiting: House) -> None:
     with statements(waiting) as many:
-        assert {glance.stands.state for glance in look(waiting)} == {"waiting"}  # type: ignore[union-attr]
-    for case in cases.still_open(waiting.ledger)[2:]:
+        assert {glance.status.state for glance in look(waiting)} == {"waiting"}  # type: ignore[union-attr]
+    for case in cases.open_cases(waiting.ledger)[2:]:
         cases.record_closing(waiting.ledger, case, "expired")
     with statements(waiting) as few:
         assert len(look(waiting)) == 2
@@ -88,7 +88,7 @@ def test_one_look_asks_the_database_as_little_for_many_as_for_few(waiting: House
 def test_no_look_reads_the_whole_ledger(waiting: House) -> None:
     with statements(waiting) as asked:
         look(waiting)
-        cases.waiting(waiting.ledger)
+        cases.open_evidence(waiting.ledger)
     with waiting.ledger._tables._engine.connect() as connection:
         for statement in set(asked):
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", (1,) * statement.count("?")).fetchall()
@@ -100,21 +100,21 @@ def test_at_a_glance_a_gate_stands_where_it_is_judged_to_stand(house: House) -> 
     house.ask(run="waits")
     decided = house.ask(run="decided")
     house.decide(decided, "owner")
-    put_result(house.layout.stage("split"), train_rows=5)
+    put_result(house.layout.artefacts("split"), train_rows=5)
     house.ask(run="failing")
-    put_result(house.layout.stage("evaluate"), exact_match={"value": 0.1, "low": 0.05, "high": 0.2})
+    put_result(house.layout.artefacts("evaluate"), exact_match={"value": 0.1, "low": 0.05, "high": 0.2})
     house.ask("evaluation", run="hopeless")
     other = house.collect(run="other").model_copy(update={"policy_sha256": "0" * 64})
     house.ask_again(other)
     glances = look(house)
     assert [glance.entry.subject for glance in glances] == ["waits", "decided", "failing", "hopeless", "other"]
     states = []
-    for glance, evidence in zip(glances, cases.waiting(house.ledger), strict=True):
+    for glance, evidence in zip(glances, cases.open_evidence(house.ledger), strict=True):
         try:
             judged: object = house.judge(evidence)
         except HallmarkError as error:
             judged = str(error)
-        assert judged == (str(glance.stands) if isinstance(glance.stands, HallmarkError) else glance.stands)
+        assert judged == (str(glance.status) if isinstance(glance.status, HallmarkError) else glance.status)
         states.append(getattr(judged, "state", judged))
     # The same output: who approved it in one run has in the other, under the same policy.
     assert states[:4] == ["passed", "passed", "waiting", "failed"] and "another policy" in states[4]
@@ -125,19 +125,19 @@ def test_a_gate_whose_evidence_was_changed_hides_no_other(house: House) -> None:
     later = house.ask(run="run-2")
     raw(house, "DELETE FROM hallmark_ledger_attached WHERE seq = 2")
     first, second = look(house)
-    assert first.summary is None and "what is attached to entry 2 of the ledger is missing" in str(first.stands)
-    assert second.stands == house.judge(later)
+    assert first.summary is None and "what is attached to entry 2 of the ledger is missing" in str(first.status)
+    assert second.status == house.judge(later)
 
 
 def test_a_decision_in_somebody_elses_name_is_judged_at_a_glance_too(house: House, asked: Evidence) -> None:
     house.decide(asked, "owner")
     (entry,) = house.ledger.entries("gate.decision")
     envelope = entry.body["envelope"]
-    forged = dsse.sign(dsse.peek(envelope), house.key("both"))
+    forged = dsse.sign(dsse.unverified_statement(envelope), house.key("both"))
     raw(house, f"DELETE FROM hallmark_ledger WHERE seq = {entry.seq}")
     house.ledger.append(entry.kind, entry.subject, {"envelope": forged})
     (glance,) = look(house)
-    assert isinstance(glance.stands, gates.Standing) and glance.stands.state == "waiting"
+    assert isinstance(glance.status, gates.GateStatus) and glance.status.state == "waiting"
 
 
 def test_the_newest_entries_of_a_kind_come_first_over_pages(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def test_the_newest_entries_of_a_kind_come_first_over_pages(house: House, monkey
     for number in range(8):
         house.ledger.append("a" if number % 2 else "b", "x", {"n": number})
     assert [entry.body["n"] for entry in house.ledger.newest_first("b")] == [6, 4, 2, 0]
-    assert house.ledger.news(6) == {("b", "x"), ("a", "x")}
+    assert house.ledger.changes_after(6) == {("b", "x"), ("a", "x")}
 
 
 def test_many_subjects_are_read_ahead_in_parts_and_in_order(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_many_subjects_are_read_ahead_in_parts_and_in_order(house: House, monkey
     for number in range(8):
         house.ledger.append("a", f"x{number % 5}", {"n": number})
     with house.ledger.reading():
-        house.ledger.read_ahead({"a": {f"x{number}" for number in range(5)}})
+        house.ledger.preload({"a": {f"x{number}" for number in range(5)}})
         found = {f"x{number}": house.ledger.entries("a", f"x{number}") for number in range(5)}
     assert [entry.body["n"] for entry in found["x2"]] == [2, 7]
     assert sorted(entry.body["n"] for some in found.values() for entry in some) == list(range(8))
@@ -164,10 +164,10 @@ def test_within_one_reading_nothing_is_written_and_nothing_new_is_seen(house: Ho
     other = open_ledger(house.state)
     with house.ledger.reading():
         before = house.ledger.entries()
-        house.ledger.read_ahead({"a": {"x", "y"}})
+        house.ledger.preload({"a": {"x", "y"}})
         other.append("a", "x", {})
         assert house.ledger.entries() == before and house.ledger.entries("a", "x") == []
         with pytest.raises(AssertionError, match="only reads"):
             house.ledger.append("a", "x", {})
     assert len(house.ledger.entries("a", "x")) == 1
-    assert spell(cases.waiting(house.ledger)[0]) == house.ledger.documents(house.ledger.questions())[0]
+    assert to_bytes(cases.open_evidence(house.ledger)[0]) == house.ledger.documents(house.ledger.open_questions())[0]

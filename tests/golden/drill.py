@@ -46,8 +46,8 @@ def _happened(past: Past) -> None:
 
 
 CHANGES = (
-    *(Change(each.name, "an optional field", partial(_field, each.form)) for each in formats.FORMATS),
-    Change("every format", "an optional field", partial(_field, *(each.form for each in formats.FORMATS))),
+    *(Change(each.name, "an optional field", partial(_field, each.model)) for each in formats.FORMATS),
+    Change("every format", "an optional field", partial(_field, *(each.model for each in formats.FORMATS))),
     Change("policy", "another gate", another_version),
     Change("ledger", "another kind of entry", nullcontext, _happened),
     Change("ledger.db", "a column", partial(later.one_column_more, ledger, "hallmark_ledger_tree")),

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.migrations import Schema
 from tasks.ledger import proof
 from tasks.policy import adopting
@@ -27,7 +27,7 @@ def within(form: Any) -> set[Model]:
     """The models that an annotation names, and those inside them."""
     if not isinstance(form, type):
         return set[Model]().union(*map(within, typing.get_args(form)))
-    if not issubclass(form, Frozen):
+    if not issubclass(form, FrozenModel):
         return set()
     return {form, *(one for field in form.model_fields.values() for one in within(field.annotation))}
 
@@ -35,7 +35,7 @@ def within(form: Any) -> set[Model]:
 @contextmanager
 def one_field_more(kinds: Collection[Model]) -> Iterator[None]:
     """Schemas as a later version might have them, with a field that may be left out."""
-    affected = [kind for kind in below(Frozen) if within(kind) & set(kinds)]
+    affected = [kind for kind in below(FrozenModel) if within(kind) & set(kinds)]
     affected.sort(key=lambda kind: len(within(kind)))  # what is inside first
     for kind in kinds:
         kind.__pydantic_fields__["added"] = FieldInfo.from_annotation(str | None)  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def one_column_more(module: Any, table: str) -> Iterator[None]:
         connection.execute(text(f"ALTER TABLE {table} ADD COLUMN added TEXT"))
 
     def make(connection: Connection) -> None:
-        schema.make(connection)
+        schema.create_tables(connection)
         step(connection)
 
     with pytest.MonkeyPatch.context() as patched:

@@ -17,19 +17,19 @@ import pytest
 
 from tasks.backup.save import snapshot
 from tasks.consent import withdrawals
-from tasks.core.files import canonical_json, whole_folder, write_bytes, write_json
+from tasks.core.files import atomic_folder, canonical_json, write_bytes, write_json
 from tasks.gates import decisions
 from tasks.incidents import incidents
 from tasks.inquiry.lineage import build, tables
-from tasks.inquiry.lineage.build import Mention, Record
-from tasks.inquiry.lineage.tables import RUNS, Read
+from tasks.inquiry.lineage.build import IndexedRecord, Mention
+from tasks.inquiry.lineage.tables import RUNS, IndexedSource
 from tasks.ledger import export
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import publish
 from tasks.policy import adopting, in_force
 from tasks.registry.admit import admission
 from tasks.registry.promote import emergency, promotion
-from tasks.registry.promote.mirror import Registry
+from tasks.registry.promote.mirror import RegistryClient
 from tasks.sources import vault
 from tasks.sources.vault import Secret
 from tasks.stages.data.protect.tokens import token
@@ -65,12 +65,12 @@ def make(target: Path) -> None:
         house = _house(Path(folder) / "house")
         _live(house)
         facts = _vault(house) | _lineage(house)
-        with whole_folder(target) as aside:
+        with atomic_folder(target) as aside:
             _keep(house, aside, facts)
 
 
 def _house(root: Path) -> House:
-    with Registry(root / ".hallmark") as client:
+    with RegistryClient(root / ".hallmark") as client:
         client.search_registered_models()
     return house_module.found(root)
 
@@ -89,7 +89,7 @@ def _live(house: House) -> None:
         promotion.rollback(ledger, house.governance, "triage-1", person, "wrong queue")
     promotion.rollback(ledger, house.governance, "triage-2", "night", "wrong queue again", break_glass=True)
     emergency.confirm(ledger, house.governance, "triage-2", "risk-officer", "it was right")
-    incidents.open_once(
+    incidents.open_if_new(
         ledger, house.governance, "alias-moved", "triage-2", {"alias": "champion"}, "minor", "risk", "It was moved.",
         answer_by=ledger.now(),
     )  # fmt: skip
@@ -131,9 +131,9 @@ def _adopt(house: House) -> None:
     """Two people sign, so that it is proposed, signed and adopted."""
     path = house.governance.folder / "people.yaml"
     path.write_text(path.read_text().replace("name: Engineer", "name: Chief engineer"))
-    policy, people = in_force.proposed(house.governance.folder, house.state)
+    policy, people = in_force.load_proposed(house.governance.folder, house.state)
     for person in ("risk-officer", "second"):
-        signer = keys.signer(keys.load_private(house.state / "keys" / person))
+        signer = keys.signer_of(keys.load_private(house.state / "keys" / person))
         adopting.sign(house.ledger, house.root_of_trust, policy, people, signer)
     house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
 
@@ -147,12 +147,12 @@ def _vault(house: House) -> dict[str, Any]:
 
 def _lineage(house: House) -> dict[str, Any]:
     tokens = [token("name", name, vault.open_vault(house.state).keys.tokens) for name in NAMES]
-    of = Read(id="tickets", sha256="1" * 64, owner="owner", steward="owner")
-    about = tables.Dataset(sha256="d" * 64, use_case=NAME, sources=(of,), rows={"train": 1, "test": 1})
-    records = [Record(tables.record_key(one), "tickets", row, side) for row, (one, side) in enumerate(zip(
+    of = IndexedSource(id="tickets", sha256="1" * 64, owner="owner", steward="owner")
+    about = tables.IndexedDataset(sha256="d" * 64, use_case=NAME, sources=(of,), rows={"train": 1, "test": 1})
+    records = [IndexedRecord(tables.record_key(one), "tickets", row, side) for row, (one, side) in enumerate(zip(
         RECORDS, ("train", "test"), strict=True), start=1)]  # fmt: skip
     mentions = [Mention(tables.subject_key(t), record.key) for t, record in zip(tokens, records, strict=True)]
-    build.put(house.state, about, records, mentions)
+    build.write_index(house.state, about, records, mentions)
     with tables.writing(house.state) as connection:
         connection.execute(RUNS.insert(), {"dataset": 1, "run": "run-1"})
     return {"dataset": about.sha256, "records": list(RECORDS), "subjects": tokens}
@@ -176,8 +176,8 @@ def _keep(house: House, target: Path, facts: dict[str, Any]) -> None:
     write_bytes(target / "adoptions.json", canonical_json(list(house.governance.chain)))
     first = json.loads(min((house.state / "heads").glob("*.json")).read_bytes())
     proofs = {
-        "inclusion": ledger_proof.prove(ledger, house.governance, 1),
-        "consistency": ledger_proof.prove_since(ledger, house.governance, first),
+        "inclusion": ledger_proof.prove_inclusion(ledger, house.governance, 1),
+        "consistency": ledger_proof.prove_consistency(ledger, house.governance, first),
     }
     for name, proof in proofs.items():
         write_bytes(target / f"{name}.json", canonical_json(proof.model_dump(mode="json")))

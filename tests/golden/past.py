@@ -69,7 +69,7 @@ def exported(past: Past) -> None:
     report = export.verify(past.folder / "ledger.jsonl", [past.facts["ledger_key"]])
     assert (report.verdict, report.entries, report.anchored) == ("holds", past.facts["entries"], past.facts["entries"])
     for name in ("inclusion", "consistency"):
-        proof.check(proof.read(past.folder / f"{name}.json"), past.house.governance.keys_of("ledger"))
+        proof.verify(proof.read(past.folder / f"{name}.json"), past.house.governance.keys_of("ledger"))
 
 
 def ledger(past: Past) -> None:
@@ -82,27 +82,27 @@ def ledger(past: Past) -> None:
 def signed(past: Past) -> None:
     """Everything that somebody signed counts as it did: decisions, promotions, orders, incidents, withdrawals."""
     house = past.house
-    asked = cases.read(house.ledger)
+    asked = cases.read_all(house.ledger)
     assert [case.closed is None for case in asked] == [*[False] * (len(asked) - 1), True]
     for entry in house.ledger.entries(signed_decision.KIND):
-        assert signed_decision.read(entry, house.governance).time == entry.time
+        assert signed_decision.read(entry, house.governance).effective_at == entry.time
     still_open = asked[-1]
-    then = still_open.entry.time + timedelta(hours=1)
+    then = still_open.opening.time + timedelta(hours=1)
     assert gates.judge(still_open.evidence, house.ledger, house.governance, then).state == "waiting"
     line = promotions.read(house.ledger, house.governance, NAME)
     assert [each.promotion.action for each in line.valid] == ["promote", "promote", "rollback", "rollback"]
     assert not line.problems and line.newest and line.newest.promotion.label == past.facts["champion"]
-    assert [each.state for each in incidents.read(house.ledger, house.governance)] == ["closed", "escalated"]
+    assert [each.state for each in incidents.read_all(house.ledger, house.governance)] == ["closed", "escalated"]
     assert withdrawals.in_force(house.ledger, house.governance) == {}
     (restored,) = house.ledger.entries(signed_withdrawal.RESTORED)
-    assert signed_withdrawal.countersigned(restored, house.governance)
+    assert signed_withdrawal.countersigned_restoration(restored, house.governance)
 
 
 def admitted(past: Past) -> None:
     """The champion is admitted, and the ledger goes on from there."""
     before = past.house.ledger.last()
     found = admission.admit(past.house.ledger, past.house.governance, NAME)
-    assert (found.label, found.ledger_away) == (past.facts["champion"], False)
+    assert (found.label, found.ledger_unavailable) == (past.facts["champion"], False)
     assert past.house.ledger.last() == before + 1
     assert check.verify(past.house.ledger, past.house.governance).verdict == "holds"
 
@@ -115,7 +115,9 @@ def audited(past: Past) -> None:
         release = releases.get(house.ledger, house.governance, label)
         gathered = record.gather(release, house.ledger, house.governance)
         made, _ = archive.write(
-            gathered, lambda seq: canonical_json(prover.prove(seq).model_dump(mode="json")), house.root / label
+            gathered,
+            lambda seq: canonical_json(prover.prove_inclusion(seq).model_dump(mode="json")),
+            house.root / label,
         )
         assert made.verdict == "valid" and all(chapter.claims for chapter in made.chapters)
 
@@ -125,9 +127,9 @@ def databases(past: Past) -> None:
     state, facts = past.house.state, past.facts
     assert vault.open_vault(state).reveal(list(facts["vault"]), lambda _: None) == facts["vault"]
     assert [each.sha256 for each in ask.datasets(state)] == [facts["dataset"]]
-    assert ask.runs(state, facts["dataset"]) == ["run-1"]
-    assert [each.row for one in facts["records"] for each in ask.of_record(state, one)] == [1, 2]
-    assert [each.row for each in ask.of_subjects(state, facts["subjects"])] == [1, 2]
+    assert ask.runs_with_dataset(state, facts["dataset"]) == ["run-1"]
+    assert [each.row for one in facts["records"] for each in ask.memberships_of_record(state, one)] == [1, 2]
+    assert [each.row for each in ask.memberships_of_subjects(state, facts["subjects"])] == [1, 2]
 
 
 CHECKS: tuple[Callable[[Past], None], ...] = (

@@ -4,7 +4,7 @@ from typing import Any
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.sources.dataset import STAGES, TERMS, Dataset, declared
+from tasks.sources.dataset import SIGNED_FIELDS, STAGES, Dataset, declared_fields
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tests.stages.data.build import TODAY, source
 
@@ -33,7 +33,11 @@ def origin(rows: int, content: str = "1", **said: Any) -> dict[str, Any]:
     passages = {"ingest": passage(rows), "clean": passage(rows, empty_prompt=rows // 10)}
     passages |= {stage: passage(left) for stage in STAGES[2:]}
     pinned = ResolvedSource(source=source("a.csv", **SAID | said), sha256=content * 64, bytes=1)
-    return declared(pinned) | {"passages": passages, "rows": {"train": left - 2, "test": 2}, "protected": {"name": 4}}
+    return declared_fields(pinned) | {
+        "passages": passages,
+        "rows": {"train": left - 2, "test": 2},
+        "protected": {"name": 4},
+    }
 
 
 def dataset(sources: dict[str, Any], **fields: Any) -> Dataset:
@@ -62,7 +66,7 @@ def put(layout: Layout, found: Dataset) -> None:
     """Write the manifest, and the sources that a run with it was resolved with."""
     pinned = [
         ResolvedSource(
-            source=source("a.csv", id=name, protect=one.actions, **one.model_dump(include=set(TERMS))),
+            source=source("a.csv", id=name, protect=one.actions, **one.model_dump(include=set(SIGNED_FIELDS))),
             sha256=one.sha256,
             bytes=1,
         )
@@ -70,4 +74,4 @@ def put(layout: Layout, found: Dataset) -> None:
     ]
     resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
     write_json(layout.sources, resolved.model_dump(mode="json"))
-    write_json(layout.stage("split") / "manifest.json", found.model_dump(mode="json"))
+    write_json(layout.artefacts("split") / "manifest.json", found.model_dump(mode="json"))

@@ -30,13 +30,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     governance.initialise(root / STATE, governance.load(root / "governance", root / STATE).people)
     open_ledger(root / STATE).close()
     layout = Layout(root / "run")
-    put_result(layout.stage("ingest"), rows=210)
-    put_result(layout.stage("split"), train_rows=200)
-    (layout.stage("split") / "train.txt").write_text("rows")
+    put_result(layout.artefacts("ingest"), rows=210)
+    put_result(layout.artefacts("split"), train_rows=200)
+    (layout.artefacts("split") / "train.txt").write_text("rows")
     put(layout, dataset({"a": origin(222)}))
-    put_result(layout.stage("evaluate"), exact_match={"value": 0.8, "low": 0.75, "high": 0.85})
-    put_result(layout.measured("predict/candidate"), latency_p95_ms=300)
-    put_result(layout.stage("package"))
+    put_result(layout.artefacts("evaluate"), exact_match={"value": 0.8, "low": 0.75, "high": 0.85})
+    put_result(layout.measurements("predict/candidate"), latency_p95_ms=300)
+    put_result(layout.artefacts("package"))
     return root
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.declarations.bar import Adopted
+from tasks.declarations.bar import PromotedCriteria
 from tasks.gates import evidence as evidence_module
 from tasks.gates import gates, signed_request
 from tasks.gates.decisions import decide
 from tasks.gates.evidence import Evidence
-from tasks.gates.signed_request import Request, SignedRequest
+from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.policy import governance
 from tasks.policy.governance import Governance
@@ -98,37 +98,37 @@ class House:
     ledger: Ledger
     state: Path
 
-    def request(self, run: str = "run-1", by: str = "asker", demo: bool = False) -> SignedRequest:
+    def request(self, run: str = "run-1", by: str = "asker", demo: bool = False) -> RecordedRunRequest:
         """A run's request on the ledger, where there is none yet."""
-        known = signed_request.recorded(self.ledger, self.governance, run)
+        known = signed_request.request_for_run(self.ledger, self.governance, run)
         return known or signed_request.record(self.ledger, self.governance, self.sign_request(run, by, demo))
 
     def sign_request(self, run: str = "run-1", by: str = "asker", demo: bool = False, **more: object) -> dict:
         where = {"environment": self.governance.policy.environment}
         return signed_request.sign(request(run, by, demo, self.ledger.now(), **where, **more), self.key(by))
 
-    def collect(self, gate: str = "data", adopted: Adopted | None = None, **asked: object) -> Evidence:
+    def collect(self, gate: str = "data", adopted: PromotedCriteria | None = None, **asked: object) -> Evidence:
         request = self.request(**asked)
         return evidence_module.collect(gate, self.layout, self.params, self.governance.policy, request, adopted=adopted)
 
     def ask(self, gate: str = "data", **kwargs) -> Evidence:
-        return gates.ask(self.ledger, self.collect(gate, **kwargs))
+        return gates.open_gate(self.ledger, self.collect(gate, **kwargs))
 
     def ask_again(self, found: Evidence) -> Evidence:
-        return gates.ask(self.ledger, found)
+        return gates.open_gate(self.ledger, found)
 
-    def judge(self, evidence: Evidence, now=None) -> gates.Standing:
+    def judge(self, evidence: Evidence, now=None) -> gates.GateStatus:
         return gates.judge(evidence, self.ledger, self.governance, now or self.ledger.now())
 
     def decide(self, evidence: Evidence, person: str, verb: str = "approve", reason: str = "seen", **more) -> Entry:
         return decide(self.ledger, self.governance, evidence, person, verb, reason, **more)
 
-    def settle(self, evidence: Evidence) -> gates.Standing:
-        return gates.settle(self.ledger, self.governance, evidence)
+    def settle(self, evidence: Evidence) -> gates.GateStatus:
+        return gates.judge_and_close(self.ledger, self.governance, evidence)
 
     def key(self, name: str) -> Signer:
         """Of a person or machine, as `hallmark init` made it."""
-        return keys.signer(keys.load_private(self.state / "keys" / name))
+        return keys.signer_of(keys.load_private(self.state / "keys" / name))
 
     def line(self, name: str) -> str:
         return self.key(name).public_line
@@ -154,10 +154,10 @@ def copied(before: Path, root: Path) -> House:
     return House(Layout(root / "run"), READ, known, open_ledger(state), state)
 
 
-def request(run: str, by: str, demo: bool, time: datetime, **more: object) -> Request:
+def request(run: str, by: str, demo: bool, time: datetime, **more: object) -> SignedRunRequest:
     asked = {"run_id": run, "requested_by": by, "demo_approvals": demo, "time": time, "commit": COMMIT}
     rest = {"tree_sha256": "0" * 64, "params": "params.yaml", "params_sha256": None, "governance": None, "changes": {}}
-    return Request.model_validate(asked | rest | {"environment": "local"} | more)
+    return SignedRunRequest.model_validate(asked | rest | {"environment": "local"} | more)
 
 
 def put_result(folder: Path, **facts: float | dict) -> None:

@@ -17,11 +17,11 @@ CLOSED_BY = pytest.mark.attack(rights="approver", stopped="the role that owns an
 def opened(house: House, **changes: object) -> Entry | None:
     given = {"what": "waiver-expired", "about": "triage-1", "facts": FACTS, "severity": "major", "role": "risk",
              "text": "a waiver expired"} | changes  # fmt: skip
-    return incidents.open_once(house.ledger, house.governance, **given)
+    return incidents.open_if_new(house.ledger, house.governance, **given)
 
 
 def the_one(house: House) -> Incident:
-    (one,) = incidents.read(house.ledger, house.governance)
+    (one,) = incidents.read_all(house.ledger, house.governance)
     return one
 
 
@@ -33,7 +33,7 @@ def test_a_cause_opens_one_incident_and_another_cause_another(house: House) -> N
     first = opened(house)
     assert first is not None and opened(house) is None
     assert opened(house, facts=FACTS | {"check": "fast"}) is not None
-    assert next(one.entry for one in incidents.read(house.ledger, house.governance)) == first
+    assert next(one.entry for one in incidents.read_all(house.ledger, house.governance)) == first
 
 
 def test_who_owns_it_closes_it_and_it_stays_closed(house: House) -> None:
@@ -102,5 +102,5 @@ def test_a_closing_or_opening_written_anew_for_another_incident_does_nothing(hou
     house.ledger.append("incident.closed", second.subject, closing)
     house.ledger.append("incident.opened", "waiver-expired-forged", first.body)
     house.ledger.append("incident.opened", "waiver-expired-nothing", {"envelope": {}})
-    found = {one.id: one.state for one in incidents.read(house.ledger, house.governance)}
+    found = {one.id: one.state for one in incidents.read_all(house.ledger, house.governance)}
     assert found == {first.subject: "closed", second.subject: "open"}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.declarations.bar import Bar
+from tasks.declarations.bar import AcceptanceCriteria
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
@@ -16,7 +16,7 @@ def promote(ledger: Ledger, governed: Governance, **said: Any) -> None:
         "payload_sha256": "0" * 64, "files": {}, "candidate_inputs": "0" * 64, "tier": "limited", "demo": False,
         "run": "elsewhere", "commit": "c0ffee", "approved_by": {}, "requested_by": "ml-engineer", "reason": "",
         "order_sha256": None, "replaces": None, "time": ledger.now(),
-        "bar": Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
+        "bar": AcceptanceCriteria(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
     }  # fmt: skip
     promotion = Promotion(**usual | said)
-    ledger.append(promotions.MADE, promotion.name, {"envelope": promotions.sign(promotion, "0" * 64, governed)})
+    ledger.append(promotions.PROMOTED, promotion.name, {"envelope": promotions.sign(promotion, "0" * 64, governed)})

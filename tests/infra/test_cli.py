@@ -26,10 +26,10 @@ def test_a_path_that_is_not_theirs_is_told_in_words_and_a_defect_is_not() -> Non
         raise error
 
     with pytest.raises(InputError, match=r"/x: this path cannot be used \(Permission denied\)"):
-        lazy._reached(verb)(error=PermissionError(errno.EACCES, "Permission denied", "/x"))
+        lazy._reporting_path_errors(verb)(error=PermissionError(errno.EACCES, "Permission denied", "/x"))
     for error in (OSError(errno.EIO, "Input/output error", "/x"), PermissionError(errno.EACCES, "Permission denied")):
         with pytest.raises(OSError, match=r"error|denied"):
-            lazy._reached(verb)(error=error)
+            lazy._reporting_path_errors(verb)(error=error)
 
 
 def test_params_are_checked_with_file_and_line(project: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, place: str) -> N
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(InputError, match=r"cannot be written \(\w"),
-        shared.writable(tmp_path / place) as path,
+        shared.writable_path(tmp_path / place) as path,
     ):
         path.write_text("")
 
@@ -181,4 +181,4 @@ def test_a_folder_that_may_not_be_searched_is_told(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Path, "exists", forbidden)  # root may search any folder
     with pytest.raises(InputError, match=r"file\.csv: cannot be written \(Permission denied\)"):
-        shared.writable(tmp_path / "file.csv").__enter__()
+        shared.writable_path(tmp_path / "file.csv").__enter__()

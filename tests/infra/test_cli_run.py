@@ -16,15 +16,15 @@ from infra import ports, processes
 from infra.cli import follow
 from infra.console import server as pages
 from infra.prefect import access, client, server
-from infra.prefect.server import Up
-from infra.prefect.settings import Settings
+from infra.prefect.server import RunningPrefect
+from infra.prefect.settings import EnvironmentDigests
 from infra.processes import Process
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.policy import judge
 from tasks.policy.judge import Judge
 from tasks.runs import journal
-from tasks.runs.hold import only_one
+from tasks.runs.hold import hold_run_lock
 from tasks.runs.journal import Journal
 from tests import tiny_project
 from tests.answering import listening
@@ -39,7 +39,7 @@ def test_a_run_says_where_the_secret_lies_that_prefects_pages_ask_for(
     project: Path, ours: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     process = Process(pid=1, started=0)
-    up = Up(api="http://127.0.0.1:1/api", server=process if ours else None, runner=process)
+    up = RunningPrefect(api="http://127.0.0.1:1/api", server=process if ours else None, runner=process)
     monkeypatch.setattr(server, "start", lambda *_, **__: up)
     monkeypatch.setattr(client, "trigger", lambda *_, **__: "flow-run")
     monkeypatch.chdir(project)
@@ -82,15 +82,15 @@ def test_a_flow_run_that_ends_without_an_account_is_told(
     monkeypatch.setattr(follow, "PREFECT_SECONDS", 0.1)
     monkeypatch.setattr(client, "state_of", lambda *_: (state, message))
     journal.write(tmp_path / ".hallmark", Journal(run="r1", requested_by="ml-engineer", flow_run="f1"))
-    up = Up(api="http://127.0.0.1:1/api", server=None, runner=Process(pid=1, started=0))
+    up = RunningPrefect(api="http://127.0.0.1:1/api", server=None, runner=Process(pid=1, started=0))
     with pytest.raises(error, match=wanted):
-        follow.until_it_rests(tmp_path, up, "r1", "f1", quiet=True)
+        follow.show_until_done(tmp_path, up, "r1", "f1", quiet=True)
 
 
 def test_a_run_in_progress_is_not_resumed_and_nothing_is_started(project: Path) -> None:
     state = project / ".hallmark"
     journal.write(state, Journal(run="r1", requested_by="ml-engineer"))
-    with only_one(state, "r1"):
+    with hold_run_lock(state, "r1"):
         told = tiny_project.hallmark(project, "run", "--resume", "r1", code=1)
     assert "r1 is being executed by another process" in told
     assert "interrupted" in hallmark(project, "status", "r1")
@@ -105,12 +105,12 @@ def test_who_the_environment_names_may_let_a_run_go_on(project: Path, monkeypatc
 
 def test_settings_are_compared_and_not_kept() -> None:
     environment = {"DATA_ROOT": "/data", "AWS_SECRET_ACCESS_KEY": "secret", "PATH": "/bin", "ODD": "\udcff"}
-    kept = Settings.of(environment)
-    assert kept.differ(environment | {"PATH": "/usr/bin"}) == []
-    assert kept.differ({"DATA_ROOT": "/other", "RAY_ADDRESS": "auto"}) == ["AWS_SECRET_ACCESS_KEY", "RAY_ADDRESS"]
-    assert kept.differ(environment | {"DATA_ROOT": "/other", "PATH": ""}, {"DATA_ROOT"}) == ["DATA_ROOT"]
-    assert kept.differ(environment | {"MORE": "1"}, {"DATA_ROOT", "MORE"}) == ["MORE"]
-    assert kept.differ(environment, {"DATA_ROOT", "NONE"}) == []
+    kept = EnvironmentDigests.of_environment(environment)
+    assert kept.differing(environment | {"PATH": "/usr/bin"}) == []
+    assert kept.differing({"DATA_ROOT": "/other", "RAY_ADDRESS": "auto"}) == ["AWS_SECRET_ACCESS_KEY", "RAY_ADDRESS"]
+    assert kept.differing(environment | {"DATA_ROOT": "/other", "PATH": ""}, {"DATA_ROOT"}) == ["DATA_ROOT"]
+    assert kept.differing(environment | {"MORE": "1"}, {"DATA_ROOT", "MORE"}) == ["MORE"]
+    assert kept.differing(environment, {"DATA_ROOT", "NONE"}) == []
     assert "secret" not in kept.model_dump_json()
 
 
@@ -120,8 +120,13 @@ def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     console."""
     monkeypatch.setenv("DATA_ROOT", "/data")
     with idle(access.folder(project)) as runner, idle(pages.folder(project)) as console:
-        up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
-        shown = pages.Up(origin="http://127.0.0.1:2", port=2, process=console)
+        up = RunningPrefect(
+            api="http://127.0.0.1:1/api",
+            server=None,
+            runner=runner,
+            settings=EnvironmentDigests.of_environment(os.environ),
+        )
+        shown = pages.RunningServer(origin="http://127.0.0.1:2", port=2, process=console)
         files = [access.folder(project) / "up.json", pages.folder(project) / "up.json"]
         for file, document in zip(files, (up, shown), strict=True):
             write_json(file, document.model_dump(mode="json"))
@@ -208,11 +213,11 @@ def test_a_server_of_another_checkout_is_not_taken_for_ones_own_and_a_free_port_
     """Two checkouts look for a port at the same time: the other one gets it, and answers."""
     told: list[str] = []
     with listening("healthy") as (port, _):
-        free = ports.free
+        free = ports.free_port
         monkeypatch.setenv("HALLMARK_PREFECT_PORT", str(port))
         answers = iter([port])
         monkeypatch.setattr(ports, "free", lambda wanted: next(answers, None) or free(wanted))
-        process, api = server._serve(project, told.append)
-        processes.end(process)
+        process, api = server._start_server(project, told.append)
+        processes.end_process(process)
     assert f":{port}/" not in api
     assert told == [f"port {port} is in use; taking a free one for Prefect"]

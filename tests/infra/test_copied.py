@@ -9,13 +9,13 @@ import pytest
 
 from flows import deployed
 from infra.prefect import access, server
-from infra.prefect.server import Up
-from infra.prefect.settings import Settings
+from infra.prefect.server import RunningPrefect
+from infra.prefect.settings import EnvironmentDigests
 from infra.processes import Process
 from tasks.core.files import tree_manifest, write_json
 from tasks.gates import cases, evidence
 from tasks.runs import installation, journal
-from tasks.runs.journal import GateLine, Journal
+from tasks.runs.journal import GateState, Journal
 from tests.editing import moved
 from tests.governed.house import put_result
 from tests.in_process import hallmark, hallmark_json
@@ -29,11 +29,11 @@ RUN = "20260101-000000-aaaa"
 def project(project: Path) -> Path:
     """With a run that waits at its release gate."""
     run = create(project, RUN)
-    put_result(run.layout.stage("package"))
-    asked = evidence.collect("release", run.layout, run.params, run.governance().policy, run.asked)
-    cases.ask(run.ledger(), asked)
+    put_result(run.layout.artefacts("package"))
+    asked = evidence.collect("release", run.layout, run.params, run.governance().policy, run.signed_request)
+    cases.open_gate(run.ledger(), asked)
     run.commit("Ask at the release gate")
-    gates = {"release": GateLine(state="waiting", waiting_for=["somebody"])}
+    gates = {"release": GateState(state="waiting", waiting_for=["somebody"])}
     journal.write(project / ".hallmark", Journal(run=RUN, requested_by="ml-engineer", status="waiting", gates=gates))
     return project
 
@@ -42,7 +42,12 @@ def project(project: Path) -> Path:
 def running(project: Path) -> Iterator[Process]:
     """A process in the place of the original's runner, and up.json that names it."""
     with idle(access.folder(project)) as runner:
-        up = Up(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=Settings.of(os.environ))
+        up = RunningPrefect(
+            api="http://127.0.0.1:1/api",
+            server=None,
+            runner=runner,
+            settings=EnvironmentDigests.of_environment(os.environ),
+        )
         write_json(project / ".hallmark" / "prefect" / "up.json", up.model_dump(mode="json"))
         yield runner
 
@@ -63,16 +68,16 @@ def test_a_copy_finds_no_server_up(project: Path, running: Process, copy: Path) 
 
 
 def test_a_checkout_that_was_moved_still_finds_its_own(project: Path, running: Process, tmp_path: Path) -> None:
-    before = installation.of(project)
+    before = installation.installation_id(project)
     with moved(project, tmp_path / "moved") as place:
-        assert server.find(place) is not None and installation.of(place) == before
-    assert installation.of(project) == before
+        assert server.find(place) is not None and installation.installation_id(place) == before
+    assert installation.installation_id(project) == before
 
 
 def test_a_copy_is_another_installation_and_stays_one(project: Path, copy: Path) -> None:
-    ours, theirs = installation.of(project), installation.of(copy)
-    assert ours != theirs and deployed.full_name(project) != deployed.full_name(copy)
-    assert (installation.of(project), installation.of(copy)) == (ours, theirs)
+    ours, theirs = installation.installation_id(project), installation.installation_id(copy)
+    assert ours != theirs and deployed.full_runner_deployment(project) != deployed.full_runner_deployment(copy)
+    assert (installation.installation_id(project), installation.installation_id(copy)) == (ours, theirs)
 
 
 def test_a_copys_runs_are_its_own(project: Path, copy: Path) -> None:

@@ -9,7 +9,7 @@ from infra.cli.shared import console
 from tasks.gates import approved, decisions, evidence, gates
 from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
-from tasks.sources.dataset import SIDES, STAGES, Dataset, Origin, Passage, declared
+from tasks.sources.dataset import SIDES, STAGES, Dataset, DatasetSource, StageCounts, declared_fields
 from tasks.sources.sources import ResolvedSource
 from tests.in_process import adopt, hallmark, hallmark_json
 from tests.stages.data.build import source, stages
@@ -40,7 +40,7 @@ def project(project: Path) -> Path:
     first = create(project, "first")
     asked = ask(first)
     decisions.decide(first.ledger(), first.governance(), asked, "data-owner", "approve", "seen")
-    assert gates.settle(first.ledger(), first.governance(), asked).state == "passed"
+    assert gates.judge_and_close(first.ledger(), first.governance(), asked).state == "passed"
     (project / "examples" / "messages.csv").write_text(messages(75))
     (project / "examples" / "extra.csv").write_text(messages(30).replace("my card", "their card"))
     sources = project / "infra" / "governance" / "sources.yaml"
@@ -56,9 +56,11 @@ def project(project: Path) -> Path:
 def ask(run: Run) -> Evidence:
     for stage in stages(validate=True).values():
         stage.run(run.params, run.layout)
-    before = approved.last(run.ledger(), run.params.use_case.name, demo=False)
+    before = approved.last_passed(run.ledger(), run.params.use_case.name, demo=False)
     policy = run.governance().policy
-    return gates.ask(run.ledger(), evidence.collect("data", run.layout, run.params, policy, run.asked, before))
+    return gates.open_gate(
+        run.ledger(), evidence.collect("data", run.layout, run.params, policy, run.signed_request, before)
+    )
 
 
 def test_an_owner_sees_which_sources_are_theirs_and_what_changed(project: Path) -> None:
@@ -101,11 +103,11 @@ def test_no_value_of_a_record_is_in_the_evidence(project: Path) -> None:
 
 def test_every_rule_is_told() -> None:
     rules = {f"rule_{number}": number + 1 for number in range(12)}
-    passages = {stage: Passage(rows=99, records=99, quarantined={}) for stage in STAGES}
-    passages["clean"] = Passage(rows=99, records=21, quarantined=rules)
-    known = declared(ResolvedSource(source=source("data.csv"), sha256="0" * 64, bytes=1))
+    passages = {stage: StageCounts(rows=99, records=99, quarantined={}) for stage in STAGES}
+    passages["clean"] = StageCounts(rows=99, records=21, quarantined=rules)
+    known = declared_fields(ResolvedSource(source=source("data.csv"), sha256="0" * 64, bytes=1))
     sides = dict.fromkeys(SIDES, 10)
-    origin = Origin(**known, passages=passages, rows=sides, protected={})
+    origin = DatasetSource(**known, passages=passages, rows=sides, protected={})
     made = Dataset(sources={"src": origin}, counts=passages, rows=sides, digests={}, segments={}, settings={})
     with console.capture() as capture:
         datasets.show(made, None)

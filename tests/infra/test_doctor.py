@@ -37,7 +37,9 @@ def _files(project: Path) -> dict[Path, bytes]:
 
 def todo(project: Path, look: str) -> str:
     """What a look found, and what it asks for."""
-    return " ".join(f"{line.says}: {line.do}" for line in looks.lines(project, {look: looks.LOOKS[look]}) if line.do)
+    return " ".join(
+        f"{line.says}: {line.do}" for line in looks.run(project, {look: looks.DIAGNOSTICS[look]}) if line.do
+    )
 
 
 WRONG_SETTINGS = {

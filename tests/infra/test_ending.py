@@ -9,7 +9,7 @@ import psutil
 from infra import processes
 from infra.prefect import server
 from infra.processes import Process
-from tasks.core.processes import runs
+from tasks.core.processes import is_running
 from tests.patience import patience, wait_until
 
 LEVEL = """
@@ -41,16 +41,16 @@ def test_a_stage_is_left_to_those_who_know_how_to_end_it(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "dvc", "dvc.told", "flow", "kept", "level.py", "runner", "stage"
     ]  # fmt: skip
-    assert not any(map(runs, all_of_it))
+    assert not any(map(is_running, all_of_it))
 
 
 def test_another_process_that_has_the_number_since_is_left_alone() -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as stranger:
         try:
             started = psutil.Process(stranger.pid).create_time()
-            processes.end(Process(pid=stranger.pid, started=started - 100))
+            processes.end_process(Process(pid=stranger.pid, started=started - 100))
             assert stranger.poll() is None
-            processes.end(Process(pid=stranger.pid, started=started))
+            processes.end_process(Process(pid=stranger.pid, started=started))
             assert stranger.wait(patience(20))
         finally:
             stranger.kill()

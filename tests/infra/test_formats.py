@@ -21,7 +21,7 @@ OTHERS = {
 
 
 def test_the_schemas_are_those_of_the_code() -> None:
-    wanted = {f"{each.name}.json": formats.text(each) for each in formats.FORMATS}
+    wanted = {f"{each.name}.json": formats.schema_text(each) for each in formats.FORMATS}
     there = {path.name: path.read_text() for path in formats.FOLDER.glob("*.json")}
     assert there == wanted, "run `python -m infra.formats`"
 
@@ -35,7 +35,7 @@ def test_a_type_is_in_the_bytes(each: formats.Format) -> None:
 
 
 def test_every_document_and_every_type_has_a_schema() -> None:
-    listed = {each.form.__name__ for each in formats.FORMATS if isinstance(each.form, type)}
+    listed = {each.model.__name__ for each in formats.FORMATS if isinstance(each.model, type)}
     documents = {kind.__name__ for kind in _below(Document) if kind.__module__.startswith("tasks.")}
     public = {name for name in documents if not name.startswith("_")}
     assert public - listed - WITHIN == set()

@@ -40,14 +40,14 @@ def project(tmp_path: Path, checkouts: Checkouts) -> Path:
 def ask(project: Path, reason: str | None = None, **facts: float) -> Evidence:
     """The release gate of a run, as the machine puts it that has the run. The run was asked for with a reason."""
     elsewhere = Layout(project.parent / "elsewhere")
-    put_result(elsewhere.stage("package"), **facts)
+    put_result(elsewhere.artefacts("package"), **facts)
     state = project / ".hallmark"
     governed, ledger = governance.load(project / "infra" / "governance", state), open_ledger(state)
     request = RunRequest(run_id=RUN, requested_by="ml-engineer", reason=reason)
-    known = signed_request.recorded(ledger, governed, RUN)
+    known = signed_request.request_for_run(ledger, governed, RUN)
     known = known or signed_request.record(ledger, governed, signed(project, request)[1])
     asked = evidence.collect("release", elsewhere, load(project / "params.yaml"), governed.policy, known)
-    return cases.ask(ledger, asked)
+    return cases.open_gate(ledger, asked)
 
 
 def test_a_gate_that_there_is_not_is_told_with_those_that_there_are(project: Path) -> None:

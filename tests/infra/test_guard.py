@@ -13,7 +13,7 @@ from typer.main import get_command
 
 import infra.cli
 from infra.cli import verbs
-from infra.cli.lazy import Verb, Verbs
+from infra.cli.lazy import Command, CommandGroup
 from tasks.policy import adopting
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
@@ -59,10 +59,10 @@ ALONE = {"status", "releases list", "gates list", "gates list --all", "incidents
 DATES = {"expires", "as_of"}
 
 
-def every_verb() -> Iterator[tuple[str, Verb]]:
+def every_verb() -> Iterator[tuple[str, Command]]:
     for name, one in verbs.ALL.items():
-        if isinstance(one, Verbs):
-            yield from ((f"{name} {below}", verb) for below, verb in one.verbs.items())
+        if isinstance(one, CommandGroup):
+            yield from ((f"{name} {below}", verb) for below, verb in one.commands.items())
         else:
             yield name, one
 
@@ -135,11 +135,11 @@ def test_the_verbs_that_no_look_precedes_are_these() -> None:
 def test_with_another_root_of_trust_nothing_is_told(
     project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(adopting.PIN, "SHA256:" + "A" * 43)
+    monkeypatch.setenv(adopting.ROOT_VARIABLE, "SHA256:" + "A" * 43)
     given = arguments(command) if command in LOOKED_AT else command.split()
     code, told = call(monkeypatch, given), capsys.readouterr()
     assert code == 2, told
-    assert adopting.PIN in told.err and not told.out
+    assert adopting.ROOT_VARIABLE in told.err and not told.out
 
 
 @pytest.mark.parametrize("command", [*LOOKED_AT, *ALONE - LOOKED_AT.keys()])

@@ -17,14 +17,14 @@ from infra.cli import main
 from infra.console.pages import PAGES, Page, api_path, csv_paths
 from tasks.consent import withdrawals
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.gates import decisions
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.runs import journal
-from tasks.runs.journal import Journal, StageLine
+from tasks.runs.journal import Journal, StageState
 from tasks.sources.sources import Sources, Suite
 from tests.checkouts import Checkouts
 from tests.console.visits import console_of, reader_of
@@ -37,7 +37,7 @@ from tests.tiny_project import commit, create
 
 TEXT = "".join(one for one in HOSTILE if ord(one) < 0xD800)
 """As YAML takes it; a character of two halves, in the form of JSON, would be none to it."""
-FILES: dict[str, type[Frozen]] = {
+FILES: dict[str, type[FrozenModel]] = {
     "params.yaml": Params,
     "infra/governance/sources.yaml": Sources,
     "infra/governance/people.yaml": People,
@@ -102,7 +102,7 @@ def test_a_refusal_names_the_line(plain: Path) -> None:
 @pytest.mark.parametrize("reason", ["fine\x1b[2J", "fine \u2066", "fine\x9b"])
 def test_a_reason_with_hidden_characters_is_not_signed(reason: str) -> None:
     with pytest.raises(InputError, match="the reason: it holds the character"):
-        config.clear(reason, "the reason")
+        config.require_visible(reason, "the reason")
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
         decisions.decide(ledger, governed, asked, "data-owner", "reject", TEXT)
         withdrawals.withdraw(ledger, governed, "messages", "data-owner", TEXT)
         withdrawals.restore(ledger, governed, "messages", "data-owner", TEXT)
-        stages = {"ingest": StageLine(state="running", progress=TEXT)}
+        stages = {"ingest": StageState(state="running", progress=TEXT)}
         told = Journal(run="one", requested_by="ml-engineer", use_case=TEXT, status="failed", error=TEXT, stages=stages)
         journal.write(folder / ".hallmark", told)
         texts: dict[str, Any] = {"files": {TEXT: "0" * 64}, "approved_by": {"data": [TEXT]}, "reason": TEXT}

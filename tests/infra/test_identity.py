@@ -96,7 +96,7 @@ def test_a_key_with_a_passphrase_is_made_at_a_terminal(
     assert "not the same; nothing was made" in hallmark(project, *make, code=2)
     assert not (tmp_path / "clerk").exists()
     hallmark(project, *make)
-    with pytest.raises(keys.WantsPassphrase):
+    with pytest.raises(keys.PassphraseRequired):
         keys.load_private(tmp_path / "clerk")
     line = keys.public_line(keys.load_private(tmp_path / "clerk", b"one"))
     assert [key.fingerprint for key in read(project).get("clerk").keys] == [keys.fingerprint(line)]
@@ -107,7 +107,7 @@ def test_the_key_that_an_agent_has_is_brought(project: Path, tmp_path: Path, mon
     first, second = (keys.create(tmp_path, name) for name in ("first", "second"))
     bring = ("identity", "import", "guest", "--name", "Guest", "--role", "risk", "--agent")
     with started(tmp_path / "agent") as agent:
-        monkeypatch.setenv(ssh_agent.SOCKET, agent.environment[ssh_agent.SOCKET])
+        monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, agent.environment[ssh_agent.SOCKET_VARIABLE])
         assert "the ssh-agent has no ed25519 key" in hallmark(project, *bring, code=2)
         for name in ("first", "second"):
             subprocess.run(["ssh-add", "-q", tmp_path / name], check=True)

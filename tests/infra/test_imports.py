@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli import verbs
-from infra.cli.lazy import Verb, Verbs
+from infra.cli.lazy import Command, CommandGroup
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import models
 from tests.forking import Forking, importing
@@ -18,7 +18,7 @@ from tests.infra.test_gates import RUN, ask, bring_keys
 from tests.loaded_modules import HEAVY, ROOT, loaded
 
 NEEDED_BY_MOST = {"cryptography", "rich", "securesystemslib", "sqlalchemy"}
-LISTS = {"": verbs.ALL} | {name: found.verbs for name, found in verbs.ALL.items() if isinstance(found, Verbs)}
+LISTS = {"": verbs.ALL} | {name: found.commands for name, found in verbs.ALL.items() if isinstance(found, CommandGroup)}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_the_list_of_commands_is_complete_and_each_is_told_in_a_line(project: Pa
 
 def test_a_verb_of_every_module_is_in_the_list() -> None:
     """So that a function that was written as a verb is not forgotten."""
-    listed = {one.where for found in LISTS.values() for one in found.values() if isinstance(one, Verb)}
+    listed = {one.target for found in LISTS.values() for one in found.values() if isinstance(one, Command)}
     written = set()
     for path in (ROOT / "infra" / "cli").rglob("*.py"):
         module = ".".join(path.relative_to(ROOT / "infra" / "cli").with_suffix("").parts)

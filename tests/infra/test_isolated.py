@@ -11,7 +11,7 @@ import pytest
 
 from infra import processes
 from infra.prefect import access
-from tasks.runs.environment import BYTECODE
+from tasks.runs.environment import BYTECODE_FOLDER
 from tests.patience import patience
 from tests.runs.test_start import default_bytecode
 
@@ -92,10 +92,10 @@ if __name__ == "__main__":
 def test_a_flow_run_keeps_bytecode_where_the_runner_does(tmp_path: Path) -> None:
     """Prefect starts it by `multiprocessing`, from spawned Pythons."""
     (tmp_path / "probe.py").write_text(FLOW_RUN)
-    flags = ["-I", "-X", f"pycache_prefix={BYTECODE}"]
+    flags = ["-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}"]
     command = [sys.executable, *flags, str(tmp_path / "probe.py"), str(Path(__file__).parents[2])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == f"1 {BYTECODE}\n"
+    assert done.stdout == f"1 {BYTECODE_FOLDER}\n"
 
 
 BROUGHT = {

@@ -14,7 +14,7 @@ from tests.chart import SETS, WHERE, Change, Manifest, manifests, of_kind, pods,
 from tests.helm import EXAMPLES
 
 Ports = frozenset[tuple[Any, ...]]
-RAY = (member.PORTS.start, member.PORTS.stop - 1)
+RAY = (member.PORT_RANGE.start, member.PORT_RANGE.stop - 1)
 ANY: Ports = frozenset()
 TO_RAY = frozenset({(DEFAULT_PORT, None), RAY})
 WITHIN: dict[tuple[str, str], Ports] = {
@@ -73,8 +73,11 @@ def test_people_reach_the_pages_alone() -> None:
 @pytest.mark.parametrize("which", SETS)
 def test_ray_listens_on_the_ports_that_are_open(which: str) -> None:
     (cluster,) = of_kind(manifests(which), "RayCluster")
-    single = {name: str(member.PORTS.start + place) for place, name in enumerate(member.SINGLE)}
-    last = {"min-worker-port": str(member.PORTS.start + len(single)), "max-worker-port": str(member.PORTS.stop - 1)}
+    single = {name: str(member.PORT_RANGE.start + place) for place, name in enumerate(member.PORT_OPTIONS)}
+    last = {
+        "min-worker-port": str(member.PORT_RANGE.start + len(single)),
+        "max-worker-port": str(member.PORT_RANGE.stop - 1),
+    }
     for group in (cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]):
         given = group["rayStartParams"]
         assert given.items() >= (single | last | {"object-store-memory": str(STORE_BYTES)}).items()

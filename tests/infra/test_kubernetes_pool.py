@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 from prefect.utilities.templating import apply_values
 
-from infra.prefect.pools import COMMAND, template
+from infra.prefect.pools import COMMAND, base_job_template
 from tasks.core.errors import InputError
 from tasks.occasions.declared import load
 from tasks.occasions.pools import Pool
@@ -17,7 +17,7 @@ POOL = Pool(type="kubernetes", image=IMAGE, namespace="ml", concurrency=4)
 
 
 def job() -> dict:
-    return template(POOL)["job_configuration"]["job_manifest"]
+    return base_job_template(POOL)["job_configuration"]["job_manifest"]
 
 
 def test_kubernetes_knows_every_field() -> None:
@@ -40,9 +40,9 @@ def test_the_pod_is_bounded_and_has_no_token() -> None:
 def test_what_a_flow_run_gives_changes_nothing_of_the_job() -> None:
     """As Prefect's workers fill a template, with the values of a deployment or a flow run."""
     given = {"image": "evil", "command": "touch /evil", "job_manifest": {"kind": "Pod"}, "namespace": "kube-system"}
-    wanted = template(POOL)["job_configuration"]
+    wanted = base_job_template(POOL)["job_configuration"]
     assert apply_values(copy.deepcopy(wanted), given) == wanted and wanted["command"] == " ".join(COMMAND)
-    assert "{{" not in json.dumps(template(POOL)) and not template(POOL)["variables"]["properties"]
+    assert "{{" not in json.dumps(base_job_template(POOL)) and not base_job_template(POOL)["variables"]["properties"]
 
 
 @pytest.mark.parametrize(

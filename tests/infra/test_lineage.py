@@ -13,7 +13,7 @@ from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.inquiry.lineage import build
-from tasks.inquiry.looks import SOUGHT
+from tasks.inquiry.looks import PERSON_SOUGHT
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.release import bundle
 from tasks.runs.run import installed_governance
@@ -54,7 +54,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
     run = create(folder, "one")
     for stage in stages().values():
         stage.run(run.params, run.layout)
-    build.add(run.layout, "tiny")
+    build.add_dataset(run.layout, "tiny")
     release(folder, run.layout)
     return folder
 
@@ -65,8 +65,8 @@ def release(folder: Path, layout: Layout) -> None:
     promote(ledger, governed, run="one", commit=git(layout.root, "rev-parse", "HEAD"))
     told = manifest.Manifest(
         name="tiny", tier="limited", demo=False, method="lora", base_model_origin="m", base_model_licence="MIT",
-        base_model_sha256="0" * 64, stages={"split": tree_digest(layout.stage("split"))},
-        **manifest.read_by_stages(layout, code.digest(layout.root)),
+        base_model_sha256="0" * 64, stages={"split": tree_digest(layout.artefacts("split"))},
+        **manifest.input_fields(layout, code.digest_of_all(layout.root)),
     )  # fmt: skip
     path = bundle.folder(governed.state, RELEASE) / bundle.PAYLOAD / "manifest.json"
     write_json(path, told.model_dump(mode="json"))
@@ -79,7 +79,7 @@ def project(once: Path, tmp_path: Path) -> Path:
 
 def signed(project: Path) -> dict[str, Any]:
     """What the owners signed of each source."""
-    path = Layout(project / ".hallmark" / "runs" / "one").stage("split") / "manifest.json"
+    path = Layout(project / ".hallmark" / "runs" / "one").artefacts("split") / "manifest.json"
     found: dict[str, Any] = read_json(path)["sources"]
     assert {name: origin["owner"] for name, origin in found.items()} == OWNERS
     assert len({tuple(origin["rows"].values()) for origin in found.values()}) == len(SIZES)
@@ -121,10 +121,10 @@ def test_a_person_is_looked_up_by_somebody_for_a_reason(project: Path, monkeypat
     told = hallmark(project, *asked, "--reason", "r", "--as", "colleague", code=1)
     assert "may look at records of no source here" in told
     ledger = open_ledger(project / ".hallmark")
-    assert ledger.entries(SOUGHT) == []
+    assert ledger.entries(PERSON_SOUGHT) == []
     done = run_command(project, (*asked, "--reason", "she asked", "--as", "risk-officer", "--json"))
     found = json.loads(done.stdout)
     assert {row["source_id"] for row in found} == set(SIZES) and done.stderr == ""  # role data_owner opens all three
     assert len(found) == sum(rows // 3 for rows in SIZES.values()) and found[0]["releases"] == [RELEASE]
-    (entry,) = ledger.entries(SOUGHT)
+    (entry,) = ledger.entries(PERSON_SOUGHT)
     assert entry.body["person"] == "risk-officer" and "Lovelace" not in json.dumps(entry.body)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.prefect import logs, server
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from infra.processes import Process
 from tasks.core.errors import Unavailable
 from tasks.ledger.ledger import Ledger, open_ledger
@@ -61,7 +61,7 @@ def odd() -> Iterator[Odd]:
 
 @pytest.fixture
 def asked(project: Path, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Ledger]:
-    up = Up(api=f"http://127.0.0.1:{odd.server_port}/api", server=None, runner=Process(pid=1, started=0))
+    up = RunningPrefect(api=f"http://127.0.0.1:{odd.server_port}/api", server=None, runner=Process(pid=1, started=0))
     monkeypatch.setattr(server, "find", lambda _: up)
     return project, open_ledger(project / ".hallmark")
 
@@ -69,7 +69,9 @@ def asked(project: Path, odd: Odd, monkeypatch: pytest.MonkeyPatch) -> tuple[Pat
 def test_a_line_is_what_the_server_keeps(asked: tuple[Path, Ledger], odd: Odd) -> None:
     odd.said = [LINE | {"level": 77, "message": "x" * 10_000}] * 300
     lines = logs.read(*asked, "one", [])
-    assert len(lines) == logs.MOST and {(line.level, len(line.text)) for line in lines} == {("other", logs.LONGEST)}
+    assert len(lines) == logs.MAX_LINES and {(line.level, len(line.text)) for line in lines} == {
+        ("other", logs.MAX_LINE_LENGTH)
+    }
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="what is no answer of Prefect's is told, and shown by no page")

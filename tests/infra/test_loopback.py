@@ -16,8 +16,8 @@ def test_a_server_of_this_machine_is_asked_past_a_proxy(monkeypatch: pytest.Monk
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody answers there
     with listening("healthy") as (port, _):
         api = f"http://127.0.0.1:{port}/api"
-        assert not ports.answers(api)
+        assert not ports.prefect_responds(api)
         for _ in range(2):
-            loopback.ask_without_proxy()
-            assert ports.answers(api)
+            loopback.bypass_proxy()
+            assert ports.prefect_responds(api)
     assert os.environ["no_proxy"] == "example.org,127.0.0.1,localhost,::1", "each name once"

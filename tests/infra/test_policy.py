@@ -35,7 +35,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
 
 @pytest.fixture
 def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(adopting.PIN, raising=False)
+    monkeypatch.delenv(adopting.ROOT_VARIABLE, raising=False)
     in_force._say_once.cache_clear()
     return shutil.copytree(once, tmp_path / "project", symlinks=True)
 
@@ -66,7 +66,7 @@ def test_from_an_edit_to_its_adoption(project: Path, caplog: pytest.LogCaptureFi
     assert done["adopted"] is True
     again = hallmark_json(project, "policy", "adopt", "infra/governance", "--as", "risk-officer")
     assert (again["ledger_entry"], again["changes"]) == (done["ledger_entry"], [])
-    assert not in_force.differs(installed_governance(project, None))
+    assert not in_force.difference_text(installed_governance(project, None))
     shown = hallmark_json(project, "policy", "show")
     assert [row["signed_by"] for row in shown["adoptions"]] == [["the root key"], ["risk-officer"]]
     assert shown["root"] == root
@@ -117,7 +117,7 @@ def test_a_root_key_other_than_the_pinned_one_is_refused(project: Path, tmp_path
         project, "policy", "adopt", "infra/governance", "--root-key", str(tmp_path / "other" / "root"), code=2
     )
     assert f"the root key given is {other}" in told
-    monkeypatch.setenv(adopting.PIN, other)
+    monkeypatch.setenv(adopting.ROOT_VARIABLE, other)
     assert "find out who replaced it" in hallmark(project, "data", "inventory", code=2)
     assert "find out who replaced it" in hallmark(project, "identity", "root", code=2)
 
@@ -131,7 +131,7 @@ def test_a_ledger_that_was_begun_under_another_root_key_is_told(project: Path) -
     assert "this ledger was begun under another root key" in told and "trusts none yet" in told
     assert (
         f"has adoptions under {first}" in told
-        and f"set {adopting.PIN} to it" in " ".join(told.split())
+        and f"set {adopting.ROOT_VARIABLE} to it" in " ".join(told.split())
         and "--new-root" in told
     )
     assert not any(path.exists() for path in held), "no second root key was made"
@@ -154,7 +154,7 @@ def test_a_second_machine_of_a_shared_ledger_adopts_no_root_of_its_own(
     first = hallmark(project, "identity", "root").strip()
     assert f"has adoptions under {first}" in hallmark(second, "init", code=1)
     assert not (second / ".hallmark" / "keys").exists(), "nothing was made"
-    monkeypatch.setenv(adopting.PIN, first)
+    monkeypatch.setenv(adopting.ROOT_VARIABLE, first)
     assert f"root of trust: {first}" in hallmark(second, "init")
     assert hallmark_json(second, "policy", "show")["other_roots"] == []
 

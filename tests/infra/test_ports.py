@@ -18,7 +18,7 @@ def stranger() -> Iterator[socket.socket]:
                 listening = others.enter_context(socket.create_server(("::1", 0), family=socket.AF_INET6))
             except OSError as error:
                 pytest.skip(f"no IPv6 here: {error.strerror}")
-            if ports.free(port := listening.getsockname()[1]) == port:
+            if ports.free_port(port := listening.getsockname()[1]) == port:
                 break
         yield listening
 
@@ -27,9 +27,9 @@ def stranger() -> Iterator[socket.socket]:
 def test_nobody_else_answers_to_the_name(stranger: socket.socket) -> None:
     port = stranger.getsockname()[1]
     with stranger:
-        assert ports.free(port) == port, "by its address it is free"
-        assert ports.free(port, by_name=True) is None
-    both = ports.bound(port, by_name=True)
+        assert ports.free_port(port) == port, "by its address it is free"
+        assert ports.free_port(port, by_name=True) is None
+    both = ports.bind_loopback(port, by_name=True)
     assert [each.getsockname()[:2] for each in both] == [("127.0.0.1", port), ("::1", port)]
     for each in both:
         each.listen()
@@ -38,11 +38,11 @@ def test_nobody_else_answers_to_the_name(stranger: socket.socket) -> None:
             socket.create_server((host, port), family=family)
     for each in both:
         each.close()
-    assert ports.free(port, by_name=True) == port
+    assert ports.free_port(port, by_name=True) == port
 
 
 def test_any_port_is_the_same_at_both() -> None:
-    both = ports.bound(0, by_name=True)
+    both = ports.bind_loopback(0, by_name=True)
     assert len({each.getsockname()[1] for each in both}) == 1
     for each in both:
         each.close()

@@ -29,9 +29,9 @@ from flows import deployed
 from infra import tracking
 from infra.console import server as pages
 from infra.prefect import access, server
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from tasks.core.errors import InputError
-from tasks.core.graph import DATA_STAGES
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.runs import journal
 from tests import tiny_project
 from tests.checkouts import Checkouts
@@ -69,21 +69,21 @@ def said(project: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def up(project: Path, said: str) -> Up:
+def up(project: Path, said: str) -> RunningPrefect:
     assert str(access.secret_file(project)) in said and access.secret(project) not in said
     found = server.find(project)
     assert found is not None and found.server is not None
     return found
 
 
-def test_every_address_that_up_says_answers(project: Path, up: Up, said: str) -> None:
+def test_every_address_that_up_says_answers(project: Path, up: RunningPrefect, said: str) -> None:
     origins = dict(re.findall(r"^(up|console|mlflow): (http://127\.0\.0\.1:\d+)", said, re.M))
     answers = {name: httpx.get(origin, follow_redirects=True) for name, origin in origins.items()}
     assert {name: each.status_code for name, each in answers.items()} == {"up": 200, "console": 200, "mlflow": 401}
     assert "Sign in" in answers["console"].text and "Prefect" in answers["up"].text
 
 
-def test_up_again_starts_nothing(project: Path, up: Up, said: str) -> None:
+def test_up_again_starts_nothing(project: Path, up: RunningPrefect, said: str) -> None:
     before = (server.find(project), pages.find(project), tracking.find(project))
     assert None not in before
     again = hallmark(project, "up")
@@ -91,7 +91,7 @@ def test_up_again_starts_nothing(project: Path, up: Up, said: str) -> None:
     assert (server.find(project), pages.find(project), tracking.find(project)) == before
 
 
-def test_no_socket_answers_without_the_secret(project: Path, up: Up) -> None:
+def test_no_socket_answers_without_the_secret(project: Path, up: RunningPrefect) -> None:
     for path in SOCKETS:
         url = up.api.replace("http", "ws", 1) + path
         for kinds in (None, ["prefect"]):
@@ -104,7 +104,7 @@ def test_no_socket_answers_without_the_secret(project: Path, up: Up) -> None:
                 socket.recv(timeout=patience(30))
 
 
-def test_the_secret_is_for_its_owner_alone(project: Path, up: Up) -> None:
+def test_the_secret_is_for_its_owner_alone(project: Path, up: RunningPrefect) -> None:
     secret = access.secret(project)
     assert access.secret_file(project).stat().st_mode & 0o777 == 0o600
     started = [psutil.Process(one.pid) for one in (up.server, up.runner) if one]
@@ -118,7 +118,7 @@ def test_the_secret_is_for_its_owner_alone(project: Path, up: Up) -> None:
     access.secret_file(project).chmod(0o600)
 
 
-def test_a_server_that_was_started_with_another_secret_is_told(project: Path, up: Up) -> None:
+def test_a_server_that_was_started_with_another_secret_is_told(project: Path, up: RunningPrefect) -> None:
     secret = access.secret(project)
     access.secret_file(project).write_text("another")
     told = hallmark(project, "run", "--as", "ml-engineer", code=3)
@@ -132,7 +132,7 @@ def holds(path: Path, what: bytes) -> bool:
     return False
 
 
-def flow_run_processes(up: Up) -> list[psutil.Process]:
+def flow_run_processes(up: RunningPrefect) -> list[psutil.Process]:
     found = psutil.Process(up.runner.pid).children(recursive=True)
     return [one for one in found if "resource_tracker" not in title(one)]
 
@@ -164,7 +164,7 @@ def planted(path: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def touched(tmp_path_factory: pytest.TempPathFactory, project: Path, up: Up) -> Path:
+def touched(tmp_path_factory: pytest.TempPathFactory, project: Path, up: RunningPrefect) -> Path:
     """What comes to be where somebody has the runner follow what a deployment says of its code: steps before a run,
     another entrypoint, another folder."""
     folder = tmp_path_factory.mktemp("other")
@@ -179,7 +179,7 @@ def touched(tmp_path_factory: pytest.TempPathFactory, project: Path, up: Up) -> 
 
 
 @pytest.fixture(scope="module")
-def scheduled(project: Path, up: Up, touched: Path) -> dict[str, object]:
+def scheduled(project: Path, up: RunningPrefect, touched: Path) -> dict[str, object]:
     """A run that Prefect's own schedule began, and whose process was killed. The runner then looks for hooks of the
     crashed flow in its own process."""
     with prefect(project) as client:
@@ -218,12 +218,14 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def rejected(tmp_path_factory: pytest.TempPathFactory, project: Path, up: Up, scheduled: dict[str, object]) -> Ended:
+def rejected(
+    tmp_path_factory: pytest.TempPathFactory, project: Path, up: RunningPrefect, scheduled: dict[str, object]
+) -> Ended:
     """A run of `prefect deployment run`, without parameters, that is rejected at its gate; while it is parked, results
     are planted for all its stages."""
     made = tmp_path_factory.mktemp("planted") / "made"
     own = {"PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": access.secret(project)}
-    command = [Path(sys.executable).with_name("prefect"), "deployment", "run", deployed.full_name(project)]
+    command = [Path(sys.executable).with_name("prefect"), "deployment", "run", deployed.full_runner_deployment(project)]
     done = subprocess.run(command, env=os.environ | own, cwd=made.parent, check=True, capture_output=True, text=True)
 
     def parked() -> list[dict[str, Any]]:
@@ -235,7 +237,7 @@ def rejected(tmp_path_factory: pytest.TempPathFactory, project: Path, up: Up, sc
     assert line["requested_by"] == "scheduler"
     storage = access.folder(project) / "storage" / str(line["flow_run"])
     storage.parent.mkdir(mode=0o700, exist_ok=True)
-    for stage in DATA_STAGES:
+    for stage in DATA_STAGE_NAMES:
         path = storage / stage
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(planted(made))
@@ -248,7 +250,7 @@ def rejected(tmp_path_factory: pytest.TempPathFactory, project: Path, up: Up, sc
 @pytest.mark.attack(rights="orchestrator", stopped="no result of a flow run is kept in Prefect or read from it")
 def test_prefects_own_command_starts_a_run_that_reads_no_planted_result(rejected: Ended) -> None:
     assert "data-owner rejected: a drill" in rejected.known["error"]
-    assert rejected.known["stages"].keys() == set(DATA_STAGES)
+    assert rejected.known["stages"].keys() == set(DATA_STAGE_NAMES)
     assert not rejected.planted.exists()
 
 
@@ -263,7 +265,7 @@ def test_what_server_runner_and_runs_made_is_their_owners_alone(project: Path, r
 
 
 def test_where_server_and_runner_died_up_starts_all_anew_with_another_secret(
-    project: Path, up: Up, rejected: Ended
+    project: Path, up: RunningPrefect, rejected: Ended
 ) -> None:
     """Others may have listened on the server's port since, and been told the secret."""
     assert up.server is not None
@@ -279,4 +281,4 @@ def test_where_server_and_runner_died_up_starts_all_anew_with_another_secret(
     assert pages.find(project) == shown, "the console went on"
     assert access.secret(project) != before
     with prefect(project) as client:
-        assert deployment(client, project).name == deployed.name(project)
+        assert deployment(client, project).name == deployed.runner_deployment(project)

@@ -36,8 +36,11 @@ def test_ray_takes_no_key_that_there_is_not() -> None:
 def test_ray_listens_where_the_guide_says_and_asks_for_a_token(of: str) -> None:
     command = cluster()[f"{of}_start_ray_commands"][-1]
     given = dict(word.removeprefix("--").partition("=")[::2] for word in shlex.split(command) if word.startswith("--"))
-    single = {name: str(member.PORTS.start + place) for place, name in enumerate(member.SINGLE)}
-    last = {"min-worker-port": str(member.PORTS.start + len(single)), "max-worker-port": str(member.PORTS.stop - 1)}
+    single = {name: str(member.PORT_RANGE.start + place) for place, name in enumerate(member.PORT_OPTIONS)}
+    last = {
+        "min-worker-port": str(member.PORT_RANGE.start + len(single)),
+        "max-worker-port": str(member.PORT_RANGE.stop - 1),
+    }
     assert given.items() >= (single | last | {"object-store-memory": str(STORE_BYTES)}).items()
     assert "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=" in command
     if of == "head":

@@ -29,7 +29,9 @@ def test_by_hand_dvc_takes_what_a_run_has_made_and_training_may_begin(tmp_path: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("Running stage")] == ["Running stage 'code':"]
     layout = Layout(folder)
-    assert (layout.stage("split") / "train.parquet").exists() and (layout.stage("base_model") / "model").exists()
+    assert (layout.artefacts("split") / "train.parquet").exists() and (
+        layout.artefacts("base_model") / "model"
+    ).exists()
     require_gate(layout, "data")
 
 

@@ -10,7 +10,7 @@ from tasks.core.config import load
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.occasions.book import STARTED, TAKEN
-from tasks.occasions.declared import DEFAULT, Deployments
+from tasks.occasions.declared import DEFAULT_PATH, Deployments
 from tasks.runs.run import installed_governance
 from tests.editing import changed, moved
 from tests.in_process import hallmark, hallmark_json
@@ -41,7 +41,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs that Prefect is asked for, which these tests do not start."""
     runs: list[str] = []
 
-    def begin(at: occasions.Here, taken: object, as_json: bool) -> str:
+    def begin(at: occasions.Context, taken: object, as_json: bool) -> str:
         runs.append(taken.run)
         return "flow-run"
 
@@ -50,13 +50,13 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_file_that_comes_with_hallmark_is_right_and_starts_nothing() -> None:
-    shipped = load(ROOT / DEFAULT, Deployments)
+    shipped = load(ROOT / DEFAULT_PATH, Deployments)
     assert not shipped.named and shipped.concurrency and shipped.retries.away and shipped.retries.died
 
 
 def test_what_stands_in_its_comments_is_right_too(project: Path) -> None:
     """With the `#` taken away from every example."""
-    text = (ROOT / DEFAULT).read_text().replace("{}\n#", "\n#").replace("\n#  ", "\n  ")
+    text = (ROOT / DEFAULT_PATH).read_text().replace("{}\n#", "\n#").replace("\n#  ", "\n  ")
     text = text.replace("[tickets]", "[messages]")
     (project / "shown.yaml").write_text(text)
     shown = load(project / "shown.yaml", Deployments)
@@ -146,7 +146,7 @@ def test_who_asks_for_the_run_of_a_schedule_now_signs_for_it(project: Path, hand
         said = hallmark_json(project, "schedule", "run-now", "nightly", *AS, "--reason", "new tickets")
     ledger = open_ledger(project / ".hallmark")
     (entry,) = ledger.entries(TAKEN, said["key"])
-    asked = signed_request.REQUEST.said(entry.body["envelope"])
+    asked = signed_request.REQUEST.predicate(entry.body["envelope"])
     assert (asked.requested_by, asked.reason) == ("ml-engineer", "nightly, asked for now: new tickets")
     assert asked.changes == {"training.epochs": "2"} and handed[-1] == said["run"] and len(set(handed)) == 2
     assert hallmark_json(project, "schedule", "list")[0]["last_run"] == said["run"]
@@ -173,7 +173,7 @@ def test_an_event_makes_one_run_for_each_key(project: Path, handed: list[str]) -
 
 def test_the_doctor_says_what_keeps_schedules_from_asking(project: Path) -> None:
     def lines() -> str:
-        found = looks.lines(project, {"schedules": looks.LOOKS["schedules"]})
+        found = looks.run(project, {"schedules": looks.DIAGNOSTICS["schedules"]})
         return " ".join(f"{line.says} {line.do}" for line in found)
 
     assert "3 in force" in lines()
@@ -192,7 +192,7 @@ def test_what_is_not_committed_waits_and_a_run_is_judged_by_what_is(project: Pat
         told = hallmark(project, "schedule", "list")
         assert f"params.yaml {says}" in told and f"source messages (examples/messages.csv) {says}" in told
         assert all(len(row["uncommitted"]) == 2 for row in hallmark_json(project, "schedule", "list"))
-        found = [line.says for line in looks.lines(project, {"schedules": looks.LOOKS["schedules"]})]
+        found = [line.says for line in looks.run(project, {"schedules": looks.DIAGNOSTICS["schedules"]})]
         assert f"params.yaml {says}" in found
         assert hallmark_json(project, "schedule", "run-now", "nightly", *AS)["run"] == handed[-1]
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from infra.cli import screen
-from infra.cli.screen import Screen, busy
+from infra.cli.screen import ProgressDisplay, showing_step
 from tests.patience import wait_until
 
 
@@ -38,7 +38,7 @@ class Ticks(threading.Event):
 
 def test_what_is_at_work_is_told_with_the_time_since() -> None:
     console, written = shown(terminal=False)
-    told = Screen(console)
+    told = ProgressDisplay(console)
     told.ended = ticks = Ticks()
     with told:
         told.working("base_model", "fetching wheel x==1")
@@ -58,7 +58,7 @@ def wait_for(line: str, written: io.StringIO) -> None:
 
 def test_in_a_terminal_the_line_moves_though_nothing_is_heard() -> None:
     console, written = shown(terminal=True)
-    with busy("verifying triage-1", console):
+    with showing_step("verifying triage-1", console):
         for second in (1, 2):
             wait_for(f"verifying triage-1 {second}s", written)
 
@@ -96,7 +96,7 @@ def test_in_a_terminal_the_line_that_moves_is_obeyed_and_text_is_not() -> None:
 
 
 def test_without_a_console_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with Screen(None) as told:
+    with ProgressDisplay(None) as told:
         told.working("verifying")
         assert not told.ticking.is_alive()
     assert capsys.readouterr().out == ""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.table import Table
 
-from infra.cli.tables import Whole
+from infra.cli.tables import TableConsole
 
 ROOT = Path(__file__).parents[2]
 words = st.text("abcdefghij_.0123456789", min_size=1, max_size=70)
@@ -15,7 +15,7 @@ cells = st.lists(words, max_size=8).map(" ".join)
 
 
 def printed(header: list[str], rows: list[list[str]], width: int, terminal: bool) -> list[str]:
-    console = Whole(
+    console = TableConsole(
         width=width, force_terminal=terminal, color_system=None, highlight=False, markup=False, soft_wrap=True
     )
     table = Table(*header, box=None, header_style="bold")

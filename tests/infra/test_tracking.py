@@ -10,7 +10,7 @@ import pytest
 from infra import tracking
 from infra.cli.up import up
 from infra.prefect import server
-from infra.served import Up
+from infra.served import RunningServer
 from tasks.core.errors import InputError
 from tasks.registry.promote import mirror
 from tests.checkouts import Checkouts
@@ -25,12 +25,12 @@ CHANGES = (
 
 @pytest.fixture
 def project(tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(tracking.VARIABLE, "0")
-    monkeypatch.delenv(tracking.OTHERS, raising=False)
+    monkeypatch.setenv(tracking.PORT_VARIABLE, "0")
+    monkeypatch.delenv(tracking.EXTERNAL_SERVER_VARIABLE, raising=False)
     return checkouts.ready(tmp_path / "project")
 
 
-def asked(up: Up, path: str, password: str = "", content: bytes | None = None) -> int:
+def asked(up: RunningServer, path: str, password: str = "", content: bytes | None = None) -> int:
     headers = {"content-type": "application/json"}
     if password:
         headers["authorization"] = f"Basic {b64encode(f'{tracking.USER}:{password}'.encode()).decode()}"
@@ -49,7 +49,7 @@ def test_who_knows_the_password_may_look_and_nobody_else(project: Path) -> None:
     planted = tracking.folder(project) / "mlflow" / "__init__.py"
     planted.parent.mkdir(parents=True)
     planted.write_text(f"import pathlib; pathlib.Path({str(project / 'ran')!r}).touch(); raise SystemExit")
-    with mirror.Registry(project / ".hallmark") as client:
+    with mirror.RegistryClient(project / ".hallmark") as client:
         client.create_experiment("mine")
     shown = tracking.start(project, print)
     try:
@@ -98,12 +98,12 @@ def test_an_interrupted_up_leaves_no_pages_that_it_began(
 def test_none_is_started_where_another_is_named_or_none_is_wanted(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(tracking.OTHERS, "http://127.0.0.1:1")
+    monkeypatch.setenv(tracking.EXTERNAL_SERVER_VARIABLE, "http://127.0.0.1:1")
     assert tracking.start(project, print) is None
-    monkeypatch.delenv(tracking.OTHERS)
-    monkeypatch.setenv(tracking.VARIABLE, "off")
+    monkeypatch.delenv(tracking.EXTERNAL_SERVER_VARIABLE)
+    monkeypatch.setenv(tracking.PORT_VARIABLE, "off")
     assert tracking.start(project, print) is None
-    monkeypatch.setenv(tracking.VARIABLE, "99999")
+    monkeypatch.setenv(tracking.PORT_VARIABLE, "99999")
     with pytest.raises(InputError, match="HALLMARK_MLFLOW_PORT: expected a port from 1 to 65535, 0 for any free one"):
         tracking.start(project, print)
     assert not (tracking.folder(project) / "up.json").exists()

@@ -64,7 +64,7 @@ def test_a_withdrawn_source_that_sources_yaml_names_no_longer_is_told(project: P
     act(project, "data-owner")
     state = project / ".hallmark"
     counts = {"rows": 3, "records": 3, "quarantined": {}}
-    result = Layout(state / "runs" / "old").stage("ingest") / "result.json"
+    result = Layout(state / "runs" / "old").artefacts("ingest") / "result.json"
     write_json(result, {"sources": [{"id": "messages", "counts": counts}]})
     journal.write(state, Journal(run="old", requested_by="ml-engineer", status="failed"))
     edit(owned_by, "id: messages", "id: letters")

@@ -61,7 +61,7 @@ def test_outside_local_nobody_puts_themselves_on_the_list(old: Run) -> None:
     with pytest.raises(Refused, match="auditor may not look at records of src: that takes who owned it"):
         look(old, governed, "auditor")
     inventory = sources.load(governed.folder)
-    declared = declarations.of_files(inventory, sources.load_suites(governed.folder, inventory))
+    declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
     signing.sign(ledger, governed, "owner", declared, "mine")
     write_json(governed.folder / "sources.yaml", {"sources": [source("data.csv", **OTHER).model_dump(mode="json")]})
     with pytest.raises(Refused, match="that takes its owner, its steward, or role data_owner"):
@@ -77,9 +77,11 @@ def outside_local(run: Run) -> Governance:
     return governance.load(folder, state)
 
 
-def look(run: Run, governed: Governance, who: str) -> disclose.Shown:
+def look(run: Run, governed: Governance, who: str) -> disclose.DisclosedRow:
     record = run.records_of("ingest")[0]["record_id"]
-    return disclose.show(run.layout, record, access.in_force(governed, who), "a test", open_ledger(run.layout.state))
+    return disclose.disclose(
+        run.layout, record, access.access_of_signer(governed, who), "a test", open_ledger(run.layout.state)
+    )
 
 
 @pytest.mark.parametrize("who", ["owner", "steward", "auditor"])
@@ -122,9 +124,9 @@ def test_conflicts_go_by_the_same_list(run: Run) -> None:
     for stage in (clean, deduplicate):
         stage.run(how, run.layout)
     governed = govern(run, source("data.csv", **THEN | {"access": ["data_owner"]}))
-    assert pairs.find(run.layout, access.in_force(governed, "owner"), 20).total == 1
+    assert pairs.find_conflicts(run.layout, access.access_of_signer(governed, "owner"), 20).total == 1
     with pytest.raises(Refused, match="auditor may see none of the 1 conflicts"):
-        pairs.find(run.layout, access.in_force(governed, "auditor"), 20)
+        pairs.find_conflicts(run.layout, access.access_of_signer(governed, "auditor"), 20)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from rich.console import Console
 from infra.cli.data.conflicts import _show
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
-from tasks.core.layout import EXPERIMENT
-from tasks.core.shown import visible
+from tasks.core.layout import EXPERIMENT_TIER
+from tasks.core.shown import escape
 from tasks.inquiry.access import Access
 from tasks.inquiry.conflicts import page, pairs
-from tasks.inquiry.conflicts.words import Piece, compare
+from tasks.inquiry.conflicts.words import DiffPiece, diff_texts
 from tasks.policy.people import People
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tests.stages.data.build import TODAY, Run, record, source
@@ -72,7 +72,7 @@ def test_a_text_that_changes_its_source_is_shown_to_nobody(tmp_path: Path) -> No
     run = Run(tmp_path)
     judged(run, [each | {"source_id": "a"} for each in two()])
     assert found(run, "ada").pairs
-    path = run.layout.stage("clean") / "records.parquet"
+    path = run.layout.artefacts("clean") / "records.parquet"
     rows = [row | {"source_id": "b"} for row in pq.read_table(path).to_pylist()]
     pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(path)), path)
     with pytest.raises(Refused, match="disagree about the source"):
@@ -85,7 +85,7 @@ def test_an_experiment_says_of_no_record_who_may_see_it(tmp_path: Path) -> None:
     run = Run(tmp_path / ".hallmark" / "runs" / "r1")
     judged(run, [each | {"source_id": "a"} for each in two()])
     assert found(run, "ada").pairs, "of a governed run she may see what is of her source"
-    write_json(run.layout.authority, {"tier": EXPERIMENT})
+    write_json(run.layout.authority, {"tier": EXPERIMENT_TIER})
     assert found(run, "auditor").pairs
     with pytest.raises(
         Refused, match=r"ada may see none .* those of an experiment are for who may see all .* b as well"
@@ -96,7 +96,7 @@ def test_an_experiment_says_of_no_record_who_may_see_it(tmp_path: Path) -> None:
 def found(run: Run, who: str = "auditor", most: int = 20, undecided: bool = False) -> pairs.Conflicts:
     person = PEOPLE.get(who)
     assert person is not None
-    return pairs.find(run.layout, run.access(person), most, undecided)
+    return pairs.find_conflicts(run.layout, run.access(person), most, undecided)
 
 
 @pytest.mark.parametrize(("says", "kept"), [(ASIDE, False), ({}, True)])
@@ -157,7 +157,7 @@ def test_more_than_asked_for_are_counted(run: Run) -> None:
 
 def test_a_run_that_did_not_look_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no conflicts here"):
-        pairs.find(Run(tmp_path).layout, Access(PEOPLE.people[0], frozenset(), {}), 20)
+        pairs.find_conflicts(Run(tmp_path).layout, Access(PEOPLE.people[0], frozenset(), {}), 20)
 
 
 def test_hostile_texts_are_shown_and_do_nothing(run: Run) -> None:
@@ -199,8 +199,8 @@ def test_the_terminal_shows_both_and_what_to_do(run: Run) -> None:
     ],
 )
 def test_words_that_differ_are_marked(one: str, other: str, wanted: list[tuple[str, bool]]) -> None:
-    ours, theirs = compare(one, other)
-    assert ours == [Piece(*piece) for piece in wanted]
+    ours, theirs = diff_texts(one, other)
+    assert ours == [DiffPiece(*piece) for piece in wanted]
     assert "".join(piece.text for piece in theirs) == other
 
 
@@ -208,10 +208,10 @@ def test_words_that_differ_are_marked(one: str, other: str, wanted: list[tuple[s
 def test_long_texts_are_compared_in_time() -> None:
     one = " ".join(f"w{n * 7 % 1009}" for n in range(60_000))
     other = " ".join(f"w{n * 11 % 997}" for n in range(60_000))
-    ours, _ = compare(f"begin {one} end", f"begin {other} end")
+    ours, _ = diff_texts(f"begin {one} end", f"begin {other} end")
     assert [piece.differs for piece in ours] == [False, True, False]
 
 
 def test_unseen_characters_are_spelled_out_and_others_left() -> None:
-    assert visible("a\u200bb\x9b\u2066c") == "a<U+200B>b<U+009B><U+2066>c"
-    assert visible("Grüße, שלום, 你好 👍\n\tx") == "Grüße, שלום, 你好 👍\n\tx"
+    assert escape("a\u200bb\x9b\u2066c") == "a<U+200B>b<U+009B><U+2066>c"
+    assert escape("Grüße, שלום, 你好 👍\n\tx") == "Grüße, שלום, 你好 👍\n\tx"

@@ -7,10 +7,10 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes, write_json
-from tasks.core.layout import EXPERIMENT
+from tasks.core.layout import EXPERIMENT_TIER
 from tasks.core.record import QUARANTINE, SCHEMA, write_table
 from tasks.inquiry import disclose
-from tasks.inquiry.disclose import Shown
+from tasks.inquiry.disclose import DisclosedRow
 from tasks.ledger import entry
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
@@ -18,7 +18,7 @@ from tasks.sources import vault_keys
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tasks.sources.vault import open_vault
 from tasks.sources.vault_writer import Secret
-from tasks.stages.data.protect.tokens import IN_TEXT, disarmed, token
+from tasks.stages.data.protect.tokens import TOKEN_PATTERN, break_up_tokens, token
 from tests.stages.data.build import TODAY, Run, record, source
 
 OWNER = Person(id="data-owner", name="Owner", roles=["data_owner"])
@@ -30,36 +30,36 @@ WORDS = "Ada Lovelace has a card"
 def run(tmp_path: Path) -> Run:
     made = Run(tmp_path / ".hallmark" / "runs" / "r1")
     made.root.mkdir(parents=True)
-    write_json(made.layout.authority, {"tier": EXPERIMENT})
-    vault_keys.create(made.layout.world)
+    write_json(made.layout.authority, {"tier": EXPERIMENT_TIER})
+    vault_keys.create(made.layout.run_state)
     (made.root / "data.csv").write_bytes(DATA)
     pinned = ResolvedSource(source=source("data.csv"), sha256=sha256_bytes(DATA), bytes=len(DATA))
     resolved = ResolvedSources(sources=[pinned], as_of=TODAY, vault="0" * 32)
     write_json(made.layout.sources, resolved.model_dump(mode="json"))
-    write_json(made.layout.stage("ingest") / "result.json", {"sources": [{"id": "src", "counts": {"rows": 1}}]})
+    write_json(made.layout.artefacts("ingest") / "result.json", {"sources": [{"id": "src", "counts": {"rows": 1}}]})
     return made
 
 
 def leave(run: Run, text: str, record_id: str = "0" * 32) -> None:
     """What the code of its `ingest` writes."""
     run.put_rows([{"record_id": record_id, "source_id": "src", "row": 1}])
-    folder = run.layout.stage("ingest")
+    folder = run.layout.artefacts("ingest")
     write_table(QUARANTINE.empty_table(), folder / "quarantine.parquet")
     left = record(text) | {"record_id": record_id}
     write_table(pa.Table.from_pylist([left], schema=SCHEMA), folder / "records.parquet")
 
 
-def look(run: Run) -> Shown:
-    return disclose.show(run.layout, "src:1", run.access(OWNER), "a test", open_ledger(run.layout.state))
+def look(run: Run) -> DisclosedRow:
+    return disclose.disclose(run.layout, "src:1", run.access(OWNER), "a test", open_ledger(run.layout.state))
 
 
 @pytest.mark.attack(
     rights="stage", stopped="of an experiment the row is shown as its source has it, and no token is read"
 )
 def test_a_token_of_somebody_else_is_not_spelled_out(run: Run) -> None:
-    key = vault_keys.load(run.layout.world).tokens
+    key = vault_keys.load(run.layout.run_state).tokens
     other = Secret(token("card", "4111 1111 1111 1111", key), "4111 1111 1111 1111")
-    open_vault(run.layout.world).keep([other])
+    open_vault(run.layout.run_state).keep([other])
     leave(run, f"what is [{other.token}]?")
     shown = look(run)
     assert shown.columns == {"text": "Where is my card", "label": "lost"} and "4111" not in str(shown)
@@ -76,13 +76,13 @@ def test_words_in_place_of_an_id_reach_no_ledger(run: Run) -> None:
 @pytest.mark.attack(rights="stage", stopped="what is no class is no token, and is looked up nowhere")
 @pytest.mark.parametrize("made", ["ada_lovelace_has_a_card", "a" * 1000])
 def test_words_in_place_of_a_class_are_no_token(made: str) -> None:
-    assert IN_TEXT.findall(f"[{made}:aaaaaaaaaaaa] [name:aaaaaaaaaaaa]") == ["name:aaaaaaaaaaaa"]
-    assert disarmed("[name:aaaaaaaaaaaa]") == "[name: aaaaaaaaaaaa]"
+    assert TOKEN_PATTERN.findall(f"[{made}:aaaaaaaaaaaa] [name:aaaaaaaaaaaa]") == ["name:aaaaaaaaaaaa"]
+    assert break_up_tokens("[name:aaaaaaaaaaaa]") == "[name: aaaaaaaaaaaa]"
 
 
 @pytest.mark.attack(rights="stage", stopped="an entry that no export could be read with is not recorded")
 def test_an_entry_without_end_is_not_recorded(run: Run) -> None:
     ledger = open_ledger(run.layout.state)
     with pytest.raises(Refused, match="nothing was recorded"):
-        ledger.append("vault.read", "x", {"tokens": ["a" * entry.MOST]})
+        ledger.append("vault.read", "x", {"tokens": ["a" * entry.MAX_LEAF_BYTES]})
     assert ledger.entries() == []

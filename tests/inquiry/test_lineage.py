@@ -35,23 +35,23 @@ PEOPLE = People.model_validate(
 )
 
 
-def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> tables.Dataset:
+def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> tables.IndexedDataset:
     """Every data stage over the rows, and their index."""
     (run.root / "data.csv").write_bytes(table(rows))
     run.resolve(source("data.csv", **fields))
     for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
-    return build.add(run.layout, "tests")
+    return build.add_dataset(run.layout, "tests")
 
 
 def test_a_record_is_found_with_its_side_source_and_row(run: Run, state: Path) -> None:
     made = dataset(run, messages(40))
     for side in ("train", "test"):
         for record in run.records_of("split", side)[:3]:
-            (found,) = ask.of_record(state, record["record_id"])
+            (found,) = ask.memberships_of_record(state, record["record_id"])
             number = int(record["messages"][0]["content"].split()[-1])
             assert (found.dataset, found.side, found.source_id, found.row) == (made.sha256, side, "src", number + 1)
-    assert ask.of_record(state, "f" * 32) == []
+    assert ask.memberships_of_record(state, "f" * 32) == []
     assert sum(made.rows.values()) == 40
 
 
@@ -59,23 +59,23 @@ def test_a_person_is_found_in_every_dataset_by_their_token(run: Run, state: Path
     first = dataset(run, [*messages(20), PERSON])
     second = dataset(run, [*messages(30), PERSON, PERSON | {"text": "Ada Lovelace once more, hello"}])
     key = vault_keys.load(state).tokens
-    found = ask.of_subjects(state, [token("name", "ada  LOVELACE", key)])
+    found = ask.memberships_of_subjects(state, [token("name", "ada  LOVELACE", key)])
     assert sorted((m.dataset, m.row) for m in found) == sorted(
         [(first.sha256, 21), (second.sha256, 31), (second.sha256, 32)]
     )
-    assert ask.of_subjects(state, [token("name", "Somebody Else", key)]) == []
-    stored = b"".join(path.read_bytes() for path in state.glob(f"{tables.FILE}*"))
+    assert ask.memberships_of_subjects(state, [token("name", "Somebody Else", key)]) == []
+    stored = b"".join(path.read_bytes() for path in state.glob(f"{tables.DATABASE_FILE}*"))
     assert stored and b"Lovelace" not in stored
 
 
 def test_what_was_put_aside_is_found_as_that(run: Run, state: Path) -> None:
     """The second of two equal records is a duplicate: the run has it, a release would not."""
     made = dataset(run, [*messages(20), PERSON, PERSON])
-    assert made.rows[tables.ASIDE] == 1
-    found = ask.of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
-    kept, gone = sorted(found, key=lambda member: member.side == tables.ASIDE)
-    assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, tables.ASIDE)
-    assert [member.row for member in ask.of_dataset(state, made.sha256)] == list(range(1, 22))
+    assert made.rows[tables.QUARANTINED] == 1
+    found = ask.memberships_of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
+    kept, gone = sorted(found, key=lambda member: member.side == tables.QUARANTINED)
+    assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, tables.QUARANTINED)
+    assert [member.row for member in ask.memberships_of_dataset(state, made.sha256)] == list(range(1, 22))
 
 
 def test_what_was_not_drawn_is_found_as_that(run: Run, state: Path) -> None:
@@ -83,28 +83,28 @@ def test_what_was_not_drawn_is_found_as_that(run: Run, state: Path) -> None:
     run.resolve(source("data.csv"))
     for stage in stages().values():
         stage.run(params(test_share=0.3, train_rows=4, test_rows=2), run.layout)
-    made = build.add(run.layout, "tests")
-    assert made.rows == {"train": 4, "test": 2, tables.ASIDE: 1, tables.NOT_DRAWN: 25}
+    made = build.add_dataset(run.layout, "tests")
+    assert made.rows == {"train": 4, "test": 2, tables.QUARANTINED: 1, tables.NOT_DRAWN: 25}
     left = run.records_of("split", "not_drawn")[0]
-    (found,) = ask.of_record(state, left["record_id"])
+    (found,) = ask.memberships_of_record(state, left["record_id"])
     assert (found.side, found.row) == (tables.NOT_DRAWN, left["row"])
-    assert len(ask.of_dataset(state, made.sha256)) == 6
+    assert len(ask.memberships_of_dataset(state, made.sha256)) == 6
 
 
 def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
     before = rows(state)
-    assert build.add(run.layout, "tests") == made
+    assert build.add_dataset(run.layout, "tests") == made
     assert rows(state) == before and ask.datasets(state) == [made]
 
 
 def test_a_dataset_knows_every_run_that_made_it(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
-    assert ask.runs(state, made.sha256) == [run.root.name]
+    assert ask.runs_with_dataset(state, made.sha256) == [run.root.name]
     again = Layout(state / "runs" / "20260303-120000-a1b2")
     shutil.copytree(run.root / "artefacts", again.root / "artefacts")
-    assert build.add(again, "tests") == made
-    assert set(ask.runs(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
+    assert build.add_dataset(again, "tests") == made
+    assert set(ask.runs_with_dataset(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
 
 
 @pytest.mark.parametrize("table", [table.name for table in tables.METADATA.sorted_tables])
@@ -121,13 +121,16 @@ def test_an_index_is_written_whole_or_not_at_all(run: Run, state: Path, table: s
     else:
         assert whole == {name: before[name] for name in whole} and ask.datasets(state) == [first]
     sql(state, "DROP TRIGGER full")
-    made = build.add(run.layout, "tests")
-    assert ask.runs(state, made.sha256) == [run.root.name] and len(ask.of_dataset(state, made.sha256)) == 31
+    made = build.add_dataset(run.layout, "tests")
+    assert (
+        ask.runs_with_dataset(state, made.sha256) == [run.root.name]
+        and len(ask.memberships_of_dataset(state, made.sha256)) == 31
+    )
 
 
 def test_what_another_run_indexed_meanwhile_is_left_as_it_is(run: Run, state: Path) -> None:
     made, before = dataset(run, messages(20)), rows(state)
-    build.put(state, made, [build.Record(bytes(8), "src", 1, "train")], [])
+    build.write_index(state, made, [build.IndexedRecord(bytes(8), "src", 1, "train")], [])
     assert rows(state) == before
 
 
@@ -135,26 +138,31 @@ def test_neighbours_in_a_large_index_are_not_mixed_up(tmp_path: Path) -> None:
     """Many keys, some of them next to each other and one at each end."""
     random = np.random.default_rng(1).integers(0, 2**64 - 1, 9_999, np.uint64)
     keys = np.unique(np.concatenate([random, np.array([0, 1, 2, 5, 2**64 - 1], np.uint64)])).tolist()
-    read = tables.Read(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
+    read = tables.IndexedSource(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
     for sha256 in ("0" * 64, "1" * 64):
-        about = tables.Dataset(sha256=sha256, use_case="t", sources=(read,), rows={})
-        records = [build.Record(key.to_bytes(8), "src", row, "train") for row, key in enumerate(keys)]
-        build.put(tmp_path, about, records, [])
+        about = tables.IndexedDataset(sha256=sha256, use_case="t", sources=(read,), rows={})
+        records = [build.IndexedRecord(key.to_bytes(8), "src", row, "train") for row, key in enumerate(keys)]
+        build.write_index(tmp_path, about, records, [])
     for place in (0, 1, 2, 3, 5_000, len(keys) - 1):
-        found = ask.of_record(tmp_path, f"{keys[place]:016x}" + "0" * 16)
+        found = ask.memberships_of_record(tmp_path, f"{keys[place]:016x}" + "0" * 16)
         assert [(one.dataset[0], one.row) for one in found] == [("0", place), ("1", place)]
-    assert ask.of_record(tmp_path, f"{3:016x}" + "0" * 16) == []
+    assert ask.memberships_of_record(tmp_path, f"{3:016x}" + "0" * 16) == []
 
 
 def test_two_records_whose_ids_begin_alike_are_both_found(tmp_path: Path) -> None:
-    read = tables.Read(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
-    about = tables.Dataset(sha256="0" * 64, use_case="t", sources=(read,), rows={})
-    build.put(tmp_path, about, [build.Record(bytes(8), "src", row, "train") for row in (3, 7)], [])
-    assert [found.row for found in ask.of_record(tmp_path, "0" * 32)] == [3, 7]
+    read = tables.IndexedSource(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
+    about = tables.IndexedDataset(sha256="0" * 64, use_case="t", sources=(read,), rows={})
+    build.write_index(tmp_path, about, [build.IndexedRecord(bytes(8), "src", row, "train") for row in (3, 7)], [])
+    assert [found.row for found in ask.memberships_of_record(tmp_path, "0" * 32)] == [3, 7]
 
 
 def test_nothing_indexed_is_no_answer_and_leaves_no_file(tmp_path: Path) -> None:
-    assert ask.of_record(tmp_path, "0" * 32) == ask.datasets(tmp_path) == ask.runs(tmp_path, "0" * 64) == []
+    assert (
+        ask.memberships_of_record(tmp_path, "0" * 32)
+        == ask.datasets(tmp_path)
+        == ask.runs_with_dataset(tmp_path, "0" * 64)
+        == []
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -163,13 +171,13 @@ def test_an_index_of_an_earlier_version_is_refused_in_words(run: Run, state: Pat
     (state / "lineage").mkdir()
     for question in (
         lambda: ask.datasets(state),
-        lambda: ask.of_dataset(state, made.sha256),
-        lambda: ask.of_record(state, "0" * 32),
-        lambda: ask.of_subjects(state, ["name:abc"]),
+        lambda: ask.memberships_of_dataset(state, made.sha256),
+        lambda: ask.memberships_of_record(state, "0" * 32),
+        lambda: ask.memberships_of_subjects(state, ["name:abc"]),
     ):
         with pytest.raises(Unavailable, match=r"lineage: an earlier version .* Delete the folder"):
             question()
-    assert build.add(run.layout, "tests") == made, "a run goes on"
+    assert build.add_dataset(run.layout, "tests") == made, "a run goes on"
 
 
 def test_an_index_that_says_otherwise_than_the_manifest_is_a_defect(run: Run, state: Path) -> None:
@@ -178,19 +186,19 @@ def test_an_index_that_says_otherwise_than_the_manifest_is_a_defect(run: Run, st
     run.resolve(*several(run.root, {one: worded(one, counts[one]) for one in names}))
     for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
-    path = run.layout.stage("split") / "manifest.json"
+    path = run.layout.artefacts("split") / "manifest.json"
     manifest = read_json(path)
     signed = {name: manifest["sources"][name]["rows"] for name in names}
     for name, other in zip(names, sorted(names), strict=True):
         manifest["sources"][name]["rows"] = signed[other]
     write_json(path, manifest)
     with pytest.raises(AssertionError, match=r"lineage: the manifest has .* records of "):
-        build.add(run.layout, "triage")
+        build.add_dataset(run.layout, "triage")
     assert ask.datasets(state) == [], "and nothing of it is kept"
 
 
 def sql(state: Path, statement: str) -> list[Any]:
-    connection = sqlite3.connect(state / tables.FILE)
+    connection = sqlite3.connect(state / tables.DATABASE_FILE)
     found = connection.execute(statement).fetchall()
     connection.close()
     return found
@@ -201,11 +209,11 @@ def rows(state: Path) -> dict[str, list[Any]]:
     return {table: sql(state, f"SELECT * FROM {table}") for table in tables.METADATA.tables}
 
 
-def shown(run: Run, person: str, reason: str = "the person asked") -> disclose.Shown:
+def shown(run: Run, person: str, reason: str = "the person asked") -> disclose.DisclosedRow:
     record, who = next(r for r in run.records_of("ingest") if r["subjects"]), PEOPLE.get(person)
     assert who is not None
     ledger = open_ledger(run.layout.state)
-    return disclose.show(run.layout, record["record_id"][:20], run.access(who), reason, ledger)
+    return disclose.disclose(run.layout, record["record_id"][:20], run.access(who), reason, ledger)
 
 
 def test_an_owner_sees_a_record_as_its_source_had_it_and_the_ledger_knows(run: Run) -> None:
@@ -256,7 +264,7 @@ def test_the_inventory_tells_quality_freshness_and_what_would_be_lost(tmp_path: 
     run.resolve(*pinned)
     for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
-    first, second = inventory.take(Sources(sources=pinned), [run.root, tmp_path / "gone"], date(2026, 3, 14))
+    first, second = inventory.read_inventory(Sources(sources=pinned), [run.root, tmp_path / "gone"], date(2026, 3, 14))
     assert (first.newest, first.age_days, first.stale) == (date(2026, 1, 31), 42, True)
     assert (second.newest, second.stale) == (None, False)
     assert [(q.run, q.rows, q.records) for q in first.trend] == [("one", 31, 30)]
@@ -269,17 +277,17 @@ def test_the_inventory_reads_each_run_once(tmp_path: Path, monkeypatch: pytest.M
     for root in runs:
         counts = {"rows": 3, "records": 2, "quarantined": {"missing_target": 1}}
         told = {"sources": [{"id": name, "counts": counts} for name in ("a", "b")]}
-        write_json(Layout(root).stage("ingest") / "result.json", told)
+        write_json(Layout(root).artefacts("ingest") / "result.json", told)
     read: list[Path] = []
     monkeypatch.setattr(inventory, "read_json", lambda path: (read.append(path), read_json(path))[1])
     monkeypatch.setattr(inventory, "_newest", lambda *_: None)
     named = Sources(sources=[source(f"{name}.csv", id=name) for name in ("a", "b", "c")])
-    held = inventory.take(named, runs, date(2026, 3, 14))
+    held = inventory.read_inventory(named, runs, date(2026, 3, 14))
     assert [[quality.run for quality in one.trend] for one in held] == [["one", "two"], ["one", "two"], []]
     assert len(read) == len(runs)
 
 
 def test_a_source_that_never_ran_has_nothing_to_tell(tmp_path: Path) -> None:
-    (held,) = inventory.take(Sources(sources=[source("a.csv")]), [], date(2026, 3, 14))
+    (held,) = inventory.read_inventory(Sources(sources=[source("a.csv")]), [], date(2026, 3, 14))
     assert (held.newest, held.trend, held.loss) == (None, [], None)
     assert Layout(tmp_path).state == tmp_path / ".hallmark"

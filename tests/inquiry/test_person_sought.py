@@ -7,8 +7,8 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.inquiry.access import Access
 from tasks.inquiry.lineage import build, person
-from tasks.inquiry.lineage.person import Sought
-from tasks.inquiry.looks import SOUGHT
+from tasks.inquiry.lineage.person import PersonSearch
+from tasks.inquiry.looks import PERSON_SOUGHT
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.people import Person
 from tasks.sources import vault_keys
@@ -35,7 +35,7 @@ def done(run: Run) -> Run:
     run.resolve(tickets, chats, emails.model_copy(update={"access": ["auditor"]}))
     for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
-    build.add(run.layout, "tests")
+    build.add_dataset(run.layout, "tests")
     return run
 
 
@@ -47,11 +47,11 @@ def ledger(run: Run) -> Ledger:
     return open_ledger(run.layout.state)
 
 
-def sought(run: Run, access: Access, value: str = ADA, reason: str = WHY) -> Sought:
-    return person.find(run.layout.state, value, access, reason, ledger(run))
+def sought(run: Run, access: Access, value: str = ADA, reason: str = WHY) -> PersonSearch:
+    return person.find_person(run.layout.state, value, access, reason, ledger(run))
 
 
-def counts(found: Sought) -> dict[str, int]:
+def counts(found: PersonSearch) -> dict[str, int]:
     return {name: n for name in SEVERAL if (n := sum(one.source_id == name for one in found.members))}
 
 
@@ -77,13 +77,13 @@ def test_who_may_look_at_nothing_is_refused_and_nothing_is_said_of_the_person(do
     for value in (ADA, "Grace Hopper"):
         with pytest.raises(Refused, match="stranger may look at records of no source here: chats takes its owner"):
             sought(done, looker(done, "stranger", "requester"), value)
-    assert ledger(done).entries(SOUGHT) == []
+    assert ledger(done).entries(PERSON_SOUGHT) == []
 
 
 def test_the_look_is_on_the_ledger_without_the_value(done: Run) -> None:
     sought(done, looker(done, "reader"))
     sought(done, looker(done, "reader"), "Grace Hopper")
-    first, second = ledger(done).entries(SOUGHT)
+    first, second = ledger(done).entries(PERSON_SOUGHT)
     assert (first.body["person"], first.body["reason"]) == ("reader", WHY)
     assert token("name", ADA, vault_keys.load(done.layout.state).tokens) in first.body["tokens"]
     assert "Lovelace" not in json.dumps([first.body, first.subject]) and first.body["tokens"] != second.body["tokens"]
@@ -102,10 +102,10 @@ def test_nothing_is_answered_that_is_not_recorded(done: Run, monkeypatch: pytest
 def test_a_reason_and_a_value_are_asked_for(done: Run, value: str, reason: str, wanted: str) -> None:
     with pytest.raises(InputError, match=wanted):
         sought(done, looker(done, "reader"), value, reason)
-    assert ledger(done).entries(SOUGHT) == []
+    assert ledger(done).entries(PERSON_SOUGHT) == []
 
 
 def test_where_nothing_is_indexed_nobody_is_refused(run: Run) -> None:
     run.resolve(*several(run.root, {"tickets": messages(3)}))
-    assert sought(run, looker(run, "stranger")) == Sought([], [])
-    assert len(ledger(run).entries(SOUGHT)) == 1
+    assert sought(run, looker(run, "stranger")) == PersonSearch([], [])
+    assert len(ledger(run).entries(PERSON_SOUGHT)) == 1

@@ -9,24 +9,24 @@ from hypothesis import strategies as st
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.inquiry.planted import score, values
-from tasks.inquiry.planted.characters import pairs, scores
-from tasks.inquiry.planted.replaced import replaced
-from tasks.inquiry.planted.score import Planted
-from tasks.inquiry.planted.truth import KINDS, Place, Value
+from tasks.inquiry.planted.characters import count_characters, score_classes
+from tasks.inquiry.planted.replaced import find_masked_spans
+from tasks.inquiry.planted.score import PlantedScore
+from tasks.inquiry.planted.truth import DEFECT_KINDS, PlantedValue, RowLocation
 from tasks.sources.protection import Protection
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.deduplicate.verdicts import REASONS
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.protect import actions
-from tasks.stages.data.protect.stretch import Stretch
-from tasks.stages.evaluate.report.data_section import REPEATS
+from tasks.stages.data.protect.stretch import DetectedSpan
+from tasks.stages.evaluate.report.data_section import RULE_DESCRIPTIONS
 from tests.stages.data.build import Run, params, source, table
 
 HEADER = "source_id,row,defect,original,value\n"
 
 
-def drill(run: Run, rows: list[dict[str, Any]], truth: str, **protect: str) -> Planted:
+def drill(run: Run, rows: list[dict[str, Any]], truth: str, **protect: str) -> PlantedScore:
     """The figures of a run over `rows` that drops trade secrets, with a truth beside them."""
     (run.root / "data.csv").write_bytes(table(rows))
     (run.root / "truth.csv").write_text(HEADER + truth)
@@ -34,8 +34,8 @@ def drill(run: Run, rows: list[dict[str, Any]], truth: str, **protect: str) -> P
     run.resolve(dropping, truth="truth.csv", terms={"trade_secret": ["Halcyon"]})
     for stage in (ingest, clean, deduplicate):
         stage.run(params(max_malformed_share=0.5, near_duplicates={"jaccard": 0.85}), run.layout)
-    score.write(run.layout)
-    return Planted.model_validate(read_json(run.layout.measured("planted.json")))
+    score.write_score(run.layout)
+    return PlantedScore.model_validate(read_json(run.layout.measurements("planted.json")))
 
 
 ROWS = [
@@ -82,14 +82,14 @@ def test_a_class_that_its_source_keeps_is_not_judged(run: Run) -> None:
 
 def test_figures_hold_no_value(run: Run) -> None:
     drill(run, ROWS, "src,4,email,,ada@example.org\n")
-    assert "ada@" not in run.layout.measured("planted.json").read_text()
+    assert "ada@" not in run.layout.measurements("planted.json").read_text()
 
 
 def test_without_a_truth_there_are_no_figures(run: Run) -> None:
     drill(run, ROWS, "")
     run.resolve(source("data.csv"))
-    score.write(run.layout)
-    assert not run.layout.measured("planted.json").exists()
+    score.write_score(run.layout)
+    assert not run.layout.measurements("planted.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_a_table_without_its_first_line_is_refused_without_its_values(run: Run) 
     (run.root / "truth.csv").write_text("src,4,email,,ada@example.org\n")
     run.resolve(source("data.csv"), truth="truth.csv")
     with pytest.raises(InputError, match=r"the first line of truth\.csv is not source_id,row") as caught:
-        score.write(run.layout)
+        score.write_score(run.layout)
     assert "ada" not in str(caught.value)
 
 
 def test_kinds_name_rules_that_deduplicate_has_and_the_report_explains() -> None:
-    named = {rule for kind in KINDS.values() if kind.stage == "deduplicate" for rule in kind.rules}
-    assert named == REASONS.keys() == REPEATS.keys()
+    named = {rule for kind in DEFECT_KINDS.values() if kind.stage == "deduplicate" for rule in kind.rules}
+    assert named == REASONS.keys() == RULE_DESCRIPTIONS.keys()
 
 
 def test_training_text_in_a_fixed_test_set_is_judged(run: Run) -> None:
@@ -134,8 +134,8 @@ def test_training_text_in_a_fixed_test_set_is_judged(run: Run) -> None:
     run.resolve(source("data.csv", mapping=mapping), truth="truth.csv")
     for stage in (ingest, clean, deduplicate):
         stage.run(params(near_duplicates={"jaccard": 0.85}), run.layout)
-    score.write(run.layout)
-    (kind,) = Planted.model_validate(read_json(run.layout.measured("planted.json"))).kinds
+    score.write_score(run.layout)
+    (kind,) = PlantedScore.model_validate(read_json(run.layout.measurements("planted.json"))).kinds
     assert (kind.defect, kind.recall, kind.precision, kind.cited) == ("in_test", 1.0, 1.0, 1)
 
 
@@ -143,7 +143,7 @@ def test_a_truth_that_changed_or_is_not_there_is_refused(run: Run) -> None:
     drill(run, ROWS, "")
     (run.root / "truth.csv").write_text(HEADER + "src,2,duplicate,src:1,\n")
     with pytest.raises(InputError, match="not what it was when the run was resolved"):
-        score.write(run.layout)
+        score.write_score(run.layout)
     with pytest.raises(InputError, match=r"there is no file gone\.csv"):
         run.resolve(source("data.csv"), truth="gone.csv")
 
@@ -156,10 +156,12 @@ VALUES = st.lists(st.text("xyz ", min_size=1, max_size=5).filter(str.strip), min
 def test_what_was_replaced_is_recovered(words: list[str], hidden: list[str], category: Any) -> None:
     text, found = words[0], []
     for value, after in zip(hidden, words[1:], strict=False):
-        found.append(Stretch(len(text), len(text) + len(value), category))
+        found.append(DetectedSpan(len(text), len(text) + len(value), category))
         text += value + after
     protected = actions.replace(text, found, Protection(), b"k" * 32, actions.Outcome())
-    covered = {i for span in replaced(text, protected) for i in range(span.start, span.end) if not text[i].isspace()}
+    covered = {
+        i for span in find_masked_spans(text, protected) for i in range(span.start, span.end) if not text[i].isspace()
+    }
     assert covered == {i for span in found for i in range(span.start, span.end) if not text[i].isspace()}
 
 
@@ -168,18 +170,20 @@ def test_what_was_replaced_is_recovered(words: list[str], hidden: list[str], cat
 )
 def test_texts_that_differ_otherwise_are_refused(original: str, protected: str) -> None:
     with pytest.raises(ValueError, match="differ"):
-        replaced(original, protected)
+        find_masked_spans(original, protected)
 
 
 def test_every_place_of_a_value_counts_once_and_as_a_whole_word() -> None:
-    place = Place("src", 1)
-    planted = [Value(place, "name", "Ada"), Value(place, "name", "Ada Lee")]
-    (spans,) = values.located(planted, ["Ada Lee and Ada, not Adam"])
+    place = RowLocation("src", 1)
+    planted = [PlantedValue(place, "name", "Ada"), PlantedValue(place, "name", "Ada Lee")]
+    (spans,) = values.locate_values(planted, ["Ada Lee and Ada, not Adam"])
     assert sorted((span.start, span.end) for span in spans) == [(0, 7), (12, 15)]
 
 
 def test_a_class_taken_for_another_counts_as_found() -> None:
-    found = scores(pairs("call 123 now", [Stretch(5, 8, "phone")], [Stretch(5, 12, "account")]))
+    found = score_classes(
+        count_characters("call 123 now", [DetectedSpan(5, 8, "phone")], [DetectedSpan(5, 12, "account")])
+    )
     assert found["phone"].recall == 1.0 and found["phone"].marked == 0
     assert found["account"].precision == 0.5 and found["all"].precision == 0.5
 

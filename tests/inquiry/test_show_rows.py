@@ -16,11 +16,11 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.inquiry import disclose, looks, reread
 from tasks.inquiry.access import Access
-from tasks.inquiry.disclose import Shown
+from tasks.inquiry.disclose import DisclosedRow
 from tasks.ledger.ledger import Entry, open_ledger
 from tasks.policy.people import Person
 from tasks.runs.pin import resolve_source
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.stages.data.build import Run, messages, params, source, table
 
 OWNER = Person(id="data-owner", name="Owner", roles=["data_owner"])
@@ -32,8 +32,8 @@ COLUMNS = ["text", "label", "note"]
 ROWS: list[dict[str, Any]] = [*({**row, "note": ""} for row in messages(3)), BAD]
 
 
-def show(run: Run, wanted: str, person: Person = OWNER, reason: str = "a test") -> Shown:
-    return disclose.show(run.layout, wanted, run.access(person), reason, open_ledger(run.layout.state))
+def show(run: Run, wanted: str, person: Person = OWNER, reason: str = "a test") -> DisclosedRow:
+    return disclose.disclose(run.layout, wanted, run.access(person), reason, open_ledger(run.layout.state))
 
 
 def looked(run: Run) -> list[Entry]:
@@ -49,7 +49,7 @@ def ingested(run: Run) -> Run:
 
 def test_a_row_that_never_became_a_record_is_shown_as_its_source_has_it(ingested: Run) -> None:
     found = show(ingested, "src:4")
-    assert found == Shown(
+    assert found == DisclosedRow(
         record_id=None,
         source_id="src",
         row=4,
@@ -149,7 +149,7 @@ def test_what_is_no_text_is_told_as_json_would_have_it() -> None:
         "deep": reduce(lambda inner, _: [inner], range(900), "x"),
         "raw": b"\xff",
     }
-    told, deep = reread.spelled(values), "<lists and objects in more than 100 others>"
+    told, deep = reread.as_texts(values), "<lists and objects in more than 100 others>"
     assert [*told.values()] == ["2025-01-02", None, "true", '["x", {"y": null}]', "<U+D800>", deep, "b'\\xff'"]
 
 
@@ -209,23 +209,27 @@ def test_what_cannot_be_recorded_is_not_read(ingested: Run) -> None:
         connection.execute("DROP TABLE hallmark_ledger")
     (ingested.root / "data.csv").unlink()  # reading it would be another error
     with pytest.raises(Unavailable):
-        disclose.show(ingested.layout, "src:4", ingested.access(OWNER), "a test", ledger)
+        disclose.disclose(ingested.layout, "src:4", ingested.access(OWNER), "a test", ledger)
 
 
 def test_a_run_before_ingest_has_no_rows(run: Run) -> None:
     for wanted in ("src:1", "0a"):
         with pytest.raises(InputError, match=r"has no records here; name a run that has been through `ingest`"):
-            disclose.show(run.layout, wanted, Access(OWNER, frozenset(), {}), "a test", open_ledger(run.layout.state))
+            disclose.disclose(
+                run.layout, wanted, Access(OWNER, frozenset(), {}), "a test", open_ledger(run.layout.state)
+            )
 
 
 def test_reading_stops_at_the_row(run: Run) -> None:
     """What stands behind it is cut off within a quote, at which reading on would end."""
     (run.root / "data.csv").write_bytes(b'text,label\none,a\ntwo\nthree,"b')
     pinned = resolve_source(source("data.csv"), run.root)
-    assert reread.read(pinned, 1, run.layout) == Row(1, {"text": "one", "label": "a"})
-    assert reread.read(pinned, 2, run.layout) == Malformed(2, "field_count", "line 3: 1 fields, the header has 2")
+    assert reread.read_row(pinned, 1, run.layout) == Row(1, {"text": "one", "label": "a"})
+    assert reread.read_row(pinned, 2, run.layout) == MalformedRow(
+        2, "field_count", "line 3: 1 fields, the header has 2"
+    )
     with pytest.raises(InputError, match="is truncated"):
-        reread.read(pinned, 3, run.layout)
+        reread.read_row(pinned, 3, run.layout)
 
 
 def test_a_look_leaves_nothing_behind(ingested: Run) -> None:

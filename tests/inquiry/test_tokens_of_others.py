@@ -10,7 +10,7 @@ from tasks.inquiry import disclose
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
 from tasks.stages.data.ingest import ingest
-from tasks.stages.data.protect.tokens import IN_TEXT
+from tasks.stages.data.protect.tokens import TOKEN_PATTERN
 from tests.stages.data.build import Run, params, source, table
 
 VALUE = "ada@example.org"
@@ -28,7 +28,7 @@ def of_both(run: Run, rows: list[dict[str, Any]], **says: Any) -> None:
 
 def token_of(run: Run) -> str:
     texts = [it["messages"][0]["content"] for it in run.records_of("ingest") if it["source_id"] == "theirs"]
-    return str(IN_TEXT.findall(texts[0])[0])
+    return str(TOKEN_PATTERN.findall(texts[0])[0])
 
 
 @pytest.mark.attack(rights="approver", stopped="what a source states or keeps of a value is no token of another one's")
@@ -43,7 +43,7 @@ def test_a_token_that_a_source_writes_reveals_nothing(run: Run, where: str) -> N
         says = {"protect": {"email": "generalise"}, "personal": {"m": "email"}}
         rows = [{"text": "hello there", "label": json.dumps({"m": f"x@{token.partition(':')[2]}"})}]
     of_both(run, rows, **says)
-    shown = disclose.show(run.layout, "own:1", run.access(OTHER), "a test", open_ledger(run.layout.state))
+    shown = disclose.disclose(run.layout, "own:1", run.access(OTHER), "a test", open_ledger(run.layout.state))
     assert shown.messages and VALUE not in str(shown)
 
 
@@ -51,7 +51,7 @@ def test_a_reason_that_shows_as_nothing_is_none(run: Run) -> None:
     of_both(run, [{"text": "hello there", "label": "yes"}])
     ledger = open_ledger(run.layout.state)
     with pytest.raises(InputError, match="for a reason only"):
-        disclose.show(run.layout, "own:1", run.access(OTHER), "\u2800", ledger)
+        disclose.disclose(run.layout, "own:1", run.access(OTHER), "\u2800", ledger)
     assert ledger.entries() == []
 
 

@@ -53,22 +53,22 @@ def command(*words: str) -> Callable[[], None]:
 def recover() -> None:
     """As the runner's watch does it."""
     house = open_house(Path.cwd())
-    print("recovered:", promotion.reconcile(house.ledger, house.governance))
+    print("recovered:", promotion.recover(house.ledger, house.governance))
 
 
 def promote() -> None:
     """As flows/promotion.py does it, after the run's commit and before it shows it in Prefect."""
     house = open_house(Path.cwd())
     release = promotion.promote(house.run(CANDIDATE), CANDIDATE, COMMIT, house.ledger, house.governance)
-    publish.publish_grown(house.ledger, house.governance)
+    publish.publish_if_changed(house.ledger, house.governance)
     print(f"promoted {release.label}")
 
 
 def settle() -> None:
     """As flows/gates.py does it, before the run's commit."""
     house = open_house(Path.cwd())
-    (case,) = cases.read(house.ledger, DECIDED, "evaluation")
-    standing = gates.settle(house.ledger, house.governance, case.evidence)
+    (case,) = cases.read_all(house.ledger, DECIDED, "evaluation")
+    standing = gates.judge_and_close(house.ledger, house.governance, case.evidence)
     statement.write_gate(house.run(DECIDED), case.evidence, standing, house.governance)
     print("written")
 
@@ -85,7 +85,7 @@ def decided(run: str, verb: Verb) -> Callable[[House], list[int]]:
 
 def stands(run: str, state: str) -> Callable[[House], bool]:
     def so(house: House) -> bool:
-        (case,) = cases.read(house.ledger, run, "evaluation")
+        (case,) = cases.read_all(house.ledger, run, "evaluation")
         return gates.judge(case.evidence, house.ledger, house.governance, house.ledger.now()).state == state
 
     return so
@@ -102,7 +102,7 @@ def statements(label: str, action: str) -> Callable[[House], list[int]]:
 
 
 def broken(house: House) -> list[int]:
-    opened = [one.opening.what for one in incidents.read(house.ledger, house.governance)]
+    opened = [one.opening.what for one in incidents.read_all(house.ledger, house.governance)]
     return [*statements("triage-1", "rollback")(house), opened.count("break-glass")]
 
 

@@ -47,7 +47,7 @@ def start(root: Path) -> None:
     for name in ("dvc.yaml", "params.yaml"):
         (root / name).touch()
     governance.initialise(state, governance.load(folder, state).people)
-    adopting.begin(state)
+    adopting.create_root(state)
     adopt(folder, state, open_ledger(state), "root")
     house = open_house(root)
     house.release("run-1", WEIGHTS["triage-1"])

@@ -220,7 +220,7 @@ def served() -> list[str]:
     """A server that starts gets what the newest statement names, whole; what is wrong with that, in words."""
     house = open_house(Path.cwd())
     newest = promotions.read(house.ledger, house.governance, NAME).newest
-    admitted = admission.admit_here(house.root, NAME)
+    admitted = admission.admit_in_checkout(house.root, NAME)
     weights = (admitted.model / "adapter_model.safetensors").read_bytes()
     if newest is None or (admitted.label, weights) != (newest.promotion.label, WEIGHTS.get(newest.promotion.label)):
         return [f"{admitted.label} is served with {weights!r}, the newest statement is {newest and newest.promotion}"]
@@ -230,8 +230,8 @@ def served() -> list[str]:
 def watched() -> list[str]:
     """The runner's monitor looks."""
     house = open_house(Path.cwd())
-    promotion.reconcile(house.ledger, house.governance)
-    promotion.set_aliases(house.ledger, house.governance)
+    promotion.recover(house.ledger, house.governance)
+    promotion.restore_aliases(house.ledger, house.governance)
     return []
 
 
@@ -285,9 +285,9 @@ def _files(house: House) -> list[str]:
 
 
 def _mirror(house: House, champion: str) -> list[str]:
-    with mirror.Registry(house.state) as client:
-        versions = [version.tags[mirror.TAG] for version in client.search_model_versions(f"name = '{NAME}'")]
-        shown = client.get_model_version_by_alias(NAME, releases.CHAMPION).tags[mirror.TAG]
+    with mirror.RegistryClient(house.state) as client:
+        versions = [version.tags[mirror.RELEASE_TAG] for version in client.search_model_versions(f"name = '{NAME}'")]
+        shown = client.get_model_version_by_alias(NAME, releases.CHAMPION).tags[mirror.RELEASE_TAG]
     known = sorted(str(r.label) for r in releases.list_releases(house.ledger, house.governance))
     wrong = [] if sorted(versions) == known else [f"MLflow has versions of {versions}, released are {known}"]
     return wrong + ([] if shown == champion else [f"MLflow shows {shown} as champion"])

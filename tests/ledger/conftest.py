@@ -34,7 +34,7 @@ def away(tmp_path: Path) -> Path:
 def kept(house: House, away: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A ledger of 8 entries with heads of 3 and 6, published."""
     away.parent.mkdir()
-    monkeypatch.setenv(publish.PLACES, str(away))
+    monkeypatch.setenv(publish.PLACES_VARIABLE, str(away))
     for _ in range(2):
         append(house, 3)
         published(house)

@@ -20,7 +20,7 @@ def append(house: House, count: int) -> None:
             house.ledger.append("a.b", f"subject {number}", {"n": number, "who": "ä"})
 
 
-def published(house: House) -> publish.Published:
+def published(house: House) -> publish.Publication:
     return publish.publish(house.ledger, house.governance)
 
 

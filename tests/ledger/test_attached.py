@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.gates import cases
-from tasks.gates.evidence import Evidence, spell
+from tasks.gates.evidence import Evidence, to_bytes
 from tasks.ledger import attached
 from tasks.ledger import export as ledger_export
 from tasks.ledger import proof as ledger_proof
@@ -38,7 +38,7 @@ def test_documents_come_back_as_they_were(ledger: Ledger, tmp_path: Path) -> Non
     given = [b"", b"{}", random.Random(1).randbytes(3000), *(b"%d" % n for n in range(600))]
     entries = [ledger.append("a", "x", {"n": n}, one) for n, one in enumerate(given)]
     assert ledger.documents(entries) == given and open_ledger(tmp_path).documents(entries[::-1]) == given[::-1]
-    assert [kept.document for kept in ledger.kept(upto=ledger.last())] == given
+    assert [kept.document for kept in ledger.rows_with_documents(upto=ledger.last())] == given
 
 
 def test_what_was_packed_against_a_dictionary_cannot_be_read() -> None:
@@ -48,7 +48,7 @@ def test_what_was_packed_against_a_dictionary_cannot_be_read() -> None:
 
 
 def test_evidence_takes_half_of_its_bytes(house: House) -> None:
-    document = spell(house.collect())
+    document = to_bytes(house.collect())
     assert len(attached.pack(document)) < len(document) / 2
 
 
@@ -56,7 +56,7 @@ def test_what_is_too_long_is_refused_and_nothing_recorded(ledger: Ledger, monkey
     monkeypatch.setattr(attached, "MOST", 100)
     with pytest.raises(InputError, match="101 bytes are to be attached"):
         ledger.append("a", "x", {}, bytes(101))
-    assert ledger.entries() == [] and ledger.count_attached() == 0
+    assert ledger.entries() == [] and ledger.count_documents() == 0
 
 
 UPDATE = "UPDATE hallmark_ledger_attached SET data = {} WHERE seq = {}"
@@ -89,11 +89,11 @@ def test_an_attachment_that_is_changed_shows(asked: House, tmp_path: Path, forge
     assert "taken off: hallmark_ledger_no_update" in said(asked, "told")
     if forgery not in ("added", "added to nothing"):
         with pytest.raises(Refused, match=r"what is attached to entry \d"):
-            cases.read(asked.ledger)
+            cases.read_all(asked.ledger)
     if forgery != "added to nothing":
         path = tmp_path / "ledger.jsonl"
         ledger_export.export(asked.ledger, asked.governance, path)
-        assert ledger_export.verify(path, publish.signers(asked.governance)).verdict == "wrong"
+        assert ledger_export.verify(path, publish.ledger_keys(asked.governance)).verdict == "wrong"
 
 
 @pytest.mark.attack(rights="database", stopped="triggers on the table")
@@ -109,12 +109,12 @@ def test_an_attachment_that_is_changed_shows(asked: House, tmp_path: Path, forge
     ],
 )
 def test_triggers_stop_every_way_to_change_it(asked: House, change: str) -> None:
-    before = cases.read(asked.ledger)
+    before = cases.read_all(asked.ledger)
     connection = sqlite3.connect(asked.state / "ledger.db")
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute(change)
     connection.close()
-    assert cases.read(asked.ledger) == before
+    assert cases.read_all(asked.ledger) == before
 
 
 def test_the_last_entrys_attachment_cannot_be_replaced(house: House) -> None:
@@ -140,7 +140,7 @@ def test_an_export_has_the_evidence_as_it_is(asked: House, tmp_path: Path) -> No
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     texts = [line["attached"] for line in lines if "attached" in line]
     assert [Evidence.model_validate_json(text).run for text in texts] == ["run-1", "run-2"]
-    report = ledger_export.verify(path, publish.signers(asked.governance))
+    report = ledger_export.verify(path, publish.ledger_keys(asked.governance))
     assert (report.verdict, report.entries) == ("holds", 7)
 
 
@@ -163,30 +163,32 @@ def test_a_changed_attachment_of_an_export_is_refused(
     first = next(at for at, line in enumerate(path.read_bytes().splitlines()) if line.startswith(b'{"attached"'))
     rewrite(path, lambda found: forge(found, first))
     try:
-        assert ledger_export.verify(path, publish.signers(asked.governance)).verdict == "wrong"
+        assert ledger_export.verify(path, publish.ledger_keys(asked.governance)).verdict == "wrong"
     except Refused as error:
         assert "line" in str(error)
 
 
 def test_a_proof_has_what_is_attached_and_holds_for_nothing_else(asked: House) -> None:
-    keys = publish.signers(asked.governance)
-    proof: dict[str, Any] = json.loads(ledger_proof.prove(asked.ledger, asked.governance, 4).model_dump_json())
+    keys = publish.ledger_keys(asked.governance)
+    proof: dict[str, Any] = json.loads(
+        ledger_proof.prove_inclusion(asked.ledger, asked.governance, 4).model_dump_json()
+    )
     assert Evidence.model_validate_json(proof["attached"]).run == "run-2"
-    assert "entry 4, gate.asked of" in ledger_proof.check(ledger_proof.parse(proof), keys)
+    assert "entry 4, gate.asked of" in ledger_proof.verify(ledger_proof.parse(proof), keys)
     for other in (None, "", proof["attached"].replace("run-2", "run-3"), "\ud800"):
         with pytest.raises(Refused, match=r"what is attached to entry 4|no proof"):
-            ledger_proof.check(ledger_proof.parse(proof | {"attached": other}), keys)
-    plain = json.loads(ledger_proof.prove(asked.ledger, asked.governance, 7).model_dump_json())
+            ledger_proof.verify(ledger_proof.parse(proof | {"attached": other}), keys)
+    plain = json.loads(ledger_proof.prove_inclusion(asked.ledger, asked.governance, 7).model_dump_json())
     with pytest.raises(Refused, match="something is attached to entry 7"):
-        ledger_proof.check(ledger_proof.parse(plain | {"attached": "more"}), keys)
+        ledger_proof.verify(ledger_proof.parse(plain | {"attached": "more"}), keys)
 
 
 def test_what_is_asked_again_takes_the_place_of_what_was(house: House) -> None:
     house.ask(run="run-1")
-    put_result(house.layout.stage("split"), train_rows=300)
+    put_result(house.layout.artefacts("split"), train_rows=300)
     again = house.ask(run="run-1")
-    assert cases.waiting(house.ledger) == [again]
-    cases.record_closing(house.ledger, cases.read(house.ledger)[0], "expired")
-    assert cases.waiting(house.ledger) == [again], "what was closed is not what stands open"
+    assert cases.open_evidence(house.ledger) == [again]
+    cases.record_closing(house.ledger, cases.read_all(house.ledger)[0], "expired")
+    assert cases.open_evidence(house.ledger) == [again], "what was closed is not what stands open"
     cases.record_closing(house.ledger, cases.current(house.ledger, again), "expired")
-    assert cases.waiting(house.ledger) == [] and verified(house).verdict == "holds"
+    assert cases.open_evidence(house.ledger) == [] and verified(house).verdict == "holds"

@@ -102,7 +102,7 @@ def test_one_person_deciding_twice_at_once_decides_once(house: House, processes:
 
 def test_a_rejection_that_races_with_closing_is_either_counted_or_refused(house: House, processes: Forking) -> None:
     for run in ("run-1", "run-2", "run-3"):
-        (house.layout.stage("split") / "train.txt").write_text(run)
+        (house.layout.artefacts("split") / "train.txt").write_text(run)
         asked = house.ask(run=run)
         house.decide(asked, "owner")
         rejection, settled = race(
@@ -136,4 +136,4 @@ def test_a_decider_killed_at_any_moment_leaves_a_decision_or_none(house: House, 
         assert standing.state == ("passed" if standing.decisions[-1].verb == "approve" else "waiting")
     house.decide(asked, "both", role="data-owner")
     assert house.settle(asked).state == "passed"
-    assert gates.waiting(house.ledger) == []
+    assert gates.open_evidence(house.ledger) == []

@@ -10,7 +10,7 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger import check as ledger_check
 from tasks.ledger import export as ledger_export
 from tasks.ledger.heads import heads, publish
-from tasks.ledger.heads.places.folder import Folder
+from tasks.ledger.heads.places.folder import FolderPlace
 from tasks.policy.governance import Governance
 from tasks.trust import dsse
 from tests.governed.house import House
@@ -19,10 +19,10 @@ from tests.ledger.publishing import append, published, said, verified
 
 def test_a_head_says_what_the_ledger_holds(kept: House, away: Path) -> None:
     assert sorted(path.name for path in away.iterdir()) == ["000000000003.json", "000000000006.json"]
-    head, envelope = heads.parse((away / "000000000006.json").read_bytes(), publish.signers(kept.governance))
+    head, envelope = heads.parse((away / "000000000006.json").read_bytes(), publish.ledger_keys(kept.governance))
     (first, *_), before = kept.ledger.rows(), list(kept.ledger.rows(upto=6))
     assert head.ledger == first.leaf_hash().hex() and head.size == 6 and head.time >= kept.ledger.entries()[5].time
-    assert dsse.subjects(dsse.peek(envelope)) == {"ledger": head.root}
+    assert dsse.subjects(dsse.unverified_statement(envelope)) == {"ledger": head.root}
     tree = head.tree
     for row in kept.ledger.rows(after=6):
         tree = tree.append(row.leaf_hash())
@@ -54,7 +54,7 @@ def test_an_empty_ledger_has_no_head_and_verifies(house: House) -> None:
 def test_a_place_that_is_away_loses_no_head(kept: House, away: Path, tmp_path: Path) -> None:
     away.parent.rename(tmp_path / "unmounted")
     done = published(kept)
-    assert done.delivered == {} and "there is no such folder" not in str(away) and str(away) in done.away[0]
+    assert done.delivered == {} and "there is no such folder" not in str(away) and str(away) in done.unavailable[0]
     assert verified(kept).verdict == "incomplete" and "not compared with the heads there" in said(kept, "away")
     append(kept, 1)
     assert published(kept).newest is not None
@@ -67,11 +67,11 @@ def test_a_place_that_is_away_loses_no_head(kept: House, away: Path, tmp_path: P
 def test_an_export_has_the_heads_that_can_be_reached(kept: House, away: Path, tmp_path: Path) -> None:
     (away / "000000000003.json").write_text("no JSON")
     done = ledger_export.export(kept.ledger, kept.governance, tmp_path / "one.jsonl")
-    assert (done.header.heads, done.away) == (2, [])
+    assert (done.header.heads, done.unavailable) == (2, [])
     away.parent.rename(tmp_path / "unmounted")
     done = ledger_export.export(kept.ledger, kept.governance, tmp_path / "two.jsonl")
-    assert done.header.heads == 2 and str(away) in done.away[0]
-    key = publish.signers(kept.governance)
+    assert done.header.heads == 2 and str(away) in done.unavailable[0]
+    key = publish.ledger_keys(kept.governance)
     for name in ("one.jsonl", "two.jsonl"):
         assert ledger_export.verify(tmp_path / name, key).verdict == "holds"
 
@@ -79,7 +79,7 @@ def test_an_export_has_the_heads_that_can_be_reached(kept: House, away: Path, tm
 def test_a_head_published_while_an_export_begins_covers_no_more_than_it_holds(
     kept: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = publish.places
+    places = publish.configured_places
 
     def meanwhile(governance: Governance) -> object:
         patched.undo()
@@ -90,7 +90,7 @@ def test_a_head_published_while_an_export_begins_covers_no_more_than_it_holds(
     with monkeypatch.context() as patched:
         patched.setattr(publish, "places", meanwhile)
         ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")
-    report = ledger_export.verify(tmp_path / "all.jsonl", publish.signers(kept.governance))
+    report = ledger_export.verify(tmp_path / "all.jsonl", publish.ledger_keys(kept.governance))
     assert report.verdict == "holds", report
 
 
@@ -110,13 +110,13 @@ def test_two_machines_publish_to_one_place(kept: House, away: Path, tmp_path: Pa
 
 def test_another_head_that_came_to_a_place_meanwhile_is_told(kept: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written over, so what is there afterwards is compared."""
-    add = Folder.add
+    add = FolderPlace.add
 
-    def raced(self: Folder, given: dict[int, bytes]) -> None:
-        add(self, dict.fromkeys(given, b"{}") if self.name != publish.local(kept.governance).name else given)
+    def raced(self: FolderPlace, given: dict[int, bytes]) -> None:
+        add(self, dict.fromkeys(given, b"{}") if self.name != publish.local_heads(kept.governance).name else given)
         add(self, given)
 
-    monkeypatch.setattr(Folder, "add", raced)
+    monkeypatch.setattr(FolderPlace, "add", raced)
     with pytest.raises(Refused, match="has another head of 8 entries than was signed here"):
         published(kept)
 
@@ -131,14 +131,18 @@ def test_no_key_says_what_to_do(kept: House) -> None:
 def test_a_place_that_is_none_is_a_mistake_of_whoever_set_it(
     kept: House, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    monkeypatch.setenv(publish.PLACES, words)
+    monkeypatch.setenv(publish.PLACES_VARIABLE, words)
     with pytest.raises(InputError, match="HALLMARK_LEDGER_HEADS"):
         published(kept)
 
 
 def test_a_folder_that_cannot_be_written_is_away(kept: House, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(publish.PLACES, f"{away} /proc/heads")
+    monkeypatch.setenv(publish.PLACES_VARIABLE, f"{away} /proc/heads")
     done = published(kept)
-    assert done.delivered == {str(away): 1} and len(done.away) == 1 and "/proc/heads cannot be used" in done.away[0]
+    assert (
+        done.delivered == {str(away): 1}
+        and len(done.unavailable) == 1
+        and "/proc/heads cannot be used" in done.unavailable[0]
+    )
     with pytest.raises(Unavailable):
-        publish.places(kept.governance)[1].add({1: b"x"})
+        publish.configured_places(kept.governance)[1].add({1: b"x"})

@@ -16,7 +16,7 @@ from tests.tiny_project import git
 def remote(tmp_path: Path, house: House, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "remote.git"
     git(tmp_path, "init", "--quiet", "--bare", str(folder))
-    monkeypatch.setenv(publish.PLACES, str(folder))
+    monkeypatch.setenv(publish.PLACES_VARIABLE, str(folder))
     append(house, 3)
     published(house)
     append(house, 2)
@@ -27,7 +27,7 @@ def test_each_head_is_a_commit(house: House, remote: Path) -> None:
     assert published(house).delivered == {str(remote): 1}
     assert git(remote, "log", "--format=%s", "refs/hallmark/ledger") == "Ledger of 5 entries\nLedger of 3 entries"
     head = git(remote, "show", "refs/hallmark/ledger:head.json")
-    assert heads.parse(head.encode(), publish.signers(house.governance))[0].size == 5
+    assert heads.parse(head.encode(), publish.ledger_keys(house.governance))[0].size == 5
     assert published(house).delivered == {str(remote): 0} and verified(house).anchored == 5
 
 
@@ -41,11 +41,11 @@ def test_what_is_changed_shows(house: House, remote: Path) -> None:
 def test_another_machine_that_pushed_meanwhile_is_taken_up(
     house: House, remote: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks.ledger.heads.places.git import Git
+    from tasks.ledger.heads.places.git import GitPlace
 
-    fetch, calls = Git._fetch, []
+    fetch, calls = GitPlace._fetch, []
 
-    def late(self: Git) -> None:
+    def late(self: GitPlace) -> None:
         fetch(self)
         calls.append(1)
         if len(calls) == 2:  # after the place was looked at and fetched for the push
@@ -53,7 +53,7 @@ def test_another_machine_that_pushed_meanwhile_is_taken_up(
             commit = git(remote, "commit-tree", tree, "-p", "refs/hallmark/ledger", "-m", "Ledger of 4 entries")
             git(remote, "update-ref", "refs/hallmark/ledger", commit)
 
-    monkeypatch.setattr(Git, "_fetch", late)
+    monkeypatch.setattr(GitPlace, "_fetch", late)
     assert published(house).delivered == {str(remote): 1}
     assert git(remote, "log", "--format=%s", "refs/hallmark/ledger").splitlines()[:2] == [
         "Ledger of 5 entries", "Ledger of 4 entries",
@@ -76,13 +76,13 @@ def test_a_history_that_was_rewritten_is_refused(house: House, remote: Path) -> 
 
 def test_a_remote_that_is_away_is_retried(house: House, remote: Path, tmp_path: Path) -> None:
     remote.rename(tmp_path / "gone.git")
-    assert "git ls-remote failed" in published(house).away[0]
+    assert "git ls-remote failed" in published(house).unavailable[0]
     (tmp_path / "gone.git").rename(remote)
     assert published(house).delivered == {str(remote): 1}
 
 
 def test_a_password_in_a_url_stays_secret(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(publish.PLACES, "http://anna:s3cret@127.0.0.1:9/heads")
+    monkeypatch.setenv(publish.PLACES_VARIABLE, "http://anna:s3cret@127.0.0.1:9/heads")
     append(house, 1)
-    (told,) = published(house).away
+    (told,) = published(house).unavailable
     assert "127.0.0.1:9/heads" in told and "s3cret" not in told

@@ -23,7 +23,7 @@ def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch, request: pytest.F
     if not files.exists("heads"):
         files.mkdir("heads")
     place = f"s3://heads/{request.node.name}"
-    monkeypatch.setenv(publish.PLACES, place)
+    monkeypatch.setenv(publish.PLACES_VARIABLE, place)
     return place
 
 
@@ -56,7 +56,7 @@ def test_a_store_that_is_away_gets_its_heads_later(
     append(house, 1)
     with nobody() as nowhere:
         monkeypatch.setenv("AWS_ENDPOINT_URL", nowhere)
-        assert bucket in published(house).away[0]
+        assert bucket in published(house).unavailable[0]
     assert verified(house).verdict == "incomplete"
     monkeypatch.setenv("AWS_ENDPOINT_URL", object_store)
     assert published(house).delivered == {bucket: 1} and verified(house).verdict == "holds"
@@ -66,13 +66,13 @@ def test_a_store_that_is_away_gets_its_heads_later(
 def test_a_bucket_that_is_not_there_is_away(
     house: House, bucket: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(publish.PLACES, place)
+    monkeypatch.setenv(publish.PLACES_VARIABLE, place)
     append(house, 1)
-    assert "there is no such bucket" in published(house).away[0]
+    assert "there is no such bucket" in published(house).unavailable[0]
 
 
 def test_a_wrong_key_is_said(house: House, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     append(house, 1)
-    (told,) = published(house).away
+    (told,) = published(house).unavailable
     assert bucket in told and "cannot be used" in told

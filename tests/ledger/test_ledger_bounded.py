@@ -20,7 +20,7 @@ LISTS = "[" + "[]," * 5_000_000 + "[]]"
 
 
 def header(**said: object) -> str:
-    return canonical_json(Header(entries=1, heads=0, keys=[]).said | said).decode()
+    return canonical_json(Header(entries=1, heads=0, keys=[]).json_value | said).decode()
 
 
 def entry(seq: int) -> str:

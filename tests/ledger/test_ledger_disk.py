@@ -39,8 +39,8 @@ def test_a_head_on_a_full_disk_is_none_and_the_next_one_is_whole(house: House) -
         filler = fill(heads)
         with pytest.raises(Unavailable, match="No space left"):
             published(house)
-        assert publish.local(house.governance).sizes() == set()
-        told = publish.publish_grown(house.ledger, house.governance)
+        assert publish.local_heads(house.governance).sizes() == set()
+        told = publish.publish_if_changed(house.ledger, house.governance)
         assert len(told) == 1 and "No space left" in told[0]
         filler.unlink()
         newest = published(house).newest
@@ -52,9 +52,9 @@ def test_a_full_place_is_away_and_gets_its_heads_later(
 ) -> None:
     append(house, 2)
     with small_disk(tmp_path / "disk", 1):
-        monkeypatch.setenv(publish.PLACES, str(tmp_path / "disk"))
+        monkeypatch.setenv(publish.PLACES_VARIABLE, str(tmp_path / "disk"))
         filler = fill(tmp_path / "disk")
-        assert "No space left" in published(house).away[0]
+        assert "No space left" in published(house).unavailable[0]
         filler.unlink()
         assert published(house).delivered == {str(tmp_path / "disk"): 1}
         assert ledger_check.verify(house.ledger, house.governance).verdict == "holds"
@@ -67,7 +67,7 @@ def test_a_gate_on_a_full_disk_is_not_asked(house: House, tmp_path: Path) -> Non
         with pytest.raises(Unavailable, match="nothing was recorded"):
             for _ in range(100):  # the file may have some room of its own
                 house.ask()
-                cases.record_closing(house.ledger, cases.read(house.ledger)[-1], "expired")
+                cases.record_closing(house.ledger, cases.read_all(house.ledger)[-1], "expired")
                 house.ledger.append("a", "x", {"blob": "x" * 100_000})
         entries = house.ledger.entries()
         assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))

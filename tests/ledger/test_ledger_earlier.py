@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.core.version import HALLMARK
+from tasks.core.version import VERSION
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.ledger.tree.merkle import Frontier
-from tasks.ledger.tree.subtrees import BLOCK
+from tasks.ledger.tree.subtrees import BLOCK_SIZE
 
 WRITTEN = [("2026-11-30T12:25:28.659434Z", 0), ("2026-11-30T12:25:28.685772Z", 1), ("2026-11-30T12:25:28.694427Z", 2)]
 """Times and numbers of three entries that commit 37f9eb8c wrote."""
@@ -55,12 +55,12 @@ def test_one_that_an_early_commit_wrote_is_not_called_changed(ledger: Ledger, tm
 
 
 def test_a_long_one_is_known_by_its_first_block(ledger: Ledger, tmp_path: Path) -> None:
-    written = lines([(WRITTEN[0][0], at) for at in range(BLOCK + 44)])
+    written = lines([(WRITTEN[0][0], at) for at in range(BLOCK_SIZE + 44)])
     made, first = Frontier(), ""
     for line in written:
         made = made.append(leaf(line))
-        first = made.root().hex() if made.size == BLOCK else first
-    put(ledger, tmp_path, written, " ".join(map(bytes.hex, made.peaks)), {BLOCK: first})
+        first = made.root().hex() if made.size == BLOCK_SIZE else first
+    put(ledger, tmp_path, written, " ".join(map(bytes.hex, made.peaks)), {BLOCK_SIZE: first})
     with pytest.raises(Refused, match="written by an early commit"):
         open_ledger(tmp_path)
 
@@ -72,4 +72,4 @@ def test_one_of_before_versions_were_stored_goes_on_and_names_who_wrote_it(ledge
         database.execute("DROP TABLE hallmark_ledger_writers")
     assert open_ledger(tmp_path).append("run.ended", "run-2", {}).seq == 2
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
-        assert database.execute("SELECT hallmark FROM hallmark_ledger_writers").fetchall() == [(HALLMARK,)]
+        assert database.execute("SELECT hallmark FROM hallmark_ledger_writers").fetchall() == [(VERSION,)]

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.ledger import glance
 from tasks.ledger.entry import Row
-from tasks.ledger.tree.subtrees import BLOCK
+from tasks.ledger.tree.subtrees import BLOCK_SIZE
 from tests.governed.house import House
 from tests.ledger.publishing import append, edit, published
 from tests.ledger_tampering import KINDS, tamper
@@ -14,12 +14,12 @@ from tests.soaking import soak
 
 
 def sees(house: House) -> list[str]:
-    return glance.wrong(house.ledger, house.governance)
+    return glance.find_problems(house.ledger, house.governance)
 
 
 def test_a_ledger_that_only_grows_is_right_at_every_size(house: House) -> None:
     assert sees(house) == []
-    for count in (1, 3, BLOCK, 1, BLOCK - 3):
+    for count in (1, 3, BLOCK_SIZE, 1, BLOCK_SIZE - 3):
         append(house, count)
         assert sees(house) == []
         published(house)
@@ -28,7 +28,7 @@ def test_a_ledger_that_only_grows_is_right_at_every_size(house: House) -> None:
 
 @pytest.mark.parametrize("seed", [0, *soak([1, 2])])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [9, BLOCK + 40])
+@pytest.mark.parametrize("size", [9, BLOCK_SIZE + 40])
 def test_a_change_under_the_head_shows_however_well_it_is_mended(house: House, kind: str, size: int, seed: int) -> None:
     append(house, size)
     published(house)
@@ -59,7 +59,7 @@ def test_what_is_not_mended_shows_after_the_head_too(house: House, statement: st
 
 def test_in_a_long_ledger_an_old_change_shows_after_some_looks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(glance, "LOOKED_AT", 2)
-    append(house, 6 * BLOCK)
+    append(house, 6 * BLOCK_SIZE)
     published(house)
     edit(house, "UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 300", mended=False)
     monkeypatch.setattr(random, "sample", lambda blocks, count: [0])
@@ -70,9 +70,9 @@ def test_in_a_long_ledger_an_old_change_shows_after_some_looks(house: House, mon
 
 def test_a_look_hashes_some_blocks_of_a_long_ledger(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(glance, "LOOKED_AT", 2)
-    append(house, 5 * BLOCK)
+    append(house, 5 * BLOCK_SIZE)
     published(house)
     hashed, leaf_hash = [], Row.leaf_hash
     monkeypatch.setattr(Row, "leaf_hash", lambda row: hashed.append(row.seq) or leaf_hash(row))
     assert sees(house) == []
-    assert len(hashed) == 2 * BLOCK
+    assert len(hashed) == 2 * BLOCK_SIZE

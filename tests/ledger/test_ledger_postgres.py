@@ -119,7 +119,7 @@ def test_the_tree_grows_with_the_entries_and_heads_hold_them(house: House, url: 
     append(house, 2)
     report = verified(house)
     assert (report.verdict, report.entries, report.anchored) == ("holds", 7, 5)
-    assert ledger_proof.prove(house.ledger, house.governance, 3).entry.subject == "subject 2"
+    assert ledger_proof.prove_inclusion(house.ledger, house.governance, 3).entry.subject == "subject 2"
     with pytest.raises(RuntimeError), house.ledger.transaction():
         append(house, 3)
         raise RuntimeError
@@ -169,4 +169,4 @@ def test_a_gate_goes_its_way(house: House, url: str) -> None:
     asked = house.ask()
     house.decide(asked, "owner")
     assert house.settle(asked).state == "passed"
-    assert gates.waiting(house.ledger) == []
+    assert gates.open_evidence(house.ledger) == []

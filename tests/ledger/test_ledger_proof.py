@@ -38,7 +38,7 @@ def signed(house: House) -> House:
 
 
 def known(house: House) -> list[Key]:
-    return publish.signers(house.governance)
+    return publish.ledger_keys(house.governance)
 
 
 def head_file(house: House, size: int) -> dict[str, Any]:
@@ -52,39 +52,39 @@ def stored(proof: ledger_proof.Proof) -> dict[str, Any]:
 
 @pytest.mark.parametrize("seq", range(1, 10))
 def test_every_entry_under_the_head_is_proved(signed: House, seq: int) -> None:
-    proof = stored(ledger_proof.prove(signed.ledger, signed.governance, seq))
-    said = ledger_proof.check(ledger_proof.parse(proof), known(signed))
+    proof = stored(ledger_proof.prove_inclusion(signed.ledger, signed.governance, seq))
+    said = ledger_proof.verify(ledger_proof.parse(proof), known(signed))
     assert f"entry {seq}, a.b of" in said and "9 entries" in said
 
 
 @pytest.mark.parametrize("seq", [0, -1, 10, 11, 12])
 def test_an_entry_that_no_head_covers_cannot_be_proved(signed: House, seq: int) -> None:
     with pytest.raises(InputError, match="covers entries 1 to 9"):
-        ledger_proof.prove(signed.ledger, signed.governance, seq)
+        ledger_proof.prove_inclusion(signed.ledger, signed.governance, seq)
 
 
 def test_without_a_head_there_is_nothing_to_prove_by(house: House) -> None:
     append(house, 1)
     with pytest.raises(InputError, match="hallmark ledger publish"):
-        ledger_proof.prove(house.ledger, house.governance, 1)
+        ledger_proof.prove_inclusion(house.ledger, house.governance, 1)
 
 
 def test_an_older_head_is_shown_to_be_the_beginning(signed: House) -> None:
     for old in (4, 9):
-        made = ledger_proof.prove_since(signed.ledger, signed.governance, head_file(signed, old))
-        said = ledger_proof.check(ledger_proof.parse(stored(made)), known(signed))
+        made = ledger_proof.prove_consistency(signed.ledger, signed.governance, head_file(signed, old))
+        said = ledger_proof.verify(ledger_proof.parse(stored(made)), known(signed))
         assert f"the head of {old} entries" in said and "is the beginning of" in said
 
 
 def test_a_changed_ledger_proves_nothing(signed: House) -> None:
     edit(signed, "UPDATE hallmark_ledger SET body = '{}' WHERE seq = 6")
     with pytest.raises(Refused, match="does not show that this is entry 7"):
-        ledger_proof.prove(signed.ledger, signed.governance, 7)
+        ledger_proof.prove_inclusion(signed.ledger, signed.governance, 7)
     with pytest.raises(Refused, match="does not go on from"):
-        ledger_proof.prove_since(signed.ledger, signed.governance, head_file(signed, 4))
+        ledger_proof.prove_consistency(signed.ledger, signed.governance, head_file(signed, 4))
     edit(signed, "DELETE FROM hallmark_ledger WHERE seq > 6")
     with pytest.raises(Refused, match="fewer entries than its newest head"):
-        ledger_proof.prove(signed.ledger, signed.governance, 5)
+        ledger_proof.prove_inclusion(signed.ledger, signed.governance, 5)
 
 
 def change(where: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -113,18 +113,18 @@ def change(where: str, value: Any) -> Callable[[dict[str, Any]], None]:
     ],
 )
 def test_a_forged_proof_is_refused(signed: House, forge: Callable[[dict[str, Any]], None]) -> None:
-    proof = stored(ledger_proof.prove(signed.ledger, signed.governance, 3))
+    proof = stored(ledger_proof.prove_inclusion(signed.ledger, signed.governance, 3))
     forge(proof)
     with pytest.raises(Refused):
-        ledger_proof.check(ledger_proof.parse(proof), known(signed))
+        ledger_proof.verify(ledger_proof.parse(proof), known(signed))
 
 
 def test_a_proof_under_a_head_of_somebody_elses_is_refused(signed: House) -> None:
-    proof = ledger_proof.prove(signed.ledger, signed.governance, 3)
+    proof = ledger_proof.prove_inclusion(signed.ledger, signed.governance, 3)
     stranger = signed.key("owner").public_line
     with pytest.raises(Refused, match="signed by"):
-        ledger_proof.check(proof, [Key(public_key=stranger)])
-    assert isinstance(proof, Inclusion) and ledger_proof.check(proof, [Key(public_key=stranger), *known(signed)])
+        ledger_proof.verify(proof, [Key(public_key=stranger)])
+    assert isinstance(proof, Inclusion) and ledger_proof.verify(proof, [Key(public_key=stranger), *known(signed)])
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_heads_of_a_key_count_until_it_is_revoked(signed: House) -> None:
     done = publish.publish(signed.ledger, later)
     assert done.newest is not None and done.newest.size == 11
     assert ledger_check.verify(signed.ledger, later).verdict == "holds"
-    assert ledger_proof.prove(signed.ledger, later, 3).key == keys.bare(new)
+    assert ledger_proof.prove_inclusion(signed.ledger, later, 3).key == keys.without_comment(new)
     early = Key(public_key=line, revoked_as_of=signed.ledger.entries()[0].time, reason="laptop stolen")
     people = own.model_copy(update={"machines": own.machines | {"ledger": Machine(keys=[early, Key(public_key=new)])}})
     found = ledger_check.verify(signed.ledger, dataclasses.replace(signed.governance, people=people))

@@ -40,7 +40,7 @@ def grown(tmp_path: Path, grown_once: Path) -> House:
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each reading of the table brought."""
-    counts, find = [], Tables.find
+    counts, find = [], Tables.rows
 
     def counted(self: Tables, *given: object, **named: object) -> list[object]:
         found = find(self, *given, **named)
@@ -52,23 +52,23 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_proof_reads_the_blocks_that_it_ends_in_and_no_others(grown: House, read: list[int]) -> None:
-    Prover(grown.ledger, grown.governance).prove(700)
-    assert sum(read) <= 2 * subtrees.BLOCK + 1
+    Prover(grown.ledger, grown.governance).prove_inclusion(700)
+    assert sum(read) <= 2 * subtrees.BLOCK_SIZE + 1
 
 
 def test_many_proofs_read_no_entry_twice(grown: House, read: list[int]) -> None:
     prover = Prover(grown.ledger, grown.governance)
-    proved = [prover.prove(seq).entry.seq for seq in range(1, SIZE + 1, 7)]
+    proved = [prover.prove_inclusion(seq).entry.seq for seq in range(1, SIZE + 1, 7)]
     assert sum(read) <= SIZE + 1 + len(proved)
 
 
 def test_that_a_head_goes_on_from_an_older_one_is_shown_without_reading_all(grown: House, read: list[int]) -> None:
     older = json.loads((grown.state / "heads" / f"{SIZE:012d}.json").read_bytes())
-    append(grown, 3 * subtrees.BLOCK)
+    append(grown, 3 * subtrees.BLOCK_SIZE)
     published(grown)
     read.clear()
-    Prover(grown.ledger, grown.governance).prove_since(older)
-    assert sum(read) <= 2 * subtrees.BLOCK
+    Prover(grown.ledger, grown.governance).prove_consistency(older)
+    assert sum(read) <= 2 * subtrees.BLOCK_SIZE
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 8, 11, 16, 37])
@@ -79,10 +79,10 @@ def test_every_entry_is_proved_with_kept_roots_and_without(
     monkeypatch.setattr(roots, "BLOCK", 4)
     append(house, size)
     published(house)
-    with_kept = [Prover(house.ledger, house.governance).prove(seq) for seq in range(1, size + 1)]
+    with_kept = [Prover(house.ledger, house.governance).prove_inclusion(seq) for seq in range(1, size + 1)]
     assert len(house.ledger.subtrees()) == sum(size // 2**level for level in range(2, 7))
     edit(house, f"DELETE FROM {KEPT} WHERE stop > 4", mended=False)
-    without = [Prover(house.ledger, house.governance).prove(seq) for seq in range(1, size + 1)]
+    without = [Prover(house.ledger, house.governance).prove_inclusion(seq) for seq in range(1, size + 1)]
     assert with_kept == without
     assert ledger_check.verify(house.ledger, house.governance).verdict == "holds"
 
@@ -99,7 +99,7 @@ def test_what_is_kept_are_the_roots_over_the_entries(grown: House) -> None:
 def test_a_wrong_root_proves_nothing_and_is_found(grown: House, root: str) -> None:
     edit(grown, f"UPDATE {KEPT} SET root = '{root}' WHERE stop = 512 AND size = 512", mended=False)
     with pytest.raises(Refused, match=r"does not show|changed by hand"):
-        Prover(grown.ledger, grown.governance).prove(700)
+        Prover(grown.ledger, grown.governance).prove_inclusion(700)
     report = ledger_check.verify(grown.ledger, grown.governance)
     wrong = [finding.text for finding in report.findings if finding.verdict == "wrong"]
     assert wrong == ["1 roots kept beside the entries are not theirs, first that of 512 up to 512"]
@@ -109,13 +109,13 @@ def test_a_wrong_root_proves_nothing_and_is_found(grown: House, root: str) -> No
 def test_an_entry_that_is_missing_proves_nothing(grown: House, seq: int) -> None:
     edit(grown, f"DELETE FROM hallmark_ledger WHERE seq = {seq}", mended=False)
     with pytest.raises(Refused, match="hallmark ledger verify"):
-        Prover(grown.ledger, grown.governance).prove(700)
+        Prover(grown.ledger, grown.governance).prove_inclusion(700)
 
 
 def test_only_the_last_entry_of_a_block_finishes_one() -> None:
     tree = Frontier()
     for seq in range(1, 1025):
         leaf = seq.to_bytes(32, "big")
-        sizes = [one.size for one in subtrees.finished(tree, leaf)]
+        sizes = [one.size for one in subtrees.completed_subtrees(tree, leaf)]
         assert sizes == [size for size in (256, 512, 1024) if seq % size == 0]
         tree = tree.append(leaf)

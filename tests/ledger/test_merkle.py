@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from tasks.ledger.tree.merkle import (
     Frontier,
-    Roots,
+    RootFunction,
     consistency_path,
-    extends,
-    includes,
     inclusion_path,
     leaf_hash,
     node_hash,
     tree_hash,
+    verify_consistency,
+    verify_inclusion,
 )
 
 # https://github.com/transparency-dev/merkle: testonly/constants.go and tree_test.go
@@ -48,7 +48,7 @@ def hexed(path: list[bytes]) -> list[str]:
     return [step.hex() for step in path]
 
 
-def over(leaves: list[bytes]) -> Roots:
+def over(leaves: list[bytes]) -> RootFunction:
     return lambda start, stop: tree_hash(leaves[start:stop])
 
 
@@ -66,7 +66,9 @@ def test_the_known_roots() -> None:
 )
 def test_the_known_inclusion_proofs(index: int, size: int, path: list[str]) -> None:
     assert hexed(inclusion_path(index, size, over(LEAVES))) == path
-    assert includes(bytes.fromhex(ROOTS[size]), size, LEAVES[index], index, [bytes.fromhex(step) for step in path])
+    assert verify_inclusion(
+        bytes.fromhex(ROOTS[size]), size, LEAVES[index], index, [bytes.fromhex(step) for step in path]
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_the_known_inclusion_proofs(index: int, size: int, path: list[str]) -> N
 def test_the_known_consistency_proofs(old: int, size: int, path: list[str]) -> None:
     assert hexed(consistency_path(old, size, over(LEAVES))) == path
     roots = bytes.fromhex(ROOTS[old]), old, bytes.fromhex(ROOTS[size]), size
-    assert extends(*roots, [bytes.fromhex(step) for step in path])
+    assert verify_consistency(*roots, [bytes.fromhex(step) for step in path])
 
 
 def recursive(leaves: list[bytes]) -> bytes:
@@ -102,13 +104,15 @@ def test_every_inclusion_is_proved_and_nothing_else(size: int, data: st.DataObje
     index = data.draw(st.integers(0, size - 1))
     made, root = inclusion_path(index, size, over(leaves(size))), tree_hash(leaves(size))
     leaf = leaves(size)[index]
-    assert includes(root, size, leaf, index, made)
+    assert verify_inclusion(root, size, leaf, index, made)
     other = data.draw(st.integers(0, size))
-    assert other == index or not includes(root, size, leaf, other, made)
-    assert not includes(root, size, leaf_hash(b"another"), index, made)
-    assert not includes(root, size, leaf, index, [*made, root]) and not includes(root, size, leaf, -1, made)
+    assert other == index or not verify_inclusion(root, size, leaf, other, made)
+    assert not verify_inclusion(root, size, leaf_hash(b"another"), index, made)
+    assert not verify_inclusion(root, size, leaf, index, [*made, root]) and not verify_inclusion(
+        root, size, leaf, -1, made
+    )
     for wrong in broken(made, data.draw):
-        assert not includes(root, size, leaf, index, wrong)
+        assert not verify_inclusion(root, size, leaf, index, wrong)
 
 
 @given(st.integers(1, 200), st.data())
@@ -116,14 +120,14 @@ def test_every_extension_is_proved_and_nothing_else(size: int, data: st.DataObje
     old = data.draw(st.integers(1, size))
     made = consistency_path(old, size, over(leaves(size)))
     first, second = tree_hash(leaves(old)), tree_hash(leaves(size))
-    assert extends(first, old, second, size, made)
-    assert not extends(leaf_hash(b"another"), old, second, size, made)
-    assert not extends(first, old, leaf_hash(b"another"), size, made)
+    assert verify_consistency(first, old, second, size, made)
+    assert not verify_consistency(leaf_hash(b"another"), old, second, size, made)
+    assert not verify_consistency(first, old, leaf_hash(b"another"), size, made)
     other = data.draw(st.integers(-1, size + 1))
-    assert other == old or not extends(first, other, second, size, made)
-    assert not extends(first, old, second, size, [*made, second])
+    assert other == old or not verify_consistency(first, other, second, size, made)
+    assert not verify_consistency(first, old, second, size, [*made, second])
     for wrong in broken(made, data.draw):
-        assert not extends(first, old, second, size, wrong)
+        assert not verify_consistency(first, old, second, size, wrong)
 
 
 def broken(path: list[bytes], draw: Callable[..., int]) -> list[list[bytes]]:

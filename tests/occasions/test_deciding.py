@@ -8,16 +8,16 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Entry
 from tasks.occasions import deciding, due, standing
-from tasks.occasions.book import Book
+from tasks.occasions.book import OccasionLog
 from tasks.occasions.signed_deed import (
     DECLARED,
     PAUSED,
     RESUMED,
     Declaration,
-    Deed,
     Switch,
-    statement_of_file,
-    statement_of_switch,
+    SwitchAction,
+    declaration_statement,
+    switch_statement,
 )
 from tasks.policy import signed_entry
 from tasks.trust import dsse
@@ -38,19 +38,19 @@ def write(house: House, file: str, key: str = "lead", **other: object) -> None:
         "person": "lead", "file_sha256": sha256_bytes(file.encode()), "text": file, "follows": None,
         "environment": "local", "time": house.ledger.now(),
     }  # fmt: skip
-    statement = statement_of_file(Declaration.model_validate(said | other))
+    statement = declaration_statement(Declaration.model_validate(said | other))
     house.ledger.append(DECLARED, said["file_sha256"], {"envelope": dsse.sign(statement, house.key(key))})
 
 
-def write_switch(house: House, deed: Deed, key: str = "lead") -> None:
+def write_switch(house: House, deed: SwitchAction, key: str = "lead") -> None:
     """Append what the lead would sign who pauses the schedule, or lets it go on, as an earlier version did."""
     said = Switch(deed=deed, name="nightly", person="lead", reason="r", environment="local", time=house.ledger.now())
     assert said.follows is None
     kind = PAUSED if deed == "pause" else RESUMED
-    house.ledger.append(kind, "nightly", {"envelope": dsse.sign(statement_of_switch(said), house.key(key))})
+    house.ledger.append(kind, "nightly", {"envelope": dsse.sign(switch_statement(said), house.key(key))})
 
 
-def switch(house: House, deed: Deed, name: str = "nightly", reason: str = "the store moves") -> Entry:
+def switch(house: House, deed: SwitchAction, name: str = "nightly", reason: str = "the store moves") -> Entry:
     return deciding.switch(house.ledger, house.governance, deed, name, "lead", reason)
 
 
@@ -60,7 +60,9 @@ def resting(house: House) -> set[str]:
 
 def found(house: House) -> list[str]:
     now = standing.read(house.ledger, house.governance)
-    return [each.occasion.key for each in due.due(now, Book().update(house.ledger), house.ledger.now())]
+    return [
+        each.occasion.key for each in due.due_occasions(now, OccasionLog().update(house.ledger), house.ledger.now())
+    ]
 
 
 def test_a_file_is_in_force_once_it_is_signed_and_the_same_again_is_no_news(house: House) -> None:
@@ -150,18 +152,18 @@ def test_an_old_switch_that_is_appended_again_changes_nothing(house: House) -> N
 def test_a_signed_pause_is_not_recorded_again(house: House) -> None:
     """By who kept it, after somebody else let the schedule go on."""
     declare(house)
-    person, drafts = deciding.to_switch(house.ledger, house.governance, "pause", "nightly", "lead", "r")
-    (draft,) = signed_entry.draw(house.ledger, drafts)
+    person, drafts = deciding.draft_switch(house.ledger, house.governance, "pause", "nightly", "lead", "r")
+    (draft,) = signed_entry.draw_up(house.ledger, drafts)
     kept = dsse.sign(draft.statement, house.key("lead"))
-    assert signed_entry.enter(house.ledger, house.governance, person, drafts, [kept]).kind == PAUSED
+    assert signed_entry.record_signed(house.ledger, house.governance, person, drafts, [kept]).kind == PAUSED
     switch(house, "resume", reason="needed tonight")
     with pytest.raises(Refused, match="has changed while it was being signed"):
-        signed_entry.enter(house.ledger, house.governance, person, drafts, [kept])
+        signed_entry.record_signed(house.ledger, house.governance, person, drafts, [kept])
 
 
 def test_switches_of_a_version_that_did_not_say_what_they_follow_count(house: House) -> None:
     declare(house)
-    deeds: list[Deed] = ["pause", "resume", "pause"]
+    deeds: list[SwitchAction] = ["pause", "resume", "pause"]
     for deed in deeds:
         write_switch(house, deed)
     assert resting(house) == {"nightly"}
@@ -213,10 +215,10 @@ def test_what_somebody_put_in_force_who_left_another_takes_over_as_it_is(house: 
     assert owner in PEOPLE
     ended = owner.replace("[data-owner]", "[{role: data-owner, valid_before: 2026-01-01}]")
     reload(house, people=PEOPLE.replace(owner, ended))
-    assert standing.read(house.ledger, house.governance).orphaned == ("nightly",)
+    assert standing.read(house.ledger, house.governance).without_declarer == ("nightly",)
     declare(house, by="lead")
     now = standing.read(house.ledger, house.governance)
-    assert (now.declared_by, now.orphaned) == ({"nightly": "lead"}, ())
+    assert (now.declared_by, now.without_declarer) == ({"nightly": "lead"}, ())
     assert deciding.declare(house.ledger, house.governance, "lead", FILE) is None
 
 
@@ -226,4 +228,4 @@ def test_who_declared_something_else_before_somebody_left_takes_nothing_over(hou
     ended = f"{{id: owner, name: Data owner, roles: [{{role: data-owner, valid_before: {house.ledger.now()}}}]}}"
     reload(house, people=PEOPLE.replace("{id: owner, name: Data owner, roles: [data-owner]}", ended))
     now = standing.read(house.ledger, house.governance)
-    assert (now.declared_by, now.orphaned) == ({"nightly": "owner", "weekly": "lead"}, ("nightly",))
+    assert (now.declared_by, now.without_declarer) == ({"nightly": "owner", "weekly": "lead"}, ("nightly",))

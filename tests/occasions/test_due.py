@@ -7,10 +7,10 @@ import pytest
 
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import due, taking
-from tasks.occasions.book import PASSED_OVER, TAKEN, Book
+from tasks.occasions.book import PASSED_OVER, TAKEN, OccasionLog
 from tasks.occasions.declared import Deployments
-from tasks.occasions.standing import Standing
-from tasks.occasions.taking import Asked
+from tasks.occasions.standing import DeploymentsInForce
+from tasks.occasions.taking import OccasionRequest
 from tasks.runs.request import RunRequest
 from tests.gates.test_reminders import clock
 
@@ -21,14 +21,14 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def standing(since: datetime = SINCE, **schedule: object) -> Standing:
+def standing(since: datetime = SINCE, **schedule: object) -> DeploymentsInForce:
     deployments = Deployments.model_validate({"schedules": {"nightly": schedule}})
-    return Standing(deployments, None, {"nightly": since})
+    return DeploymentsInForce(deployments, None, {"nightly": since})
 
 
-def signs(run: str) -> Asked:
+def signs(run: str) -> OccasionRequest:
     """Signing is another room's; here it counts which requests are made."""
-    return Asked(RunRequest(run_id=run), {})
+    return OccasionRequest(RunRequest(run_id=run), {})
 
 
 class Runner:
@@ -37,16 +37,16 @@ class Runner:
     def __init__(self, ledger: Ledger, patch: pytest.MonkeyPatch) -> None:
         self.ledger, self.patch = ledger, patch
 
-    def look(self, now: Standing, time: str, book: Book | None = None) -> list[tuple[str, str]]:
+    def look(self, now: DeploymentsInForce, time: str, book: OccasionLog | None = None) -> list[tuple[str, str]]:
         """Kind and key of what was recorded; with a book of its own, as a runner that has just been started."""
         clock(at(time), self.patch)
-        book = (book or Book()).update(self.ledger)
+        book = (book or OccasionLog()).update(self.ledger)
         done = []
-        for each in due.due(now, book, self.ledger.now()):
+        for each in due.due_occasions(now, book, self.ledger.now()):
             if each.passed_over:
-                entry = taking.pass_over(self.ledger, book, each.occasion, each.passed_over)
+                entry = taking.record_passed_over(self.ledger, book, each.occasion, each.passed_over)
             else:
-                entry = taking.take(self.ledger, book, each.occasion, "here", signs)
+                entry = taking.record_taken(self.ledger, book, each.occasion, "here", signs)
             done += [(entry.kind, entry.subject)] if entry else []
         return done
 
@@ -95,7 +95,7 @@ def test_thousands_of_missed_times_are_one_entry(runner: Runner) -> None:
 
 
 def test_a_clock_that_goes_back_asks_for_nothing_twice_and_then_goes_on(runner: Runner) -> None:
-    now, book = standing(**NIGHTLY), Book()
+    now, book = standing(**NIGHTLY), OccasionLog()
     taken = (TAKEN, "nightly/2026-03-20T02:00:00Z")
     assert runner.look(now, "2026-03-20 02:00:10", book) == [taken]
     for time in ("2026-03-20 01:30:00", "2026-03-20 02:00:00", "2026-03-20 02:00:30"):
@@ -122,7 +122,7 @@ def test_what_comes_within_the_cool_down_is_passed_over_once_with_the_reason(run
 
 def test_each_schedule_has_its_own_last_time(runner: Runner) -> None:
     both = {"early": {"cron": "0 1 * * *"}, "late": {"cron": "0 2 * * *"}}
-    now = Standing(Deployments.model_validate({"schedules": both}), None, dict.fromkeys(both, SINCE))
+    now = DeploymentsInForce(Deployments.model_validate({"schedules": both}), None, dict.fromkeys(both, SINCE))
     assert {key for _, key in runner.look(now, "2026-03-20 02:00:30")} == {"late/2026-03-20T02:00:00Z",
                                                                           "early/2026-03-20T01:00:00Z"}  # fmt: skip
 
@@ -130,7 +130,7 @@ def test_each_schedule_has_its_own_last_time(runner: Runner) -> None:
 def test_the_next_times_of_all_come_in_order() -> None:
     both = {"b": {"cron": "0 1 * * *"}, "a": {"every": "12h"}, "rests": {"every": "1m"}}
     deployments = Deployments.model_validate({"schedules": both})
-    now = Standing(deployments, None, dict.fromkeys(both, SINCE), {"rests": None})
+    now = DeploymentsInForce(deployments, None, dict.fromkeys(both, SINCE), {"rests": None})
     begin = at("2026-03-20 00:30:00")
-    assert [name for _, name in due.coming(now, begin, 4)] == ["b", "a", "a", "b"]
-    assert due.coming(now, begin, 1)[0][0] - begin == timedelta(minutes=30)
+    assert [name for _, name in due.next_times(now, begin, 4)] == ["b", "a", "a", "b"]
+    assert due.next_times(now, begin, 1)[0][0] - begin == timedelta(minutes=30)

@@ -5,17 +5,17 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.gates import signed_request
 from tasks.occasions import requests
-from tasks.occasions.book import TAKEN, Book
-from tasks.occasions.taking import Asked
+from tasks.occasions.book import TAKEN, OccasionLog
+from tasks.occasions.taking import OccasionRequest
 from tests.governed.house import House
 
 
-def taken(house: House, run: str, envelope: object) -> Asked:
+def taken(house: House, run: str, envelope: object) -> OccasionRequest:
     """As somebody writes it who reaches the ledger's database."""
     body = {"name": "nightly", "reason": "r", "due": None, "run": run, "installation": "here", "envelope": envelope}
     house.ledger.append(TAKEN, f"nightly/{run}", body)
-    (waiting,) = Book().update(house.ledger).waiting("here")
-    return requests.of(waiting)
+    (waiting,) = OccasionLog().update(house.ledger).not_handed_over("here")
+    return requests.read_request(waiting)
 
 
 def test_what_was_signed_is_asked_for(house: House) -> None:
@@ -43,6 +43,6 @@ def test_a_reason_is_part_of_what_is_signed_and_older_requests_have_none(house: 
     assert said.reason == "why"
     with pytest.raises(Refused, match="was asked for already"):
         signed_request.record(house.ledger, house.governance, other)
-    older = {key: value for key, value in said.said.items() if key != "reason"}
-    read = signed_request.Request.read(older)
-    assert read.reason is None and "reason" not in read.said, "its digest is what it was"
+    older = {key: value for key, value in said.json_value.items() if key != "reason"}
+    read = signed_request.SignedRunRequest.from_value(older)
+    assert read.reason is None and "reason" not in read.json_value, "its digest is what it was"

@@ -10,14 +10,16 @@ from tasks.occasions import durations, times
 from tasks.occasions.declared import Schedule
 
 BERLIN, SANTIAGO, LORD_HOWE = (
-    times.zone(name) for name in ("Europe/Berlin", "America/Santiago", "Australia/Lord_Howe")
+    times.time_zone(name) for name in ("Europe/Berlin", "America/Santiago", "Australia/Lord_Howe")
 )
 
 
 def dues(cron: str, zone: str, after: str, count: int) -> list[str]:
-    tz = times.zone(zone)
+    tz = times.time_zone(zone)
     begin = datetime.fromisoformat(after).replace(tzinfo=tz)
-    return [f"{moment.astimezone(tz):%m-%d %H:%M%z}" for moment in islice(times.cron_after(cron, tz, begin), count)]
+    return [
+        f"{moment.astimezone(tz):%m-%d %H:%M%z}" for moment in islice(times.cron_times_after(cron, tz, begin), count)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,9 @@ def test_no_hour_is_lost_and_none_counts_twice(cron: str, zone: str, after: str,
 @pytest.mark.parametrize("cron", ["30 2 * * *", "15 1 * * *", "0 0 * * *", "59 23 * * *"])
 def test_a_daily_schedule_is_due_once_a_day_all_year(cron: str, tz: object) -> None:
     begin = datetime(2026, 1, 1, tzinfo=tz) - timedelta(seconds=1)
-    found = times.up_to(times.cron_after(cron, tz, begin), datetime(2026, 12, 31, 23, 59, 59, tzinfo=tz), 1000)
+    found = times.first_times(
+        times.cron_times_after(cron, tz, begin), datetime(2026, 12, 31, 23, 59, 59, tzinfo=tz), 1000
+    )
     days = Counter(moment.astimezone(tz).date() for moment in found)
     assert set(days.values()) == {1} and len(days) == 365
     assert all(earlier < later for earlier, later in pairwise(found))
@@ -56,10 +60,10 @@ def test_a_daily_schedule_is_due_once_a_day_all_year(cron: str, tz: object) -> N
 def test_it_does_not_matter_from_where_one_looks() -> None:
     """Every start finds the same times after it: a runner that starts anew loses none."""
     begin, cron = datetime(2026, 10, 24, 22, tzinfo=UTC), "*/20 1-3 * * *"
-    whole = times.up_to(times.cron_after(cron, BERLIN, begin), begin + timedelta(hours=9), 100)
+    whole = times.first_times(times.cron_times_after(cron, BERLIN, begin), begin + timedelta(hours=9), 100)
     for minutes in range(0, 540, 7):
         start = begin + timedelta(minutes=minutes)
-        assert times.up_to(times.cron_after(cron, BERLIN, start), begin + timedelta(hours=9), 100) == [
+        assert times.first_times(times.cron_times_after(cron, BERLIN, start), begin + timedelta(hours=9), 100) == [
             moment for moment in whole if moment > start
         ]
 
@@ -67,17 +71,17 @@ def test_it_does_not_matter_from_where_one_looks() -> None:
 def test_an_interval_counts_time_as_it_passes() -> None:
     daily = Schedule(every="1d", anchor="2026-03-27 03:00", timezone="Europe/Berlin")
     assert daily.in_words == "every 1d"
-    found = [daily.local(moment) for moment in islice(daily.after(datetime(2026, 3, 27, tzinfo=UTC)), 3)]
+    found = [daily.local_time(moment) for moment in islice(daily.due_after(datetime(2026, 3, 27, tzinfo=UTC)), 3)]
     assert found == ["2026-03-27 03:00", "2026-03-28 03:00", "2026-03-29 04:00"]
-    assert daily.newest(datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 3, 29, 2, tzinfo=UTC)) == datetime(
+    assert daily.last_due(datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 3, 29, 2, tzinfo=UTC)) == datetime(
         2026, 3, 29, 2, tzinfo=UTC
     )
-    assert daily.newest(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)) is None, "not before it"
+    assert daily.last_due(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)) is None, "not before it"
 
 
 def test_the_last_time_is_found_however_long_ago_it_was() -> None:
     yearly = Schedule(cron="0 3 29 2 *", timezone="Europe/Berlin")
-    assert yearly.newest(datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)) == datetime(
+    assert yearly.last_due(datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)) == datetime(
         2024, 2, 29, 2, tzinfo=UTC
     )
 
@@ -104,17 +108,20 @@ def test_what_is_no_cron_or_never_comes_is_refused(cron: str, why: str) -> None:
 @pytest.mark.parametrize("name", ["Europe/Berln", "../../etc/passwd", "", "/etc/localtime", "CET+1"])
 def test_an_unknown_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="there is no time zone"):
-        times.zone(name)
+        times.time_zone(name)
 
 
 @pytest.mark.parametrize("given", ["0m", "-3h", "3 parsecs", "", True, None, 5, "99999999w", "1.5h"])
 def test_a_length_of_time_has_a_number_and_a_unit(given: object) -> None:
     with pytest.raises(ValueError, match="expected"):
-        durations.parse(given)
-    assert durations.spell(durations.parse("36h")) == "36h" and durations.spell(durations.parse("14d")) == "2w"
+        durations.parse_duration(given)
+    assert (
+        durations.format_duration(durations.parse_duration("36h")) == "36h"
+        and durations.format_duration(durations.parse_duration("14d")) == "2w"
+    )
 
 
 @pytest.mark.parametrize("given", ["2026-03-02T03:00Z", "soon", 3])
 def test_an_anchor_is_by_the_clock_of_its_zone(given: object) -> None:
     with pytest.raises(ValueError, match=r"takes no zone|expected a day"):
-        durations.local_moment(given)
+        durations.parse_local_time(given)

@@ -10,9 +10,9 @@ from tasks.core.errors import InputError
 from tasks.gates import signed_request
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.occasions import events, sketch, taking, watched
-from tasks.occasions.book import Book
+from tasks.occasions.book import OccasionLog
 from tasks.occasions.declared import SourceChanged
-from tasks.runs.committed import Committed
+from tasks.runs.committed import CommitFiles
 from tasks.runs.pin import resolve_source
 from tasks.runs.records import RESOLVED
 from tasks.runs.repository import Repository
@@ -26,31 +26,35 @@ KEY = b"k" * 16
 
 
 def of(lines: list[str]) -> sketch.Sketch:
-    return sketch.of(["\n".join(lines).encode()], KEY)
+    return sketch.make_sketch(["\n".join(lines).encode()], KEY)
 
 
 def test_the_share_that_changed_is_exact_for_thousands_of_lines() -> None:
     lines = [f"row {number}" for number in range(1000)]
-    assert sketch.changed(of(lines), of(lines)) == 0
-    assert sketch.changed(of(lines), of(lines[:-10] + [f"new {n}" for n in range(10)])) == pytest.approx(20 / 1010)
-    assert sketch.changed(of(lines), of([f"other {line}" for line in lines])) == 1
-    assert 0 < sketch.changed(of(lines), of(lines[::-1])) < 0.002, "another order is other bytes"
-    assert sketch.changed(of([]), of(lines)) == 1 and sketch.changed(of(["", ""]), of([""])) > 0
+    assert sketch.changed_share(of(lines), of(lines)) == 0
+    assert sketch.changed_share(of(lines), of(lines[:-10] + [f"new {n}" for n in range(10)])) == pytest.approx(
+        20 / 1010
+    )
+    assert sketch.changed_share(of(lines), of([f"other {line}" for line in lines])) == 1
+    assert 0 < sketch.changed_share(of(lines), of(lines[::-1])) < 0.002, "another order is other bytes"
+    assert sketch.changed_share(of([]), of(lines)) == 1 and sketch.changed_share(of(["", ""]), of([""])) > 0
 
 
 def test_of_a_long_source_it_is_an_estimate() -> None:
     lines = [f"row {number}" for number in range(100_000)]
-    share = sketch.changed(of(lines), of(lines[:90_000]))
-    assert share == pytest.approx(0.1, abs=4 * 0.5 / sketch.LINES**0.5)
+    share = sketch.changed_share(of(lines), of(lines[:90_000]))
+    assert share == pytest.approx(0.1, abs=4 * 0.5 / sketch.MAX_HASHES**0.5)
 
 
 def test_a_sketch_does_not_depend_on_how_the_content_comes_and_stays_small() -> None:
     data, cut = "\n".join(f"row {number}" for number in range(20_000)).encode(), random.Random(1)
     places = sorted(cut.randrange(len(data)) for _ in range(50))
     blocks = [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True)]
-    assert sketch.of(blocks, KEY) == sketch.of([data], KEY)
-    assert len(sketch.of([data], KEY).least) == sketch.LINES
-    assert sketch.of([data], b"other").least != sketch.of([data], KEY).least, "no table of hashes finds a line"
+    assert sketch.make_sketch(blocks, KEY) == sketch.make_sketch([data], KEY)
+    assert len(sketch.make_sketch([data], KEY).least) == sketch.MAX_HASHES
+    assert sketch.make_sketch([data], b"other").least != sketch.make_sketch([data], KEY).least, (
+        "no table of hashes finds a line"
+    )
 
 
 class Watch:
@@ -72,16 +76,16 @@ class Watch:
         git(self.root, "add", "--", ".", ":!.hallmark")
         git(self.root, "commit", "-qm", "messages")
 
-    def head(self) -> Committed:
-        return Committed.head(Repository.open(self.root))
+    def head(self) -> CommitFiles:
+        return CommitFiles.head(Repository.open(self.root))
 
-    def look(self) -> watched.Change | None:
-        book = Book().update(self.ledger)
-        return watched.look("data", self.trigger, self.since, self.named, self.ledger, book, self.head())
+    def look(self) -> watched.SourceChange | None:
+        book = OccasionLog().update(self.ledger)
+        return watched.find_change("data", self.trigger, self.since, self.named, self.ledger, book, self.head())
 
-    def take(self, change: watched.Change) -> str:
-        occasion = events.occasion("data", self.trigger, change.id, change.words, contents=change.contents)
-        entry = taking.take(self.ledger, Book(), occasion, "here", signs)
+    def take(self, change: watched.SourceChange) -> str:
+        occasion = events.make_occasion("data", self.trigger, change.id, change.words, contents=change.contents)
+        entry = taking.record_taken(self.ledger, OccasionLog(), occasion, "here", signs)
         assert entry is not None
         return entry.kind
 
@@ -145,12 +149,12 @@ def test_an_edit_asks_for_nothing_until_it_is_committed_and_then_for_one_run(wat
     assert watch.look() is None
     watch.write(*ROWS[:50])
     assert watch.look() is None, "no run would read it"
-    assert watch.head().edited("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
+    assert watch.head().edited_files("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
     watch.commit(*ROWS[:50])
     change = watch.look()
     assert change and change.contents == {"messages": resolve_source(watch.named.sources[0], watch.root).sha256}
     watch.take(change)
-    assert watch.look() is None and not watch.head().edited("params.yaml", watch.named.sources)
+    assert watch.look() is None and not watch.head().edited_files("params.yaml", watch.named.sources)
     watch.file.unlink()
     assert watch.look() is None, "the commit still holds it"
 
@@ -164,7 +168,7 @@ def test_a_committed_link_leads_to_what_a_run_would_read(watch: Watch) -> None:
     assert watch.look() is None
     (watch.root / "real.csv").write_text("\n".join(ROWS[:50]))
     assert watch.look() is None
-    assert watch.head().edited("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
+    assert watch.head().edited_files("params.yaml", watch.named.sources) == ["source messages (messages.csv)"]
     git(watch.root, "commit", "-qam", "other rows")
     assert watch.look()
 

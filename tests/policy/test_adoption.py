@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.gates.evidence import Evidence
 from tasks.policy import adopting, adoption, in_force
-from tasks.policy.adopting import ADOPTED, Outcome
+from tasks.policy.adopting import ADOPTED, SigningOutcome
 from tasks.policy.adoption import Adoption
 from tasks.trust import dsse, keys
 from tests.gates.test_attacks import plant
@@ -28,15 +28,15 @@ EASIER = TWO.replace("at_least: 100}", "at_least: 50}")
 @pytest.fixture
 def house(house: House) -> House:
     """With the sample policy in force."""
-    adopting.begin(house.state)
+    adopting.create_root(house.state)
     adopt(house, "root")
     return house
 
 
-def adopt(house: House, signer: str, policy: str = POLICY, people: str = PEOPLE) -> Outcome:
+def adopt(house: House, signer: str, policy: str = POLICY, people: str = PEOPLE) -> SigningOutcome:
     (house.governance.folder / "policy.yaml").write_text(policy)
     (house.governance.folder / "people.yaml").write_text(people)
-    what = in_force.proposed(house.governance.folder, house.state)
+    what = in_force.load_proposed(house.governance.folder, house.state)
     return adopting.sign(house.ledger, root(house), *what, house.key(signer))
 
 
@@ -64,7 +64,7 @@ def forged(house: House, signer: str, **changes: Any) -> dict[str, Any]:
     """The next adoption, of a policy that asks for fewer rows, put into the ledger as its database's owner can."""
     before = newest(house)
     (house.governance.folder / "policy.yaml").write_text(OTHER)
-    policy, people = in_force.proposed(house.governance.folder, house.state)
+    policy, people = in_force.load_proposed(house.governance.folder, house.state)
     fields = {
         "environment": "local", "sequence": before.sequence + 1, "previous": adoption.digest(before),
         "root": before.root, "policy": policy, "people": people, "time": house.ledger.now(),
@@ -106,7 +106,7 @@ def test_files_alone_change_nothing(house: House, caplog: pytest.LogCaptureFixtu
 def test_several_sign_and_each_once(house: House) -> None:
     adopt(house, "risk-one", TWO)
     first = adopt(house, "risk-one", EASIER)
-    assert first.lacking == "somebody in role risk has to sign: both"
+    assert first.missing == "somebody in role risk has to sign: both"
     assert adopt(house, "risk-one", EASIER) == first, "one person is one signature"
     assert rows(house) == 100
     second = adopt(house, "both", EASIER)
@@ -154,7 +154,7 @@ def test_people_of_the_proposed_files_do_not_judge_them(house: House) -> None:
     people = PEOPLE.replace("name: Data owner, roles: [data-owner]", "name: Data owner, roles: [data-owner, risk]")
     with pytest.raises(Refused, match="owner holds data-owner"):
         adopt(house, "owner", people=people)
-    forged(house, "owner", people=in_force.proposed(house.governance.folder, house.state)[1])
+    forged(house, "owner", people=in_force.load_proposed(house.governance.folder, house.state)[1])
     assert "lacks the signature of somebody in role risk; signed by owner" in why_not(house)
 
 
@@ -181,7 +181,7 @@ def test_what_was_signed_under_an_older_policy_counts_no_more(house: House) -> N
     other = TWO.replace("new fact", "newer fact")
     adopt(house, "risk-one", other)
     adopt(house, "both", other)
-    assert adopt(house, "both", EASIER).lacking == "somebody in role risk has to sign: risk-one"
+    assert adopt(house, "both", EASIER).missing == "somebody in role risk has to sign: risk-one"
     assert rows(house) == 100
 
 
@@ -241,12 +241,12 @@ def test_another_root_key_on_the_disk_puts_nothing_in_force(house: House, monkey
     keys.create(house.state / "keys", "root")
     with pytest.raises(InputError, match=r"no policy is in force under root key .*it follows from root key"):
         rows(house)
-    monkeypatch.setenv(adopting.PIN, trusted)
+    monkeypatch.setenv(adopting.ROOT_VARIABLE, trusted)
     with pytest.raises(InputError, match="find out who replaced it"):
         rows(house)
     (house.state / "keys" / "root.pub").unlink()
     assert rows(house) == 100, "the fingerprint alone is enough"
-    adopting.begin(house.state)
+    adopting.create_root(house.state)
     assert not (house.state / "keys" / "root.pub").exists(), "no key is made where one is pinned"
 
 
@@ -279,7 +279,7 @@ def test_a_key_revoked_before_signs_off_nothing(house: House) -> None:
 def test_the_same_in_another_spelling_counts_for_nothing(house: House) -> None:
     adopt(house, "risk-one", OTHER)
     chain = envelopes(house)
-    statement = dsse.peek(chain[1])
+    statement = dsse.unverified_statement(chain[1])
     statement["subject"][0]["digest"]["sha256"] = "0" * 64
     other = dsse.sign(statement, house.key("risk-one"))
     with pytest.raises(Refused, match="about other digests than what it holds"):
@@ -302,7 +302,7 @@ def test_a_role_given_now_makes_no_earlier_decision_count(house: House, asked: E
     plant(house, asked, "lead")
     adopt(house, "risk-one", people=PEOPLE.replace("roles: [ml-lead]", f"roles: [ml-lead, {given}]"))
     house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
-    assert not in_force.differs(house.governance)
+    assert not in_force.difference_text(house.governance)
     assert house.judge(asked).state == "waiting" and "lead did not hold role data-owner" in house.why_not(asked)
     house.decide(asked, "lead")
     assert house.judge(asked).state == "passed"
@@ -336,7 +336,7 @@ def test_a_key_that_ended_does_not_come_back(house: House, was: str, told: str) 
     adopt(house, "risk-one", people=people)
     with pytest.raises(Refused, match=f"{told}.* and would count again"):
         adopt(house, "risk-one", people=people.replace(f", {was}", ""))
-    forged(house, "risk-one", people=in_force.proposed(house.governance.folder, house.state)[1])
+    forged(house, "risk-one", people=in_force.load_proposed(house.governance.folder, house.state)[1])
     assert "would count again" in why_not(house)
 
 

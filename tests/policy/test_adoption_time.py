@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.ledger.entry import spell_time
+from tasks.ledger.entry import format_time
 from tasks.ledger.ledger import Ledger
 from tasks.policy import adopting, adoption, in_force
-from tasks.policy.adopting import ADOPTED, BEHIND, PROPOSED, SIGNED
+from tasks.policy.adopting import ADOPTED, MAX_SIGNING_TIME, PROPOSED, SIGNED
 from tasks.policy.adoption import Adoption
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
@@ -22,7 +22,7 @@ THIRD = OTHER.replace("at_least: 50}", "at_least: 60}")
 @pytest.fixture
 def house(house: House) -> House:
     """With the sample policy in force."""
-    adopting.begin(house.state)
+    adopting.create_root(house.state)
     adopt(house, "root")
     return house
 
@@ -30,12 +30,12 @@ def house(house: House) -> House:
 def recorded_later(house: House, kind: str, by: timedelta) -> None:
     """The newest entry of a kind as it were had it been recorded later."""
     entry = house.ledger.entries(kind)[-1]
-    raw(house, f"UPDATE hallmark_ledger SET time = '{spell_time(entry.time + by)}' WHERE seq = {entry.seq}")
+    raw(house, f"UPDATE hallmark_ledger SET time = '{format_time(entry.time + by)}' WHERE seq = {entry.seq}")
 
 
 def proposed(house: House, signer: str, ahead: timedelta, kind: str = PROPOSED) -> Adoption:
     """A proposal of what lies in the folder, dated so much after now, put into the ledger."""
-    before, (policy, people) = newest(house), in_force.proposed(house.governance.folder, house.state)
+    before, (policy, people) = newest(house), in_force.load_proposed(house.governance.folder, house.state)
     wanted = Adoption(
         environment="local", sequence=before.sequence + 1, previous=adoption.digest(before), root=before.root,
         policy=policy, people=people, time=house.ledger.now() + ahead,
@@ -72,9 +72,9 @@ def test_an_adoption_dated_back_counts_for_nothing(house: House) -> None:
     (house.governance.folder / "policy.yaml").write_text(OTHER)
     wanted = proposed(house, "risk-one", timedelta())
     parts = [dsse.sign(adoption.statement_of(wanted), house.key(who)) for who in ("risk-one", "both")]
-    house.ledger.append(ADOPTED, old.subject, {"envelope": adoption.merged(parts)})
+    house.ledger.append(ADOPTED, old.subject, {"envelope": adoption.merge(parts)})
     for kind in (PROPOSED, ADOPTED):
-        recorded_later(house, kind, BEHIND + MINUTE)
+        recorded_later(house, kind, MAX_SIGNING_TIME + MINUTE)
     assert "later than the 60 minutes that signing may take" in why_not(house) and rows(house) == 100
 
 
@@ -95,14 +95,14 @@ def test_clocks_may_differ_a_little_and_the_next_one_follows_at_once(house: Hous
 
 def test_who_takes_longer_to_sign_than_that_signs_anew(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     key, before = house.key("risk-one"), len(house.ledger.entries())
-    later = house.ledger.now() + BEHIND + MINUTE
+    later = house.ledger.now() + MAX_SIGNING_TIME + MINUTE
 
     def slowly(data: bytes) -> bytes:
         monkeypatch.setattr(Ledger, "now", lambda ledger: later)
         return key.sign(data)
 
     (house.governance.folder / "policy.yaml").write_text(OTHER)
-    what = in_force.proposed(house.governance.folder, house.state)
+    what = in_force.load_proposed(house.governance.folder, house.state)
     with pytest.raises(Refused, match="later than the 60 minutes that signing may take; sign anew"):
         adopting.sign(house.ledger, root(house), *what, Signer(key.public_line, slowly))
     assert len(house.ledger.entries()) == before and rows(house) == 100

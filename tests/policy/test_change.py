@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
 from tasks.gates import approved, evidence
-from tasks.gates.checks.change import Moved, compare
+from tasks.gates.checks.change import ValueChange, compare
 from tasks.gates.evidence import Evidence
 from tests.governed.datasets import dataset, origin, put
 from tests.governed.house import House
@@ -17,7 +17,7 @@ def test_nothing_changes_between_equals() -> None:
     same = dataset({"a": origin(100), "b": origin(50)})
     change = compare(same, same, "run-0", "9" * 64)
     assert (change.run, change.subject_sha256) == ("run-0", "9" * 64)
-    assert all(pair.same for pair in (*change.rows.values(), *change.quarantined.values()))
+    assert all(pair.unchanged for pair in (*change.rows.values(), *change.quarantined.values()))
     assert {source.content for source in change.sources.values()} == {"same"}
     assert not any(source.terms for source in change.sources.values())
     assert not change.settings and not any(change.segments.values())
@@ -30,8 +30,8 @@ def test_a_dataset_from_before_a_stage_is_compared_and_counted() -> None:
     source = own.model_copy(update={"passages": {name: it for name, it in own.passages.items() if name != "clean"}})
     older = older.model_copy(update={"sources": {"a": source}})
     change = compare(older, now, "run-0", "9" * 64)
-    assert change.quarantined["clean"] == Moved(before=None, now=0.1)
-    assert (older.sources["a"].aside, own.aside) == ({}, {"empty_prompt": 10})
+    assert change.quarantined["clean"] == ValueChange(before=None, now=0.1)
+    assert (older.sources["a"].quarantined, own.quarantined) == ({}, {"empty_prompt": 10})
 
 
 def test_every_kind_of_difference_is_told() -> None:
@@ -44,16 +44,16 @@ def test_every_kind_of_difference_is_told() -> None:
     }  # fmt: skip
     a, removed, added = (change.sources[name] for name in "acd")
     assert a.terms == {
-        "owner": Moved(before="owner", now="other"), "protect.name": Moved(before="tokenise", now="mask")
+        "owner": ValueChange(before="owner", now="other"), "protect.name": ValueChange(before="tokenise", now="mask")
     }  # fmt: skip
-    assert (a.taken, a.rows) == (Moved(before=100, now=110), Moved(before=90, now=99))
-    assert a.aside_share == Moved(before=0.1, now=0.1)
-    assert (removed.taken, added.taken) == (Moved(before=30, now=None), Moved(before=None, now=40))
-    assert change.rows["train"] == Moved(before=156, now=174)
-    assert change.segments["language"] == {"en": Moved(before=157, now=175)}
-    assert change.segments["source_id"]["d"] == Moved(before=None, now=36)
+    assert (a.taken, a.rows) == (ValueChange(before=100, now=110), ValueChange(before=90, now=99))
+    assert a.aside_share == ValueChange(before=0.1, now=0.1)
+    assert (removed.taken, added.taken) == (ValueChange(before=30, now=None), ValueChange(before=None, now=40))
+    assert change.rows["train"] == ValueChange(before=156, now=174)
+    assert change.segments["language"] == {"en": ValueChange(before=157, now=175)}
+    assert change.segments["source_id"]["d"] == ValueChange(before=None, now=36)
     assert change.settings == {
-        "seed": Moved(before=17, now=18), "near_duplicates.jaccard": Moved(before=0.85, now=None)
+        "seed": ValueChange(before=17, now=18), "near_duplicates.jaccard": ValueChange(before=0.85, now=None)
     }  # fmt: skip
 
 
@@ -71,17 +71,17 @@ def test_the_dataset_and_its_change_are_part_of_what_is_signed(house: House) -> 
 
 def test_only_what_passed_for_the_same_use_case_was_approved(house: House) -> None:
     put(house.layout, dataset({"a": origin(100)}))
-    assert approved.last(house.ledger, "triage", demo=False) is None
+    assert approved.last_passed(house.ledger, "triage", demo=False) is None
     waits = house.ask(run="run-1")
-    assert approved.last(house.ledger, "triage", demo=False) is None
+    assert approved.last_passed(house.ledger, "triage", demo=False) is None
     house.decide(waits, "both", "reject", role="data-owner")
     assert house.settle(waits).state == "rejected"
-    assert approved.last(house.ledger, "triage", demo=False) is None
+    assert approved.last_passed(house.ledger, "triage", demo=False) is None
     for run, rows in (("run-2", 105), ("run-3", 110)):
         put(house.layout, dataset({"a": origin(rows)}))
         newest = approve(house, run)
-    assert approved.last(house.ledger, "triage", demo=False) == newest
-    assert approved.last(house.ledger, "another", demo=False) is None
+    assert approved.last_passed(house.ledger, "triage", demo=False) == newest
+    assert approved.last_passed(house.ledger, "another", demo=False) is None
 
 
 def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(house: House) -> None:
@@ -89,8 +89,8 @@ def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(hou
     asked = house.ask(run="run-1", demo=True)
     house.decide(asked, "demo-owner")
     assert house.settle(asked).state == "passed"
-    assert approved.last(house.ledger, "triage", demo=False) is None
-    assert approved.last(house.ledger, "triage", demo=True) == asked
+    assert approved.last_passed(house.ledger, "triage", demo=False) is None
+    assert approved.last_passed(house.ledger, "triage", demo=True) == asked
 
 
 def test_a_resumed_run_is_still_compared_with_what_was_approved_before_it(house: House) -> None:
@@ -103,13 +103,13 @@ def test_a_resumed_run_is_still_compared_with_what_was_approved_before_it(house:
 
 
 def test_a_manifest_that_is_none_is_told(house: House) -> None:
-    write_json(house.layout.stage("split") / "manifest.json", {"rows": 3})
+    write_json(house.layout.artefacts("split") / "manifest.json", {"rows": 3})
     with pytest.raises(InputError, match=r"manifest\.json: is not the manifest of a dataset; run stage split again"):
         house.collect()
 
 
 def test_without_a_manifest_there_is_nothing_to_sign(house: House) -> None:
-    (house.layout.stage("split") / "manifest.json").unlink()
+    (house.layout.artefacts("split") / "manifest.json").unlink()
     with pytest.raises(InputError, match=r"manifest\.json, which its owners sign; run stage split first"):
         house.collect()
     assert house.collect("evaluation").dataset is None
@@ -130,14 +130,14 @@ def test_a_manifest_of_other_sources_than_the_run_was_resolved_with_is_refused(
 ) -> None:
     """A run's own code wrote it."""
     put(house.layout, dataset({"a": origin(100), "b": origin(50)}))
-    manifest = house.layout.stage("split") / "manifest.json"
+    manifest = house.layout.artefacts("split") / "manifest.json"
     write_json(manifest, dataset(told).model_dump(mode="json"))
     with pytest.raises(Refused, match=f"what it says of {differs} is not what .*sources.json says"):
         house.collect()
 
 
 def collect(house: House, run: str) -> Evidence:
-    before = approved.last(house.ledger, "triage", demo=False)
+    before = approved.last_passed(house.ledger, "triage", demo=False)
     policy = house.governance.policy
     return evidence.collect("data", house.layout, house.params, policy, house.request(run), before)
 

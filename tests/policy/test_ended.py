@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import Refused
 from tasks.policy import adopting, adoption, ended, in_force
-from tasks.policy.ended import Ends
+from tasks.policy.ended import KeyEnds
 from tasks.policy.people import People
 from tasks.trust import keys
 from tests.governed.house import PEOPLE, House
@@ -64,7 +64,7 @@ CASES = {
 @pytest.mark.attack(rights="approver", stopped="the end of a key is carried along the adoptions, whoever is given it")
 @pytest.mark.parametrize("steps", CASES.values(), ids=CASES)
 def test_a_key_does_not_come_back_by_a_detour(house: House, steps: list[str]) -> None:
-    adopting.begin(house.state)
+    adopting.create_root(house.state)
     adopt(house, "root")
     for step in steps[:-1]:
         assert adopt(house, "risk-one", people=step).adopted
@@ -72,7 +72,7 @@ def test_a_key_does_not_come_back_by_a_detour(house: House, steps: list[str]) ->
     with pytest.raises(Refused, match=r"(ended on|is revoked as of) 2026-01-01, and would count again; give a new key"):
         adopt(house, "risk-one", people=steps[-1])
     assert len(house.ledger.entries()) == before, "nothing was signed"
-    envelope = forged(house, "risk-one", people=in_force.proposed(house.governance.folder, house.state)[1])
+    envelope = forged(house, "risk-one", people=in_force.load_proposed(house.governance.folder, house.state)[1])
     assert "would count again" in why_not(house)
     chain = envelopes(house)
     assert chain.pop() == envelope and adoption.verify_chain(chain, root(house))
@@ -85,10 +85,10 @@ def said(**key: Any) -> People:
     return People.model_validate({"people": [ada]})
 
 
-def carried(*adopted: tuple[People, datetime]) -> Ends:
-    ends: Ends = {}
+def carried(*adopted: tuple[People, datetime]) -> KeyEnds:
+    ends: KeyEnds = {}
     for those, at in adopted:
-        ends = ended.carried(those, ends, at)
+        ends = ended.carry_over(those, ends, at)
     return ends
 
 

@@ -34,7 +34,7 @@ def policy(environment: str = "production", **more: object) -> Policy:
 
 @pytest.mark.attack(rights="commit", stopped="an editable install judges in environment local alone")
 def test_an_editable_one_judges_in_local_alone() -> None:
-    here = judge.here()
+    here = judge.current()
     assert here.editable, "the tests run from a checkout"
     assert judge.why_not(here, policy("local")) == ""
     told = judge.why_not(here, policy())

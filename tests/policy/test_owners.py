@@ -73,7 +73,7 @@ def test_evidence_of_other_owners_than_are_asked_is_refused(
     asked = asking.ask()
     assert asking.judge(asked).state == "waiting"
     forged = change(asked)
-    asking.ledger.append(cases.ASKED, forged.run, cases.body(forged), evidence_module.spell(forged))
+    asking.ledger.append(cases.ASKED, forged.run, cases.opening_body(forged), evidence_module.to_bytes(forged))
     with pytest.raises(Refused, match=told):
         asking.judge(forged)
 

@@ -34,7 +34,7 @@ def require_against(told: str, house: House, asked: Evidence, person: str, verb:
 
 @pytest.mark.attack(rights="approver", stopped="policy's longest waiver, applied when the gate is judged")
 def test_a_waiver_lasts_no_longer_than_policy_allows(house: House) -> None:
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     asked = house.ask()
     until = in_days(31)
     require_against("may last 30 days, until", house, asked, "both", "waive", checks=["enough rows"], expires=until)
@@ -44,7 +44,7 @@ def test_a_waiver_lasts_no_longer_than_policy_allows(house: House) -> None:
 
 @pytest.mark.attack(rights="approver", stopped="policy names what may be waived")
 def test_only_the_checks_that_policy_names_are_waived(house: House) -> None:
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     reload(house, POLICY.replace("max_days: 30}", "max_days: 30, checks: [new fact]}"))
     asked = house.ask()
     assert house.judge(asked).state == "failed"
@@ -54,7 +54,7 @@ def test_only_the_checks_that_policy_names_are_waived(house: House) -> None:
 
 @pytest.mark.attack(rights="approver", stopped="policy's separation of duties")
 def test_nobody_decides_in_two_roles_of_a_run(house: House) -> None:
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     reload(house, SEPARATE)
     asked = house.ask()
     house.decide(asked, "both", role="data-owner")
@@ -185,7 +185,7 @@ def test_what_a_run_could_not_pass_is_told_for_its_requester_and_owners(house: H
     now = house.ledger.now()
 
     def told(requester: str, *owned: str) -> str:
-        return satisfiable.for_run(
+        return satisfiable.run_problem(
             house.governance.policy, house.governance.people, "low", [requester], owned, False, now
         )
 
@@ -197,7 +197,7 @@ def test_what_a_run_could_not_pass_is_told_for_its_requester_and_owners(house: H
 
 
 def test_withdrawn_the_other_role_is_free_again(house: House) -> None:
-    put_result(house.layout.stage("split"), train_rows=50)
+    put_result(house.layout.artefacts("split"), train_rows=50)
     reload(house, SEPARATE)
     asked = house.ask()
     house.decide(asked, "both", role="data-owner")
@@ -212,12 +212,12 @@ AUDITED = f"{PEOPLE}  - {{id: auditor, name: Auditor, roles: [auditor]}}\n"
 @pytest.mark.attack(rights="approver", stopped="who only reads may not act, whatever asks them")
 def test_an_auditor_reads_and_changes_nothing(house: House) -> None:
     reload(house, POLICY, AUDITED)
-    assert house.governance.reader("auditor").only_reads(datetime.now(UTC))
+    assert house.governance.reader("auditor").is_only_auditor(datetime.now(UTC))
     with pytest.raises(Refused, match=r"auditor is auditor in people\.yaml, who reads everything and changes nothing"):
         house.governance.actor("auditor")
     with pytest.raises(Refused, match="who reads everything and changes nothing"):
         house.decide(house.ask(), "auditor")
-    assert "auditor, who reads everything and asks for nothing" in house.governance.policy.tier("low").may_not_request(
+    assert "auditor, who reads everything and asks for nothing" in house.governance.policy.tier("low").request_refusal(
         "auditor", ["auditor"]
     )
     reload(house, POLICY, AUDITED.replace("[auditor]", "[auditor, risk]"))

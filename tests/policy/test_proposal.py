@@ -40,7 +40,7 @@ def test_a_moment_begins_with_the_next_whole_second_so_that_what_was_signed_just
     proposal.propose(folder, proposal.add_key("owner", first, NOW))
     proposal.propose(folder, proposal.add_key("owner", second, NOW, replace=True))
     before, after = held(folder)
-    assert before.counts(NOW) and not after.counts(NOW)
+    assert before.is_valid(NOW) and not after.is_valid(NOW)
     midnight = proposal.revoke("owner", before.fingerprint, datetime(2026, 2, 1, tzinfo=UTC), "lost")
     assert proposal.propose(folder, midnight) and "revoked_as_of: 2026-02-01," in (folder / "people.yaml").read_text()
 

@@ -26,8 +26,8 @@ def account(issuer: str = ISSUER, subject: Any = "2482") -> dict[str, Any]:
 
 def test_an_account_is_of_one_issuer_and_one_person() -> None:
     known = people(account(), account("https://login.example.com"), None)
-    assert (known.known_as(ISSUER, "2482"), known.known_as(ISSUER, "2483")) == (known.people[0], None)
-    assert known.known_as("https://login.example.com", "2482") == known.people[1]
+    assert (known.with_account(ISSUER, "2482"), known.with_account(ISSUER, "2483")) == (known.people[0], None)
+    assert known.with_account("https://login.example.com", "2482") == known.people[1]
     with pytest.raises(ValidationError, match="each account at a provider stands here once"):
         people(account(), account())
 

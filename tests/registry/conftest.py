@@ -21,11 +21,11 @@ HOUSES = "houses"
 @pytest.fixture(scope="session")
 def empty_registry(shared: Path) -> Path:
     """An MLflow database with its tables: making them takes three seconds, copying them none."""
-    from tasks.registry.promote.mirror import Registry
+    from tasks.registry.promote.mirror import RegistryClient
     from tests.registry import mlflow_once  # noqa: F401
 
     def make(folder: Path) -> None:
-        with Registry(folder) as client:
+        with RegistryClient(folder) as client:
             client.search_registered_models()
 
     return made_once(shared / HOUSES / "empty", make) / "mlflow" / "mlflow.db"

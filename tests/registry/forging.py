@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.files import canonical_json
 from tasks.gates import signed_request
-from tasks.gates.signed_request import Request
+from tasks.gates.signed_request import SignedRunRequest
 from tasks.registry.release import bundle, promotions
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
@@ -29,10 +29,10 @@ def relist(folder: Path) -> None:
     listing = bundle.listing(folder)
 
     def change(envelope: dict) -> None:
-        statement = dsse.peek(envelope)
+        statement = dsse.unverified_statement(envelope)
         statement["predicate"]["files"] = listing
         statement["subject"][0]["digest"]["sha256"] = bundle.release_digest(listing)
-        envelope["payload"] = dsse.sign(statement, keys.signer(Ed25519PrivateKey.generate()))["payload"]
+        envelope["payload"] = dsse.sign(statement, keys.signer_of(Ed25519PrivateKey.generate()))["payload"]
 
     rewrite(folder / bundle.PROMOTION, change)
 
@@ -63,7 +63,7 @@ def forged(house: House, key: Ed25519PrivateKey | None = None, **changes: object
     statement = dsse.statement(
         promotions.PREDICATE_TYPE, {claimed.label: newest.release_sha256}, claimed.model_dump(mode="json")
     )
-    return {"envelope": dsse.sign(statement, keys.signer(key or Ed25519PrivateKey.generate()))}
+    return {"envelope": dsse.sign(statement, keys.signer_of(key or Ed25519PrivateKey.generate()))}
 
 
 def resign(house: House, folder: Path, **changes: object) -> None:
@@ -77,6 +77,12 @@ def resign(house: House, folder: Path, **changes: object) -> None:
 
 def request_of(folder: Path, who: str, signer: Signer, **more: object) -> dict:
     """Another request for the run, in the name of somebody whose key signs it; returns what it says."""
-    asked = dsse.peek(dsse.read(folder / "attestations/request.json"))["predicate"] | {"requested_by": who} | more
-    dsse.write(folder / "attestations/request.json", signed_request.sign(Request.model_validate(asked), signer))
+    asked = (
+        dsse.unverified_statement(dsse.read(folder / "attestations/request.json"))["predicate"]
+        | {"requested_by": who}
+        | more
+    )
+    dsse.write(
+        folder / "attestations/request.json", signed_request.sign(SignedRunRequest.model_validate(asked), signer)
+    )
     return asked

@@ -12,15 +12,15 @@ from ruamel.yaml import YAML
 
 from tasks.core import code
 from tasks.core.files import sha256_bytes, write_json
-from tasks.core.graph import GATES, LOOKS_AT, STAGES
+from tasks.core.graph import EVIDENCE_STAGES, GATES, STAGES
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.declarations import declarations
 from tasks.gates import chain, decisions, evidence, gates, signed_request, statement
 from tasks.gates.evidence import Evidence
-from tasks.gates.gates import Standing
+from tasks.gates.gates import GateStatus
 from tasks.gates.signed_decision import Verb
-from tasks.gates.signed_request import SignedRequest
+from tasks.gates.signed_request import RecordedRunRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import adopting, governance, in_force
 from tasks.policy.governance import Governance
@@ -29,7 +29,7 @@ from tasks.registry.promote import champion, promotion
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions
 from tasks.sources.dataset import STAGES as OF_DATA
-from tasks.sources.dataset import declared
+from tasks.sources.dataset import declared_fields
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.package import package
 from tasks.trust import dsse, keys
@@ -120,7 +120,7 @@ DATASET = {
     "type": "urn:hallmark:dataset:v1",
     "sources": {
         "tickets": {
-            **declared(ResolvedSource.model_validate(SOURCE)),
+            **declared_fields(ResolvedSource.model_validate(SOURCE)),
             "passages": PASSED,
             "rows": {"train": 8, "test": 4},
             "protected": {"name": 3},
@@ -228,24 +228,26 @@ class House:
             YAML().dump(PARAMS | {"use_case": PARAMS["use_case"] | card, "training": seed}, file)
         write_json(layout.sources, {"sources": [SOURCE], "as_of": "2026-03-01", "vault": "0" * 32})
         write_json(layout.code, {"tree_sha256": "0" * 64})
-        code.write(layout)
+        code.write_digests(layout)
         write_json(layout.suites, {"by_source": {}, "dataset": None})
         dsse.write(layout.request, self.request(run, demo).envelope)
         authority = authority_of(self.governance, str(card.get("risk_tier", "low")))
         write_json(layout.authority, authority.model_dump(mode="json"))
-        champion.write(layout, champion.current(self.ledger, self.governance, NAME))
+        champion.write_input(layout, champion.current(self.ledger, self.governance, NAME))
         self._artefacts(layout, weights, FACTS | (facts or {}))
         return layout
 
     def _artefacts(self, layout: Layout, weights: bytes, facts: dict[str, object]) -> None:
         for stage, stated in facts.items():
             extra = EXTRA.get(stage, {})
-            write_json(layout.stage(stage) / "result.json", {"facts": stated, **extra})
-        write_json(layout.measured("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}})
-        write_json(layout.stage("split") / "manifest.json", DATASET)
-        write_json(layout.stage("evaluate") / "metrics.json", {"metrics": METRICS})
-        (layout.stage("evaluate") / "report.html").write_text("<!doctype html><title>report</title>")
-        adapter = layout.stage("train") / "adapter"
+            write_json(layout.artefacts(stage) / "result.json", {"facts": stated, **extra})
+        write_json(
+            layout.measurements("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}}
+        )
+        write_json(layout.artefacts("split") / "manifest.json", DATASET)
+        write_json(layout.artefacts("evaluate") / "metrics.json", {"metrics": METRICS})
+        (layout.artefacts("evaluate") / "report.html").write_text("<!doctype html><title>report</title>")
+        adapter = layout.artefacts("train") / "adapter"
         adapter.mkdir()
         (adapter / "adapter_model.safetensors").write_bytes(weights)
         (adapter / "README.md").write_text("# PEFT's template")
@@ -253,30 +255,30 @@ class House:
         write_json(adapter / "tokenizer.json", {"model": {}})
         (adapter / "chat_template.jinja").write_text("{{ messages }}")
 
-    def request(self, run: str, demo: bool = False, by: str = "engineer") -> SignedRequest:
+    def request(self, run: str, demo: bool = False, by: str = "engineer") -> RecordedRunRequest:
         """A run's request on the ledger, where there is none yet."""
-        known = signed_request.recorded(self.ledger, self.governance, run)
+        known = signed_request.request_for_run(self.ledger, self.governance, run)
         where = {"environment": self.governance.policy.environment}
         envelope = signed_request.sign(request(run, by, demo, self.ledger.now(), **where), self.key(by))
         return known or signed_request.record(self.ledger, self.governance, envelope)
 
     def key(self, who: str) -> Signer:
-        return keys.signer(keys.load_private(self.state / "keys" / who))
+        return keys.signer_of(keys.load_private(self.state / "keys" / who))
 
     def ask(self, layout: Layout, gate: GateName) -> Evidence:
         checked, policy = params.load(layout.params), self.governance.policy
         asked = self.request(layout.root.name)
-        adopted = promotions.read(self.ledger, self.governance, NAME).adopted(asked.request.demo_approvals)
-        seen = [name for stage in LOOKS_AT[gate] for name in STAGES[stage].runs]
+        adopted = promotions.read(self.ledger, self.governance, NAME).success_metrics(asked.request.demo_approvals)
+        seen = [name for stage in EVIDENCE_STAGES[gate] for name in STAGES[stage].dvc_names]
         record(layout, self.ledger, self.state / "keys" / "worker", seen)
         recorded = chain.require(gate, layout, layout.root.name, self.ledger, self.governance)
         keeps_to = declarations.of_run(layout, checked, policy)
-        kept = declarations.digests(declarations.kept(self.ledger, self.governance, keeps_to))
+        kept = declarations.digests(declarations.complied_with(self.ledger, self.governance, keeps_to))
         found = evidence.collect(
             gate, layout, checked, policy, asked, adopted=adopted, recorded=recorded, declared=kept
         )
         evidence.write(found, layout)
-        return gates.ask(self.ledger, found)
+        return gates.open_gate(self.ledger, found)
 
     def open(self, layout: Layout, gate: GateName) -> None:
         """Ask, let the gate's people approve, and write its statement."""
@@ -288,7 +290,7 @@ class House:
         self.pass_gate(layout, asked)
 
     def pass_gate(self, layout: Layout, asked: Evidence) -> None:
-        statement.write_gate(layout, asked, gates.settle(self.ledger, self.governance, asked), self.governance)
+        statement.write_gate(layout, asked, gates.judge_and_close(self.ledger, self.governance, asked), self.governance)
 
     @staticmethod
     def pack(layout: Layout) -> None:
@@ -297,8 +299,8 @@ class House:
     def forge(self, layout: Layout, gate: GateName) -> None:
         """Ask, and sign with the gate's key that it passed, whatever people said."""
         asked = self.ask(layout, gate)
-        checks = [gates.CheckStanding(result=result) for result in asked.checks]
-        passed = Standing(
+        checks = [gates.CheckStatus(result=result) for result in asked.checks]
+        passed = GateStatus(
             gate=gate, run=asked.run, evidence_sha256=evidence.digest(asked), state="passed", checks=checks,
             decisions=[], waiting_for=[], deadline=self.ledger.now(), as_of=0,
         )  # fmt: skip
@@ -384,7 +386,7 @@ def found(root: Path) -> House:
     folder, state = root / "governance", root / ".hallmark"
     write_governance(folder)
     governance.initialise(state, governance.load(folder, state).people)
-    adopting.begin(state)
+    adopting.create_root(state)
     adopt(folder, state, open_ledger(state), "root")
     return open_house(root)
 
@@ -396,8 +398,8 @@ def open_house(root: Path) -> House:
 
 def adopt(folder: Path, state: Path, ledger: Ledger, who: str) -> None:
     """What the folder says is in force from now on, signed with the key of a person or the root key."""
-    policy, people = in_force.proposed(folder, state)
-    signer = keys.signer(keys.load_private(state / "keys" / who))
+    policy, people = in_force.load_proposed(folder, state)
+    signer = keys.signer_of(keys.load_private(state / "keys" / who))
     assert adopting.sign(ledger, adopting.root_fingerprint(state), policy, people, signer).adopted
 
 

@@ -38,7 +38,7 @@ def away(tmp_path: Path) -> Ledger:
 
 def test_what_is_admitted_says_what_it_is_and_is_recorded(released: House) -> None:
     admitted = admit(released)
-    assert (admitted.label, admitted.sequence, admitted.ledger_away) == ("triage-1", 1, False)
+    assert (admitted.label, admitted.sequence, admitted.ledger_unavailable) == ("triage-1", 1, False)
     assert weights(admitted) == b"adapter" and admitted.base is not None
     (entry,) = released.ledger.entries(admission.ADMITTED, NAME)
     newest = promotions.read(released.ledger, released.governance, NAME).newest
@@ -76,7 +76,7 @@ def test_a_base_model_that_was_touched_is_not_admitted(released: House, name: st
 def test_with_the_ledger_away_what_was_admitted_goes_on_and_is_delivered_once(released: House, away: Ledger) -> None:
     admit(released)
     admitted = admit(released, away)
-    assert weights(admitted) == b"adapter" and admitted.ledger_away
+    assert weights(admitted) == b"adapter" and admitted.ledger_unavailable
     kept = list((released.state / undelivered.FOLDER).iterdir())
     assert len(kept) == 1 and len(released.ledger.entries(admission.ADMITTED)) == 1
     saved = kept[0].read_bytes()
@@ -135,12 +135,12 @@ def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: L
 @pytest.mark.parametrize("kept", [1, 0], ids=["to before the newest promotion", "to before the first"])
 def test_a_ledger_that_was_rolled_back_brings_nothing_older_into_service(succeeded: House, kept: int) -> None:
     assert weights(admit(succeeded)) == b"second"
-    *_, last = [0, *(entry.seq for entry in succeeded.ledger.entries(promotions.MADE))][: kept + 1]
+    *_, last = [0, *(entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTED))][: kept + 1]
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {last}")
     found = promotions.read(succeeded.ledger, succeeded.governance, NAME)
     assert len(found.valid) == kept
     admitted = admit(succeeded)
-    assert weights(admitted) == b"second" and admitted.ledger_away
+    assert weights(admitted) == b"second" and admitted.ledger_unavailable
 
 
 @pytest.mark.attack(
@@ -151,40 +151,40 @@ def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_o
     admit(succeeded)
     (succeeded.root / "whole").mkdir()
     full(succeeded, f"VACUUM INTO '{succeeded.root / 'whole' / 'ledger.db'}'")
-    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.MADE))
+    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTED))
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     for _ in range(2):
         admit(succeeded)
     (opened,) = rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)
     assert not rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)
-    (one,) = incidents.read(succeeded.ledger, succeeded.governance)
+    (one,) = incidents.read_all(succeeded.ledger, succeeded.governance)
     assert (one.opening.what, one.opening.about, one.severity) == ("ledger-rolled-back", "triage-2", "critical")
     assert opened.subject == one.id and one.opening.role == "risk"
 
     (kept,) = (succeeded.state / undelivered.FOLDER).iterdir()
     right = open_ledger(succeeded.root / "whole")
-    assert not admit(succeeded, right).ledger_away and not kept.exists()
-    assert len(right.entries(rolled_back.KIND)) == 1
+    assert not admit(succeeded, right).ledger_unavailable and not kept.exists()
+    assert len(right.entries(rolled_back.ENTRY_KIND)) == 1
     assert len(rolled_back.raise_incidents(right, succeeded.governance)) == 1
 
 
 def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(succeeded: House) -> None:
     admit(succeeded)
-    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.MADE))
+    before, _ = (entry.seq for entry in succeeded.ledger.entries(promotions.PROMOTED))
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     full(succeeded, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert weights(admit(succeeded)) == b"second"
-    assert not succeeded.ledger.entries(rolled_back.KIND)
+    assert not succeeded.ledger.entries(rolled_back.ENTRY_KIND)
     full(succeeded, "DROP TRIGGER full")
     assert undelivered.deliver(succeeded.ledger, succeeded.state) == 2
     assert len(rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)) == 1
 
 
 def test_a_record_that_holds_anything_opens_nothing(released: House) -> None:
-    released.ledger.append(rolled_back.KIND, NAME, {"tier": "low", "release": 7})
-    released.ledger.append(rolled_back.KIND, NAME, {})
+    released.ledger.append(rolled_back.ENTRY_KIND, NAME, {"tier": "low", "release": 7})
+    released.ledger.append(rolled_back.ENTRY_KIND, NAME, {})
     assert not rolled_back.raise_incidents(released.ledger, released.governance)
-    assert len(rolled_back.passed_over(released.ledger)) == 2
+    assert len(rolled_back.invalid_records(released.ledger)) == 2
 
 
 RECORD = {
@@ -204,12 +204,12 @@ RECORD = {
     ids=["words for a release", "a release of another model", "words for a tier", "no number"],
 )
 def test_the_gate_signs_no_words_of_a_record_that_nobody_signed(released: House, more: dict[str, object]) -> None:
-    released.ledger.append(rolled_back.KIND, NAME, RECORD | more)
+    released.ledger.append(rolled_back.ENTRY_KIND, NAME, RECORD | more)
     assert not rolled_back.raise_incidents(released.ledger, released.governance)
-    assert not incidents.read(released.ledger, released.governance)
-    (told,) = rolled_back.passed_over(released.ledger)
+    assert not incidents.read_all(released.ledger, released.governance)
+    (told,) = rolled_back.invalid_records(released.ledger)
     assert "opens no incident" in told and "evil" not in told
-    released.ledger.append(rolled_back.KIND, NAME, RECORD)
+    released.ledger.append(rolled_back.ENTRY_KIND, NAME, RECORD)
     assert len(rolled_back.raise_incidents(released.ledger, released.governance)) == 1
 
 
@@ -217,9 +217,9 @@ def test_what_has_opened_its_incident_is_read_once_however_often_it_was_told(
     released: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(20):
-        released.ledger.append(rolled_back.KIND, NAME, RECORD)
+        released.ledger.append(rolled_back.ENTRY_KIND, NAME, RECORD)
     assert len(rolled_back.raise_incidents(released.ledger, released.governance)) == 1
-    reads, read = [], incidents.read
+    reads, read = [], incidents.read_all
     monkeypatch.setattr(incidents, "read", lambda *given: reads.append(1) or read(*given))
     assert not rolled_back.raise_incidents(released.ledger, released.governance) and len(reads) == 1
 
@@ -234,10 +234,10 @@ def test_a_torn_record_keeps_no_other_from_the_ledger(released: House, away: Led
     folder = released.state / undelivered.FOLDER
     (folder / "0-torn.json").write_bytes(torn)
     (folder / "0-torn.unreadable").write_bytes(b"one before")
-    assert not admit(released).ledger_away
+    assert not admit(released).ledger_unavailable
     assert [e.body["ledger_away"] for e in released.ledger.entries(admission.ADMITTED)] == [False, True, False]
     assert sorted(path.read_bytes() for path in folder.iterdir()) == sorted([torn, b"one before"]), "nothing is lost"
-    assert len(undelivered.set_aside(released.state)) == 2
+    assert len(undelivered.invalid_files(released.state)) == 2
 
 
 def full(house: House, statement: str) -> None:

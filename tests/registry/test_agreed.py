@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.gates import agreed, chain
 from tasks.policy import in_force
@@ -57,11 +57,11 @@ def by_two(after: After) -> House:
 
 def again(layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
     """What a machine signs that built the run again, in a worktree of its own."""
-    return {name: sign(layout, name, key, **said) for name in RUNS}
+    return {name: sign(layout, name, key, **said) for name in DVC_STAGES}
 
 
 def put(house: House, layout: Layout, records: object) -> None:
-    house.ledger.append(agreed.AGAIN, layout.root.name, {"records": records})
+    house.ledger.append(agreed.REPRODUCED, layout.root.name, {"records": records})
 
 
 def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
@@ -77,20 +77,20 @@ def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
 def other_output(house: House, layout: Layout, key: Path) -> dict[str, Any]:
     """All the same but for what `train` left there."""
     records = again(layout, key)
-    record = stage_record.unverified(records["train"])
-    left = record.left | {"artefacts/train/adapter/adapter_model.safetensors": "1" * 64}
-    return records | {"train": stage_record.sign(record.said, left, keys.signer(keys.load_private(key)))}
+    record = stage_record.parse_unverified(records["train"])
+    left = record.outputs | {"artefacts/train/adapter/adapter_model.safetensors": "1" * 64}
+    return records | {"train": stage_record.sign(record.record, left, keys.signer_of(keys.load_private(key)))}
 
 
 def other_materials(house: House, layout: Layout, key: Path) -> dict[str, Any]:
-    return again(layout, key, materials=stage_record.materials({"tasks": "1" * 64}))
+    return again(layout, key, materials=stage_record.materials_of({"tasks": "1" * 64}))
 
 
 def taken(house: House, layout: Layout, key: Path) -> dict[str, Any]:
     """Signed by the other machine without computing anything: taken from the first one's."""
-    signer = keys.signer(keys.load_private(key))
-    known = chain.of_run(house.ledger, house.governance, layout.root.name)
-    return {name: stage_record.taken(record, record.said.tree_sha256, signer) for name, record in known.items()}
+    signer = keys.signer_of(keys.load_private(key))
+    known = chain.records_of_run(house.ledger, house.governance, layout.root.name)
+    return {name: stage_record.sign_cached(record, record.record.tree_sha256, signer) for name, record in known.items()}
 
 
 REFUSED: dict[str, Callable[[House, Layout, Path], object]] = {
@@ -118,30 +118,30 @@ def test_what_is_no_second_machine_does_not_count(by_one: House, what: str) -> N
 def test_who_took_it_from_the_other_machine_is_no_second_one(by_one: House) -> None:
     """All computed by the other machine, taken by this one, and built again by the other."""
     layout, second = by_one.run("run-1"), by_one.root / SECOND
-    computed = {name: stage_record.unverified(envelope) for name, envelope in again(layout, second).items()}
+    computed = {name: stage_record.parse_unverified(envelope) for name, envelope in again(layout, second).items()}
     own = by_one.key("worker")
     of_run = {
-        name: stage_record.unverified(stage_record.taken(record, record.said.tree_sha256, own))
+        name: stage_record.parse_unverified(stage_record.sign_cached(record, record.record.tree_sha256, own))
         for name, record in computed.items()
     }
     assert {record.keyid for record in of_run.values()} == {keys.fingerprint(own.public_line)}
     put(by_one, layout, again(layout, second))
-    found = agreed.of_run(by_one.ledger, by_one.governance, "run-1", of_run)
-    assert agreed.lacking(2, of_run, found) == sorted(RUNS)
-    assert agreed.lacking(1, of_run, found) == []
+    found = agreed.records_of_others(by_one.ledger, by_one.governance, "run-1", of_run)
+    assert agreed.disagreeing_stages(2, of_run, found) == sorted(DVC_STAGES)
+    assert agreed.disagreeing_stages(1, of_run, found) == []
     as_a_release_has_it = {name: [record] for name, record in computed.items()}
-    assert agreed.lacking(2, of_run, as_a_release_has_it) == sorted(RUNS)
+    assert agreed.disagreeing_stages(2, of_run, as_a_release_has_it) == sorted(DVC_STAGES)
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release holds the other machine's records, which anybody checks")
 @pytest.mark.parametrize("what", ["one is gone", "all are gone", "another output", "its own again"])
 def test_offline_too_two_machines_made_it(by_two: House, tmp_path: Path, what: str) -> None:
     folder, layout = copy(by_two.bundle(), tmp_path / "copied"), by_two.run("run-1")
-    (record,) = (folder / bundle.AGAIN / "train").iterdir()
+    (record,) = (folder / bundle.REPRODUCTIONS / "train").iterdir()
     if what == "one is gone":
         shutil.rmtree(record.parent)
     elif what == "all are gone":
-        shutil.rmtree(folder / bundle.AGAIN)
+        shutil.rmtree(folder / bundle.REPRODUCTIONS)
     elif what == "another output":
         dsse.write(record, other_output(by_two, layout, by_two.root / SECOND)["train"])
     else:
@@ -156,4 +156,4 @@ def test_policy_asks_for_no_more_machines_than_have_keys(house: House) -> None:
     path.write_text(path.read_text().replace("  low:\n", "  low:\n    machines: 2\n"))
     told = r"tiers\.low\.machines: .*: a release takes 2 machines, and people\.yaml has keys of 1; add one for each"
     with pytest.raises(InputError, match=told):
-        in_force.proposed(house.governance.folder, house.state)
+        in_force.load_proposed(house.governance.folder, house.state)

@@ -37,17 +37,17 @@ def documented() -> str:
 def answered(layout: Layout) -> list[dict[str, object]]:
     """Stages base_model, split, train and predict@candidate, with a tiny model; the candidate's answers."""
     models.write_base(layout)
-    base = layout.stage("base_model")
+    base = layout.artefacts("base_model")
     stated = houses.EXTRA["base_model"] | {"model_sha256": tree_digest(base / "model")}
     write_json(base / "result.json", {"facts": houses.FACTS["base_model"], **stated})
     rows = [models.row(number) for number in range(9)]
-    record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.stage("split") / "test.parquet")
-    shutil.rmtree(layout.stage("train") / "adapter")
-    models.write_adapter(base / "model", layout.stage("train") / "adapter")
-    AutoTokenizer.from_pretrained(base / "model").save_pretrained(layout.stage("train") / "adapter")
+    record.write_table(pa.Table.from_pylist(rows, schema=record.SCHEMA), layout.artefacts("split") / "test.parquet")
+    shutil.rmtree(layout.artefacts("train") / "adapter")
+    models.write_adapter(base / "model", layout.artefacts("train") / "adapter")
+    AutoTokenizer.from_pretrained(base / "model").save_pretrained(layout.artefacts("train") / "adapter")
     predict.run(parameters.load(layout.params), layout, "candidate")
-    write_json(layout.measured("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}})
-    table = record.read_table(layout.stage("predict/candidate") / "predictions.parquet").to_pylist()
+    write_json(layout.measurements("predict/candidate") / "facts.json", {"facts": {"latency_p95_ms": {"value": 300}}})
+    table = record.read_table(layout.artefacts("predict/candidate") / "predictions.parquet").to_pylist()
     return [{**row, "question": rows[place]["messages"][0]["content"]} for place, row in enumerate(table)]
 
 
@@ -87,7 +87,7 @@ def test_what_is_admitted_says_how_to_ask_it(released_for_real: tuple[House, lis
     house, _ = released_for_real
     told = document(admission.admit(house.ledger, house.governance, NAME))
     assert told["asking"]["system"] == {"triage": "Triage."} and told["asking"]["dtype"] == "float32"
-    stop = read_json(house.run("run-1").stage("predict/candidate") / "result.json")["stop_token_ids"]
+    stop = read_json(house.run("run-1").artefacts("predict/candidate") / "result.json")["stop_token_ids"]
     assert told["asking"]["decoding"] == {"do_sample": False, "max_new_tokens": 6, "eos_token_id": stop} and stop
     assert told["base_sha256"] == tree_digest(told["base"])
     assert told["tokenizer"] == told["model"] and told["chat_template"].is_file()
@@ -101,15 +101,15 @@ def test_the_base_models_tokenizer_where_the_adapter_has_none(released: House) -
 
 def test_a_candidate_that_says_no_stop_is_not_packaged(house: House) -> None:
     layout = house.begin("run-1")
-    write_json(layout.stage("predict/candidate") / "result.json", {"facts": {}})
+    write_json(layout.artefacts("predict/candidate") / "result.json", {"facts": {}})
     read = parameters.load(layout.params)
     with pytest.raises(InputError, match="run the stage predict@candidate again"):
-        asking.describe(layout, read.prompts, read.evaluation)
+        asking.from_run(layout, read.prompts, read.evaluation)
 
 
 @pytest.mark.parametrize("content", [None, "{}", '{"system": {}, "decoding": {"do_sample": true}, "dtype": "int4"}'])
 def test_a_release_that_does_not_say_how_it_is_asked_is_not_admitted(tmp_path: Path, content: str | None) -> None:
     if content is not None:
-        (tmp_path / asking.NAME).write_text(content)
+        (tmp_path / asking.FILE_NAME).write_text(content)
     with pytest.raises(Refused, match="does not say how it is asked"):
         asking.read(tmp_path)

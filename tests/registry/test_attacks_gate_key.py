@@ -97,7 +97,7 @@ GATE_KEY: dict[str, tuple[Attack, str]] = {
         "payload is not JSON|signature does not match",
     ),
     "a request signed by a scheduler of their own": (
-        lambda f: request_of(f, SCHEDULER, keys.signer(Ed25519PrivateKey.generate())),
+        lambda f: request_of(f, SCHEDULER, keys.signer_of(Ed25519PrivateKey.generate())),
         "the envelope is signed by",
     ),
     "a policy that asks nobody": (

@@ -19,18 +19,18 @@ from tests.registry.house import NAME, House
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion; the alias is put back")
 def test_an_alias_moved_by_hand_changes_nothing_that_is_served(succeeded: House) -> None:
-    with mirror.Registry(succeeded.state) as client:
+    with mirror.RegistryClient(succeeded.state) as client:
         client.set_registered_model_alias(NAME, "champion", "1")
         client.delete_registered_model_alias(NAME, "rollback")
     assert succeeded.served() == b"second"
-    found = mirror.mirror(succeeded.ledger, succeeded.governance, NAME)
+    found = mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME)
     assert found.aliases == {"champion": "triage-2", "rollback": "triage-1"}
     assert (
         len(found.moved_by_hand) == 2 and "alias champion of triage was at MLflow version 1" in found.moved_by_hand[0]
     )
-    opened = [one.opening for one in incidents.read(succeeded.ledger, succeeded.governance)]
+    opened = [one.opening for one in incidents.read_all(succeeded.ledger, succeeded.governance)]
     assert [(one.what, one.role) for one in opened] == [("alias-moved", "risk")] * 2
-    assert mirror.mirror(succeeded.ledger, succeeded.governance, NAME).moved_by_hand == []
+    assert mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME).moved_by_hand == []
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion, its files by digest")
@@ -41,7 +41,7 @@ def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
     weights = tmp_path / "own" / "model" / "adapter_model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"evil")
-    with mirror.Registry(succeeded.state) as client:
+    with mirror.RegistryClient(succeeded.state) as client:
         attack(client, NAME, tmp_path / "own")
     if (succeeded.bundle("triage-2") / "payload/model" / weights.name).read_bytes() == b"evil":
         with pytest.raises(Refused, match="changed: payload/model/adapter_model"):
@@ -52,16 +52,16 @@ def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")
 def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
-    with mirror.Registry(released.state) as client:
+    with mirror.RegistryClient(released.state) as client:
         client.delete_registered_model(NAME)
     assert released.served() == b"adapter"
-    assert mirror.mirror(released.ledger, released.governance, NAME).aliases["champion"] == "triage-1"
+    assert mirror.set_aliases(released.ledger, released.governance, NAME).aliases["champion"] == "triage-1"
 
 
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
 def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> None:
-    first = succeeded.ledger.entries(promotions.MADE, NAME)[0]
-    succeeded.ledger.append(promotions.MADE, NAME, first.body)
+    first = succeeded.ledger.entries(promotions.PROMOTED, NAME)[0]
+    succeeded.ledger.append(promotions.PROMOTED, NAME, first.body)
     assert succeeded.served() == b"second"
     assert releases.list_releases(succeeded.ledger, succeeded.governance)[-1].aliases == ["champion"]
     (problem,) = releases.problems(succeeded.ledger, succeeded.governance)
@@ -70,11 +70,11 @@ def test_a_replayed_older_statement_brings_nothing_back(succeeded: House) -> Non
 
 @pytest.mark.attack(rights="database", stopped="the gate's signature")
 def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
-    succeeded.ledger.append(promotions.MADE, NAME, forged(succeeded, version=1))
+    succeeded.ledger.append(promotions.PROMOTED, NAME, forged(succeeded, version=1))
     of_a_person = keys.load_private(succeeded.state / "keys" / "risk-officer")
-    succeeded.ledger.append(promotions.MADE, NAME, forged(succeeded, of_a_person))
-    succeeded.ledger.append(promotions.MADE, NAME, {"envelope": "nonsense"})
-    succeeded.ledger.append(promotions.MADE, NAME, {})
+    succeeded.ledger.append(promotions.PROMOTED, NAME, forged(succeeded, of_a_person))
+    succeeded.ledger.append(promotions.PROMOTED, NAME, {"envelope": "nonsense"})
+    succeeded.ledger.append(promotions.PROMOTED, NAME, {})
     assert succeeded.served() == b"second"
     assert len(releases.problems(succeeded.ledger, succeeded.governance)) == 4
 
@@ -83,7 +83,7 @@ def test_a_forged_statement_promotes_nothing(succeeded: House) -> None:
 def test_the_keyid_of_the_gate_on_a_foreign_signature_promotes_nothing(released: House) -> None:
     body = forged(released)
     body["envelope"]["signatures"][0]["keyid"] = released.governance.keys_of("gate")[0].fingerprint  # type: ignore
-    released.ledger.append(promotions.MADE, NAME, body)
+    released.ledger.append(promotions.PROMOTED, NAME, body)
     (problem,) = releases.problems(released.ledger, released.governance)
     assert "signature does not match" in problem
 
@@ -93,15 +93,15 @@ def test_a_gate_statement_is_no_promotion_statement(released: House) -> None:
     """Both are signed by the same key: what they say they are is part of what is signed."""
     release = releases.get(released.ledger, released.governance, "triage-1")
     gate = read_json(Path(release.bundle) / "attestations" / "gates" / "release.json")
-    released.ledger.append(promotions.MADE, NAME, {"envelope": gate})
+    released.ledger.append(promotions.PROMOTED, NAME, {"envelope": gate})
     (problem,) = releases.problems(released.ledger, released.governance)
     assert "the statement is a urn:hallmark:gate:v1, not a promotion" in problem
 
 
 @pytest.mark.attack(rights="database", stopped="a promotion names its model")
 def test_a_promotion_of_one_model_counts_for_no_other(released: House) -> None:
-    entry = released.ledger.entries(promotions.MADE, NAME)[0]
-    released.ledger.append(promotions.MADE, "fraud-detection", entry.body)
+    entry = released.ledger.entries(promotions.PROMOTED, NAME)[0]
+    released.ledger.append(promotions.PROMOTED, "fraud-detection", entry.body)
     with pytest.raises(Refused, match="no release of 'fraud-detection'"):
         admission.admit(released.ledger, released.governance, "fraud-detection")
 
@@ -132,11 +132,11 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
     released.ledger.append("promotion.intended", NAME, known)
     released.ledger.append("promotion.intended", NAME, known | {"name": "../../precious", "version": 1})
     released.ledger.append("promotion.intended", NAME, {"nonsense": True})
-    promotion.reconcile(released.ledger, released.governance)
+    promotion.recover(released.ledger, released.governance)
     assert precious.exists()
     assert releases.verify(Path(release.bundle), released.governance).ok
     assert released.served() == b"adapter"
-    with mirror.Registry(released.state) as client:
+    with mirror.RegistryClient(released.state) as client:
         assert client.get_model_version_by_alias(NAME, "champion").tags["hallmark.release"] == "triage-1"
 
 
@@ -145,6 +145,6 @@ def test_an_order_of_rollback_is_bound_to_one_release(succeeded: House) -> None:
     """The ledger's owner writes another release into an old rollback: nobody signed that."""
     succeeded.roll_back("r")
     succeeded.release("run-3", b"best")
-    body = succeeded.ledger.entries(promotions.MADE, NAME)[2].body
-    succeeded.ledger.append(promotions.MADE, NAME, body)
+    body = succeeded.ledger.entries(promotions.PROMOTED, NAME)[2].body
+    succeeded.ledger.append(promotions.PROMOTED, NAME, body)
     assert succeeded.served() == b"best"

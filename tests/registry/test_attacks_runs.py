@@ -37,7 +37,7 @@ PACKAGE: dict[str, Attack] = {
 @pytest.mark.attack(rights="worker", stopped="the release gate's statement names the package by digest")
 @pytest.mark.parametrize("attack", PACKAGE.values(), ids=PACKAGE.keys())
 def test_a_package_touched_after_its_release_gate_is_not_promoted(ready: House, attack: Attack) -> None:
-    attack(ready.run("run-1").stage("package"))
+    attack(ready.run("run-1").artefacts("package"))
     with pytest.raises(
         Refused, match=r"not the output that gate release let pass|symbolic link|not a plain file|no manifest"
     ):
@@ -51,13 +51,13 @@ def test_a_package_touched_after_its_release_gate_is_not_promoted(ready: House, 
 def test_a_package_made_from_other_outputs_than_passed_is_not_promoted(house: House, stage: str) -> None:
     """The worker exchanges a stage's output while the package is made, and puts the approved one back."""
     layout = house.evaluated("run-1")
-    approved = shutil.copytree(layout.stage(stage), house.root / "approved")
-    (layout.stage(stage) / "poisoned.parquet").write_bytes(b"x")
+    approved = shutil.copytree(layout.artefacts(stage), house.root / "approved")
+    (layout.artefacts(stage) / "poisoned.parquet").write_bytes(b"x")
     if stage == "evaluate":  # which the package's own check of its gate would notice
         house.forge(layout, "evaluation")
     house.pack(layout)
-    shutil.rmtree(layout.stage(stage))
-    shutil.copytree(approved, layout.stage(stage))
+    shutil.rmtree(layout.artefacts(stage))
+    shutil.copytree(approved, layout.artefacts(stage))
     house.open(layout, "release")
     if stage == "evaluate":
         house.open(layout, "evaluation")

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.audit import archive, controls, gaps, record
 from tasks.audit.dossier import Dossier, Kind
-from tasks.audit.shelf import Shelf
+from tasks.audit.shelf import Artifacts
 from tasks.consent import withdrawals
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
@@ -100,9 +100,9 @@ def test_an_approval_of_before_that_has_no_reason_is_told(released: House) -> No
     """Nobody signs one now; those that were signed count."""
     release = releases.get(released.ledger, released.governance, "triage-1")
     known = record.gather(release, released.ledger, released.governance)
-    (one,) = known.decided["data"]
+    (one,) = known.decisions["data"]
     mute = replace(one, signed=replace(one.signed, decision=one.decision.model_copy(update={"reason": ""})))
-    told = gaps.missing(replace(known, decided={"data": [mute]}), Shelf(released.bundle(), no_proof), [])
+    told = gaps.missing(replace(known, decisions={"data": [mute]}), Artifacts(released.bundle(), no_proof), [])
     assert "Approved without a reason: owner at the data gate." in list(told)
 
 

@@ -21,12 +21,12 @@ def kept(house: House) -> list[Path]:
 
 
 def base_of(layout: Layout) -> Path:
-    return layout.stage("base_model")
+    return layout.artefacts("base_model")
 
 
 def described(layout: Layout) -> Manifest:
     read = params.load(layout.params)
-    return manifest.describe(layout, name=read.use_case.name, method=read.training.method, tier="low", demo=False)
+    return manifest.from_run(layout, name=read.use_case.name, method=read.training.method, tier="low", demo=False)
 
 
 def test_a_promotion_keeps_it_under_the_digest_that_the_release_names(ready: House) -> None:
@@ -54,14 +54,14 @@ def test_a_base_model_that_is_not_the_packages_stops_promotion(ready: House) -> 
     with pytest.raises(Refused, match=r"base_model: artefacts/base_model/result\.json changed since it was signed"):
         ready.promote(layout)
     with pytest.raises(Refused, match="is not the base model that the package was made with"):
-        bases.keep(layout, manifest.read(layout.stage("package") / "payload"))
+        bases.copy_base_model(layout, manifest.read(layout.artefacts("package") / "payload"))
     assert kept(ready) == [] and not ready.bundle().exists()
 
 
 def test_a_whole_model_needs_none(house: House) -> None:
     layout = house.begin("run-1")
     told = described(layout)
-    assert bases.keep(layout, told.model_copy(update={"method": "full"})) is None
+    assert bases.copy_base_model(layout, told.model_copy(update={"method": "full"})) is None
     assert kept(house) == []
 
 
@@ -71,7 +71,7 @@ def test_on_another_disk_it_is_copied(house: House, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "link", other_disk)
     layout = house.begin("run-1")
-    folder = bases.keep(layout, described(layout))
+    folder = bases.copy_base_model(layout, described(layout))
     assert folder is not None and tree_digest(folder) == tree_digest(base_of(layout))
 
 

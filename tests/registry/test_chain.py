@@ -73,7 +73,7 @@ def adopted_by_the_gate(house: House, folder: Path) -> None:
 
 def of_another_root(house: House, folder: Path) -> None:
     """Policy and people the same to the last key, under a root key of the attacker's."""
-    root = keys.signer(Ed25519PrivateKey.generate())
+    root = keys.signer_of(Ed25519PrivateKey.generate())
     before = adoption.read(dsse.read(folder / SECOND))
     genesis = before.model_copy(update={"sequence": 1, "previous": None, "root": root.public_line})
     (folder / SECOND).unlink()
@@ -130,8 +130,8 @@ def test_with_the_gate_key_alone_nothing_else_is_adopted_for_a_release(
 
 @pytest.mark.attack(rights="disk", stopped="the adoptions say which key the gate has")
 def test_a_gate_key_that_nobody_adopted_promotes_nothing(changed: House, folder: Path) -> None:
-    statement = dsse.peek(dsse.read(folder / bundle.PROMOTION))
-    dsse.write(folder / bundle.PROMOTION, dsse.sign(statement, keys.signer(Ed25519PrivateKey.generate())))
+    statement = dsse.unverified_statement(dsse.read(folder / bundle.PROMOTION))
+    dsse.write(folder / bundle.PROMOTION, dsse.sign(statement, keys.signer_of(Ed25519PrivateKey.generate())))
     assert against(changed, folder).count("the envelope is signed by") == 2
 
 
@@ -172,7 +172,7 @@ def test_under_proposed_files_a_release_counts_in_its_project_alone(ready: House
         inside = releases.verify(ready.bundle(label), governed)
         assert inside.ok and any("which nobody adopted" in check.text for check in inside.checks), inside.against
     outside = verification.verify_from_root(ready.bundle(label), ready.root_of_trust)
-    assert outside.verdict == "invalid" and outside.against == trust.UNADOPTED
+    assert outside.verdict == "invalid" and outside.against == trust.UNADOPTED_MESSAGE
     elsewhere = adopted.governance.policy.model_copy(update={"environment": "production"})
     with pytest.raises(Refused, match="holds no adoption"):
-        trust.adopted([], trust.own(replace(adopted.governance, policy=elsewhere)))
+        trust.last_adopted([], trust.from_governance(replace(adopted.governance, policy=elsewhere)))

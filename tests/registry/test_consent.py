@@ -14,7 +14,7 @@ from tasks.core.files import write_json
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, mirror, orders, promotion, recovery, releases
 from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 from tests.registry.house import NAME, SOURCE, House, open_house, writable
 
 
@@ -80,7 +80,7 @@ def test_a_promotion_that_a_crash_interrupted_is_undone(ready: House, monkeypatc
         ready.promote(ready.run("run-1"))
     assert intents.pending(ready.ledger)
     withdraw(ready)
-    (told,) = promotion.reconcile(ready.ledger, ready.governance)
+    (told,) = promotion.recover(ready.ledger, ready.governance)
     assert "is undone: what was trained on a withdrawn source" in told
     assert champion(ready) == []
 
@@ -90,7 +90,7 @@ def test_a_release_promoted_before_stays_valid_and_in_production(released: House
     assert releases.verify(released.bundle(), released.governance).ok
     assert releases.problems(released.ledger, released.governance) == []
     assert champion(released) == ["triage-1"] and admission.admit(released.ledger, released.governance, NAME)
-    assert releases.by_source(released.ledger, released.governance).on == {"tickets": ["triage-1"]}
+    assert releases.by_source(released.ledger, released.governance).by_name == {"tickets": ["triage-1"]}
 
 
 def test_no_rollback_to_what_was_trained_on_it(succeeded: House) -> None:
@@ -107,7 +107,7 @@ def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(rele
     from tasks.consent import consent
 
     with pytest.raises(Refused, match="cannot be read which sources"):
-        consent.require(tmp_path, released.ledger, released.governance)
+        consent.require_not_withdrawn(tmp_path, released.ledger, released.governance)
     assert promotions.read(released.ledger, released.governance, NAME).newest
 
 
@@ -115,9 +115,9 @@ def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
     succeeded: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else's connection writes between the look at the release and the ledger's transaction."""
-    target: Callable[..., Signed] = orders.target
+    target: Callable[..., SignedPromotion] = orders.target_statement
 
-    def looked(*args: object) -> Signed:
+    def looked(*args: object) -> SignedPromotion:
         found = target(*args)
         owner = threading.Thread(target=withdraw, args=(open_house(succeeded.root),))
         owner.start()
@@ -131,12 +131,12 @@ def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
 
 
 def test_releases_that_cannot_be_read_here_are_named_and_the_rest_is_told(succeeded: House) -> None:
-    (digest,) = releases.by_dataset(succeeded.ledger, succeeded.governance).on
+    (digest,) = releases.by_dataset(succeeded.ledger, succeeded.governance).by_name
     payload = writable(succeeded.bundle("triage-1")) / "payload"
     (payload / "dataset" / "manifest.json").write_text("{")
     found = releases.by_source(succeeded.ledger, succeeded.governance)
-    assert (found.on, found.unreadable) == ({"tickets": ["triage-2"]}, ["triage-1"])
+    assert (found.by_name, found.unreadable) == ({"tickets": ["triage-2"]}, ["triage-1"])
     assert found.notice() == "what these releases were trained on cannot be read on this machine: triage-1"
     shutil.rmtree(succeeded.bundle("triage-1"))
     found = releases.by_dataset(succeeded.ledger, succeeded.governance)
-    assert (found.on, found.unreadable) == ({digest: ["triage-2"]}, ["triage-1"])
+    assert (found.by_name, found.unreadable) == ({digest: ["triage-2"]}, ["triage-1"])

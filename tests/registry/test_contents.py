@@ -11,7 +11,7 @@ from tasks.registry.release.contents import MAX_PARSED
 
 
 def read(folder: Path, *parsed: str) -> contents.Contents:
-    return contents.read(folder, contents.names(folder), parsed)
+    return contents.read(folder, contents.file_names(folder), parsed)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(folder: Path) -> None:
     with pytest.raises(Refused, match="not a plain file"):
         contents.read_one(folder, "pipe.json")
     with pytest.raises(Refused, match="not a plain file"):
-        contents.names(folder)
+        contents.file_names(folder)
 
 
 @pytest.mark.attack(rights="registry", stopped="a file that is a hole is neither hashed nor parsed")
@@ -54,7 +54,7 @@ def test_a_terabyte_that_is_a_hole_holds_nobody_up(folder: Path) -> None:
 def test_a_link_is_not_followed(folder: Path, target: str) -> None:
     (folder / "link.json").symlink_to(target)
     with pytest.raises(Refused, match="not a plain file"):
-        contents.names(folder)
+        contents.file_names(folder)
     with pytest.raises(Refused, match="cannot be read"):
         contents.read_one(folder, "link.json")
 
@@ -113,18 +113,18 @@ def test_a_second_spelling_is_refused(folder: Path, data: bytes) -> None:
 )
 def test_names_that_lead_elsewhere_or_look_like_others_are_refused(name: str) -> None:
     with pytest.raises(Refused, match="no name for a file"):
-        contents.require_plain(["payload/a", name])
+        contents.require_portable_names(["payload/a", name])
 
 
 def test_names_that_differ_in_capitals_alone_are_refused() -> None:
-    contents.require_plain(["payload/a", "payload/b", "payload/model-00001-of-00002.safetensors"])
+    contents.require_portable_names(["payload/a", "payload/b", "payload/model-00001-of-00002.safetensors"])
     with pytest.raises(Refused, match="one file on systems"):
-        contents.require_plain(["payload/README.md", "payload/readme.md"])
+        contents.require_portable_names(["payload/README.md", "payload/readme.md"])
 
 
 def test_a_message_shows_no_name_that_a_terminal_would_obey() -> None:
-    assert contents.shown(["a\x1b[2J"]) == r"'a\x1b[2J'"
-    assert contents.shown([str(n) for n in range(7)]) == "0, 1, 2, 3, 4 …"
+    assert contents.display_names(["a\x1b[2J"]) == r"'a\x1b[2J'"
+    assert contents.display_names([str(n) for n in range(7)]) == "0, 1, 2, 3, 4 …"
 
 
 @pytest.mark.parametrize(

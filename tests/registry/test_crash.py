@@ -98,11 +98,11 @@ def check(house: House) -> str:
     folders = sorted(path.name for path in (house.state / "releases").iterdir())
     assert folders == sorted(str(release.label) for release in known)
     assert intents.pending(house.ledger) == []
-    with mirror.Registry(house.state) as client:
+    with mirror.RegistryClient(house.state) as client:
         versions = client.search_model_versions(f"name = '{NAME}'")
-        assert sorted(version.tags[mirror.TAG] for version in versions) == folders
+        assert sorted(version.tags[mirror.RELEASE_TAG] for version in versions) == folders
         champion = client.get_model_version_by_alias(NAME, "champion")
-        assert champion.tags[mirror.TAG] == reigning.label
+        assert champion.tags[mirror.RELEASE_TAG] == reigning.label
     return weights
 
 
@@ -130,15 +130,15 @@ def test_a_killed_promotion_leaves_the_old_champion_or_a_complete_new_one(
     assert len(line.valid) == (2 if made else 1), "the statement in the ledger is the point of no return"
     assert challenged.served() == (b"second" if made else b"adapter")
 
-    promotion.reconcile(challenged.ledger, challenged.governance)
+    promotion.recover(challenged.ledger, challenged.governance)
     weights = check(challenged)
     reached = POINTS.index(point) > POINTS.index("named") or (point, moment) == ("named", "after")
     assert weights == ("second" if reached else "adapter"), "a whole bundle is promoted, anything less is undone"
-    assert promotion.reconcile(challenged.ledger, challenged.governance) == []
+    assert promotion.recover(challenged.ledger, challenged.governance) == []
 
     assert challenged.promote(layout).label == "triage-2"
     assert check(challenged) == "second"
-    assert len(challenged.ledger.entries(promotions.MADE)) == 2
+    assert len(challenged.ledger.entries(promotions.PROMOTED)) == 2
 
 
 @pytest.mark.slow
@@ -155,7 +155,7 @@ def test_recovery_that_is_killed_too_is_recovered_from(
 ) -> None:
     kill(processes, challenged, left_at, "after")
     kill(processes, challenged, point, moment, "reconcile")
-    promotion.reconcile(challenged.ledger, challenged.governance)
+    promotion.recover(challenged.ledger, challenged.governance)
     assert check(challenged) == ("adapter" if left_at == "statement" else "second")
 
 
@@ -174,7 +174,7 @@ def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes
     kill(processes, challenged, "unregistered", moment, "reconcile")
     challenged.governance = governance.load(challenged.governance.folder, challenged.state)
     assert "is undone: gate release of run run-2" in " ".join(
-        promotion.reconcile(challenged.ledger, challenged.governance)
+        promotion.recover(challenged.ledger, challenged.governance)
     )
     assert check(challenged) == "adapter"
     people.write_text(text)
@@ -184,17 +184,21 @@ def test_what_would_not_be_promoted_today_is_undone(challenged: House, processes
 
 
 def test_what_is_unfinished_is_named_and_naming_it_writes_nothing(challenged: House, processes: Forking) -> None:
-    assert promotion.unfinished(challenged.ledger, challenged.governance) == []
+    assert promotion.interrupted_releases(challenged.ledger, challenged.governance) == []
     kill(processes, challenged, "registered", "after")
     before = challenged.ledger.last()
-    assert promotion.unfinished(challenged.ledger, challenged.governance) == ["triage-2"]
-    with intents.turn(challenged.state):
-        assert promotion.unfinished(challenged.ledger, challenged.governance) == [], "another process is at it"
+    assert promotion.interrupted_releases(challenged.ledger, challenged.governance) == ["triage-2"]
+    with intents.hold_lock(challenged.state):
+        assert promotion.interrupted_releases(challenged.ledger, challenged.governance) == [], (
+            "another process is at it"
+        )
     assert challenged.ledger.last() == before
-    promotion.reconcile(challenged.ledger, challenged.governance)
-    assert promotion.unfinished(challenged.ledger, challenged.governance) == [] and check(challenged) == "second"
+    promotion.recover(challenged.ledger, challenged.governance)
+    assert (
+        promotion.interrupted_releases(challenged.ledger, challenged.governance) == [] and check(challenged) == "second"
+    )
 
 
 def test_the_command_line_does_not_wait_for_a_promotion_under_way(challenged: House) -> None:
-    with intents.turn(challenged.state):
-        assert promotion.reconcile(challenged.ledger, challenged.governance) == []
+    with intents.hold_lock(challenged.state):
+        assert promotion.recover(challenged.ledger, challenged.governance) == []

@@ -11,7 +11,7 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.core.params import params
 from tasks.declarations import declarations, signed_declaration, signing
-from tasks.declarations.signed_declaration import Declared
+from tasks.declarations.signed_declaration import DeclaredDocument
 from tasks.policy import governance, judge
 from tasks.policy.judge import Judge
 from tasks.registry.promote import releases
@@ -60,12 +60,12 @@ def adopted(after: After, monkeypatch: pytest.MonkeyPatch) -> House:
     return opened(after(sign_off_in_production, release_adopted).root, monkeypatch)
 
 
-def adopt(house: House, *declared: Declared) -> None:
+def adopt(house: House, *declared: DeclaredDocument) -> None:
     for each in declared:
         signing.sign(house.ledger, house.governance, OWNERS[each.subject], [each], "as agreed")
 
 
-def of(house: House, **card: object) -> list[Declared]:
+def of(house: House, **card: object) -> list[DeclaredDocument]:
     """What runs of the house declare."""
     layout = house.begin("looked-at", **card)
     declared = declarations.of_run(layout, params.load(layout.params), house.governance.policy)
@@ -122,13 +122,13 @@ def signed(house: House, folder: Path, name: str, key: str = "", **changes: Any)
     """Another declaration in the place of one, signed by whom it names or with another key."""
     path = next(
         path for path in (folder / bundle.DECLARATIONS).iterdir()
-        if signed_declaration.DECLARATION.said(dsse.read(path)).declared.subject == name
+        if signed_declaration.DECLARATION.predicate(dsse.read(path)).declared.subject == name
     )  # fmt: skip
-    said = signed_declaration.DECLARATION.said(dsse.read(path)).model_copy(update=changes)
+    said = signed_declaration.DECLARATION.predicate(dsse.read(path)).model_copy(update=changes)
     dsse.write(path, dsse.sign(signed_declaration.statement(said), house.key(key or said.person)))
 
 
-def other_source(**changes: object) -> Declared:
+def other_source(**changes: object) -> DeclaredDocument:
     suites = Suites(by_source={}, dataset=None)
     return signed_declaration.of_source(Source.model_validate(SOURCE["source"] | changes), suites, {}, [])
 
@@ -182,9 +182,9 @@ def test_a_release_with_other_declarations_does_not_verify(adopted: House, tmp_p
 
 def test_what_an_earlier_version_promoted_is_told(adopted: House) -> None:
     """It has no declarations, and says outside environment local that nothing is known of them."""
-    signed = verification.require(adopted.bundle(), adopted.governance)
+    signed = verification.require_valid(adopted.bundle(), adopted.governance)
     files = {name: sha256 for name, sha256 in signed.promotion.files.items() if bundle.DECLARATIONS not in name}
     before = signed.promotion.model_copy(update={"files": files})
-    (told,) = verification._before(before)
+    (told,) = verification._unverifiable_in_early_versions(before)
     assert told == "who adopted its sources and its card: it was promoted before they were adopted"
-    assert list(verification._before(signed.promotion)) == []
+    assert list(verification._unverifiable_in_early_versions(signed.promotion)) == []

@@ -7,18 +7,18 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.inquiry.records_changed import RecordsChanged
+from tasks.inquiry.records_changed import DatasetDiff
 from tasks.registry.history import declared, difference
-from tasks.registry.history.declared import Declared
+from tasks.registry.history.declared import ReleaseContents
 from tasks.registry.history.difference import Difference
 from tasks.registry.promote import releases
 from tests.registry.house import FACTS, House, copy, writable
 
-UNKNOWN = RecordsChanged(how="unknown", why="", sources={})
+UNKNOWN = DatasetDiff(how="unknown", why="", sources={})
 
 
-def between(before: Declared, now: Declared) -> Difference:
-    sides = (difference.side(before, ""), difference.side(now, ""))
+def between(before: ReleaseContents, now: ReleaseContents) -> Difference:
+    sides = (difference.compared_release(before, ""), difference.compared_release(now, ""))
     return difference.compare(before, now, sides, UNKNOWN, None, "not here")
 
 
@@ -66,8 +66,8 @@ def test_intervals_overlap_where_they_have_a_value_in_common(before: Any, now: A
 def test_items_of_a_list_are_told_apart_by_their_name() -> None:
     before = {"metrics": [{"name": "b", "at_least": 1}], "users": ["x", "y"]}
     now = {"metrics": [{"name": "a", "at_least": 3}, {"name": "b", "at_least": 2}], "users": ["x"]}
-    assert dict(declared.flat(before)) == {"metrics[b].name": "b", "metrics[b].at_least": 1, "users": "x, y"}
-    assert dict(declared.flat(now))["metrics[b].at_least"] == 2
+    assert dict(declared.flatten(before)) == {"metrics[b].name": "b", "metrics[b].at_least": 1, "users": "x, y"}
+    assert dict(declared.flatten(now))["metrics[b].at_least"] == 2
 
 
 def test_a_folder_that_is_no_release_is_named(released: House, tmp_path: Path) -> None:

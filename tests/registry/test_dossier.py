@@ -13,7 +13,7 @@ import typer
 from infra.cli.releases.verify import verify
 from tasks.audit import archive, checked, record, signed_dossier
 from tasks.audit.dossier import Dossier
-from tasks.audit.signed_dossier import NAME, DossierSignature
+from tasks.audit.signed_dossier import FILE_NAME, DossierSignature
 from tasks.core.files import canonical_json, tree_manifest
 from tasks.inquiry import looks
 from tasks.ledger.heads import publish
@@ -47,7 +47,11 @@ def dossier(house: House, target: Path, label: str = "triage-1", signed: bool = 
     gathered = record.gather(releases.get(house.ledger, house.governance, label), house.ledger, house.governance)
     signer = house.key("ledger") if signed else None
     told, _ = archive.write(
-        gathered, lambda seq: canonical_json(prover.prove(seq).model_dump(mode="json")), target, signer=signer, **how
+        gathered,
+        lambda seq: canonical_json(prover.prove_inclusion(seq).model_dump(mode="json")),
+        target,
+        signer=signer,
+        **how,
     )
     return told
 
@@ -56,9 +60,13 @@ def dossier(house: House, target: Path, label: str = "triage-1", signed: bool = 
 def made(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Iterator[Made]:
     """Of a release that people let through, of whose data somebody looked at something, in three ways."""
     house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
-    looks.record(house.ledger, looks.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64})
-    looks.record(house.ledger, looks.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]})
-    looks.record(house.ledger, looks.SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]})
+    looks.record_access(house.ledger, looks.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64})
+    looks.record_access(
+        house.ledger, looks.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}
+    )
+    looks.record_access(
+        house.ledger, looks.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}
+    )
     house.adopt(lambda text: text.replace("at_least: 0.7", "at_least: 0.6"))
     yield Made(house, folder := tmp_path_factory.mktemp("outside") / "dossier", dossier(house, folder))
     house.ledger.close()
@@ -83,11 +91,11 @@ def outside(made: Made, folder: Path) -> Verification:
 
 def signed_anew(made: Made, folder: Path, by: str = "ledger", **other: Any) -> None:
     """Sign what lies there with the key of a machine or person; `other`: what the signature says otherwise."""
-    said = json.loads((made.folder / NAME).read_bytes())
-    before = signed_dossier.SIGNATURE.said(said).model_dump() | other
-    (folder / NAME).unlink()
+    said = json.loads((made.folder / FILE_NAME).read_bytes())
+    before = signed_dossier.SIGNATURE.predicate(said).model_dump() | other
+    (folder / FILE_NAME).unlink()
     envelope = signed_dossier.sign(DossierSignature(**before), tree_manifest(folder), made.house.key(by))
-    (folder / NAME).write_bytes(canonical_json(envelope))
+    (folder / FILE_NAME).write_bytes(canonical_json(envelope))
 
 
 def test_one_command_checks_all_of_it(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +133,7 @@ def removed(folder: Path) -> None:
 
 CHANGED = {
     **{name: a_byte(name) for name in (
-        "index.html", "dossier.json", "SHA256SUMS", NAME, "governance/0001.json", "ledger/??????.json",
+        "index.html", "dossier.json", "SHA256SUMS", FILE_NAME, "governance/0001.json", "ledger/??????.json",
         "ledger/*.proof.json", "release/payload/README.md", "release/attestations/ledger.json",
     )},
     "a file more": added, "a file less": removed,
@@ -174,7 +182,7 @@ def test_it_is_signed_for_the_release_in_it(made: Made, copy: Path) -> None:
 
 
 def test_without_a_signature_it_is_incomplete_and_says_so(made: Made, copy: Path, tmp_path: Path) -> None:
-    (copy / NAME).unlink()
+    (copy / FILE_NAME).unlink()
     found = outside(made, copy)
     assert found.verdict == "incomplete" and "nobody signed this dossier" in found.conclusion()
     told = dossier(made.house, tmp_path / "unsigned", signed=False)

@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.gates import signed_decision
 from tasks.registry.history import history
-from tasks.registry.history.history import Standing
+from tasks.registry.history.history import ModelState
 from tasks.registry.release import promotions, reigns
 from tests.registry.house import NAME, House, open_house
 
@@ -16,11 +16,11 @@ NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 
 
 def made(house: House) -> list[datetime]:
-    return [entry.time for entry in house.ledger.entries(promotions.MADE, NAME)]
+    return [entry.time for entry in house.ledger.entries(promotions.PROMOTED, NAME)]
 
 
-def standing(house: House, when: datetime) -> Standing:
-    (found,) = history.at(when.isoformat(), house.ledger, house.governance).models
+def standing(house: House, when: datetime) -> ModelState:
+    (found,) = history.state_at(when.isoformat(), house.ledger, house.governance).models
     return found
 
 
@@ -59,13 +59,13 @@ def test_it_says_who_decided_with_the_entries_that_hold_it(released: House) -> N
         assert entry is not None
         decision = signed_decision.read(entries[entry], released.governance).decision
         assert (decision.gate, decision.person) == (gate, wanted[gate][0])
-    assert champion.entry == released.ledger.entries(promotions.MADE, NAME)[0].seq
+    assert champion.entry == released.ledger.entries(promotions.PROMOTED, NAME)[0].seq
 
 
 def test_what_the_key_did_not_sign_was_never_in_production(released: House) -> None:
-    (entry,) = released.ledger.entries(promotions.MADE, NAME)
+    (entry,) = released.ledger.entries(promotions.PROMOTED, NAME)
     forged = entry.body["envelope"] | {"payload": "e30="}
-    written = released.ledger.append(promotions.MADE, NAME, {"envelope": forged})
+    written = released.ledger.append(promotions.PROMOTED, NAME, {"envelope": forged})
     champion = standing(released, written.time).champion
     assert champion is not None and champion.entry == entry.seq
 
@@ -87,8 +87,8 @@ def test_a_time_that_was_moved_back_moves_nothing(succeeded: House) -> None:
     first, second = line.valid
     assert second.entry is not None
     early = second.entry.model_copy(update={"time": first.promotion.time - timedelta(days=9)})
-    moved = promotions.Signed(second.promotion, second.release_sha256, second.sha256, second.envelope, early)
-    told = reigns.reigns(promotions.Promotions((first, moved), ()))
+    moved = promotions.SignedPromotion(second.promotion, second.release_sha256, second.sha256, second.envelope, early)
+    told = reigns.production_periods(promotions.Promotions((first, moved), ()))
     assert told[1].since == second.promotion.time
     assert told[0].until == second.promotion.time
 
@@ -105,7 +105,7 @@ def test_a_time_that_was_moved_back_moves_nothing(succeeded: House) -> None:
     ],
 )
 def test_times_are_utc_and_a_date_means_its_end(text: str, wanted: datetime) -> None:
-    assert history.moment(text, NOW) == wanted
+    assert history.parse_time(text, NOW) == wanted
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_times_are_utc_and_a_date_means_its_end(text: str, wanted: datetime) -> 
 )
 def test_what_is_no_time_of_the_past_is_said(text: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        history.moment(text, NOW)
+        history.parse_time(text, NOW)
 
 
 def test_a_house_without_releases_has_no_models(house: House) -> None:
-    found = history.at("2026-03-03", house.ledger, house.governance)
+    found = history.state_at("2026-03-03", house.ledger, house.governance)
     assert (found.models, found.environment) == ([], "local")
 
 

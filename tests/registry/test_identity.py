@@ -40,7 +40,7 @@ UNDECIDING: dict[str, Callable[[Layout], object]] = {
     "the gate's key": lambda run: write_json(run.authority, {}),
     "a module that no stage imports": lambda run: (run.root / "tasks" / "new.py").write_text("X = 1\n"),
     "a byte-code cache": lambda run: cache(run.root / "tasks" / "__pycache__"),
-    "where it lies": lambda run: run.stage("evaluate").rename(run.root / "moved"),
+    "where it lies": lambda run: run.artefacts("evaluate").rename(run.root / "moved"),
 }
 
 

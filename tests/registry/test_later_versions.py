@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.document import Document, why
+from tasks.core.document import Document, error_text
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
 from tasks.gates import cases
@@ -19,13 +19,13 @@ from tests.registry.house import House
 
 def test_what_this_version_signed_counts_for_one_whose_schemas_have_a_field_more(house: House) -> None:
     first, root = house.release("run-1"), house.root_of_trust
-    policy_sha256, asked = house.governance.policy.sha256, cases.read(house.ledger)
+    policy_sha256, asked = house.governance.policy.sha256, cases.read_all(house.ledger)
     folder, state = house.governance.folder, house.state
     with one_field_more(below(Document)):
         assert "added" in type(house.governance.policy).model_fields
         house.governance = in_force.load(folder, state, house.ledger)
         assert house.governance.policy.sha256 == policy_sha256
-        assert [case.evidence.sha256 for case in cases.read(house.ledger)] == [case.sha256 for case in asked]
+        assert [case.evidence.sha256 for case in cases.read_all(house.ledger)] == [case.sha256 for case in asked]
         checked = verification.verify_from_root(Path(first.bundle), root)
         assert checked.ok, checked.against
         assert not promotions.read(house.ledger, house.governance, "triage").problems
@@ -48,12 +48,12 @@ def test_what_was_read_is_spelled_as_it_was_and_what_is_changed_anew() -> None:
         several: list[Inner] = []
 
     value = {"inner": {"number": 1}, "several": [{"number": 2}]}
-    found = Outer.read(value)
-    assert (found.spelled, found.inner.spelled) == (canonical_json(value), b'{"number":1}')
-    assert Outer.read_bytes(b'{"inner": {"number": 1}}').spelled == b'{"inner": {"number": 1}}'
+    found = Outer.from_value(value)
+    assert (found.serialised, found.inner.serialised) == (canonical_json(value), b'{"number":1}')
+    assert Outer.from_bytes(b'{"inner": {"number": 1}}').serialised == b'{"inner": {"number": 1}}'
     assert found.inner == Inner(number=1) and found.inner.sha256 != Inner(number=1).sha256
-    assert Outer(inner=found.inner).spelled == b'{"inner":{"number":1},"several":[]}'
-    assert found.inner.model_copy(update={"number": 3}).spelled == b'{"added":null,"number":3}'
+    assert Outer(inner=found.inner).serialised == b'{"inner":{"number":1},"several":[]}'
+    assert found.inner.model_copy(update={"number": 3}).serialised == b'{"added":null,"number":3}'
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_what_was_read_is_spelled_as_it_was_and_what_is_changed_anew() -> None:
 )
 def test_a_document_of_another_type_is_refused_in_words(came: dict[str, str], words: str) -> None:
     with pytest.raises(ValueError) as caught:
-        Dataset.read(came)
-    assert words in why(caught.value)
+        Dataset.from_value(came)
+    assert words in error_text(caught.value)
 
 
 def test_a_statement_of_a_later_version_is_told_from_another() -> None:
     later = dsse.statement("urn:hallmark:promotion:v2", {"triage-1": "0" * 64}, {})
     with pytest.raises(Refused, match="is a urn:hallmark:promotion:v2, not a promotion; a newer Hallmark made it"):
-        dsse.predicate(later, promotions.PREDICATE_TYPE, promotions.Promotion, "a promotion")
+        dsse.read_predicate(later, promotions.PREDICATE_TYPE, promotions.Promotion, "a promotion")

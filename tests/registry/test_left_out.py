@@ -64,7 +64,7 @@ def marked(*names: str) -> Callable[[Path], None]:
         listing = bundle.listing(folder)
         for name in names:
             (folder / name).unlink()
-        left_out.mark(folder, {name: listing[name] for name in names})
+        left_out.write(folder, {name: listing[name] for name in names})
 
     return change
 
@@ -77,7 +77,7 @@ def changed_and_marked(folder: Path) -> None:
 
 def another_digest(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
-    left_out.mark(folder, {WEIGHTS: "0" * 64})
+    left_out.write(folder, {WEIGHTS: "0" * 64})
 
 
 ATTACKS: dict[str, Callable[[Path], None]] = {
@@ -88,10 +88,10 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "parameters": marked(f"{bundle.PAYLOAD}/params.yaml"),
     "evidence": marked(f"{bundle.ATTESTATIONS}/evidence/evaluation.json"),
     "weights and the tokenizer": marked(WEIGHTS, f"{bundle.PAYLOAD}/model/tokenizer.json"),
-    "nothing": lambda folder: left_out.mark(folder, {}),
+    "nothing": lambda folder: left_out.write(folder, {}),
     "no list": lambda folder: files.write_bytes(folder / bundle.LEFT_OUT, b'{"files":[]}'),
     "a list of lists": lambda folder: files.write_bytes(folder / bundle.LEFT_OUT, b"[" * 100_000),
-    "a name from outside": lambda folder: left_out.mark(folder, {"../../etc/passwd": "0" * 64}),
+    "a name from outside": lambda folder: left_out.write(folder, {"../../etc/passwd": "0" * 64}),
 }
 
 
@@ -107,7 +107,7 @@ def test_nothing_is_served_without_its_weights(released: House) -> None:
     folder = copy(released.bundle(), released.root / "copied")
     marked(WEIGHTS)(folder)
     with pytest.raises(Refused, match=f"missing: {WEIGHTS}"):
-        verification.require(folder, released.governance)
+        verification.require_valid(folder, released.governance)
     marked(WEIGHTS)(writable(released.bundle()))
     with pytest.raises(Refused, match="missing"):
-        admission.admit_here(released.checkout(), NAME, server="here")
+        admission.admit_in_checkout(released.checkout(), NAME, server="here")

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.core.files import read_json, write_json
-from tasks.core.graph import DATA_STAGES, RUNS
+from tasks.core.graph import DATA_STAGE_NAMES, DVC_STAGES
 from tasks.gates import chain
 from tasks.policy.judge import Judge
 from tasks.registry.release import bundle, contents
@@ -34,19 +34,21 @@ def lines(house: House) -> list[str]:
 def test_the_records_of_a_release_say_how_it_was_made(released: House) -> None:
     by, chained, boxed = lines(released)
     key = keys.fingerprint(released.key("worker").public_line)
-    assert by == f"ok: each of {len(RUNS)} stages was signed with what it read and left, by the worker's key {key}"
+    assert (
+        by == f"ok: each of {len(DVC_STAGES)} stages was signed with what it read and left, by the worker's key {key}"
+    )
     assert chained == "ok: what each read is what another left: one chain from 1 source to the payload"
     assert boxed == "ok: every stage ran in a sandbox (bubblewrap 0.11.0), where it saw its own code and inputs"
-    record = stage_record.unverified(dsse.read(released.bundle() / bundle.STAGES / "train.json"))
-    assert record.said.inputs.keys() >= {"tasks", "artefacts/split", "gates/data.json", "params.yaml#training"}
-    assert record.said.taken_from is None and record.said.environment.run == "run-1"
+    record = stage_record.parse_unverified(dsse.read(released.bundle() / bundle.STAGES / "train.json"))
+    assert record.record.inputs.keys() >= {"tasks", "artefacts/split", "gates/data.json", "params.yaml#training"}
+    assert record.record.taken_from is None and record.record.environment.run == "run-1"
 
 
 @pytest.mark.attack(rights="worker", stopped="what is promoted is what a supervisor signed that each stage left")
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda house, run: house.ledger.append(stage_record.KIND, run.root.name, {"stage": "train", "envelope":
+        (lambda house, run: house.ledger.append(stage_record.ENTRY_KIND, run.root.name, {"stage": "train", "envelope":
             sign(run, "train", house.state / "keys" / "gate")}), None),
         (lambda house, run: record(run, house.ledger, worker(house), ["train"], taken_from="1" * 64), None),
         (lambda house, run: write_json(run.stage("predict/base") / "result.json", {"facts": {"rows": {"value": 5}}}),
@@ -76,35 +78,35 @@ def test_what_is_not_as_signed_is_not_promoted(ready: House, change: Callable[..
 def test_a_stage_without_a_record_that_counts_passes_no_gate(house: House) -> None:
     layout = house.begin("run-1")
     without = r"stage split: no signed record that counts says what it read and left"
-    record(layout, house.ledger, worker(house), [stage for stage in DATA_STAGES if stage != "split"])
+    record(layout, house.ledger, worker(house), [stage for stage in DATA_STAGE_NAMES if stage != "split"])
     for key in (None, "gate", "engineer", "risk-officer"):
         if key:
             record(layout, house.ledger, house.state / "keys" / key, ["split"])
         with pytest.raises(Refused, match=without):
             chain.require("data", layout, "run-1", house.ledger, house.governance)
-    house.ledger.append(stage_record.KIND, "run-1", {"stage": "split", "envelope": {"payload": 1}})
-    house.ledger.append(stage_record.KIND, "run-1", {"stage": "split"})
+    house.ledger.append(stage_record.ENTRY_KIND, "run-1", {"stage": "split", "envelope": {"payload": 1}})
+    house.ledger.append(stage_record.ENTRY_KIND, "run-1", {"stage": "split"})
     with pytest.raises(Refused, match=without):
         chain.require("data", layout, "run-1", house.ledger, house.governance)
     record(layout, house.ledger, worker(house), ["split"])
-    assert len(chain.require("data", layout, "run-1", house.ledger, house.governance)) == len(DATA_STAGES)
+    assert len(chain.require("data", layout, "run-1", house.ledger, house.governance)) == len(DATA_STAGE_NAMES)
 
 
 def test_a_stage_without_a_sandbox_counts_in_environment_local_alone(house: House) -> None:
     layout = house.begin("run-1")
     record(layout, house.ledger, worker(house), sandbox=None)
     found = chain.require("data", layout, "run-1", house.ledger, house.governance)
-    assert {each.sandbox for each in chain.named(found).values()} == {None}
+    assert {each.sandbox for each in chain.references(found).values()} == {None}
     elsewhere = house.in_environment("production")
     with pytest.raises(Refused, match="stage ingest: it ran without a sandbox, which does not count in environment p"):
-        chain._as_it_lies(["ingest"], layout, found, elsewhere)
+        chain._verified_records(["ingest"], layout, found, elsewhere)
 
 
 def change_record(house: House, name: str, change: Change, key: str = "worker") -> Path:
     """A release whose record of a stage says something else, with every list and the promotion signed again."""
     folder = writable(house.bundle())
     path = folder / bundle.STAGES / f"{name}.json"
-    statement = dsse.peek(dsse.read(path))
+    statement = dsse.unverified_statement(dsse.read(path))
     left = dsse.subjects(statement)
     change(statement["predicate"], left)
     anew = dsse.statement(stage_record.PREDICATE_TYPE, left, statement["predicate"])
@@ -154,7 +156,7 @@ def test_the_record_of_something_else_makes_a_release_invalid(
 def test_a_gap_in_the_chain_shows_even_where_every_gate_looked_at_it(released: House, material: str, why: str) -> None:
     files = Attested(released, "train", other_material(material))
     with pytest.raises(Refused, match=why):
-        made._chained(files.attested, files.records, files.listing)
+        made._check_chain(files.attested, files.records, files.listing)
 
 
 def same(_: dict[str, Any], __: dict[str, str]) -> None:
@@ -164,10 +166,10 @@ def same(_: dict[str, Any], __: dict[str, str]) -> None:
 @pytest.mark.attack(rights="gate key", stopped="outside local a release is of code that was signed off, also offline")
 def test_offline_too_code_is_signed_off_outside_local(released: House) -> None:
     files = Attested(released, "train", same)
-    assert "nobody signed its version of the code off" in attested._code(files.attested, files.promotion)
+    assert "nobody signed its version of the code off" in attested._check_code_signoff(files.attested, files.promotion)
     elsewhere = files.promotion.model_copy(update={"environment": "production"})
     with pytest.raises(Refused, match="its version of the code was not signed off: it lacks the signature of somebody"):
-        attested._code(files.attested, elsewhere)
+        attested._check_code_signoff(files.attested, elsewhere)
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release was promoted by a Hallmark that may judge, also offline")
@@ -184,8 +186,8 @@ def test_offline_too_what_promoted_may_judge(released: House, judge: Judge | Non
     update = {"environment": "production", "judges": ["a" * 64]}
     files.attested.policy = files.attested.policy.model_copy(update=update)
     with pytest.raises(Refused, match=why):
-        attested._judge(files.attested, judge)
-    assert attested._judge(files.attested, Judge(version="1", sha256="a" * 64, editable=False))
+        attested._check_judge(files.attested, judge)
+    assert attested._check_judge(files.attested, Judge(version="1", sha256="a" * 64, editable=False))
 
 
 class Attested:
@@ -193,17 +195,17 @@ class Attested:
 
     def __init__(self, house: House, name: str, change: Change) -> None:
         folder = house.bundle()
-        signed = verification.require(folder, house.governance)
+        signed = verification.require_valid(folder, house.governance)
         self.promotion = signed.promotion
         self.listing = signed.promotion.files
         kept = [n for n in self.listing if n.startswith("attestations/")]
-        files = contents.read(folder, self.listing, [*kept, *attestations.PARSED])
-        self.attested = attestations.Attested(files, signed, trust.own(house.governance))
-        self.records = self.attested.records()
-        statement = dsse.peek(self.records[name].envelope)
+        files = contents.read(folder, self.listing, [*kept, *attestations.PARSED_FILES])
+        self.attested = attestations.Attestations(files, signed, trust.from_governance(house.governance))
+        self.records = self.attested.stage_records()
+        statement = dsse.unverified_statement(self.records[name].envelope)
         change(statement["predicate"], {})
-        anew = dsse.statement(stage_record.PREDICATE_TYPE, self.records[name].left, statement["predicate"])
-        self.records[name] = stage_record.unverified(dsse.sign(anew, house.key("worker")))
+        anew = dsse.statement(stage_record.PREDICATE_TYPE, self.records[name].outputs, statement["predicate"])
+        self.records[name] = stage_record.parse_unverified(dsse.sign(anew, house.key("worker")))
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release has a record of every stage, which its evidence names")
@@ -222,5 +224,5 @@ def test_a_record_that_is_taken_away_or_signed_by_another_shows(released: House)
 
 def test_what_no_record_says_is_told(released: House) -> None:
     """Of a release of a version that recorded no stages: tests/golden has one that verifies."""
-    assert made.UNCHECKED not in verification.verify(released.bundle(), released.governance).unchecked
+    assert made.NOT_VERIFIABLE not in verification.verify(released.bundle(), released.governance).unchecked
     assert read_json(released.bundle() / "attestations/evidence/data.json")["recorded"].keys() >= {"ingest", "split"}

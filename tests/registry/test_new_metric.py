@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from infra.cli.summary import scores_table
-from infra.cli.tables import Whole
+from infra.cli.tables import TableConsole
 from tasks.core.facts import Fact
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
@@ -17,15 +17,15 @@ from tasks.runs import summary
 from tasks.stages.evaluate import evaluate
 from tasks.stages.evaluate.intervals import Array
 from tasks.stages.evaluate.metrics import table
-from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, bootstrapped
+from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, values_with_bootstrap
 from tests.registry.house import House
 from tests.stages.evaluate import house as evaluation
 from tests.stages.evaluate.browser import Page
 
 
-def measure(rows: Rows) -> Measured:
-    lengths = rows.each(lambda _, said: len(said.text))
-    return bootstrapped(rows, {which: partial(mean, np.array(values)) for which, values in lengths.items()})
+def measure(rows: ScoredRows) -> MetricValues:
+    lengths = rows.values_by_model(lambda _, said: len(said.text))
+    return values_with_bootstrap(rows, {which: partial(mean, np.array(values)) for which, values in lengths.items()})
 
 
 def mean(values: Array, weights: Array) -> Array:
@@ -36,7 +36,7 @@ LENGTH = Metric(
     name="answer_length",
     title="Answer length",
     about="how much it says",
-    computed="mean length of an answer",
+    computation="mean length of an answer",
     interval="bootstrap",
     explain=lambda _: "characters of an answer as it came",
     measure=measure,
@@ -53,7 +53,7 @@ def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 
 def test_a_new_metric_is_in_the_figures_the_facts_and_the_report(evaluated: Layout) -> None:
-    metrics = read_json(evaluated.stage("evaluate") / "metrics.json")
+    metrics = read_json(evaluated.artefacts("evaluate") / "metrics.json")
     base = metrics["overall"]["scores"]["base"]["answer_length"]
     assert base == {"value": len("I am sorry"), "low": len("I am sorry"), "high": len("I am sorry")}
     score = metrics["overall"]["scores"]["candidate"]["answer_length"]
@@ -62,9 +62,9 @@ def test_a_new_metric_is_in_the_figures_the_facts_and_the_report(evaluated: Layo
         score["value"] - 10
     )
     assert all("answer_length" in group["scores"]["candidate"] for group in metrics["slices"])
-    fact = read_json(evaluated.stage("evaluate") / "result.json")["facts"]["answer_length"]
+    fact = read_json(evaluated.artefacts("evaluate") / "result.json")["facts"]["answer_length"]
     assert fact == {**score, "unit": "characters", "note": "mean length of an answer; bootstrap interval"}
-    page = Page((evaluated.stage("evaluate") / "report.html").read_text()).text
+    page = Page((evaluated.artefacts("evaluate") / "report.html").read_text()).text
     shown = f"{score['value']:.3g} [{score['low']:.3g}, {score['high']:.3g}]"
     assert f"Answer length how much it says, characters {shown} 10 [10, 10]" in page
     assert "in Answer length, characters" in page
@@ -73,13 +73,13 @@ def test_a_new_metric_is_in_the_figures_the_facts_and_the_report(evaluated: Layo
 
 def test_a_new_metric_is_at_the_gate_in_the_card_and_in_the_bill_of_materials(house: House, evaluated: Layout) -> None:
     layout = house.begin("run-1")
-    shutil.copytree(evaluated.stage("evaluate"), layout.stage("evaluate"), dirs_exist_ok=True)
-    fact = Fact(**read_json(layout.stage("evaluate") / "result.json")["facts"]["answer_length"])
+    shutil.copytree(evaluated.artefacts("evaluate"), layout.artefacts("evaluate"), dirs_exist_ok=True)
+    fact = Fact(**read_json(layout.artefacts("evaluate") / "result.json")["facts"]["answer_length"])
     house.open(layout, "data")
     assert house.ask(layout, "evaluation").facts["evaluate.answer_length"] == fact
     house.open(layout, "evaluation")
     house.pack(layout)
-    payload = layout.stage("package") / "payload"
+    payload = layout.artefacts("package") / "payload"
     card = ModelCard.load(payload / "README.md")
     assert card.data.eval_results is not None
     assert ("answer_length", "Answer length", fact.value) in [
@@ -92,7 +92,7 @@ def test_a_new_metric_is_at_the_gate_in_the_card_and_in_the_bill_of_materials(ho
 def test_a_new_metric_is_in_the_table_that_a_run_prints(evaluated: Layout) -> None:
     scores = summary.scores_of(evaluated)
     assert list(scores["candidate"]) == [metric.name for metric in table.METRICS]
-    console = Whole(width=200, soft_wrap=True)
+    console = TableConsole(width=200, soft_wrap=True)
     with console.capture() as capture:
         console.print(scores_table(scores))
     assert "10.000 characters [10.000, 10.000]" in capture.get()

@@ -58,7 +58,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     server = Hook()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    monkeypatch.setenv(notify.VARIABLE, server.url)
+    monkeypatch.setenv(notify.DESTINATION_VARIABLE, server.url)
     monkeypatch.setattr(notify, "PAUSES", (0.0, 0.0, 0.0))
     yield server
     server.shutdown()
@@ -97,7 +97,7 @@ def happen(house: House) -> None:
     house.release("run-3", b"worse")
     house.roll_back("because Ada said so")
     now = house.ledger.now()
-    incidents.open_once(
+    incidents.open_if_new(
         house.ledger, house.governance, "waiver-expired", "triage-1", {}, "major", "risk", "it expired",
         answer_by=now - timedelta(hours=1),
     )  # fmt: skip
@@ -127,9 +127,9 @@ def test_a_reminder_an_escalation_and_an_expiry_are_told(
     project.adopt(lambda policy: policy.replace("decisions: [{role: data-owner, owners: true}]", rules))
     house = open_house(project.root)
     house.ask(house.begin("run-2", b"other"), "data")
-    (case,) = cases.still_open(house.ledger)
+    (case,) = cases.open_cases(house.ledger)
     for days in (1, 2, 3.1):
-        monkeypatch.setattr(Ledger, "now", lambda _, days=days: case.entry.time + timedelta(days=days))
+        monkeypatch.setattr(Ledger, "now", lambda _, days=days: case.opening.time + timedelta(days=days))
         reminders.remind(house.ledger, house.governance, case)
     notify.deliver(house.root)
     assert [document["event"] for document in hook.taken] == [
@@ -154,18 +154,18 @@ def test_two_failures_are_overcome_and_a_third_waits_for_the_next_time(happened:
 
 def happen_again(house: House) -> list[str]:
     for number in range(3):
-        incidents.open_once(
+        incidents.open_if_new(
             house.ledger, house.governance, "waiver-expired", "triage-1", {"n": number}, "major", "risk", "it expired"
         )
-    return [one.id for one in incidents.read(house.ledger, house.governance)[-3:]]
+    return [one.id for one in incidents.read_all(house.ledger, house.governance)[-3:]]
 
 
 def test_a_hook_that_is_away_loses_nothing(happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(notify.VARIABLE, f"http://127.0.0.1:1/{SECRET}")
+    monkeypatch.setenv(notify.DESTINATION_VARIABLE, f"http://127.0.0.1:1/{SECRET}")
     with pytest.raises(Unavailable, match="ConnectError") as caught:
         notify.deliver(happened.root)
     assert SECRET not in str(caught.value)
-    monkeypatch.setenv(notify.VARIABLE, hook.url)
+    monkeypatch.setenv(notify.DESTINATION_VARIABLE, hook.url)
     notify.deliver(happened.root)
     assert [document["event"] for document in hook.taken] == EVENTS
 
@@ -173,9 +173,9 @@ def test_a_hook_that_is_away_loses_nothing(happened: House, hook: Hook, monkeypa
 def test_without_a_setting_the_log_alone_is_told_and_setting_it_later_brings_no_old_news(
     happened: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(notify.VARIABLE)
+    monkeypatch.delenv(notify.DESTINATION_VARIABLE)
     assert len(notify.deliver(happened.root)) == len(EVENTS)
-    monkeypatch.setenv(notify.VARIABLE, hook.url)
+    monkeypatch.setenv(notify.DESTINATION_VARIABLE, hook.url)
     assert notify.deliver(happened.root) == [] and hook.taken == []
 
 
@@ -187,7 +187,7 @@ def test_a_row_that_says_all_was_told_silences_nothing(
     caplog.set_level("WARNING")
     monkeypatch.setattr(logging.getLogger("prefect"), "propagate", True)
     with sqlite3.connect(happened.root / ".hallmark" / "ledger.db") as database:
-        database.execute("UPDATE hallmark_leases SET come = ? WHERE name = ?", (come, notify.NAME))
+        database.execute("UPDATE hallmark_leases SET come = ? WHERE name = ?", (come, notify.CURSOR_NAME))
     notify.deliver(happened.root)
     assert [document["event"] for document in hook.taken][-len(EVENTS) :] == EVENTS
     told = len(hook.taken)
@@ -198,9 +198,9 @@ def test_a_row_that_says_all_was_told_silences_nothing(
 
 
 def test_of_what_is_told_again_years_are_left_out(happened: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    later = happened.ledger.now() + notify.AGAIN + timedelta(days=1)
+    later = happened.ledger.now() + notify.RESEND_PERIOD + timedelta(days=1)
     monkeypatch.setattr(Ledger, "now", lambda _: later)
-    assert notify._again(happened.ledger) == happened.ledger.last()
+    assert notify._last_older_entry(happened.ledger) == happened.ledger.last()
 
 
 def test_what_the_gates_key_did_not_sign_is_told_to_nobody(project: House, hook: Hook) -> None:
@@ -214,9 +214,9 @@ def test_what_the_gates_key_did_not_sign_is_told_to_nobody(project: House, hook:
 def test_a_setting_that_is_neither_block_nor_safe_webhook_is_refused(
     given: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(notify.VARIABLE, given)
+    monkeypatch.setenv(notify.DESTINATION_VARIABLE, given)
     with pytest.raises(InputError, match="HALLMARK_NOTIFY: expected a Prefect notification block") as caught:
-        notify.target()
+        notify.destination()
     assert "hooks.example.com" not in str(caught.value), "a webhook's URL may hold a secret"
 
 
@@ -229,7 +229,7 @@ def test_a_prefect_block_is_notified(
     with prefect_server.used():
         block = CustomWebhookNotificationBlock(name="ops", url=hook.url, json_data={"said": "{{subject}} | {{body}}"})  # type: ignore[call-arg]
         block.save("ops-of-notices")
-        monkeypatch.setenv(notify.VARIABLE, "custom-webhook/ops-of-notices")
+        monkeypatch.setenv(notify.DESTINATION_VARIABLE, "custom-webhook/ops-of-notices")
         notify.deliver(happened.root)
     assert len(hook.taken) == len(EVENTS)
     assert hook.taken[0]["said"].startswith("data gate of run run-2 waits for a decision | It is asked of role")

@@ -34,14 +34,14 @@ PEOPLE_OF_TWO_ROLES = {
 
 
 def promoted(folder: Path) -> Promotion:
-    return Promotion.model_validate(dsse.peek(dsse.read(folder / bundle.PROMOTION))["predicate"])
+    return Promotion.model_validate(dsse.unverified_statement(dsse.read(folder / bundle.PROMOTION))["predicate"])
 
 
 def decided_anew(house: House, folder: Path, gate: str, who: str, number: int = 1, signer: Signer | None = None,
                  **changes: Any) -> None:  # fmt: skip
     """Put another decision in the place of one, signed by whoever it names, and sign the release again."""
     path = folder / f"{bundle.ATTESTATIONS}/decisions/{gate}/{number:02}.json"
-    told = dsse.peek(dsse.read(path))
+    told = dsse.unverified_statement(dsse.read(path))
     said = Decision.model_validate(told["predicate"] | {"person": who} | changes)
     about = dsse.subjects(told)
     evidence = about.pop(f"evidence/{gate}.json")
@@ -110,7 +110,7 @@ def before_the_adoption(house: House) -> datetime:
 
 def number_of_the_waiver(folder: Path) -> int:
     place = folder / f"{bundle.ATTESTATIONS}/decisions/evaluation"
-    verbs = [dsse.peek(dsse.read(path))["predicate"]["verb"] for path in sorted(place.iterdir())]
+    verbs = [dsse.unverified_statement(dsse.read(path))["predicate"]["verb"] for path in sorted(place.iterdir())]
     return 1 + verbs.index("waive")
 
 
@@ -191,7 +191,7 @@ def test_a_decision_by_another_key_than_one_in_hardware(house: House) -> None:
     layout = house.ready("run-1", skip=["release"])
     asked, hard = house.ask(layout, "release"), Signer(token.line, token.sign)
     decisions.decide(house.ledger, house.governance, asked, DECIDERS["release"], "approve", "seen", signer=hard)
-    statement.write_gate(layout, asked, gates.settle(house.ledger, house.governance, asked), house.governance)
+    statement.write_gate(layout, asked, gates.judge_and_close(house.ledger, house.governance, asked), house.governance)
     folder = copy(house.bundle(house.promote(layout).label), house.root / "copied")
     assert verification.verify_from_root(folder, house.root_of_trust).verdict == "valid"
     token.flags = 0

@@ -34,8 +34,8 @@ def another_version() -> Iterator[None]:
         for name, module in list(sys.modules.items()):
             if name.startswith(("tasks.", "tests.registry.")) and getattr(module, "GATES", None) is ours:
                 patched.setattr(module, "GATES", (*ours, "audit"))
-        patched.setitem(graph.LOOKS_AT, "audit", graph.LOOKS_AT["release"])
-        patched.setitem(graph.SUBJECTS, "audit", "package")
+        patched.setitem(graph.EVIDENCE_STAGES, "audit", graph.EVIDENCE_STAGES["release"])
+        patched.setitem(graph.SUBJECT_STAGES, "audit", "package")
         patched.setitem(house_module.DECIDERS, "audit", "risk-officer")
         patched.setattr(house_module, "POLICY", FOURTH)
         yield
@@ -60,11 +60,11 @@ def test_a_release_with_another_gate_verifies_and_is_read(theirs: House) -> None
     checked = verification.verify_from_root(theirs.bundle(), theirs.root_of_trust)
     assert checked.ok, checked.against
     assert "gate audit was approved by risk-officer as risk" in [check.text for check in checked.checks]
-    assert verification.require(theirs.bundle(), theirs.governance).promotion.label == "triage-1"
+    assert verification.require_valid(theirs.bundle(), theirs.governance).promotion.label == "triage-1"
 
     line = promotions.read(theirs.ledger, theirs.governance, NAME)
     assert line.newest is not None and line.newest.promotion.gates == ["data", "evaluation", "release", "audit"]
-    assert waivers.relied_on(theirs.ledger, theirs.governance, line.newest) == []
+    assert waivers.failed_checks(theirs.ledger, theirs.governance, line.newest) == []
     assert list(declared.read(theirs.bundle()).evidence) == ["data", "evaluation", "release", "audit"]
     assert [release.label for release in releases.list_releases(theirs.ledger, theirs.governance)] == ["triage-1"]
 
@@ -82,6 +82,6 @@ def test_no_run_is_made_and_nothing_adopted_with_a_gate_that_is_not_here(theirs:
     with pytest.raises(InputError, match=r"policy.yaml:\d+: tiers.low: a tier has either no gates or all of data, "):
         governance.load(theirs.governance.folder, theirs.state)
     with pytest.raises(InputError, match="a tier has either no gates or all of"):
-        in_force.proposed(theirs.governance.folder, theirs.state)
-    tier: Tier = Policy.read(theirs.governance.policy.said).tier("low")
-    assert "got audit, data, evaluation, release" in tier.other_gates()
+        in_force.load_proposed(theirs.governance.folder, theirs.state)
+    tier: Tier = Policy.from_value(theirs.governance.policy.json_value).tier("low")
+    assert "got audit, data, evaluation, release" in tier.unsupported_gates()

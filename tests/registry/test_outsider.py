@@ -103,7 +103,7 @@ def test_verifying_needs_no_library_that_opens_models_or_databases(folder: Path,
 def test_a_file_that_changes_while_it_is_verified_is_noticed(
     folder: Path, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checks = attested.checks
+    checks = attested.verify
 
     def meanwhile(*given: object) -> Iterator[object]:
         (folder / "payload" / "model" / "adapter_model.safetensors").write_bytes(b"evil")

@@ -27,7 +27,7 @@ WHOLE: dict[str, Any] = {"lora_rank": None, "lora_alpha": None}
 
 def make(layout: Layout) -> Path:
     House.pack(layout)
-    return layout.stage("package") / "payload"
+    return layout.artefacts("package") / "payload"
 
 
 @pytest.fixture
@@ -51,28 +51,28 @@ def test_the_payload_has_all_its_parts(gated: Layout) -> None:
         "model/tokenizer.json",
         "params.yaml",
     ]
-    facts = read_json(gated.stage("package") / "result.json")["facts"]
+    facts = read_json(gated.artefacts("package") / "result.json")["facts"]
     assert facts["files"]["value"] == 12
     assert facts["bytes"]["value"] == sum(path.stat().st_size for path in payload.rglob("*") if path.is_file())
 
 
 def test_the_manifest_leads_back_to_every_stage(gated: Layout) -> None:
     made = manifest.read(make(gated))
-    assert made.stages["train"] == tree_digest(gated.stage("train"))
-    assert made.stages["predict/candidate"] == tree_digest(gated.stage("predict/candidate"))
+    assert made.stages["train"] == tree_digest(gated.artefacts("train"))
+    assert made.stages["predict/candidate"] == tree_digest(gated.artefacts("predict/candidate"))
     assert set(made.inputs) == {"sources.json", "suites.json", "champion.json"}
     assert (made.name, made.tier, made.demo, made.method) == ("triage", "low", False, "lora")
 
 
 def test_the_same_inputs_give_the_same_bytes_anywhere(gated: Layout, tmp_path: Path) -> None:
     make(gated)
-    first = tree_digest(gated.stage("package"))
+    first = tree_digest(gated.artefacts("package"))
     elsewhere = Layout(tmp_path / "another" / "worktree")
     shutil.copytree(gated.root, elsewhere.root)
-    shutil.rmtree(elsewhere.stage("package"))
+    shutil.rmtree(elsewhere.artefacts("package"))
     write_json(elsewhere.inputs / "request.json", {"run_id": "another run by somebody else"})
     make(elsewhere)
-    assert tree_digest(elsewhere.stage("package")) == first
+    assert tree_digest(elsewhere.artefacts("package")) == first
 
 
 def test_the_card_is_in_the_form_of_the_hub_and_says_what_the_facts_say(gated: Layout) -> None:
@@ -100,7 +100,7 @@ def test_the_card_is_in_the_form_of_the_hub_and_says_what_the_facts_say(gated: L
 
 
 def test_an_unknown_licence_is_named_in_the_form_of_the_hub(gated: Layout) -> None:
-    result = gated.stage("base_model") / "result.json"
+    result = gated.artefacts("base_model") / "result.json"
     write_json(result, read_json(result) | {"licence": "LicenseRef-Acme"})
     card = ModelCard.load(make(gated) / "README.md")
     assert (card.data.license, card.data.license_name) == ("other", "LicenseRef-Acme")
@@ -108,7 +108,7 @@ def test_an_unknown_licence_is_named_in_the_form_of_the_hub(gated: Layout) -> No
 
 def test_a_demo_run_says_so_on_what_it_makes(house: House) -> None:
     layout = house.ready("demo", demo=True)
-    payload = layout.stage("package") / "payload"
+    payload = layout.artefacts("package") / "payload"
     assert "Demonstration only" in (payload / "README.md").read_text()
     assert manifest.read(payload).demo
 
@@ -136,19 +136,19 @@ def test_the_bill_of_materials_is_valid_and_complete(gated: Layout) -> None:
 
 def test_other_weights_give_the_bill_another_serial_number(gated: Layout) -> None:
     serial = json.loads((make(gated) / "ml-bom.cdx.json").read_text())["serialNumber"]
-    (gated.stage("train") / "adapter" / "adapter_model.safetensors").write_bytes(b"other")
+    (gated.artefacts("train") / "adapter" / "adapter_model.safetensors").write_bytes(b"other")
     assert json.loads((make(gated) / "ml-bom.cdx.json").read_text())["serialNumber"] != serial
 
 
 def test_a_whole_model_is_packaged_too(gated: Layout) -> None:
-    adapter = gated.stage("train") / "adapter"
+    adapter = gated.artefacts("train") / "adapter"
     (adapter / "adapter_model.safetensors").rename(adapter / "model.safetensors")
-    adapter.rename(gated.stage("train") / "model")
+    adapter.rename(gated.artefacts("train") / "model")
     with pytest.raises(InputError, match=r"training\.method lora leaves adapter in .*, found model"):
         make(gated)
     read = params.load(gated.params)
     package.run(read.model_copy(update={"training": Training(method="full", **WHOLE)}), gated)
-    payload = gated.stage("package") / "payload"
+    payload = gated.artefacts("package") / "payload"
     assert (payload / "model" / "model.safetensors").exists()
     assert ModelCard.load(payload / "README.md").data.library_name == "transformers"
 
@@ -162,10 +162,10 @@ def test_an_experiment_is_packaged_and_marked(house: House) -> None:
 
 @pytest.mark.parametrize("name", ["adapter_model.bin", "modeling.py", "state.pkl", "checkpoint.pt"])
 def test_what_could_run_code_is_refused(gated: Layout, name: str) -> None:
-    (gated.stage("train") / "adapter" / name).write_bytes(b"x")
+    (gated.artefacts("train") / "adapter" / name).write_bytes(b"x")
     with pytest.raises(InputError, match=name):
         make(gated)
-    assert not gated.stage("package").exists()
+    assert not gated.artefacts("package").exists()
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_what_its_stages_do_not_leave_is_refused(gated: Layout, change: Callable
 
 def test_a_missing_report_is_named(house: House) -> None:
     layout = house.begin("run-2")
-    (layout.stage("evaluate") / "report.html").unlink()
+    (layout.artefacts("evaluate") / "report.html").unlink()
     house.open(layout, "evaluation")
     with pytest.raises(InputError, match=r"artefacts/evaluate/report\.html"):
         make(layout)

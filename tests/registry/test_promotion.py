@@ -21,7 +21,7 @@ def aliases(house: House) -> dict[str, list[str]]:
 
 def mlflow_aliases(house: House) -> dict[str, str]:
     """Release by alias, as MLflow's own client tells."""
-    with mirror.Registry(house.state) as client:
+    with mirror.RegistryClient(house.state) as client:
         found = client.get_registered_model(NAME).aliases
         return {
             alias: client.get_model_version(NAME, version).tags["hallmark.release"] for alias, version in found.items()
@@ -42,7 +42,7 @@ def test_a_run_behind_its_gates_becomes_the_champion(ready: House) -> None:
     reigning = champion.current(ready.ledger, ready.governance, NAME)
     assert reigning is not None
     assert tree_digest(ready.state / reigning.payload) == reigning.sha256 == release.payload_sha256
-    assert tree_digest(ready.state / reigning.payload) == tree_digest(layout.stage("package") / "payload")
+    assert tree_digest(ready.state / reigning.payload) == tree_digest(layout.artefacts("package") / "payload")
     assert ready.served() == b"adapter"
     checked = releases.verify(Path(release.bundle), ready.governance)
     assert checked.ok, checked.against
@@ -53,7 +53,7 @@ def test_a_run_behind_its_gates_becomes_the_champion(ready: House) -> None:
 def test_the_next_run_is_compared_with_it_and_takes_its_place(released: House) -> None:
     (first,) = releases.list_releases(released.ledger, released.governance)
     layout = released.begin("run-2", b"better")
-    assert champion.compared_with(layout) == first.payload_sha256
+    assert champion.compared_champion_sha256(layout) == first.payload_sha256
     second = released.release("run-3", b"better")
     assert aliases(released) == {"triage-1": ["rollback"], "triage-2": ["champion"]}
     assert (first.sequence, second.sequence) == (1, 2)
@@ -66,12 +66,12 @@ def test_mlflow_mirrors_it_with_tags_that_lead_back(succeeded: House) -> None:
     layout = succeeded.run("run-2")
     release = releases.get(succeeded.ledger, succeeded.governance, "triage-2")
     assert mlflow_aliases(succeeded) == {"champion": "triage-2", "rollback": "triage-1"}
-    with mirror.Registry(succeeded.state) as client:
+    with mirror.RegistryClient(succeeded.state) as client:
         tags = client.get_model_version_by_alias(NAME, "champion").tags
     assert tags["hallmark.sha256"] == release.sha256
     assert tags["hallmark.commit"] == COMMIT
     assert tags["hallmark.run"] == "run-2"
-    assert tags["hallmark.dataset_sha256"] == tree_digest(layout.stage("split"))
+    assert tags["hallmark.dataset_sha256"] == tree_digest(layout.artefacts("split"))
     assert tags["hallmark.gate.data"] == sha256_file(Path(release.bundle) / "attestations" / "evidence" / "data.json")
     assert set(tags) >= {"hallmark.params_sha256", "hallmark.gate.evaluation", "hallmark.gate.release"}
 
@@ -80,7 +80,7 @@ def test_asked_twice_a_run_makes_one_release(released: House) -> None:
     layout = released.run("run-1")
     (first,) = releases.list_releases(released.ledger, released.governance)
     assert released.promote(layout) == first
-    assert len(released.ledger.entries(promotions.MADE)) == 1
+    assert len(released.ledger.entries(promotions.PROMOTED)) == 1
 
 
 def test_a_run_compared_with_yesterdays_champion_is_told_who_took_its_place(challenged: House) -> None:
@@ -220,7 +220,7 @@ def test_with_mlflow_away_the_old_champion_stays(challenged: House, monkeypatch:
     with pytest.raises(Unavailable, match="MLflow"):
         challenged.promote(layout)
     assert challenged.served() == b"adapter"
-    (told,) = promotion.reconcile(challenged.ledger, challenged.governance)
+    (told,) = promotion.recover(challenged.ledger, challenged.governance)
     assert "MLflow" in told, "whoever lists releases is told, and gets the list"
     monkeypatch.undo()
     assert challenged.promote(layout).label == "triage-2"
@@ -294,7 +294,7 @@ def test_a_rollback_is_refused(
     with pytest.raises(error, match=match):
         promotion.rollback(succeeded.ledger, succeeded.governance, label, person, reason)
     assert succeeded.served() == b"second"
-    assert len(succeeded.ledger.entries(promotions.MADE)) == 2
+    assert len(succeeded.ledger.entries(promotions.PROMOTED)) == 2
 
 
 @pytest.mark.attack(rights="approver", stopped="the person's signature")
@@ -311,7 +311,7 @@ def test_the_list_is_what_the_command_line_prints(released: House) -> None:
     assert {"name", "version", "aliases", "bundle", "label", "sha256", "demo"} <= set(told)
     assert Path(told["bundle"]).is_dir()
     assert releases.get(released.ledger, released.governance, "triage-1") == release
-    _, line = releases.find(released.ledger, released.governance, "triage-1")
+    _, line = releases.get_with_promotions(released.ledger, released.governance, "triage-1")
     read = release.describe(releases.decisions(line, release, released.ledger, released.governance))
     assert "release gate    approved by risk-officer as risk, " in read
     assert "triage-1" in read and release.sha256 in read

@@ -13,7 +13,7 @@ from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import heads, publish
 from tasks.registry.promote import promotion, releases
 from tasks.registry.release import bundle, contents, promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.release.report import Verification
 from tasks.registry.verify import recorded, verification
 from tasks.trust import keys
@@ -24,21 +24,21 @@ def proof(house: House, label: str = "triage-1") -> dict[str, Any]:
     return json.loads((house.bundle(label) / bundle.LEDGER).read_bytes())
 
 
-def signed(house: House, label: str = "triage-1") -> Signed:
-    return verification.require(house.bundle(label), house.governance)
+def signed(house: House, label: str = "triage-1") -> SignedPromotion:
+    return verification.require_valid(house.bundle(label), house.governance)
 
 
-def check(house: House, value: Any, of: Signed) -> str:
-    return recorded.check(value, of, publish.signers(house.governance)).text
+def check(house: House, value: Any, of: SignedPromotion) -> str:
+    return recorded.check(value, of, publish.ledger_keys(house.governance)).text
 
 
 def test_the_proof_is_of_this_promotion_under_a_head_of_the_ledger(released: House) -> None:
-    entry = released.ledger.entries(promotions.MADE, NAME)[0]
+    entry = released.ledger.entries(promotions.PROMOTED, NAME)[0]
     assert f"entry {entry.seq}, promotion.made of " in check(released, proof(released), signed(released))
     assert (released.bundle() / bundle.LEDGER).stat().st_mode & 0o777 == 0o444
     assert not list(released.bundle().parent.glob(".*")), "something was left aside"
     before = (released.bundle() / bundle.LEDGER).stat().st_ino
-    assert promotion.reconcile(released.ledger, released.governance) == []
+    assert promotion.recover(released.ledger, released.governance) == []
     assert (released.bundle() / bundle.LEDGER).stat().st_ino == before, "one that counts is kept"
 
 
@@ -47,8 +47,8 @@ def test_what_has_no_proof_yet_gets_one_later(released: House) -> None:
     (released.bundle() / bundle.LEDGER).unlink()
     checked = releases.verify(released.bundle(), released.governance)
     assert checked.verdict == "incomplete" and "ledger.json" in checked.against
-    assert verification.require(released.bundle(), released.governance).promotion.label == "triage-1"
-    assert promotion.reconcile(released.ledger, released.governance) == []
+    assert verification.require_valid(released.bundle(), released.governance).promotion.label == "triage-1"
+    assert promotion.recover(released.ledger, released.governance) == []
     assert releases.verify(released.bundle(), released.governance).verdict == "valid"
 
 
@@ -56,10 +56,10 @@ def test_without_the_ledgers_key_the_promotion_stands_and_says_why_nothing_prove
     (ready.state / "keys" / "ledger").rename(ready.root / "ledger-key")
     ready.promote(ready.run("run-1"))
     assert releases.verify(ready.bundle(), ready.governance).verdict == "incomplete"
-    told = promotion.reconcile(ready.ledger, ready.governance)
+    told = promotion.recover(ready.ledger, ready.governance)
     assert len(told) == 1 and "triage-1: no proof of its promotion yet" in told[0]
     (ready.root / "ledger-key").rename(ready.state / "keys" / "ledger")
-    assert promotion.reconcile(ready.ledger, ready.governance) == []
+    assert promotion.recover(ready.ledger, ready.governance) == []
     assert releases.verify(ready.bundle(), ready.governance).verdict == "valid"
 
 
@@ -68,8 +68,10 @@ def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
         check(succeeded, proof(succeeded, "triage-2"), signed(succeeded))
     succeeded.roll_back("worse on refunds")
     publish.publish(succeeded.ledger, succeeded.governance)
-    later = succeeded.ledger.entries(promotions.MADE, NAME)[-1]
-    of_rollback = ledger_proof.prove(succeeded.ledger, succeeded.governance, later.seq).model_dump(mode="json")
+    later = succeeded.ledger.entries(promotions.PROMOTED, NAME)[-1]
+    of_rollback = ledger_proof.prove_inclusion(succeeded.ledger, succeeded.governance, later.seq).model_dump(
+        mode="json"
+    )
     with pytest.raises(Refused, match="another entry than this release's promotion"):
         check(succeeded, of_rollback, signed(succeeded))
 
@@ -77,7 +79,7 @@ def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
 def test_a_head_by_another_key_or_no_proof_at_all_is_refused(released: House) -> None:
     value, of = proof(released), signed(released)
     other = released.governance.signer("gate")
-    head = heads.verify(value["head"], publish.signers(released.governance))
+    head = heads.verify(value["head"], publish.ledger_keys(released.governance))
     for forged in (
         value | {"head": heads.sign(head, other)},
         value | {"key": released.governance.keys_of("gate")[0].public_key},
@@ -119,7 +121,7 @@ def test_a_late_proof_by_a_newer_key_is_incomplete_outside_and_counts_inside(tur
     """The release's own adoptions end before the newer key."""
     writable(turned.bundle())
     (turned.bundle() / bundle.LEDGER).unlink()
-    assert promotion.reconcile(turned.ledger, turned.governance) == []
+    assert promotion.recover(turned.ledger, turned.governance) == []
     told = outside(turned)
     assert told.verdict == "incomplete" and "none of the ledger's that the adoptions known here name" in told.against
     assert releases.verify(turned.bundle(), turned.governance).verdict == "valid"
@@ -130,16 +132,16 @@ def test_a_proof_by_a_revoked_key_is_no_proof_and_is_made_anew(released: House) 
     rekeyed(released, "revoked_as_of: 2026-01-01, reason: stolen")
     told = releases.verify(released.bundle(), released.governance)
     assert told.verdict == "incomplete" and "is revoked as of 2026-01-01 (stolen)" in told.against
-    assert verification.require(released.bundle(), released.governance)
-    assert promotion.reconcile(released.ledger, released.governance) == []
+    assert verification.require_valid(released.bundle(), released.governance)
+    assert promotion.recover(released.ledger, released.governance) == []
     assert releases.verify(released.bundle(), released.governance).verdict == "valid"
 
 
 @pytest.mark.attack(rights="disk", stopped="a proof counts by a key of the ledger's that was adopted")
 def test_a_proof_by_a_key_that_nobody_adopted_makes_nothing_valid(released: House) -> None:
-    own = keys.signer(Ed25519PrivateKey.generate())
+    own = keys.signer_of(Ed25519PrivateKey.generate())
     value = proof(released)
-    head = heads.verify(value["head"], publish.signers(released.governance))
+    head = heads.verify(value["head"], publish.ledger_keys(released.governance))
     forged = value | {"head": heads.sign(head, own), "key": own.public_line}
     writable(released.bundle())
     (released.bundle() / bundle.LEDGER).write_bytes(canonical_json(forged))
@@ -155,7 +157,7 @@ def test_no_changed_byte_of_a_proof_passes(released: House) -> None:
         changed = bytearray(data)
         changed[place] ^= 1 << choose.randrange(8)
         with pytest.raises(Refused):
-            value = contents.parse(bytes(changed), bundle.LEDGER)
+            value = contents.parse_json(bytes(changed), bundle.LEDGER)
             if canonical_json(value) != bytes(changed):
                 raise Refused("another spelling")
             check(released, value, of)

@@ -15,7 +15,7 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance
 from tasks.registry.promote import emergency, intents, orders, promotion, recovery, waivers
 from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust import dsse, keys
 from tests.asking_agent import AskingAgent, needs_ssh_agent
 from tests.in_process import hallmark
@@ -54,14 +54,14 @@ def order(house: House, person: str, label: str = "triage-1", **more: object) ->
     return promotion.rollback(house.ledger, house.governance, label, person, "worse", **more).waiting_for
 
 
-def newest(house: House) -> Signed:
+def newest(house: House) -> SignedPromotion:
     found = promotions.read(house.ledger, house.governance, NAME).newest
     assert found is not None
     return found
 
 
 def opened(house: House) -> list[Incident]:
-    return incidents.read(house.ledger, house.governance)
+    return incidents.read_all(house.ledger, house.governance)
 
 
 def waived(house: House) -> datetime:
@@ -86,7 +86,7 @@ def test_a_rollback_takes_everybody_whom_the_release_gate_asks(crowd: House) -> 
     entry = newest(crowd).entry
     assert entry is not None
     joined = [dsse.digest(envelope) for envelope in entry.body["joined"]]
-    last = dsse.peek(entry.body["order"])["predicate"]
+    last = dsse.unverified_statement(entry.body["order"])["predicate"]
     assert len(joined) == 2 and sorted(joined) == last["joins"] and last["person"] == "two"
     assert newest(crowd).promotion.order_sha256 == dsse.digest(entry.body["order"])
 
@@ -123,7 +123,7 @@ def test_orders_count_no_more_once_another_release_is_promoted(crowd: House) -> 
 def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(crowd: House, change: str) -> None:
     order(crowd, "risk-officer")
     (genuine,) = crowd.ledger.entries(orders.ORDERED)
-    statement = dsse.peek(genuine.body["envelope"])
+    statement = dsse.unverified_statement(genuine.body["envelope"])
     forged = statement | {"predicate": statement["predicate"] | {change: "0" * 64, "role": "approver"}}
     for envelope in (dsse.sign(forged, crowd.governance.signer("gate")), genuine.body["envelope"], {}, None):
         crowd.ledger.append(orders.ORDERED, NAME, {"envelope": envelope})
@@ -255,9 +255,9 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     until = waived(house)
-    make = recovery.make
+    make = recovery.record_promotion
 
-    def late(signed: Signed, *rest: object) -> None:
+    def late(signed: SignedPromotion, *rest: object) -> None:
         later(until, monkeypatch)
         make(signed, *rest)
 
@@ -328,7 +328,7 @@ def test_others_promote_while_somebody_signs_an_order_and_it_follows_what_they_m
         agent.take(succeeded.state / "keys" / "risk-officer")
         ordering = pool.submit(order, succeeded, "risk-officer")
         agent.asked()
-        with intents.attempt(succeeded.state) as mine:
+        with intents.try_lock(succeeded.state) as mine:
             assert mine, "a promotion would wait for who signs"
         succeeded.promote(layout)
         assert not ordering.done()

@@ -40,7 +40,9 @@ def handed_out(tmp_path_factory: pytest.TempPathFactory, released_once: Path) ->
     copy(house.bundle(), (outside := tmp_path_factory.mktemp("outside")) / "triage-1")
     write_dossier(house, outside / "dossier")
     ledger_export.export(house.ledger, house.governance, outside / "ledger.jsonl")
-    (outside / "proof.json").write_text(ledger_proof.prove(house.ledger, house.governance, 1).model_dump_json())
+    (outside / "proof.json").write_text(
+        ledger_proof.prove_inclusion(house.ledger, house.governance, 1).model_dump_json()
+    )
     project = Path(shutil.copytree(outside, house.checkout(), dirs_exist_ok=True))
     return HandedOut(outside, project, house.root_of_trust, house.key("ledger").public_line)
 

@@ -24,7 +24,7 @@ from securesystemslib.signer import SSlibKey
 from tasks.core import files
 from tasks.core.errors import Refused
 from tasks.core.graph import GATES
-from tasks.policy.gate_rules import STANDING
+from tasks.policy.gate_rules import STANDING_CHECKS
 from tasks.registry.release import gate_results, model_signature
 from tasks.registry.verify import verification
 from tasks.trust import keys, model_key
@@ -86,7 +86,7 @@ def test_provenance_names_all_that_the_model_was_made_of(released: House, folder
         "base-model": "0" * 64,
         "source/tickets": "1" * 64,
         "constraints.txt": files.sha256_bytes(b"torch==2.9\n"),
-        "dataset": files.tree_digest(released.run("run-1").stage("split")),
+        "dataset": files.tree_digest(released.run("run-1").artefacts("split")),
     }.items() <= named.items()
     assert {"tasks", "inputs/sources.json"} <= set(named)
     assert definition["externalParameters"]["params"]["digest"]["sha256"] == files.sha256_file(
@@ -114,7 +114,7 @@ def test_a_gate_passed_with_a_waiver_warns(house: House) -> None:
     told = gate_results.predicate(house.ask(layout, "evaluation"), ["product as product-owner"])
     assert told["result"] == "WARNED"
     assert told["warnedTests"] == ["good enough", "right answers"]
-    assert told["passedTests"] == [STANDING["evaluation"], "fast", "approved by product as product-owner"]
+    assert told["passedTests"] == [STANDING_CHECKS["evaluation"], "fast", "approved by product as product-owner"]
 
 
 def model_signing(folder: Path, key: Path) -> subprocess.CompletedProcess[str]:
@@ -146,7 +146,7 @@ def signed_anew(house: House, change: Callable[[dict[str, Any]], object]) -> tup
     listed = {item["name"]: item["digest"] for item in said["predicate"]["resources"]}
     change(said)
     envelope.payload = json.dumps(said).encode()
-    key = serialization.load_pem_private_key(model_key.path(house.state / "keys").read_bytes(), None)
+    key = serialization.load_pem_private_key(model_key.private_key_path(house.state / "keys").read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     signature = base64.b64encode(key.sign(envelope.pae(), ec.ECDSA(hashes.SHA256()))).decode()
     payload = base64.b64encode(envelope.payload).decode()

@@ -9,7 +9,7 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.declarations import bar
 from tasks.gates.evidence import Evidence
-from tasks.policy.gate_rules import STANDING
+from tasks.policy.gate_rules import STANDING_CHECKS
 from tasks.registry.promote import champion, rollback
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import Replaced
@@ -114,7 +114,7 @@ def test_a_statement_that_hides_which_tier_it_replaced_counts_for_nothing(high: 
         update={"tier": "low", "sequence": 2, "previous": newest.sha256, "replaces": None, "time": high.ledger.now()}
     )
     envelope = promotions.sign(hiding, newest.release_sha256, high.governance)
-    high.ledger.append(promotions.MADE, NAME, {"envelope": envelope})
+    high.ledger.append(promotions.PROMOTED, NAME, {"envelope": envelope})
     found = promotions.read(high.ledger, high.governance, NAME)
     assert found.newest is not None and found.newest.sha256 == newest.sha256
     assert "replaces another release than the one before it" in found.problems[0]
@@ -128,7 +128,7 @@ def evaluated(house: House, run: str, weights: bytes, demo: bool = False, **card
 
 def standing(found: Evidence) -> str:
     """What the check of laxer metrics found."""
-    (check,) = [check for check in found.checks if check.name == STANDING["evaluation"]]
+    (check,) = [check for check in found.checks if check.name == STANDING_CHECKS["evaluation"]]
     assert (check.verdict == "failed") == bool(check.why)
     return check.why
 
@@ -180,7 +180,11 @@ def test_a_run_that_was_held_to_nothing_is_not_promoted(released: House, monkeyp
     rights="gate key", stopped="what the next version is held to follows from the evaluation's evidence"
 )
 def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(released: House, folder: Path) -> None:
-    resign(released, folder, bar=bar.Bar(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"))
+    resign(
+        released,
+        folder,
+        bar=bar.AcceptanceCriteria(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
+    )
     assert "holds the next version to something else" in against(released, folder)
 
 
@@ -196,7 +200,7 @@ def test_a_data_approval_for_something_else_does_not_verify(
 
 
 @pytest.mark.attack(rights="gate key", stopped="checks are worked out again from the evidence, offline too")
-@pytest.mark.parametrize("drop", [STANDING["data"], "enough rows"])
+@pytest.mark.parametrize("drop", [STANDING_CHECKS["data"], "enough rows"])
 def test_a_check_left_out_of_the_evidence_does_not_verify(released: House, folder: Path, drop: str) -> None:
     rewrite(
         folder / "attestations/evidence/data.json",

@@ -14,9 +14,9 @@ from tasks.declarations import signing
 from tasks.declarations.signed_declaration import of_card
 from tasks.incidents import incidents
 from tasks.occasions import events
-from tasks.occasions.book import Book
+from tasks.occasions.book import OccasionLog
 from tasks.occasions.declared import Deployments
-from tasks.occasions.events import Place
+from tasks.occasions.events import TriggerContext
 from tasks.policy.adopting import ADOPTED
 from tests.registry.conftest import copied
 from tests.registry.house import PARAMS, House
@@ -28,8 +28,8 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 def happened(house: House, since: datetime = LONG_AGO, **trigger: Any) -> list[tuple[str, str]]:
     """Key and reason of every occasion of a trigger."""
     declared = Deployments.model_validate({"triggers": {"t": trigger}}).triggers["t"]
-    place = Place(house.root, house.ledger, house.governance, Book().update(house.ledger))
-    return [(each.key, each.reason) for each in events.happened("t", declared, since, place)]
+    place = TriggerContext(house.root, house.ledger, house.governance, OccasionLog().update(house.ledger))
+    return [(each.key, each.reason) for each in events.find_occasions("t", declared, since, place)]
 
 
 def params(house: House) -> Path:
@@ -60,7 +60,7 @@ def test_an_adoption_is_answered_once_and_a_forged_one_never(house: House) -> No
 
 def test_an_incident_is_answered_where_the_trigger_names_its_kind(house: House) -> None:
     before = house.ledger.now()
-    entry = incidents.open_once(
+    entry = incidents.open_if_new(
         house.ledger, house.governance, "alias-moved", "triage", {}, "major", "risk", "the alias was moved"
     )
     assert entry is not None

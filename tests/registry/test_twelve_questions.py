@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from infra.console.site import Here, Site
+from infra.console.site import RequestState, Site
 from infra.console.views import audit
-from infra.console.views.audit import Line
+from infra.console.views.audit import AnswerLine
 from tasks.inquiry import looks
 from tasks.ledger.heads import publish
 from tests.in_process import hallmark, hallmark_json
@@ -27,7 +27,7 @@ class Answers(NamedTuple):
     house: House
     raw: dict[str, Any]
     """By the other program."""
-    page: dict[str, list[Line]]
+    page: dict[str, list[AnswerLine]]
     dossier: dict[str, Any]
     shown: dict[str, Any]
     """By `hallmark releases show`."""
@@ -53,16 +53,20 @@ def asked(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Iter
     house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
     until = datetime.now(UTC) + timedelta(days=20)
     house.promote(house.ready_waived("run-2", until, "few rows of returns", weights=b"second"))
-    looks.record(house.ledger, looks.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64})
-    looks.record(house.ledger, looks.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]})
-    looks.record(house.ledger, looks.SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]})
+    looks.record_access(house.ledger, looks.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64})
+    looks.record_access(
+        house.ledger, looks.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}
+    )
+    looks.record_access(
+        house.ledger, looks.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}
+    )
     house.adopt(lambda text: text.replace("at_least: 0.7", "at_least: 0.6"))
     house.ledger.append("release.reproduced", LABEL, {"verdict": "the same"})
     publish.publish(house.ledger, house.governance)
     root = house.checkout()
     command = [sys.executable, "-I", asked_raw.__file__, str(house.state), LABEL]
     raw = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
-    here = Here(Site(root, "http://127.0.0.1:4220"))
+    here = RequestState(Site(root, "http://127.0.0.1:4220"))
     page = audit.audit(here, here.person("engineer"), LABEL)
     dossier = hallmark_json(root, "audit", LABEL, "--to", str(root / "dossier"))
     shown = hallmark_json(root, "releases", "show", LABEL)

@@ -107,8 +107,8 @@ def check(winner: House, loser: House, label: str, weights: bytes) -> None:
     line = promotions.read(winner.ledger, winner.governance, NAME)
     assert [signed.promotion.label for signed in line.valid] == ["triage-1", label] and line.problems == ()
     assert winner.served() == weights
-    with mirror.Registry(winner.state) as client:
-        versions = {v.tags[mirror.TAG]: v for v in client.search_model_versions(f"name = '{NAME}'")}
+    with mirror.RegistryClient(winner.state) as client:
+        versions = {v.tags[mirror.RELEASE_TAG]: v for v in client.search_model_versions(f"name = '{NAME}'")}
         assert sorted(versions) == ["triage-1", label]
         assert client.get_model_version_by_alias(NAME, "champion").version == versions[label].version
     assert sorted(path.name for path in (winner.state / "releases").iterdir()) == ["triage-1", label]
@@ -141,7 +141,7 @@ def test_a_promotion_under_way_on_another_machine_is_left_alone(
     """Its lock is not seen from here. Recovery undoes no intent of a machine that may be at work on it."""
     one, two = machines
     under_way = begin(processes, one, "run-2", "make")
-    assert promotion.reconcile(two.ledger, two.governance) == []
+    assert promotion.recover(two.ledger, two.governance) == []
     assert two.promote(two.run("run-3")).label == "triage-3", "number 2 is taken"
     ((code, told),) = go(under_way)
     assert code == 1 and "which was promoted in the meantime" in told

@@ -57,7 +57,7 @@ def test_changed_after_the_decision_and_asked_again_it_waits_anew(house: House, 
     change(house, layout)
     house = open_house(house.root)
     asked = house.ask(layout, gate)
-    standing = gates.settle(house.ledger, house.governance, asked)
+    standing = gates.judge_and_close(house.ledger, house.governance, asked)
     assert standing.state == "waiting" and not any(decision.counted for decision in standing.decisions)
 
 
@@ -88,10 +88,10 @@ def test_changed_between_the_evaluation_and_the_package_nothing_is_promoted(hous
 def test_a_model_exchanged_inside_the_package_is_not_promoted(house: House) -> None:
     layout = house.evaluated("run-1")
     house.pack(layout)
-    flip(layout.stage("package") / "payload" / "model" / "adapter_model.safetensors")
+    flip(layout.artefacts("package") / "payload" / "model" / "adapter_model.safetensors")
     house.open(layout, "release")
     assert gate_statement.verify_gate(
-        layout, "release", house.governance.gate_lines(house.ledger.now()), house.governance.policy.digest()
+        layout, "release", house.governance.gate_public_keys(house.ledger.now()), house.governance.policy.digest()
     )
     with pytest.raises(Refused, match="is not what `train` left when the evaluation gate looked"):
         house.promote(layout)

@@ -157,5 +157,5 @@ def test_one_that_was_withdrawn_is_none(house: House) -> None:
     """What counts is the shorter one that its author signed instead."""
     soon = house.ledger.now() + timedelta(days=5)
     release = house.release_waived("run-1", soon, withdrawn=soon + timedelta(days=20))
-    relied = releases.waived(release, house.ledger, house.governance)
+    relied = releases.failed_checks(release, house.ledger, house.governance)
     assert [each.expires for each in relied] == [soon, soon]

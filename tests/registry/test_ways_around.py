@@ -40,10 +40,10 @@ def stage(layout: Layout, name: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(("name", "gate"), [("train", "data"), ("package", "evaluation")])
 def test_a_stage_called_directly_does_not_go_past_its_gate(house: House, name: str, gate: str) -> None:
     layout = house.begin("run-1")
-    shutil.rmtree(layout.stage(name), ignore_errors=True)
+    shutil.rmtree(layout.artefacts(name), ignore_errors=True)
     done = stage(layout, name)
     assert done.returncode == 1 and f"{name}: gate {gate} is not passed" in done.stderr, done.stderr
-    assert not layout.stage(name).exists()
+    assert not layout.artefacts(name).exists()
 
 
 @pytest.mark.attack(rights="worker", stopped="the gate's statement names the output by digest")
@@ -51,7 +51,7 @@ def test_a_stage_does_not_go_past_its_gate_with_the_file_of_another_run(house: H
     honest, worker = house.begin("run-1"), house.begin("run-2", b"evil")
     for gate in ("data", "evaluation"):
         house.open(honest, gate)
-    write_json(worker.stage("evaluate") / "metrics.json", {"exact_match": 0.99})
+    write_json(worker.artefacts("evaluate") / "metrics.json", {"exact_match": 0.99})
     worker.gate("evaluation").parent.mkdir(exist_ok=True)
     shutil.copyfile(honest.gate("evaluation"), worker.gate("evaluation"))
     done = stage(worker, "package")

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tasks.core.files import tree_digest
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.reproduce import obstacles, rebuild
 from tasks.reproduce.original import Original
-from tasks.reproduce.place import place
-from tasks.reproduce.rebuild import Reproduction, StageAgain
+from tasks.reproduce.place import reproduction_worktree
+from tasks.reproduce.rebuild import ReproducedStage, Reproduction
 from tasks.runs.repository import Repository
 from tasks.runs.run import open_run
 from tasks.trust import dsse, keys, stage_record
@@ -50,12 +50,14 @@ def test_what_a_failed_stage_says_is_not_recorded() -> None:
     """`StageAgain.why` of a stage that failed is its own error, which may quote a row."""
     said = {"stage ingest: Ada Lovelace\nhas a card": False, "stage clean ended with exit code 7; Ada Lovelace": False,
             "it reads what could not be built: ingest": True}  # fmt: skip
-    stages = [StageAgain(stage="s", came_out="cannot", seconds=1, wanted="0" * 64, found=None, why=why) for why in said]
+    stages = [
+        ReproducedStage(stage="s", came_out="cannot", seconds=1, wanted="0" * 64, found=None, why=why) for why in said
+    ]
     made = Reproduction(
         release=None, sha256=None, run="r1", commit="0" * 40, verdict="incomplete", stages=stages, notes=[],
         machine="m", kept=None,
     )  # fmt: skip
-    recorded = rebuild._recorded(made)
+    recorded = rebuild._without_messages(made)
     assert "Ada" not in str(recorded) and "Ada" in str(made), "who builds it again is told"
     assert [each["why"] == why for each, why in zip(recorded["stages"], said, strict=True)] == list(said.values())
 
@@ -65,10 +67,10 @@ def worktrees(checkout: Repository) -> int:
 
 
 def test_it_stands_apart_and_reads_what_stages_need(checkout: Repository) -> None:
-    with place(checkout, "tiny-1", "HEAD", keep=False) as layout:
+    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep=False) as layout:
         assert layout.params.read_text() == "committed: true\n"
         assert layout.state != checkout.root / ".hallmark"
-        assert layout.locate("data/not-committed.csv").read_text() == "a\n"
+        assert layout.resolve_path("data/not-committed.csv").read_text() == "a\n"
         assert sorted(path.name for path in layout.state.iterdir()) == ["keys", "models", "releases", "runs"]
         held = sorted(path.name for path in (layout.state / "keys").iterdir())
         assert held == ["vault", "worker", "worker.pub"], "a worker's own, since the checkout has none"
@@ -82,16 +84,16 @@ def test_it_stands_apart_and_reads_what_stages_need(checkout: Repository) -> Non
 
 
 def test_an_interruption_leaves_nothing(checkout: Repository) -> None:
-    with pytest.raises(KeyboardInterrupt), place(checkout, "tiny-1", "HEAD", keep=False) as layout:
+    with pytest.raises(KeyboardInterrupt), reproduction_worktree(checkout, "tiny-1", "HEAD", keep=False) as layout:
         raise KeyboardInterrupt
     assert not layout.root.exists() and worktrees(checkout) == 1
 
 
 def test_what_a_killed_one_left_goes_first_and_one_that_was_kept_too(checkout: Repository) -> None:
-    with place(checkout, "tiny-1", "HEAD", keep=True) as layout:
+    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep=True) as layout:
         (layout.state / "cache").mkdir()
     assert layout.root.exists(), "kept"
-    with place(checkout, "tiny-1", "HEAD", keep=False) as layout:
+    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep=False) as layout:
         assert not (layout.state / "cache").exists()
     assert worktrees(checkout) == 1
 
@@ -107,21 +109,21 @@ def test_other_library_versions_are_told(tmp_path: Path) -> None:
 
 def test_a_release_whose_code_was_digested_otherwise_is_said_to_be_that(checkout: Repository) -> None:
     """The digest of a manifest of before left docstrings out. With the same tree it was made with the same code."""
-    with place(checkout, "tiny-1", "HEAD", keep=False) as layout:
+    with reproduction_worktree(checkout, "tiny-1", "HEAD", keep=False) as layout:
         for path in (layout.champion, layout.code, layout.params, layout.root / "constraints.txt"):
             path.parent.mkdir(exist_ok=True)
             path.write_text('{"tree_sha256": "' + "1" * 64 + '"}')
-        now = manifest.read_by_stages(layout, "2" * 64)
+        now = manifest.input_fields(layout, "2" * 64)
         of_before, other = Manifest.model_construct(**now), Manifest.model_construct(**now | {"tree_sha256": "3" * 64})
-        (told,) = obstacles._read_otherwise(layout, of_before)
+        (told,) = obstacles._input_differences(layout, of_before)
         assert "made by a Hallmark before 0.2.0" in told and "the commit holds the files" in told
-        told = " ".join(obstacles._read_otherwise(layout, other))
+        told = " ".join(obstacles._input_differences(layout, other))
         assert "tree_sha256 of the commit is not the manifest's" in told and "code_sha256 of the commit is not" in told
 
 
-def again(*came_out: str) -> list[StageAgain]:
+def again(*came_out: str) -> list[ReproducedStage]:
     return [
-        StageAgain.model_validate(
+        ReproducedStage.model_validate(
             {"stage": "s", "came_out": how, "seconds": 1, "wanted": "0" * 64, "found": None, "why": ""}
         )
         for how in came_out
@@ -161,9 +163,9 @@ def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
     """A stage of minutes shows that it goes on, in its own words; what else it prints is not shown."""
     watcher, layout = Heard(), run_of(tmp_path, CLEAN)
     nothing: Any = None
-    work = rebuild._Work(layout, nothing, layout, None, watcher, by=None, boxed=False, supervised=False)
+    work = rebuild._ReproductionJob(layout, nothing, layout, None, watcher, worker=None, boxed=False, supervised=False)
     found, why = rebuild._build(work, "clean", "clean", [])
-    assert found == tree_digest(layout.stage("clean")) and not why
+    assert found == tree_digest(layout.artefacts("clean")) and not why
     assert watcher.told == [("clean", "reading"), ("clean", "1/2 tickets 9 rows/s eta 3s")]
 
 
@@ -198,19 +200,21 @@ def test_what_cannot_be_built_is_put_in_place_where_the_first_run_has_it(
     """And the stages behind it are built on that; on nothing that is another's."""
     layout, first = run_of(tmp_path, CHAIN), Layout(tmp_path / "first")
     layout.root.joinpath("dvc.lock").write_text(LOCK)
-    layout.stage("ingest").parent.mkdir()
+    layout.artefacts("ingest").parent.mkdir()
     chain = ("ingest", "clean", "deduplicate")
     monkeypatch.setattr(rebuild, "STAGES", {name: rebuild.STAGES[name] for name in chain})
     for name in chain:
-        first.stage(name).mkdir(parents=True)
-        (first.stage(name) / "rows").write_text("as the source had them")
-    wanted = {name: tree_digest(first.stage(name)) for name in chain}
+        first.artefacts(name).mkdir(parents=True)
+        (first.artefacts(name) / "rows").write_text("as the source had them")
+    wanted = {name: tree_digest(first.artefacts(name)) for name in chain}
     if left == "nothing":
-        shutil.rmtree(first.stage("ingest"))
+        shutil.rmtree(first.artefacts("ingest"))
     elif left == "other bytes":
-        (first.stage("ingest") / "rows").write_text("others")
+        (first.artefacts("ingest") / "rows").write_text("others")
     of = Original("tiny-1", "r0", "0" * 40, wanted, {})
-    work = rebuild._Work(layout, of, first, "taken back", Heard(), by=None, boxed=False, supervised=False)
+    work = rebuild._ReproductionJob(
+        layout, of, first, "taken back", Heard(), worker=None, boxed=False, supervised=False
+    )
     ingest, clean, deduplicate = rebuild._stages(work)
     assert ingest.why.startswith("its sources may not be read again: taken back")
     assert ingest.why.endswith(LEFT_FIRST) == (left == "as it was")
@@ -236,7 +240,7 @@ def test_a_run_and_its_release_come_out_bit_by_bit_and_what_cannot_be_built_is_s
     with on_another_machine(project, second):
         made = hallmark_json(project, "reproduce", whole_run.RUN)
     assert made["verdict"] == "identical", made
-    assert len(made["stages"]) == len(RUNS) and {stage["came_out"] for stage in made["stages"]} == {"same"}
+    assert len(made["stages"]) == len(DVC_STAGES) and {stage["came_out"] for stage in made["stages"]} == {"same"}
     now = (git(project, "status", "--porcelain"), git(project, "for-each-ref"), git(project, "worktree", "list"))
     assert now == before
     assert tree_digest(project / ".hallmark" / "releases") == files
@@ -253,7 +257,7 @@ def test_a_run_and_its_release_come_out_bit_by_bit_and_what_cannot_be_built_is_s
     # A source that may not be read again, of which the release's own run has nothing any more.
     hallmark(project, "data", "withdraw", "messages", "--as", "data-owner", "--reason", "a test")
     for name in ("ingest", "base_model"):
-        shutil.rmtree(own.stage(name))
+        shutil.rmtree(own.artefacts(name))
     (project / "examples" / "model" / "config.json").write_text("{}")
     made = hallmark_json(project, "reproduce", "tiny-1", code=3)
     out = {stage["stage"]: stage for stage in made["stages"]}
@@ -290,13 +294,13 @@ def on_another_machine(project: Path, key: Path) -> Iterator[None]:
 
 def signed_again(bundle: Path, records: dict) -> None:
     """Each stage has a second record: same materials, same outputs."""
-    theirs = {path.stem: stage_record.unverified(dsse.read(path)) for path in bundle.rglob("stages/*.json")}
-    ours = {name: stage_record.unverified(envelope) for name, envelope in records.items()}
-    assert theirs.keys() == ours.keys() and len(ours) == len(RUNS)
+    theirs = {path.stem: stage_record.parse_unverified(dsse.read(path)) for path in bundle.rglob("stages/*.json")}
+    ours = {name: stage_record.parse_unverified(envelope) for name, envelope in records.items()}
+    assert theirs.keys() == ours.keys() and len(ours) == len(DVC_STAGES)
     for name, record in ours.items():
-        assert record.said.taken_from is None, "it came from no cache"
-        assert record.said.inputs == theirs[name].said.inputs
-        assert record.left.keys() == theirs[name].left.keys()
+        assert record.record.taken_from is None, "it came from no cache"
+        assert record.record.inputs == theirs[name].record.inputs
+        assert record.outputs.keys() == theirs[name].outputs.keys()
 
 
 def looked_back(project: Path, tmp_path: Path, release: dict) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.ledger.leases import LEASES, TERM, Leases, open_leases
+from tasks.ledger.leases import LEASE_DURATION, LEASES, Leases, open_leases
 from tasks.runs import across, installation
-from tasks.runs.across import only_here
+from tasks.runs.across import hold_run_lease
 from tests.governed.postgres import started
 
 RUN = "20260101-000000-aaaa"
@@ -28,15 +28,13 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
 
 def test_the_second_is_told_who_has_it_and_has_it_once_that_is_done(machines: tuple[Path, Path]) -> None:
     one, two = machines
-    with only_here(one, RUN):
-        who = (
-            f"is being executed or fetched elsewhere: .*installation {installation.of(one)}, process .* `hallmark down`"
-        )
-        with pytest.raises(Refused, match=who), only_here(two, RUN):
+    with hold_run_lease(one, RUN):
+        who = f"is being executed or fetched elsewhere: .*installation {installation.installation_id(one)}, process .* `hallmark down`"
+        with pytest.raises(Refused, match=who), hold_run_lease(two, RUN):
             pass
-        with only_here(two, "20260101-000000-bbbb"), only_here(one, RUN):
+        with hold_run_lease(two, "20260101-000000-bbbb"), hold_run_lease(one, RUN):
             pass  # another run, and the same machine: its own lock keeps its processes apart
-    with only_here(two, RUN):
+    with hold_run_lease(two, RUN):
         pass
 
 
@@ -45,32 +43,34 @@ def test_one_that_died_is_waited_for_until_its_term_is_over(
 ) -> None:
     one, two = machines
     leases = open_leases(one / ".hallmark")
-    leases.take(f"run/{RUN}", installation.of(one), "one, which was killed")
+    leases.acquire(f"run/{RUN}", installation.installation_id(one), "one, which was killed")
     looked: list[float] = []
 
     def passes(seconds: float) -> None:
         """Time, in which nobody renews."""
         looked.append(seconds)
-        lease, _ = leases.read(f"run/{RUN}")
-        assert lease is not None and lease.owner == installation.of(one)
+        lease, _ = leases.get(f"run/{RUN}")
+        assert lease is not None and lease.owner == installation.installation_id(one)
         if len(looked) == 3:
             end(leases)
 
     monkeypatch.setattr(across.time, "sleep", passes)
-    with only_here(two, RUN):
+    with hold_run_lease(two, RUN):
         assert looked == [0.1] * 3
-        lease, now = leases.read(f"run/{RUN}")
-        assert lease is not None and lease.owner == installation.of(two) and not lease.is_over(now)
+        lease, now = leases.get(f"run/{RUN}")
+        assert lease is not None and lease.owner == installation.installation_id(two) and not lease.is_over(now)
 
 
 def end(leases: Leases) -> None:
     """As if a term had passed."""
-    lease, _ = leases.read(f"run/{RUN}")
+    lease, _ = leases.get(f"run/{RUN}")
     with leases._engine.begin() as connection:
-        connection.execute(LEASES.update().values(until=(lease.until - TERM - timedelta(seconds=1)).isoformat()))
+        connection.execute(
+            LEASES.update().values(until=(lease.until - LEASE_DURATION - timedelta(seconds=1)).isoformat())
+        )
 
 
 def test_a_ledger_that_nobody_shares_has_no_leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HALLMARK_LEDGER_URL", raising=False)
-    with only_here(tmp_path, RUN):
+    with hold_run_lease(tmp_path, RUN):
         assert not list(tmp_path.iterdir())

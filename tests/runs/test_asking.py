@@ -17,7 +17,7 @@ from tasks.policy.policy import SCHEDULER
 from tasks.runs import asking
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
-from tasks.runs.run import Run, asked_for, create, installed_governance, layout_of, open_run
+from tasks.runs.run import Run, create, installed_governance, layout_of, open_run, request_of_local_run
 from tasks.trust import dsse
 from tests.checkouts import Checkouts
 from tests.editing import edit, moved
@@ -48,9 +48,9 @@ def nothing_made(project: Path, run: str) -> bool:
 
 def test_a_run_holds_the_request_that_its_person_signed(project: Path, run: Run) -> None:
     assert run.request.requested_by == "ml-engineer" and run.request.commit == git(project, "rev-parse", "HEAD")
-    assert dsse.read(run.layout.request) == run.asked.envelope
+    assert dsse.read(run.layout.request) == run.signed_request.envelope
     assert "inputs/request.json" in git(project, "ls-tree", "-r", "--name-only", run.ref)
-    assert open_run(project, "first").asked == run.asked
+    assert open_run(project, "first").signed_request == run.signed_request
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="the requester's signature")
@@ -88,16 +88,16 @@ def test_what_was_changed_after_it_was_signed_is_refused(
 
 @pytest.mark.attack(rights="orchestrator", stopped="the requester's signature names the run")
 def test_a_request_of_an_earlier_run_begins_no_other(project: Path, run: Run) -> None:
-    asked = RunRequest.of(run.request).model_copy(update={"run_id": "replayed"})
+    asked = RunRequest.from_signed(run.request).model_copy(update={"run_id": "replayed"})
     with pytest.raises(Refused, match="is asked for with other run_id than ml-engineer signed"):
-        create(project, asked, run.asked.envelope)
+        create(project, asked, run.signed_request.envelope)
     assert nothing_made(project, "replayed")
 
 
 @pytest.mark.attack(rights="orchestrator", stopped="a run goes on under its first request alone")
 def test_a_run_that_is_there_is_not_taken_over(project: Path, run: Run) -> None:
     """By a second flow run with its id: its worktree, its ledger entries and its journal stay."""
-    same = RunRequest.of(run.request)
+    same = RunRequest.from_signed(run.request)
     other, envelope = ask(project, "first", by="data-owner")
     for request, given, why in (
         (other, envelope, "run first was asked for already, by ml-engineer"),
@@ -107,11 +107,15 @@ def test_a_run_that_is_there_is_not_taken_over(project: Path, run: Run) -> None:
             None,
             "with other requested_by than ml-engineer signed",
         ),
-        (same.model_copy(update={"changes": {"data.seed": "3"}}), run.asked.envelope, "with other changes than"),
+        (
+            same.model_copy(update={"changes": {"data.seed": "3"}}),
+            run.signed_request.envelope,
+            "with other changes than",
+        ),
     ):
         with pytest.raises(Refused, match=why):
             create(project, request, given)
-    assert create(project, same, run.asked.envelope).asked == run.asked
+    assert create(project, same, run.signed_request.envelope).signed_request == run.signed_request
 
 
 def test_a_take_over_leaves_the_journal_as_it_is(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,10 +142,10 @@ def test_the_request_in_a_worktree_is_the_one_on_record(project: Path) -> None:
             open_run(project, "edited")
     dsse.write(run.layout.request, forged)
     with pytest.raises(Refused, match="is not the request that the ledger has; restore it from the run's commit"):
-        create(project, RunRequest.of(run.request), run.asked.envelope)
+        create(project, RunRequest.from_signed(run.request), run.signed_request.envelope)
     assert hallmark(project, "data", "manifest", "edited", code=1).count("is not the request that the ledger has") == 1
     dsse.write(run.layout.request, own)
-    assert asked_for(project, run.layout).request.requested_by == "ml-engineer"
+    assert request_of_local_run(project, run.layout).request.requested_by == "ml-engineer"
 
 
 @pytest.mark.attack(rights="worker", stopped="a run needs its request on the ledger")
@@ -186,8 +190,8 @@ def test_outside_local_the_api_asks_for_nothing(project: Path) -> None:
     outside = replace(governed, policy=policy)
     ledger, request = open_ledger(governed.state), RunRequest(run_id="unsigned")
     with pytest.raises(Refused, match=r"nobody signed that: .* sign: hallmark run --as scheduler"):
-        asking.take(Repository.open(project), ledger, outside, request, None)
-    assert signed_request.recorded(ledger, governed, "unsigned") is None
+        asking.verify_and_record(Repository.open(project), ledger, outside, request, None)
+    assert signed_request.request_for_run(ledger, governed, "unsigned") is None
 
 
 def test_a_params_file_that_no_commit_holds_is_pinned_by_its_digest(project: Path, tmp_path: Path) -> None:

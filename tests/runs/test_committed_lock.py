@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.config import plain, read_yaml
+from tasks.core.config import read_yaml, to_plain
 from tasks.runs import dvc, tree
-from tasks.runs.dvc_lock import EMPTY
-from tasks.runs.run import COMMITTED, MADE
+from tasks.runs.dvc_lock import EMPTY_LOCK
+from tasks.runs.run import COMMITTED_PATHS, GENERATED_PATHS
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.tiny_project import commit, create, git
@@ -19,20 +19,26 @@ def test_a_committed_lock_brings_no_outputs(tmp_path: Path, checkouts: Checkouts
     first = create(folder, "20260101-000000-aaaa")
     whole_run.bring(first, "ingest")
     lock, cache = first.layout.root / "dvc.lock", folder / ".hallmark" / "cache"
-    digest = plain(read_yaml(lock))["stages"]["ingest"]["outs"][0]["md5"]
+    digest = to_plain(read_yaml(lock))["stages"]["ingest"]["outs"][0]["md5"]
     listing = cache / "files" / "md5" / digest[:2] / digest[2:]
     forged = listing.parent / f"{'0' * 30}.dir"  # of what a run of other code left: fewer files
     forged.write_text("[]")
     (folder / "dvc.lock").write_text(lock.read_text().replace(digest, f"{digest[:2]}{'0' * 30}.dir"))
     commit(folder, "The lock that a run left")
     second = create(folder, "20260101-000000-bbbb")
-    assert (second.layout.root / "dvc.lock").read_bytes() == EMPTY
-    assert git(second.layout.root, "show", "HEAD:dvc.lock") == EMPTY.decode().strip()
+    assert (second.layout.root / "dvc.lock").read_bytes() == EMPTY_LOCK
+    assert git(second.layout.root, "show", "HEAD:dvc.lock") == EMPTY_LOCK.decode().strip()
     dvc.repro(second.layout, "ingest", print)
-    assert plain(read_yaml(second.layout.root / "dvc.lock"))["stages"]["ingest"]["outs"][0]["md5"] == digest
-    second.as_asked()
+    assert to_plain(read_yaml(second.layout.root / "dvc.lock"))["stages"]["ingest"]["outs"][0]["md5"] == digest
+    second.require_unchanged()
 
 
 def test_what_is_not_compared_with_the_commit_is_in_no_commit() -> None:
     """params.yaml is on record, dvc.lock begins empty, settings of DVC are ours, and git holds no .git."""
-    assert {*COMMITTED, *MADE} == {*tree.OF_A_RUN, "params.yaml", "dvc.lock", ".git", *dvc.OURS}
+    assert {*COMMITTED_PATHS, *GENERATED_PATHS} == {
+        *tree.RUN_OUTPUT_PATHS,
+        "params.yaml",
+        "dvc.lock",
+        ".git",
+        *dvc.FIXED_FILES,
+    }

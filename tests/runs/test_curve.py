@@ -12,7 +12,7 @@ GOOD = {"step": 1, "loss": 0.5, "lr": 0.1, "tokens": 10, "seconds": 0.5, "positi
 STRANGE = [
     b"", b"{}", b"[]", b"1", b"\xff\xfe", b"{" * 3000, b'{"step": 1, "loss": "much", "lr": 0}',
     json.dumps(GOOD | {"step": 0}).encode(), json.dumps(GOOD | {"step": 1.5}).encode(),
-    json.dumps(GOOD | {"note": "x" * curve.LONGEST}).encode(),
+    json.dumps(GOOD | {"note": "x" * curve.MAX_LINE_BYTES}).encode(),
 ]  # fmt: skip
 
 
@@ -21,7 +21,7 @@ STRANGE = [
 def test_what_is_no_point_is_passed_over(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "points.jsonl"
     path.write_bytes(b"\n".join([json.dumps(GOOD).encode(), line, json.dumps(GOOD | {"step": 2}).encode(), b""]))
-    points, offset = curve.read(path, 0)
+    points, offset = curve.read_points(path, 0)
     assert [point.step for point in points] == [1, 2] and offset == path.stat().st_size
 
 
@@ -44,13 +44,13 @@ def test_figures_have_mlflows_names() -> None:
 def test_it_is_read_from_where_it_was_read_to(tmp_path: Path) -> None:
     path, line = tmp_path / "points.jsonl", json.dumps(GOOD)
     path.write_text(f"{line}\n{line[:9]}")
-    points, offset = curve.read(path, 0)
+    points, offset = curve.read_points(path, 0)
     assert len(points) == 1 and offset == len(line) + 1
     path.write_text(f"{line}\n{json.dumps(GOOD | {'step': 2})}\n")
-    points, offset = curve.read(path, offset)
+    points, offset = curve.read_points(path, offset)
     assert [point.step for point in points] == [2]
     path.write_text(f"{line}\n")
-    points, _ = curve.read(path, offset)
+    points, _ = curve.read_points(path, offset)
     assert [point.step for point in points] == [1], "a shorter file is another one"
 
 
@@ -58,4 +58,4 @@ def test_no_more_is_read_than_a_curve_takes(tmp_path: Path) -> None:
     path = tmp_path / "points.jsonl"
     path.touch()
     os.truncate(path, 2**40)
-    assert curve.read(path, 0) == ([], 0)
+    assert curve.read_points(path, 0) == ([], 0)

@@ -14,7 +14,7 @@ from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.runs import difference, journal, paired
 from tasks.runs.difference import RunDifference
-from tasks.runs.journal import GateLine, Journal
+from tasks.runs.journal import GateState, Journal
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
@@ -41,7 +41,7 @@ def second(once: Path) -> Any:
     runs = once / ".hallmark" / "runs"
     # What DVC leaves is not to be written to; a copy of its content is.
     shutil.copytree(runs / FIRST, runs / SECOND, symlinks=True, copy_function=shutil.copyfile)
-    note(once, SECOND, "failed", gates={"data": GateLine(state="rejected")})
+    note(once, SECOND, "failed", gates={"data": GateState(state="rejected")})
     git(once, "update-ref", f"refs/hallmark/runs/{SECOND}", f"refs/hallmark/runs/{FIRST}")
     yield Layout(runs / SECOND)
     shutil.rmtree(runs / SECOND)
@@ -68,7 +68,7 @@ def test_parameters_gates_and_answers_that_differ_are_told(once: Path, second: L
     answer(second, lambda number: True)
     answer(Layout(second.root.parent / FIRST), lambda number: number > 5)
     found = compare(once)
-    assert found.paired and "the second run is better" in paired.words(found.paired)
+    assert found.paired and "the second run is better" in paired.sentences(found.paired)
     assert {name: (it.before, it.now) for name, it in found.parameters.items()} == {"training.epochs": (1, 3)}
     assert (found.outcome["data gate"].before, found.outcome["data gate"].now) == (None, "rejected")
     assert found.paired and found.paired.by == "id"
@@ -78,7 +78,7 @@ def test_parameters_gates_and_answers_that_differ_are_told(once: Path, second: L
 
 
 def rows(layout: Layout) -> int:
-    return pq.read_metadata(layout.stage("split") / "test.parquet").num_rows
+    return pq.read_metadata(layout.artefacts("split") / "test.parquet").num_rows
 
 
 def answer(layout: Layout, right: Callable[[int], bool]) -> None:
@@ -86,7 +86,7 @@ def answer(layout: Layout, right: Callable[[int], bool]) -> None:
         place = table.column_names.index("candidate_right")
         return table.set_column(place, "candidate_right", pa.array([right(n) for n in range(len(table))]))
 
-    path = layout.stage("evaluate") / "examples.parquet"
+    path = layout.artefacts("evaluate") / "examples.parquet"
     path.unlink() if path.is_symlink() else path.chmod(0o600)
     change(path, how)
 
@@ -98,9 +98,9 @@ def test_rows_with_other_ids_are_found_by_what_they_say(once: Path, second: Layo
         others = pa.array([f"{'f' * 60}{number:04}" for number in range(len(table))])
         return table.set_column(table.column_names.index("record_id"), "record_id", others).slice(2)
 
-    change(second.stage("split") / "test.parquet", renamed)
-    change(second.stage("evaluate") / "examples.parquet", renamed)
-    manifest = second.stage("split") / "manifest.json"
+    change(second.artefacts("split") / "test.parquet", renamed)
+    change(second.artefacts("evaluate") / "examples.parquet", renamed)
+    manifest = second.artefacts("split") / "manifest.json"
     said = json.loads(manifest.read_text())
     said["digests"]["test"] = "f" * 64
     manifest.write_text(json.dumps(said))
@@ -113,7 +113,7 @@ def test_rows_with_other_ids_are_found_by_what_they_say(once: Path, second: Layo
 
 
 def test_other_rules_for_a_right_answer_are_no_comparison(once: Path, second: Layout) -> None:
-    path = second.stage("evaluate") / "metrics.json"
+    path = second.artefacts("evaluate") / "metrics.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"target": "label", "label_field": None}))
     found = compare(once)
     assert found.paired is None
@@ -121,12 +121,12 @@ def test_other_rules_for_a_right_answer_are_no_comparison(once: Path, second: La
 
 
 def test_a_run_that_stopped_early_says_what_it_lacks(once: Path, second: Layout) -> None:
-    shutil.rmtree(second.stage("evaluate"))
+    shutil.rmtree(second.artefacts("evaluate"))
     found = compare(once)
     assert found.data and found.paired is None and not found.now.evaluated
     assert found.lacks == [f"run {SECOND} has no evaluation (failed): it has not been through that stage"]
     assert found.figures["evaluate.exact_match"].now is None
-    shutil.rmtree(second.stage("split"))
+    shutil.rmtree(second.artefacts("split"))
     found = compare(once)
     assert found.data is None and "has no dataset" in found.lacks[0]
 
@@ -137,10 +137,10 @@ def test_what_is_not_here_or_torn_is_an_error_in_words(once: Path, second: Layou
     note(once, "early", "failed")
     with pytest.raises(InputError, match="run early has no worktree here"):
         compare(once, FIRST, "early")
-    (second.stage("evaluate") / "examples.parquet").write_bytes(b"torn")
+    (second.artefacts("evaluate") / "examples.parquet").write_bytes(b"torn")
     with pytest.raises(InputError, match="cannot be read"):
         compare(once)
-    (second.stage("evaluate") / "result.json").write_text("{")
+    (second.artefacts("evaluate") / "result.json").write_text("{")
     with pytest.raises(InputError, match=f"what run {SECOND} left cannot be read"):
         compare(once)
 

@@ -14,7 +14,7 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.runs import dvc
-from tasks.runs.dvc_told import KEPT, LONGEST, Told
+from tasks.runs.dvc_told import KEPT_LINES, MAX_LINE_LENGTH, DvcOutput
 from tasks.supervise import grants
 from tests.dvc_stages import run_of
 from tests.patience import patience, wait_until
@@ -132,19 +132,19 @@ def test_a_missing_gate_file_is_named(layout: Layout) -> None:
 
 @pytest.mark.attack(rights="stage", stopped="how a stage failed is told by its exit code, not by its words")
 def test_what_a_stage_prints_does_not_say_how_it_ended() -> None:
-    told = Told()
+    told = DvcOutput()
     for line in ("ERROR: failed to reproduce 'a': failed to run: x, exited with 2", "it exited with 2"):
         told.add(line)
     told.add("ERROR: failed to reproduce 'a': failed to run: python, exited with 3")
-    assert told.exited() == 3
+    assert told.stage_exit_code() == 3
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage prints the end is kept")
 def test_a_stage_that_prints_without_end_fills_no_memory() -> None:
-    told = Told()
+    told = DvcOutput()
     for number in range(10_000):
         told.add(str(number))
-    assert len(told.lines) == KEPT and told.lines[-1] == "9999"
+    assert len(told.lines) == KEPT_LINES and told.lines[-1] == "9999"
 
 
 @pytest.mark.attack(rights="stage", stopped="a stage's output is read until DVC has ended, whoever still holds it")
@@ -152,16 +152,16 @@ def test_an_output_that_somebody_else_holds_keeps_nobody_waiting() -> None:
     read, write = os.pipe()
     begun = time.monotonic()
     with subprocess.Popen(["echo", "done"], stdout=write) as process, os.fdopen(read, "rb") as process.stdout:
-        assert [*Told().follow(process)] == ["done"]
+        assert [*DvcOutput().follow(process)] == ["done"]
     os.close(write)
     assert time.monotonic() - begun < patience(5)
 
 
 def test_each_line_is_told_without_its_end_and_a_long_one_in_parts() -> None:
-    long = "ä" * (LONGEST + 1)
+    long = "ä" * (MAX_LINE_LENGTH + 1)
     print_all = f"printf 'one\\r\\ntwo\\rthree\\n\\n\\377 %s\\nlast' {long}"
     with subprocess.Popen(["sh", "-c", print_all], stdout=subprocess.PIPE) as process:
-        told = [*Told().follow(process)]
+        told = [*DvcOutput().follow(process)]
     assert told == ["one", "two", "three", "", f"\ufffd {long[:-3]}", "äää", "last"]
 
 
@@ -191,7 +191,7 @@ def test_a_stage_that_is_ended_has_time_for_what_it_does_then(tmp_path: Path) ->
     command = ["sh", "-c", '"$@" & wait', "sh", sys.executable, "-c", TAKES_ITS_TIME, str(kept)]
     with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "begun\n"
-        dvc.end(process)
+        dvc.end_process_group(process)
     assert process.returncode == -signal.SIGTERM
     assert kept.exists()
 
@@ -289,5 +289,5 @@ def test_every_kind_of_remote_can_be_read_back(tmp_path: Path, url: str) -> None
 
     (tmp_path / "config.local").write_text(f"[core]\nremote = store\n['remote \"store\"']\nurl = {url}\n")
     with Config(str(tmp_path)).edit("local") as local:
-        local["remote"]["store"] |= dvc._compared(url)
+        local["remote"]["store"] |= dvc._verify_setting(url)
     assert Config(str(tmp_path))["remote"]["store"].get("verify", False) is (not url.startswith("hdfs"))

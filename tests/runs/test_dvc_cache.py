@@ -23,8 +23,8 @@ def layout(tmp_path: Path) -> Layout:
     made = Layout(tmp_path / ".hallmark" / "runs" / "r1")
     put(made, ROWS, b"rows")
     put(made, f"{LISTING}.dir", listing({"md5": ROWS, "relpath": "rows"}))
-    (made.stage("clean")).mkdir(parents=True)
-    (made.stage("clean") / "left").write_text("of somebody else")
+    (made.artefacts("clean")).mkdir(parents=True)
+    (made.artefacts("clean") / "left").write_text("of somebody else")
     return made
 
 
@@ -45,8 +45,8 @@ def restore(layout: Layout, lock: dict[str, Any] = LOCK) -> bool:
 
 def test_what_is_there_as_signed_is_put_in_place(layout: Layout) -> None:
     assert restore(layout)
-    assert [path.name for path in layout.stage("clean").iterdir()] == ["rows"]
-    assert (layout.stage("clean") / "rows").read_bytes() == b"rows"
+    assert [path.name for path in layout.artefacts("clean").iterdir()] == ["rows"]
+    assert (layout.artefacts("clean") / "rows").read_bytes() == b"rows"
 
 
 OUTSIDE = f"/tmp/hallmark-outside-{os.getpid()}"
@@ -71,20 +71,20 @@ def test_a_list_with_other_names_brings_and_removes_nothing_but_itself(layout: L
     text = listing(*items).replace(b"VICTIM", os.fsencode(victim))
     place = put(layout, f"{LISTING}.dir", text)
     assert not restore(layout)
-    dvc_cache.drop_wrong(layout, "clean", LOCK, LEFT)
+    dvc_cache.remove_corrupt_objects(layout, "clean", LOCK, LEFT)
     assert victim.exists() and not place.exists()
     assert not (layout.state.parent.parent / "outside").exists() and not Path(OUTSIDE).exists()
-    assert (layout.stage("clean") / "left").exists(), "nothing was put in place"
+    assert (layout.artefacts("clean") / "left").exists(), "nothing was put in place"
 
 
 @pytest.mark.parametrize("more", ["../../../../victim", "/VICTIM", "artefacts/ingest", "artefacts", "."])
 def test_a_lock_about_something_else_as_well_removes_nothing(layout: Layout, tmp_path: Path, more: str) -> None:
     (victim := tmp_path / "victim").mkdir()
-    (layout.stage("ingest")).mkdir(parents=True)
+    (layout.artefacts("ingest")).mkdir(parents=True)
     put(layout, "3" * 32 + ".dir", listing())
     out = {"path": more.replace("/VICTIM", str(victim)), "md5": "3" * 32 + ".dir"}
     assert not restore(layout, {"outs": [*LOCK["outs"], out]})
-    assert victim.exists() and layout.stage("ingest").exists()
+    assert victim.exists() and layout.artefacts("ingest").exists()
 
 
 @pytest.mark.parametrize("how", ["pipe", "deep", "long"])
@@ -95,7 +95,7 @@ def test_a_list_that_cannot_be_read_is_removed(layout: Layout, how: str, monkeyp
         place.unlink()
         os.mkfifo(place)
     assert not restore(layout)
-    dvc_cache.drop_wrong(layout, "clean", LOCK, LEFT)
+    dvc_cache.remove_corrupt_objects(layout, "clean", LOCK, LEFT)
     assert not place.exists()
 
 
@@ -124,5 +124,5 @@ def test_dvc_meets_no_pipe(layout: Layout) -> None:
     path = layout.state / "cache" / "files" / "md5" / "ab" / "cd"
     path.parent.mkdir()
     os.mkfifo(path)
-    dvc_cache.drop_odd(layout)
+    dvc_cache.remove_special_files(layout)
     assert not path.exists() and restore(layout)

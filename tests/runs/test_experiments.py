@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.files import read_json, sha256_file, tree_digest
-from tasks.core.layout import EXPERIMENTS, KEPT_AT
+from tasks.core.layout import CACHE_VARIABLE, EXPERIMENTS_FOLDER
 from tasks.runs import dvc, stage
 from tasks.runs.run import Run
 from tasks.sources import vault_keys
@@ -45,9 +45,9 @@ def shared(project: Path) -> str:
 
 
 def test_it_has_a_vault_a_cache_and_records_of_its_own(project: Path, tried: Run) -> None:
-    state, own = project / ".hallmark", project / ".hallmark" / EXPERIMENTS
-    assert tried.layout.world == own
-    keys = [(world / vault_keys.FILE).read_bytes() for world in (state, own)]
+    state, own = project / ".hallmark", project / ".hallmark" / EXPERIMENTS_FOLDER
+    assert tried.layout.run_state == own
+    keys = [(world / vault_keys.KEY_FILE).read_bytes() for world in (state, own)]
     assert keys[0] != keys[1] and (own / "vault" / "vault.db").stat().st_mode & 0o077 == 0
     fingerprints = {vault_keys.load(world).fingerprint for world in (state, own)}
     assert read_json(tried.layout.sources)["vault"] in fingerprints - {vault_keys.load(state).fingerprint}
@@ -70,39 +70,43 @@ def test_its_record_counts_for_no_governed_run(project: Path, tried: Run) -> Non
     governed = run_of(project, "governed", "limited")
     for name in ("sources.json", "stages.json"):
         shutil.copyfile(tried.layout.inputs / name, governed.layout.inputs / name)
-    by = stage.worker(governed.governance(), governed.ledger())
-    read = materials.read("ingest", governed.layout)
-    record = kept.find(tried.layout, "ingest", materials.read("ingest", tried.layout), by.lines, by.boxed)
+    by = stage.load_worker(governed.governance(), governed.ledger())
+    read = materials.read_digests("ingest", governed.layout)
+    record = kept.find(
+        tried.layout, "ingest", materials.read_digests("ingest", tried.layout), by.public_key_lines, by.needs_sandbox
+    )
     assert (
         record
-        and record.said.environment.experiment
-        and record.said.inputs_sha256 == stage_record.inputs_digest("ingest", read)
+        and record.record.environment.experiment
+        and record.record.inputs_sha256 == stage_record.inputs_digest("ingest", read)
     )
-    assert kept.find(governed.layout, "ingest", read, by.lines, by.boxed) is None
-    kept.keep(governed.layout, "ingest", record.envelope, record.said.inputs_sha256)
-    assert kept.find(governed.layout, "ingest", read, by.lines, by.boxed) is None
-    assert not kept.is_of(record, governed.layout, record.said.inputs_sha256, by.boxed)
+    assert kept.find(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
+    kept.store(governed.layout, "ingest", record.envelope, record.record.inputs_sha256)
+    assert kept.find(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
+    assert not kept.is_usable(record, governed.layout, record.record.inputs_sha256, by.needs_sandbox)
 
 
 def test_what_a_governed_run_made_it_is_given_as_a_copy(project: Path) -> None:
     """The base model: its stage reads no source."""
     run = run_of(project, "given", "experiment")
     outcome = bring(run, "base_model")
-    assert outcome.cached and outcome.record and not outcome.record.said.environment.experiment
+    assert outcome.cached and outcome.record and not outcome.record.record.environment.experiment
     inodes = {path.stat().st_ino for path in (project / ".hallmark" / "cache").rglob("*")}
-    assert not inodes & {path.stat().st_ino for path in (project / ".hallmark" / EXPERIMENTS / "cache").rglob("*")}
-    assert not inodes & {path.stat().st_ino for path in run.layout.stage("base_model").rglob("*")}
+    assert not inodes & {
+        path.stat().st_ino for path in (project / ".hallmark" / EXPERIMENTS_FOLDER / "cache").rglob("*")
+    }
+    assert not inodes & {path.stat().st_ino for path in run.layout.artefacts("base_model").rglob("*")}
 
 
 def test_a_stage_is_given_no_way_to_the_vault(tried: Run) -> None:
     given = {"PGPASSWORD": "p", "HALLMARK_VAULT_KEY": "k", "HALLMARK_VAULT_URL": "postgresql://db/vault", "PATH": "x"}
-    own = {KEPT_AT: str(tried.layout.world)}
+    own = {CACHE_VARIABLE: str(tried.layout.run_state)}
     assert grants.variables("ingest", tried.layout, given, online=False) == {"PATH": "x", **own}
-    assert not grants.of("ingest").network(tried.layout, given)
+    assert not grants.of("ingest").needs_network(tried.layout, given)
     assert grants.without_sandbox(tried.layout, given) == {"PATH": "x", **own}
 
 
 def test_its_outputs_go_to_a_place_of_their_own_in_a_remote(project: Path, tried: Run, tmp_path: Path) -> None:
     dvc_remote(project, tmp_path / "store")
     dvc.push(tried.layout)
-    assert [path.name for path in (tmp_path / "store").iterdir()] == [EXPERIMENTS]
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [EXPERIMENTS_FOLDER]

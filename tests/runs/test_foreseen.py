@@ -7,8 +7,8 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
-from tasks.declarations.bar import Bar
-from tasks.runs.foreseen import Foreseen, foreseen
+from tasks.declarations.bar import AcceptanceCriteria
+from tasks.runs.foreseen import ExpectedFailure, expected_failures
 from tasks.sources import sources
 from tests import in_process, tiny_project
 from tests.checkouts import Checkouts
@@ -27,14 +27,20 @@ def card(**changes: Any) -> Params:
     return Params.model_validate(PARAMS | {"use_case": PARAMS["use_case"] | changes})  # type: ignore[operator]
 
 
-def told(house: House, params: Params, demo: bool = False) -> list[Foreseen]:
+def told(house: House, params: Params, demo: bool = False) -> list[ExpectedFailure]:
     named = sources.Sources.model_validate({"sources": [SOURCE["source"]]})
-    return foreseen(params, named, house.ledger, house.governance, demo)
+    return expected_failures(params, named, house.ledger, house.governance, demo)
 
 
 def promoted(house: House, tier: str = "low") -> None:
     """A release as the ledger knows it."""
-    said = {"name": "triage", "tier": tier, "bar": Bar.of(card()), "run": "run-1", "requested_by": "engineer"}
+    said = {
+        "name": "triage",
+        "tier": tier,
+        "bar": AcceptanceCriteria.from_params(card()),
+        "run": "run-1",
+        "requested_by": "engineer",
+    }
     promote(house.ledger, house.governance, **said)
 
 

@@ -11,16 +11,19 @@ import pytest
 from tasks.core import locks
 from tasks.core.errors import Refused
 from tasks.runs import journal
-from tasks.runs.hold import PATIENCE_SECONDS, held, only_one
-from tasks.runs.journal import Journal, StageLine
+from tasks.runs.hold import LOCK_WAIT_SECONDS, hold_run_lock, is_executing
+from tasks.runs.journal import Journal, StageState
 
 
 def test_a_second_process_is_refused_after_a_moment(tmp_path: Path) -> None:
-    with only_one(tmp_path, "r1"):
-        assert held(tmp_path, "r1")
-        with pytest.raises(Refused, match="r1 is being executed by another process"), only_one(tmp_path, "r1", 0.2):
+    with hold_run_lock(tmp_path, "r1"):
+        assert is_executing(tmp_path, "r1")
+        with (
+            pytest.raises(Refused, match="r1 is being executed by another process"),
+            hold_run_lock(tmp_path, "r1", 0.2),
+        ):
             pass
-    assert not held(tmp_path, "r1") and not held(tmp_path, "r2")
+    assert not is_executing(tmp_path, "r1") and not is_executing(tmp_path, "r2")
 
 
 def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +31,7 @@ def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path, monkeypatc
     looking, refused = threading.Event(), threading.Event()
 
     def look() -> None:
-        with only_one(tmp_path, "r1"):
+        with hold_run_lock(tmp_path, "r1"):
             looking.set()
             refused.wait()
 
@@ -36,16 +39,16 @@ def test_who_only_looks_for_a_moment_keeps_nobody_out(tmp_path: Path, monkeypatc
     thread = threading.Thread(target=look)
     thread.start()
     looking.wait()
-    with only_one(tmp_path, "r1", 60):
+    with hold_run_lock(tmp_path, "r1", 60):
         pass
     thread.join()
-    assert inspect.signature(only_one).parameters["patience"].default == PATIENCE_SECONDS > 0
+    assert inspect.signature(hold_run_lock).parameters["patience"].default == LOCK_WAIT_SECONDS > 0
 
 
 def test_a_run_left_as_running_that_nobody_executes_was_interrupted(tmp_path: Path) -> None:
-    stages = {"split": StageLine(state="done"), "train": StageLine(state="running")}
+    stages = {"split": StageState(state="done"), "train": StageState(state="running")}
     journal.write(tmp_path, Journal(run="r1", requested_by="ml-engineer", stages=stages))
-    with only_one(tmp_path, "r1"):
+    with hold_run_lock(tmp_path, "r1"):
         assert [known.status for known in journal.read_all(tmp_path)] == ["running"]
     (left,) = journal.read_all(tmp_path)
     assert left.status == "interrupted"

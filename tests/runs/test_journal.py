@@ -9,7 +9,7 @@ import pytest
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.runs import journal, named
-from tasks.runs.journal import GateLine, Journal
+from tasks.runs.journal import GateState, Journal
 from tasks.runs.summary import summarise
 
 RUN = "20260101-000000-abcd"
@@ -47,8 +47,8 @@ def test_an_odd_file_takes_no_run_away(tmp_path: Path) -> None:
     shutil.copy(journal.path(tmp_path, RUN), journal.path(tmp_path, "20260107-000000-feed"))
     known = {RUN: "interrupted"} | {f"2026010{day}-000000-feed": "unreadable" for day in (5, 6, 7)}
     assert {line.run: line.status for line in journal.read_all(tmp_path)} == known
-    assert [line.run for line in journal.newest(tmp_path, 9)] == sorted(known, reverse=True)
-    assert named.meant(tmp_path, "20260101") == RUN
+    assert [line.run for line in journal.read_newest(tmp_path, 9)] == sorted(known, reverse=True)
+    assert named.expand(tmp_path, "20260101") == RUN
     cut, copied = (journal.read(tmp_path, f"2026010{day}-000000-feed") for day in (5, 7))
     assert cut and cut.error and "cannot be read as the journal of a run" in cut.error and not cut.finished
     assert copied and copied.error and "is the journal of another run" in copied.error
@@ -56,11 +56,11 @@ def test_an_odd_file_takes_no_run_away(tmp_path: Path) -> None:
 
 def test_a_run_that_stopped_at_a_gate_which_still_waits_has_not_failed_for_good(tmp_path: Path) -> None:
     """`hallmark gates list` says that the gate waits, for a waiver; where it is closed, the run has failed."""
-    waits = {"data": GateLine(state="passed"), "evaluation": GateLine(state="waiting", waiting_for=["a waiver"])}
+    waits = {"data": GateState(state="passed"), "evaluation": GateState(state="waiting", waiting_for=["a waiver"])}
     stopped = Journal(run="one", requested_by="ml-engineer", status="failed", gates=waits)
     journal.write(tmp_path, stopped)
     assert stopped.in_words == "stopped, the evaluation gate waits"
     summary = summarise(tmp_path, "one")
     assert summary and (summary.in_words, summary.status) == (stopped.in_words, "failed")
-    closed = stopped.model_copy(update={"gates": {"evaluation": GateLine(state="rejected")}})
+    closed = stopped.model_copy(update={"gates": {"evaluation": GateState(state="rejected")}})
     assert closed.in_words == "failed"

@@ -12,5 +12,11 @@ from tasks.supervise import process
 
 def test_each_waits_for_longer_than_the_one_it_asks() -> None:
     of_prefect = inspect.signature(ProcessManager.kill).parameters["grace_seconds"].default
-    order = [leaving.SECONDS, process.PATIENCE, dvc.PATIENCE, of_prefect, runs_stop.SECONDS]
+    order = [
+        leaving.CHECKPOINT_SECONDS,
+        process.STOP_SECONDS,
+        dvc.END_SECONDS,
+        of_prefect,
+        runs_stop.STOP_TIMEOUT_SECONDS,
+    ]
     assert order == sorted(set(order))

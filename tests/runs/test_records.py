@@ -10,7 +10,7 @@ from flows import stages as flow
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.core.version import HALLMARK
+from tasks.core.version import VERSION
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.runs import dvc, journal, records
 from tasks.runs import stage as made
@@ -51,7 +51,7 @@ def ledger(layout: Layout) -> Ledger:
 
 
 def step(layout: Layout, ledger: Ledger) -> Entry:
-    return records.stage(ledger, layout, "r1", dvc.repro(layout, "clean", print))
+    return records.record_stage(ledger, layout, "r1", dvc.repro(layout, "clean", print))
 
 
 def test_a_stage_is_recorded_with_what_it_read_and_left(layout: Layout, ledger: Ledger) -> None:
@@ -71,14 +71,14 @@ def test_a_stage_is_recorded_with_what_it_read_and_left(layout: Layout, ledger: 
 
 def test_a_stage_that_dvc_knows_nothing_of_is_not_recorded(layout: Layout, ledger: Ledger) -> None:
     with pytest.raises(Refused, match=r"says nothing of stage clean"):
-        records.stage(ledger, layout, "r1", StageOutcome(stage="clean", seconds=1, cached=False))
+        records.record_stage(ledger, layout, "r1", StageOutcome(stage="clean", seconds=1, cached=False))
 
 
 def test_an_end_is_recorded_once_and_a_later_one_besides(ledger: Ledger) -> None:
-    failed = records.ended(ledger, "r1", "failed", "c1", None)
-    assert records.ended(ledger, "r1", "failed", "c1", None) == failed
-    assert records.ended(ledger, "r2", "failed", "c1", None) != failed
-    records.ended(ledger, "r1", "promoted", "c2", "tiny-1")
+    failed = records.record_end(ledger, "r1", "failed", "c1", None)
+    assert records.record_end(ledger, "r1", "failed", "c1", None) == failed
+    assert records.record_end(ledger, "r2", "failed", "c1", None) != failed
+    records.record_end(ledger, "r1", "promoted", "c2", "tiny-1")
     assert [e.body["status"] for e in ledger.entries(records.ENDED, "r1")] == ["failed", "promoted"]
 
 
@@ -89,7 +89,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 
 def bring(run: Run, name: str, most: float | None = None) -> StageOutcome:
     """A stage without Prefect around it, out of the cache."""
-    return made.bring(run.layout, name, made.worker(run.governance(), run.ledger()), print)
+    return made.provide_outputs(run.layout, name, made.load_worker(run.governance(), run.ledger()), print)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_kill_between_a_stage_and_its_record_is_made_good_on_resume(
         with pytest.raises(Unavailable, match="the ledger at"):
             flow.stages(run, "ingest", "clean")
     monkeypatch.delenv("HALLMARK_LEDGER_URL")
-    assert kinds(run) == ["run.requested"] and not run.layout.stage("clean").exists(), "it went no further"
+    assert kinds(run) == ["run.requested"] and not run.layout.artefacts("clean").exists(), "it went no further"
     for _ in range(2):
         flow.stages(run, "ingest", "clean")
     assert kinds(run) == ["run.requested", "run.stage", "run.stage"]
@@ -144,25 +144,25 @@ def resolve_sources_of(run: Run) -> str:
 @pytest.mark.usefixtures("plain")
 def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path) -> None:
     asked = create(project, "resolved")
-    request, envelope = RunRequest.of(asked.request), asked.asked.envelope
+    request, envelope = RunRequest.from_signed(asked.request), asked.signed_request.envelope
     journal.write(project / ".hallmark", Journal(run="resolved", requested_by="ml-engineer"))
     run = lifecycle.resolve(request, envelope)
-    assert lifecycle.resolve(request, envelope).asked == run.asked
+    assert lifecycle.resolve(request, envelope).signed_request == run.signed_request
     [entry] = run.ledger().entries(records.RESOLVED, run.id)
     assert entry.body["sources"] == {"messages": resolve_sources_of(run)}
-    assert entry.body["tree_sha256"] == run.request.tree_sha256 and entry.body["hallmark"] == HALLMARK
-    run.as_asked()
+    assert entry.body["tree_sha256"] == run.request.tree_sha256 and entry.body["hallmark"] == VERSION
+    run.require_unchanged()
     for path in (run.layout.params, run.layout.champion):
         before = path.read_text()
         path.write_text(before + "\n")
         with pytest.raises(Refused, match="changed since the run was resolved"):
             lifecycle.resolve(request, envelope)
         with pytest.raises(Refused, match="changed since the run was resolved"):
-            run.as_asked()
+            run.require_unchanged()
         path.write_text(before)
     (run.layout.inputs / "more.json").write_text("{}")
     with pytest.raises(Refused, match=r"inputs/more\.json changed since"):
-        run.as_asked()
+        run.require_unchanged()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_run_that_another_version_began_ends_in_words_that_name_it(project: Pa
     run = create(project, f"begun-{(by or 'before').replace('.', '-')}")
     named = {"hallmark": by} if by else {}
     run.ledger().append(records.RESOLVED, run.id, {"files": {}, "sources": {}, **named})
-    for go_on in (lambda: create(project, run.id), run.as_asked):
+    for go_on in (lambda: create(project, run.id), run.require_unchanged):
         with pytest.raises(Refused, match=told):
             go_on()
     words = hallmark(project, "run", "--resume", run.id, code=1)
@@ -186,7 +186,7 @@ def test_a_run_that_another_version_began_ends_in_words_that_name_it(project: Pa
 
 def test_code_changed_in_the_worktree_is_nothing_that_anybody_asked_for(project: Path) -> None:
     run = create(project, "code")
-    run.as_asked()
+    run.require_unchanged()
     run.commit("nothing new")
     code = run.layout.root / "tasks" / "core" / "facts.py"
     before = code.read_text()
@@ -199,11 +199,11 @@ def test_code_changed_in_the_worktree_is_nothing_that_anybody_asked_for(project:
         break_in()
         run.checkout.git("update-index", "--assume-unchanged", "tasks/core/facts.py", cwd=run.layout.root)
         with pytest.raises(Refused, match=r"was asked for at commit .* and its worktree has other files"):
-            run.as_asked()
+            run.require_unchanged()
         run.checkout.git("update-index", "--no-assume-unchanged", "tasks/core/facts.py", cwd=run.layout.root)
         run.checkout.git("checkout", "--", ".", cwd=run.layout.root)
         run.checkout.git("clean", "--quiet", "--force", "-x", "tasks", cwd=run.layout.root)
-        run.as_asked()
+        run.require_unchanged()
 
 
 def test_a_run_that_fails_says_so_and_not_why(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +212,7 @@ def test_a_run_that_fails_says_so_and_not_why(project: Path, monkeypatch: pytest
     for _ in range(2):
         with (
             pytest.raises(ValueError, match="Ada"),
-            lifecycle.lifecycle(RunRequest.of(run.request), run.asked.envelope),
+            lifecycle.lifecycle(RunRequest.from_signed(run.request), run.signed_request.envelope),
         ):
             raise ValueError("Ada Lovelace")
     [entry] = run.ledger().entries(records.ENDED, run.id)

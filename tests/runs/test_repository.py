@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core import files
 from tasks.core.errors import InputError, Unavailable
-from tasks.ledger.heads.places.git import Git
+from tasks.ledger.heads.places.git import GitPlace
 from tasks.runs.repository import Repository
 from tests.tiny_project import commit, git
 
@@ -55,9 +55,9 @@ def test_a_snapshot_holds_every_change_and_touches_nothing(clone: Path) -> None:
 def test_dvc_lock_of_work_by_hand_does_not_make_a_checkout_dirty(clone: Path) -> None:
     (clone / "dvc.lock").write_text("x")
     repository = Repository.open(clone)
-    assert repository.changes() == []
+    assert repository.uncommitted_changes() == []
     (clone / "other.txt").write_text("x")
-    assert [line.strip() for line in repository.changes()] == ["?? other.txt"]
+    assert [line.strip() for line in repository.uncommitted_changes()] == ["?? other.txt"]
 
 
 def test_a_worktree_commits_ignored_files_beside_the_branch(clone: Path) -> None:
@@ -144,7 +144,7 @@ def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
         lambda repository, given: repository.push(given, "refs/heads/main"),
         lambda repository, given: repository.add_worktree(repository.root / "tree", given),
         lambda repository, given: repository.holds("HEAD", given),
-        lambda repository, given: Git(given, repository.root / "kept").sizes(),
+        lambda repository, given: GitPlace(given, repository.root / "kept").sizes(),
     ],
     ids=[
         "the commit to run", "a commit to compare", "another", "the remote", "a worktree's commit", "the params file",

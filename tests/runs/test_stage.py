@@ -44,11 +44,11 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> P
 
 
 def by(run: Run) -> Worker:
-    return made.worker(run.governance(), run.ledger())
+    return made.load_worker(run.governance(), run.ledger())
 
 
 def done(run: Run, *stages: str) -> dict[str, stage_record.SignedRecord]:
-    outcomes = {name: made.bring(run.layout, name, by(run), print) for name in stages}
+    outcomes = {name: made.provide_outputs(run.layout, name, by(run), print) for name in stages}
     assert all(outcome.record for outcome in outcomes.values())
     return {name: outcome.record for name, outcome in outcomes.items() if outcome.record}
 
@@ -61,11 +61,11 @@ def first(project: Path) -> Run:
 
 
 def path_of(layout: Layout, record: stage_record.SignedRecord) -> Path:
-    return layout.state / kept.FOLDER / f"{record.said.inputs_sha256}.json"
+    return layout.state / kept.RECORDS_FOLDER / f"{record.record.inputs_sha256}.json"
 
 
 def lock_of(layout: Layout, record: stage_record.SignedRecord) -> Path:
-    return layout.state / kept.FOLDER / f"{record.said.taken_from or record.sha256}.lock.json"
+    return layout.state / kept.RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}.lock.json"
 
 
 def inodes(folder: Path) -> set[int]:
@@ -76,11 +76,16 @@ def test_another_run_of_the_same_work_takes_it_and_says_from_where(project: Path
     second = create(project, "second")
     taken, before = done(second, "ingest", "clean"), done(first, "ingest", "clean")
     for name, record in taken.items():
-        original = kept.find(first.layout, name, materials.read(name, first.layout), by(first).lines, boxed=False)
-        assert original and original.said.taken_from is None and original.said.environment.run == whole_run.RUN
-        assert record.said.taken_from == before[name].said.taken_from == original.sha256
-        assert record.left == before[name].left == original.left and record.said.environment.run == whole_run.RUN
-    assert dvc_lock.of_stage(second.layout.root, "clean") == dvc_lock.of_stage(first.layout.root, "clean")
+        original = kept.find(
+            first.layout, name, materials.read_digests(name, first.layout), by(first).public_key_lines, boxed=False
+        )
+        assert original and original.record.taken_from is None and original.record.environment.run == whole_run.RUN
+        assert record.record.taken_from == before[name].record.taken_from == original.sha256
+        assert (
+            record.outputs == before[name].outputs == original.outputs
+            and record.record.environment.run == whole_run.RUN
+        )
+    assert dvc_lock.read_stage(second.layout.root, "clean") == dvc_lock.read_stage(first.layout.root, "clean")
     kept_there = inodes(first.layout.state / "cache")
     for run in (first, second):
         assert kept_there and not kept_there & inodes(run.layout.root / "artefacts"), (
@@ -95,22 +100,24 @@ def test_what_somebody_put_into_the_run_cache_reaches_no_run(project: Path, firs
     done(third, "ingest", "clean")
     poison = subprocess.run([sys.executable, "-c", POISON], cwd=third.layout.root, capture_output=True, text=True)
     assert not poison.returncode, poison.stderr
-    poisoned = materials.left("clean", third.layout)
+    poisoned = materials.output_digests("clean", third.layout)
     genuine = done(first, "clean")["clean"]
-    assert poisoned != genuine.left
+    assert poisoned != genuine.outputs
     path_of(first.layout, genuine).unlink()
 
     by_hand = create(project, "by-hand")
     done(by_hand, "ingest")
     assert dvc.repro(by_hand.layout, "clean", print).cached, "by hand it is taken from the run cache"
-    assert materials.left("clean", by_hand.layout) == poisoned
+    assert materials.output_digests("clean", by_hand.layout) == poisoned
 
     fourth = create(project, "fourth")
     done(fourth, "ingest")
-    outcome = made.bring(fourth.layout, "clean", by(fourth), print)
-    assert not outcome.cached and materials.left("clean", fourth.layout) == genuine.left
-    again = made.bring(third.layout, "clean", by(third), print)
-    assert again.cached and materials.left("clean", third.layout) == genuine.left, "nor does it stay where it was made"
+    outcome = made.provide_outputs(fourth.layout, "clean", by(fourth), print)
+    assert not outcome.cached and materials.output_digests("clean", fourth.layout) == genuine.outputs
+    again = made.provide_outputs(third.layout, "clean", by(third), print)
+    assert again.cached and materials.output_digests("clean", third.layout) == genuine.outputs, (
+        "nor does it stay where it was made"
+    )
 
 
 @pytest.mark.attack(rights="disk", stopped="what comes out of the cache is compared with the signed record")
@@ -119,7 +126,7 @@ def test_a_record_with_other_bytes_in_the_cache_is_computed_again(project: Path,
     (planted,) = (
         path
         for path in (project / ".hallmark" / "cache" / "files" / "md5").glob("*/*")
-        if sha256_file(path) == record.left["artefacts/clean/result.json"]
+        if sha256_file(path) == record.outputs["artefacts/clean/result.json"]
     )
     planted.chmod(0o644)
     planted.unlink()
@@ -128,20 +135,20 @@ def test_a_record_with_other_bytes_in_the_cache_is_computed_again(project: Path,
     heard: list[str] = []
     run = create(project, "in-the-cache")
     done(run, "ingest")
-    outcome = made.bring(run.layout, "clean", by(run), heard.append)
-    assert not outcome.cached and materials.left("clean", run.layout) == record.left
+    outcome = made.provide_outputs(run.layout, "clean", by(run), heard.append)
+    assert not outcome.cached and materials.output_digests("clean", run.layout) == record.outputs
     assert "the cache has not what stage clean left, as it was signed; it is done again" in heard
-    assert made.bring(create(project, "after").layout, "ingest", by(run), print).cached
+    assert made.provide_outputs(create(project, "after").layout, "ingest", by(run), print).cached
 
 
 def test_what_ended_just_before_a_kill_is_not_lost(project: Path, first: Run) -> None:
     """The supervisor had signed, and DVC was killed before it wrote dvc.lock and the cache."""
     run = create(project, "killed")
     record = done(run, "ingest", "clean")["clean"]
-    (run.layout.root / "dvc.lock").write_bytes(dvc_lock.EMPTY)
+    (run.layout.root / "dvc.lock").write_bytes(dvc_lock.EMPTY_LOCK)
     lock_of(run.layout, record).unlink()
-    outcome = made.bring(run.layout, "clean", by(run), print)
-    assert outcome.cached and dvc_lock.of_stage(run.layout.root, "clean")
+    outcome = made.provide_outputs(run.layout, "clean", by(run), print)
+    assert outcome.cached and dvc_lock.read_stage(run.layout.root, "clean")
     assert lock_of(run.layout, record).exists()
 
 
@@ -151,19 +158,19 @@ def unsigned(project: Path, first: Run) -> tuple[Run, stage_record.SignedRecord]
     run = create(project, "unsigned")
     record = done(run, "ingest", "clean")["clean"]
     path_of(run.layout, record).unlink()
-    outcome = made.bring(run.layout, "clean", by(run), print)
+    outcome = made.provide_outputs(run.layout, "clean", by(run), print)
     assert outcome.record and not outcome.cached and path_of(run.layout, record).exists()
     return run, outcome.record
 
 
 def test_a_record_says_what_was_read_and_left(unsigned: tuple[Run, stage_record.SignedRecord]) -> None:
     run, record = unsigned
-    assert record.left == materials.left("clean", run.layout)
-    assert record.said.inputs == materials.read("clean", run.layout)
-    assert set(record.said.inputs) >= {"tasks", "params.yaml#data", "artefacts/ingest", "inputs/sources.json"}
-    assert record.said.environment.sandbox == (None if box.why_not() else box.name())
-    assert record.said.environment.run == "unsigned" and record.said.taken_from is None
-    assert not record.said.environment.network or box.why_not()
+    assert record.outputs == materials.output_digests("clean", run.layout)
+    assert record.record.inputs == materials.read_digests("clean", run.layout)
+    assert set(record.record.inputs) >= {"tasks", "params.yaml#data", "artefacts/ingest", "inputs/sources.json"}
+    assert record.record.environment.sandbox == (None if box.unavailable_reason() else box.version_text())
+    assert record.record.environment.run == "unsigned" and record.record.taken_from is None
+    assert not record.record.environment.network or box.unavailable_reason()
 
 
 @pytest.mark.attack(rights="disk", stopped="a record counts by the worker's signature, not by its place")
@@ -171,25 +178,27 @@ def test_a_record_says_what_was_read_and_left(unsigned: tuple[Run, stage_record.
 def test_a_planted_record_is_none(project: Path, first: Run, how: str) -> None:
     run = create(project, f"planted-{how.replace(' ', '-')}")
     done(run, "ingest", "clean")
-    read, worker = materials.read("clean", run.layout), by(run)
-    genuine = kept.find(run.layout, "clean", read, worker.lines, worker.boxed)
+    read, worker = materials.read_digests("clean", run.layout), by(run)
+    genuine = kept.find(run.layout, "clean", read, worker.public_key_lines, worker.needs_sandbox)
     assert genuine
     place = path_of(run.layout, genuine)
     before = place.read_bytes()
-    ours, theirs = worker.signer, keys.signer(keys.load_private(run.layout.state / "keys" / "ml-engineer"))
-    said = genuine.said
+    ours, theirs = worker.signer, keys.signer_of(keys.load_private(run.layout.state / "keys" / "ml-engineer"))
+    said = genuine.record
     if how == "another key":
-        envelope = stage_record.sign(said, genuine.left, theirs)
+        envelope = stage_record.sign(said, genuine.outputs, theirs)
     elif how == "other work":
-        envelope = stage_record.sign(said.model_copy(update={"name": "deduplicate"}), genuine.left, ours)
+        envelope = stage_record.sign(said.model_copy(update={"name": "deduplicate"}), genuine.outputs, ours)
     else:
         without = said.environment.model_copy(update={"sandbox": None})
-        envelope = stage_record.sign(said.model_copy(update={"environment": without}), genuine.left, ours)
+        envelope = stage_record.sign(said.model_copy(update={"environment": without}), genuine.outputs, ours)
     text = json.dumps(envelope, sort_keys=True, separators=(",", ":"))
     place.write_text(text[: len(text) // 2] if how == "half a file" else text)
-    assert kept.find(run.layout, "clean", read, worker.lines, boxed=True) is None
+    assert kept.find(run.layout, "clean", read, worker.public_key_lines, boxed=True) is None
     place.write_bytes(before)
-    assert kept.find(run.layout, "clean", read, worker.lines, boxed=True) or box.why_not(), "the genuine one counts"
+    assert kept.find(run.layout, "clean", read, worker.public_key_lines, boxed=True) or box.unavailable_reason(), (
+        "the genuine one counts"
+    )
 
 
 @needs_sandbox
@@ -203,21 +212,21 @@ def test_without_a_sandbox_the_record_says_so_and_counts_for_nobody_who_has_one(
     for name in ("git", "sh", "rm"):
         (shims / name).symlink_to(f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", ":".join([*path, str(shims)]))
-    box.why_not.cache_clear()
+    box.unavailable_reason.cache_clear()
     try:
-        assert box.why_not() is not None
+        assert box.unavailable_reason() is not None
         record = done(run, "ingest")["ingest"]
-        assert record.said.environment.sandbox is None
-        assert made.bring(run.layout, "ingest", by(run), print).cached, "here it counts"
+        assert record.record.environment.sandbox is None
+        assert made.provide_outputs(run.layout, "ingest", by(run), print).cached, "here it counts"
     finally:
         monkeypatch.undo()
-        box.why_not.cache_clear()
-    worker, read = by(run), materials.read("ingest", run.layout)
-    assert worker.boxed, "a machine with a sandbox does it again"
-    assert kept.find(run.layout, "ingest", read, worker.lines, boxed=True) is None
+        box.unavailable_reason.cache_clear()
+    worker, read = by(run), materials.read_digests("ingest", run.layout)
+    assert worker.needs_sandbox, "a machine with a sandbox does it again"
+    assert kept.find(run.layout, "ingest", read, worker.public_key_lines, boxed=True) is None
 
 
 def test_a_worker_whose_key_counts_no_more_is_told(project: Path, first: Run) -> None:
     worker = by(first)
     with pytest.raises(Refused, match="stage clean ended, and no record of it counts"):
-        made.bring(first.layout, "clean", Worker(worker.signer, [], worker.boxed), print)
+        made.provide_outputs(first.layout, "clean", Worker(worker.signer, [], worker.needs_sandbox), print)

@@ -9,15 +9,15 @@ import pytest
 import s3fs
 
 from flows import lifecycle
-from flows.stages import with_its_sources
+from flows.stages import require_continuable
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import dvc, journal, records, taking_up
 from tasks.runs.request import RunRequest
-from tasks.runs.run import GIT_REMOTE, Run, is_here, layout_of, open_run
-from tasks.runs.taking_up import TAKEN_UP, is_elsewhere, take_up
+from tasks.runs.run import GIT_REMOTE_VARIABLE, Run, exists_here, layout_of, open_run
+from tasks.runs.taking_up import TAKEN_UP, is_elsewhere, take_over
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.editing import changed, moved
@@ -39,11 +39,11 @@ def pushed(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Ru
     git(folder, "init", "--quiet", "--bare", str(folder.with_name("git")))
     dvc_remote(folder, folder.with_name("store"))
     run = create(folder, RUN)
-    records.resolved(run.ledger(), run.layout, RUN)
+    records.record_resolution(run.ledger(), run.layout, RUN)
     whole_run.bring(run, "ingest")
     run.commit("Ask at the data gate")
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv(GIT_REMOTE, str(folder.with_name("git")))
+        environment.setenv(GIT_REMOTE_VARIABLE, str(folder.with_name("git")))
         run.push()
     return run
 
@@ -56,7 +56,7 @@ def second(pushed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     dvc_remote(tmp_path / "second", first.with_name("store"))
     shutil.copytree(first / ".hallmark" / "keys", tmp_path / "second" / ".hallmark" / "keys")
     copy_ledger(first, tmp_path / "second")
-    monkeypatch.setenv(GIT_REMOTE, str(first.with_name("git")))
+    monkeypatch.setenv(GIT_REMOTE_VARIABLE, str(first.with_name("git")))
     return tmp_path / "second"
 
 
@@ -67,10 +67,10 @@ def without_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_is_here_with_its_outputs_and_goes_on(pushed: Run, second: Path) -> None:
-    take_up(second, RUN)
+    take_over(second, RUN)
     here = open_run(second, RUN)
-    assert tree_digest(here.layout.stage("ingest")) == tree_digest(pushed.layout.stage("ingest"))
-    assert here.layout.root.is_relative_to(second) and here.asked == pushed.asked
+    assert tree_digest(here.layout.artefacts("ingest")) == tree_digest(pushed.layout.artefacts("ingest"))
+    assert here.layout.root.is_relative_to(second) and here.signed_request == pushed.signed_request
     assert dvc.repro(here.layout, "ingest", print).cached
     assert git(second, "log", "-1", "--format=%s", here.ref) == "Ask at the data gate"
 
@@ -102,28 +102,28 @@ def test_it_stops_on_the_machine_that_had_it(
     shutil.copytree(pushed.checkout.root, first, symlinks=True)
     with monkeypatch.context() as without_outputs:
         without_outputs.setattr(dvc, "pull", lambda _: None)
-        take_up(second, RUN)
+        take_over(second, RUN)
     assert not is_elsewhere(open_ledger(second / ".hallmark"), second, RUN)
     copy_ledger(second, first)
     monkeypatch.setenv("HALLMARK_ROOT", str(first))
     stale = open_run(first, RUN)
     with (
         pytest.raises(Refused, match=f"run {RUN} was taken up on another machine"),
-        lifecycle.lifecycle(RunRequest.of(stale.request), stale.asked.envelope),
+        lifecycle.lifecycle(RunRequest.from_signed(stale.request), stale.signed_request.envelope),
     ):
-        with_its_sources(stale)
+        require_continuable(stale)
     known = journal.read(first / ".hallmark", RUN)
     assert known is not None and known.status == "failed" and "goes on there" in (known.error or "")
     assert not open_ledger(first / ".hallmark").entries("run.ended", RUN), "it has not ended"
-    before = tree_digest(stale.layout.stage("ingest")), git(first, "rev-parse", stale.ref)
+    before = tree_digest(stale.layout.artefacts("ingest")), git(first, "rev-parse", stale.ref)
     store = pushed.checkout.root.with_name("store")
     shutil.rmtree(first / ".hallmark" / "cache")
     with moved(store, store.with_name("aside")), pytest.raises(Unavailable):
-        take_up(first, RUN)
-    assert is_here(stale.layout), "what was here is here as before"
-    assert (tree_digest(stale.layout.stage("ingest")), git(first, "rev-parse", stale.ref)) == before
+        take_over(first, RUN)
+    assert exists_here(stale.layout), "what was here is here as before"
+    assert (tree_digest(stale.layout.artefacts("ingest")), git(first, "rev-parse", stale.ref)) == before
     assert not git(stale.layout.root, "diff", "HEAD", "--stat", "--", "tasks")
-    take_up(first, RUN)
+    take_over(first, RUN)
     assert not is_elsewhere(open_ledger(first / ".hallmark"), first, RUN)
     assert not list((first / ".hallmark" / "replaced").iterdir())
 
@@ -139,9 +139,9 @@ def test_of_two_that_take_it_up_at_once_one_wins(second: Path, monkeypatch: pyte
     with monkeypatch.context() as slowly:
         slowly.setattr(dvc, "pull", slow)
         with pytest.raises(Refused, match=r"meanwhile \(another, installation 0ther000, since 20.* UTC\); it goes on"):
-            take_up(second, RUN)
-    assert not is_here(layout_of(second, RUN)) and is_elsewhere(ledger, second, RUN)
-    assert take_up(second, RUN) > 0, "who asks after that takes it over"
+            take_over(second, RUN)
+    assert not exists_here(layout_of(second, RUN)) and is_elsewhere(ledger, second, RUN)
+    assert take_over(second, RUN) > 0, "who asks after that takes it over"
     assert not is_elsewhere(ledger, second, RUN)
     assert ledger.entries(TAKEN_UP, RUN)[-1].body["machine"] == socket.gethostname()
 
@@ -155,10 +155,10 @@ def test_a_champion_whose_release_is_elsewhere_is_named(second: Path, monkeypatc
     with pytest.raises(
         Unavailable, match=r"compared with tiny-1, .* copy the folder .*\.hallmark/releases/tiny-1 from"
     ):
-        take_up(second, RUN)
-    assert not is_here(layout_of(second, RUN))
+        take_over(second, RUN)
+    assert not exists_here(layout_of(second, RUN))
     (second / ".hallmark" / payload).mkdir(parents=True)
-    take_up(second, RUN)
+    take_over(second, RUN)
 
 
 @pytest.mark.s3
@@ -173,32 +173,32 @@ def test_outputs_come_from_an_object_store(
         dvc_remote(project, f"s3://{bucket}/store")
     try:
         pushed.push()
-        take_up(second, RUN)
+        take_over(second, RUN)
     finally:
         dvc_remote(pushed.checkout.root, pushed.checkout.root.with_name("store"))
     here = open_run(second, RUN)
-    assert tree_digest(here.layout.stage("ingest")) == tree_digest(pushed.layout.stage("ingest"))
+    assert tree_digest(here.layout.artefacts("ingest")) == tree_digest(pushed.layout.artefacts("ingest"))
 
 
 def test_where_a_remote_is_away_nothing_is_left(pushed: Run, second: Path) -> None:
     for away in ("git", "store"):
         place = pushed.checkout.root.with_name(away)
         with moved(place, place.with_name("aside")), pytest.raises(Unavailable):
-            take_up(second, RUN)
-        assert not is_here(layout_of(second, RUN))
-    take_up(second, RUN)
+            take_over(second, RUN)
+        assert not exists_here(layout_of(second, RUN))
+    take_over(second, RUN)
 
 
 def test_what_is_missing_is_told(second: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="there is no run 'another' here"):
-        take_up(second, "another")
+        take_over(second, "another")
     (second / ".dvc" / "config.local").unlink()
     with pytest.raises(InputError, match="DVC has no default remote here"):
-        take_up(second, RUN)
-    monkeypatch.delenv(GIT_REMOTE)
-    with pytest.raises(InputError, match=GIT_REMOTE):
-        take_up(second, RUN)
-    assert not is_here(layout_of(second, RUN))
+        take_over(second, RUN)
+    monkeypatch.delenv(GIT_REMOTE_VARIABLE)
+    with pytest.raises(InputError, match=GIT_REMOTE_VARIABLE):
+        take_over(second, RUN)
+    assert not exists_here(layout_of(second, RUN))
 
 
 @pytest.mark.attack(rights="worker", stopped="a run's code, parameters and inputs are those on record")
@@ -213,7 +213,7 @@ def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Pa
     git(clone, "checkout", "--quiet", "FETCH_HEAD")
     before = git(clone, "rev-parse", "HEAD")
     if changed == "dvc.lock":  # outputs of another run, which anybody may have in the DVC remote
-        digest = records._locked(Layout(clone), "ingest")["outs"][0]["md5"]
+        digest = records._lock_entry(Layout(clone), "ingest")["outs"][0]["md5"]
         text = (clone / changed).read_text()
         (clone / changed).write_text(text.replace(digest, f"{'0' * 32}.dir"))
     else:
@@ -223,10 +223,10 @@ def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Pa
     git(clone, "push", "--quiet", str(remote), f"HEAD:{pushed.ref}")
     try:
         with pytest.raises(Refused, match=changed):
-            take_up(second, RUN)
+            take_over(second, RUN)
     finally:
         git(clone, "push", "--quiet", "--force", str(remote), f"{before}:{pushed.ref}")
-    assert not is_here(layout_of(second, RUN))
+    assert not exists_here(layout_of(second, RUN))
 
 
 @pytest.mark.attack(rights="worker", stopped="what comes from a remote is compared with its digest")
@@ -235,5 +235,5 @@ def test_an_output_that_was_exchanged_in_the_store_is_not_taken(pushed: Run, sec
     store = pushed.checkout.root.with_name("store")
     result = max((path for path in store.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     with changed(result, lambda honest: honest[::-1]), pytest.raises(Unavailable, match="dvc pull failed"):
-        take_up(second, RUN)
-    assert not is_here(layout_of(second, RUN))
+        take_over(second, RUN)
+    assert not exists_here(layout_of(second, RUN))

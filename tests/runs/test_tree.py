@@ -210,22 +210,22 @@ CHANGES = {
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_worktree_that_is_not_its_tree_shows(clone: Path, what: str) -> None:
     asked = read(clone)
-    assert asked.differs(clone, [".git"]) == []
+    assert asked.differing_paths(clone, [".git"]) == []
     change, path = CHANGES[what]
     change(clone)
     git(clone, "config", "filter.all.clean", "git show HEAD:%f")  # whoever writes here may write there too
-    assert path in asked.differs(clone, [".git"])
+    assert path in asked.differing_paths(clone, [".git"])
 
 
 def test_what_a_run_makes_is_left_out_by_whole_names(clone: Path) -> None:
     asked = read(clone)
     for path in ("gates/data.json", "gates.py", "deep/gates/data.json"):
         planted(path)(clone)
-    assert asked.differs(clone, [".git", "gates"]) == ["deep/gates/data.json", "gates.py"]
+    assert asked.differing_paths(clone, [".git", "gates"]) == ["deep/gates/data.json", "gates.py"]
 
 
 def test_what_a_killed_writer_left_beside_a_file_of_the_run_is_no_change(clone: Path) -> None:
     asked = read(clone)
     for path in (".dvc.lock.0123456789abcdef", ".dvc/.config.0123456789abcdef", ".other.lock.0123456789abcdef"):
         planted(path)(clone)
-    assert asked.differs(clone, [".git", "dvc.lock", ".dvc/config"]) == [".other.lock.0123456789abcdef"]
+    assert asked.differing_paths(clone, [".git", "dvc.lock", ".dvc/config"]) == [".other.lock.0123456789abcdef"]

@@ -14,7 +14,7 @@ from tasks.core import config
 from tasks.core.params.params import load
 from tasks.policy import policy
 from tasks.scaffold import form, opened, plan
-from tasks.scaffold.plan import Planned
+from tasks.scaffold.plan import PlannedFile
 from tasks.sources import sources
 from tasks.sources.sources import Source
 from tests.checkouts import Checkouts
@@ -242,7 +242,7 @@ def test_a_name_that_another_use_case_has_is_refused(project: Path, folder: Path
 def test_a_full_disk_is_told_and_nothing_is_left(project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = plan._write
 
-    def full(place: Path, files: Sequence[Planned]) -> None:
+    def full(place: Path, files: Sequence[PlannedFile]) -> None:
         write(place, files)
         if project in place.parents:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place))
@@ -354,9 +354,9 @@ def test_only_texts_that_a_file_may_hold_are_dumped_as_yaml(tmp_path: Path) -> N
     from tasks.scaffold import document
 
     value = {"a": {"b": ["x: y", "# no", "null", "1"], "c": None, "d": 0.5}, "e": [{"f": "yes"}, {"f": "é\n\tz"}]}
-    text = document.text(value, "one\ntwo", {"a.b": "why", "e.f": "twice"})
+    text = document.dump(value, "one\ntwo", {"a.b": "why", "e.f": "twice"})
     (tmp_path / "a.yaml").write_text(text)
-    assert config.plain(config.read_yaml(tmp_path / "a.yaml")) == value
+    assert config.to_plain(config.read_yaml(tmp_path / "a.yaml")) == value
     assert text.startswith("# one\n# two\n") and "# why" in text and "# twice" in text
 
 

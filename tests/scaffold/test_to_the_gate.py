@@ -26,7 +26,7 @@ class Typed(NamedTuple):
 
 
 def evidence_of(run: Run) -> Evidence:
-    return evidence.collect("data", run.layout, run.params, run.governance().policy, run.asked)
+    return evidence.collect("data", run.layout, run.params, run.governance().policy, run.signed_request)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Typed:
     type_in(project, add)
     type_in(project, init)
     run = take_through_data(run_asked_for(project, ask))
-    cases.ask(run.ledger(), evidence_of(run))
+    cases.open_gate(run.ledger(), evidence_of(run))
     printed += [(type_in(project, command), shown) for command, shown in decided]
     return Typed(run, printed)
 
@@ -67,7 +67,7 @@ def test_every_check_of_the_data_gate_holds(user: Typed) -> None:
 
 
 def test_all_rows_of_the_file_are_drawn(user: Typed) -> None:
-    split = read_json(user.run.layout.stage("split") / "result.json")
+    split = read_json(user.run.layout.artefacts("split") / "result.json")
     assert split["train_rows"] + split["test_rows"] == 400 and split["test_rows"] >= 100
     assert user.run.params.data.validation_share and split["validation_rows"], "as the training that ships asks"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tasks.core import files
 from tasks.core.params import params as params_file
 from tasks.scratch import place
-from tasks.scratch.place import Place
+from tasks.scratch.place import Workspace
 from tests.stages.evaluate import house
 
 
@@ -14,7 +14,7 @@ def test_what_a_checkout_calls_outcomes_is_no_outcome(tmp_path: Path) -> None:
     """It would count as what came of a trial, and what did come of one would be written among committed files."""
     theirs = tmp_path / "outcomes" / "key.json"
     files.write_json(theirs, {"forged": True})
-    made = Place.of(tmp_path, "swept")
+    made = Workspace.open(tmp_path, "swept")
     assert (made.root / "outcomes").is_symlink() and not made.outcome("key").exists()
     files.write_json(made.outcome("key"), {})
     assert json.loads(theirs.read_text()) == {"forged": True}
@@ -24,10 +24,10 @@ def test_a_folder_beside_the_checkout_is_found(tmp_path: Path) -> None:
     checkout, model = tmp_path / "checkout", tmp_path / "models" / "own"
     checkout.mkdir()
     model.mkdir(parents=True)
-    layout = Place.of(checkout, "swept").worktree("trials")
+    layout = Workspace.open(checkout, "swept").worktree("trials")
     layout.root.mkdir(parents=True)
     params = house.params()
     base = params.base_model.model_copy(update={"folder": "../models/own", "wheel": None})
-    place.put_params(layout, params.model_copy(update={"base_model": base}))
+    place.write_params(layout, params.model_copy(update={"base_model": base}))
     said = params_file.load(layout.params).base_model.folder
     assert said and (layout.state.parent / said).samefile(model)

@@ -41,7 +41,7 @@ def stored(state: Path) -> bytes:
 
 
 def reveal(opened: Vault, state: Path, *tokens: str, reason: str = "asked by the person") -> dict[str, str]:
-    return opened.reveal(tokens, looks.at_tokens(open_ledger(state), "record 1", "data-owner", reason))
+    return opened.reveal(tokens, looks.token_recorder(open_ledger(state), "record 1", "data-owner", reason))
 
 
 def test_values_come_back_and_lie_nowhere_readable(state: Path) -> None:
@@ -82,13 +82,13 @@ def test_what_cannot_be_recorded_is_not_shown(opened: Vault, state: Path) -> Non
     with sqlite3.connect(state / "ledger.db") as connection:
         connection.execute("DROP TABLE hallmark_ledger")
     with pytest.raises(Unavailable):
-        opened.reveal([ANNA.token], looks.at_tokens(ledger, "record 1", "data-owner", "why not"))
+        opened.reveal([ANNA.token], looks.token_recorder(ledger, "record 1", "data-owner", "why not"))
 
 
 @pytest.mark.usefixtures("opened")
 def test_another_key_opens_nothing_and_writes_nothing(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = stored(state)
-    monkeypatch.setenv(vault_keys.VARIABLE, base64.b64encode(bytes(32)).decode())
+    monkeypatch.setenv(vault_keys.KEY_VARIABLE, base64.b64encode(bytes(32)).decode())
     with pytest.raises(InputError, match=r"was made with the key .*Nothing was written"):
         open_vault(state)
     assert stored(state) == before
@@ -96,12 +96,12 @@ def test_another_key_opens_nothing_and_writes_nothing(state: Path, monkeypatch: 
 
 @pytest.mark.usefixtures("opened")
 def test_a_lost_key_is_not_replaced(state: Path) -> None:
-    (state / vault_keys.FILE).unlink()
+    (state / vault_keys.KEY_FILE).unlink()
     with pytest.raises(InputError, match="restore it"):
         open_vault(state)
     with pytest.raises(InputError, match="restore it"):
         governance.initialise(state, OWNERS)
-    assert not (state / vault_keys.FILE).exists(), "`hallmark init` makes no other"
+    assert not (state / vault_keys.KEY_FILE).exists(), "`hallmark init` makes no other"
 
 
 def test_a_file_that_was_never_made_a_vault_of_does_not_keep_a_key_from_being_made(tmp_path: Path) -> None:
@@ -111,14 +111,14 @@ def test_a_file_that_was_never_made_a_vault_of_does_not_keep_a_key_from_being_ma
 
 
 def test_a_setting_that_is_empty_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(vault_keys.VARIABLE, "")
+    monkeypatch.setenv(vault_keys.KEY_VARIABLE, "")
     governance.initialise(tmp_path, OWNERS)
     assert open_vault(tmp_path).keep([ANNA]) == 1
 
 
 @pytest.mark.parametrize("spelled", ["", "short", base64.b64encode(bytes(31)).decode(), "ä" * 44])
 def test_what_is_no_key_is_refused(tmp_path: Path, spelled: str) -> None:
-    path = tmp_path / vault_keys.FILE
+    path = tmp_path / vault_keys.KEY_FILE
     path.parent.mkdir()
     path.write_text(spelled)
     path.chmod(0o600)
@@ -127,7 +127,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, spelled: str) -> None:
 
 
 def test_a_key_that_others_can_read_is_refused(state: Path) -> None:
-    (state / vault_keys.FILE).chmod(0o644)
+    (state / vault_keys.KEY_FILE).chmod(0o644)
     with pytest.raises(InputError, match="chmod 600"):
         vault_keys.load(state)
 

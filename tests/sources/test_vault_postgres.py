@@ -29,10 +29,10 @@ def url(cluster: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_init_makes_the_key_of_a_vault_that_has_none_and_keeps_it(url: str, tmp_path: Path) -> None:
     assert not vault.exists(tmp_path)
     governance.initialise(tmp_path, OWNERS)
-    before = (tmp_path / vault_keys.FILE).read_bytes()
+    before = (tmp_path / vault_keys.KEY_FILE).read_bytes()
     assert vault.exists(tmp_path)
     governance.initialise(tmp_path, OWNERS)
-    assert (tmp_path / vault_keys.FILE).read_bytes() == before
+    assert (tmp_path / vault_keys.KEY_FILE).read_bytes() == before
     assert vault.open_vault(tmp_path).keys == vault_keys.load(tmp_path)
     assert not (tmp_path / "vault").exists()
 
@@ -44,12 +44,12 @@ def test_another_machine_is_told_to_bring_the_key_and_makes_none(
     governance.initialise(one, OWNERS)
     with pytest.raises(InputError, match="the vault's key is wanted, and neither HALLMARK_VAULT_KEY nor"):
         governance.initialise(two, OWNERS)
-    assert not (two / vault_keys.FILE).exists()
+    assert not (two / vault_keys.KEY_FILE).exists()
     monkeypatch.setenv("HALLMARK_VAULT_KEY", "A" * 43 + "=")
     with pytest.raises(InputError, match="the vault was made with the key"):
         governance.initialise(two, OWNERS)
     monkeypatch.delenv("HALLMARK_VAULT_KEY")
-    shutil.copy(one / vault_keys.FILE, two / vault_keys.FILE)
+    shutil.copy(one / vault_keys.KEY_FILE, two / vault_keys.KEY_FILE)
     governance.initialise(two, OWNERS)
 
 
@@ -57,4 +57,4 @@ def test_where_the_database_is_away_no_key_is_made(url: str, tmp_path: Path, mon
     monkeypatch.setenv("HALLMARK_VAULT_URL", url.replace("s3cret", "gue55"))
     with pytest.raises(Unavailable, match="the vault cannot be used"):
         governance.initialise(tmp_path, OWNERS)
-    assert not (tmp_path / vault_keys.FILE).exists()
+    assert not (tmp_path / vault_keys.KEY_FILE).exists()

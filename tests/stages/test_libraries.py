@@ -38,5 +38,5 @@ def test_a_process_that_others_share_stays_as_it_is(monkeypatch: pytest.MonkeyPa
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     before = gc.get_threshold(), gc.get_freeze_count()
     libraries.hide("colorsys")
-    libraries.are_loaded()
+    libraries.finish_imports()
     assert "colorsys" not in sys.modules and (gc.get_threshold(), gc.get_freeze_count()) == before

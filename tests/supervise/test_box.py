@@ -23,7 +23,14 @@ from tests.sandbox import inside, make, needs_sandbox
 pytestmark = needs_sandbox
 
 SECRET = "planted where no stage has any business"
-SYSTEM = {"/proc", "/sys", "/dev", *box.SYSTEM, str(Path(sys.prefix).resolve()), str(Path(sys.base_prefix).resolve())}
+SYSTEM = {
+    "/proc",
+    "/sys",
+    "/dev",
+    *box.SYSTEM_FOLDERS,
+    str(Path(sys.prefix).resolve()),
+    str(Path(sys.base_prefix).resolve()),
+}
 
 EVERY_FILE = f"""
 import os
@@ -57,7 +64,7 @@ def test_no_path_leads_to_keys_ledger_vault_or_other_runs(tmp_path: Path) -> Non
     for path in planted:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(SECRET)
-    found = inside(replace(made, reads={given.parent: None}), EVERY_FILE)
+    found = inside(replace(made, read_only_mounts={given.parent: None}), EVERY_FILE)
     assert found == [str(given)], "what was given it sees, so the walk finds what is there"
 
 
@@ -78,7 +85,7 @@ for path in (root / "code.py", root / "new.py", Path({str(given)!r}, "x"), Path(
     except OSError as error:
         found[str(path)] = type(error).__name__
 """
-    found = inside(replace(made, reads={given: None}, writes=(kept,)), source)
+    found = inside(replace(made, read_only_mounts={given: None}, writable_folders=(kept,)), source)
     written = {path for path, how in found.items() if how == "written"}
     assert written == {str(place / "x") for place in (made.root / "artefacts", made.root / "measured", kept)}
     assert (made.tree / "code.py").read_text() == "as reviewed\n" and not Path("/etc/x").exists()
@@ -220,7 +227,7 @@ def test_a_stage_is_asked_once_however_many_ask(tmp_path: Path) -> None:
 
 def test_a_signal_in_the_middle_of_another_is_no_end_to_wait_for() -> None:
     """A second handler begins wherever the first one is."""
-    asked = process.Asked()
+    asked = process.StopRequest()
 
     def again(frame: FrameType, event: str, _: object) -> Any:
         if event == "line":
@@ -262,19 +269,19 @@ def test_asked_as_it_starts_it_ends_as_soon_as_there_is_a_stage(tmp_path: Path) 
 
 def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def forget() -> None:
-        for known in (box.why_not, box.name, box._version):
+        for known in (box.unavailable_reason, box.version_text, box._version):
             known.cache_clear()
 
     def why() -> str | None:
         forget()
-        return box.why_not()
+        return box.unavailable_reason()
 
     monkeypatch.setenv("PATH", str(tmp_path))
     try:
         assert "bubblewrap is not installed" in str(why())
-        assert not box.wanted("local")
+        assert not box.is_used("local")
         with pytest.raises(Unavailable, match="stages run in a sandbox in environment production, and bubblewrap is"):
-            box.wanted("production")
+            box.is_used("production")
         for text, told in (
             ("echo bubblewrap 0.4.1", "0.8 or newer is needed, and this is bubblewrap 0.4.1"),
             ('[ "$1" = --version ] && echo bubblewrap 0.12.0 || { echo "bwrap: not permitted" >&2; exit 1; }',
@@ -288,6 +295,6 @@ def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_a_checkout_in_what_every_stage_sees_is_refused() -> None:
-    box.require_hidden(Path.cwd() / ".hallmark")
+    box.require_not_mounted(Path.cwd() / ".hallmark")
     with pytest.raises(Unavailable, match="which the sandbox of a stage shows; move the checkout or the environment"):
-        box.require_hidden(Path(sys.prefix) / "checkout" / ".hallmark")
+        box.require_not_mounted(Path(sys.prefix) / "checkout" / ".hallmark")

@@ -14,7 +14,9 @@ from tests.sandbox import inside_each, make, needs_sandbox
 
 pytestmark = [
     needs_sandbox,
-    pytest.mark.skipif(platform.machine() not in calls.MACHINES, reason="there is no filter for this machine"),
+    pytest.mark.skipif(
+        platform.machine() not in calls.NUMBERS_BY_MACHINE, reason="there is no filter for this machine"
+    ),
 ]
 
 TRIES = """
@@ -28,11 +30,11 @@ def tried(number, *given):
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
-def here() -> calls.Machine:
-    return calls.MACHINES[platform.machine()]
+def here() -> calls.SystemCallNumbers:
+    return calls.NUMBERS_BY_MACHINE[platform.machine()]
 
 
-NAMES = (*calls.CLOSED, "socket", "socketpair", "ioctl", "fcntl", "setsockopt", "sendto", "sendmsg", "sendmmsg")
+NAMES = (*calls.DENIED_CALLS, "socket", "socketpair", "ioctl", "fcntl", "setsockopt", "sendto", "sendmsg", "sendmmsg")
 OTHER_TCP = (256, socket.IPPROTO_MPTCP, socket.IPPROTO_TCP)
 """Protocols of a socket, of which the last is open; 256 is IPPROTO_SMC, which a kernel without it refuses as well."""
 COMMANDS = (fcntl.F_SETLEASE, fcntl.F_NOTIFY, fcntl.F_GETFD)
@@ -55,7 +57,7 @@ found = len(opened)
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return what each command of the tests below did in a sandbox, by the command."""
-    closed = [f"tried({number}, 0, 0, 0, 0, 0, 0)" for number in here().closed]
+    closed = [f"tried({number}, 0, 0, 0, 0, 0, 0)" for number in here().denied]
     sockets = [f"tried({call}, {int(family)}, 1, 0)" for call in here().sockets for family in (*FAMILIES, *OPEN)]
     protocols = [f"tried({here().sockets[0]}, 2, 1, {protocol})" for protocol in OTHER_TCP]
     shared = [f"tried({here().setsockopt}, 0, {int(level)}, {int(option)}, 0, 0)" for level, option in OPTIONS]
@@ -64,7 +66,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {socket.MSG_FASTOPEN}, 0, 0)"
         for number, place in here().sends
     ]
-    typed = [f"tried({here().ioctl}, 0, {request_}, 0)" for request_ in (*calls.TYPED, 0x5413)]
+    typed = [f"tried({here().ioctl}, 0, {request_}, 0)" for request_ in (*calls.TERMINAL_INPUT_IOCTLS, 0x5413)]
     second = [f"{FORKED}{call}" for call in SECOND] if platform.machine() == "x86_64" else []
     asked = [
         *closed,
@@ -84,9 +86,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.attack(rights="stage", stopped="a filter of system calls answers that they are not permitted")
-@pytest.mark.parametrize("name", calls.CLOSED)
+@pytest.mark.parametrize("name", calls.DENIED_CALLS)
 def test_a_call_is_closed(answers: dict[str, Any], name: str) -> None:
-    number = dict(zip(calls.CLOSED, here().closed, strict=True))[name]
+    number = dict(zip(calls.DENIED_CALLS, here().denied, strict=True))[name]
     assert answers[f"tried({number}, 0, 0, 0, 0, 0, 0)"] == errno.EPERM
 
 
@@ -138,7 +140,7 @@ def test_the_addresses_of_the_machine_can_be_asked_for(answers: dict[str, Any]) 
 
 
 @pytest.mark.attack(rights="stage", stopped="a filter of system calls types nothing into a terminal")
-@pytest.mark.parametrize("request_", calls.TYPED)
+@pytest.mark.parametrize("request_", calls.TERMINAL_INPUT_IOCTLS)
 def test_nothing_is_typed_into_a_terminal(answers: dict[str, Any], request_: int) -> None:
     typed, size = (answers[f"tried({here().ioctl}, 0, {number}, 0)"] for number in (request_, 0x5413))
     assert typed == errno.EPERM and size != errno.EPERM, "to ask for its size is fine"
@@ -151,20 +153,20 @@ def test_second_numbers_end_the_process(answers: dict[str, Any], call: str) -> N
     assert answers[f"{FORKED}{call}"] == 31, "SIGSYS"
 
 
-@pytest.mark.parametrize("machine", calls.MACHINES)
+@pytest.mark.parametrize("machine", calls.NUMBERS_BY_MACHINE)
 def test_the_numbers_are_those_of_libseccomp(machine: str) -> None:
     try:
         library = ctypes.CDLL("libseccomp.so.2")
     except OSError:
         pytest.skip("libseccomp is not installed")
-    known = calls.MACHINES[machine]
+    known = calls.NUMBERS_BY_MACHINE[machine]
     assert known.arch == ARCH[machine]
     numbers = {
         name: library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(known.arch), name.encode()) for name in NAMES
     }
     sends = (number for number, _ in known.sends)
     named = dict(
-        zip(NAMES, (*known.closed, *known.sockets, known.ioctl, known.fcntl, known.setsockopt, *sends), strict=True)
+        zip(NAMES, (*known.denied, *known.sockets, known.ioctl, known.fcntl, known.setsockopt, *sends), strict=True)
     )
     assert {name: number for name, number in numbers.items() if number >= 0} == {
         name: number for name, number in named.items() if numbers[name] >= 0
@@ -173,5 +175,5 @@ def test_the_numbers_are_those_of_libseccomp(machine: str) -> None:
 
 def test_a_machine_without_a_filter_has_a_sandbox_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "other")
-    with calls.filtered() as handle:
+    with calls.open_filter() as handle:
         assert handle is None

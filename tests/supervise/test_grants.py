@@ -13,7 +13,7 @@ from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.supervise import grants, shown
-from tasks.supervise.opened import opened
+from tasks.supervise.opened import open_files
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def asks_for(layout: Layout, folder: str, sha256: str) -> list[Path]:
 
 
 def outside(stage: str, layout: Layout, online: bool = False) -> list[Path]:
-    with opened() as read:
-        return [*grants.outside(stage, layout, online, read)]
+    with open_files() as read:
+        return [*grants.open_outside_paths(stage, layout, online, read)]
 
 
 @pytest.mark.attack(rights="commit", stopped="a folder that parameters name is shown where it is the model they mean")
@@ -106,17 +106,17 @@ def test_answers_have_a_network_and_keys_where_workers_of_a_cluster_give_them(
         monkeypatch.setenv(name, value)
     layout.params.write_text(f"evaluation: {{{workers}}}\n")
     settings = Evaluation(label_field="intent", **yaml.safe_load(f"{{{workers}}}"))
-    assert (bool(address) and settings.by_ray(cluster=True)) is online, "what the stage does and what it may are one"
+    assert (bool(address) and settings.uses_ray(cluster=True)) is online, "what the stage does and what it may are one"
     write_json(layout.champion, None)
     environment = {**secrets, "RAY_ADDRESS": address, "PATH": "x"}
-    assert grants.of("predict@base").network(layout, environment) is online
+    assert grants.of("predict@base").needs_network(layout, environment) is online
     given = grants.variables("predict@base", layout, environment, online)
     assert given.keys() == ({*environment} if online else {"PATH"})
     assert outside("predict@base", layout, online) == ([token] if online else [])
 
 
 def test_a_training_has_a_network_on_a_cluster_alone(layout: Layout) -> None:
-    network = grants.of("train").network
+    network = grants.of("train").needs_network
     assert not network(layout, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:5000", "RAY_ADDRESS": "local"})
     assert network(layout, {"RAY_ADDRESS": "h:1"})
 
@@ -125,20 +125,20 @@ def test_a_training_has_a_network_on_a_cluster_alone(layout: Layout) -> None:
 @pytest.mark.parametrize("stage", [*grants.GRANTS, "split"])
 def test_no_stage_writes_where_mlflow_runs(layout: Layout, stage: str) -> None:
     served = tracking.folder(layout.state.parent)
-    for folder in grants.of(stage).keeps(layout):
+    for folder in grants.of(stage).kept_folders(layout):
         assert not served.is_relative_to(folder) and not folder.is_relative_to(served)
 
 
 def test_what_other_code_kept_is_not_among_what_a_stage_keeps(layout: Layout) -> None:
-    before = set(grants.of("train").keeps(layout))
+    before = set(grants.of("train").kept_folders(layout))
     write_json(layout.stages, {"train": "ef" * 32})
-    assert {path.parent.name for path in before - set(grants.of("train").keeps(layout))} == {"checkpoints"}
+    assert {path.parent.name for path in before - set(grants.of("train").kept_folders(layout))} == {"checkpoints"}
 
 
 def with_code(place: Path, *stages: str) -> Layout:
     """A run with the code of these stages."""
     layout, source = Layout(place / ".hallmark" / "runs" / "r1"), Path(__file__).parents[2]
-    for path in {path for stage in stages for path in code.files_of(source, stage)}:
+    for path in {path for stage in stages for path in code.stage_files(source, stage)}:
         target = layout.root / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
@@ -153,8 +153,8 @@ def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
     folder = layout.root / "tasks" / "stages" / "data" / "clean"
     (folder / "words.txt").symlink_to(tmp_path / "secret")
     (folder / "more").symlink_to(tmp_path, target_is_directory=True)
-    code.write(layout)
-    shown.lay_out("clean", layout, (), tmp_path / "tree")
+    code.write_digests(layout)
+    shown.lay_out_files("clean", layout, (), tmp_path / "tree")
     copied = {path.name for path in (tmp_path / "tree").rglob("*")}
     assert "clean.py" in copied and not {"words.txt", "more", "secret"} & copied
 
@@ -163,11 +163,11 @@ def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["stages/data/clean/clean.py", "stages/start.py", "core/__init__.py"])
 def test_code_that_was_changed_since_is_shown_to_no_stage(tmp_path: Path, name: str) -> None:
     layout = with_code(tmp_path, *code.STAGES)
-    code.write(layout)
+    code.write_digests(layout)
     changed = layout.root / "tasks" / name
     changed.write_text(changed.read_text() + "\nLAYERS = 3\n")
     with pytest.raises(Refused, match=r"the code of stage clean in .* is not what the run was resolved with"):
-        shown.lay_out("clean", layout, (), tmp_path / "tree")
+        shown.lay_out_files("clean", layout, (), tmp_path / "tree")
 
 
 @pytest.mark.attack(rights="stage", stopped="a link that a stage left in what it keeps leads no other to anything")

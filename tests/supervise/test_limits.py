@@ -11,11 +11,13 @@ from tasks.supervise.limits import Limits
 from tests.sandbox import make, needs_sandbox, supervised
 
 ENDLESS = 1e9
-FREE = Limits(processes=10**6, memory_left=0, disk_left=0, seconds=ENDLESS, most_left=ENDLESS * 2**20)
+FREE = Limits(
+    max_processes=10**6, min_memory_share=0, min_disk_share=0, max_seconds=ENDLESS, enough_free_bytes=ENDLESS * 2**20
+)
 
 
 def test_nothing_is_over_on_a_machine_at_rest(tmp_path: Path) -> None:
-    assert limits.watch(Limits(), tmp_path)() is None
+    assert limits.limit_check(Limits(), tmp_path)() is None
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_nothing_is_over_on_a_machine_at_rest(tmp_path: Path) -> None:
 def test_each_limit_is_told(tmp_path: Path, one: dict[str, float], why: str) -> None:
     import re
 
-    told = limits.watch(replace(FREE, **one), tmp_path)()  # type: ignore[arg-type]
+    told = limits.limit_check(replace(FREE, **one), tmp_path)()  # type: ignore[arg-type]
     assert told and re.match(why, told), told
 
 
@@ -58,8 +60,8 @@ def test_what_takes_too_much_is_ended_whole(tmp_path: Path, how: str) -> None:
     made = make(tmp_path)
     disk = psutil.disk_usage(str(tmp_path))
     given = (
-        replace(FREE, processes=200) if how == "forks away"
-        else replace(FREE, disk_left=(disk.free - 30 * 2**20) / disk.total)
+        replace(FREE, max_processes=200) if how == "forks away"
+        else replace(FREE, min_disk_share=(disk.free - 30 * 2**20) / disk.total)
     )  # fmt: skip
     told = supervised(made, FORKS if how == "forks away" else FILLS, given)
     assert "it was ended, since" in told, told

@@ -78,7 +78,7 @@ def test_other_ports_and_abstract_sockets_are_closed(servers: dict[str, int]) ->
 
 
 def test_a_kernel_that_has_it_is_known() -> None:
-    assert (network.why_not() is None) == (LANDLOCK >= 6)
+    assert (network.unavailable_reason() is None) == (LANDLOCK >= 6)
 
 
 def test_without_it_all_are_open(servers: dict[str, int]) -> None:
@@ -98,7 +98,7 @@ def test_without_it_all_are_open(servers: dict[str, int]) -> None:
     ],
 )
 def test_ports_that_settings_name(text: str, ports: set[int]) -> None:
-    assert network.ports_in([text]) == {*network.NAMES_AND_WEB, *ports}
+    assert network.ports_in([text]) == {*network.DEFAULT_PORTS, *ports}
 
 
 def test_a_stage_reaches_the_ports_that_its_own_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,9 +109,9 @@ def test_a_stage_reaches_the_ports_that_its_own_settings_name(tmp_path: Path, mo
     (tmp_path / ".aws" / "config").write_text("[default]\nendpoint_url = http://store.example:9001\n")
     given = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "PREFECT_API_URL": "http://127.0.0.1:4200/api",
              "RAY_ADDRESS": "10.0.0.1:6379", "HALLMARK_STAGE_PORTS": "8000, 8100-8101"}  # fmt: skip
-    layout, always = a_run(tmp_path), {*network.NAMES_AND_WEB, 8000, 8100, 8101}
+    layout, always = a_run(tmp_path), {*network.DEFAULT_PORTS, 8000, 8100, 8101}
     assert grants.ports("ingest", layout, given) == {*always, 9000, 9001}
-    assert grants.ports("train", layout, given) == {*always, 6379, *member.PORTS}
+    assert grants.ports("train", layout, given) == {*always, 6379, *member.PORT_RANGE}
 
 
 def test_a_machine_that_closes_no_port_leaves_all_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,4 +122,4 @@ def test_a_machine_that_closes_no_port_leaves_all_open(tmp_path: Path, monkeypat
 @pytest.mark.parametrize("spelled", ["x", "0", "70000", "9-8", "1-2-3", "-1", "8000;9000"])
 def test_what_is_no_list_of_ports_is_told(spelled: str) -> None:
     with pytest.raises(InputError, match=r"HALLMARK_STAGE_PORTS: expected ports such as `8000, 10000-19999`, got"):
-        network.further(spelled)
+        network.parse_ports(spelled)

@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.supervise import box, grants
-from tasks.supervise.opened import opened
+from tasks.supervise.opened import open_files
 from tests.sandbox import inside, make, needs_sandbox
 
 HANDLES = """
@@ -31,16 +31,16 @@ def data(tmp_path: Path) -> Path:
 
 
 @needs_sandbox
-@pytest.mark.skipif(box._version() < box.BY_HANDLE, reason="this bubblewrap mounts nothing by its handle")
+@pytest.mark.skipif(box._version() < box.BIND_FD_VERSION, reason="this bubblewrap mounts nothing by its handle")
 @pytest.mark.attack(rights="disk", stopped="a source is opened, looked at and mounted by one handle")
 def test_a_link_in_its_place_is_not_mounted(data: Path, tmp_path: Path) -> None:
     """Nor is anything of the handle left inside, since it leads out."""
     (tmp_path / "key").write_text("secret")
-    with opened() as read:
-        assert read.holds(data)
+    with open_files() as read:
+        assert read.open_if_exists(data)
         data.rename(data.with_name("aside"))
         data.symlink_to(tmp_path / "key")
-        made = replace(make(tmp_path / "made"), reads={data: read.handles[data]})
+        made = replace(make(tmp_path / "made"), read_only_mounts={data: read.handles[data]})
         said, *handles = inside(made, HANDLES.replace("PLACE", repr(str(data))))
     assert said == "rows" and handles and not [place for place in handles if place.startswith(str(data.parent))]
 
@@ -52,14 +52,14 @@ def test_a_link_that_is_there_for_a_moment_is_looked_at(data: Path, tmp_path: Pa
     key.write_text("secret")
     aside = data.rename(data.with_name("aside"))
     data.symlink_to(key)
-    with opened() as read:
-        assert read.holds(data)
+    with open_files() as read:
+        assert read.open_if_exists(data)
         aside.replace(data)
         with pytest.raises(InputError, match="where no data is"):
-            grants.require_data("s", read.real(data), Layout(tmp_path / "checkout"))
-        assert read.itself(data).read_text() == "secret", "it is what would have been mounted"
+            grants.require_data_location("s", read.real_path(data), Layout(tmp_path / "checkout"))
+        assert read.proc_path(data).read_text() == "secret", "it is what would have been mounted"
 
 
 def test_what_is_not_there_is_not_held(tmp_path: Path) -> None:
-    with opened() as read:
-        assert not read.holds(tmp_path / "none") and read.real(tmp_path / "none") == tmp_path / "none"
+    with open_files() as read:
+        assert not read.open_if_exists(tmp_path / "none") and read.real_path(tmp_path / "none") == tmp_path / "none"

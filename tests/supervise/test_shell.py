@@ -79,7 +79,7 @@ def ingested(project: Path) -> Run:
     (project / ".dvcignore").write_text("artefacts/ingest/rows.parquet\n")
     commit(project, "Settings of DVC")
     run = create(project, "settings")
-    (project / ".dvc" / "config").write_bytes(dvc.OURS[".dvc/config"])  # an operator's own checkout is theirs
+    (project / ".dvc" / "config").write_bytes(dvc.FIXED_FILES[".dvc/config"])  # an operator's own checkout is theirs
     (project / ".dvcignore").write_bytes(before)
     commit(project, "As before")
     dvc.repro(run.layout, "ingest", print, supervised=True)
@@ -93,7 +93,7 @@ def run_with(project: Path, ingested: Run, added: str) -> Layout:
     commit(project, "Another way to clean")
     layout = create(project, f"run-{sha256_bytes(added.encode())[:8]}").layout
     (layout.state / "runs" / "other").mkdir(exist_ok=True)
-    shutil.copytree(ingested.layout.stage("ingest"), layout.stage("ingest"))
+    shutil.copytree(ingested.layout.artefacts("ingest"), layout.artefacts("ingest"))
     return layout
 
 
@@ -106,7 +106,7 @@ def test_the_runs_own_code_reaches_nothing_that_judges_it(
     layout = run_with(project, ingested, LOOKS_AROUND)
     with pytest.raises(InputError, match=r"^stage clean: reached: \[\]$"):
         dvc.repro(layout, "clean", print, supervised=True)
-    assert not layout.stage("clean").exists() and not list((layout.state / "boxes").iterdir())
+    assert not layout.artefacts("clean").exists() and not list((layout.state / "boxes").iterdir())
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
@@ -116,7 +116,7 @@ def test_what_it_leaves_is_looked_through_before_it_counts(project: Path, ingest
     killed.mkdir()
     with pytest.raises(Refused, match="stage clean left clean/more, which is no plain file; nothing of it is taken"):
         dvc.repro(layout, "clean", print, supervised=True)
-    assert not layout.stage("clean").exists()
+    assert not layout.artefacts("clean").exists()
     assert not killed.exists(), "what a killed supervisor left is swept up"
 
 
@@ -130,12 +130,12 @@ def test_why_it_failed_shows_nothing_that_it_does_not_reach(project: Path, inges
 
 @pytest.mark.attack(rights="commit", stopped="of what a commit says of DVC itself nothing counts")
 def test_a_commit_says_nothing_to_dvc(project: Path, ingested: Run) -> None:
-    ingested.as_asked()
+    ingested.require_unchanged()
     dvc.push(ingested.layout)
     state = ingested.layout.state
     assert not project.with_name("store").exists()
     assert not (state / "mlflow" / "x").exists() and not (state / "runs" / "mlflow").exists()
-    assert (ingested.layout.stage("ingest") / "rows.parquet").exists()
+    assert (ingested.layout.artefacts("ingest") / "rows.parquet").exists()
 
 
 @pytest.mark.attack(rights="commit", stopped="the graph is that of the Hallmark that judges")
@@ -167,4 +167,4 @@ def test_a_source_in_a_store_is_read_over_the_port_that_its_settings_name(
     declared.write_text(before)
     commit(project, "As before")
     dvc.repro(run.layout, "ingest", print, supervised=True)
-    assert read_json(run.layout.stage("ingest") / "result.json")["sources"][0]["counts"]["records"]
+    assert read_json(run.layout.artefacts("ingest") / "result.json")["sources"][0]["counts"]["records"]

@@ -14,9 +14,9 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.sources import vault_keys
 from tasks.sources.vault import open_vault
-from tasks.sources.vault_writer import SOCKET, RemoteWriter, Secret, inherited
+from tasks.sources.vault_writer import SOCKET_VARIABLE, Secret, VaultClient, connect
 from tasks.stages.data.protect.tokens import token
-from tasks.supervise.vault_service import ANSWERS, LONGEST, serving
+from tasks.supervise.vault_service import MAX_VALUE_LENGTH, REQUEST_HANDLERS, serve
 
 
 @pytest.fixture
@@ -28,14 +28,14 @@ def state(tmp_path: Path) -> Path:
 @contextmanager
 def asking(state: Path) -> Iterator[Connection]:
     """The end that a stage has."""
-    with serving(state) as given, Connection(os.dup(int(given.variables[SOCKET]))) as end:
+    with serve(state) as given, Connection(os.dup(int(given.variables[SOCKET_VARIABLE]))) as end:
         yield end
 
 
 @contextmanager
-def writing(state: Path) -> Iterator[RemoteWriter]:
-    with serving(state) as given:
-        writer = RemoteWriter(os.dup(int(given.variables[SOCKET])))
+def writing(state: Path) -> Iterator[VaultClient]:
+    with serve(state) as given:
+        writer = VaultClient(os.dup(int(given.variables[SOCKET_VARIABLE])))
         yield writer
         writer.close()
 
@@ -66,8 +66,8 @@ def test_a_stage_is_given_the_keys_that_open_no_value(state: Path) -> None:
 
 
 def test_a_stage_by_hand_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(SOCKET, raising=False)
-    assert inherited() is None
+    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
+    assert connect() is None
 
 
 @pytest.mark.attack(rights="stage", stopped="a value stands in the vault under its own token and no other")
@@ -96,7 +96,7 @@ def test_a_token_keeps_the_value_that_it_has(state: Path) -> None:
 def test_no_request_gives_a_value_back(state: Path) -> None:
     anna = named(state, "Anna Schmidt")
     open_vault(state).keep([anna])
-    for do in (*ANSWERS, "reveal", "open", "_open", "keys", "__class__"):
+    for do in (*REQUEST_HANDLERS, "reveal", "open", "_open", "keys", "__class__"):
         with asking(state) as stage:
             stage.send_bytes(json.dumps({"do": do, "tokens": [anna.token], "values": [[anna.token, "x"]]}).encode())
             told = received(stage)
@@ -139,8 +139,8 @@ def test_one_that_reads_no_answer_ends_nothing(state: Path) -> None:
 @pytest.mark.attack(rights="stage", stopped="the supervisor ends its end, whoever else has the other")
 def test_a_socket_that_somebody_else_has_holds_nobody_up(state: Path) -> None:
     """A stage may hand it on to another one, which goes on."""
-    with serving(state) as given:
-        kept = os.dup(int(given.variables[SOCKET]))
+    with serve(state) as given:
+        kept = os.dup(int(given.variables[SOCKET_VARIABLE]))
     with Connection(kept) as elsewhere:
         assert received(elsewhere) == b""
 
@@ -150,18 +150,18 @@ def test_a_value_without_end_is_not_kept(state: Path) -> None:
     phone = token("phone", "+49 30 1234567", vault_keys.load(state).tokens)
     with writing(state) as writer:
         with pytest.raises(Refused, match="would keep a value of"):
-            writer.keep([Secret(phone, "+49 30" + " " * LONGEST + "1234567")])
+            writer.keep([Secret(phone, "+49 30" + " " * MAX_VALUE_LENGTH + "1234567")])
         assert writer.missing([phone]) == [phone]
 
 
 def test_what_the_vault_says_is_said_in_the_stage(tmp_path: Path) -> None:
-    with serving(tmp_path) as given, pytest.raises(InputError, match="the vault's key is wanted"):
-        RemoteWriter(os.dup(int(given.variables[SOCKET])))
+    with serve(tmp_path) as given, pytest.raises(InputError, match="the vault's key is wanted"):
+        VaultClient(os.dup(int(given.variables[SOCKET_VARIABLE])))
 
 
 def test_a_supervisor_that_is_gone_is_told(state: Path) -> None:
-    with serving(state) as given:
-        writer = RemoteWriter(os.dup(int(given.variables[SOCKET])))
+    with serve(state) as given:
+        writer = VaultClient(os.dup(int(given.variables[SOCKET_VARIABLE])))
         writer._supervisor.send_bytes(b"no request")
         with pytest.raises(Unavailable, match="the supervisor of this stage, which has the vault, is gone"):
             writer.missing(["name:a"])

@@ -11,10 +11,10 @@ import pytest
 from mlflow import MlflowClient
 from urllib3.util import connection
 
-from infra.cli.screen import Screen
+from infra.cli.screen import ProgressDisplay
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json
-from tasks.core.graph import DATA_STAGES
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.gates import statement
@@ -26,9 +26,9 @@ from tasks.runs.resolve import read_params
 from tasks.runs.run import Run, installed_governance, open_run
 from tasks.stages.data.split import split
 from tasks.sweep import rows, space, study, tracked
-from tasks.sweep.document import Document, Trial
-from tasks.sweep.sweep import Wish, sweep
-from tasks.sweep.trial import Outcome
+from tasks.sweep.document import SweepDocument, Trial
+from tasks.sweep.sweep import SweepRequest, sweep
+from tasks.sweep.trial import TrialOutcome
 from tests import in_process, recorded, tiny_project, whole_run
 from tests.checkouts import Checkouts
 from tests.compare.conftest import come_to_its_rows
@@ -65,24 +65,24 @@ def passed(tmp_path_factory: pytest.TempPathFactory, plain: Path) -> Path:
 
 def split_again(run: Run, other: Layout) -> None:
     """Have the data stages lie in a run, those before `split` as another run has them, with their records."""
-    for name in DATA_STAGES[:-1]:
-        shutil.copytree(other.stage(name), run.layout.stage(name))
+    for name in DATA_STAGE_NAMES[:-1]:
+        shutil.copytree(other.artefacts(name), run.layout.artefacts(name))
     split.run(run.params, run.layout)
-    recorded.record(run.layout, run.ledger(), run.layout.state / "keys" / "worker", DATA_STAGES)
+    recorded.record(run.layout, run.ledger(), run.layout.state / "keys" / "worker", DATA_STAGE_NAMES)
 
 
 @pytest.fixture(scope="module")
 def swept(passed: Path) -> tuple[Path, Any]:
     """A sweep that was interrupted after its first trial, and begun again with the same command."""
-    line = Screen.line
+    line = ProgressDisplay.line
 
-    def interrupt(screen: Screen, text: str) -> None:
+    def interrupt(screen: ProgressDisplay, text: str) -> None:
         line(screen, text)
         if text.startswith("trial 1 of 2"):
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Screen, "line", interrupt)
+        patch.setattr(ProgressDisplay, "line", interrupt)
         in_process.hallmark(passed, "sweep", *OVER, *LONG, code=130)
     return passed, in_process.hallmark_json(passed, "sweep", *OVER, *LONG)
 
@@ -125,8 +125,8 @@ def test_tracking_that_is_away_is_told_in_a_line_and_holds_up_no_trial(
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{taken.getsockname()[1]}")
         project, told = swept
-        outcome = Outcome.model_validate(told["trials"][0]["outcome"])
-        said = tracked.track(Layout(project), "tiny", "r1", 7, {}, outcome)
+        outcome = TrialOutcome.model_validate(told["trials"][0]["outcome"])
+        said = tracked.log_trial(Layout(project), "tiny", "r1", 7, {}, outcome)
     assert said and said.startswith("tracking is away") and said.endswith("trial 7 is not in MLflow")
     assert len(tries) == 2, "by default MLflow tries for four minutes"
     assert not capfd.readouterr().out
@@ -150,7 +150,7 @@ def test_each_trial_is_a_run_of_mlflow(swept: tuple[Path, Any]) -> None:
 def test_the_test_side_stays_unseen(swept: tuple[Path, Any]) -> None:
     project, _ = swept
     (worktree,) = (project / ".hallmark" / "swept" / ".hallmark" / "runs").iterdir()
-    assert {path.name for path in (worktree / "artefacts" / "split").glob("*.parquet")} == set(rows.FILES)
+    assert {path.name for path in (worktree / "artefacts" / "split").glob("*.parquet")} == set(rows.SPLIT_FILES)
 
 
 def test_a_combination_that_cannot_be_is_told_before_anything_is_trained(passed: Path) -> None:
@@ -161,36 +161,36 @@ def test_a_combination_that_cannot_be_is_told_before_anything_is_trained(passed:
 
 def trial_of(number: int, losses: list[float], stopped: bool = False) -> Trial:
     points = [{"step": at + 1, "loss": 1.0, "validation_loss": loss} for at, loss in enumerate(losses)]
-    outcome = Outcome(points=points, stopped=stopped, seconds=None, tokens_per_second=None)
+    outcome = TrialOutcome(points=points, stopped=stopped, seconds=None, tokens_per_second=None)
     return Trial(number=number, changes={}, outcome=outcome if losses else None, failure=None if losses else "no")
 
 
 def test_the_best_came_to_its_end() -> None:
     given = [trial_of(1, []), trial_of(2, [0.1], stopped=True), trial_of(3, [0.4, 0.3]), trial_of(4, [0.2, 0.5])]
-    told = Document(use_case="tiny", run="one", demo=False, trials=given)
+    told = SweepDocument(use_case="tiny", run="one", demo=False, trials=given)
     assert [it.number for it in told.ranked] == [4, 3, 2, 1] and told.best == given[3]
-    assert Document(use_case="tiny", run="one", demo=False, trials=given[:2]).best is None
+    assert SweepDocument(use_case="tiny", run="one", demo=False, trials=given[:2]).best is None
 
 
 def test_others_are_not_compared_with_a_trial_that_failed() -> None:
-    asking = study.new(halving=True, seed=1)
+    asking = study.new_study(halving=True, seed=1)
     asking.enqueue_trial({"rate": 2.0})
     failed = asking.ask()
     for step in (1, 2):
         failed.report(0.001, step)
         assert not failed.should_prune()
-    asking.tell(failed, state=study.state("FAIL"))
-    asking = study.without_failures(asking, halving=True, seed=2)
+    asking.tell(failed, state=study.trial_state("FAIL"))
+    asking = study.study_without_failures(asking, halving=True, seed=2)
     next_one = asking.ask()
     next_one.report(0.5, 1)
     next_one.report(0.4, 2)
     assert not next_one.should_prune()
 
 
-def choose(project: Path, changes: Mapping[str, str] | None = None) -> rows.Rows:
+def choose(project: Path, changes: Mapping[str, str] | None = None) -> rows.SweepRows:
     params, _ = read_params(project / "params.yaml", changes or {})
     governance = installed_governance(project, None)
-    return rows.choose(params, Layout(project), open_ledger(project / ".hallmark"), governance)
+    return rows.choose_rows(params, Layout(project), open_ledger(project / ".hallmark"), governance)
 
 
 def test_the_parameters_that_made_the_rows_are_told_where_those_of_now_are_others(passed: Path) -> None:
@@ -203,9 +203,11 @@ def test_a_base_model_whose_licence_policy_does_not_list_is_not_opened(passed: P
     governance = installed_governance(passed, None)
     strict = governance.policy.model_copy(update={"base_models": BaseModels(licences=["MIT"])})
     params = params_file.load(passed / "params.yaml")
-    wish = Wish(space.read(["training.lora_rank=2,4"]), lambda _: params)
+    wish = SweepRequest(space.parse_axes(["training.lora_rank=2,4"]), lambda _: params)
     with pytest.raises(Refused, match=r"base_model\.licence: policy lists MIT"):
-        sweep(passed, wish, open_ledger(passed / ".hallmark"), replace(governance, policy=strict), Screen(None))
+        sweep(
+            passed, wish, open_ledger(passed / ".hallmark"), replace(governance, policy=strict), ProgressDisplay(None)
+        )
 
 
 def test_rows_whose_gate_has_not_passed_train_nothing(passed: Path, tmp_path: Path) -> None:

@@ -24,10 +24,10 @@ PARAMS = house.params().model_copy(update={"training": house.params().training.m
 def layout(tmp_path: Path) -> Layout:
     """A worktree with a model and tokens, as far as digests of them go: one step an epoch."""
     layout = Layout(tmp_path / ".hallmark" / "swept" / ".hallmark" / "runs" / "trials")
-    write_json(layout.stage("base_model") / "result.json", {"model_sha256": "a" * 64})
+    write_json(layout.artefacts("base_model") / "result.json", {"model_sha256": "a" * 64})
     write_json(layout.stages, {"train": "b" * 64})
-    layout.stage("tokenise").mkdir(parents=True)
-    with Writer(layout.stage("tokenise"), 10) as writer:
+    layout.artefacts("tokenise").mkdir(parents=True)
+    with Writer(layout.artefacts("tokenise"), 10) as writer:
         writer.add(Example([1, 2, 3], 1))
         writer.finish(Origin(data="", validation="", prompts="", model=""))
     return layout
@@ -42,14 +42,14 @@ def test_one_that_has_come_to_its_end_is_not_stopped(
     def bring(layout: Layout, stage: str, boxed: bool, say: Callable[[str], None]) -> None:
         """The stage, which says something once so many steps are done, and ends well."""
         wanted = train.Params(training=PARAMS.training, prompts=PARAMS.prompts)
-        kept = layout.kept("checkpoints", "train") / train.inputs_digest(wanted, layout) / "scratch"
+        kept = layout.cache_folder("checkpoints", "train") / train.inputs_digest(wanted, layout) / "scratch"
         kept.mkdir(parents=True)
         (kept / "record.jsonl").write_text("".join(f"{json.dumps(point)}\n" for point in points[:recorded]))
         say("a line")
         measured: dict[str, Any] = {name: {"value": 1.0} for name in ("seconds", "tokens_per_second")}
-        write_json(layout.measured("train") / "facts.json", {"facts": measured})
-        write_json(layout.stage("train") / "curve.json", points)
+        write_json(layout.measurements("train") / "facts.json", {"facts": measured})
+        write_json(layout.artefacts("train") / "curve.json", points)
 
     monkeypatch.setattr(work, "bring", bring)
-    outcome = trial.run(layout, PARAMS, False, lambda _: None, lambda _: True)
+    outcome = trial.run_training(layout, PARAMS, False, lambda _: None, lambda _: True)
     assert outcome.stopped is stopped and len(outcome.points) == (recorded if stopped else STEPS)

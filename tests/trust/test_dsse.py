@@ -39,16 +39,16 @@ def statement() -> dict[str, Any]:
 
 
 def test_what_is_signed_verifies_and_is_deterministic(key, line, statement) -> None:
-    envelope = dsse.sign(statement, keys.signer(key))
+    envelope = dsse.sign(statement, keys.signer_of(key))
     assert dsse.verify(envelope, [line]) == statement
     assert dsse.verify(envelope, [line + " with a comment"]) == statement
-    assert dsse.sign(statement, keys.signer(key)) == envelope
+    assert dsse.sign(statement, keys.signer_of(key)) == envelope
     assert dsse.subjects(statement) == {"a": "cd" * 32, "b": SHA256}
 
 
 def test_the_signature_is_over_the_pre_authentication_encoding_of_the_specification(key, line, statement) -> None:
     """Verified with the primitive alone, as any other DSSE implementation would."""
-    envelope = dsse.sign(statement, keys.signer(key))
+    envelope = dsse.sign(statement, keys.signer_of(key))
     payload = base64.b64decode(envelope["payload"])
     kind = envelope["payloadType"].encode()
     encoded = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
@@ -57,7 +57,7 @@ def test_the_signature_is_over_the_pre_authentication_encoding_of_the_specificat
 
 
 def test_in_toto_reads_the_statement(key, statement) -> None:
-    payload = base64.b64decode(dsse.sign(statement, keys.signer(key))["payload"])
+    payload = base64.b64decode(dsse.sign(statement, keys.signer_of(key))["payload"])
     parsed = Statement.copy_from_pb(json_format.Parse(payload, StatementProto()))
     parsed.validate()
     assert parsed.pb.predicate_type == "urn:hallmark:test:v1"
@@ -65,7 +65,7 @@ def test_in_toto_reads_the_statement(key, statement) -> None:
 
 def test_another_key_does_not_verify_even_under_the_right_key_id(key, line, statement) -> None:
     other = Ed25519PrivateKey.generate()
-    envelope = dsse.sign(statement, keys.signer(other))
+    envelope = dsse.sign(statement, keys.signer_of(other))
     with pytest.raises(Refused, match="is signed by"):
         dsse.verify(envelope, [line])
     envelope["signatures"][0]["keyid"] = keys.fingerprint(line)
@@ -75,7 +75,7 @@ def test_another_key_does_not_verify_even_under_the_right_key_id(key, line, stat
 
 def test_every_changed_byte_is_noticed(key, line, statement) -> None:
     """Each byte of payload and signature flipped in turn, in correct base64."""
-    envelope = dsse.sign(statement, keys.signer(key))
+    envelope = dsse.sign(statement, keys.signer_of(key))
     places = {"payload": envelope, "sig": envelope["signatures"][0]}
     for field, holder in places.items():
         original = holder[field]
@@ -91,7 +91,7 @@ def test_every_changed_byte_is_noticed(key, line, statement) -> None:
 
 def test_a_malleated_signature_does_not_verify(key, line, statement) -> None:
     """(R, S + L) solves the same equation as (R, S); it would be a second spelling."""
-    envelope = dsse.sign(statement, keys.signer(key))
+    envelope = dsse.sign(statement, keys.signer_of(key))
     signature = base64.b64decode(envelope["signatures"][0]["sig"])
     moved = (int.from_bytes(signature[32:], "little") + ORDER).to_bytes(32, "little")
     envelope["signatures"][0]["sig"] = base64.b64encode(signature[:32] + moved).decode()
@@ -130,7 +130,7 @@ def other_spellings(envelope: dict[str, Any]) -> dict[str, Any]:
 def test_a_second_spelling_of_an_envelope_is_refused(key, line) -> None:
     # This predicate makes base64 with + and /, and with padding.
     statement = dsse.statement("urn:hallmark:test:v1", {"a": SHA256}, {"n": "~~~???>>>ÿÿÿ", "m": "x"})
-    envelope = dsse.sign(statement, keys.signer(key))
+    envelope = dsse.sign(statement, keys.signer_of(key))
     assert {"+", "/", "="} <= set(envelope["payload"])
     for name, spelled in other_spellings(envelope).items():
         with pytest.raises(Refused):
@@ -175,7 +175,7 @@ def test_statements_about_other_digests_or_of_unsorted_subjects_are_refused(key,
         statement | {"note": 1},
     ):
         with pytest.raises(Refused):
-            dsse.verify(dsse.sign(changed, keys.signer(key)), [line])
+            dsse.verify(dsse.sign(changed, keys.signer_of(key)), [line])
 
 
 class Timed(Document):
@@ -197,18 +197,18 @@ class Timed(Document):
 def test_a_time_that_utc_has_none_of_is_refused_in_words(said: dict[str, str], told: str) -> None:
     kind = "urn:hallmark:timed:v1"
     with pytest.raises(Refused, match=f"not a timed one.*{told}"):
-        dsse.predicate(dsse.statement(kind, {"a": SHA256}, said), kind, Timed, "a timed one")
+        dsse.read_predicate(dsse.statement(kind, {"a": SHA256}, said), kind, Timed, "a timed one")
 
 
 def test_another_payload_type_is_refused(key, line, statement) -> None:
-    envelope = dsse.sign(statement, keys.signer(key)) | {"payloadType": "text/plain"}
+    envelope = dsse.sign(statement, keys.signer_of(key)) | {"payloadType": "text/plain"}
     with pytest.raises(Refused, match="text/plain"):
         dsse.verify(envelope, [line])
 
 
 def test_files_have_one_spelling_too(tmp_path: Path, key, line, statement) -> None:
     path = tmp_path / "gates" / "data.json"
-    envelope = dsse.sign(statement, keys.signer(key))
+    envelope = dsse.sign(statement, keys.signer_of(key))
     dsse.write(path, envelope)
     assert dsse.read(path) == envelope
     assert path.read_bytes() == canonical_json(envelope)

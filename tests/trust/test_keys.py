@@ -114,7 +114,7 @@ POINTS = {"the neutral one": 1, "order 2": PRIME - 1, "order 4": 0, "no canonica
 @pytest.mark.parametrize("point", POINTS)
 def test_a_point_for_which_anybody_can_sign_is_no_key(point: str, sign: int) -> None:
     raw = (POINTS[point] | sign << 255).to_bytes(32, "little")
-    for kind, application in ((keys.PLAIN, b""), (hardware.KIND, b"ssh:")):
+    for kind, application in ((keys.KEY_TYPE, b""), (hardware.KEY_TYPE, b"ssh:")):
         parts = [part for part in (kind.encode(), raw, application) if part]
         blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         with pytest.raises(InputError, match="expected one"):

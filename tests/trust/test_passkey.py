@@ -46,7 +46,7 @@ def test_it_signs_envelopes(token: Token) -> None:
     del token.said["crossOrigin"]
     assert dsse.verify(signed_by(token), [token.line]) == STATEMENT
     with pytest.raises(Refused, match="does not match"):
-        dsse.verify(dsse.sealed(b"{}", token.line, token.sign(b"other")), [token.line])
+        dsse.verify(dsse.unverified_envelope(b"{}", token.line, token.sign(b"other")), [token.line])
 
 
 def test_what_chromium_signed_once_is_read_for_ever() -> None:
@@ -91,7 +91,7 @@ def test_no_byte_of_a_signature_can_be_another(token: Token) -> None:
     keys.verify(token.line, raw, b"data")
     r, s = (int.from_bytes(raw[at : at + 32], "big") for at in (0, 32))
     others = [raw[:i] + bytes([raw[i] ^ bit]) + raw[i + 1 :] for i in range(len(raw)) for bit in (1, 4, 128)]
-    others += [token.halves(r, passkey.ORDER - s) + raw[64:], raw + b" ", raw[:-1], raw[:69], raw[:3], b""]
+    others += [token.halves(r, passkey.CURVE_ORDER - s) + raw[64:], raw + b" ", raw[:-1], raw[:69], raw[:3], b""]
     others += [token.halves(0, 0) + raw[64:], raw[:69] + b"[" * 1000, raw[:69] + b"null", raw[:69] + b"\xff"]
     for other in others:
         with pytest.raises(InvalidSignature):
@@ -99,7 +99,7 @@ def test_no_byte_of_a_signature_can_be_another(token: Token) -> None:
 
 
 def test_a_line_is_of_one_form(token: Token) -> None:
-    kind, curve, point, domain = map(packed, (passkey.KIND.encode(), b"nistp256", b"", b"a.example"))
+    kind, curve, point, domain = map(packed, (passkey.KEY_TYPE.encode(), b"nistp256", b"", b"a.example"))
     good = token.blob[len(kind + curve) : len(kind + curve) + 69]
     wrong: list[bytes] = [
         b"", kind, kind + curve + point + domain, kind + packed(b"nistp384") + good + domain, kind + curve + good,
@@ -107,7 +107,7 @@ def test_a_line_is_of_one_form(token: Token) -> None:
         kind + curve + packed(b"\x02" + good[5:37]) + domain, kind + curve + packed(b"\x04" + b"\1" * 64) + domain,
         struct.pack(">I", 2**31), packed(b"ssh-ed25519") + curve + good + domain,
     ]  # fmt: skip
-    for line in (*(f"{passkey.KIND} {base64.b64encode(blob).decode()}" for blob in wrong), passkey.KIND):
+    for line in (*(f"{passkey.KEY_TYPE} {base64.b64encode(blob).decode()}" for blob in wrong), passkey.KEY_TYPE):
         with pytest.raises(InputError, match=r"expected one public key line `sk-ecdsa-sha2-nistp256@openssh\.com"):
             keys.fingerprint(line)
     with pytest.raises(InputError):
@@ -117,10 +117,10 @@ def test_a_line_is_of_one_form(token: Token) -> None:
 def test_a_passkey_decides_where_policy_asks_for_hardware(house: House, token: Token) -> None:
     soft = (house.state / "keys" / "owner.pub").read_text().strip()
     reload(house, HARD, PEOPLE.replace("id: owner,", f"id: owner, keys: ['{token.line}', '{soft}'],"))
-    asked, other = house.ask(), keys.signer(keys.load_private(house.state / "keys" / "owner"))
+    asked, other = house.ask(), keys.signer_of(keys.load_private(house.state / "keys" / "owner"))
     plant(house, asked, "owner", key=other)
     assert house.judge(asked).state == "waiting" and "which is none" in house.why_not(asked)
-    house.decide(asked, "owner", signer=Signer(keys.bare(token.line), token.sign))
+    house.decide(asked, "owner", signer=Signer(keys.without_comment(token.line), token.sign))
     assert house.settle(asked).state == "passed"
 
 

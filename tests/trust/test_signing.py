@@ -35,7 +35,7 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     place = Path(f"/tmp/hallmark-agent-{os.getpid()}")
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(place)], stdout=subprocess.PIPE, text=True)
     process.stdout.readline()  # type: ignore[union-attr]  # it listens before it says where
-    monkeypatch.setenv(ssh_agent.SOCKET, str(place))
+    monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, str(place))
     yield place
     process.terminate()
     process.communicate()
@@ -45,7 +45,7 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def brought(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """The owner has a key of their own, at tmp_path/own, and none here."""
-    monkeypatch.delenv(ssh_agent.SOCKET, raising=False)
+    monkeypatch.delenv(ssh_agent.SOCKET_VARIABLE, raising=False)
     line = key_file(tmp_path / "own")
     for name in ("owner", "owner.pub"):
         (house.state / "keys" / name).unlink()
@@ -59,7 +59,7 @@ def test_a_machine_asks_nobody_for_a_passphrase(house: House) -> None:
     with pytest.raises(InputError, match=r"nobody there to type it; take it off: `ssh-keygen -p -f .*/gate`"):
         house.governance.signer("gate")
     run("ssh-keygen", "-q", "-p", "-P", "sesame", "-N", "", "-f", gate)
-    assert house.governance.signer("gate").public_line == keys.signer(keys.load_private(gate)).public_line
+    assert house.governance.signer("gate").public_line == keys.signer_of(keys.load_private(gate)).public_line
 
 
 def test_an_agent_decides_at_a_gate(brought: House, agent: Path, tmp_path: Path) -> None:
@@ -76,15 +76,15 @@ def test_an_agent_with_others_keys_or_locked_signs_nothing(
     key_file(tmp_path / "other")
     key_file(tmp_path / "old", kind="ecdsa")
     run("ssh-add", "-q", tmp_path / "other", tmp_path / "old")
-    assert len(ssh_agent.lines()) == 1
+    assert len(ssh_agent.public_lines()) == 1
     with pytest.raises(InputError, match=r"owner is wanted.* ssh-agent, which has none of theirs"):
         brought.decide(brought.ask(), "owner")
     run("ssh-add", "-q", tmp_path / "own")
-    (line,) = (line for line in ssh_agent.lines() if line.endswith(" own"))
+    (line,) = (line for line in ssh_agent.public_lines() if line.endswith(" own"))
     run("ssh-add", "-q", "-d", tmp_path / "own")
     with pytest.raises(Refused, match=r"does not sign with SHA256:\S+: it is locked, its owner said no"):
         ssh_agent.sign(line, b"data")
-    monkeypatch.setenv(ssh_agent.SOCKET, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(Unavailable, match="start one, or unset SSH_AUTH_SOCK"):
         brought.decide(brought.ask(), "owner")
 
@@ -92,9 +92,9 @@ def test_an_agent_with_others_keys_or_locked_signs_nothing(
 def test_more_than_an_agent_signs_is_refused_before_it_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(ssh_agent.SOCKET, str(tmp_path / "nowhere"))
+    monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, str(tmp_path / "nowhere"))
     with pytest.raises(Refused, match="262,144 bytes are more than an ssh-agent signs; sign with the key's file"):
-        ssh_agent.sign(key_file(tmp_path / "own"), bytes(ssh_agent.MOST))
+        ssh_agent.sign(key_file(tmp_path / "own"), bytes(ssh_agent.MAX_MESSAGE_BYTES))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_an_agent_that_does_not_answer_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, told: str
 ) -> None:
     place = Path(f"/tmp/hallmark-deaf-{os.getpid()}")
-    monkeypatch.setenv(ssh_agent.SOCKET, str(place))
+    monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, str(place))
     monkeypatch.setattr(ssh_agent, "PATIENCE", 0.2 if answer is None else 60)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(place))
@@ -130,7 +130,7 @@ def test_an_agent_that_does_not_answer_is_away(
         thread.start()
         try:
             with pytest.raises(Unavailable, match=told):
-                ssh_agent.lines()
+                ssh_agent.public_lines()
         finally:
             thread.join()
             place.unlink()
@@ -143,12 +143,12 @@ def test_the_file_that_the_environment_names(brought: House, tmp_path: Path, mon
         ("dsa", "ecdsa", "expected an ed25519 key"),
         ("other", "ed25519", r"the key SHA256:\S+ is not one that owner can sign with"),
     ):
-        monkeypatch.setenv(signing.VARIABLE, str(tmp_path / name))
+        monkeypatch.setenv(signing.KEY_VARIABLE, str(tmp_path / name))
         if kind:
             key_file(tmp_path / name, kind=kind)
         with pytest.raises(HallmarkError, match=told):
             brought.decide(asked, "owner")
-    monkeypatch.setenv(signing.VARIABLE, str(tmp_path / "own"))
+    monkeypatch.setenv(signing.KEY_VARIABLE, str(tmp_path / "own"))
     (tmp_path / "own").chmod(0o644)
     with pytest.raises(InputError, match="chmod 600"):
         brought.decide(asked, "owner")
@@ -162,17 +162,17 @@ def test_the_key_of_the_project_goes_before_the_one_named_and_that_before_the_ag
 ) -> None:
     here, named, held = (key_file(tmp_path / name) for name in ("here", "named", "held"))
     run("ssh-add", "-q", tmp_path / "held")
-    monkeypatch.setenv(signing.VARIABLE, str(tmp_path / "named"))
+    monkeypatch.setenv(signing.KEY_VARIABLE, str(tmp_path / "named"))
 
     def signs() -> str:
-        signer = signing.of_person(tmp_path / "here", [here, named, held])
+        signer = signing.for_person(tmp_path / "here", [here, named, held])
         assert signer
         return keys.fingerprint(signer.public_line)
 
     assert signs() == keys.fingerprint(here)
     (tmp_path / "here").unlink()
     assert signs() == keys.fingerprint(named)
-    monkeypatch.delenv(signing.VARIABLE)
+    monkeypatch.delenv(signing.KEY_VARIABLE)
     assert signs() == keys.fingerprint(held)
 
 
@@ -203,7 +203,7 @@ except HallmarkError as error:
 
 
 def test_a_passphrase_is_asked_for_at_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(ssh_agent.SOCKET, raising=False)
+    monkeypatch.delenv(ssh_agent.SOCKET_VARIABLE, raising=False)
     line = key_file(tmp_path / "locked", "open sesame")
     code, told = at_a_terminal(tmp_path / "locked", "wrong", "open sesame")
     assert code == 0 and f"signs: {keys.fingerprint(line)}" in told

@@ -14,7 +14,7 @@ from tasks.gates.signed_decision import KIND
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, open_ledger
 from tasks.policy import adopting, in_force
-from tasks.policy.adopting import PROPOSED, SIGNED, Outcome
+from tasks.policy.adopting import PROPOSED, SIGNED, SigningOutcome
 from tasks.trust import keys, signing
 from tasks.trust.keys import Signer
 from tests.asking_agent import AskingAgent, needs_ssh_agent
@@ -38,7 +38,7 @@ class Slow:
         return self._fast.sign(data)
 
 
-def meanwhile(slow: Slow, act: Callable[[], Entry | Outcome], what: Callable[[], object]) -> Future:
+def meanwhile(slow: Slow, act: Callable[[], Entry | SigningOutcome], what: Callable[[], object]) -> Future:
     """Begin to act; once the key is asked, do something else, and only then let it sign."""
     with ThreadPoolExecutor(1) as pool:
         acting = pool.submit(act)
@@ -90,7 +90,7 @@ def test_a_decision_on_evidence_that_the_run_put_anew_is_not_recorded(house: Hou
     asked = house.ask()
 
     def ask_anew() -> None:
-        (house.layout.stage("split") / "train.txt").write_text("other rows")
+        (house.layout.artefacts("split") / "train.txt").write_text("other rows")
         house.ask()
 
     deciding = decide_meanwhile(house, slow, asked, ask_anew)
@@ -123,14 +123,14 @@ def test_a_withdrawal_of_other_decisions_than_were_there_is_not_recorded(house: 
 @pytest.fixture
 def adopted(house: House) -> House:
     """With the sample policy in force."""
-    adopting.begin(house.state)
+    adopting.create_root(house.state)
     adopt(house, "root")
     return house
 
 
-def adopt_slowly(house: House, slow: Slow, policy: str) -> Callable[[], Outcome]:
+def adopt_slowly(house: House, slow: Slow, policy: str) -> Callable[[], SigningOutcome]:
     (house.governance.folder / "policy.yaml").write_text(policy)
-    what = in_force.proposed(house.governance.folder, house.state)
+    what = in_force.load_proposed(house.governance.folder, house.state)
     return lambda: adopting.sign(house.ledger, root(house), *what, slow.signer)
 
 

@@ -9,13 +9,13 @@ from tasks.core.errors import Refused
 from tasks.trust import dsse, keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord
 
-WORKER = keys.signer(Ed25519PrivateKey.generate())
-OTHER = keys.signer(Ed25519PrivateKey.generate())
+WORKER = keys.signer_of(Ed25519PrivateKey.generate())
+OTHER = keys.signer_of(Ed25519PrivateKey.generate())
 LEFT = {"artefacts/predict/base/rows": "1" * 64, "measured/predict/base/facts.json": "2" * 64}
 RECORD = StageRecord(
     name="predict@base",
     command=["python"],
-    materials=stage_record.materials({"tasks": "3" * 64, "artefacts/split": "4" * 64}),
+    materials=stage_record.materials_of({"tasks": "3" * 64, "artefacts/split": "4" * 64}),
     environment=Environment(run="first", sandbox="bubblewrap 0.11.0", network=False, platform="x", packages="5" * 64),
     tree_sha256="6" * 64,
 )
@@ -29,18 +29,24 @@ def verified(envelope: dict[str, Any]) -> stage_record.SignedRecord:
 
 def test_what_was_computed_is_taken_with_the_record_of_that() -> None:
     first = verified(stage_record.sign(RECORD, LEFT, WORKER))
-    second = verified(stage_record.taken(first, "7" * 64, WORKER))
-    third = verified(stage_record.taken(second, "8" * 64, WORKER))
-    assert second.said.taken_from == third.said.taken_from == first.sha256, "of the computation, however often taken"
-    assert (third.left, third.said.inputs, third.said.tree_sha256) == (first.left, first.said.inputs, "8" * 64)
+    second = verified(stage_record.sign_cached(first, "7" * 64, WORKER))
+    third = verified(stage_record.sign_cached(second, "8" * 64, WORKER))
+    assert second.record.taken_from == third.record.taken_from == first.sha256, (
+        "of the computation, however often taken"
+    )
+    assert (third.outputs, third.record.inputs, third.record.tree_sha256) == (
+        first.outputs,
+        first.record.inputs,
+        "8" * 64,
+    )
     with pytest.raises(Refused, match="is of no computation"):
-        stage_record.verify_computed(second.envelope, [WORKER.public_line])
+        stage_record.verify_executed(second.envelope, [WORKER.public_line])
 
 
 @pytest.mark.parametrize(
     ("change", "left"),
     [
-        ({"materials": stage_record.materials({"tasks": "9" * 64})}, LEFT),
+        ({"materials": stage_record.materials_of({"tasks": "9" * 64})}, LEFT),
         ({"environment": RECORD.environment.model_copy(update={"sandbox": None})}, LEFT),
         ({}, {**LEFT, "artefacts/predict/base/rows": "9" * 64}),
         ({"taken_from": "9" * 64}, LEFT),
@@ -49,7 +55,9 @@ def test_what_was_computed_is_taken_with_the_record_of_that() -> None:
     ids=["other materials", "another sandbox", "other outputs", "another record", "no record"],
 )
 def test_what_is_taken_is_what_was_computed(change: dict[str, Any], left: dict[str, str]) -> None:
-    taken = verified(stage_record.taken(verified(stage_record.sign(RECORD, LEFT, WORKER)), "7" * 64, WORKER)).said
+    taken = verified(
+        stage_record.sign_cached(verified(stage_record.sign(RECORD, LEFT, WORKER)), "7" * 64, WORKER)
+    ).record
     with pytest.raises(Refused):
         verified(stage_record.sign(taken.model_copy(update=change), left, WORKER))
 
@@ -57,7 +65,7 @@ def test_what_is_taken_is_what_was_computed(change: dict[str, Any], left: dict[s
 def test_the_computation_is_signed_by_a_key_that_counts_too() -> None:
     foreign = stage_record.verify(stage_record.sign(RECORD, LEFT, OTHER), [OTHER.public_line])
     with pytest.raises(Refused, match="is signed by"):
-        verified(stage_record.taken(foreign, "7" * 64, WORKER))
+        verified(stage_record.sign_cached(foreign, "7" * 64, WORKER))
 
 
 @pytest.mark.parametrize(
@@ -72,13 +80,13 @@ def test_it_names_nothing_twice() -> None:
     twice = RECORD.model_copy(update={"materials": [*RECORD.materials, RECORD.materials[0]]})
     with pytest.raises(Refused, match="names something twice"):
         verified(stage_record.sign(twice, LEFT, WORKER))
-    statement = dsse.statement(stage_record.PREDICATE_TYPE, LEFT, RECORD.said)
+    statement = dsse.statement(stage_record.PREDICATE_TYPE, LEFT, RECORD.json_value)
     statement["subject"].append(statement["subject"][-1])
     with pytest.raises(Refused):
         verified(dsse.sign(statement, WORKER))
 
 
 def test_a_folder_is_known_by_the_files_in_it() -> None:
-    assert stage_record.below("artefacts/predict/base/rows", LEFT) == "1" * 64
-    assert stage_record.below("artefacts/predict/base", LEFT) not in (None, "1" * 64)
-    assert stage_record.below("artefacts/predict/bas", LEFT) is None
+    assert stage_record.digest_of_path("artefacts/predict/base/rows", LEFT) == "1" * 64
+    assert stage_record.digest_of_path("artefacts/predict/base", LEFT) not in (None, "1" * 64)
+    assert stage_record.digest_of_path("artefacts/predict/bas", LEFT) is None

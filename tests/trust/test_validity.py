@@ -9,7 +9,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.gates.evidence import Evidence
 from tasks.policy import people
 from tasks.trust import keys
-from tasks.trust.validity import Key, lines_by
+from tasks.trust.validity import Key, possible_lines
 from tests.gates.test_attacks import plant
 from tests.governed.house import PEOPLE, House, reload
 
@@ -65,7 +65,7 @@ def test_a_key_that_ended_leaves_what_it_signed_valid(house: House, asked: Evide
     later = house.ask("data", run="run-2")
     with pytest.raises(Refused, match="which ended on"):
         house.decide(later, "owner", signer=house.key("owner"))
-    house.decide(later, "owner", "reject", signer=keys.signer(keys.load_private(tmp_path / "new" / "owner")))
+    house.decide(later, "owner", "reject", signer=keys.signer_of(keys.load_private(tmp_path / "new" / "owner")))
     assert house.judge(later).state == "rejected"
 
 
@@ -116,7 +116,7 @@ def test_what_the_gate_signed_without_a_time_counts_until_its_key_is_revoked() -
         ({"revoked_as_of": "2026-03-02", "reason": "r"}, True),
         ({"revoked_as_of": "2026-03-01", "reason": "r"}, False),
     ):
-        assert bool(lines_by([Key(public_key=line, **more)], at)) is counts, more
+        assert bool(possible_lines([Key(public_key=line, **more)], at)) is counts, more
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.trust import dsse
 from tasks.versions import signed_version, versions
-from tasks.versions.signed_version import KIND, Version
+from tasks.versions.signed_version import ENTRY_KIND, Version
 from tests.governed.house import COMMIT, PEOPLE, POLICY, House, keyed, reload
 
 TREE, OTHER = "a" * 64, "b" * 64
@@ -27,11 +27,11 @@ def sign(house: House, who: str, withdraw: bool = False, tree: str = TREE) -> No
 
 
 def require(house: House, tree: str = TREE) -> None:
-    versions.require(house.ledger, house.governance, tree, COMMIT)
+    versions.require_signed_off(house.ledger, house.governance, tree, COMMIT)
 
 
 def text(house: House) -> str:
-    return versions.standing(house.ledger, house.governance, TREE).text
+    return versions.status(house.ledger, house.governance, TREE).text
 
 
 @pytest.mark.attack(rights="commit", stopped="a governed run is made of code that the roles of policy signed off")
@@ -72,7 +72,7 @@ def test_in_local_any_version_counts_and_its_standing_is_told(house: House) -> N
 def test_twice_by_one_person_is_once(house: House) -> None:
     for _ in range(2):
         sign(house, "risk-one")
-    assert len(house.ledger.entries(KIND, TREE)) == 1
+    assert len(house.ledger.entries(ENTRY_KIND, TREE)) == 1
 
 
 def test_whoever_may_sign_may_take_back_what_others_signed_and_it_may_be_signed_again(house: House) -> None:
@@ -134,9 +134,9 @@ def test_who_may_not(house: House) -> None:
 def test_an_entry_that_says_so_is_no_signature(house: House, key: str, said: dict, subject: str) -> None:
     outside(house)
     version = signed("risk-one", house.ledger.now()).model_copy(update=said)
-    statement = dsse.statement(signed_version.PREDICATE_TYPE, {"tree": subject}, version.said)
-    house.ledger.append(KIND, TREE, {"envelope": dsse.sign(statement, house.key(key))})
-    house.ledger.append(KIND, TREE, {"envelope": None})
+    statement = dsse.statement(signed_version.PREDICATE_TYPE, {"tree": subject}, version.json_value)
+    house.ledger.append(ENTRY_KIND, TREE, {"envelope": dsse.sign(statement, house.key(key))})
+    house.ledger.append(ENTRY_KIND, TREE, {"envelope": None})
     with pytest.raises(Refused, match="no version that was signed off"):
         require(house)
 
@@ -161,4 +161,4 @@ def test_an_experiment_with_sources_that_are_not_public_needs_it_too(
 ) -> None:
     """Or that lie in a store, whose keys its code has."""
     named: Any = [SimpleNamespace(classification=it, location=location) for it, location in read]
-    assert versions.are_asked(house.governance, tier, named) is asked
+    assert versions.is_required(house.governance, tier, named) is asked

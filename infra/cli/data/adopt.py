@@ -7,7 +7,7 @@ import typer
 from infra.cli import declaring, shared
 from tasks.core.errors import InputError, Refused
 from tasks.declarations import declarations, signing, standing
-from tasks.declarations.signed_declaration import SourceDeclared
+from tasks.declarations.signed_declaration import DeclaredSource
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.runs import pin
@@ -20,7 +20,7 @@ def adopt(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="SOURCE…", help="Ids of sources; left out, all that wait for you.")
     ] = None,
-    who: shared.As = None,
+    who: shared.ActAs = None,
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
@@ -32,19 +32,19 @@ def adopt(
 
     Example: hallmark data adopt tickets --as data-owner --reason "may be used for another year"
     """
-    root = shared.root()
+    root = shared.checkout_root()
     ledger = open_ledger(root / ".hallmark")
     governed = installed_governance(root, str(governance) if governance else None)
-    person = shared.identity(who)
-    meant = _meant(names or [], ledger, governed, person)
+    person = shared.acting_person(who)
+    meant = _declarations_to_sign(names or [], ledger, governed, person)
     for each in meant:
-        pin.require_data(each.source, root)
+        pin.require_data_location(each.source, root)
     declaring.sign(meant, ledger, governed, person, reason, as_json)
 
 
-def _meant(names: list[str], ledger: Ledger, governed: Governance, who: str) -> list[SourceDeclared]:
+def _declarations_to_sign(names: list[str], ledger: Ledger, governed: Governance, who: str) -> list[DeclaredSource]:
     inventory = sources.load(governed.folder)
-    declared = declarations.of_files(inventory, sources.load_suites(governed.folder, inventory))
+    declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
     known = {each.source.id: each for each in declared}
     if unknown := sorted(set(names) - known.keys()):
         raise InputError(f"{', '.join(map(repr, unknown))} is not in sources.yaml, which has {', '.join(known)}")
@@ -52,6 +52,6 @@ def _meant(names: list[str], ledger: Ledger, governed: Governance, who: str) -> 
         return [known[name] for name in dict.fromkeys(names)]
     now, at = standing.read(ledger, governed), ledger.now()
     person = governed.actor(who, at)
-    if waiting := [each for each in declared if signing.is_asked(person, each, now, governed, at)]:
+    if waiting := [each for each in declared if signing.is_awaited(person, each, now, governed, at)]:
         return waiting
     raise Refused(f"no source of sources.yaml waits for {who}; `hallmark data inventory` shows whose they are")

@@ -13,22 +13,22 @@ from infra.cli.shared import console
 from tasks.core.files import write_bytes
 from tasks.inquiry import access
 from tasks.inquiry.conflicts import page, pairs
-from tasks.inquiry.conflicts.pairs import Conflicts, Pair, Side
-from tasks.inquiry.conflicts.words import Piece, compare
+from tasks.inquiry.conflicts.pairs import Conflicts, Pair, PairRecord
+from tasks.inquiry.conflicts.words import DiffPiece, diff_texts
 from tasks.runs.run import governance_of, layout_of
 
-PRIVATE = 0o600
+PAGE_MODE = 0o600
 """Permissions of the HTML page, which contains the words of customers."""
 
 
 def conflicts(
-    run: Annotated[str | None, runs.NEWEST] = None,
+    run: Annotated[str | None, runs.OPTIONAL] = None,
     undecided: Annotated[bool, typer.Option("--undecided", help="Only those that no rule decided.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", dir_okay=False, help="Write a page to read or print.")
     ] = None,
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Show records with the same prompt and different targets, side by side.
@@ -37,18 +37,18 @@ def conflicts(
 
     Example: hallmark data conflicts --undecided --as data-owner
     """
-    root = shared.root()
+    root = shared.checkout_root()
     layout = layout_of(root, run) if run else newest(root, "deduplicate")
-    looker = access.in_force(governance_of(root, layout), shared.identity(who))
-    listing = pairs.find(layout, looker, limit, undecided)
+    looker = access.access_of_signer(governance_of(root, layout), shared.acting_person(who))
+    listing = pairs.find_conflicts(layout, looker, limit, undecided)
     if html:
-        with shared.writable(html) as path:
-            write_bytes(path, page.render(listing).encode(), mode=PRIVATE)
+        with shared.writable_path(html) as path:
+            write_bytes(path, page.render(listing).encode(), mode=PAGE_MODE)
     if as_json:
         shared.print_json(listing.model_dump(mode="json"))
     elif not html:
         _show(listing)
-    shared.notice(f"{f'{html}: ' if html else ''}{_counted(listing)}", as_json)
+    shared.print_notice(f"{f'{html}: ' if html else ''}{_counted(listing)}", as_json)
 
 
 def _counted(listing: Conflicts) -> str:
@@ -65,13 +65,13 @@ def _show(listing: Conflicts) -> None:
         console.print(_table(pair), soft_wrap=False)
     if listing.pairs:
         console.print("What to do:")
-        for line in page.ADVICE:
+        for line in page.REMEDIES:
             console.print(f"  {line}")
 
 
 def _table(pair: Pair) -> Table:
     sides = (pair.went, pair.other)
-    prompts, targets = compare(pair.went.prompt, pair.other.prompt), compare(pair.went.target, pair.other.target)
+    prompts, targets = diff_texts(pair.went.prompt, pair.other.prompt), diff_texts(pair.went.target, pair.other.target)
     table = Table("", *map(_name, sides), box=None, header_style="bold", expand=True)
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
@@ -84,15 +84,15 @@ def _table(pair: Pair) -> Table:
     return table
 
 
-def _name(side: Side) -> str:
+def _name(side: PairRecord) -> str:
     return f"{side.source_id}, row {side.row}{' (kept)' if side.kept else ''}"
 
 
-def _dates(side: Side) -> str:
+def _dates(side: PairRecord) -> str:
     return f"{side.effective_from or 'no date'}{f', retired {side.retired_at}' if side.retired_at else ''}"
 
 
-def _marked(pieces: list[Piece]) -> Text:
+def _marked(pieces: list[DiffPiece]) -> Text:
     """Return the text with its differences marked: in bold yellow, and in brackets for terminals without colours."""
     text = Text()
     for piece in pieces:

@@ -10,7 +10,7 @@ from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Withdrawal
 from tasks.declarations import declarations, standing
-from tasks.inquiry.inventory import Holding, take, trend
+from tasks.inquiry.inventory import InventoryItem, quality_trend, read_inventory
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
@@ -32,14 +32,14 @@ def inventory(
 
     Example: hallmark data inventory
     """
-    root = shared.root()
+    root = shared.checkout_root()
     governed = installed_governance(root, str(governance) if governance else None)
     state = root / ".hallmark"
     runs = [state / "runs" / line.run for line in journal.read_all(state)]
     ledger = open_ledger(state)
-    held, gates = take(sources.load(governed.folder), runs, ledger.now().date()), _gates(state)
+    held, gates = read_inventory(sources.load(governed.folder), runs, ledger.now().date()), _gates(state)
     made = releases.by_source(ledger, governed)
-    uses = _uses(held, withdrawals.in_force(ledger, governed), runs, made.on)
+    uses = _source_uses(held, withdrawals.in_force(ledger, governed), runs, made.by_name)
     adopted = _adopted(ledger, governed)
     if as_json:
         rows = {holding.source.id: _row(holding, gates) | {"adopted": adopted[holding.source.id]} for holding in held}
@@ -50,22 +50,22 @@ def inventory(
             if text:
                 console.print(f"source/{name}: {text}")
     if notice := made.notice():
-        shared.notice(notice, as_json)
+        shared.print_notice(notice, as_json)
 
 
 def _adopted(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
     """Return, by source, the state of its adoption in words, or None if environment `local` does not need it."""
     inventory, now = sources.load(governed.folder), standing.read(ledger, governed)
-    declared = declarations.of_files(inventory, sources.load_suites(governed.folder, inventory))
+    declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
     asked = not governed.local or any(each.subject in now.in_force for each in declared)
-    return {each.source.id: declaring.row(each, now, governed)["text"] if asked else None for each in declared}
+    return {each.source.id: declaring.standing_row(each, now, governed)["text"] if asked else None for each in declared}
 
 
-def _uses(
-    held: list[Holding], withdrawn: dict[str, list[Withdrawal]], runs: list[Path], made: dict[str, list[str]]
+def _source_uses(
+    held: list[InventoryItem], withdrawn: dict[str, list[Withdrawal]], runs: list[Path], made: dict[str, list[str]]
 ) -> dict[str, dict[str, Any]]:
     trends = {holding.source.id: holding.trend for holding in held}
-    trends |= {name: trend(name, runs) for name in sorted(withdrawn.keys() - trends.keys())}
+    trends |= {name: quality_trend(name, runs) for name in sorted(withdrawn.keys() - trends.keys())}
     return {
         name: {
             "withdrawn": "; ".join(map(str, withdrawn.get(name, []))) or None,
@@ -76,7 +76,7 @@ def _uses(
     }
 
 
-def _show(held: list[Holding], gates: dict[str, str], uses: dict[str, dict[str, Any]]) -> None:
+def _show(held: list[InventoryItem], gates: dict[str, str], uses: dict[str, dict[str, Any]]) -> None:
     table = Table(*COLUMNS, box=None, header_style="bold")
     for holding in held:
         table.add_row(*_cells(holding, gates))
@@ -93,15 +93,15 @@ def _gates(state: Path) -> dict[str, str]:
     return {line.run: line.gates["data"].state for line in journal.read_all(state) if "data" in line.gates}
 
 
-def _row(holding: Holding, gates: dict[str, str]) -> dict[str, Any]:
+def _row(holding: InventoryItem, gates: dict[str, str]) -> dict[str, Any]:
     return holding.model_dump(mode="json") | {"stale": holding.stale, "last_data_gate": _last_gate(holding, gates)}
 
 
-def _last_gate(holding: Holding, gates: dict[str, str]) -> str | None:
+def _last_gate(holding: InventoryItem, gates: dict[str, str]) -> str | None:
     return next((gates[quality.run] for quality in reversed(holding.trend) if quality.run in gates), None)
 
 
-def _cells(holding: Holding, gates: dict[str, str]) -> list[str]:
+def _cells(holding: InventoryItem, gates: dict[str, str]) -> list[str]:
     source, last = holding.source, holding.trend[-1] if holding.trend else None
     return [
         source.id,
@@ -114,17 +114,17 @@ def _cells(holding: Holding, gates: dict[str, str]) -> list[str]:
         _trend(holding),
         f"{last.protected:,} found" if last else "",
         _last_gate(holding, gates) or "none",
-        _without(holding),
+        _loss_without(holding),
     ]
 
 
-def _trend(holding: Holding) -> str:
+def _trend(holding: InventoryItem) -> str:
     shares = [f"{quality.quarantined_share:.1%}" for quality in holding.trend]
     changes = [share for place, share in enumerate(shares) if place == 0 or share != shares[place - 1]]
     return " → ".join(changes[-3:])
 
 
-def _without(holding: Holding) -> str:
+def _loss_without(holding: InventoryItem) -> str:
     if holding.loss is None:
         return ""
     only = [f"{', '.join(values)}" for values in holding.loss.only_here.values()]

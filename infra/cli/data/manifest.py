@@ -5,14 +5,14 @@ from typing import Annotated
 from infra.cli import datasets, runs, shared
 from tasks.core.errors import InputError
 from tasks.gates import approved, cases, evidence
-from tasks.gates.checks.change import Change
+from tasks.gates.checks.change import DatasetChange
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import open_run
 from tasks.sources.dataset import Dataset
 
 
 def manifest(
-    run: Annotated[str, runs.ARGUMENT],
+    run: Annotated[str, runs.REQUIRED],
     as_json: shared.Json = False,
 ) -> None:
     """Show the sources of a run's dataset, and the differences from the last approved dataset.
@@ -27,15 +27,15 @@ def manifest(
         datasets.show(dataset, change)
 
 
-def _manifest(run: str) -> tuple[Dataset, Change | None]:
+def _manifest(run: str) -> tuple[Dataset, DatasetChange | None]:
     """Return dataset and change as the owners saw them at the data gate, or would see them now if the gate is ahead."""
-    root = shared.root()
+    root = shared.checkout_root()
     opened, ledger = open_run(root, run), open_ledger(root / ".hallmark")
-    for case in reversed(cases.read(ledger, run, "data")):
+    for case in reversed(cases.read_all(ledger, run, "data")):
         if case.evidence.dataset:
             return case.evidence.dataset, case.evidence.change
     dataset = evidence.read_dataset(opened.layout)
     if dataset is None:
         raise InputError(f"run {run} has no dataset yet; name a run that has been through `split`")
-    before = approved.last(ledger, opened.params.use_case.name, opened.request.demo_approvals)
-    return dataset, evidence.changed(before, dataset)
+    before = approved.last_passed(ledger, opened.params.use_case.name, opened.request.demo_approvals)
+    return dataset, evidence.dataset_change(before, dataset)

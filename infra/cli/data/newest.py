@@ -16,6 +16,6 @@ def newest(root: Path, stage: str) -> Layout:
     state = root.resolve() / ".hallmark"
     for line in reversed(journal.read_all(state)):
         layout = Layout(state / "runs" / line.run)
-        if (layout.stage(stage) / "result.json").exists():
+        if (layout.artefacts(stage) / "result.json").exists():
             return layout
     raise InputError(f"no run here has been through `{stage}`; start one with `hallmark run --as ID`")

@@ -10,15 +10,15 @@ from infra.cli import runs, shared
 from infra.cli.data.newest import newest
 from infra.cli.shared import console
 from tasks.inquiry import put_aside
-from tasks.inquiry.put_aside import Count, Entry
+from tasks.inquiry.put_aside import QuarantinedRow, RuleCount
 from tasks.runs.run import layout_of
 
-SHORT = 8
+ID_DIGITS = 8
 """Number of digits of a record's id that are shown. They tell it from others, and `hallmark data show` accepts them."""
 
 
 def quarantine(
-    run: Annotated[str | None, runs.NEWEST] = None,
+    run: Annotated[str | None, runs.OPTIONAL] = None,
     source: Annotated[
         list[str] | None, typer.Option("--source", metavar="ID", help="Rows of this source. May be repeated.")
     ] = None,
@@ -37,12 +37,12 @@ def quarantine(
 
     Example: hallmark data quarantine --source tickets --rule missing_target --csv tickets.csv
     """
-    root = shared.root()
+    root = shared.checkout_root()
     layout = layout_of(root, run) if run else newest(root, "ingest")
-    aside = put_aside.read(layout, source or (), rule or ())
-    shown = [] if csv and not as_json else aside.first(limit)
+    aside = put_aside.read_quarantine(layout, source or (), rule or ())
+    shown = [] if csv and not as_json else aside.first_rows(limit)
     if csv:
-        with shared.writable(csv) as path:
+        with shared.writable_path(csv) as path:
             aside.write(path)
     if as_json:
         rows, counts = ([entry.model_dump() for entry in part] for part in (shown, aside.counts()))
@@ -50,10 +50,10 @@ def quarantine(
         shared.print_json(totals | {"counts": counts, "rows": rows})
     else:
         _show(aside.counts(), shown)
-    shared.notice(_counted(layout.root.name, aside.total, len(shown), csv), as_json)
+    shared.print_notice(_counted(layout.root.name, aside.total, len(shown), csv), as_json)
     if aside.not_drawn and not rule:
         left = "were not drawn: data.train_rows and data.test_rows ask for fewer, and nothing is wrong with them"
-        shared.notice(f"besides, {aside.not_drawn:,} records {left}", as_json)
+        shared.print_notice(f"besides, {aside.not_drawn:,} records {left}", as_json)
 
 
 def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:
@@ -69,7 +69,7 @@ def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:
     return f"{shown:,} of {of_run}{more}{way}" if total else of_run
 
 
-def _show(counts: list[Count], entries: list[Entry]) -> None:
+def _show(counts: list[RuleCount], entries: list[QuarantinedRow]) -> None:
     if counts:
         table = Table("source", "rule", "stage", "rows", box=None, header_style="bold")
         for count in counts:
@@ -79,18 +79,18 @@ def _show(counts: list[Count], entries: list[Entry]) -> None:
         console.print(_table(entries), soft_wrap=False)
 
 
-def _table(entries: list[Entry]) -> Table:
+def _table(entries: list[QuarantinedRow]) -> Table:
     table = Table("source", "row", "stage", "rule", "reason", "record", "kept instead", box=None, header_style="bold")
     for column in table.columns:
         column.overflow = "fold"
     for entry in entries:
-        record = (entry.record_id or "")[:SHORT]
+        record = (entry.record_id or "")[:ID_DIGITS]
         cells = (entry.source_id, str(entry.row), entry.stage, entry.rule, entry.reason)
         table.add_row(*cells, record, _winner(entry))
     return table
 
 
-def _winner(entry: Entry) -> str:
+def _winner(entry: QuarantinedRow) -> str:
     if entry.winner is None:
         return ""
-    return f"{entry.winner_source}, row {entry.winner_row} ({entry.winner[:SHORT]})"
+    return f"{entry.winner_source}, row {entry.winner_row} ({entry.winner[:ID_DIGITS]})"

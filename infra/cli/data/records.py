@@ -26,12 +26,12 @@ def records(
 
     Example: hallmark data records support-triage-1
     """
-    root = shared.root()
+    root = shared.checkout_root()
     ledger = open_ledger(root / ".hallmark")
     promoted = releases.get(ledger, installed_governance(root, None), release)
     pinned = Repository.open(root).git("show", "--end-of-options", f"{promoted.commit}:inputs/sources.json")
     named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
-    members = ask.of_dataset(root / ".hallmark", releases.dataset(promoted))
+    members = ask.memberships_of_dataset(root / ".hallmark", releases.dataset_digest(promoted))
     if as_json:
         shared.print_json(
             [

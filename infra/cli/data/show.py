@@ -6,18 +6,18 @@ import typer
 
 from infra.cli import runs, shared
 from infra.cli.shared import console
-from tasks.core.shown import visible
+from tasks.core.shown import escape
 from tasks.inquiry import access, disclose
-from tasks.inquiry.disclose import Shown
+from tasks.inquiry.disclose import DisclosedRow
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import governance_of, layout_of
 
 
 def show(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, its beginning, or SOURCE:ROW.")],
-    run: Annotated[str, typer.Option(metavar="RUN", help="Run that the record or row is of.", parser=runs.meant)],
+    run: Annotated[str, typer.Option(metavar="RUN", help="Run that the record or row is of.", parser=runs.resolve_id)],
     reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Show one record as its source has it, with protected values from the vault.
@@ -27,17 +27,17 @@ def show(
 
     Example: hallmark data show 4f1c09ab --run 20260303-120000-a1b2 --reason "conflict with 77aa" --as data-owner
     """
-    root = shared.root()
+    root = shared.checkout_root()
     layout = layout_of(root, run)
-    looker = access.in_force(governance_of(root, layout), shared.identity(who))
-    shown = disclose.show(layout, record, looker, reason, open_ledger(root / ".hallmark"))
+    looker = access.access_of_signer(governance_of(root, layout), shared.acting_person(who))
+    shown = disclose.disclose(layout, record, looker, reason, open_ledger(root / ".hallmark"))
     if as_json:
         shared.print_json(shown.model_dump(mode="json"))
         return
     _print(shown)
 
 
-def _print(shown: Shown) -> None:
+def _print(shown: DisclosedRow) -> None:
     what = f"record {shown.record_id}" if shown.record_id else "no record was made of this row"
     console.print(f"{what}: source {shown.source_id}, row {shown.row}")
     for turn in shown.messages:
@@ -58,4 +58,4 @@ def _indented(text: str) -> str:
 
     A line of a record must not look like a line of this command's output.
     """
-    return visible(text).replace("\n", "\n      ")
+    return escape(text).replace("\n", "\n      ")

@@ -20,7 +20,7 @@ def where(
         str | None, typer.Option(metavar="VALUE", help="A name, e-mail address or number of a person.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why you look a person up. The ledger keeps it.")] = "",
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Show every source row, dataset, run and release that contains a record or a person, quarantined records too.
@@ -33,18 +33,20 @@ def where(
     """
     if (record is None) == (subject is None):
         raise InputError("say either --record ID or --subject VALUE")
-    root = shared.root()
+    root = shared.checkout_root()
     state, governed = root / ".hallmark", installed_governance(root, None)
     ledger = open_ledger(state)
     if subject is None:
-        found = whereabouts.of_record(state, record or "", ledger, governed)
+        found = whereabouts.find_record(state, record or "", ledger, governed)
     else:
-        looker = access.in_force(governed, shared.identity(who))
-        found = whereabouts.of_person(state, subject, reason, looker, ledger, governed)
+        looker = access.access_of_signer(governed, shared.acting_person(who))
+        found = whereabouts.find_person(state, subject, reason, looker, ledger, governed)
     if found.closed:
-        shared.notice(f"not looked in, since {who} may not look at their records: {'; '.join(found.closed)}", as_json)
+        shared.print_notice(
+            f"not looked in, since {who} may not look at their records: {'; '.join(found.closed)}", as_json
+        )
     if found.notice:
-        shared.notice(found.notice, as_json)
+        shared.print_notice(found.notice, as_json)
     if as_json:
         shared.print_json([row.model_dump(mode="json") for row in found.rows])
         return

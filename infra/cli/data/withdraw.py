@@ -8,13 +8,13 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import Use
+from tasks.consent.withdrawals import UsedSource
 from tasks.core.errors import HallmarkError
 from tasks.declarations import declarations
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
-from tasks.registry.promote.releases import Trained
+from tasks.registry.promote.releases import ReleasesByTrainingData
 from tasks.runs import pin
 from tasks.runs.run import installed_governance
 
@@ -23,7 +23,7 @@ def withdraw(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Id of a source that you own.")],
     reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
     restore: Annotated[bool, typer.Option("--restore", help="Give the source again.")] = False,
-    who: shared.As = None,
+    who: shared.ActAs = None,
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
@@ -35,29 +35,29 @@ def withdraw(
 
     Example: hallmark data withdraw tickets --reason "consent was for a year" --as data-owner
     """
-    root = shared.root()
+    root = shared.checkout_root()
     ledger = open_ledger(root / ".hallmark")
     governed = installed_governance(root, str(governance) if governance else None)
     if restore:
-        entry = withdrawals.restore(ledger, governed, source, shared.identity(who), reason)
+        entry = withdrawals.restore(ledger, governed, source, shared.acting_person(who), reason)
     else:
-        held_now = _contents(ledger, governed, source, root)
-        entry = withdrawals.withdraw(ledger, governed, source, shared.identity(who), reason, held_now)
-    held = withdrawals.held_back(ledger, governed, [Use(source)]) if restore else None
+        held_now = _content_digests(ledger, governed, source, root)
+        entry = withdrawals.withdraw(ledger, governed, source, shared.acting_person(who), reason, held_now)
+    held = withdrawals.block_reason(ledger, governed, [UsedSource(source)]) if restore else None
     given = restore and not held
     if not as_json:
         console.print(_confirmed(source, entry, restore, held))
-    made = _made(ledger, governed, as_json)
+    made = _releases_by_source(ledger, governed, as_json)
     if as_json:
-        state, on = "given" if given else "withdrawn", made.on.get(source, [])
+        state, on = "given" if given else "withdrawn", made.by_name.get(source, [])
         document = {"source": source, "state": state, "ledger_entry": entry.seq, "releases": on}
         shared.print_json(document | {"unreadable_releases": made.unreadable})
         return
-    for label in [] if given else made.on.get(source, []):
+    for label in [] if given else made.by_name.get(source, []):
         console.print(f"  release {label} was trained on it and stays valid; only another release takes its place")
 
 
-def _contents(ledger: Ledger, governed: Governance, source: str, root: Path) -> list[str]:
+def _content_digests(ledger: Ledger, governed: Governance, source: str, root: Path) -> list[str]:
     """Return the digest of the source's content. It is not needed for a withdrawal, so the list may be empty."""
     try:
         return [pin.resolve_source(declarations.inventory(ledger, governed)[source], root).sha256]
@@ -72,13 +72,13 @@ def _confirmed(source: str, entry: Entry, restore: bool, held: str | None) -> st
     return f"your withdrawal is taken back: {where}; {held}" if held else f"source {source} is given again: {where}"
 
 
-def _made(ledger: Ledger, governed: Governance, as_json: bool) -> Trained:
+def _releases_by_source(ledger: Ledger, governed: Governance, as_json: bool) -> ReleasesByTrainingData:
     """Return the releases by source; none if they cannot be read, since the withdrawal itself is already recorded."""
     try:
         made = releases.by_source(ledger, governed)
     except HallmarkError as error:
-        shared.notice(f"the releases cannot be told: {error}", as_json)
-        return Trained({}, [])
+        shared.print_notice(f"the releases cannot be told: {error}", as_json)
+        return ReleasesByTrainingData({}, [])
     if notice := made.notice():
-        shared.notice(notice, as_json)
+        shared.print_notice(notice, as_json)
     return made

@@ -12,39 +12,39 @@ from infra.cli import runs, shared
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES
 from tasks.gates import cases, gates
-from tasks.gates.cases import Case
-from tasks.gates.evidence import Evidence, Summary
-from tasks.gates.gates import Standing
+from tasks.gates.cases import GateCase
+from tasks.gates.evidence import Evidence, EvidenceSummary
+from tasks.gates.gates import GateStatus
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
-from tasks.runs.run import governance_of, is_here, layout_of
+from tasks.runs.run import exists_here, governance_of, layout_of
 
 
-def _named(given: str) -> str:
-    return given if given in GATES else runs.meant(given)
+def _run_or_gate(given: str) -> str:
+    return given if given in GATES else runs.resolve_id(given)
 
 
 RunId = Annotated[
     str | None,
-    typer.Argument(metavar="RUN", help=f"{runs.HELP} Default: the one that waits.", parser=_named),
+    typer.Argument(metavar="RUN", help=f"{runs.HELP} Default: the one that waits.", parser=_run_or_gate),
 ]
 Gate = Annotated[
     str | None, typer.Argument(metavar="GATE", help="data, evaluation or release. Default: the one that is open.")
 ]
-MOST_TOLD = 10
+MAX_LISTED = 10
 """Maximum number of waiting gates that the error message lists."""
 
 
-class Elsewhere(Refused):
+class OnAnotherMachine(Refused):
     """Gate that can be judged only on another machine."""
 
 
 class Question(NamedTuple):
-    case: Case
+    case: GateCase
     governance: Governance
     ledger: Ledger
 
-    def standing(self) -> Standing:
+    def standing(self) -> GateStatus:
         return gates.judge(self.case.evidence, self.ledger, self.governance, self.ledger.now())
 
 
@@ -63,14 +63,14 @@ def find(run: str | None, gate: str | None, as_json: bool) -> Question:
         run, gate = None, run
     if gate is not None and gate not in GATES:
         raise InputError(f"there is no gate {gate!r}; expected one of {', '.join(GATES)}")
-    ledger = open_ledger(shared.root() / ".hallmark")
+    ledger = open_ledger(shared.checkout_root() / ".hallmark")
     if given := run:
-        run, chosen = given, gate or _open_of(given, ledger)
+        run, chosen = given, gate or _open_gate(given, ledger)
     else:
-        run, chosen = _waits(gate, ledger)
+        run, chosen = _only_waiting(gate, ledger)
     if (run, chosen) != (given, gate):
-        shared.notice(f"the {chosen} gate of run {run}, which is open", as_json)
-    asked = [case for case in cases.read(ledger, run) if case.evidence.gate == chosen]
+        shared.print_notice(f"the {chosen} gate of run {run}, which is open", as_json)
+    asked = [case for case in cases.read_all(ledger, run) if case.evidence.gate == chosen]
     if not asked:
         raise InputError(
             f"run {run} has asked nothing at the gate {chosen}; `hallmark gates list --all` shows what was"
@@ -78,23 +78,23 @@ def find(run: str | None, gate: str | None, as_json: bool) -> Question:
     return Question(asked[-1], governance(asked[-1].evidence), ledger)
 
 
-def _open_of(run: str, ledger: Ledger) -> str:
-    waiting = [str(entry.body["gate"]) for entry in ledger.questions() if entry.subject == run]
-    if not waiting and not cases.read(ledger, run):
+def _open_gate(run: str, ledger: Ledger) -> str:
+    waiting = [str(entry.body["gate"]) for entry in ledger.open_questions() if entry.subject == run]
+    if not waiting and not cases.read_all(ledger, run):
         raise InputError(f"run {run} has asked at no gate; `hallmark gates list --all` shows those that have")
     if not waiting:
         raise InputError(f"no gate of run {run} is open; name the one you mean: {', '.join(GATES)}")
     return waiting[-1]
 
 
-def _waits(gate: str | None, ledger: Ledger) -> tuple[str, str]:
-    waiting = [(entry.subject, str(entry.body["gate"])) for entry in ledger.questions()]
+def _only_waiting(gate: str | None, ledger: Ledger) -> tuple[str, str]:
+    waiting = [(entry.subject, str(entry.body["gate"])) for entry in ledger.open_questions()]
     waiting = [each for each in waiting if gate in (None, each[1])]
     what = f"the {gate} gate" if gate else "a gate"
     if not waiting:
         raise InputError(f"no run waits at {what}; `hallmark gates list --all` shows those that did")
     if len(waiting) > 1:
-        last = "\n".join(f"  {run} {name}" for run, name in waiting[-MOST_TOLD:])
+        last = "\n".join(f"  {run} {name}" for run, name in waiting[-MAX_LISTED:])
         raise InputError(f"{len(waiting):,} runs wait at {what}; say which one, or its last four characters:\n{last}")
     return waiting[0]
 
@@ -105,13 +105,13 @@ def governance(evidence: Evidence) -> Governance:
     If the run is on another machine, this is the governance installed here, since decisions made here are judged again
     there. Raises as `standing_in`.
     """
-    where = shared.root()
+    where = shared.checkout_root()
     layout = layout_of(where, evidence.run)
     governed = governance_of(where, layout)
-    return governed if is_here(layout) else standing_in(evidence, governed)
+    return governed if exists_here(layout) else substitute_governance(evidence, governed)
 
 
-def standing_in(evidence: Summary, governed: Governance) -> Governance:
+def substitute_governance(evidence: EvidenceSummary, governed: Governance) -> Governance:
     """Return the governance installed here, in place of that of a run on another machine.
 
     Raises:
@@ -119,11 +119,11 @@ def standing_in(evidence: Summary, governed: Governance) -> Governance:
     """
     why = "in environment local keys are each machine's own" if governed.local else "its policy is another than here"
     if governed.local or governed.policy_sha256 != evidence.policy_sha256:
-        raise Elsewhere(f"run {evidence.run} is not on this machine, and {why}; look and decide where it is")
+        raise OnAnotherMachine(f"run {evidence.run} is not on this machine, and {why}; look and decide where it is")
     return governed
 
 
-def row(evidence: Summary, stands: Standing) -> dict[str, Any]:
+def standing_row(evidence: EvidenceSummary, stands: GateStatus) -> dict[str, Any]:
     return {
         "run": evidence.run, "gate": evidence.gate, "requested_by": evidence.requested_by, "demo": evidence.demo,
         **stands.model_dump(mode="json"),

@@ -17,11 +17,11 @@ from infra.cli.shared import console
 from infra.prefect import server
 from tasks.core.errors import InputError, Refused
 from tasks.gates import decisions
-from tasks.gates.cases import Case
-from tasks.gates.gates import Standing
+from tasks.gates.cases import GateCase
+from tasks.gates.gates import GateStatus
 from tasks.gates.signed_decision import Verb
 from tasks.runs import journal
-from tasks.runs.run import is_here, layout_of
+from tasks.runs.run import exists_here, layout_of
 
 Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
 Role = Annotated[str | None, typer.Option(metavar="ROLE", help="Your role in this decision, where you hold several.")]
@@ -37,25 +37,25 @@ Digest = Annotated[
 
 
 def approve(
-    reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.As = None, role: Role = None,
+    reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.ActAs = None, role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask for confirmation, and sign your approval.
 
     Example: hallmark gates approve a1b2 --as data-owner --reason "suites clean"
     """
-    _decide(_shown(run, gate, "approve", digest, yes, as_json), who, "approve", reason, as_json, role=role)
+    _decide(_show_and_confirm(run, gate, "approve", digest, yes, as_json), who, "approve", reason, as_json, role=role)
 
 
 def reject(
-    reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.As = None, role: Role = None,
+    reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.ActAs = None, role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask for confirmation, and sign your rejection. The run stops.
 
     Example: hallmark gates reject a1b2 data --as data-owner --reason "wrong extract"
     """
-    _decide(_shown(run, gate, "reject", digest, yes, as_json), who, "reject", reason, as_json, role=role)
+    _decide(_show_and_confirm(run, gate, "reject", digest, yes, as_json), who, "reject", reason, as_json, role=role)
 
 
 def waive(
@@ -64,7 +64,7 @@ def waive(
     expires: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day the waiver counts.")],
     run: asked.RunId = None,
     gate: asked.Gate = None,
-    who: shared.As = None,
+    who: shared.ActAs = None,
     digest: Digest = None,
     yes: Yes = False,
     as_json: shared.Json = False,
@@ -78,7 +78,9 @@ def waive(
     --expires 2026-04-01 --as risk-officer
     """
     until = expires.replace(hour=23, minute=59, second=59, tzinfo=UTC)
-    question = _shown(run, gate, f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}", digest, yes, as_json)
+    question = _show_and_confirm(
+        run, gate, f"waive {', '.join(map(repr, check))} until {until:%Y-%m-%d}", digest, yes, as_json
+    )
     _decide(question, who, "waive", reason, as_json, checks=tuple(check), expires=until)
 
 
@@ -86,7 +88,7 @@ def withdraw(
     reason: Reason,
     run: asked.RunId = None,
     gate: asked.Gate = None,
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Withdraw your own decision while the gate is open.
@@ -96,10 +98,12 @@ def withdraw(
     _decide(asked.find(run, gate, as_json), who, "withdraw", reason, as_json)
 
 
-def _shown(run: str | None, gate: str | None, deed: str, digest: str | None, yes: bool, as_json: bool) -> Question:
+def _show_and_confirm(
+    run: str | None, gate: str | None, deed: str, digest: str | None, yes: bool, as_json: bool
+) -> Question:
     question = asked.find(run, gate, as_json)
     case = question.case
-    _same(case, digest)
+    _require_same_evidence(case, digest)
     if as_json:
         return question
     page.show(case, question.standing(), question.ledger, question.governance)
@@ -110,7 +114,7 @@ def _shown(run: str | None, gate: str | None, deed: str, digest: str | None, yes
     return question
 
 
-def _same(case: Case, digest: str | None) -> None:
+def _require_same_evidence(case: GateCase, digest: str | None) -> None:
     if digest is None:
         return
     if not re.fullmatch("[0-9a-f]{12,64}", digest):
@@ -124,11 +128,11 @@ def _same(case: Case, digest: str | None) -> None:
 
 
 def _decide(question: Question, who: str | None, verb: Verb, reason: str, as_json: bool, **more: Any) -> None:
-    evidence, person = question.case.evidence, shared.identity(who)
+    evidence, person = question.case.evidence, shared.acting_person(who)
     entry = decisions.decide(question.ledger, question.governance, evidence, person, verb, reason, **more)
     standing = question.standing()
     if as_json:
-        shared.print_json(asked.row(evidence, standing) | {"ledger_entry": entry.seq})
+        shared.print_json(asked.standing_row(evidence, standing) | {"ledger_entry": entry.seq})
     else:
         where = f"{evidence.gate} gate of run {evidence.run}"
         console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {verb}, {where}")
@@ -136,17 +140,17 @@ def _decide(question: Question, who: str | None, verb: Verb, reason: str, as_jso
     _what_next(evidence.run, standing, as_json)
 
 
-def _what_next(run: str, standing: Standing, as_json: bool) -> None:
-    stopped = _stopped(run)
+def _what_next(run: str, standing: GateStatus, as_json: bool) -> None:
+    stopped = _has_failed(run)
     if stopped and standing.state in ("waiting", "passed") and all(check.holds for check in standing.checks):
-        shared.notice(f"the run has stopped; go on: hallmark run --resume {run}", as_json)
-    elif standing.state != "waiting" and not is_here(layout_of(shared.root(), run)):
-        shared.notice("the run goes on on the machine where it is", as_json)
-    elif standing.state != "waiting" and not stopped and server.find(shared.root()) is None:
-        shared.notice("Prefect is not up here; the run goes on after `hallmark up`", as_json)
+        shared.print_notice(f"the run has stopped; go on: hallmark run --resume {run}", as_json)
+    elif standing.state != "waiting" and not exists_here(layout_of(shared.checkout_root(), run)):
+        shared.print_notice("the run goes on on the machine where it is", as_json)
+    elif standing.state != "waiting" and not stopped and server.find(shared.checkout_root()) is None:
+        shared.print_notice("Prefect is not up here; the run goes on after `hallmark up`", as_json)
 
 
-def _stopped(run: str) -> bool:
+def _has_failed(run: str) -> bool:
     """Return whether the run has failed. It then has to be resumed by a person, even if a waiver lets the gate pass."""
-    known = journal.read(shared.root() / ".hallmark", run)
+    known = journal.read(shared.checkout_root() / ".hallmark", run)
     return known is not None and known.status == "failed"

@@ -9,12 +9,12 @@ from infra.cli import shared
 from infra.cli.gates import asked, page
 from tasks.core.errors import HallmarkError
 from tasks.gates import cases, gates
-from tasks.gates.evidence import Summary
-from tasks.gates.gates import Standing
-from tasks.gates.overview import overview
+from tasks.gates.evidence import EvidenceSummary
+from tasks.gates.gates import GateStatus
+from tasks.gates.overview import open_gates
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
-from tasks.runs.rules import Rules
+from tasks.runs.rules import GovernanceCache
 
 
 def list_gates(
@@ -24,8 +24,8 @@ def list_gates(
 
     Example: hallmark gates list
     """
-    ledger = open_ledger(shared.root() / ".hallmark")
-    rules = Rules(shared.root(), ledger)
+    ledger = open_ledger(shared.checkout_root() / ".hallmark")
+    rules = GovernanceCache(shared.checkout_root(), ledger)
     listed = _all(ledger, rules) if every else _open(ledger, rules)
     if as_json:
         shared.print_json([_row(*each) for each in listed])
@@ -34,47 +34,47 @@ def list_gates(
     shared.print_columns(header, [_cells(*each) for each in listed], "no gate waits")
 
 
-Listed = Iterator[tuple[dict[str, Any], Standing | HallmarkError]]
+GateRows = Iterator[tuple[dict[str, Any], GateStatus | HallmarkError]]
 """Fields of each gate's question (run, gate, requester), and its standing or the error that prevents one."""
 
 
-def _open(ledger: Ledger, rules: Rules) -> Listed:
-    for glance in overview(ledger, lambda summary: _governed(rules, summary)):
-        yield {"run": glance.entry.subject, **glance.entry.body}, glance.stands
+def _open(ledger: Ledger, rules: GovernanceCache) -> GateRows:
+    for glance in open_gates(ledger, lambda summary: _governed(rules, summary)):
+        yield {"run": glance.entry.subject, **glance.entry.body}, glance.status
 
 
-def _all(ledger: Ledger, rules: Rules) -> Listed:
+def _all(ledger: Ledger, rules: GovernanceCache) -> GateRows:
     with ledger.reading():
-        for case in cases.read(ledger):
-            known = {"run": case.entry.subject, **case.entry.body}
+        for case in cases.read_all(ledger):
+            known = {"run": case.opening.subject, **case.opening.body}
             try:
                 yield known, gates.judge(case.evidence, ledger, _governed(rules, case.evidence), ledger.now())
             except HallmarkError as error:
                 yield known, error
 
 
-def _governed(rules: Rules, summary: Summary) -> Governance:
-    return rules.of(summary.run) or asked.standing_in(summary, rules.installed())
+def _governed(rules: GovernanceCache, summary: EvidenceSummary) -> Governance:
+    return rules.of_local_run(summary.run) or asked.substitute_governance(summary, rules.installed())
 
 
-def _row(known: dict[str, Any], standing: Standing | HallmarkError) -> dict[str, Any]:
+def _row(known: dict[str, Any], standing: GateStatus | HallmarkError) -> dict[str, Any]:
     said = {name: known.get(name) for name in ("run", "gate", "requested_by", "demo")}
-    if isinstance(standing, Standing):
+    if isinstance(standing, GateStatus):
         return said | standing.model_dump(mode="json")
-    state, waiting_for = _stands(standing)
+    state, waiting_for = _state_and_waiting(standing)
     return said | {"state": state, "waiting_for": waiting_for}
 
 
-def _cells(known: dict[str, Any], standing: Standing | HallmarkError) -> list[str]:
-    state, waiting_for = _stands(standing)
+def _cells(known: dict[str, Any], standing: GateStatus | HallmarkError) -> list[str]:
+    state, waiting_for = _state_and_waiting(standing)
     return [known["run"], str(known.get("gate")), state, str(known.get("requested_by")), "; ".join(waiting_for)]
 
 
-def _stands(standing: Standing | HallmarkError) -> tuple[str, list[str]]:
+def _state_and_waiting(standing: GateStatus | HallmarkError) -> tuple[str, list[str]]:
     """Return the state of a gate and the people it waits for; for a gate that cannot be judged, the reason instead."""
-    if isinstance(standing, Standing):
+    if isinstance(standing, GateStatus):
         return standing.state, standing.waiting_for
-    return "elsewhere" if isinstance(standing, asked.Elsewhere) else "void", [str(standing)]
+    return "elsewhere" if isinstance(standing, asked.OnAnotherMachine) else "void", [str(standing)]
 
 
 def show(run: asked.RunId = None, gate: asked.Gate = None, as_json: shared.Json = False) -> None:
@@ -87,7 +87,7 @@ def show(run: asked.RunId = None, gate: asked.Gate = None, as_json: shared.Json 
     question = asked.find(run, gate, as_json)
     case, standing = question.case, question.standing()
     if as_json:
-        more = {"asked": case.entry.time.isoformat(), "evidence": case.evidence.model_dump(mode="json")}
-        shared.print_json(asked.row(case.evidence, standing) | more)
+        more = {"asked": case.opening.time.isoformat(), "evidence": case.evidence.model_dump(mode="json")}
+        shared.print_json(asked.standing_row(case.evidence, standing) | more)
     else:
         page.show(case, standing, question.ledger, question.governance)

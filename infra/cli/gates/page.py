@@ -5,22 +5,22 @@ from rich.table import Table
 from infra.cli import datasets
 from infra.cli.shared import console
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import Use
-from tasks.core.shown import one_line
+from tasks.consent.withdrawals import UsedSource
+from tasks.core.shown import escape_line
 from tasks.gates import glance, since, words
-from tasks.gates.cases import Case
-from tasks.gates.gates import CheckStanding, DecisionStanding, Standing
-from tasks.gates.since import Since
+from tasks.gates.cases import GateCase
+from tasks.gates.gates import CheckStatus, DecisionStatus, GateStatus
+from tasks.gates.since import EvidenceDiff
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 
 
-def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -> None:
-    evidence, before = case.evidence, since.last_passed(case.evidence, ledger)
+def show(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> None:
+    evidence, before = case.evidence, since.since_last_passed(case.evidence, ledger)
     console.print(f"{evidence.gate} gate of run {evidence.run}: {standing.state}", style="bold")
     if evidence.dataset:
-        uses = [Use(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
-        if held := withdrawals.held_back(ledger, governed, uses):
+        uses = [UsedSource(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
+        if held := withdrawals.block_reason(ledger, governed, uses):
             console.print(f"the run goes no further, whatever is decided here: {held}", style="bold")
     console.print(_head(case, standing, ledger, governed))
     console.print(_checks(standing, before) if standing.checks else "\n policy asks no check at this gate")
@@ -28,27 +28,27 @@ def show(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -
     if evidence.dataset:
         datasets.show(evidence.dataset, evidence.change)
     else:
-        console.print(f" {words.changed(before)}")
+        console.print(f" {words.changed_files(before)}")
     for decision in standing.decisions:
         console.print(f" {_decision(decision)}")
     for wanted in standing.waiting_for:
         console.print(f" waits for {wanted}")
 
 
-def _head(case: Case, standing: Standing, ledger: Ledger, governed: Governance) -> Table:
+def _head(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> Table:
     evidence, now = case.evidence, ledger.now()
-    waits = f", {words.span(now - case.entry.time)} ago" if case.closed is None else ""
-    left = f", in {words.span(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
+    waits = f", {words.duration(now - case.opening.time)} ago" if case.closed is None else ""
+    left = f", in {words.duration(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
     lines = {
         "subject": f"output of {evidence.subject.stage} {evidence.subject.sha256}",
         "evidence": f"SHA-256 {case.sha256}",
         "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
-        "made by": words.made(evidence),
-        **words.missed(evidence),
+        "made by": words.origin(evidence),
+        **words.masking_gaps(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
-        "asked": f"{case.entry.time:%Y-%m-%d %H:%M} UTC{waits}",
+        "asked": f"{case.opening.time:%Y-%m-%d %H:%M} UTC{waits}",
         **glance.lines(evidence, ledger, governed),
         "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
     }
@@ -58,7 +58,7 @@ def _head(case: Case, standing: Standing, ledger: Ledger, governed: Governance) 
     return table
 
 
-def _checks(standing: Standing, before: Since | None) -> Table:
+def _checks(standing: GateStatus, before: EvidenceDiff | None) -> Table:
     table = Table("check", "verdict", "value", "wanted", *["before"] * bool(before), box=None, header_style="bold")
     for check in sorted(standing.checks, key=lambda check: check.holds):
         then = [before.value(check.result.fact)] if before else []
@@ -66,14 +66,14 @@ def _checks(standing: Standing, before: Since | None) -> Table:
     return table
 
 
-def _cells(check: CheckStanding) -> list[str]:
+def _cells(check: CheckStatus) -> list[str]:
     result = check.result
     name = f"{result.name} ({result.fact})" + f": {result.why}" * bool(result.why)
-    return [name, words.outcome(check), words.value(result), words.wanted(result)]
+    return [name, words.outcome(check), words.figure(result), words.limit(result)]
 
 
-def _decision(decision: DecisionStanding) -> str:
+def _decision(decision: DecisionStatus) -> str:
     role = f" as {decision.role}" if decision.role else ""
-    why = one_line(decision.reason)  # a second line could imitate a line of this page
+    why = escape_line(decision.reason)  # a second line could imitate a line of this page
     said = f"{decision.time:%Y-%m-%d %H:%M} UTC {decision.person}{role}: {decision.verb} {why}".rstrip()
     return said if decision.counted else f"{said} (does not count: {decision.why_not})"

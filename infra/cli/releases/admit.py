@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli import shared
-from infra.cli.screen import busy
+from infra.cli.screen import showing_step
 from infra.cli.shared import console
 from tasks.registry.admit import admission
 from tasks.registry.admit.admission import Admitted
@@ -24,8 +24,8 @@ def admit(
 
     Example: hallmark releases admit support-triage
     """
-    with busy(f"verifying what is in production of {name}", None if as_json else console):
-        admitted = admission.admit_here(shared.root(), name, server=socket.gethostname())
+    with showing_step(f"verifying what is in production of {name}", None if as_json else console):
+        admitted = admission.admit_in_checkout(shared.checkout_root(), name, server=socket.gethostname())
     if as_json:
         shared.print_json(document(admitted))
         return
@@ -33,12 +33,14 @@ def admit(
     console.print(f"  model  {admitted.model}")
     if admitted.base:
         console.print(f"  base   {admitted.base}, SHA-256 {admitted.base_sha256}")
-    for task, system in admitted.asking.system.items():
+    for task, system in admitted.inference_settings.system.items():
         console.print(f"  task   {task}, system prompt {system!r}" if system else f"  task   {task}, no system prompt")
-    decoding = admitted.asking.decoding
-    console.print(f"  asked  greedily, {decoding.max_new_tokens} new tokens at most, in {admitted.asking.dtype}")
+    decoding = admitted.inference_settings.decoding
+    console.print(
+        f"  asked  greedily, {decoding.max_new_tokens} new tokens at most, in {admitted.inference_settings.dtype}"
+    )
 
 
 def document(admitted: Admitted) -> dict[str, Any]:
     values = {field.name: getattr(admitted, field.name) for field in fields(admitted)}
-    return values | {"asking": admitted.asking.model_dump(mode="json")}
+    return values | {"asking": admitted.inference_settings.model_dump(mode="json")}

@@ -7,9 +7,9 @@ import typer
 from infra import compared
 from infra.cli import changes as shown
 from infra.cli import datasets, shared
-from infra.cli.registered import in_force
+from infra.cli.registered import open_to_read
 from infra.cli.shared import console
-from tasks.registry.history.declared import Declared
+from tasks.registry.history.declared import ReleaseContents
 from tasks.registry.history.difference import Difference
 
 Named = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, or the folder of a release.")]
@@ -22,13 +22,13 @@ def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
 
     Example: hallmark releases diff support-triage-1 support-triage-2
     """
-    ledger, governed = in_force()
-    changes, latest = compared.releases_here(shared.root(), before, now, ledger, governed)
+    ledger, governed = open_to_read()
+    changes, latest = compared.compare_releases(shared.checkout_root(), before, now, ledger, governed)
     shared.print_json(changes.model_dump(mode="json")) if as_json else _show(changes, latest)
     raise typer.Exit(1 if changes.before.against or changes.now.against else 0)
 
 
-def _show(changes: Difference, now: Declared) -> None:
+def _show(changes: Difference, now: ReleaseContents) -> None:
     for side in (changes.before, changes.now):
         if side.against:
             console.print(f"NOT verified: {side.release} in {side.bundle}: {side.against}")
@@ -36,10 +36,10 @@ def _show(changes: Difference, now: Declared) -> None:
     console.print(f"from {first} to {second}")
     console.print("\nDATA")
     datasets.show(now.dataset, changes.data)
-    shown.records(changes.records)
-    shown.moves("PARAMETERS", changes.parameters)
-    shown.code(changes.made_with, changes.code, changes.code_why)
-    shown.moves("BASE MODEL", changes.base_model)
-    shown.figures(changes.figures, changes.same_test)
-    shown.moves("POLICY", changes.policy)
-    shown.moves("PEOPLE", changes.people)
+    shown.print_records(changes.records)
+    shown.print_settings("PARAMETERS", changes.parameters)
+    shown.print_code(changes.made_with, changes.code, changes.code_why)
+    shown.print_settings("BASE MODEL", changes.base_model)
+    shown.print_figures(changes.figures, changes.same_test)
+    shown.print_settings("POLICY", changes.policy)
+    shown.print_settings("PEOPLE", changes.people)

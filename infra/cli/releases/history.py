@@ -7,10 +7,10 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.registered import in_force
+from infra.cli.registered import open_to_read
 from infra.cli.shared import console
 from tasks.registry.history import history
-from tasks.registry.history.history import Holder, Moment, Standing
+from tasks.registry.history.history import AliasHolder, ModelState, ProductionState
 
 Time = Annotated[
     str,
@@ -25,11 +25,11 @@ def at(when: Time, as_json: shared.Json = False) -> None:
 
     Example: hallmark releases at 2026-03-03T12:00
     """
-    ledger, governed = in_force()
-    _show(history.at(when, ledger, governed), as_json)
+    ledger, governed = open_to_read()
+    _show(history.state_at(when, ledger, governed), as_json)
 
 
-def _show(moment: Moment, as_json: bool) -> None:
+def _show(moment: ProductionState, as_json: bool) -> None:
     if as_json:
         shared.print_json(moment.model_dump(mode="json"))
         return
@@ -38,12 +38,12 @@ def _show(moment: Moment, as_json: bool) -> None:
         console.print("no release was ever promoted here")
         return
     console.print(_table(moment))
-    console.print(history.CANARY, style="dim")
+    console.print(history.CANARY_NOTE, style="dim")
     for standing in moment.models:
         _tell(standing)
 
 
-def _table(moment: Moment) -> Table:
+def _table(moment: ProductionState) -> Table:
     table = Table("model", "place", "release", "since", "until", "entry", "digest", box=None, header_style="bold")
     for model in moment.models:
         for place, holder in (("champion", model.champion), ("rollback", model.rollback)):
@@ -52,14 +52,14 @@ def _table(moment: Moment) -> Table:
     return table
 
 
-def _cells(holder: Holder | None) -> list[str]:
+def _cells(holder: AliasHolder | None) -> list[str]:
     if holder is None:
         return ["none"]
     until = _utc(holder.until) if holder.until else "still"
     return [holder.release, _utc(holder.since), until, str(holder.entry), holder.sha256[:12]]
 
 
-def _tell(standing: Standing) -> None:
+def _tell(standing: ModelState) -> None:
     if standing.champion is None:
         console.print(
             f"\n{standing.name}: nothing was in production yet; the first promotion was {_utc(standing.first)}"

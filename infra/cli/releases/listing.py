@@ -3,11 +3,11 @@
 from typing import Any
 
 from infra.cli import shared
-from infra.cli.registered import Label, in_force
+from infra.cli.registered import Label, open_to_read
 from infra.cli.shared import console
 from tasks.registry.promote import releases, waivers
 from tasks.registry.promote.releases import Release
-from tasks.registry.promote.waivers import Reliance
+from tasks.registry.promote.waivers import FailedCheck
 
 
 def list_releases(as_json: shared.Json = False) -> None:
@@ -15,10 +15,10 @@ def list_releases(as_json: shared.Json = False) -> None:
 
     Example: hallmark releases list
     """
-    ledger, governed = in_force()
+    ledger, governed = open_to_read()
     with ledger.reading():
         listed = [
-            (release, releases.waived(release, ledger, governed))
+            (release, releases.failed_checks(release, ledger, governed))
             for release in releases.list_releases(ledger, governed)
         ]
     if as_json:
@@ -33,9 +33,9 @@ def show(release: Label, as_json: shared.Json = False) -> None:
 
     Example: hallmark releases show support-triage-1
     """
-    ledger, governed = in_force()
-    promoted, line = releases.find(ledger, governed, release)
-    relied = releases.waived_in(line, promoted, ledger, governed)
+    ledger, governed = open_to_read()
+    promoted, line = releases.get_with_promotions(ledger, governed, release)
+    relied = releases.failed_checks_in(line, promoted, ledger, governed)
     decided = releases.decisions(line, promoted, ledger, governed)
     if as_json:
         told = [each.model_dump(mode="json") for each in decided]
@@ -48,12 +48,12 @@ def show(release: Label, as_json: shared.Json = False) -> None:
         console.print(f"{'waivers':<15} none: no check failed")
 
 
-def _document(release: Release, relied: list[Reliance]) -> dict[str, Any]:
+def _document(release: Release, relied: list[FailedCheck]) -> dict[str, Any]:
     return release.model_dump(mode="json") | {"waivers": [each.model_dump(mode="json") for each in relied]}
 
 
-def _cells(release: Release, relied: list[Reliance]) -> list[str]:
+def _cells(release: Release, relied: list[FailedCheck]) -> list[str]:
     promoted = f"{release.promoted_at:%Y-%m-%d %H:%M} UTC"
-    short = waivers.in_short(relied)
+    short = waivers.summary(relied)
     aliases = ", ".join(release.aliases)
     return [str(release.label), aliases, promoted, release.run, short, "demo" * release.demo, release.bundle]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.registered import Label, settled
+from infra.cli.registered import Label, open_to_change
 from infra.cli.shared import console
 from tasks.ledger.heads import publish
 from tasks.registry.promote import emergency, promotion
@@ -15,7 +15,7 @@ from tasks.registry.promote import emergency, promotion
 def rollback(
     release: Label,
     reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
-    who: shared.As = None,
+    who: shared.ActAs = None,
     role: Annotated[
         str | None, typer.Option(metavar="ROLE", help="Your role in this order, where you hold several.")
     ] = None,
@@ -31,30 +31,34 @@ def rollback(
 
     Example: hallmark releases rollback support-triage-1 --as risk-officer --reason "wrong queue for refunds"
     """
-    ledger, governed = settled()
-    made, wanted, _ = promotion.rollback(ledger, governed, release, shared.identity(who), reason, role, break_glass)
-    for text in publish.publish_grown(ledger, governed):
+    ledger, governed = open_to_change()
+    made, wanted, _ = promotion.rollback(
+        ledger, governed, release, shared.acting_person(who), reason, role, break_glass
+    )
+    for text in publish.publish_if_changed(ledger, governed):
         print(f"hallmark: {text}", file=sys.stderr)
     if as_json:
         shared.print_json(made.model_dump(mode="json") | {"waiting_for": wanted})
     else:
         console.print(f"ordered; it waits for {' and '.join(wanted)}" if wanted else f"{made.label} is champion again")
     if break_glass:
-        shared.notice(f"a second person has to confirm it: hallmark releases confirm {made.label} --as ID", as_json)
+        shared.print_notice(
+            f"a second person has to confirm it: hallmark releases confirm {made.label} --as ID", as_json
+        )
 
 
 def confirm(
     release: Label,
     reason: Annotated[str, typer.Option(help="What you found. The ledger keeps it.")],
-    who: shared.As = None,
+    who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
     """Confirm an emergency rollback as a second person. This closes its incident.
 
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """
-    ledger, governed = settled()
-    entry = emergency.confirm(ledger, governed, release, shared.identity(who), reason)
+    ledger, governed = open_to_change()
+    entry = emergency.confirm(ledger, governed, release, shared.acting_person(who), reason)
     document = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"
     shared.print_json(document) if as_json else console.print(done)

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.screen import busy
+from infra.cli.screen import showing_step
 from infra.cli.shared import console
 from tasks.audit import checked, signed_dossier
 from tasks.core.errors import InputError
 from tasks.registry.release import bundle
-from tasks.registry.release.report import EXIT, Verification
+from tasks.registry.release.report import EXIT_CODES, Verification
 from tasks.registry.verify import verification
 from tasks.trust import keys
 
@@ -41,21 +41,21 @@ def verify(
     """
     folder = _folder(named)
     fingerprint = keys.checked_fingerprint(root) if root else None
-    with busy(f"verifying {folder}", None if as_json else console):
+    with showing_step(f"verifying {folder}", None if as_json else console):
         verified = _from_root(folder, fingerprint) if fingerprint else _own(folder)
     if as_json:
         shared.print_json(verified.model_dump(mode="json"))
     else:
         for line in verified.describe():
             console.print(line)
-    raise typer.Exit(EXIT[verified.verdict])
+    raise typer.Exit(EXIT_CODES[verified.verdict])
 
 
 def _folder(named: Path) -> Path:
     if named.is_dir():
         return named
     with contextlib.suppress(InputError):  # the current folder is not in a checkout
-        own = bundle.folder(shared.root() / ".hallmark", named.name)
+        own = bundle.folder(shared.checkout_root() / ".hallmark", named.name)
         if own.is_dir() and named == Path(named.name):
             return own
     raise InputError(
@@ -71,7 +71,7 @@ def _from_root(folder: Path, root: str) -> Verification:
 
 def _own(folder: Path) -> Verification:
     try:
-        where = shared.root()
+        where = shared.checkout_root()
     except InputError as error:
         raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
     try:  # imported late: --root does not need them, and importing them takes longer than verifying a release

@@ -6,19 +6,19 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.console.acts import signed
-from infra.console.acts.signed import Done, Line, Signature, ToSign
-from infra.console.site import Here
-from infra.console.views.gate import question
+from infra.console.acts.signed import Line, RecordedStatement, SignedStatement, UnsignedStatement
+from infra.console.site import RequestState
+from infra.console.views.gate import newest_case
 from tasks.core.errors import InputError, Refused
 from tasks.gates import decisions
-from tasks.gates.cases import Case
-from tasks.gates.decisions import Wish
+from tasks.gates.cases import GateCase
+from tasks.gates.decisions import DecisionDraft
 from tasks.gates.signed_decision import Verb
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 
 
-class Wanted(signed.Wanted):
+class DecisionRequest(signed.SigningRequest):
     verb: Verb
     evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     """SHA-256 of the evidence that the page showed."""
@@ -28,37 +28,39 @@ class Wanted(signed.Wanted):
     expires: Annotated[str, Field(max_length=10)] = ""
     """Last day of a waiver, such as 2026-04-01; empty for other decisions."""
 
-    def wish(self) -> Wish:
+    def wish(self) -> DecisionDraft:
         """Return the decision that is wanted.
 
         Raises:
             InputError: `expires` is not a date.
         """
-        return Wish(self.verb, self.reason, self.role or None, tuple(self.checks), _end_of(self.expires))
+        return DecisionDraft(self.verb, self.reason, self.role or None, tuple(self.checks), _end_of(self.expires))
 
 
-class Signed(Wanted, Signature):
+class SignedDecisionRequest(DecisionRequest, SignedStatement):
     """Request for a decision, with the signed statement."""
 
 
-def draw(here: Here, person: Person, run: str, gate: str, wanted: Wanted) -> ToSign:
+def draft(here: RequestState, person: Person, run: str, gate: str, wanted: DecisionRequest) -> UnsignedStatement:
     """Return the statement to sign. Raises as `decisions.decide`, and Refused if the gate has other evidence by now."""
-    case, governed = _looked_at(here, run, gate, wanted)
-    drawn = decisions.draw(here.ledger, governed, case.evidence, person.id, wanted.wish(), wanted.line)
-    return signed.to_sign(drawn)
+    case, governed = _require_same_evidence(here, run, gate, wanted)
+    drawn = decisions.draw_up(here.ledger, governed, case.evidence, person.id, wanted.wish(), wanted.public_key_line)
+    return signed.unsigned(drawn)
 
 
-def take(here: Here, person: Person, run: str, gate: str, wanted: Signed) -> Done:
+def record(here: RequestState, person: Person, run: str, gate: str, wanted: SignedDecisionRequest) -> RecordedStatement:
     """Record the signed decision. Raises as `draw`, and Refused for a signature of another person."""
-    case, governed = _looked_at(here, run, gate, wanted)
-    line = wanted.line
-    envelope = wanted.sealed(line)
-    entry = decisions.take(here.ledger, governed, case.evidence, person.id, wanted.wish(), envelope, line)
-    return Done(entry=entry.seq, said=f"{wanted.verb}, at the {gate} gate of run {run}")
+    case, governed = _require_same_evidence(here, run, gate, wanted)
+    line = wanted.public_key_line
+    envelope = wanted.envelope(line)
+    entry = decisions.record_signed(here.ledger, governed, case.evidence, person.id, wanted.wish(), envelope, line)
+    return RecordedStatement(entry=entry.seq, said=f"{wanted.verb}, at the {gate} gate of run {run}")
 
 
-def _looked_at(here: Here, run: str, gate: str, wanted: Wanted) -> tuple[Case, Governance]:
-    case, governed = question(here, run, gate)
+def _require_same_evidence(
+    here: RequestState, run: str, gate: str, wanted: DecisionRequest
+) -> tuple[GateCase, Governance]:
+    case, governed = newest_case(here, run, gate)
     if case.sha256 != wanted.evidence:
         raise Refused("the gate has other evidence by now than your page shows; load the page anew and look at it")
     return case, governed

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.core.config import MOST_REASON
+from tasks.core.config import MAX_REASON_CHARS
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json
 from tasks.ledger.ledger import Entry
@@ -17,27 +17,27 @@ from tasks.trust import dsse, keys
 Line = Annotated[str, Field(max_length=200)]
 
 
-class Wanted(BaseModel):
+class SigningRequest(BaseModel):
     """Request for a statement to sign, as a page sends it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: Annotated[str, Field(max_length=MOST_REASON)]
+    reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)]
     public_key: Annotated[str, Field(max_length=1_000)]
     """Public key of the browser, as a line in OpenSSH's format."""
 
     @property
-    def line(self) -> str:
+    def public_key_line(self) -> str:
         """Public key without its comment.
 
         Raises:
             InputError: It is not a public key.
         """
         keys.fingerprint(self.public_key)
-        return keys.bare(self.public_key)
+        return keys.without_comment(self.public_key)
 
 
-class Signature(BaseModel):
+class SignedStatement(BaseModel):
     """Signed statement and its signature."""
 
     payload: Annotated[str, Field(max_length=64_000)]
@@ -45,16 +45,16 @@ class Signature(BaseModel):
     signature: Annotated[str, Field(max_length=2_000)]
     """Signature, in base64. Its format depends on the type of the key (tasks/trust)."""
 
-    def sealed(self, line: str) -> dict[str, Any]:
+    def envelope(self, line: str) -> dict[str, Any]:
         """Return the envelope with statement and signature, whose key is in `line`.
 
         Raises:
             InputError: Statement or signature is not base64.
         """
-        return dsse.sealed(_bytes(self.payload, "payload"), line, _bytes(self.signature, "signature"))
+        return dsse.unverified_envelope(_bytes(self.payload, "payload"), line, _bytes(self.signature, "signature"))
 
 
-class ToSign(BaseModel):
+class UnsignedStatement(BaseModel):
     """Statement for the browser to sign. There is nothing to sign if the ledger already has the statement."""
 
     payload: str
@@ -64,7 +64,7 @@ class ToSign(BaseModel):
     """Number of the ledger entry that already has the statement; null if there is none."""
 
 
-class Done(BaseModel):
+class RecordedStatement(BaseModel):
     entry: int
     """Number of the entry in the ledger."""
     state: Literal["recorded"] = "recorded"
@@ -72,16 +72,16 @@ class Done(BaseModel):
     """Consequence, in words."""
 
 
-def to_sign(drawn: Entry | Sequence[Draft]) -> ToSign:
+def unsigned(drawn: Entry | Sequence[Draft]) -> UnsignedStatement:
     """Return the statement of the only draft, or the number of the entry that already has it."""
     if isinstance(drawn, Entry):
-        return ToSign(payload="", entry=drawn.seq)
+        return UnsignedStatement(payload="", entry=drawn.seq)
     (draft,) = drawn
-    return encoded(draft.statement)
+    return unsigned_statement(draft.statement)
 
 
-def encoded(statement: dict[str, Any]) -> ToSign:
-    return ToSign(payload=base64.b64encode(canonical_json(statement)).decode())
+def unsigned_statement(statement: dict[str, Any]) -> UnsignedStatement:
+    return UnsignedStatement(payload=base64.b64encode(canonical_json(statement)).decode())
 
 
 def _bytes(text: str, what: str) -> bytes:

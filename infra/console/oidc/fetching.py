@@ -9,15 +9,15 @@ import httpx2
 
 from tasks.core.errors import Unavailable
 
-MOST = 256 << 10
+MAX_RESPONSE_BYTES = 256 << 10
 """Maximum size of a response, in bytes."""
-SECONDS = 10
+MAX_RESPONSE_SECONDS = 10
 """Maximum duration of a response, in seconds."""
 TIMEOUT = httpx2.Timeout(5)
 """Maximum time to connect, and to wait for the next bytes."""
 
 
-class Bounded(httpx2.BaseTransport):
+class BoundedTransport(httpx2.BaseTransport):
     """HTTP transport with limits, which uses no proxy.
 
     It raises Unavailable for a response that is too long, too slow, compressed, or a redirect.
@@ -49,7 +49,7 @@ def get_json(url: str) -> Any:
         Unavailable: There is no response within the limits, or it is not JSON.
     """
     try:
-        with httpx2.Client(transport=Bounded(), timeout=TIMEOUT) as client:
+        with httpx2.Client(transport=BoundedTransport(), timeout=TIMEOUT) as client:
             answer = client.get(url)
         if answer.status_code != 200:
             raise ValueError(f"status {answer.status_code}")
@@ -74,11 +74,13 @@ def _require_plain(answer: httpx2.Response, host: str) -> None:
 
 
 def _pieces(answer: httpx2.Response, host: str) -> Iterator[bytes]:
-    deadline, length = time.monotonic() + SECONDS, 0
+    deadline, length = time.monotonic() + MAX_RESPONSE_SECONDS, 0
     for piece in answer.iter_raw():
         length += len(piece)
-        if length > MOST:
-            raise Unavailable(f"the sign-in's provider, {host}, answers with more than {MOST} bytes")
+        if length > MAX_RESPONSE_BYTES:
+            raise Unavailable(f"the sign-in's provider, {host}, answers with more than {MAX_RESPONSE_BYTES} bytes")
         if time.monotonic() > deadline:
-            raise Unavailable(f"the sign-in's provider, {host}, takes longer than {SECONDS} seconds to answer")
+            raise Unavailable(
+                f"the sign-in's provider, {host}, takes longer than {MAX_RESPONSE_SECONDS} seconds to answer"
+            )
         yield piece

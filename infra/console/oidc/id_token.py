@@ -14,13 +14,13 @@ from tasks.core.errors import Refused, Unavailable
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Accepted algorithms: signatures with a private key of the provider. `none` is not accepted, nor HS*, whose secret the
 client has as well."""
-KINDS = ("RSA", "EC")
+KEY_TYPES = ("RSA", "EC")
 """Accepted types of keys."""
-LEAST_BITS = 2048
+MIN_RSA_BITS = 2048
 """Minimum length of an RSA key in bits (NIST SP 800-131A). Shorter keys can be broken."""
-LEEWAY = 60
+LEEWAY_SECONDS = 60
 """Maximum difference between the clocks, in seconds."""
-LONGEST = 600
+MAX_AGE_SECONDS = 600
 """Maximum age of a token, in seconds. A token is issued for one sign-in and used at once."""
 
 
@@ -33,47 +33,47 @@ def subject(token: str, keys: Any, issuer: str, client_id: str, nonce: str, now:
         Refused: The token is not valid for this sign-in.
         Unavailable: The key set has no usable key.
     """
-    claims = _signed(token, _key_set(keys))
-    for wrong in _wrong(claims, issuer, client_id, nonce, now):
+    claims = _verified_claims(token, _key_set(keys))
+    for wrong in _claim_errors(claims, issuer, client_id, nonce, now):
         raise Refused(f"the provider's token does not count: {wrong}")
     return str(claims["sub"])
 
 
 def _key_set(keys: Any) -> KeySet:
     try:
-        return KeySet.import_key_set({"keys": [each for each in keys["keys"] if _counts(each)]})
+        return KeySet.import_key_set({"keys": [each for each in keys["keys"] if _is_accepted_key(each)]})
     except (JoseError, AttributeError, KeyError, TypeError, ValueError):
         raise Unavailable(
-            f"the sign-in's provider gives out no key of EC, or of RSA with {LEAST_BITS:,} bits, for its tokens"
+            f"the sign-in's provider gives out no key of EC, or of RSA with {MIN_RSA_BITS:,} bits, for its tokens"
         ) from None
 
 
-def _counts(key: Mapping[str, Any]) -> bool:
+def _is_accepted_key(key: Mapping[str, Any]) -> bool:
     if key.get("kty") == "RSA":
         modulus = urlsafe_b64decode(str(key.get("n", "")) + "==")
-        return int.from_bytes(modulus).bit_length() >= LEAST_BITS
-    return key.get("kty") in KINDS
+        return int.from_bytes(modulus).bit_length() >= MIN_RSA_BITS
+    return key.get("kty") in KEY_TYPES
 
 
-def _signed(token: str, keys: KeySet) -> Mapping[str, Any]:
+def _verified_claims(token: str, keys: KeySet) -> Mapping[str, Any]:
     try:
         return jwt.decode(token, keys, algorithms=ALGORITHMS).claims
     except (JoseError, TypeError, ValueError, RecursionError) as error:
         raise Refused(f"the provider's token does not count: it is not signed by its keys ({error})") from None
 
 
-def _wrong(claims: Mapping[str, Any], issuer: str, client_id: str, nonce: str, now: float) -> Iterator[str]:
+def _claim_errors(claims: Mapping[str, Any], issuer: str, client_id: str, nonce: str, now: float) -> Iterator[str]:
     if claims.get("iss") != issuer:
         yield f"it is of another issuer than {issuer}"
     if claims.get("aud") not in (client_id, [client_id]) or claims.get("azp", client_id) != client_id:
         yield f"it is for others than {client_id}"
     if claims.get("nonce") != nonce:
         yield "it was made for another sign-in"
-    if not _number(claims.get("exp")) > now - LEEWAY:
+    if not _number(claims.get("exp")) > now - LEEWAY_SECONDS:
         yield "it has expired"
-    if not now - LONGEST - LEEWAY <= _number(claims.get("iat")) <= now + LEEWAY:
+    if not now - MAX_AGE_SECONDS - LEEWAY_SECONDS <= _number(claims.get("iat")) <= now + LEEWAY_SECONDS:
         yield "it was not made now"
-    if not _number(claims.get("nbf", now)) <= now + LEEWAY:
+    if not _number(claims.get("nbf", now)) <= now + LEEWAY_SECONDS:
         yield "it does not count yet"
     if not re.fullmatch("[!-~]{1,255}", str(claims.get("sub"))) or not isinstance(claims.get("sub"), str):
         yield "its subject is no text of 1 to 255 visible characters"

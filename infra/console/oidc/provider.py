@@ -12,21 +12,21 @@ from authlib.integrations.httpx_client import OAuth2Client
 from pydantic import BaseModel, ValidationError
 
 from infra.console.oidc import id_token
-from infra.console.oidc.fetching import TIMEOUT, Bounded, get_json
-from infra.console.oidc.settings import ISSUER, Settings
-from infra.console.oidc.transactions import Going
-from tasks.core.document import why
+from infra.console.oidc.fetching import TIMEOUT, BoundedTransport, get_json
+from infra.console.oidc.settings import ISSUER, ProviderSettings
+from infra.console.oidc.transactions import SignInTransaction
+from tasks.core.document import error_text
 from tasks.core.errors import InputError, Refused, Unavailable
 
-KEPT = 600
+METADATA_CACHE_SECONDS = 600
 """Seconds for which the provider's metadata is cached. Its keys are fetched at each sign-in."""
-REST = 5
+RETRY_DELAY_SECONDS = 5
 """Seconds after a failed request for metadata before the next one."""
-AT_ONCE = 8
+PARALLEL_SIGN_INS = 8
 """Maximum number of sign-ins that wait for the provider. If it is slow, the other threads still render pages."""
 
 
-class Discovered(BaseModel):
+class ProviderMetadata(BaseModel):
     """Metadata of a provider, as far as it is used: ISSUER/.well-known/openid-configuration.
 
     It is defined in OpenID Connect Discovery 1.0, section 3.
@@ -47,30 +47,30 @@ class Provider:
         callback: URL to which the provider sends people back.
     """
 
-    def __init__(self, settings: Settings, callback: str) -> None:
+    def __init__(self, settings: ProviderSettings, callback: str) -> None:
         self.settings, self.callback = settings, callback
-        self._found: tuple[float, Discovered] | None = None
+        self._found: tuple[float, ProviderMetadata] | None = None
         self._failed: tuple[float, InputError | Unavailable] | None = None
-        self._lock, self._few = Lock(), BoundedSemaphore(AT_ONCE)
+        self._lock, self._few = Lock(), BoundedSemaphore(PARALLEL_SIGN_INS)
 
-    def way(self, going: Going) -> str:
+    def authorization_url(self, going: SignInTransaction) -> str:
         """Return the URL at the provider to which a browser is redirected. Raises as `discover`."""
-        found = self._ask()
+        found = self._metadata()
         with self._client(found) as client:
             url, _ = client.create_authorization_url(
                 found.authorization_endpoint, state=going.state, code_verifier=going.verifier, nonce=going.nonce
             )
         return str(url)
 
-    def subject(self, answer: Mapping[str, str], going: Going) -> str:
+    def subject(self, answer: Mapping[str, str], going: SignInTransaction) -> str:
         """Return the subject that the provider signed in, in exchange for the code in its answer.
 
         Raises:
             Refused: The answer belongs to another sign-in or provider, or its token is not valid.
             Unavailable: The provider does not respond as expected, or too many people sign in at the same time.
         """
-        found = self._ask()
-        _require_own(answer, found)
+        found = self._metadata()
+        _require_valid_answer(answer, found)
         if not self._few.acquire(blocking=False):
             raise Unavailable("several people sign in at this moment; try again")
         try:
@@ -82,7 +82,7 @@ class Provider:
             token, keys, self.settings.issuer, self.settings.client_id, going.nonce, time.time()
         )  # fmt: skip
 
-    def _token(self, found: Discovered, code: str, going: Going) -> str:
+    def _token(self, found: ProviderMetadata, code: str, going: SignInTransaction) -> str:
         try:
             with self._client(found) as client:
                 given = client.fetch_token(
@@ -97,33 +97,33 @@ class Provider:
             raise Refused("the provider gives no ID token; the client has to be one of OpenID Connect, scope openid")
         return token
 
-    def _client(self, found: Discovered) -> OAuth2Client:
+    def _client(self, found: ProviderMetadata) -> OAuth2Client:
         known = self.settings
         by_post = "client_secret_basic" not in found.token_endpoint_auth_methods_supported
         method = "none" if not known.client_secret else "client_secret_post" if by_post else "client_secret_basic"
         return OAuth2Client(
             known.client_id, known.client_secret or None, token_endpoint_auth_method=method, scope="openid",
-            redirect_uri=self.callback, code_challenge_method="S256", transport=Bounded(), timeout=TIMEOUT,
+            redirect_uri=self.callback, code_challenge_method="S256", transport=BoundedTransport(), timeout=TIMEOUT,
         )  # fmt: skip
 
-    def _ask(self) -> Discovered:
+    def _metadata(self) -> ProviderMetadata:
         """Return the metadata, cached for KEPT seconds. After a failure it is not fetched again for REST seconds."""
         if not self._lock.acquire(timeout=1):
             raise Unavailable("the sign-in's provider is slow to answer; try again")
         try:
             if self._failed and time.monotonic() < self._failed[0]:
                 raise self._failed[1]
-            if self._found is None or time.monotonic() - self._found[0] > KEPT:
-                self._found = time.monotonic(), discover(self.settings.issuer)
+            if self._found is None or time.monotonic() - self._found[0] > METADATA_CACHE_SECONDS:
+                self._found = time.monotonic(), fetch_metadata(self.settings.issuer)
             return self._found[1]
         except (InputError, Unavailable) as error:
-            self._failed = time.monotonic() + REST, error
+            self._failed = time.monotonic() + RETRY_DELAY_SECONDS, error
             raise
         finally:
             self._lock.release()
 
 
-def discover(issuer: str) -> Discovered:
+def fetch_metadata(issuer: str) -> ProviderMetadata:
     """Fetch the metadata of a provider.
 
     Raises:
@@ -132,9 +132,11 @@ def discover(issuer: str) -> Discovered:
     """
     url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     try:
-        found = Discovered.model_validate(get_json(url))
+        found = ProviderMetadata.model_validate(get_json(url))
     except ValidationError as error:
-        raise Unavailable(f"{url}: expected what OpenID Connect Discovery says of a provider ({why(error)})") from None
+        raise Unavailable(
+            f"{url}: expected what OpenID Connect Discovery says of a provider ({error_text(error)})"
+        ) from None
     if found.issuer != issuer:
         raise InputError(f"{url}: expected issuer {issuer}, got {found.issuer!r}; set {ISSUER} as its tokens say it")
     for address in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
@@ -151,7 +153,7 @@ def _on_this_machine(issuer: str, address: str) -> bool:
         return False
 
 
-def _require_own(answer: Mapping[str, str], found: Discovered) -> None:
+def _require_valid_answer(answer: Mapping[str, str], found: ProviderMetadata) -> None:
     """Refuse an answer of another provider (RFC 9207), an error, and an answer without a code."""
     said = answer.get("iss")
     if said != found.issuer and (said or found.authorization_response_iss_parameter_supported):

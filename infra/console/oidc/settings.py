@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.policy.people import require_issuer
 
@@ -14,11 +14,11 @@ CLIENT_ID = "HALLMARK_OIDC_CLIENT_ID"
 SECRET_FILE = "HALLMARK_OIDC_CLIENT_SECRET_FILE"
 NAME = "HALLMARK_OIDC_NAME"
 PASSWORDS = "HALLMARK_CONSOLE_PASSWORDS"
-MOST = 4096
+MAX_SECRET_FILE_BYTES = 4096
 """Maximum size of the file with the secret, in bytes."""
 
 
-class Settings(Frozen):
+class ProviderSettings(FrozenModel):
     """Provider, and the console as the provider's client."""
 
     issuer: str
@@ -29,14 +29,14 @@ class Settings(Frozen):
     """Label of the button for signing in."""
 
 
-class SignInBy(Frozen):
+class SignInMethods(FrozenModel):
     """Sign-in methods that are enabled."""
 
     passwords: bool = True
-    provider: Settings | None = None
+    provider: ProviderSettings | None = None
 
 
-def configured(environment: Mapping[str, str] = os.environ) -> SignInBy:
+def sign_in_methods(environment: Mapping[str, str] = os.environ) -> SignInMethods:
     """Return the sign-in methods that the environment enables.
 
     Raises:
@@ -45,7 +45,7 @@ def configured(environment: Mapping[str, str] = os.environ) -> SignInBy:
     passwords, provider = _passwords(environment), _provider(environment)
     if not passwords and provider is None:
         raise InputError(f"{PASSWORDS}=off, and no provider signs anybody in; set {ISSUER} too")
-    return SignInBy(passwords=passwords, provider=provider)
+    return SignInMethods(passwords=passwords, provider=provider)
 
 
 def _passwords(environment: Mapping[str, str]) -> bool:
@@ -55,7 +55,7 @@ def _passwords(environment: Mapping[str, str]) -> bool:
     return given == "on"
 
 
-def _provider(environment: Mapping[str, str]) -> Settings | None:
+def _provider(environment: Mapping[str, str]) -> ProviderSettings | None:
     issuer, client_id = environment.get(ISSUER, ""), environment.get(CLIENT_ID, "")
     if not issuer and not client_id:
         return None
@@ -66,7 +66,7 @@ def _provider(environment: Mapping[str, str]) -> Settings | None:
     except ValueError as error:
         raise InputError(f"{ISSUER}: {error}") from None
     name = environment.get(NAME, "") or urlsplit(issuer).netloc
-    return Settings(issuer=issuer, client_id=client_id, client_secret=_secret(environment), name=name)
+    return ProviderSettings(issuer=issuer, client_id=client_id, client_secret=_secret(environment), name=name)
 
 
 def _secret(environment: Mapping[str, str]) -> str:
@@ -75,10 +75,10 @@ def _secret(environment: Mapping[str, str]) -> str:
         return ""
     try:
         with Path(given).open("rb") as file:
-            secret = file.read(MOST + 1).decode("ascii").rstrip("\r\n")
+            secret = file.read(MAX_SECRET_FILE_BYTES + 1).decode("ascii").rstrip("\r\n")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
         raise InputError(f"{SECRET_FILE}: {given} cannot be read ({why})") from None
-    if not secret or len(secret) > MOST or not secret.isprintable():
+    if not secret or len(secret) > MAX_SECRET_FILE_BYTES or not secret.isprintable():
         raise InputError(f"{SECRET_FILE}: expected a file with the secret in one line: {given}")
     return secret

@@ -11,16 +11,16 @@ from threading import Lock
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
 
-SECONDS = 600
+MAX_SIGN_IN_SECONDS = 600
 """Maximum duration of a sign-in, in seconds."""
-LONGEST = 1000
+MAX_PATH_LENGTH = 1000
 """Maximum length of the path to open afterwards, in characters. A cookie holds 4096 bytes."""
 
 
-class Going(Frozen):
+class SignInTransaction(FrozenModel):
     """Sign-in in progress."""
 
     state: str
@@ -41,29 +41,29 @@ class Transactions:
     def __init__(self) -> None:
         self._seal, self._over, self._turn = Fernet(Fernet.generate_key()), dict[str, float](), Lock()
 
-    def begin(self, where: str, now: float, mark: str = "") -> tuple[Going, str]:
+    def begin(self, where: str, now: float, mark: str = "") -> tuple[SignInTransaction, str]:
         """Begin a sign-in. Return it together with the cookie that holds it."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
-        where = where if len(where) <= LONGEST else "/"
-        going = Going(state=state, nonce=nonce, verifier=verifier, where=where, mark=mark, began=now)
+        where = where if len(where) <= MAX_PATH_LENGTH else "/"
+        going = SignInTransaction(state=state, nonce=nonce, verifier=verifier, where=where, mark=mark, began=now)
         return going, self._seal.encrypt(going.model_dump_json().encode()).decode()
 
-    def take(self, cookie: str, state: str, now: float) -> Going:
+    def complete(self, cookie: str, state: str, now: float) -> SignInTransaction:
         """Decrypt the sign-in in a cookie, and return it if `state` is its own. Each sign-in is returned only once.
 
         Raises:
             Refused: The answer is to another sign-in, came too late, or was used before.
         """
         try:
-            going = Going.model_validate_json(self._seal.decrypt(cookie.encode()))
+            going = SignInTransaction.model_validate_json(self._seal.decrypt(cookie.encode()))
         except InvalidToken:
             raise Refused("this sign-in did not begin in this browser, or the console was started anew since") from None
         if not hmac.compare_digest(going.state.encode(), state.encode()):
             raise Refused("this answers another sign-in than the one that this browser began last")
-        if now - going.began > SECONDS:
-            raise Refused(f"this sign-in took longer than {SECONDS // 60} minutes")
+        if now - going.began > MAX_SIGN_IN_SECONDS:
+            raise Refused(f"this sign-in took longer than {MAX_SIGN_IN_SECONDS // 60} minutes")
         with self._turn:
-            self._over = {key: began for key, began in self._over.items() if now - began <= SECONDS}
+            self._over = {key: began for key, began in self._over.items() if now - began <= MAX_SIGN_IN_SECONDS}
             if going.state in self._over:
                 raise Refused("this sign-in is over; each counts once")
             self._over[going.state] = going.began

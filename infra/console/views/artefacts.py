@@ -1,23 +1,23 @@
 """Files that the stages of a run wrote, each with its digest in the signed stage record."""
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import hearing
-from infra.console.views.files import layout_here
-from infra.console.views.runs import Many
-from tasks.core.config import Frozen
+from infra.console.views.files import run_layout
+from infra.console.views.runs import RowLimit
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.graph import RUNS
+from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.gates import chain
 from tasks.policy.people import Person
 from tasks.runs.run import governance_of
 from tasks.trust.stage_record import SignedRecord
 
-PAGE = 200
+PAGE_SIZE = 200
 """Number of files on one page."""
 
 
-class File(Frozen):
+class ArtefactFile(FrozenModel):
     stage: str
     path: str
     """Path relative to the run's worktree."""
@@ -27,7 +27,7 @@ class File(Frozen):
     """Signed digest. Each gate compares the file with it; this page does not."""
 
 
-class Record(Frozen):
+class StageRecordSummary(FrozenModel):
     """Newest stage record that counts, of one stage."""
 
     stage: str
@@ -39,44 +39,44 @@ class Record(Frozen):
     sha256: str
 
 
-class Artefacts(Frozen):
+class Artefacts(FrozenModel):
     run: str
-    stages: list[Record]
-    rows: list[File]
+    stages: list[StageRecordSummary]
+    rows: list[ArtefactFile]
     """Files, by stage and path."""
     total: int
 
 
-def artefacts(here: Here, person: Person, run: str, most: Many = PAGE) -> Artefacts:
+def artefacts(here: RequestState, person: Person, run: str, most: RowLimit = PAGE_SIZE) -> Artefacts:
     """Return the files of a run.
 
     Raises:
         InputError: This checkout has no such run.
         Refused: The run is an experiment, whose code chose the names of files, and its free text is not for the person.
     """
-    layout = layout_here(here, run)
-    if layout.is_apart:
-        hearing.require(here, layout, person, "names of files")
+    layout = run_layout(here, run)
+    if layout.is_experiment:
+        hearing.require_access(here, layout, person, "names of files")
     if not layout.root.is_dir():
         raise InputError(f"there is no run {run!r} here")
-    signed = chain.of_run(here.ledger, governance_of(here.site.root, layout), run)
-    known = {name: signed[name] for name in RUNS if name in signed}
-    listed = [(name, path, sha256) for name, record in known.items() for path, sha256 in sorted(record.left.items())]
+    signed = chain.records_of_run(here.ledger, governance_of(here.site.root, layout), run)
+    known = {name: signed[name] for name in DVC_STAGES if name in signed}
+    listed = [(name, path, sha256) for name, record in known.items() for path, sha256 in sorted(record.outputs.items())]
     return Artefacts(
         run=run,
         stages=[_record(name, record) for name, record in known.items()],
         rows=[
-            File(stage=name, path=path, bytes=_bytes(layout, path), sha256=sha256)
+            ArtefactFile(stage=name, path=path, bytes=_bytes(layout, path), sha256=sha256)
             for name, path, sha256 in listed[:most]
         ],
         total=len(listed),
     )
 
 
-def _record(name: str, record: SignedRecord) -> Record:
-    where = record.said.environment
-    return Record(
-        stage=name, files=len(record.left), computed_in=where.run, sandbox=where.sandbox or "", sha256=record.sha256
+def _record(name: str, record: SignedRecord) -> StageRecordSummary:
+    where = record.record.environment
+    return StageRecordSummary(
+        stage=name, files=len(record.outputs), computed_in=where.run, sandbox=where.sandbox or "", sha256=record.sha256
     )
 
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from infra.console.site import Here
-from tasks.core.config import Frozen
+from infra.console.site import RequestState
+from tasks.core.config import FrozenModel
 from tasks.policy.people import Person
 
 
-class Asked(Frozen):
+class SigningForm(FrozenModel):
     """Form whose answer the browser signs."""
 
     path: str
@@ -32,8 +32,8 @@ class Asked(Frozen):
     """SHA-256 of the rollback orders of others that this one joins; empty for other statements."""
 
 
-def keys_of(here: Here, person: Person) -> list[str]:
+def key_fingerprints(here: RequestState, person: Person) -> list[str]:
     """Return the fingerprints of a person's keys that count now."""
     if not here.governance.fingerprints_of(person.id):
         return []
-    return [key.fingerprint for key in here.governance.keys_of(person) if key.counts(here.now)]
+    return [key.fingerprint for key in here.governance.keys_of(person) if key.is_valid(here.now)]

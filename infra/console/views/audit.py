@@ -2,35 +2,35 @@
 
 from collections.abc import Callable, Iterator
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from tasks.audit import gaps, record
-from tasks.audit.record import Record
-from tasks.core.config import Frozen
+from tasks.audit.record import ReleaseFacts
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger import glance, search
-from tasks.ledger.kinds import LOOK
-from tasks.ledger.search import Wanted
+from tasks.ledger.kinds import DATA_ACCESS_GROUP
+from tasks.ledger.search import EntryFilter
 from tasks.policy.people import Person
 from tasks.registry.promote import releases
-from tasks.trust.validity import shown
+from tasks.trust.validity import format_time
 
-MOST = 20
+MAX_DATA_ACCESSES = 20
 """Maximum number of data accesses that are listed."""
 
 
-class Line(Frozen):
+class AnswerLine(FrozenModel):
     text: str
     href: str = ""
     """Path of the page with the proof; empty if there is none."""
 
 
-class Question(Frozen):
+class Question(FrozenModel):
     id: str
     asks: str
-    answer: list[Line]
+    answer: list[AnswerLine]
 
 
-class AuditPage(Frozen):
+class AuditPage(FrozenModel):
     release: str
     """Label of the release that the answers are about; empty if there is no release."""
     releases: list[str]
@@ -44,16 +44,16 @@ class AuditPage(Frozen):
     questions: list[Question]
 
 
-Answer = Callable[[Here, Record], Iterator[Line]]
+Answer = Callable[[RequestState, ReleaseFacts], Iterator[AnswerLine]]
 
 
-def audit(here: Here, person: Person, release: str = "") -> AuditPage:
+def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
     """Return the answers about a release; by default about the one that was promoted or rolled back to last.
 
     Raises:
         InputError: There is no such release.
     """
-    labels = releases.labels(here.ledger, here.governance)
+    labels = releases.all_names(here.ledger, here.governance)
     if not labels:
         return AuditPage(release="", releases=[], verdict="", demo=False, standing="", questions=[])
     named = releases.get(here.ledger, here.governance, release or labels[0])
@@ -77,136 +77,142 @@ def audit(here: Here, person: Person, release: str = "") -> AuditPage:
     )
 
 
-def _answered(answer: Answer, here: Here, gathered: Record) -> list[Line]:
+def _answered(answer: Answer, here: RequestState, gathered: ReleaseFacts) -> list[AnswerLine]:
     """Return an answer, or the reason why it cannot be given, so that the other questions are answered all the same."""
     try:
         return list(answer(here, gathered))
     except HallmarkError as error:
-        return [Line(text=f"this cannot be said here: {error}")]
+        return [AnswerLine(text=f"this cannot be said here: {error}")]
 
 
-def who_approved(here: Here, it: Record) -> Iterator[Line]:
-    yield Line(text=f"{it.name_of(it.release.requested_by)} asked for run {it.release.run}",
+def who_approved(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    yield AnswerLine(text=f"{it.display_name(it.release.requested_by)} asked for run {it.release.run}",
                href=f"/ledger/{it.request_entry.seq}" if it.request_entry else "")  # fmt: skip
     for gate in it.contents.promotion.gates:
-        counted = [each for each in it.decided.get(gate, []) if each.counted]
+        counted = [each for each in it.decisions.get(gate, []) if each.counted]
         for each in counted:
             said = each.decision
             carried = said.run != it.release.run
-            yield Line(
-                text=f"{gate} gate: {said.verb} by {it.name_of(said.person)}{', a demo identity,' * each.demo} as "
-                f"{said.role}, {shown(each.signed.time)}: {said.reason}"
+            yield AnswerLine(
+                text=f"{gate} gate: {said.verb} by {it.display_name(said.person)}{', a demo identity,' * each.demo} as "
+                f"{said.role}, {format_time(each.signed.effective_at)}: {said.reason}"
                 + f" (given at run {said.run} with the same data and policy, and carried over)"
                 * carried,
                 href=f"/ledger/{each.entry.seq}",
             )
         if not counted:
-            yield Line(text=f"{gate} gate: {', '.join(it.release.approved_by.get(gate, [])) or 'its checks alone'}")
+            yield AnswerLine(
+                text=f"{gate} gate: {', '.join(it.release.approved_by.get(gate, [])) or 'its checks alone'}"
+            )
 
 
-def on_what(here: Here, it: Record) -> Iterator[Line]:
+def on_what(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for gate in it.contents.promotion.gates:
         evidence = it.contents.evidence[gate]
         failed = sum(check.verdict == "failed" for check in evidence.checks)
-        yield Line(
+        yield AnswerLine(
             text=f"{gate} gate: {len(evidence.checks)} checks, {failed} failed, {len(evidence.artefacts)} files by "
             f"digest; evidence SHA-256 {evidence.sha256[:12]}",
             href=f"/gates/{it.release.run}/{gate}",
         )
 
 
-def under_which_policy(here: Here, it: Record) -> Iterator[Line]:
+def under_which_policy(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     digest, adopted = it.policy_sha256, it.policies.at_promotion
     same = "which is in force now" if digest == here.governance.policy_sha256 else "another is in force now"
-    yield Line(text=f"policy SHA-256 {digest[:12]}, {same}; risk tier {it.release.tier}", href="/policy")
+    yield AnswerLine(text=f"policy SHA-256 {digest[:12]}, {same}; risk tier {it.release.tier}", href="/policy")
     if adopted is None:
-        yield Line(text="nobody had adopted it: it was proposed with the run")
+        yield AnswerLine(text="nobody had adopted it: it was proposed with the run")
     else:
-        yield Line(text=f"in force at the promotion: {adopted.describe()}", href=f"/ledger/{adopted.entry.seq}")
+        yield AnswerLine(text=f"in force at the promotion: {adopted.describe()}", href=f"/ledger/{adopted.entry.seq}")
     for later in it.policies.later:
         text = f"adopted after the promotion, so nothing here was judged under it: {later.describe()}"
-        yield Line(text=text, href=f"/ledger/{later.entry.seq}")
+        yield AnswerLine(text=text, href=f"/ledger/{later.entry.seq}")
 
 
-def which_data(here: Here, it: Record) -> Iterator[Line]:
+def which_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for name, origin in it.contents.dataset.sources.items():
-        yield Line(
-            text=f"{name}: {origin.taken:,} rows, licence {origin.licence}, {origin.lawful_basis}, class "
+        yield AnswerLine(
+            text=f"{name}: {origin.rows_read:,} rows, licence {origin.licence}, {origin.lawful_basis}, class "
             f"{origin.classification}, SHA-256 {origin.sha256[:12]}",
             href=f"/gates/{it.release.run}/data",
         )
     manifest = it.contents.manifest
-    yield Line(text=f"base model {manifest.base_model_origin}, SHA-256 {manifest.base_model_sha256[:12]}")
+    yield AnswerLine(text=f"base model {manifest.base_model_origin}, SHA-256 {manifest.base_model_sha256[:12]}")
 
 
-def whose_data(here: Here, it: Record) -> Iterator[Line]:
+def whose_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for name, origin in it.contents.dataset.sources.items():
         found = sum(origin.protected.values())
-        yield Line(text=f"{name}: owner {it.name_of(origin.owner)}, steward {it.name_of(origin.steward)}; {found:,} "
+        yield AnswerLine(text=f"{name}: owner {it.display_name(origin.owner)}, steward {it.display_name(origin.steward)}; {found:,} "
                    "stretches of personal or secret text were treated before anything was written")  # fmt: skip
-    for taken in it.withdrawn:
-        yield Line(text=f"withdrawn since: {taken}")
+    for taken in it.withdrawals:
+        yield AnswerLine(text=f"withdrawn since: {taken}")
 
 
-def in_production(here: Here, it: Record) -> Iterator[Line]:
-    for reign in it.own:
-        until = f"until {shown(reign.until)}" if reign.until else "and still is"
-        yield Line(text=f"{it.release.label} was in production from {shown(reign.since)} {until}",
+def in_production(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    for reign in it.own_periods:
+        until = f"until {format_time(reign.until)}" if reign.until else "and still is"
+        yield AnswerLine(text=f"{it.release.label} was in production from {format_time(reign.since)} {until}",
                    href=f"/production?when={reign.since:%Y-%m-%dT%H:%M:%SZ}".replace("+", "%2B"))  # fmt: skip
-    yield Line(text="what was in production at any other moment", href="/production")
+    yield AnswerLine(text="what was in production at any other moment", href="/production")
 
 
-def what_changed(here: Here, it: Record) -> Iterator[Line]:
-    earlier = [r for r in it.reigns if r.signed.promotion.version < it.release.version]
+def what_changed(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    earlier = [r for r in it.production_periods if r.signed.promotion.version < it.release.version]
     if not earlier:
-        yield Line(text="it is the first of its model")
+        yield AnswerLine(text="it is the first of its model")
         return
     before = earlier[-1].signed.promotion.label
-    yield Line(text=f"against {before}: data, parameters, code, figures, policy and people",
+    yield AnswerLine(text=f"against {before}: data, parameters, code, figures, policy and people",
                href=f"/releases/{before}/to/{it.release.label}")  # fmt: skip
 
 
-def what_is_waived(here: Here, it: Record) -> Iterator[Line]:
-    relied = releases.waived(it.release, here.ledger, here.governance)
+def what_is_waived(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    relied = releases.failed_checks(it.release, here.ledger, here.governance)
     for each in relied:
-        yield Line(text=each.describe(), href=f"/ledger/{each.entry}" if each.entry else "")
+        yield AnswerLine(text=each.describe(), href=f"/ledger/{each.entry}" if each.entry else "")
     if not relied:
-        yield Line(text="nothing: no check failed")
+        yield AnswerLine(text="nothing: no check failed")
 
 
-def can_it_be_rebuilt(here: Here, it: Record) -> Iterator[Line]:
+def can_it_be_rebuilt(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for entry in it.reproductions:
-        yield Line(text=f"built again on {shown(entry.time)}: {entry.body.get('verdict')}", href=f"/ledger/{entry.seq}")
+        yield AnswerLine(
+            text=f"built again on {format_time(entry.time)}: {entry.body.get('verdict')}", href=f"/ledger/{entry.seq}"
+        )
     if not it.reproductions:
-        yield Line(text=f"nobody has tried yet: hallmark reproduce {it.release.label} builds it again from commit "
+        yield AnswerLine(text=f"nobody has tried yet: hallmark reproduce {it.release.label} builds it again from commit "
                    f"{it.release.commit[:12]} and compares every digest")  # fmt: skip
 
 
-def is_the_log_whole(here: Here, it: Record) -> Iterator[Line]:
-    wrong = list(glance.wrong(here.ledger, here.governance))
+def is_the_log_whole(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    wrong = list(glance.find_problems(here.ledger, here.governance))
     for each in wrong:
-        yield Line(text=each)
+        yield AnswerLine(text=each)
     if not wrong:
-        yield Line(text=f"{here.ledger.count():,} entries; a look at the signed heads found nothing. All of it, and "
+        yield AnswerLine(text=f"{here.ledger.count():,} entries; a look at the signed heads found nothing. All of it, and "
                    "with nothing of this machine trusted: hallmark ledger verify", href="/ledger")  # fmt: skip
-    for each in it.problems:
-        yield Line(text=f"not counted: {each}")
+    for each in it.invalid_promotions:
+        yield AnswerLine(text=f"not counted: {each}")
 
 
-def who_looked(here: Here, it: Record) -> Iterator[Line]:
-    looks = search.newest(here.ledger, Wanted(kind=LOOK), MOST)
+def who_looked(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    looks = search.find_newest(here.ledger, EntryFilter(kind=DATA_ACCESS_GROUP), MAX_DATA_ACCESSES)
     for entry in looks.entries:
-        yield Line(
-            text=f"{shown(entry.time)}: {entry.kind} by {entry.body.get('person')}: {entry.body.get('reason')}",
+        yield AnswerLine(
+            text=f"{format_time(entry.time)}: {entry.kind} by {entry.body.get('person')}: {entry.body.get('reason')}",
             href=f"/ledger/{entry.seq}",
         )
     nobody = "nobody has looked at a record of a source, into the vault, or for a person"
-    yield Line(text="every look in the ledger" if looks.entries else nobody, href=f"/ledger?kind={LOOK}")
+    yield AnswerLine(
+        text="every look in the ledger" if looks.entries else nobody, href=f"/ledger?kind={DATA_ACCESS_GROUP}"
+    )
 
 
-def what_is_not_covered(here: Here, it: Record) -> Iterator[Line]:
-    yield from (Line(text=text) for text in gaps.missing(it))
-    yield from (Line(text=text) for text in it.verification.unchecked)
+def what_is_not_covered(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
+    yield from (AnswerLine(text=text) for text in gaps.missing(it))
+    yield from (AnswerLine(text=text) for text in it.verification.unchecked)
 
 
 QUESTIONS: dict[str, tuple[str, Answer]] = {

@@ -1,30 +1,30 @@
 """Differences between two releases."""
 
 from infra import compared
-from infra.console.site import Here
-from tasks.core.config import Frozen
-from tasks.gates.checks.change import Change, Moved
+from infra.console.site import RequestState
+from tasks.core.config import FrozenModel
+from tasks.gates.checks.change import DatasetChange, ValueChange
 from tasks.gates.words import arrow
 from tasks.policy.people import Person
 from tasks.registry.history.difference import Difference, Figure
 from tasks.registry.promote import releases as promoted
 
 
-class Move(Frozen):
+class Change(FrozenModel):
     what: str
     change: str
 
 
-class Changes(Frozen):
+class ReleaseComparison(FrozenModel):
     before: str
     now: str
     against: list[str]
     """Releases of the two that do not verify here, each with the reason."""
-    parts: dict[str, list[Move]]
+    parts: dict[str, list[Change]]
     """Differences by part: data, parameters, code, base model, figures, policy, people."""
 
 
-def changes(here: Here, person: Person, before: str, now: str) -> Changes:
+def release_comparison(here: RequestState, person: Person, before: str, now: str) -> ReleaseComparison:
     """Return the differences between two releases.
 
     Raises:
@@ -32,8 +32,8 @@ def changes(here: Here, person: Person, before: str, now: str) -> Changes:
     """
     for label in (before, now):  # the command accepts folders too, which a page must not open
         promoted.get(here.ledger, here.governance, label)
-    found, _ = compared.releases_here(here.site.root, before, now, here.ledger, here.governance)
-    return Changes(
+    found, _ = compared.compare_releases(here.site.root, before, now, here.ledger, here.governance)
+    return ReleaseComparison(
         before=before,
         now=now,
         against=[f"{side.release}: {side.against}" for side in (found.before, found.now) if side.against],
@@ -41,40 +41,42 @@ def changes(here: Here, person: Person, before: str, now: str) -> Changes:
     )
 
 
-def _parts(it: Difference) -> dict[str, list[Move]]:
+def _parts(it: Difference) -> dict[str, list[Change]]:
     return {
         "data": data(it.data),
-        "parameters": moves(it.parameters),
-        "code": code(it.code, it.code_why) + moves(it.made_with),
-        "base model": moves(it.base_model),
+        "parameters": changed_values(it.parameters),
+        "code": code(it.code, it.code_why) + changed_values(it.made_with),
+        "base model": changed_values(it.base_model),
         "figures": figures(it.figures),
-        "policy": moves(it.policy),
-        "people": moves(it.people),
+        "policy": changed_values(it.policy),
+        "people": changed_values(it.people),
     }
 
 
-def data(change: Change) -> list[Move]:
+def data(change: DatasetChange) -> list[Change]:
     sources = [
-        Move(what=f"source {name}", change=source.content)
+        Change(what=f"source {name}", change=source.content)
         for name, source in change.sources.items()
         if source.content != "same"
     ]
-    return sources + [Move(what=f"{side} rows", change=arrow(it)) for side, it in change.rows.items() if not it.same]
+    return sources + [
+        Change(what=f"{side} rows", change=arrow(it)) for side, it in change.rows.items() if not it.unchanged
+    ]
 
 
-def code(names: list[str] | None, why: str) -> list[Move]:
-    return [Move(what=line, change="") for line in names or []] + [Move(what="which files differ", change=why)] * bool(
-        why
-    )
+def code(names: list[str] | None, why: str) -> list[Change]:
+    return [Change(what=line, change="") for line in names or []] + [
+        Change(what="which files differ", change=why)
+    ] * bool(why)
 
 
-def figures(found: dict[str, Figure]) -> list[Move]:
+def figures(found: dict[str, Figure]) -> list[Change]:
     return [
-        Move(what=name, change=f"{figure.before or 'none'} → {figure.now or 'none'}, intervals: {figure.intervals}")
+        Change(what=name, change=f"{figure.before or 'none'} → {figure.now or 'none'}, intervals: {figure.intervals}")
         for name, figure in found.items()
         if figure.before != figure.now
     ]
 
 
-def moves(moved: dict[str, Moved]) -> list[Move]:
-    return [Move(what=name, change=arrow(pair)) for name, pair in moved.items() if not pair.same]
+def changed_values(moved: dict[str, ValueChange]) -> list[Change]:
+    return [Change(what=name, change=arrow(pair)) for name, pair in moved.items() if not pair.unchanged]

@@ -1,13 +1,13 @@
 """Checks of a gate: failed ones first, then waived ones, then the others."""
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.gates import words
 from tasks.gates.evidence import Evidence
-from tasks.gates.gates import CheckStanding, Standing
-from tasks.gates.since import Since
+from tasks.gates.gates import CheckStatus, GateStatus
+from tasks.gates.since import EvidenceDiff
 
 
-class Check(Frozen):
+class Check(FrozenModel):
     name: str
     fact: str
     holds: bool
@@ -21,24 +21,24 @@ class Check(Frozen):
     """Whether policy allows a waiver of the check."""
 
 
-def shown(standing: Standing, before: Since | None, evidence: Evidence) -> list[Check]:
+def rows(standing: GateStatus, before: EvidenceDiff | None, evidence: Evidence) -> list[Check]:
     """Return the checks of a gate, with their values when the gate last passed."""
     return [_check(check, before, evidence) for check in sorted(standing.checks, key=_order)]
 
 
-def _order(check: CheckStanding) -> int:
+def _order(check: CheckStatus) -> int:
     return 2 if check.holds and not check.waived_by else 1 if check.holds else 0
 
 
-def _check(check: CheckStanding, before: Since | None, evidence: Evidence) -> Check:
+def _check(check: CheckStatus, before: EvidenceDiff | None, evidence: Evidence) -> Check:
     result, waive = check.result, evidence.asks.waive
     return Check(
         name=result.name,
         fact=result.fact,
         holds=check.holds,
         outcome=words.outcome(check),
-        value=words.value(result),
-        wanted=words.wanted(result),
+        value=words.figure(result),
+        wanted=words.limit(result),
         before=before.value(result.fact) if before else "",
         why=result.why,
         waivable=waive is not None and waive.covers(result.name),

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import hearing, looked_at
-from infra.console.views.changes import Move, code, data, figures, moves
-from infra.console.views.files import layout_here
-from infra.console.views.runs import PAGE
-from tasks.core.config import Frozen
+from infra.console.views.changes import Change, changed_values, code, data, figures
+from infra.console.views.files import run_layout
+from infra.console.views.runs import PAGE_SIZE
+from tasks.core.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
 from tasks.runs import difference, journal, paired
 from tasks.runs.difference import RunDifference
 
 
-class Compared(Frozen):
+class RunComparison(FrozenModel):
     first: str
     second: str
     """Id of the second run. `first` and `second` are empty if no runs were picked."""
@@ -26,11 +26,11 @@ class Compared(Frozen):
     """Result of the paired test of both candidates, in sentences; empty if there is none."""
     test_differs: bool
     """Whether the two runs were evaluated on different test records."""
-    parts: dict[str, list[Move]]
+    parts: dict[str, list[Change]]
     """Differences by part: outcome, parameters, data, code, figures."""
 
 
-def compared(here: Here, person: Person, first: str, second: str) -> Compared:
+def run_comparison(here: RequestState, person: Person, first: str, second: str) -> RunComparison:
     """Return the differences between two runs.
 
     Raises:
@@ -39,50 +39,52 @@ def compared(here: Here, person: Person, first: str, second: str) -> Compared:
             gate, and the person may not see its free text.
     """
     for run in (first, second):
-        _require_looked_at(here, person, layout_here(here, run))
-    with looked_at.written_by(f"{first} or {second}"):
+        _require_evidence_files(here, person, run_layout(here, run))
+    with looked_at.refuse_unreadable(f"{first} or {second}"):
         found, _ = difference.compare(here.site.root, first, second)
     both = found.before.evaluated and found.now.evaluated
     return _page(here, first, second).model_copy(
         update={
             "lacks": found.lacks,
-            "test": paired.words(found.paired) if found.paired else [],
+            "test": paired.sentences(found.paired) if found.paired else [],
             "test_differs": both and not found.same_test,
             "parts": {name: lines for name, lines in _parts(found).items() if lines},
         }
     )
 
 
-STATED: Mapping[str, tuple[str, ...]] = {
+COMPARED_FILES: Mapping[str, tuple[str, ...]] = {
     "data": ("split/manifest.json",),
     "evaluation": ("evaluate/result.json", "evaluate/metrics.json", "evaluate/examples.parquet"),
 }
 """Files that the page quotes, by the gate whose evidence has their digests."""
 
 
-def _require_looked_at(here: Here, person: Person, layout: Layout) -> None:
-    for gate, names in STATED.items():
-        paths = [path for path in map(layout.stage, names) if path.exists()]
-        if paths and not looked_at.require(here, layout, gate, *paths):
-            hearing.require(here, layout, person, "figures")
+def _require_evidence_files(here: RequestState, person: Person, layout: Layout) -> None:
+    for gate, names in COMPARED_FILES.items():
+        paths = [path for path in map(layout.artefacts, names) if path.exists()]
+        if paths and not looked_at.compare(here, layout, gate, *paths):
+            hearing.require_access(here, layout, person, "figures")
 
 
-def compare(here: Here, person: Person, first: str = "", second: str = "") -> Compared:
+def run_comparison_form(here: RequestState, person: Person, first: str = "", second: str = "") -> RunComparison:
     """Return the differences between two runs, or only the form if not both are picked."""
-    return compared(here, person, first, second) if first and second else _page(here, first, second)
+    return run_comparison(here, person, first, second) if first and second else _page(here, first, second)
 
 
-def _page(here: Here, first: str, second: str) -> Compared:
-    last = [known.run for known in journal.newest(here.state, PAGE)]
+def _page(here: RequestState, first: str, second: str) -> RunComparison:
+    last = [known.run for known in journal.read_newest(here.state, PAGE_SIZE)]
     chosen = [run for run in (first, second) if run and run not in last]
-    return Compared(first=first, second=second, choices=last + chosen, lacks=[], test=[], test_differs=False, parts={})
+    return RunComparison(
+        first=first, second=second, choices=last + chosen, lacks=[], test=[], test_differs=False, parts={}
+    )
 
 
-def _parts(it: RunDifference) -> dict[str, list[Move]]:
+def _parts(it: RunDifference) -> dict[str, list[Change]]:
     return {
-        "outcome": moves(it.outcome),
-        "parameters": moves(it.parameters),
-        "data": (data(it.data) if it.data else []) + moves(it.digests),
-        "code": code(it.code, "") + moves(it.made_with),
+        "outcome": changed_values(it.outcome),
+        "parameters": changed_values(it.parameters),
+        "data": (data(it.data) if it.data else []) + changed_values(it.digests),
+        "code": code(it.code, "") + changed_values(it.made_with),
         "figures": figures(it.figures),
     }

@@ -2,20 +2,20 @@
 
 from datetime import date
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from tasks.consent import withdrawals
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.inquiry import inventory
-from tasks.inquiry.inventory import Holding, Quality
+from tasks.inquiry.inventory import InventoryItem, SourceQuality
 from tasks.policy.people import Person
 from tasks.runs import journal
 from tasks.sources import sources
 
-RUNS = 20
+TREND_RUNS = 20
 """Number of last runs in a trend."""
 
 
-class SourceRow(Frozen):
+class SourceRow(FrozenModel):
     source: str
     description: str
     owner: str
@@ -34,7 +34,7 @@ class SourceRow(Frozen):
     """Number of rows in the last run with this source; null if there is no such run."""
     aside_share: float | None
     """Share of these rows that was quarantined."""
-    trend: list[Quality]
+    trend: list[SourceQuality]
     """Quality in the last runs, oldest first."""
     last_run: str
     """Id of the last run with this source, at which `rows` and `trend` end; empty if there is none."""
@@ -44,19 +44,19 @@ class SourceRow(Frozen):
     """Withdrawals of the source that are in force, in words; empty if there are none."""
 
 
-class Data(Frozen):
+class Data(FrozenModel):
     rows: list[SourceRow]
 
 
-def data(here: Here, person: Person) -> Data:
+def data(here: RequestState, person: Person) -> Data:
     """Return the sources in sources.yaml of this checkout."""
-    known = [here.state / "runs" / each.run for each in reversed(journal.newest(here.state, RUNS))]
-    held = inventory.take(sources.load(here.governance.folder), known, here.now.date())
+    known = [here.state / "runs" / each.run for each in reversed(journal.read_newest(here.state, TREND_RUNS))]
+    held = inventory.read_inventory(sources.load(here.governance.folder), known, here.now.date())
     taken = withdrawals.in_force(here.ledger, here.governance)
     return Data(rows=[_row(each, "; ".join(map(str, taken.get(each.source.id, [])))) for each in held])
 
 
-def _row(holding: Holding, withdrawn: str) -> SourceRow:
+def _row(holding: InventoryItem, withdrawn: str) -> SourceRow:
     source, last = holding.source, holding.trend[-1] if holding.trend else None
     return SourceRow(
         source=source.id,
@@ -80,7 +80,7 @@ def _row(holding: Holding, withdrawn: str) -> SourceRow:
     )
 
 
-def _loss(holding: Holding) -> str:
+def _loss(holding: InventoryItem) -> str:
     if holding.loss is None:
         return ""
     only = "; ".join(f"{name} {', '.join(values)}" for name, values in holding.loss.only_here.items() if values)

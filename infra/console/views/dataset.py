@@ -2,15 +2,15 @@
 
 from collections import Counter
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.gates import glance, words
-from tasks.gates.checks.change import Change
+from tasks.gates.checks.change import DatasetChange
 from tasks.gates.evidence import Evidence
-from tasks.gates.since import Since
+from tasks.gates.since import EvidenceDiff
 from tasks.sources.dataset import Dataset
 
 
-class SourceRow(Frozen):
+class GateSource(FrozenModel):
     """Source of the dataset, as its owner reviews it."""
 
     name: str
@@ -36,11 +36,11 @@ class SourceRow(Frozen):
     test: int
 
 
-SHOWN = ("department", "language", "kind")
+SEGMENTS = ("department", "language", "kind")
 """Segments of records whose distributions are shown."""
 
 
-class Part(Frozen):
+class SegmentValue(FrozenModel):
     """Records with one value of a segment, in training and test set together."""
 
     value: str
@@ -50,9 +50,9 @@ class Part(Frozen):
     """Share in the dataset approved last; null if none was."""
 
 
-class Distribution(Frozen):
+class Distribution(FrozenModel):
     segment: str
-    parts: list[Part]
+    parts: list[SegmentValue]
     """Values of the segment, most frequent first. Values that no longer occur have 0 rows."""
 
 
@@ -60,10 +60,10 @@ def distributions(evidence: Evidence) -> list[Distribution]:
     """Return the distribution of each segment, now and in the dataset approved last; empty without a dataset."""
     if evidence.dataset is None:
         return []
-    return [Distribution(segment=name, parts=_parts(evidence.dataset, evidence.change, name)) for name in SHOWN]
+    return [Distribution(segment=name, parts=_parts(evidence.dataset, evidence.change, name)) for name in SEGMENTS]
 
 
-def _parts(dataset: Dataset, change: Change | None, segment: str) -> list[Part]:
+def _parts(dataset: Dataset, change: DatasetChange | None, segment: str) -> list[SegmentValue]:
     now: Counter[str] = Counter()
     for counts in dataset.segments.get(segment, {}).values():
         now.update(counts)
@@ -74,27 +74,29 @@ def _parts(dataset: Dataset, change: Change | None, segment: str) -> list[Part]:
         now.setdefault(value, 0)
     all_now, all_before = max(now.total(), 1), max(before.total(), 1)
     return [
-        Part(value=value, rows=rows, share=rows / all_now, before=before[value] / all_before if change else None)
+        SegmentValue(
+            value=value, rows=rows, share=rows / all_now, before=before[value] / all_before if change else None
+        )
         for value, rows in now.most_common()
     ]
 
 
-def sources(evidence: Evidence) -> list[SourceRow]:
+def sources(evidence: Evidence) -> list[GateSource]:
     """Return the sources of the dataset, sorted by owner; empty without a dataset."""
     if evidence.dataset is None:
         return []
     change = evidence.change
     return [
-        SourceRow(
+        GateSource(
             name=name,
             owner=origin.owner,
-            people=glance.people([origin]),
+            people=glance.people_counts([origin]),
             terms=glance.terms(origin),
             content=change.sources[name].content if change else "",
-            rows=origin.taken,
-            aside=sum(origin.aside.values()),
-            aside_share=origin.aside_share,
-            by_rule=origin.aside,
+            rows=origin.rows_read,
+            aside=sum(origin.quarantined.values()),
+            aside_share=origin.quarantined_share,
+            by_rule=origin.quarantined,
             protected={str(key): count for key, count in origin.protected.items() if count},
             actions={str(key): str(action) for key, action in origin.actions.items()},
             train=origin.rows["train"],
@@ -104,8 +106,8 @@ def sources(evidence: Evidence) -> list[SourceRow]:
     ]
 
 
-def changes(evidence: Evidence, before: Since | None) -> list[str]:
+def changes(evidence: Evidence, before: EvidenceDiff | None) -> list[str]:
     """Return the changes since the gate last passed, in words."""
     if evidence.dataset is not None:
         return list(words.dataset(evidence.dataset, evidence.change))
-    return [words.changed(before)]
+    return [words.changed_files(before)]

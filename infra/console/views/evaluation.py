@@ -1,16 +1,16 @@
 """Evaluation of a run: each metric of each model with its interval, and comparisons of models."""
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import looked_at
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.core.layout import Layout
-from tasks.stages.evaluate.contenders import TITLES, Which
+from tasks.stages.evaluate.contenders import MODEL_TITLES, ModelName
 from tasks.stages.evaluate.document import Comparison, Metrics
 from tasks.stages.evaluate.intervals import Interval
 
 
-class Figure(Frozen):
+class MetricFigure(FrozenModel):
     """Metric on the test records."""
 
     title: str
@@ -21,58 +21,58 @@ class Figure(Frozen):
     """Value of each model that was evaluated, by the title of the model."""
 
 
-class Against(Frozen):
+class ModelComparison(FrozenModel):
     """Comparison of the candidate with another model, on the test records that both answered."""
 
     other: str
     said: Comparison
 
 
-class Evaluation(Frozen):
+class Evaluation(FrozenModel):
     rows: int
     """Number of test records."""
     confidence: float
     """Confidence of every interval, such as 0.95."""
     models: list[str]
-    figures: list[Figure]
-    against: list[Against]
+    figures: list[MetricFigure]
+    against: list[ModelComparison]
 
 
-def read(here: Here, layout: Layout) -> Evaluation | None:
+def read(here: RequestState, layout: Layout) -> Evaluation | None:
     """Return the evaluation of a run, or None if it has not been evaluated.
 
     Raises:
         Refused: The metrics are not those in the gate's evidence, or cannot be read.
     """
-    path = layout.stage("evaluate") / "metrics.json"
+    path = layout.artefacts("evaluate") / "metrics.json"
     if not path.is_file():
         return None
-    looked_at.require(here, layout, "evaluation", path)
-    with looked_at.written_by(layout.root.name):
+    looked_at.compare(here, layout, "evaluation", path)
+    with looked_at.refuse_unreadable(layout.root.name):
         return _shown(Metrics.model_validate_json(path.read_bytes()))
 
 
 def _shown(said: Metrics) -> Evaluation:
     whole = said.overall
-    models: list[Which] = [which for which in TITLES if which in whole.scores]
+    models: list[ModelName] = [which for which in MODEL_TITLES if which in whole.scores]
     return Evaluation(
         rows=whole.rows,
         confidence=said.confidence,
-        models=[TITLES[which] for which in models],
+        models=[MODEL_TITLES[which] for which in models],
         figures=[
-            Figure(
+            MetricFigure(
                 title=metric.title,
                 about=metric.about,
                 unit=metric.unit,
-                models={TITLES[which]: whole.scores[which][metric.name] for which in models},
+                models={MODEL_TITLES[which]: whole.scores[which][metric.name] for which in models},
             )
             for metric in said.metrics
         ],
-        against=[Against(other=TITLES[which], said=it) for which, it in whole.comparisons.items()],
+        against=[ModelComparison(other=MODEL_TITLES[which], said=it) for which, it in whole.comparisons.items()],
     )
 
 
-def read_or_why(here: Here, layout: Layout) -> tuple[Evaluation | None, str]:
+def read_or_reason(here: RequestState, layout: Layout) -> tuple[Evaluation | None, str]:
     """Return the evaluation as `read` does, or the reason why it cannot be shown."""
     try:
         return read(here, layout), ""

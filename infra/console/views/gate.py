@@ -2,37 +2,37 @@
 
 from datetime import datetime
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import checks, dataset
-from infra.console.views.asked import Asked, keys_of
+from infra.console.views.asked import SigningForm, key_fingerprints
 from infra.console.views.checks import Check
-from infra.console.views.dataset import Distribution, SourceRow
-from infra.console.views.evaluation import Evaluation, read_or_why
-from infra.console.views.files import layout_here
+from infra.console.views.dataset import Distribution, GateSource
+from infra.console.views.evaluation import Evaluation, read_or_reason
+from infra.console.views.files import run_layout
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import Use
-from tasks.core.config import Frozen
+from tasks.consent.withdrawals import UsedSource
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
 from tasks.gates import cases, gates, glance, signed_decision, since, words
-from tasks.gates.cases import Case
+from tasks.gates.cases import GateCase
 from tasks.gates.evidence import Evidence
-from tasks.gates.gates import DecisionStanding
-from tasks.gates.offered import Offer, offered
+from tasks.gates.gates import DecisionStatus
+from tasks.gates.offered import PossibleDecision, possible_decisions
 from tasks.gates.reminders import REMINDED
 from tasks.gates.signed_decision import Verb
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.runs.request import checked_run_id
 
-DO: dict[Verb, str] = {
+DECISION_TEXTS: dict[Verb, str] = {
     "approve": "approve in role {}", "reject": "reject in role {}", "waive": "waive failed checks in role {}",
     "withdraw": "withdraw your decision",
 }  # fmt: skip
 """Text of each kind of decision, with a placeholder for the role."""
 
 
-class GatePage(Frozen):
+class GatePage(FrozenModel):
     """Gate with its evidence and present state."""
 
     run: str
@@ -54,7 +54,7 @@ class GatePage(Frozen):
     facts: dict[str, str]
     """Name and text of each line about the evidence."""
     checks: list[Check]
-    sources: list[SourceRow]
+    sources: list[GateSource]
     distributions: list[Distribution]
     changes: list[str]
     """Changes since the gate last passed, in words."""
@@ -64,12 +64,12 @@ class GatePage(Frozen):
     """Metrics in the evidence of the evaluation gate; null at other gates, and if the run is on another machine."""
     wrong: str
     """Reason why the metrics cannot be shown; empty if they can."""
-    decisions: list[DecisionStanding]
+    decisions: list[DecisionStatus]
     mine: list[str]
     """Decisions that this person may make now, in words."""
     verbs: list[Verb]
     """Kinds of decision that this person may make now."""
-    asked_of: Asked | None
+    asked_of: SigningForm | None
     """Form for a decision, which the browser signs; null if this person may make none."""
     report: bool
     """Whether the evidence includes an evaluation report."""
@@ -77,7 +77,7 @@ class GatePage(Frozen):
     """Whether the evidence includes Data Docs."""
 
 
-def question(here: Here, run: str, gate: str) -> tuple[Case, Governance]:
+def newest_case(here: RequestState, run: str, gate: str) -> tuple[GateCase, Governance]:
     """Return the newest evidence of a gate with its ledger entries, and the governance by which it is judged.
 
     Raises:
@@ -85,25 +85,25 @@ def question(here: Here, run: str, gate: str) -> tuple[Case, Governance]:
     """
     if gate not in GATES:
         raise InputError(f"there is no gate {gate!r}; expected one of {', '.join(GATES)}")
-    asked = [case for case in cases.read(here.ledger, run) if case.evidence.gate == gate]
+    asked = [case for case in cases.read_all(here.ledger, run) if case.evidence.gate == gate]
     if not asked:
         raise InputError(f"run {run} has asked nothing at the gate {gate}")
-    return asked[-1], here.rules.of(run) or here.governance
+    return asked[-1], here.rules.of_local_run(run) or here.governance
 
 
-def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
+def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
     """Return the page of a gate. Raises as `question` and `gates.judge_case`."""
     checked_run_id(run)
-    case, governed = question(here, run, gate)
+    case, governed = newest_case(here, run, gate)
     evidence = case.evidence
     standing = gates.judge_case(case, here.ledger, governed, here.now)
-    before = since.last_passed(evidence, here.ledger)
+    before = since.since_last_passed(evidence, here.ledger)
     still_open = case.closed is None
     looked = {path.rsplit("/", 1)[-1] for path in evidence.artefacts}
-    listed = checks.shown(standing, before, evidence)
+    listed = checks.rows(standing, before, evidence)
     failed = [check.name for check in listed if check.waivable and not check.holds]
-    offers = offered(here.ledger, governed, evidence, person, failed) if still_open else []
-    figures, wrong = read_or_why(here, layout_here(here, run)) if gate == "evaluation" else (None, "")
+    offers = possible_decisions(here.ledger, governed, evidence, person, failed) if still_open else []
+    figures, wrong = read_or_reason(here, run_layout(here, run)) if gate == "evaluation" else (None, "")
     return GatePage(
         run=run,
         gate=gate,
@@ -112,9 +112,9 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         demo=evidence.demo,
         state=standing.state,
         verdict=words.verdict(standing),
-        held_back=_held_back(here, evidence, governed),
+        held_back=_obstacle(here, evidence, governed),
         evidence_sha256=case.sha256,
-        asked=case.entry.time,
+        asked=case.opening.time,
         deadline=standing.deadline,
         closed=case.closed.time if case.closed else None,
         glance=glance.lines(evidence, here.ledger, governed),
@@ -127,7 +127,7 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
         evaluation=figures,
         wrong=wrong,
         decisions=standing.decisions,
-        mine=[DO[offer.verb].format(offer.role) for offer in offers],
+        mine=[DECISION_TEXTS[offer.verb].format(offer.role) for offer in offers],
         verbs=list(dict.fromkeys(offer.verb for offer in offers)),
         asked_of=_asked(here, case, person, governed, offers) if offers else None,
         report="report.html" in looked,
@@ -135,15 +135,17 @@ def gate(here: Here, person: Person, run: str, gate: str) -> GatePage:
     )
 
 
-def _asked(here: Here, case: Case, person: Person, governed: Governance, offers: list[Offer]) -> Asked:
+def _asked(
+    here: RequestState, case: GateCase, person: Person, governed: Governance, offers: list[PossibleDecision]
+) -> SigningForm:
     it = case.evidence
     policy = governed.policy
     wanted = policy.gate(it.tier, it.gate).signature
-    return Asked(
+    return SigningForm(
         path=f"/gates/{it.run}/{it.gate}",
         type=signed_decision.PREDICATE_TYPE,
         person=person.id,
-        keys=[key for key in keys_of(here, person) if not person.too_weak(wanted, policy.environment, key)],
+        keys=[key for key in key_fingerprints(here, person) if not person.key_weakness(wanted, policy.environment, key)],
         about={
             "run": it.run, "gate": it.gate, "use_case": it.use_case, "tier": it.tier, "demo": it.demo,
             "policy_sha256": it.policy_sha256, "purpose_sha256": it.purpose_sha256,
@@ -154,18 +156,18 @@ def _asked(here: Here, case: Case, person: Person, governed: Governance, offers:
     )  # fmt: skip
 
 
-def _held_back(here: Here, evidence: Evidence, governed: Governance) -> str:
+def _obstacle(here: RequestState, evidence: Evidence, governed: Governance) -> str:
     if evidence.dataset is None:
         return ""
-    uses = [Use(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
-    return withdrawals.held_back(here.ledger, governed, uses) or ""
+    uses = [UsedSource(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
+    return withdrawals.block_reason(here.ledger, governed, uses) or ""
 
 
 def _facts(evidence: Evidence) -> dict[str, str]:
     return {
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}",
-        "made by": words.made(evidence),
-        **words.missed(evidence),
+        "made by": words.origin(evidence),
+        **words.masking_gaps(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
         "looked at": f"{len(evidence.artefacts)} files, {len(evidence.facts)} figures",

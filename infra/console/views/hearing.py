@@ -5,7 +5,7 @@ Such text can quote any record. Only people who may read single records of all s
 
 import re
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.layout import Layout
 from tasks.inquiry import access
@@ -14,45 +14,45 @@ from tasks.runs.journal import Journal
 from tasks.runs.run import governance_of
 from tasks.sources.sources import load_resolved
 
-OWN = re.compile(r"stage |[A-Z]\w*: ")
+FREE_TEXT_ERROR = re.compile(r"stage |[A-Z]\w*: ")
 """Beginning of an error that a stage wrote, or of an unexpected exception; its rest may quote files of the run."""
-COUNT = re.compile(r"\d+/\d+")
+PROGRESS_COUNT = re.compile(r"\d+/\d+")
 """Progress of a stage as a count, such as `3/10`, which quotes no record."""
 
 
-def why_closed(here: Here, layout: Layout, person: Person) -> str:
+def access_denial(here: RequestState, layout: Layout, person: Person) -> str:
     """Return why a person may not see the free text of a run; empty if they may."""
     if not layout.sources.exists():
         return "its sources are not known here"
     try:
-        looker = access.of(governance_of(here.site.root, layout), person)
-        closed = [it.source.id for it in load_resolved(layout.sources).sources if not looker.sees(it.source)]
+        looker = access.access_of_person(governance_of(here.site.root, layout), person)
+        closed = [it.source.id for it in load_resolved(layout.sources).sources if not looker.may_read(it.source)]
     except HallmarkError:
         return "by whose rules it was made cannot be read here"
     return f"records of {', '.join(closed)} are not for {person.id}" if closed else ""
 
 
-def require(here: Here, layout: Layout, person: Person, what: str) -> None:
+def require_access(here: RequestState, layout: Layout, person: Person, what: str) -> None:
     """Require that a person may see the free text of a run, which the error calls `what`.
 
     Raises:
         Refused: The person may not see it.
     """
-    if why := why_closed(here, layout, person):
+    if why := access_denial(here, layout, person):
         raise Refused(f"{what} of run {layout.root.name} may hold texts of records, and {why}")
 
 
-def heard(here: Here, person: Person, known: Journal) -> Journal:
+def redacted(here: RequestState, person: Person, known: Journal) -> Journal:
     """Return the journal, without the texts of errors and progress if the person may not see them."""
     error = known.error or ""
-    own = OWN.match(error)
-    speaks = own or any(line.progress and not COUNT.fullmatch(line.progress) for line in known.stages.values())
-    why = why_closed(here, Layout(here.state / "runs" / known.run), person) if speaks else ""
+    own = FREE_TEXT_ERROR.match(error)
+    speaks = own or any(line.progress and not PROGRESS_COUNT.fullmatch(line.progress) for line in known.stages.values())
+    why = access_denial(here, Layout(here.state / "runs" / known.run), person) if speaks else ""
     if not why:
         return known
     if own:
         error = f"{error.partition(':')[0][:60]} failed; its own words may hold texts of records, and {why}"
-    counts = {name: COUNT.match(line.progress) for name, line in known.stages.items()}
+    counts = {name: PROGRESS_COUNT.match(line.progress) for name, line in known.stages.items()}
     stages = {
         name: line.model_copy(update={"progress": match[0] if (match := counts[name]) else ""})
         for name, line in known.stages.items()

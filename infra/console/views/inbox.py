@@ -2,20 +2,20 @@
 
 from datetime import datetime
 
-from infra.console.site import Here
-from tasks.core.config import Frozen
+from infra.console.site import RequestState
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.gates import missing
-from tasks.gates.evidence import Summary
-from tasks.gates.gates import Standing
-from tasks.gates.overview import Glance, overview
-from tasks.gates.rules.person import barred
+from tasks.gates.evidence import EvidenceSummary
+from tasks.gates.gates import GateStatus
+from tasks.gates.overview import OpenGate, open_gates
+from tasks.gates.rules.person import excluded_people
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.runs.run import is_here, layout_of
+from tasks.runs.run import exists_here, layout_of
 
 
-class Item(Frozen):
+class InboxItem(FrozenModel):
     """Open gate."""
 
     run: str
@@ -37,29 +37,29 @@ class Item(Frozen):
     """Problem with judging the gate on this machine, in words; empty if there is none."""
 
 
-class Inbox(Frozen):
-    rows: list[Item]
+class Inbox(FrozenModel):
+    rows: list[InboxItem]
     """Gates that wait for this person."""
-    others: list[Item]
+    others: list[InboxItem]
     """Gates that wait for others."""
 
 
-def inbox(here: Here, person: Person) -> Inbox:
-    glances = [each for each in overview(here.ledger, lambda summary: _governed(here, summary)) if each.summary]
+def inbox(here: RequestState, person: Person) -> Inbox:
+    glances = [each for each in open_gates(here.ledger, lambda summary: _governed(here, summary)) if each.summary]
     items = [_item(here, glance, glance.summary, person) for glance in glances if glance.summary]
     ranks = {name: tier.level or 0 for name, tier in here.governance.policy.tiers.items()}
     items.sort(key=lambda item: (-ranks.get(item.tier, 0), item.asked))
     return Inbox(rows=[item for item in items if item.mine], others=[item for item in items if not item.mine])
 
 
-def _governed(here: Here, summary: Summary) -> Governance:
-    return here.rules.of(summary.run) or here.governance
+def _governed(here: RequestState, summary: EvidenceSummary) -> Governance:
+    return here.rules.of_local_run(summary.run) or here.governance
 
 
-def _item(here: Here, glance: Glance, summary: Summary, person: Person) -> Item:
-    stands = glance.stands
-    judged = stands if isinstance(stands, Standing) else None
-    return Item(
+def _item(here: RequestState, glance: OpenGate, summary: EvidenceSummary, person: Person) -> InboxItem:
+    stands = glance.status
+    judged = stands if isinstance(stands, GateStatus) else None
+    return InboxItem(
         run=summary.run,
         gate=summary.gate,
         use_case=summary.use_case,
@@ -70,16 +70,16 @@ def _item(here: Here, glance: Glance, summary: Summary, person: Person) -> Item:
         deadline=judged.deadline if judged else None,
         failed=sum(not check.holds for check in judged.checks) if judged else 0,
         waits_for=judged.waiting_for if judged else [],
-        mine=may_do(here, summary, judged, person) if judged and judged.state == "waiting" else [],
-        trouble=str(stands) if isinstance(stands, HallmarkError) else _elsewhere(here, summary.run),
+        mine=possible_decisions(here, summary, judged, person) if judged and judged.state == "waiting" else [],
+        trouble=str(stands) if isinstance(stands, HallmarkError) else _missing_run_notice(here, summary.run),
     )
 
 
-def _elsewhere(here: Here, run: str) -> str:
-    return "" if is_here(layout_of(here.site.root, run)) else "its run is on another machine"
+def _missing_run_notice(here: RequestState, run: str) -> str:
+    return "" if exists_here(layout_of(here.site.root, run)) else "its run is on another machine"
 
 
-def may_do(here: Here, summary: Summary, standing: Standing, person: Person) -> list[str]:
+def possible_decisions(here: RequestState, summary: EvidenceSummary, standing: GateStatus, person: Person) -> list[str]:
     """Return the decisions that a person may make at a gate, in words.
 
     This decides nothing: the rules of the gate judge a decision when it is made.
@@ -88,12 +88,12 @@ def may_do(here: Here, summary: Summary, standing: Standing, person: Person) -> 
     if any(verb == "reject" for verb, _ in said):
         return []
     found = []
-    for role, _, _ in missing.still_needed(summary, []):
-        able = missing.eligible(summary, _governed(here, summary), role, [], here.now)
+    for role, _, _ in missing.required_approvals_from(summary, []):
+        able = missing.eligible_approvers(summary, _governed(here, summary), role, [], here.now)
         if person.id in {each.id for each in able} and ("approve", role) not in said:
             found.append(f"decide in role {role}")
     waive, failed = summary.asks.waive, [check for check in standing.checks if not check.holds]
-    own = person.id in summary.askers or (person.demo and not summary.demo)
-    if waive and failed and not own and person.id not in barred(summary, waive.role):
+    own = person.id in summary.requesters or (person.demo and not summary.demo)
+    if waive and failed and not own and person.id not in excluded_people(summary, waive.role):
         found += [f"waive a failed check in role {waive.role}"] * (waive.role in person.roles_at(here.now))
     return found

@@ -2,17 +2,17 @@
 
 from datetime import datetime
 
-from infra.console.site import Here
-from infra.console.views.asked import Asked, keys_of
-from tasks.core.config import Frozen
+from infra.console.site import RequestState
+from infra.console.views.asked import SigningForm, key_fingerprints
+from tasks.core.config import FrozenModel
 from tasks.incidents import incidents as record
 from tasks.incidents import signed_incident
 from tasks.incidents.incidents import Incident
-from tasks.incidents.signed_incident import Opening, may_not_close
+from tasks.incidents.signed_incident import Opening, closing_obstacle
 from tasks.policy.people import Person
 
 
-class IncidentRow(Frozen):
+class IncidentRow(FrozenModel):
     incident: str
     severity: str
     state: str
@@ -28,43 +28,43 @@ class IncidentRow(Frozen):
     """Person who closed the incident, and their reason; empty while it is open."""
 
 
-class Incidents(Frozen):
+class Incidents(FrozenModel):
     rows: list[IncidentRow]
     """Open incidents first; newest first among open and among closed ones."""
 
 
-def incidents(here: Here, person: Person) -> Incidents:
-    known = [row(each) for each in record.read(here.ledger, here.governance)]
+def incidents(here: RequestState, person: Person) -> Incidents:
+    known = [row(each) for each in record.read_all(here.ledger, here.governance)]
     newest = sorted(known, key=lambda each: each.opened, reverse=True)
     return Incidents(rows=sorted(newest, key=lambda each: each.state == "closed"))
 
 
-class IncidentPage(Frozen):
+class IncidentPage(FrozenModel):
     incident: IncidentRow
     may_not: str
     """Reason why this person may not close the incident, in words; empty if they may."""
-    asked_of: Asked | None
+    asked_of: SigningForm | None
     """Form that closes the incident, which the browser signs; null if this person may not close it."""
 
 
-def incident(here: Here, person: Person, incident: str) -> IncidentPage:
+def incident(here: RequestState, person: Person, incident: str) -> IncidentPage:
     """Return the page of an incident.
 
     Raises:
         InputError: There is no incident with this id.
     """
     found = record.get(here.ledger, here.governance, incident)
-    may_not = "it is closed" if found.closing else may_not_close(found.opening, person, here.now)
+    may_not = "it is closed" if found.closing else closing_obstacle(found.opening, person, here.now)
     asked = None if may_not else _asked(here, found.opening, person)
     return IncidentPage(incident=row(found), may_not=may_not or "", asked_of=asked)
 
 
-def _asked(here: Here, opened: Opening, person: Person) -> Asked:
-    return Asked(
+def _asked(here: RequestState, opened: Opening, person: Person) -> SigningForm:
+    return SigningForm(
         path=f"/incidents/{opened.id}",
-        type=signed_incident.TYPE,
+        type=signed_incident.PREDICATE_TYPE,
         person=person.id,
-        keys=keys_of(here, person),
+        keys=key_fingerprints(here, person),
         about={
             "deed": "close", "id": opened.id, "cause": opened.cause, "role": opened.role,
             "environment": opened.environment,

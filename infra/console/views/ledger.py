@@ -4,27 +4,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import hearing
-from infra.console.views.files import layout_here
-from infra.console.views.runs import Many, Number
-from tasks.core.config import Frozen
+from infra.console.views.files import run_layout
+from infra.console.views.runs import EntryNumber, RowLimit
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.shown import json_text
 from tasks.ledger import search
 from tasks.ledger.kinds import KINDS
 from tasks.ledger.ledger import Entry
-from tasks.ledger.search import Wanted
+from tasks.ledger.search import EntryFilter
 from tasks.policy.people import Person
 from tasks.trust import stage_record
 
-PAGE = 50
+PAGE_SIZE = 50
 """Number of entries on one page."""
-LOOKS = 10_000
+MAX_ENTRIES_SEARCHED = 10_000
 """Maximum number of entries that are searched for one page."""
 
 
-class EntryRow(Frozen):
+class EntryRow(FrozenModel):
     entry: int
     time: datetime
     kind: str
@@ -32,7 +32,7 @@ class EntryRow(Frozen):
     says: str
 
 
-class Entries(Frozen):
+class Entries(FrozenModel):
     rows: list[EntryRow]
     kind: str
     subject: str
@@ -45,7 +45,7 @@ class Entries(Frozen):
     """Number of entries in the whole ledger."""
 
 
-class EntryPage(Frozen):
+class EntryPage(FrozenModel):
     entry: int
     time: datetime
     kind: str
@@ -60,39 +60,41 @@ class EntryPage(Frozen):
     """Description of entries of this kind; empty for a kind that this version does not know."""
 
 
-def ledger(here: Here, person: Person, kind: str = "", subject: str = "", run: str = "", about: str = "",
-           below: Number = 0, most: Many = PAGE) -> Entries:  # fmt: skip
+def ledger(here: RequestState, person: Person, kind: str = "", subject: str = "", run: str = "", about: str = "",
+           below: EntryNumber = 0, most: RowLimit = PAGE_SIZE) -> Entries:  # fmt: skip
     """Return a page of matching entries, newest first.
 
     Raises:
         Refused: An entry was changed.
     """
     keys = here.governance.fingerprints_of(about)
-    wanted = Wanted(kind=kind or None, subject=subject or None, run=run or None, person=about or None, keys=keys)
-    start = below or (_after_run(here, run) if run else None)
-    found = search.newest(here.ledger, wanted, most, start, LOOKS)
+    wanted = EntryFilter(kind=kind or None, subject=subject or None, run=run or None, person=about or None, keys=keys)
+    start = below or (_search_start(here, run) if run else None)
+    found = search.find_newest(here.ledger, wanted, most, start, MAX_ENTRIES_SEARCHED)
     return Entries(
         rows=[_row(entry) for entry in found.entries],
         kind=kind,
         subject=subject,
         run=run,
         about=about,
-        older=found.reached,
+        older=found.stopped_at,
         count=here.ledger.count(),
     )
 
 
-def _after_run(here: Here, run: str) -> int:
+def _search_start(here: RequestState, run: str) -> int:
     """Return the number at which the search for a run begins: above its entries, which lie close together."""
     about = here.ledger.entries(None, run)
-    return about[-1].seq + LOOKS // 2 if about else 2**62
+    return about[-1].seq + MAX_ENTRIES_SEARCHED // 2 if about else 2**62
 
 
 def _row(entry: Entry) -> EntryRow:
-    return EntryRow(entry=entry.seq, time=entry.time, kind=entry.kind, subject=entry.subject, says=search.gist(entry))
+    return EntryRow(
+        entry=entry.seq, time=entry.time, kind=entry.kind, subject=entry.subject, says=search.summarise(entry)
+    )
 
 
-def entry(here: Here, person: Person, number: Number) -> EntryPage:
+def entry(here: RequestState, person: Person, number: EntryNumber) -> EntryPage:
     """Return an entry.
 
     Names of an experiment's files, which its code chose, are hidden if the person may not see the run's free text.
@@ -101,11 +103,11 @@ def entry(here: Here, person: Person, number: Number) -> EntryPage:
         InputError: There is no such entry.
         Refused: The entry was changed.
     """
-    found = search.newest(here.ledger, Wanted(), 1, number + 1).entries
+    found = search.find_newest(here.ledger, EntryFilter(), 1, number + 1).entries
     if not found or found[0].seq != number:
         raise InputError(f"the ledger has no entry {number}; it has {here.ledger.count()}")
-    body = search.opened(found[0].body)
-    if _is_of_an_experiment(body) and (why := hearing.why_closed(here, layout_here(here, found[0].subject), person)):
+    body = search.decode_envelopes(found[0].body)
+    if _is_of_an_experiment(body) and (why := hearing.access_denial(here, run_layout(here, found[0].subject), person)):
         body["envelope"]["statement"]["subject"] = f"names of files may hold texts of records, and {why}"
     return EntryPage(
         entry=number,
@@ -114,7 +116,7 @@ def entry(here: Here, person: Person, number: Number) -> EntryPage:
         subject=found[0].subject,
         body=body,
         text=json_text(body, indent=2),
-        says=search.gist(found[0]),
+        says=search.summarise(found[0]),
         meaning=next((kind.body for kind in KINDS if kind.kind == found[0].kind), ""),
     )
 

@@ -3,36 +3,36 @@
 The code of a run's own commit may log whatever it reads.
 """
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import hearing
-from infra.console.views.files import layout_here
+from infra.console.views.files import run_layout
 from infra.prefect import logs
-from infra.prefect.logs import Line
-from tasks.core.config import Frozen
+from infra.prefect.logs import LogLine
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.occasions import standing
 from tasks.policy.people import Person
-from tasks.runs.run import on_record
+from tasks.runs.run import recorded_request
 
 
-class Log(Frozen):
+class Log(FrozenModel):
     run: str
-    rows: list[Line]
+    rows: list[LogLine]
     """Last lines, oldest first."""
     missing: str
     """Reason why there are no lines, in words; empty if there are some."""
 
 
-def log(here: Here, person: Person, run: str) -> Log:
+def log(here: RequestState, person: Person, run: str) -> Log:
     """Return the last lines of a run's log.
 
     Raises:
         InputError: No run with this id was requested.
     """
-    layout = layout_here(here, run)
-    if on_record(here.site.root, run) is None:
+    layout = run_layout(here, run)
+    if recorded_request(here.site.root, run) is None:
         raise InputError(f"nobody has asked for a run {run!r}")
-    if why := hearing.why_closed(here, layout, person):
+    if why := hearing.access_denial(here, layout, person):
         return Log(run=run, rows=[], missing=f"A log may hold texts of records, and {why}.")
     pools = list(standing.read(here.ledger, here.governance).deployments.pools)
     try:

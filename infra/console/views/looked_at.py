@@ -10,16 +10,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from infra.console.site import Here
-from tasks.core.errors import NO_SUCH_DOCUMENT, Refused
+from infra.console.site import RequestState
+from tasks.core.errors import DOCUMENT_ERRORS, Refused
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
-from tasks.core.record import FEW
+from tasks.core.record import SMALL_BATCH_ROWS
 from tasks.gates import cases
 from tasks.trust.gate_statement import GateName
 
 
-def require(here: Here, layout: Layout, gate: GateName, *paths: Path) -> bool:
+def compare(here: RequestState, layout: Layout, gate: GateName, *paths: Path) -> bool:
     """Compare files of a run with the newest evidence of a gate.
 
     Returns:
@@ -28,7 +28,7 @@ def require(here: Here, layout: Layout, gate: GateName, *paths: Path) -> bool:
     Raises:
         Refused: A file has another digest than in the evidence, or is not in it.
     """
-    asked = [case for case in cases.read(here.ledger, layout.root.name) if case.evidence.gate == gate]
+    asked = [case for case in cases.read_all(here.ledger, layout.root.name) if case.evidence.gate == gate]
     if not asked:
         return False
     known = asked[-1].evidence.artefacts
@@ -43,20 +43,20 @@ def require(here: Here, layout: Layout, gate: GateName, *paths: Path) -> bool:
 
 
 @contextmanager
-def written_by(run: str) -> Iterator[None]:
+def refuse_unreadable(run: str) -> Iterator[None]:
     """Turn errors of reading a run's files into Refused: they are not in the format that Hallmark writes."""
     try:
         yield
-    except (pa.ArrowException, *NO_SUCH_DOCUMENT) as error:
+    except (pa.ArrowException, *DOCUMENT_ERRORS) as error:
         raise Refused(f"files of run {run} cannot be read as ours are ({type(error).__name__}: {error})") from error
 
 
-def require_small(*paths: Path, most: int) -> None:
+def refuse_large(*paths: Path, most: int) -> None:
     """Refuse Parquet files that take more than `most` bytes in memory. Reading stops at that size."""
     for path in paths:
         taken = 0
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=FEW):
+            for batch in file.iter_batches(batch_size=SMALL_BATCH_ROWS):
                 taken += batch.nbytes
                 if taken > most:
                     raise Refused(

@@ -2,15 +2,15 @@
 
 from datetime import datetime
 
-from infra.console.site import Here
-from infra.console.views.asked import keys_of
-from tasks.core.config import Frozen
+from infra.console.site import RequestState
+from infra.console.views.asked import key_fingerprints
+from tasks.core.config import FrozenModel
 from tasks.policy import adopting, differences, explain, in_force
 from tasks.policy.adopting import Chain
 from tasks.policy.people import Person
 
 
-class Member(Frozen):
+class Member(FrozenModel):
     """Person with the roles and keys that count now."""
 
     id: str
@@ -20,7 +20,7 @@ class Member(Frozen):
     demo: bool
 
 
-class Adopted(Frozen):
+class AdoptionRow(FrozenModel):
     number: int
     time: datetime
     signed_by: list[str]
@@ -28,7 +28,7 @@ class Adopted(Frozen):
     """Changes since the previous adoption, in words."""
 
 
-class PolicyPage(Frozen):
+class PolicyPage(FrozenModel):
     environment: str
     policy_sha256: str
     root: str
@@ -36,12 +36,12 @@ class PolicyPage(Frozen):
     lines: list[str]
     """Policy in words."""
     people: list[Member]
-    adoptions: list[Adopted]
+    adoptions: list[AdoptionRow]
     """Adoptions, newest first."""
     problems: list[str]
 
 
-def policy(here: Here, person: Person) -> PolicyPage:
+def policy(here: RequestState, person: Person) -> PolicyPage:
     governed, chain = here.governance, in_force.chain(here.state, here.ledger)
     return PolicyPage(
         environment=governed.policy.environment,
@@ -54,10 +54,10 @@ def policy(here: Here, person: Person) -> PolicyPage:
     )
 
 
-def _adopted(chain: Chain, place: int) -> Adopted:
+def _adopted(chain: Chain, place: int) -> AdoptionRow:
     it = chain.adoptions[place]
     before = chain.adoptions[place - 1] if place else None
-    return Adopted(
+    return AdoptionRow(
         number=it.sequence,
         time=chain.entries[place].time,
         signed_by=chain.signed_by(place),
@@ -65,11 +65,11 @@ def _adopted(chain: Chain, place: int) -> Adopted:
     )
 
 
-def _member(here: Here, person: Person) -> Member:
+def _member(here: RequestState, person: Person) -> Member:
     return Member(
         id=person.id,
         name=person.name,
         roles=person.roles_at(here.now),
-        keys=keys_of(here, person),
+        keys=key_fingerprints(here, person),
         demo=person.demo,
     )

@@ -2,23 +2,23 @@
 
 from pathlib import Path
 
-from infra.console.site import Here
-from infra.console.views.asked import Asked, keys_of
-from tasks.core.config import Frozen
+from infra.console.site import RequestState
+from infra.console.views.asked import SigningForm, key_fingerprints
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.policy.people import Person
 from tasks.registry.history import declared
 from tasks.registry.promote import emergency, orders
 from tasks.registry.promote import releases as promoted
-from tasks.registry.promote.decided import DecisionLine
+from tasks.registry.promote.decided import DecisionSummary
 from tasks.registry.promote.orders import SignedOrder
 from tasks.registry.promote.releases import Release
-from tasks.registry.promote.waivers import Reliance
-from tasks.registry.release.promotions import Promotions, Signed
+from tasks.registry.promote.waivers import FailedCheck
+from tasks.registry.release.promotions import Promotions, SignedPromotion
 from tasks.registry.release.report import Verification
 
 
-class Ordered(Frozen):
+class RollbackOrder(FrozenModel):
     """Rollback order that waits for the orders of others."""
 
     person: str
@@ -26,7 +26,7 @@ class Ordered(Frozen):
     reason: str
 
 
-class Origin(Frozen):
+class TrainingSource(FrozenModel):
     """Source of the training records of a release."""
 
     name: str
@@ -36,10 +36,10 @@ class Origin(Frozen):
     sha256: str
 
 
-class Lineage(Frozen):
+class Provenance(FrozenModel):
     """Origin of a release, as its own folder states it. Only the verification shows whether that is true."""
 
-    sources: list[Origin]
+    sources: list[TrainingSource]
     dataset: str
     """SHA-256 of the dataset."""
     rows: dict[str, int]
@@ -47,56 +47,56 @@ class Lineage(Frozen):
     base_model: str
 
 
-class ReleasePage(Frozen):
+class ReleasePage(FrozenModel):
     release: Release
     label: str
-    decisions: list[DecisionLine]
+    decisions: list[DecisionSummary]
     """Decisions at each gate, with reason, time and number of the ledger entry."""
-    waivers: list[Reliance]
+    waivers: list[FailedCheck]
     verified: Verification
-    lineage: Lineage | None
+    lineage: Provenance | None
     """Origin of the release; null if its folder is not on this machine or cannot be read."""
     champion: str
     """Label of the present champion."""
-    ordered: list[Ordered]
+    ordered: list[RollbackOrder]
     """Orders to roll back to this release. They count until another release is promoted."""
     waits_for: list[str]
     """Orders that are still missing, in words."""
-    asked_of: Asked | None
+    asked_of: SigningForm | None
     """Form for a rollback order, which the browser signs; null for the champion, and without a role for it."""
 
 
-def release(here: Here, person: Person, label: str) -> ReleasePage:
+def release(here: RequestState, person: Person, label: str) -> ReleasePage:
     """Return the page of a release. Its folder is verified as `hallmark releases verify` does.
 
     Raises:
         InputError: There is no such release.
     """
-    known, line = promoted.find(here.ledger, here.governance, label)
-    target, newest = _target(line, label), line.newest
-    given = orders.given(here.ledger, here.governance, target, newest) if target and newest else []
+    known, line = promoted.get_with_promotions(here.ledger, here.governance, label)
+    target, newest = _rollback_target(line, label), line.newest
+    given = orders.pending_orders(here.ledger, here.governance, target, newest) if target and newest else []
     return ReleasePage(
         release=known,
         label=str(known.label),
         decisions=promoted.decisions(line, known, here.ledger, here.governance),
-        waivers=promoted.waived_in(line, known, here.ledger, here.governance),
+        waivers=promoted.failed_checks_in(line, known, here.ledger, here.governance),
         verified=promoted.verify(Path(known.bundle), here.governance),
         lineage=_lineage(known),
         champion=newest.promotion.label if newest else "",
-        ordered=[Ordered(person=it.order.person, role=it.order.role, reason=it.order.reason) for it in given],
-        waits_for=orders.missing(here.governance, target, given) if target else [],
+        ordered=[RollbackOrder(person=it.order.person, role=it.order.role, reason=it.order.reason) for it in given],
+        waits_for=orders.missing_orders(here.governance, target, given) if target else [],
         asked_of=_asked(here, person, target, newest, given) if target and newest else None,
     )
 
 
-def _lineage(known: Release) -> Lineage | None:
+def _lineage(known: Release) -> Provenance | None:
     try:
-        said, dataset = declared.read(Path(known.bundle)), promoted.dataset(known)
+        said, dataset = declared.read(Path(known.bundle)), promoted.dataset_digest(known)
     except HallmarkError:
         return None
-    return Lineage(
+    return Provenance(
         sources=[
-            Origin(name=name, owner=it.owner, rows=it.rows["train"], sha256=it.sha256)
+            TrainingSource(name=name, owner=it.owner, rows=it.rows["train"], sha256=it.sha256)
             for name, it in sorted(said.dataset.sources.items())
         ],
         dataset=dataset,
@@ -105,25 +105,27 @@ def _lineage(known: Release) -> Lineage | None:
     )
 
 
-def _target(line: Promotions, label: str) -> Signed | None:
+def _rollback_target(line: Promotions, label: str) -> SignedPromotion | None:
     """Return the promotion to roll back to; None if the release is champion."""
     if line.newest is None or line.newest.promotion.label == label:
         return None
     return next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
 
 
-def _asked(here: Here, person: Person, target: Signed, newest: Signed, given: list[SignedOrder]) -> Asked | None:
+def _asked(
+    here: RequestState, person: Person, target: SignedPromotion, newest: SignedPromotion, given: list[SignedOrder]
+) -> SigningForm | None:
     held, governed = person.roles_at(here.now), here.governance
-    roles = [role for role in orders.deciders(governed, target.promotion.tier) if role in held]
+    roles = [role for role in orders.deciding_roles(governed, target.promotion.tier) if role in held]
     breaking = [role for role in emergency.roles(governed, target.promotion.tier) if role in held]
     if not roles and not breaking:
         return None
     label = target.promotion.label
-    return Asked(
+    return SigningForm(
         path=f"/releases/{label}",
         type=orders.ORDER_TYPE,
         person=person.id,
-        keys=keys_of(here, person),
+        keys=key_fingerprints(here, person),
         about={"release": label, "environment": governed.policy.environment, "follows": newest.sha256},
         digests=[target.release_sha256],
         roles=roles,

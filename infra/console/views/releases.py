@@ -2,25 +2,25 @@
 
 from datetime import UTC, datetime
 
-from infra.console.site import Here
-from infra.console.views.runs import Many
-from tasks.core.config import Frozen
+from infra.console.site import RequestState
+from infra.console.views.runs import RowLimit
+from tasks.core.config import FrozenModel
 from tasks.policy.people import Person
 from tasks.registry.history import history
-from tasks.registry.history.history import Moment
+from tasks.registry.history.history import ProductionState
 from tasks.registry.promote import releases as promoted
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import promotions, reigns
 from tasks.registry.release.promotions import Promotions
 
-PAGE = 15
+PAGE_SIZE = 15
 """Number of releases on one page. The waivers of each are searched in the ledger, which takes 10 ms."""
-REIGNS = 30
+MAX_PERIODS = 30
 """Maximum number of periods in `Releases.champions` for each model."""
 MOST_PROBLEMS = 20
 
 
-class ReleaseRow(Frozen):
+class ReleaseRow(FrozenModel):
     release: str
     aliases: list[str]
     promoted: datetime
@@ -34,7 +34,7 @@ class ReleaseRow(Frozen):
     sha256: str
 
 
-class Reign(Frozen):
+class ChampionPeriod(FrozenModel):
     """Uninterrupted period in which a release was champion."""
 
     model: str
@@ -50,10 +50,10 @@ class Reign(Frozen):
     """Reason of the rollback; empty for a promotion."""
 
 
-class Releases(Frozen):
+class Releases(FrozenModel):
     rows: list[ReleaseRow]
     """Releases, newest first."""
-    champions: list[Reign]
+    champions: list[ChampionPeriod]
     """Last periods of the champions of each model, oldest first."""
     read: datetime
     """Time at which the ledger was read. A period without an end lasted at least until then."""
@@ -63,17 +63,19 @@ class Releases(Frozen):
     """Time of promotion below which the next page begins; null if there is no next page."""
 
 
-class At(Frozen):
+class Production(FrozenModel):
     asked: str
     """Time as the reader entered it; empty for now."""
-    moment: Moment
+    moment: ProductionState
 
 
-def releases(here: Here, person: Person, before: datetime | None = None, most: Many = PAGE) -> Releases:
+def releases(
+    here: RequestState, person: Person, before: datetime | None = None, most: RowLimit = PAGE_SIZE
+) -> Releases:
     """Return a page of releases, newest first. It begins before the time `before`, if one is given."""
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
-    lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.names(here.ledger)]
+    lines = [promotions.read(here.ledger, here.governance, name) for name in promotions.model_names(here.ledger)]
     listed = [(known, line) for line in lines for known in promoted.releases_of(line, here.governance)]
     listed.sort(key=lambda each: each[0].promoted_at, reverse=True)
     wanted = [each for each in listed if before is None or each[0].promoted_at < before]
@@ -84,20 +86,20 @@ def releases(here: Here, person: Person, before: datetime | None = None, most: M
     return Releases(rows=rows, champions=champions, read=here.now, problems=problems, older=older)
 
 
-def _reigns(line: Promotions) -> list[Reign]:
-    return [_reign(each) for each in reigns.reigns(line)[-REIGNS:]]
+def _reigns(line: Promotions) -> list[ChampionPeriod]:
+    return [_reign(each) for each in reigns.production_periods(line)[-MAX_PERIODS:]]
 
 
-def _reign(each: reigns.Reign) -> Reign:
+def _reign(each: reigns.ProductionPeriod) -> ChampionPeriod:
     it, entry = each.signed.promotion, each.signed.entry
-    return Reign(
+    return ChampionPeriod(
         model=it.name, release=it.label, since=each.since, until=each.until, by=it.action,
         entry=entry.seq if entry else 0, reason=it.reason,
     )  # fmt: skip
 
 
-def _row(here: Here, line: Promotions, release: Release) -> ReleaseRow:
-    relied = promoted.waived_in(line, release, here.ledger, here.governance)
+def _row(here: RequestState, line: Promotions, release: Release) -> ReleaseRow:
+    relied = promoted.failed_checks_in(line, release, here.ledger, here.governance)
     return ReleaseRow(
         release=str(release.label),
         aliases=release.aliases,
@@ -111,11 +113,11 @@ def _row(here: Here, line: Promotions, release: Release) -> ReleaseRow:
     )
 
 
-def at(here: Here, person: Person, when: str = "") -> At:
+def production(here: RequestState, person: Person, when: str = "") -> Production:
     """Return the releases that were in production at a time, and who decided that.
 
     Raises:
         InputError: `when` is not a time, or lies in the future.
     """
     asked = when.strip()
-    return At(asked=asked, moment=history.at(asked or here.now.isoformat(), here.ledger, here.governance))
+    return Production(asked=asked, moment=history.state_at(asked or here.now.isoformat(), here.ledger, here.governance))

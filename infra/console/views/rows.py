@@ -4,25 +4,25 @@ Counts are shown to everyone who may read pages. Texts, ids and quarantine reaso
 may see single records of their source.
 """
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import looked_at
-from infra.console.views.files import layout_here
-from infra.console.views.runs import Many
-from tasks.core.config import Frozen
+from infra.console.views.files import run_layout
+from infra.console.views.runs import RowLimit
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.inquiry import access, masked, put_aside
 from tasks.inquiry.access import Access
 from tasks.inquiry.conflicts import pairs
 from tasks.inquiry.conflicts.pairs import Pair
-from tasks.inquiry.conflicts.words import Piece, compare
-from tasks.inquiry.masked import Masked
-from tasks.inquiry.put_aside import Count, Entry
+from tasks.inquiry.conflicts.words import DiffPiece, diff_texts
+from tasks.inquiry.masked import MaskedSamples
+from tasks.inquiry.put_aside import QuarantinedRow, RuleCount
 from tasks.policy.people import Person
 from tasks.runs.run import governance_of
 from tasks.sources.sources import load_resolved
 
-PAGE = 20
+PAGE_SIZE = 20
 """Maximum number of rows, and of contradictions, on one page."""
 FILES = (
     ("ingest", "records"), ("ingest", "rows"), ("ingest", "quarantine"), ("clean", "records"), ("clean", "quarantine"),
@@ -30,33 +30,33 @@ FILES = (
     ("split", "not_drawn"),
 )  # fmt: skip
 """Files that the page reads, if the run has them: the stage and the name."""
-WHOLE = ("rows", "quarantine", "conflicts", "not_drawn")
+FILES_IN_MEMORY = ("rows", "quarantine", "conflicts", "not_drawn")
 """Names of those files that are read into memory as a whole."""
-MOST_BYTES = 256 << 20
+MAX_BYTES_IN_MEMORY = 256 << 20
 """Maximum size of a file of WHOLE in memory, in bytes. The run's own code writes the files, and one process serves all
 people."""
 
 
-class Contradiction(Frozen):
+class Contradiction(FrozenModel):
     """Two records with the same prompt and different targets."""
 
     pair: Pair
-    prompts: tuple[list[Piece], list[Piece]]
+    prompts: tuple[list[DiffPiece], list[DiffPiece]]
     """Prompts of the removed record and of the other, in pieces that are equal in both or differ."""
-    targets: tuple[list[Piece], list[Piece]]
+    targets: tuple[list[DiffPiece], list[DiffPiece]]
 
 
-class RowsPage(Frozen):
+class RowsPage(FrozenModel):
     run: str
     compared: bool
     """Whether the files were compared with the evidence of the data gate; false if the run has not reached the gate."""
-    counts: list[Count]
+    counts: list[RuleCount]
     source: str
     rule: str
     total: int
-    rows: list[Entry]
+    rows: list[QuarantinedRow]
     """First quarantined rows, by source and row."""
-    masked: Masked
+    masked: MaskedSamples
     conflicts: list[Contradiction]
     conflicts_of: int
     """Number of contradictions that this person may see."""
@@ -64,26 +64,30 @@ class RowsPage(Frozen):
     """Number of contradictions that this person may not see."""
 
 
-def rows(here: Here, person: Person, run: str, source: str = "", rule: str = "", most: Many = PAGE) -> RowsPage:
+def rows(
+    here: RequestState, person: Person, run: str, source: str = "", rule: str = "", most: RowLimit = PAGE_SIZE
+) -> RowsPage:
     """Return the rows of a run, optionally of one source or one rule.
 
     Raises:
         InputError: The run has no records yet, or there is no such source or rule.
         Refused: A file is not the one in the gate's evidence, cannot be read, or is too large.
     """
-    layout = layout_here(here, run)
-    with looked_at.written_by(run):
+    layout = run_layout(here, run)
+    with looked_at.refuse_unreadable(run):
         return _rows(here, person, layout, source, rule, most)
 
 
-def _rows(here: Here, person: Person, layout: Layout, source: str, rule: str, most: int) -> RowsPage:
-    run, files = layout.root.name, [layout.stage(stage) / f"{name}.parquet" for stage, name in FILES]
-    compared = looked_at.require(here, layout, "data", *(path for path in files if path.exists()))
-    looked_at.require_small(*(path for path in files if path.exists() and path.stem in WHOLE), most=MOST_BYTES)
-    looker = access.of(governance_of(here.site.root, layout), person).to(layout)
-    open_to = {item.source.id for item in load_resolved(layout.sources).sources if looker.sees(item.source)}
-    every = put_aside.read(layout)
-    wanted = put_aside.read(layout, [source] if source else (), [rule] if rule else ())
+def _rows(here: RequestState, person: Person, layout: Layout, source: str, rule: str, most: int) -> RowsPage:
+    run, files = layout.root.name, [layout.artefacts(stage) / f"{name}.parquet" for stage, name in FILES]
+    compared = looked_at.compare(here, layout, "data", *(path for path in files if path.exists()))
+    looked_at.refuse_large(
+        *(path for path in files if path.exists() and path.stem in FILES_IN_MEMORY), most=MAX_BYTES_IN_MEMORY
+    )
+    looker = access.access_of_person(governance_of(here.site.root, layout), person).for_run(layout)
+    open_to = {item.source.id for item in load_resolved(layout.sources).sources if looker.may_read(item.source)}
+    every = put_aside.read_quarantine(layout)
+    wanted = put_aside.read_quarantine(layout, [source] if source else (), [rule] if rule else ())
     found, withheld, of = _conflicts(layout, looker)
     return RowsPage(
         run=run,
@@ -92,19 +96,19 @@ def _rows(here: Here, person: Person, layout: Layout, source: str, rule: str, mo
         source=source,
         rule=rule,
         total=wanted.total,
-        rows=[_told(each, open_to) for each in wanted.first(most)],
-        masked=masked.find(layout, looker),
+        rows=[_redacted(each, open_to) for each in wanted.first_rows(most)],
+        masked=masked.find_samples(layout, looker),
         conflicts=found,
         conflicts_of=of,
         withheld=withheld,
     )
 
 
-def _counted(count: Count, open_to: set[str]) -> Count:
+def _counted(count: RuleCount, open_to: set[str]) -> RuleCount:
     return count.model_copy(update={"rule": _rule(count.rule, count.source_id, open_to)})
 
 
-def _told(entry: Entry, open_to: set[str]) -> Entry:
+def _redacted(entry: QuarantinedRow, open_to: set[str]) -> QuarantinedRow:
     """Hide reason and ids of a row if the person may not see records of its source.
 
     The rule stays if a stage of Hallmark defines it: such a name says nothing about the text.
@@ -116,22 +120,22 @@ def _told(entry: Entry, open_to: set[str]) -> Entry:
 
 
 def _rule(rule: str, source: str, open_to: set[str]) -> str:
-    return rule if source in open_to or rule in put_aside.NAMED else "another rule"
+    return rule if source in open_to or rule in put_aside.KNOWN_RULES else "another rule"
 
 
 def _conflicts(layout: Layout, looker: Access) -> tuple[list[Contradiction], int, int]:
     """Return the first contradictions, the number withheld, and the number that the person may see."""
     try:
-        listed = pairs.find(layout, looker, PAGE)
+        listed = pairs.find_conflicts(layout, looker, PAGE_SIZE)
     except InputError:  # the run has not reached `deduplicate`
         return [], 0, 0
     except Refused:  # the person may see none of them
-        return [], len(pairs.named(layout)), 0
+        return [], len(pairs.list_pairs(layout)), 0
     found = [
         Contradiction(
             pair=pair,
-            prompts=compare(pair.went.prompt, pair.other.prompt),
-            targets=compare(pair.went.target, pair.other.target),
+            prompts=diff_texts(pair.went.prompt, pair.other.prompt),
+            targets=diff_texts(pair.went.target, pair.other.target),
         )
         for pair in listed.pairs
     ]

@@ -7,32 +7,32 @@ from typing import Annotated
 
 from pydantic import Field
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import hearing, looked_at, training
-from infra.console.views.evaluation import Evaluation, read_or_why
+from infra.console.views.evaluation import Evaluation, read_or_reason
 from infra.console.views.training import Training
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.graph import GATES
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
 from tasks.runs import journal
-from tasks.runs.journal import GateLine, Journal, StageLine
+from tasks.runs.journal import GateState, Journal, StageState
 
-PAGE = 100
+PAGE_SIZE = 100
 """Number of runs on one page."""
-MOST = 10_000
+MAX_ROWS = 10_000
 """Maximum number of rows in a response."""
-BARS = 60
+MAX_BARS = 60
 """Maximum number of runs in a chart."""
-GOES_ON = ("running", "waiting", "interrupted")
+UNFINISHED_STATUSES = ("running", "waiting", "interrupted")
 """Statuses of a run that may still reach further gates."""
-Many = Annotated[int, Field(ge=1, le=MOST)]
-Number = Annotated[int, Field(ge=0, lt=2**62)]
+RowLimit = Annotated[int, Field(ge=1, le=MAX_ROWS)]
+EntryNumber = Annotated[int, Field(ge=0, lt=2**62)]
 """Number of an entry in the ledger."""
 
 
-class RunRow(Frozen):
+class RunRow(FrozenModel):
     run: str
     use_case: str
     status: str
@@ -48,7 +48,7 @@ class RunRow(Frozen):
     """Cost of that time in USD, at the hourly price in the run's parameters; null before these are known."""
 
 
-class Bar(Frozen):
+class Bar(FrozenModel):
     """Run in the chart of its use case."""
 
     run: str
@@ -56,7 +56,7 @@ class Bar(Frozen):
     seconds: float
 
 
-class Tally(Frozen):
+class UseCaseSummary(FrozenModel):
     """Summary of those runs on the page that belong to one use case."""
 
     use_case: str
@@ -73,15 +73,15 @@ class Tally(Frozen):
     """Last runs, oldest first."""
 
 
-class Runs(Frozen):
+class Runs(FrozenModel):
     rows: list[RunRow]
     """Runs, newest first."""
-    tallies: list[Tally]
+    tallies: list[UseCaseSummary]
     older: str
     """Id of the last run on the page, below which the next page begins; empty if there is no next page."""
 
 
-class RunPage(Frozen):
+class RunPage(FrozenModel):
     run: str
     use_case: str
     status: str
@@ -94,14 +94,14 @@ class RunPage(Frozen):
     doing: str
     going: bool
     """Whether a process executes the run now."""
-    stages: dict[str, StageLine]
+    stages: dict[str, StageState]
     seconds: float
     """Total duration of the stages, in seconds."""
     cost: float | None
     """Cost in USD, as in the list of runs."""
     training: Training | None
     """Loss curve; null before training, and if it cannot be shown."""
-    gates: dict[str, GateLine]
+    gates: dict[str, GateState]
     evaluation: Evaluation | None
     """Metrics; null before evaluation, and if they cannot be shown."""
     wrong: str
@@ -117,35 +117,35 @@ class RunPage(Frozen):
     """Whether the run has finished `ingest`."""
 
 
-def runs(here: Here, person: Person, below: str = "", most: Many = PAGE) -> Runs:
+def runs(here: RequestState, person: Person, below: str = "", most: RowLimit = PAGE_SIZE) -> Runs:
     """Return a page of runs, newest first. It begins below the id `below`, if one is given."""
-    known = journal.newest(here.state, most + 1, below)
-    rows = [_row(here, hearing.heard(here, person, each)) for each in known[:most]]
+    known = journal.read_newest(here.state, most + 1, below)
+    rows = [_row(here, hearing.redacted(here, person, each)) for each in known[:most]]
     return Runs(rows=rows, tallies=_tallies(rows), older=rows[-1].run if len(known) > most else "")
 
 
-def _tallies(rows: list[RunRow]) -> list[Tally]:
+def _tallies(rows: list[RunRow]) -> list[UseCaseSummary]:
     by_name: dict[str, list[RunRow]] = {}
     for row in rows:
         by_name.setdefault(row.use_case or "not resolved yet", []).append(row)
     return [_tally(name, own) for name, own in sorted(by_name.items())]
 
 
-def _tally(name: str, own: list[RunRow]) -> Tally:
+def _tally(name: str, own: list[RunRow]) -> UseCaseSummary:
     promoted = [row for row in own if row.status == "promoted"]
     ended = [row for row in own if row.status in journal.FINISHED]
-    return Tally(
+    return UseCaseSummary(
         use_case=name,
         runs=len(own),
         ended=dict(Counter(row.status for row in own).most_common()),
         success=sum(row.status != "failed" for row in ended) / len(ended) if ended else None,
         seconds=median([row.seconds for row in promoted] or [0]),
         cost=median([row.cost or 0 for row in promoted] or [0]),
-        bars=[Bar(run=row.run, status=row.status, seconds=row.seconds) for row in reversed(own[:BARS])],
+        bars=[Bar(run=row.run, status=row.status, seconds=row.seconds) for row in reversed(own[:MAX_BARS])],
     )
 
 
-def _row(here: Here, known: Journal) -> RunRow:
+def _row(here: RequestState, known: Journal) -> RunRow:
     return RunRow(
         run=known.run,
         use_case=known.use_case,
@@ -153,7 +153,7 @@ def _row(here: Here, known: Journal) -> RunRow:
         requested_by=known.requested_by,
         demo=known.demo,
         began=_began(here, known.run),
-        doing=_doing(known),
+        doing=_activity(known),
         release=known.release or "",
         seconds=_seconds(known),
         cost=_cost(known),
@@ -168,12 +168,12 @@ def _cost(known: Journal) -> float | None:
     return None if known.price_per_hour is None else _seconds(known) / 3600 * known.price_per_hour
 
 
-def _began(here: Here, run: str) -> datetime | None:
-    made = Layout(here.state / "runs" / run).made
+def _began(here: RequestState, run: str) -> datetime | None:
+    made = Layout(here.state / "runs" / run).resolved_at
     return datetime.fromtimestamp(made, UTC) if made else None
 
 
-def _doing(known: Journal) -> str:
+def _activity(known: Journal) -> str:
     if known.error:
         return known.error.strip().splitlines()[-1]
     at_work = next((f"{name}: {line.progress}" for name, line in known.stages.items() if line.state == "running"), "")
@@ -182,14 +182,14 @@ def _doing(known: Journal) -> str:
     return known.doing or at_work or (waits if known.status == "waiting" else "")
 
 
-def _training(here: Here, layout: Layout) -> tuple[Training | None, str]:
+def _training(here: RequestState, layout: Layout) -> tuple[Training | None, str]:
     try:
         return training.read(here, layout), ""
     except HallmarkError as error:
         return None, str(error)
 
 
-def run(here: Here, person: Person, run: str) -> RunPage:
+def run(here: RequestState, person: Person, run: str) -> RunPage:
     """Return the page of a run.
 
     Raises:
@@ -199,9 +199,9 @@ def run(here: Here, person: Person, run: str) -> RunPage:
     if known is None:
         raise InputError(f"there is no run {run!r} here")
     layout = Layout(here.state / "runs" / run)
-    stands = hearing.heard(here, person, journal.as_it_stands(here.state, known))
-    open_to = looked_at.require(here, layout, "evaluation") or not hearing.why_closed(here, layout, person)
-    figures, wrong = read_or_why(here, layout) if open_to else (None, "")
+    stands = hearing.redacted(here, person, journal.with_current_status(here.state, known))
+    open_to = looked_at.compare(here, layout, "evaluation") or not hearing.access_denial(here, layout, person)
+    figures, wrong = read_or_reason(here, layout) if open_to else (None, "")
     curve, wrong_too = _training(here, layout) if open_to else (None, "")
     return RunPage(
         run=run,
@@ -213,7 +213,7 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         commit=stands.commit or "",
         release=stands.release or "",
         error=stands.error or "",
-        doing=_doing(stands),
+        doing=_activity(stands),
         going=stands.status == "running",
         stages=stands.stages,
         seconds=_seconds(stands),
@@ -221,11 +221,11 @@ def run(here: Here, person: Person, run: str) -> RunPage:
         training=curve,
         gates=stands.gates,
         reason=stands.reason or "",
-        to_come=[gate for gate in GATES if gate not in stands.gates] if stands.status in GOES_ON else [],
+        to_come=[gate for gate in GATES if gate not in stands.gates] if stands.status in UNFINISHED_STATUSES else [],
         evaluation=figures,
         wrong=wrong or wrong_too,
-        report=(layout.stage("evaluate") / "report.html").is_file(),
-        docs=(layout.stage("validate") / "docs").is_dir(),
+        report=(layout.artefacts("evaluate") / "report.html").is_file(),
+        docs=(layout.artefacts("validate") / "docs").is_dir(),
         measured=(layout.root / "measured" / "report.html").is_file(),
-        has_rows=(layout.stage("ingest") / "result.json").is_file(),
+        has_rows=(layout.artefacts("ingest") / "result.json").is_file(),
     )

@@ -3,24 +3,24 @@
 from datetime import datetime
 from itertools import islice
 
-from infra.console.site import Here
-from infra.console.views.asked import Asked, keys_of
-from tasks.core.config import Frozen
+from infra.console.site import RequestState
+from infra.console.views.asked import SigningForm, key_fingerprints
+from tasks.core.config import FrozenModel
 from tasks.core.files import sha256_bytes
 from tasks.occasions import due, standing
-from tasks.occasions.book import PASSED_OVER, TAKEN, Book
+from tasks.occasions.book import PASSED_OVER, TAKEN, OccasionLog
 from tasks.occasions.declared import Schedule
 from tasks.occasions.signed_deed import SWITCH_TYPE
-from tasks.occasions.standing import Standing
+from tasks.occasions.standing import DeploymentsInForce
 from tasks.policy.people import Person
 
-COMING = 20
+MAX_OCCASIONS = 20
 """Maximum number of next occasions, and of past ones, on a page."""
-LOOKS = 500
+MAX_ENTRIES_SEARCHED = 500
 """Maximum number of ledger entries of each kind that are searched for past occasions."""
 
 
-class ScheduleRow(Frozen):
+class ScheduleRow(FrozenModel):
     name: str
     kind: str
     """`schedule` or `trigger`."""
@@ -33,22 +33,22 @@ class ScheduleRow(Frozen):
     params: str
 
 
-class Coming(Frozen):
+class NextOccasion(FrozenModel):
     due: datetime
     local: str
     """Time in the time zone of the schedule."""
     name: str
 
 
-class Schedules(Frozen):
+class Schedules(FrozenModel):
     rows: list[ScheduleRow]
-    coming: list[Coming]
+    coming: list[NextOccasion]
     problem: str
     """Reason why the schedules in force cannot be read; empty if they can."""
 
 
-def schedules(here: Here, person: Person) -> Schedules:
-    stands, book = standing.read(here.ledger, here.governance), Book().update(here.ledger)
+def schedules(here: RequestState, person: Person) -> Schedules:
+    stands, book = standing.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
     return Schedules(
         rows=[_row(here, name, stands, book) for name in stands.deployments.named],
         coming=_coming(here, stands),
@@ -56,7 +56,7 @@ def schedules(here: Here, person: Person) -> Schedules:
     )
 
 
-class Asking(Frozen):
+class PastOccasion(FrozenModel):
     """Past occasion, which led to a run request or was passed over."""
 
     time: datetime
@@ -67,81 +67,83 @@ class Asking(Frozen):
     """Reason why no run was requested; empty if one was."""
 
 
-class SchedulePage(Frozen):
+class SchedulePage(FrozenModel):
     name: str
     row: ScheduleRow
-    coming: list[Coming]
-    asked: list[Asking]
+    coming: list[NextOccasion]
+    asked: list[PastOccasion]
     """Past occasions, newest first."""
-    asked_of: Asked | None
+    asked_of: SigningForm | None
     """Form that pauses or resumes the schedule or trigger, which the browser signs; null for an auditor."""
 
 
-def schedule(here: Here, person: Person, name: str) -> SchedulePage:
+def schedule(here: RequestState, person: Person, name: str) -> SchedulePage:
     """Return the page of a schedule or trigger.
 
     Raises:
         InputError: No schedule or trigger of this name is in force.
     """
-    stands, book = standing.read(here.ledger, here.governance), Book().update(here.ledger)
+    stands, book = standing.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
     stands.require(name)
     return SchedulePage(
         name=name,
         row=_row(here, name, stands, book),
         coming=[each for each in _coming(here, stands) if each.name == name],
         asked=_asked(here, name),
-        asked_of=None if person.only_reads(here.now) else _to_sign(here, person, name, stands),
+        asked_of=None if person.is_only_auditor(here.now) else _to_sign(here, person, name, stands),
     )
 
 
-def _to_sign(here: Here, person: Person, name: str, stands: Standing) -> Asked:
+def _to_sign(here: RequestState, person: Person, name: str, stands: DeploymentsInForce) -> SigningForm:
     deed = "resume" if name in stands.paused else "pause"
     environment = here.governance.policy.environment
-    return Asked(
+    return SigningForm(
         path=f"/schedules/{name}",
         type=SWITCH_TYPE,
         person=person.id,
-        keys=keys_of(here, person),
-        about={"deed": deed, "name": name, "environment": environment, "follows": stands.follows(name)},
+        keys=key_fingerprints(here, person),
+        about={"deed": deed, "name": name, "environment": environment, "follows": stands.predecessor(name)},
         digests=[sha256_bytes(name.encode())],
         wish={"deed": deed},
     )
 
 
-def _asked(here: Here, name: str) -> list[Asking]:
+def _asked(here: RequestState, name: str) -> list[PastOccasion]:
     """Return the newest occasions of one name, among the last LOOKS of all names."""
-    found = [entry for kind in (TAKEN, PASSED_OVER) for entry in islice(here.ledger.newest_first(kind), LOOKS)]
+    found = [
+        entry for kind in (TAKEN, PASSED_OVER) for entry in islice(here.ledger.newest_first(kind), MAX_ENTRIES_SEARCHED)
+    ]
     own = [
         entry for entry in sorted(found, key=lambda entry: entry.seq, reverse=True) if entry.body.get("name") == name
     ]
     return [
-        Asking(
+        PastOccasion(
             time=entry.time,
             reason=str(entry.body.get("reason", "")),
             run=str(entry.body.get("run", "")),
             passed_over=str(entry.body.get("why", "")),
         )
-        for entry in own[:COMING]
+        for entry in own[:MAX_OCCASIONS]
     ]
 
 
-def _coming(here: Here, stands: Standing) -> list[Coming]:
+def _coming(here: RequestState, stands: DeploymentsInForce) -> list[NextOccasion]:
     named = stands.deployments.schedules
     return [
-        Coming(due=moment, local=f"{named[name].local(moment)} {named[name].timezone}", name=name)
-        for moment, name in due.coming(stands, here.now, COMING)
+        NextOccasion(due=moment, local=f"{named[name].local_time(moment)} {named[name].timezone}", name=name)
+        for moment, name in due.next_times(stands, here.now, MAX_OCCASIONS)
     ]
 
 
-def _row(here: Here, name: str, stands: Standing, book: Book) -> ScheduleRow:
-    asks, paused, last = stands.deployments.named[name], stands.paused.get(name), book.taken(name)
+def _row(here: RequestState, name: str, stands: DeploymentsInForce, book: OccasionLog) -> ScheduleRow:
+    asks, paused, last = stands.deployments.named[name], stands.paused.get(name), book.last_taken(name)
     schedule = asks if isinstance(asks, Schedule) else None
     return ScheduleRow(
         name=name,
         kind="schedule" if schedule else "trigger",
         when=schedule.in_words if schedule else f"on {asks.timing['on']}",
         state=f"paused by {paused.person}: {paused.reason}" if paused else "active",
-        next=next(schedule.after(here.now), None) if schedule and not paused else None,
+        next=next(schedule.due_after(here.now), None) if schedule and not paused else None,
         zone=schedule.timezone if schedule and not paused else "",
         last_run=(last.run or "") if last else "",
         last_reason=(last.reason or "") if last else "",

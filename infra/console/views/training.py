@@ -4,25 +4,25 @@ import math
 from pathlib import Path
 from typing import Any
 
-from infra.console.site import Here
+from infra.console.site import RequestState
 from infra.console.views import looked_at
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.files import read_json, sha256_file
 from tasks.core.layout import Layout
 from tasks.gates import chain
 from tasks.runs.run import governance_of
 from tasks.stages.evaluate.report import charts
-from tasks.stages.evaluate.report.account import Point
+from tasks.stages.evaluate.report.account import TrainingStep
 
 CURVE = "artefacts/train/curve.json"
-MOST_BYTES = 8 << 20
+MAX_CURVE_BYTES = 8 << 20
 """Maximum size of a curve in bytes, some 100,000 steps. The run's own code writes it."""
-DRAWN = 1_000
+MAX_POINTS = 1_000
 """Maximum number of steps in the chart. A longer training is sampled at even distances and at each
 validation."""
 
 
-class Training(Frozen):
+class Training(FrozenModel):
     steps: int
     first: float
     """Loss per target token at the first step."""
@@ -44,7 +44,7 @@ class Training(Frozen):
     """Loss at the top of the box, as text. The bottom is 0."""
 
 
-def read(here: Here, layout: Layout) -> Training | None:
+def read(here: RequestState, layout: Layout) -> Training | None:
     """Return the loss curve of a run.
 
     It is None if the run has no curve yet, the curve has fewer than two steps, or its digest is not the signed one.
@@ -53,20 +53,20 @@ def read(here: Here, layout: Layout) -> Training | None:
         Refused: The curve cannot be read.
     """
     path = layout.root / CURVE
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+    if not path.is_file() or path.stat().st_size > MAX_CURVE_BYTES:
         return None
-    record = chain.of_run(here.ledger, governance_of(here.site.root, layout), layout.root.name).get("train")
-    if record is None or record.left.get(CURVE) != sha256_file(path):
+    record = chain.records_of_run(here.ledger, governance_of(here.site.root, layout), layout.root.name).get("train")
+    if record is None or record.outputs.get(CURVE) != sha256_file(path):
         return None
     return _of(path, layout.root.name)
 
 
 def _of(path: Path, run: str) -> Training | None:
-    with looked_at.written_by(run):
+    with looked_at.refuse_unreadable(run):
         return _drawn([_point(each) for each in read_json(path)])
 
 
-def _point(said: Any) -> Point:
+def _point(said: Any) -> TrainingStep:
     """Return a point of the curve. Raises ValueError for values that are not finite numbers."""
     step, loss, rate = int(said["step"]), float(said["loss"]), float(said["lr"])
     if not (math.isfinite(loss) and math.isfinite(rate)):
@@ -74,11 +74,11 @@ def _point(said: Any) -> Point:
     look = said.get("validation_loss")
     if look is not None and not math.isfinite(look := float(look)):
         raise ValueError(f"step {step}: expected a loss of the validation rows, got {look}")
-    return Point(step, loss, rate, look)
+    return TrainingStep(step, loss, rate, look)
 
 
-def _drawn(points: list[Point]) -> Training | None:
-    every = len(points) // DRAWN + 1
+def _drawn(points: list[TrainingStep]) -> Training | None:
+    every = len(points) // MAX_POINTS + 1
     some = [point for place, point in enumerate(points) if place % every == 0 or point.validation is not None]
     curve = charts.loss_curve(some)
     if curve is None:
@@ -87,7 +87,7 @@ def _drawn(points: list[Point]) -> Training | None:
         steps=points[-1].step,
         first=points[0].loss,
         last=points[-1].loss,
-        low=min(charts.smoothed([point.loss for point in some])),
+        low=min(charts.running_mean([point.loss for point in some])),
         loss=curve.loss,
         smooth=curve.smooth,
         validation=curve.validation,

@@ -3,20 +3,20 @@
 from datetime import datetime
 from itertools import islice
 
-from infra.console.site import Here
-from infra.console.views.runs import Many
-from tasks.core.config import Frozen
+from infra.console.site import RequestState
+from infra.console.views.runs import RowLimit
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.gates import signed_decision
-from tasks.gates.signed_decision import KIND, Signed
+from tasks.gates.signed_decision import KIND, SignedDecision
 from tasks.ledger.ledger import Entry
 from tasks.policy.people import Person
 
-LOOKS = 2_000
+MAX_DECISIONS_SEARCHED = 2_000
 """Maximum number of decisions that are searched, newest first."""
 
 
-class WaiverRow(Frozen):
+class WaiverRow(FrozenModel):
     run: str
     gate: str
     use_case: str
@@ -31,7 +31,7 @@ class WaiverRow(Frozen):
     """Number of the ledger entry."""
 
 
-class Waivers(Frozen):
+class Waivers(FrozenModel):
     rows: list[WaiverRow]
     """Waivers by date of expiry, the soonest first; expired ones come last. Withdrawn waivers are listed too: only the
     page of the gate shows the withdrawal."""
@@ -39,23 +39,25 @@ class Waivers(Frozen):
     """Whether every decision in the ledger was searched."""
 
 
-def waivers(here: Here, person: Person, most: Many = 100) -> Waivers:
+def waivers(here: RequestState, person: Person, most: RowLimit = 100) -> Waivers:
     """Return the waivers whose signatures verify."""
-    decided = list(islice(here.ledger.newest_first(KIND), LOOKS + 1))
-    claimed = [entry for entry in decided[:LOOKS] if signed_decision.claimed(entry)[1] == "waive"]
+    decided = list(islice(here.ledger.newest_first(KIND), MAX_DECISIONS_SEARCHED + 1))
+    claimed = [
+        entry for entry in decided[:MAX_DECISIONS_SEARCHED] if signed_decision.unverified_claim(entry)[1] == "waive"
+    ]
     found = filter(None, (_signed(here, entry) for entry in claimed))
     rows = sorted((_row(here, signed) for signed in found), key=lambda row: (row.over, str(row.expires), -row.entry))
-    return Waivers(rows=rows[:most], whole=len(decided) <= LOOKS)
+    return Waivers(rows=rows[:most], whole=len(decided) <= MAX_DECISIONS_SEARCHED)
 
 
-def _signed(here: Here, entry: Entry) -> Signed | None:
+def _signed(here: RequestState, entry: Entry) -> SignedDecision | None:
     try:
         return signed_decision.read(entry, here.governance)
     except HallmarkError:
         return None
 
 
-def _row(here: Here, signed: Signed) -> WaiverRow:
+def _row(here: RequestState, signed: SignedDecision) -> WaiverRow:
     it = signed.decision
     return WaiverRow(
         run=it.run,

@@ -4,11 +4,11 @@ from typing import Self
 
 from pydantic import model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.values import Commit, HubId, Sha256, Text, Wheel
 
 
-class BaseModelParams(Frozen):
+class BaseModelParams(FrozenModel):
     """Origin of the model to fine-tune: exactly one of `wheel`, `hub` and `folder`."""
 
     wheel: Wheel | None = None
@@ -27,7 +27,7 @@ class BaseModelParams(Frozen):
     """Licence of the model, as an SPDX expression."""
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Self:
+    def _check_origin(self) -> Self:
         given = [name for name in ("wheel", "hub", "folder") if getattr(self, name)]
         if len(given) != 1:
             raise ValueError(f"give exactly one of wheel, hub and folder; got {', '.join(given) or 'none'}")

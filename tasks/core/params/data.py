@@ -4,11 +4,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.values import Share
 
 
-class NearDuplicates(Frozen):
+class NearDuplicates(FrozenModel):
     """Thresholds for near-duplicates and contradictions (stage `deduplicate`).
 
     A Jaccard similarity of .85 corresponds to one changed letter in 60, or one changed word of five letters in 110.
@@ -25,13 +25,13 @@ class NearDuplicates(Frozen):
     one prompt has many right answers, such as writing."""
 
     @model_validator(mode="after")
-    def _order(self) -> Self:
+    def _check_order(self) -> Self:
         if self.conflict_jaccard is not None and self.conflict_jaccard < self.jaccard:
             raise ValueError(f"conflict_jaccard {self.conflict_jaccard:g} is less than jaccard {self.jaccard:g}")
         return self
 
 
-class Data(Frozen):
+class Data(FrozenModel):
     """Cleaning, deduplication and the split."""
 
     max_malformed_share: Share = 0.05
@@ -59,7 +59,7 @@ class Data(Frozen):
     """Random seed of the split and of the sampling of rows."""
 
     @model_validator(mode="after")
-    def _bounds(self) -> Self:
+    def _check_bounds(self) -> Self:
         if self.min_prompt_chars > self.max_prompt_chars:
             raise ValueError(
                 f"min_prompt_chars {self.min_prompt_chars} exceeds max_prompt_chars {self.max_prompt_chars}"

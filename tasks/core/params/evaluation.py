@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
 
-class Evaluation(Frozen):
+class Evaluation(FrozenModel):
     """Settings of prediction and of metrics."""
 
     target: Literal["json", "label"] = "json"
@@ -44,7 +44,7 @@ class Evaluation(Frozen):
     price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.10
     """USD for one hour of a serving machine, which is one worker; used for the cost per 1,000 requests."""
 
-    def by_ray(self, cluster: bool) -> bool:
+    def uses_ray(self, cluster: bool) -> bool:
         """Return whether Ray workers predict rather than the process of the stage.
 
         Args:
@@ -53,7 +53,7 @@ class Evaluation(Frozen):
         return self.workers > 1 or (cluster and self.device == "gpu")
 
     @model_validator(mode="after")
-    def _field(self) -> Self:
+    def _check_label_field(self) -> Self:
         if (self.target == "json") != bool(self.label_field):
             raise ValueError(
                 "label_field names a field of a JSON answer: set it with target json, only with target json"
@@ -61,7 +61,7 @@ class Evaluation(Frozen):
         return self
 
     @model_validator(mode="after")
-    def _on_a_gpu(self) -> Self:
+    def _check_engine(self) -> Self:
         if self.engine == "vllm" and self.device == "cpu":
             raise ValueError("engine vllm answers on GPUs alone here: set device to gpu, or engine to transformers")
         return self

@@ -13,7 +13,7 @@ from tasks.core.errors import Refused
 
 
 @dataclass(frozen=True)
-class Form:
+class ResultForm:
     """Form of a training's result: an adapter or a whole model."""
 
     folder: str
@@ -24,15 +24,15 @@ class Form:
     """Library that loads it, as `library_name` of a model card on the Hugging Face Hub."""
 
 
-ADAPTER = Form(folder="adapter", needs_base=True, library="peft")
-WHOLE = Form(folder="model", needs_base=False, library="transformers")
-FORMS = (ADAPTER, WHOLE)
+ADAPTER = ResultForm(folder="adapter", needs_base=True, library="peft")
+FULL_MODEL = ResultForm(folder="model", needs_base=False, library="transformers")
+FORMS = (ADAPTER, FULL_MODEL)
 
 
 @dataclass(frozen=True)
 class Method:
-    form: Form
-    trained: str
+    form: ResultForm
+    trained_part: str
     """Description of the trained part, followed by the base model's name in a sentence: `a LoRA adapter of`."""
     approaches: tuple[str, ...] = ()
     """Values of `use_case.approach` that require this method or another one that lists the same value."""
@@ -45,7 +45,7 @@ class Method:
     """Whether the base model is loaded with 4 bits per weight (NF4, arXiv:2305.14314), which needs bitsandbytes."""
 
 
-TEXTS = ("continued_pretraining",)
+TEXT_APPROACHES = ("continued_pretraining",)
 """Values of `use_case.approach` for which every token of plain texts is trained, with any method. With the other
 approaches only answers are trained."""
 
@@ -60,20 +60,20 @@ LOW_RANK: Mapping[str, int | str | None] = {
 METHODS: Mapping[str, Method] = {
     "lora": Method(
         form=ADAPTER,
-        trained="a LoRA adapter of",
+        trained_part="a LoRA adapter of",
         approaches=("lora",),
         settings=LOW_RANK,
         required=("lora_rank", "lora_alpha"),
     ),
     "qlora": Method(
         form=ADAPTER,
-        trained="a LoRA adapter, over weights in 4 bits, of",
+        trained_part="a LoRA adapter, over weights in 4 bits, of",
         approaches=("lora",),
         settings=LOW_RANK,
         required=("lora_rank", "lora_alpha"),
         quantised=True,
     ),
-    "full": Method(form=WHOLE, trained="all weights of", approaches=("full_fine_tuning",)),
+    "full": Method(form=FULL_MODEL, trained_part="all weights of", approaches=("full_fine_tuning",)),
 }
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ else:  # type checkers do not accept the unpacked table, pydantic does
     MethodName = Literal[*METHODS]
 
 
-def of(name: str) -> Method:
+def get(name: str) -> Method:
     """Return the training method of that name.
 
     Raises:
@@ -96,10 +96,10 @@ def of(name: str) -> Method:
     return METHODS[name]
 
 
-def foreign(name: str) -> dict[str, int | str | None]:
+def other_settings(name: str) -> dict[str, int | str | None]:
     """Return the parameters of `training` that only other methods use, each with the value that it must have here."""
     every = {setting: value for method in METHODS.values() for setting, value in method.settings.items()}
-    return {setting: value for setting, value in every.items() if setting not in of(name).settings}
+    return {setting: value for setting, value in every.items() if setting not in get(name).settings}
 
 
 def for_approach(approach: str) -> list[str]:
@@ -107,6 +107,6 @@ def for_approach(approach: str) -> list[str]:
     return [name for name, method in METHODS.items() if approach in method.approaches]
 
 
-def left_in(folder: Path) -> Iterator[Form]:
+def forms_in(folder: Path) -> Iterator[ResultForm]:
     """Yield the forms whose folder exists in `folder`, which is artefacts/train/."""
     return (form for form in FORMS if (folder / form.folder).is_dir())

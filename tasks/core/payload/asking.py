@@ -6,17 +6,17 @@ from typing import Literal
 from pydantic import ValidationError
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 
-NAME = "asking.json"
+FILE_NAME = "asking.json"
 DTYPES: dict[str, Literal["float32", "bfloat16"]] = {"fp32": "float32", "bf16": "bfloat16"}
 
 
-class Decoding(Frozen):
+class Decoding(FrozenModel):
     """Decoding settings, as in transformers' GenerationConfig: greedy decoding until a token that ends a turn."""
 
     do_sample: Literal[False] = False
@@ -25,7 +25,7 @@ class Decoding(Frozen):
     """Ids of the tokens that end a turn; they are not part of the answer."""
 
 
-class Asking(Frozen):
+class InferenceSettings(FrozenModel):
     """Inference settings of a release. They do not depend on the machine."""
 
     system: dict[str, str]
@@ -36,32 +36,32 @@ class Asking(Frozen):
     in float32 first; vLLM keeps it separate. `evaluation.engine` in params.yaml says which of them was used."""
 
 
-def describe(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> Asking:
+def from_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> InferenceSettings:
     """Return the settings with which stage `predict` asked the candidate.
 
     Raises:
         InputError: Stage `predict` has not run for the candidate.
     """
-    path = layout.stage("predict/candidate") / "result.json"
+    path = layout.artefacts("predict/candidate") / "result.json"
     stop = files.read_json(path).get("stop_token_ids") if path.is_file() else None
     if stop is None:
         raise InputError(f"package: {path} does not say which tokens end a turn; run the stage predict@candidate again")
-    return Asking(
+    return InferenceSettings(
         system={task: prompt.system for task, prompt in prompts.items() if prompt.text_window is None},
         decoding=Decoding(max_new_tokens=evaluation.max_new_tokens, eos_token_id=stop),
         dtype=DTYPES[evaluation.precision],
     )
 
 
-def read(payload: Path) -> Asking:
+def read(payload: Path) -> InferenceSettings:
     """Read payload/asking.json of a verified release.
 
     Raises:
         Refused: The file is missing, as in releases of earlier versions, or not valid.
     """
-    path = payload / NAME
+    path = payload / FILE_NAME
     try:
-        return Asking.model_validate_json(path.read_bytes())
+        return InferenceSettings.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise Refused(
             f"{path}: the release does not say how it is asked ({str(error).splitlines()[0]}); "

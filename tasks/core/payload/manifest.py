@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.core import files
-from tasks.core.document import Document, why
+from tasks.core.document import Document, error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 
-UNDECIDING = ("authority.json", "champion.json", "code.json", "request.json", "stages.json")
+INPUTS_WITHOUT_EFFECT = ("authority.json", "champion.json", "code.json", "request.json", "stages.json")
 """Files of inputs/ that do not affect any byte of the candidate: they name gate keys, champion, tree and requester.
 stages.json does affect it, but is left out because the manifest has the digest of the code in a field of its own."""
 
@@ -45,7 +45,7 @@ class Manifest(Document):
     """SHA-256 of the artefacts of each earlier stage (`tasks.core.files.tree_digest`), by its folder in artefacts/."""
 
 
-def describe(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -> Manifest:
+def from_run(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -> Manifest:
     """Return the manifest of the candidate in a worktree.
 
     Raises:
@@ -53,10 +53,10 @@ def describe(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -
     """
     code = files.read_json(layout.stages)
     earlier = [name.replace("@", "/") for name in code if name != "package"]
-    missing = [name for name in earlier if not (layout.stage(name) / "result.json").is_file()]
+    missing = [name for name in earlier if not (layout.artefacts(name) / "result.json").is_file()]
     if missing:
         raise InputError(f"package needs the outputs of every earlier stage; {', '.join(missing)} left no result.json")
-    base = files.read_json(layout.stage("base_model") / "result.json")
+    base = files.read_json(layout.artefacts("base_model") / "result.json")
     return Manifest(
         name=name,
         tier=tier,
@@ -66,23 +66,23 @@ def describe(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -
         base_model_licence=base["licence"],
         base_model_sha256=base["sha256"],
         stages={name: _digest(layout, name) for name in earlier},
-        **read_by_stages(layout, files.sha256_bytes(files.canonical_json(code))),
+        **input_fields(layout, files.sha256_bytes(files.canonical_json(code))),
     )
 
 
 def _digest(layout: Layout, stage: str) -> str:
     try:
-        return files.tree_digest(layout.stage(stage))
+        return files.tree_digest(layout.artefacts(stage))
     except ValueError as error:
         raise InputError(f"package: {error}; remove it and run the stage {stage} again") from None
 
 
 def deciding_inputs(layout: Layout) -> list[Path]:
     """Return the files of inputs/ that affect the bytes of the candidate, sorted by name; code has its own digest."""
-    return sorted(path for path in layout.inputs.glob("*.json") if path.name not in UNDECIDING)
+    return sorted(path for path in layout.inputs.glob("*.json") if path.name not in INPUTS_WITHOUT_EFFECT)
 
 
-def read_by_stages(layout: Layout, code_sha256: str) -> dict[str, Any]:
+def input_fields(layout: Layout, code_sha256: str) -> dict[str, Any]:
     """Return the fields of a manifest about what stages read besides artefacts: commit, code, parameters and inputs.
 
     Args:
@@ -108,6 +108,6 @@ def read(payload: Path) -> Manifest:
     """
     path = payload / "manifest.json"
     try:
-        return Manifest.read_bytes(path.read_bytes())
+        return Manifest.from_bytes(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise Refused(f"{path}: no manifest of a release can be read here ({why(error)})") from None
+        raise Refused(f"{path}: no manifest of a release can be read here ({error_text(error)})") from None

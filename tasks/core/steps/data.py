@@ -38,24 +38,24 @@ quarantine.parquet and result.json with its counts by source; a new filter needs
 quarantines rows by protected class and by label, with rules that are not listed here
 (`tasks.stages.data.validate.outcomes`)."""
 
-FILTERED: tuple[str, ...] = tuple(stage.name for stage in FILTERS)
-LAST: str = FILTERED[-1]
+FILTER_NAMES: tuple[str, ...] = tuple(stage.name for stage in FILTERS)
+LAST_FILTER: str = FILTER_NAMES[-1]
 """Name of the last filter, whose records `validate` checks and `split` divides."""
 
 
-def _left(*whole: str) -> tuple[str, ...]:
+def _filter_outputs(*whole: str) -> tuple[str, ...]:
     """Return the result.json of each filter, but the whole output folder of the last one and of those in `whole`."""
-    return tuple(f"artefacts/{name}{'' if name in (*whole, LAST) else '/result.json'}" for name in FILTERED)
+    return tuple(f"artefacts/{name}{'' if name in (*whole, LAST_FILTER) else '/result.json'}" for name in FILTER_NAMES)
 
 
-DATA: tuple[Stage, ...] = (
+DATA_STAGES: tuple[Stage, ...] = (
     *FILTERS,
-    Stage("validate", "tasks.stages.data.validate.validate", ("evaluation",), (*_left(), SOURCES, SUITES)),
+    Stage("validate", "tasks.stages.data.validate.validate", ("evaluation",), (*_filter_outputs(), SOURCES, SUITES)),
     Stage(
         "split",
         "tasks.stages.data.split.split",
         ("data", "evaluation"),
-        (*_left("ingest", "deduplicate"), SOURCES),  # the row of each record, and near-identical records
+        (*_filter_outputs("ingest", "deduplicate"), SOURCES),  # the row of each record, and near-identical records
         rules=("prompt_in_test",),
     ),
 )

@@ -13,29 +13,29 @@ class Stage:
     """Module with the function `run(params, layout)`, or `run(params, layout, which)` if the stage has variants."""
     params: tuple[str, ...] = ()
     """Sections of params.yaml that the stage reads."""
-    reads: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     """Files and folders that the stage reads, relative to the root of the worktree, except code."""
-    behind: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
     """Gates that must be passed; the stage verifies their statements."""
     rules: tuple[str, ...] = ()
     """Rules by which a data stage may quarantine a row, as named in quarantine.parquet."""
-    measures: bool = False
+    has_measurements: bool = False
     """Whether the stage also writes measurements, in measured/, which are not digested."""
-    each: Mapping[str, str] = field(default_factory=dict)
+    variants: Mapping[str, str] = field(default_factory=dict)
     """Variants of a stage that runs several times, each with a path that it reads in addition to `reads`."""
 
     @property
-    def runs(self) -> tuple[str, ...]:
+    def dvc_names(self) -> tuple[str, ...]:
         """Names of the stage in DVC and on the command line, one for each variant, for example `predict@base`."""
-        return tuple(f"{self.name}@{key}" for key in self.each) or (self.name,)
+        return tuple(f"{self.name}@{key}" for key in self.variants) or (self.name,)
 
     @property
-    def folders(self) -> tuple[str, ...]:
+    def output_folders(self) -> tuple[str, ...]:
         """Output folders of the stage, one for each variant, relative to artefacts/ and measured/."""
-        return tuple(f"{self.name}/{key}" for key in self.each) or (self.name,)
+        return tuple(f"{self.name}/{key}" for key in self.variants) or (self.name,)
 
     def dependencies(self, key: str = "") -> list[str]:
         """Return all files and folders that the stage, or its variant `key`, reads, except code."""
-        gate = [*(f"gates/{name}.json" for name in self.behind), *(["inputs/authority.json"] if self.behind else [])]
-        own = [self.each[key]] if key else []
-        return [*self.reads, *own, *gate, "constraints.txt"]
+        gate = [*(f"gates/{name}.json" for name in self.gates), *(["inputs/authority.json"] if self.gates else [])]
+        own = [self.variants[key]] if key else []
+        return [*self.inputs, *own, *gate, "constraints.txt"]

@@ -3,89 +3,91 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.values import Sha256
-from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, TERMS, Dataset, Origin, Value
+from tasks.sources.dataset import SEGMENTS, SIDES, SIGNED_FIELDS, STAGES, Dataset, DatasetSource, Value
 
 
-class Moved(Frozen):
+class ValueChange(FrozenModel):
     """Value of a figure or setting before and now; null if it does not exist."""
 
     before: Value
     now: Value
 
     @property
-    def same(self) -> bool:
+    def unchanged(self) -> bool:
         return self.before == self.now
 
 
-class SourceChange(Frozen):
+class SourceChange(FrozenModel):
     content: Literal["added", "removed", "changed", "same"]
-    taken: Moved
+    taken: ValueChange
     """Number of rows that were read."""
-    rows: Moved
+    rows: ValueChange
     """Number of rows in the dataset."""
-    aside_share: Moved
+    aside_share: ValueChange
     """Share of the rows read that was quarantined before the split."""
-    terms: dict[str, Moved]
+    terms: dict[str, ValueChange]
     """Declared terms that differ: owner, licence, lawful basis, classification, and the action for each class of
     protected text."""
 
 
-class Change(Frozen):
+class DatasetChange(FrozenModel):
     """Differences between the dataset approved last for the use case and this one."""
 
     run: str
     """Id of the run in which the earlier dataset was approved."""
     subject_sha256: Sha256
     """Digest of the earlier dataset: `tasks.core.files.tree_digest` of artefacts/split."""
-    rows: dict[str, Moved]
+    rows: dict[str, ValueChange]
     """Numbers of rows, by side: training and test."""
-    quarantined: dict[str, Moved]
+    quarantined: dict[str, ValueChange]
     """Share of each stage's rows that it quarantined, by stage."""
     sources: dict[str, SourceChange]
-    segments: dict[str, dict[str, Moved]]
+    segments: dict[str, dict[str, ValueChange]]
     """Numbers of training and test rows together, by segment and value; only those that differ."""
-    settings: dict[str, Moved]
+    settings: dict[str, ValueChange]
     """Settings in section `data` of params.yaml; only those that differ."""
 
 
-def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Change:
+def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> DatasetChange:
     """Compare two datasets; `run` and `subject_sha256` are those of the gate at which `before` was approved."""
-    return Change(
+    return DatasetChange(
         run=run,
         subject_sha256=subject_sha256,
-        rows={side: Moved(before=before.rows[side], now=now.rows[side]) for side in SIDES},
-        quarantined={stage: Moved(before=_share(before, stage), now=_share(now, stage)) for stage in STAGES},
+        rows={side: ValueChange(before=before.rows[side], now=now.rows[side]) for side in SIDES},
+        quarantined={stage: ValueChange(before=_share(before, stage), now=_share(now, stage)) for stage in STAGES},
         sources={
             name: _source(before.sources.get(name), now.sources.get(name))
             for name in _both(before.sources, now.sources)
         },
-        segments={name: moved(_segment(before, name), _segment(now, name)) for name in SEGMENTS},
-        settings=moved(before.settings, now.settings),
+        segments={name: changed_values(_segment(before, name), _segment(now, name)) for name in SEGMENTS},
+        settings=changed_values(before.settings, now.settings),
     )
 
 
-def moved(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, Moved]:
-    pairs = {name: Moved(before=before.get(name), now=now.get(name)) for name in _both(before, now)}
-    return {name: pair for name, pair in pairs.items() if not pair.same}
+def changed_values(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, ValueChange]:
+    pairs = {name: ValueChange(before=before.get(name), now=now.get(name)) for name in _both(before, now)}
+    return {name: pair for name, pair in pairs.items() if not pair.unchanged}
 
 
-def _source(before: Origin | None, now: Origin | None) -> SourceChange:
+def _source(before: DatasetSource | None, now: DatasetSource | None) -> SourceChange:
     return SourceChange(
         content=_content(before, now),
-        taken=_of(before, now, lambda source: source.taken),
+        taken=_of(before, now, lambda source: source.rows_read),
         rows=_of(before, now, lambda source: sum(source.rows.values())),
-        aside_share=_of(before, now, lambda source: round(source.early_aside_share, 6)),
-        terms=moved(_terms(before), _terms(now)) if before and now else {},
+        aside_share=_of(before, now, lambda source: round(source.quarantined_share_before_split, 6)),
+        terms=changed_values(_terms(before), _terms(now)) if before and now else {},
     )
 
 
-def _of(before: Origin | None, now: Origin | None, figure: Callable[[Origin], Value]) -> Moved:
-    return Moved(before=None if before is None else figure(before), now=None if now is None else figure(now))
+def _of(
+    before: DatasetSource | None, now: DatasetSource | None, figure: Callable[[DatasetSource], Value]
+) -> ValueChange:
+    return ValueChange(before=None if before is None else figure(before), now=None if now is None else figure(now))
 
 
-def _content(before: Origin | None, now: Origin | None) -> Literal["added", "removed", "changed", "same"]:
+def _content(before: DatasetSource | None, now: DatasetSource | None) -> Literal["added", "removed", "changed", "same"]:
     if before is None:
         return "added"
     if now is None:
@@ -93,8 +95,8 @@ def _content(before: Origin | None, now: Origin | None) -> Literal["added", "rem
     return "same" if before.sha256 == now.sha256 else "changed"
 
 
-def _terms(source: Origin) -> dict[str, Value]:
-    said = {name: getattr(source, name) for name in TERMS}
+def _terms(source: DatasetSource) -> dict[str, Value]:
+    said = {name: getattr(source, name) for name in SIGNED_FIELDS}
     terms: dict[str, Value] = {name: ", ".join(v) if isinstance(v, list) else v for name, v in said.items()}
     return terms | {f"protect.{category}": action for category, action in source.actions.items()}
 

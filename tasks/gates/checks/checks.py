@@ -8,23 +8,23 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.use_case import SuccessMetric
-from tasks.declarations.bar import Adopted, Bar, laxer
+from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria, relaxed_criteria
 from tasks.gates.checks.purpose import Purpose, unapproved
-from tasks.policy.gate_rules import STANDING, Check, Gate
+from tasks.policy.gate_rules import STANDING_CHECKS, Check, GateRules
 from tasks.sources.dataset import Dataset
 from tasks.trust.gate_statement import GateName
 
-IN_EVERY_TIER: dict[GateName, list[Check]] = {
-    "data": [Check(name=STANDING["data"], fact="use_case.unapproved_uses", at_most=0)],
-    "evaluation": [Check(name=STANDING["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
+CHECKS_OF_EVERY_TIER: dict[GateName, list[Check]] = {
+    "data": [Check(name=STANDING_CHECKS["data"], fact="use_case.unapproved_uses", at_most=0)],
+    "evaluation": [Check(name=STANDING_CHECKS["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
 }
 """Checks of every tier with gates, by gate."""
 
-NAMES_RECORDS = {
+RECORD_NOTE_PATTERNS = {
     "validate.placeholders_only_in_target": re.compile(
         r"[\d,]+ of [\d,]+ targets with a placeholder(?:: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?)?"
     )
@@ -35,7 +35,7 @@ The note is for people who decide on these records. The run's own code wrote it,
 but counts and ids may be shown."""
 
 
-class CheckResult(Frozen):
+class CheckResult(FrozenModel):
     """A check with its result."""
 
     name: str
@@ -53,14 +53,14 @@ class CheckResult(Frozen):
     """Finding of the check in words; only for checks of every tier and for figures whose note names records."""
 
 
-def checks_of(gate: GateName, rules: Gate, metrics: Sequence[SuccessMetric]) -> list[Check]:
+def checks_of(gate: GateName, rules: GateRules, metrics: Sequence[SuccessMetric]) -> list[Check]:
     """Return all checks of a gate.
 
     Raises:
         InputError: Two checks have one name, so that a waiver of one would waive both.
     """
     judged = [metric for metric in metrics if metric.judged == "evaluation"] if rules.success_metrics else []
-    checks = rules.checks + IN_EVERY_TIER.get(gate, []) + [_of(metric) for metric in judged]
+    checks = rules.checks + CHECKS_OF_EVERY_TIER.get(gate, []) + [_of(metric) for metric in judged]
     names = [check.name for check in checks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(
@@ -75,14 +75,14 @@ def _of(metric: SuccessMetric) -> Check:
 
 
 def standing_facts(
-    gate: GateName, purpose: Purpose, dataset: Dataset | None, bar: Bar, adopted: Adopted | None
+    gate: GateName, purpose: Purpose, dataset: Dataset | None, bar: AcceptanceCriteria, adopted: PromotedCriteria | None
 ) -> Facts:
     """Return the figures of the checks of every tier, each with what it counts in its note."""
     if gate == "data" and dataset is not None:
         allowed = {name: source.approved_uses for name, source in dataset.sources.items()}
         return {"use_case.unapproved_uses": _count(unapproved(purpose.approved_uses, allowed))}
     if gate == "evaluation":
-        return {"use_case.laxer_metrics": _count(laxer(adopted, bar))}
+        return {"use_case.laxer_metrics": _count(relaxed_criteria(adopted, bar))}
     return {}
 
 
@@ -107,11 +107,11 @@ def check_result(check: Check, facts: Facts) -> CheckResult:
         at_least=check.at_least,
         at_most=check.at_most,
         verdict="absent" if fact is None and check.optional else "passed" if reached else "failed",
-        why=_why(check, fact),
+        why=_finding(check, fact),
     )
 
 
-def _why(check: Check, fact: Fact | None) -> str:
-    form = NAMES_RECORDS.get(check.fact)
-    shown = check.name in STANDING.values() or (fact and form and form.fullmatch(fact.note))
+def _finding(check: Check, fact: Fact | None) -> str:
+    form = RECORD_NOTE_PATTERNS.get(check.fact)
+    shown = check.name in STANDING_CHECKS.values() or (fact and form and form.fullmatch(fact.note))
     return fact.note if fact and shown else ""

@@ -14,7 +14,7 @@ class Purpose(Document):
     approved_uses: list[str]
 
     @staticmethod
-    def of(card: UseCase) -> "Purpose":
+    def from_card(card: UseCase) -> "Purpose":
         return Purpose(problem=card.problem, users=card.users, approved_uses=card.approved_uses)
 
 

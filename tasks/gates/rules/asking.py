@@ -11,15 +11,15 @@ from datetime import datetime
 
 from tasks.policy.people import Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy
-from tasks.policy.read_signed import Known
-from tasks.trust.validity import shown
+from tasks.policy.read_signed import PeopleById
+from tasks.trust.validity import format_time
 
 
 @dataclass(frozen=True)
-class Asking:
+class RequestClaim:
     """Attempt of a person or the scheduler to request a run."""
 
-    who: str
+    requester: str
     person: Person | None
     """Person who requests; None for the scheduler, and for somebody who is not in people.yaml."""
     tier: str
@@ -32,38 +32,38 @@ class Asking:
         return self.person.roles_at(self.at) if self.person else []
 
 
-def known(asking: Asking) -> str | None:
-    if asking.person or asking.who == SCHEDULER:
+def known_requester(asking: RequestClaim) -> str | None:
+    if asking.person or asking.requester == SCHEDULER:
         return None
-    return f"{asking.who} is not in people.yaml"
+    return f"{asking.requester} is not in people.yaml"
 
 
-def any_role(asking: Asking) -> str | None:
+def any_role(asking: RequestClaim) -> str | None:
     """Refuse people without a role, even if policy lets everybody request runs: they have left."""
     if asking.person is None or asking.roles:
         return None
-    return f"{asking.who} held no role on {shown(asking.at)}, as people.yaml says"
+    return f"{asking.requester} held no role on {format_time(asking.at)}, as people.yaml says"
 
 
-def demo_identity(asking: Asking) -> str | None:
+def demo_identity(asking: RequestClaim) -> str | None:
     if asking.person and asking.person.demo and asking.policy.environment != LOCAL:
-        return f"{asking.who} is a demo identity, which counts in environment {LOCAL} alone"
+        return f"{asking.requester} is a demo identity, which counts in environment {LOCAL} alone"
     return None
 
 
-def tier_asks(asking: Asking) -> str | None:
+def tier_requesters(asking: RequestClaim) -> str | None:
     """Refuse people whom the risk tier does not let request runs.
 
     Raises:
         InputError: The tier is not in policy.yaml.
     """
-    return asking.policy.tier(asking.tier).may_not_request(asking.who, asking.roles) or None
+    return asking.policy.tier(asking.tier).request_refusal(asking.requester, asking.roles) or None
 
 
-RULES: tuple[Callable[[Asking], str | None], ...] = (known, any_role, demo_identity, tier_asks)
+RULES: tuple[Callable[[RequestClaim], str | None], ...] = (known_requester, any_role, demo_identity, tier_requesters)
 
 
-def why_not(who: str, tier: str, policy: Policy, people: Known, at: datetime) -> str | None:
+def why_not(who: str, tier: str, policy: Policy, people: PeopleById, at: datetime) -> str | None:
     """Return the reason why somebody may not request a run of a risk tier; None if they may. Raises as `tier_asks`."""
-    asking = Asking(who, people.get(who), tier, policy, at)
+    asking = RequestClaim(who, people.get(who), tier, policy, at)
     return next((reason for rule in RULES if (reason := rule(asking))), None)

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tasks.gates.rules.claim import BINDING
+from tasks.gates.rules.claim import BINDING_VERBS
 from tasks.gates.signed_decision import Decision
 
 Roles = Mapping[str, str]
 """Role in which each person decided first, by the person's id."""
 
 
-class Placed(NamedTuple):
+class PlacedDecision(NamedTuple):
     """Decision that counts as long as other decisions are ignored."""
 
     decision: Decision
@@ -20,7 +20,7 @@ class Placed(NamedTuple):
     """Place of the envelope in words, for example `entry 7`."""
 
 
-def why_not(those: Sequence[Placed | None], roles: Roles | None) -> list[str | None]:
+def why_not(those: Sequence[PlacedDecision | None], roles: Roles | None) -> list[str | None]:
     """Return for each decision the reason why it does not count next to the others; None if it counts, and for None.
 
     Decisions are in the order in which they were made. `roles` are those at the run's earlier gates; None if policy
@@ -35,15 +35,15 @@ def why_not(those: Sequence[Placed | None], roles: Roles | None) -> list[str | N
             continue
         reasons[number] = _repeated(each, places)
         if roles is not None and not reasons[number]:
-            reasons[number] = another_role(each.decision, taken)
+            reasons[number] = second_role(each.decision, taken)
         taken = first_roles([each.decision], taken)
     return reasons
 
 
-def another_role(decision: Decision, roles: Roles) -> str | None:
+def second_role(decision: Decision, roles: Roles) -> str | None:
     """Refuse an approval or waiver in a second role. A rejection stops the run in any role."""
     first = roles.get(decision.person, decision.role)
-    if decision.verb not in BINDING or first == decision.role:
+    if decision.verb not in BINDING_VERBS or first == decision.role:
         return None
     return f"{decision.person} decides in role {first} in this run, and policy lets nobody decide in two"
 
@@ -52,12 +52,12 @@ def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
     """Return the roles after further decisions."""
     taken = dict(roles)
     for decision in decisions:
-        if decision.verb in BINDING:
+        if decision.verb in BINDING_VERBS:
             taken.setdefault(decision.person, decision.role)
     return taken
 
 
-def _withdrawn(those: Iterable[Placed | None]) -> dict[tuple[str, str], str]:
+def _withdrawn(those: Iterable[PlacedDecision | None]) -> dict[tuple[str, str], str]:
     """Return a reason for each withdrawn envelope, by person and digest, so that all copies are withdrawn."""
     return {
         (each.decision.person, sha256): f"withdrawn by {each.place}"
@@ -67,7 +67,7 @@ def _withdrawn(those: Iterable[Placed | None]) -> dict[tuple[str, str], str]:
     }
 
 
-def _repeated(each: Placed, places: dict[object, str]) -> str | None:
+def _repeated(each: PlacedDecision, places: dict[object, str]) -> str | None:
     """Return the reason if a decision repeats an earlier one, so that nobody counts as two people.
 
     A rejection in an earlier run only keeps the gate from passing here. The same rejection in this run ends the run.

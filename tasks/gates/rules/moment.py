@@ -1,38 +1,38 @@
 """Rules about the time of a decision: made while the gate was open, and not dated ahead or back."""
 
 from tasks.gates.rules.claim import Claim, Rule
-from tasks.trust.validity import AHEAD, shown
+from tasks.trust.validity import CLOCK_TOLERANCE, format_time
 
 
 def dated_ahead(claim: Claim) -> str | None:
     """Refuse a decision dated after its entry: with a clock set ahead, a role or key would count too early."""
-    if claim.decision.time > claim.recorded:
-        return f"it says that it was signed on {shown(claim.decision.time)}, and was recorded before"
+    if claim.decision.time > claim.recorded_at:
+        return f"it says that it was signed on {format_time(claim.decision.time)}, and was recorded before"
     return None
 
 
 def dated_back(claim: Claim) -> str | None:
     """Refuse a decision dated before its gate was opened: there was nothing to decide yet."""
-    if claim.asked is None or claim.decision.time >= claim.asked - AHEAD:
+    if claim.opened_at is None or claim.decision.time >= claim.opened_at - CLOCK_TOLERANCE:
         return None
-    return f"it says that it was signed on {shown(claim.decision.time)}, before its gate was asked"
+    return f"it says that it was signed on {format_time(claim.decision.time)}, before its gate was asked"
 
 
-def closed(claim: Claim) -> str | None:
+def after_closing(claim: Claim) -> str | None:
     """Refuse a decision after the gate closed: what passed depends on the decisions before."""
-    if claim.closed is None:
+    if claim.closing_entry is None:
         return None
     return (
-        f"gate {claim.decision.gate} of run {claim.closed.subject} closed on {claim.closed.time:%Y-%m-%d %H:%M} UTC "
-        f"({claim.closed.body.get('state')}) and takes no more decisions"
+        f"gate {claim.decision.gate} of run {claim.closing_entry.subject} closed on {claim.closing_entry.time:%Y-%m-%d %H:%M} UTC "
+        f"({claim.closing_entry.body.get('state')}) and takes no more decisions"
     )
 
 
-def late(claim: Claim) -> str | None:
+def after_deadline(claim: Claim) -> str | None:
     """Refuse a decision after the deadline, so that no gate stays open for ever."""
-    if claim.deadline is None or claim.time <= claim.deadline:
+    if claim.deadline is None or claim.effective_at <= claim.deadline:
         return None
     return f"the deadline of gate {claim.decision.gate} passed on {claim.deadline:%Y-%m-%d %H:%M} UTC"
 
 
-RULES: tuple[Rule, ...] = (closed, late, dated_ahead, dated_back)
+RULES: tuple[Rule, ...] = (after_closing, after_deadline, dated_ahead, dated_back)

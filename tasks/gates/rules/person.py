@@ -1,15 +1,15 @@
 """Rules about who decides: not on their own run, in a role that they hold and the gate asks, with an accepted key."""
 
-from tasks.gates.evidence import Asks, Evidence, Summary
+from tasks.gates.evidence import Evidence, EvidenceSummary, RequiredDecisions
 from tasks.gates.rules.claim import Claim, Rule
-from tasks.trust.validity import shown
+from tasks.trust.validity import format_time
 
 
 def any_role(claim: Claim) -> str | None:
     """Refuse people without any role, who may not even withdraw."""
-    if claim.person.roles_at(claim.time):
+    if claim.person.roles_at(claim.effective_at):
         return None
-    return f"{claim.person.id} held no role on {shown(claim.time)}, as people.yaml says"
+    return f"{claim.person.id} held no role on {format_time(claim.effective_at)}, as people.yaml says"
 
 
 def own_run(claim: Claim) -> str | None:
@@ -17,14 +17,14 @@ def own_run(claim: Claim) -> str | None:
 
     The same holds for the earlier run from which a decision carries over.
     """
-    runs = [claim.evidence, *([claim.made_on] if claim.made_on else [])]
-    own = next((each.run for each in runs if claim.person.id in each.askers), None)
+    runs = [claim.evidence, *([claim.own_evidence] if claim.own_evidence else [])]
+    own = next((each.run for each in runs if claim.person.id in each.requesters), None)
     return f"{claim.person.id} asked for run {own}; nobody decides on their own run" if own else None
 
 
 def demo_run(claim: Claim) -> str | None:
     """Refuse a decision made on a demo run if this run is none: it was part of a demonstration."""
-    made = claim.decision.demo or (claim.made_on is not None and claim.made_on.demo)
+    made = claim.decision.demo or (claim.own_evidence is not None and claim.own_evidence.demo)
     return "it was made on a demo run" if made and not claim.evidence.demo else None
 
 
@@ -47,25 +47,25 @@ def role_asked(claim: Claim) -> str | None:
 
 def role_held(claim: Claim) -> str | None:
     """Refuse a role that the person did not hold at that time: a later role covers no earlier decision."""
-    said, held = claim.decision, claim.person.roles_at(claim.time)
+    said, held = claim.decision, claim.person.roles_at(claim.effective_at)
     if said.verb == "withdraw" or said.role in held:
         return None
     asked = " or ".join(roles_for(said.verb, claim.evidence.asks))
     return (
-        f"{said.person} did not hold role {said.role} on {shown(claim.time)}, but {', '.join(held)}, as people.yaml "
+        f"{said.person} did not hold role {said.role} on {format_time(claim.effective_at)}, but {', '.join(held)}, as people.yaml "
         f"says; to {said.verb} at gate {said.gate} takes role {asked}"
     )
 
 
-def somebody_besides(claim: Claim) -> str | None:
+def second_person(claim: Claim) -> str | None:
     """Refuse the approval of the only owner in the role that policy reserves for a second person."""
     said = claim.decision
-    if said.verb != "approve" or said.person not in barred(claim.evidence, said.role):
+    if said.verb != "approve" or said.person not in excluded_people(claim.evidence, said.role):
         return None
     return f"{said.person} owns all sources of this run; policy wants somebody besides them in role {said.role}"
 
 
-def owners_alone(claim: Claim) -> str | None:
+def only_owners(claim: Claim) -> str | None:
     """Refuse approvals of data by people other than its owners, if policy asks the owners."""
     said, asks = claim.decision, claim.evidence.asks
     for_owners = {named.role for named in asks.roles if named.owners and asks.owners}
@@ -74,24 +74,24 @@ def owners_alone(claim: Claim) -> str | None:
     return f"{said.person} owns no source of this run; at gate {said.gate} its owners approve: {', '.join(asks.owners)}"
 
 
-def key(claim: Claim) -> str | None:
+def key_strength(claim: Claim) -> str | None:
     """Refuse a key that is weaker than policy asks: made by `hallmark init`, or not in hardware."""
     wanted = claim.policy.gate(claim.evidence.tier, claim.evidence.gate).signature
-    return claim.person.too_weak(wanted, claim.policy.environment, claim.key) or None
+    return claim.person.key_weakness(wanted, claim.policy.environment, claim.key_fingerprint) or None
 
 
-WHO: tuple[Rule, ...] = (any_role, own_run, demo_run, demo_identity)
-ROLE: tuple[Rule, ...] = (role_asked, role_held, somebody_besides, owners_alone, key)
+PERSON_RULES: tuple[Rule, ...] = (any_role, own_run, demo_run, demo_identity)
+ROLE_RULES: tuple[Rule, ...] = (role_asked, role_held, second_person, only_owners, key_strength)
 
 
-def roles_for(verb: str, asks: Asks) -> list[str]:
+def roles_for(verb: str, asks: RequiredDecisions) -> list[str]:
     """Return the roles that may approve, reject or waive at a gate. Roles that approve or waive may also reject."""
     asked = [role.role for role in asks.roles]
     waiving = [asks.waive.role] if asks.waive else []
     return {"approve": asked, "waive": waiving}.get(verb, list(dict.fromkeys(asked + waiving)))
 
 
-def barred(evidence: Summary, role: str) -> set[str]:
+def excluded_people(evidence: EvidenceSummary, role: str) -> set[str]:
     """Return people who do not count in a role: the only owner of the sources, if policy asks for a second person."""
     dataset = evidence.dataset if isinstance(evidence, Evidence) else None
     return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()

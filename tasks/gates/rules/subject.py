@@ -2,7 +2,7 @@
 
 from tasks.gates.rules.claim import Claim, Rule
 
-SUITES = "inputs/suites.json"
+SUITES_PATH = "inputs/suites.json"
 
 
 def gate(claim: Claim) -> str | None:
@@ -11,9 +11,9 @@ def gate(claim: Claim) -> str | None:
     return f"it is about gate {said}, and another gate is asked" if said != claim.evidence.gate else None
 
 
-def output_as_made(claim: Claim) -> str | None:
+def signed_output(claim: Claim) -> str | None:
     """Refuse a signature that covers another output or policy than its evidence: somebody has put the two together."""
-    made_on = claim.made_on
+    made_on = claim.own_evidence
     if made_on is None:
         return None
     of_evidence = (made_on.subject.sha256, made_on.policy_sha256)
@@ -22,9 +22,9 @@ def output_as_made(claim: Claim) -> str | None:
     return None
 
 
-def purpose_as_made(claim: Claim) -> str | None:
+def signed_purpose(claim: Claim) -> str | None:
     """Refuse a decision for another use case, tier or purpose than its evidence."""
-    made_on, said = claim.made_on, claim.decision
+    made_on, said = claim.own_evidence, claim.decision
     if made_on is None:
         return None
     of_evidence = (made_on.use_case, made_on.tier, made_on.purpose_sha256)
@@ -45,15 +45,15 @@ def policy(claim: Claim) -> str | None:
 
 def evidence(claim: Claim) -> str | None:
     """Refuse a decision of an earlier run, except about data, which is approved once if it is equal byte by byte."""
-    if claim.carried and claim.evidence.gate != "data":
+    if claim.is_carried_over and claim.evidence.gate != "data":
         return "it is about other evidence, of another run perhaps, and only data decisions carry over"
     return None
 
 
 def expectations(claim: Claim) -> str | None:
     """Refuse a decision about data that was checked against other expectation suites."""
-    made_on = claim.made_on
-    if made_on and made_on.artefacts.get(SUITES) != claim.evidence.artefacts.get(SUITES):
+    made_on = claim.own_evidence
+    if made_on and made_on.artefacts.get(SUITES_PATH) != claim.evidence.artefacts.get(SUITES_PATH):
         return "other expectations were asked then"
     return None
 
@@ -66,9 +66,9 @@ def purpose(claim: Claim) -> str | None:
     if said.purpose_sha256 != asked.purpose_sha256:
         same = " with another problem, other users or other approved uses on its card"
         return f"it was made for use case {said.use_case}{same * (said.use_case == asked.use_case)}"
-    if said.tier != asked.tier and not claim.policy.reaches(said.tier, asked.tier):
+    if said.tier != asked.tier and not claim.policy.tier_covers(said.tier, asked.tier):
         return f"it was made in risk tier {said.tier}, and this run is in {asked.tier}, which is no lower one"
     return None
 
 
-RULES: tuple[Rule, ...] = (gate, output_as_made, purpose_as_made, output, policy, evidence, expectations, purpose)
+RULES: tuple[Rule, ...] = (gate, signed_output, signed_purpose, output, policy, evidence, expectations, purpose)

@@ -3,7 +3,7 @@
 from tasks.gates.rules import moment, person, subject, waiver
 from tasks.gates.rules.claim import Claim, Rule
 
-RULES: tuple[Rule, ...] = (*subject.RULES, *person.WHO, *moment.RULES, *person.ROLE, *waiver.RULES)
+RULES: tuple[Rule, ...] = (*subject.RULES, *person.PERSON_RULES, *moment.RULES, *person.ROLE_RULES, *waiver.RULES)
 """Rules in the order in which reasons are reported: the first one that objects gives the reason."""
 
 

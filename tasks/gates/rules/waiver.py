@@ -13,18 +13,18 @@ def complete(claim: Claim) -> str | None:
     return "a waiver needs a reason, the checks it is for and an expiry"
 
 
-def figure(claim: Claim) -> str | None:
+def same_result(claim: Claim) -> str | None:
     """Refuse a waiver if the check has another result now: it is for exactly the figure that the person saw."""
-    if claim.decision.verb != "waive" or claim.made_on is None:
+    if claim.decision.verb != "waive" or claim.own_evidence is None:
         return None
     for name in claim.decision.checks:
-        then, here = ([c for c in e.checks if c.name == name] for e in (claim.made_on, claim.evidence))
+        then, here = ([c for c in e.checks if c.name == name] for e in (claim.own_evidence, claim.evidence))
         if then != here:
             return f"check {name!r} came out differently when it was waived"
     return None
 
 
-def failed(claim: Claim) -> str | None:
+def check_failed(claim: Claim) -> str | None:
     """Refuse a waiver of a check that did not fail, since nothing can be waived in advance."""
     if claim.decision.verb != "waive":
         return None
@@ -44,7 +44,7 @@ def allowed(claim: Claim) -> str | None:
     return f"policy lets nobody waive {', '.join(map(repr, beyond))}" if beyond else None
 
 
-def short_enough(claim: Claim) -> str | None:
+def max_duration(claim: Claim) -> str | None:
     """Refuse a waiver for longer than policy allows.
 
     The days count from the earlier of its own time and its entry's, so that dating it ahead gains nothing.
@@ -52,7 +52,7 @@ def short_enough(claim: Claim) -> str | None:
     said, waive = claim.decision, claim.evidence.asks.waive
     if said.verb != "waive" or waive is None or said.expires is None:
         return None
-    latest = min(claim.recorded, said.time) + timedelta(days=waive.max_days)
+    latest = min(claim.recorded_at, said.time) + timedelta(days=waive.max_days)
     if said.expires <= latest:
         return None
     return (
@@ -61,11 +61,11 @@ def short_enough(claim: Claim) -> str | None:
     )
 
 
-def lasts(claim: Claim) -> str | None:
+def not_expired(claim: Claim) -> str | None:
     said = claim.decision
     if said.verb != "waive" or said.expires is None or said.expires > claim.now:
         return None
     return f"the waiver expired on {said.expires:%Y-%m-%d %H:%M} UTC"
 
 
-RULES: tuple[Rule, ...] = (complete, figure, failed, allowed, short_enough, lasts)
+RULES: tuple[Rule, ...] = (complete, same_result, check_failed, allowed, max_duration, not_expired)

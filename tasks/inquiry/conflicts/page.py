@@ -5,12 +5,12 @@ Texts of customers are escaped as well.
 
 from pathlib import Path
 
-from tasks.core.pages import templates
+from tasks.core.pages import template_environment
 from tasks.inquiry.conflicts.pairs import Conflicts
-from tasks.inquiry.conflicts.words import compare
+from tasks.inquiry.conflicts.words import diff_texts
 
 FOLDER = Path(__file__).parent
-ADVICE = (
+REMEDIES = (
     "Two sources: give the one that is right the higher `authority` in sources.yaml.",
     "Two rows: give the one that is right the newer `effective_from` in its source.",
     "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
@@ -20,4 +20,8 @@ ADVICE = (
 
 
 def render(conflicts: Conflicts) -> str:
-    return templates(FOLDER).get_template("page.html").render(conflicts=conflicts, advice=ADVICE, compare=compare)
+    return (
+        template_environment(FOLDER)
+        .get_template("page.html")
+        .render(conflicts=conflicts, advice=REMEDIES, compare=diff_texts)
+    )

@@ -13,21 +13,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.core.record import FEW, batches, read_table
+from tasks.core.record import SMALL_BATCH_ROWS, read_batches, read_table
 from tasks.inquiry.access import Access
 from tasks.sources.sources import Source, load_resolved
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.deduplicate.verdicts import KEPT
 
-DECIDED = "conflict"
+DECIDED_RULE = "conflict"
 """Rule of pairs of which one record is kept."""
-READ = ("record_id", "source_id", "messages", "effective_from", "retired_at")
+RECORD_COLUMNS = ("record_id", "source_id", "messages", "effective_from", "retired_at")
 
 
-class Side(Frozen):
+class PairRecord(FrozenModel):
     record_id: str
     source_id: str
     row: int
@@ -41,11 +41,11 @@ class Side(Frozen):
     kept: bool
 
 
-class Pair(Frozen):
+class Pair(FrozenModel):
     """Two records with the same prompt and different targets."""
 
-    went: Side
-    other: Side
+    went: PairRecord
+    other: PairRecord
     """Record that was kept in place of `went`. In an undecided pair both were kept or neither, as their `kept` says."""
     jaccard: float
     """Jaccard similarity of the prompts."""
@@ -53,7 +53,7 @@ class Pair(Frozen):
     """Reason why the other record has precedence; empty if the pair is undecided."""
 
 
-class Conflicts(Frozen):
+class Conflicts(FrozenModel):
     run: str
     total: int
     """Number of matching pairs that the person has access to."""
@@ -63,11 +63,11 @@ class Conflicts(Frozen):
     """First pairs of those counted in `total`, undecided ones first."""
 
 
-def path(layout: Layout) -> Path:
-    return layout.stage("deduplicate") / "conflicts.parquet"
+def conflicts_path(layout: Layout) -> Path:
+    return layout.artefacts("deduplicate") / "conflicts.parquet"
 
 
-def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> Conflicts:
+def find_conflicts(layout: Layout, access: Access, most: int, undecided: bool = False) -> Conflicts:
     """Return contradictions of a run that the person has access to.
 
     Args:
@@ -80,20 +80,20 @@ def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> 
         InputError: The run has not been through `deduplicate`.
         Refused: There are pairs, and the person has access to none.
     """
-    if not path(layout).exists():
+    if not conflicts_path(layout).exists():
         raise InputError(f"run {layout.root.name} has no conflicts here; name one that has been through `deduplicate`")
     resolved = load_resolved(layout.sources)
     sources = {item.source.id: item.source for item in resolved.sources}
-    entries = [entry for entry in named(layout) if not undecided or entry["rule"] != DECIDED]
+    entries = [entry for entry in list_pairs(layout) if not undecided or entry["rule"] != DECIDED_RULE]
     places = _places(layout, entries)
-    looker = access.to(layout)
-    allowed = {name for name, source in sources.items() if looker.sees(source)}
+    looker = access.for_run(layout)
+    allowed = {name for name, source in sources.items() if looker.may_read(source)}
     shown = [entry for entry in entries if _sources(entry, places) <= allowed]
     if entries and not shown:
         needed = sorted(set.union(*(_sources(entry, places) for entry in entries)) - allowed)
         raise Refused(
             f"{access.person.id} may see none of the {len(entries):,} conflicts of run {layout.root.name}: "
-            + (looker.closed or f"that takes owner, steward or a role in `access` of {', '.join(needed)}")
+            + (looker.denial_reason or f"that takes owner, steward or a role in `access` of {', '.join(needed)}")
         )
     sides = _sides(layout, shown[:most], sources, places)
     return Conflicts(
@@ -104,15 +104,15 @@ def find(layout: Layout, access: Access, most: int, undecided: bool = False) -> 
     )
 
 
-def named(layout: Layout) -> list[dict[str, Any]]:
+def list_pairs(layout: Layout) -> list[dict[str, Any]]:
     """Return the pairs of a run without their texts."""
-    return _once(read_table(path(layout)))
+    return _deduplicated(read_table(conflicts_path(layout)))
 
 
-def _once(table: pa.Table) -> list[dict[str, Any]]:
+def _deduplicated(table: pa.Table) -> list[dict[str, Any]]:
     """Return each pair once, undecided ones first. The two records of an undecided pair name each other."""
     pairs = {frozenset((entry["record_id"], entry["other"])): entry for entry in reversed(table.to_pylist())}
-    return sorted(pairs.values(), key=lambda entry: (entry["rule"] == DECIDED, entry["record_id"]))
+    return sorted(pairs.values(), key=lambda entry: (entry["rule"] == DECIDED_RULE, entry["record_id"]))
 
 
 def _ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
@@ -120,7 +120,7 @@ def _ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
 
 
 def _places(layout: Layout, entries: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
-    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    rows = read_table(layout.artefacts("ingest") / "rows.parquet")
     named = rows.filter(pc.is_in(rows["record_id"], value_set=_ids(entries))).to_pylist()
     return {row["record_id"]: (row["source_id"], row["row"]) for row in named}
 
@@ -131,14 +131,14 @@ def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> se
 
 def _sides(
     layout: Layout, entries: list[dict[str, Any]], sources: dict[str, Source], places: dict[str, tuple[str, int]]
-) -> dict[str, Side]:
+) -> dict[str, PairRecord]:
     """Return the records of pairs by id. Raises Refused if files disagree about the source that access depends on."""
-    kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED, KEPT)}
+    kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED_RULE, KEPT)}
     kept |= {entry["record_id"] for entry in entries if entry["rule"] == KEPT}
     return {
-        record["record_id"]: Side(
+        record["record_id"]: PairRecord(
             record_id=record["record_id"],
-            source_id=_agreed(record, places),
+            source_id=_require_same_source(record, places),
             row=places[record["record_id"]][1],
             owner=sources[record["source_id"]].owner,
             authority=sources[record["source_id"]].authority,
@@ -152,7 +152,7 @@ def _sides(
     }
 
 
-def _agreed(record: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> str:
+def _require_same_source(record: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> str:
     source_id = str(record["source_id"])
     if places[record["record_id"]][0] != source_id:
         raise Refused(f"files of the run disagree about the source of record {record['record_id']}; nothing is shown")
@@ -160,20 +160,20 @@ def _agreed(record: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> st
 
 
 def _records(layout: Layout, ids: pa.Array) -> Iterator[dict[str, Any]]:
-    for batch in batches(layout.stage("clean") / "records.parquet", READ, FEW):
+    for batch in read_batches(layout.artefacts("clean") / "records.parquet", RECORD_COLUMNS, SMALL_BATCH_ROWS):
         records = batch.filter(pc.is_in(batch["record_id"], value_set=ids))
         halves = (half(records["messages"]).to_pylist() for half in (prompts, targets))
         for record, prompt, target in zip(records.to_pylist(), *halves, strict=True):
             yield record | {"prompt": prompt, "target": target}
 
 
-def _pair(entry: dict[str, Any], sides: dict[str, Side]) -> Pair:
+def _pair(entry: dict[str, Any], sides: dict[str, PairRecord]) -> Pair:
     went, other = sides[entry["record_id"]], sides[entry["other"]]
-    decided_by = _reason(went, other) if entry["rule"] == DECIDED else ""
+    decided_by = _reason(went, other) if entry["rule"] == DECIDED_RULE else ""
     return Pair(went=went, other=other, jaccard=entry["jaccard"], decided_by=decided_by)
 
 
-def _reason(went: Side, other: Side) -> str:
+def _reason(went: PairRecord, other: PairRecord) -> str:
     """Name the rule of precedence that decided; retired records count as older editions (deduplicate/verdicts.py)."""
     if other.authority != went.authority:
         return f"higher authority, {other.authority} over {went.authority}"

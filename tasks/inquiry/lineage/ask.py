@@ -15,7 +15,7 @@ from tasks.core.files import tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 from tasks.inquiry.lineage import tables
-from tasks.inquiry.lineage.tables import DATASETS, MENTIONS, RECORDS, RUNS, Dataset
+from tasks.inquiry.lineage.tables import DATASETS, MENTIONS, RECORDS, RUNS, IndexedDataset
 from tasks.sources.dataset import SIDES
 
 
@@ -33,62 +33,62 @@ class Membership:
     """Data row of the source, counted from 1."""
 
 
-NUMBERS = select(DATASETS.c.number)
+DATASET_NUMBERS = select(DATASETS.c.number)
 """Subquery of all datasets. With it in a condition, SQLite looks a key up in each dataset, instead of scanning."""
-MEMBERS = (
+SELECT_MEMBERSHIPS = (
     select(DATASETS.c.sha256, RECORDS.c.record, RECORDS.c.side, RECORDS.c.source, RECORDS.c.row)
     .join(DATASETS, RECORDS.c.dataset == DATASETS.c.number)
     .order_by(DATASETS.c.sha256, RECORDS.c.record)
 )
 
 
-def datasets(state: Path) -> list[Dataset]:
+def datasets(state: Path) -> list[IndexedDataset]:
     """Return all indexed datasets, sorted by digest."""
     return list(map(_dataset, _rows(state, select(DATASETS.c.about).order_by(DATASETS.c.sha256))))
 
 
-def dataset(state: Path, sha256: str) -> Dataset | None:
+def dataset(state: Path, sha256: str) -> IndexedDataset | None:
     """Return the dataset with this digest; None if it is not in the index."""
     rows = _rows(state, select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
     return _dataset(rows[0]) if rows else None
 
 
-def runs(state: Path, sha256: str) -> list[str]:
+def runs_with_dataset(state: Path, sha256: str) -> list[str]:
     """Return the runs that made a dataset, oldest first."""
     named = _rows(
         state, select(RUNS.c.run).join(DATASETS, RUNS.c.dataset == DATASETS.c.number).where(DATASETS.c.sha256 == sha256)
     )
-    return sorted((run for (run,) in named), key=lambda run: (Layout(state / "runs" / run).made, run))
+    return sorted((run for (run,) in named), key=lambda run: (Layout(state / "runs" / run).resolved_at, run))
 
 
-def run_that_has(state: Path, sha256: str) -> Layout | None:
+def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
     """Return a run on this machine that still has the dataset, unchanged; None if there is none."""
-    for run in runs(state, sha256):
+    for run in runs_with_dataset(state, sha256):
         layout = Layout(state / "runs" / run)
         try:
-            if layout.stage("split").is_dir() and tree_digest(layout.stage("split")) == sha256:
+            if layout.artefacts("split").is_dir() and tree_digest(layout.artefacts("split")) == sha256:
                 return layout
         except (OSError, ValueError):
             continue
     return None
 
 
-def of_record(state: Path, record_id: str) -> list[Membership]:
+def memberships_of_record(state: Path, record_id: str) -> list[Membership]:
     """Return the datasets that hold a record, and its place in each."""
-    here = RECORDS.c.dataset.in_(NUMBERS) & (RECORDS.c.record == tables.record_key(record_id))
-    return _members(state, MEMBERS.where(here))
+    here = RECORDS.c.dataset.in_(DATASET_NUMBERS) & (RECORDS.c.record == tables.record_key(record_id))
+    return _members(state, SELECT_MEMBERSHIPS.where(here))
 
 
-def of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
+def memberships_of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
     """Return the records that mention any of the tokens, in every dataset."""
     keys = [tables.subject_key(token) for token in tokens]
-    wanted = MENTIONS.c.dataset.in_(NUMBERS) & MENTIONS.c.subject.in_(keys)
+    wanted = MENTIONS.c.dataset.in_(DATASET_NUMBERS) & MENTIONS.c.subject.in_(keys)
     named = select(MENTIONS.c.dataset, MENTIONS.c.record).where(wanted).distinct().subquery()
     same = (RECORDS.c.dataset == named.c.dataset) & (RECORDS.c.record == named.c.record)
-    return _members(state, MEMBERS.join(named, same))
+    return _members(state, SELECT_MEMBERSHIPS.join(named, same))
 
 
-def of_dataset(state: Path, sha256: str) -> list[Membership]:
+def memberships_of_dataset(state: Path, sha256: str) -> list[Membership]:
     """Return the training and test records of a dataset, sorted by source and row.
 
     Raises:
@@ -96,7 +96,7 @@ def of_dataset(state: Path, sha256: str) -> list[Membership]:
     """
     if dataset(state, sha256) is None:
         raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
-    members = _members(state, MEMBERS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(SIDES)))
+    members = _members(state, SELECT_MEMBERSHIPS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(SIDES)))
     return sorted(members, key=lambda member: (member.source_id, member.row))
 
 
@@ -105,10 +105,10 @@ def _members(state: Path, query: Select[Any]) -> list[Membership]:
 
 
 def _rows(state: Path, query: Select[Any]) -> list[Row[Any]]:
-    tables.require_none_older(state)
+    tables.require_no_earlier_index(state)
     with tables.reading(state) as connection:
         return [] if connection is None else list(connection.execute(query))
 
 
-def _dataset(row: Row[Any]) -> Dataset:
-    return Dataset.model_validate_json(row.about)
+def _dataset(row: Row[Any]) -> IndexedDataset:
+    return IndexedDataset.model_validate_json(row.about)

@@ -13,17 +13,26 @@ from sqlalchemy.engine import Connection
 
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
-from tasks.core.record import batches, read_table
+from tasks.core.record import read_batches, read_table
 from tasks.inquiry.lineage import tables
-from tasks.inquiry.lineage.tables import ASIDE, DATASETS, MENTIONS, NOT_DRAWN, RECORDS, RUNS, Dataset, Read
+from tasks.inquiry.lineage.tables import (
+    DATASETS,
+    MENTIONS,
+    NOT_DRAWN,
+    QUARANTINED,
+    RECORDS,
+    RUNS,
+    IndexedDataset,
+    IndexedSource,
+)
 from tasks.sources.dataset import SIDES
 from tasks.sources.sources import load_resolved
 
-TOGETHER = 50_000
+ROWS_PER_BATCH = 50_000
 """Number of rows that are made in memory at once."""
 
 
-class Record(NamedTuple):
+class IndexedRecord(NamedTuple):
     key: bytes
     source: str
     row: int
@@ -35,27 +44,29 @@ class Mention(NamedTuple):
     record: bytes
 
 
-def add(layout: Layout, use_case: str) -> Dataset:
+def add_dataset(layout: Layout, use_case: str) -> IndexedDataset:
     """Add a run's dataset to the index. If another run made the same dataset before, only the run is added."""
-    sha256 = tree_digest(layout.stage("split"))
-    about = _known(layout.state, sha256)
+    sha256 = tree_digest(layout.artefacts("split"))
+    about = _indexed_dataset(layout.state, sha256)
     if about is None:
         records = _records(layout)
-        about = _about(layout, sha256, use_case, records)
-        put(layout.state, about, _rows(records), _mentions(layout))
+        about = _describe_dataset(layout, sha256, use_case, records)
+        write_index(layout.state, about, _rows(records), _mentions(layout))
     with tables.writing(layout.state) as connection:
         of_run = {"dataset": _number(connection, sha256), "run": layout.root.name}
         connection.execute(insert(RUNS).prefix_with("OR IGNORE"), of_run)
     return about
 
 
-def _known(state: Path, sha256: str) -> Dataset | None:
+def _indexed_dataset(state: Path, sha256: str) -> IndexedDataset | None:
     with tables.reading(state) as connection:
         about = connection and connection.scalar(select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
-    return Dataset.model_validate_json(about) if about else None
+    return IndexedDataset.model_validate_json(about) if about else None
 
 
-def put(state: Path, about: Dataset, records: Iterable[Record], mentions: Iterable[Mention]) -> None:
+def write_index(
+    state: Path, about: IndexedDataset, records: Iterable[IndexedRecord], mentions: Iterable[Mention]
+) -> None:
     """Write a dataset's index in one transaction. Rows that are sorted by key are written fastest."""
     with tables.writing(state) as connection:
         if _number(connection, about.sha256) is not None:
@@ -73,49 +84,51 @@ def _number(connection: Connection, sha256: str) -> int | None:
 def _insert(connection: Connection, table: str, columns: int, rows: Iterator[tuple[Any, ...]]) -> None:
     """Insert rows with the SQLite driver, since SQLAlchemy takes longer for a row than SQLite."""
     statement = f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})"
-    while some := list(islice(rows, TOGETHER)):
+    while some := list(islice(rows, ROWS_PER_BATCH)):
         connection.exec_driver_sql(statement, some)
 
 
-def _about(layout: Layout, sha256: str, use_case: str, records: pa.Table) -> Dataset:
+def _describe_dataset(layout: Layout, sha256: str, use_case: str, records: pa.Table) -> IndexedDataset:
     pairs = Counter(zip(records["source_id"].to_pylist(), records["side"].to_pylist(), strict=True))
-    _require_as_in_manifest(pairs, layout)
-    rows = {side: sum(n for (_, other), n in pairs.items() if other == side) for side in (*SIDES, ASIDE, NOT_DRAWN)}
-    return Dataset(sha256=sha256, use_case=use_case, sources=tuple(_sources(layout)), rows=rows)
+    _require_manifest_counts(pairs, layout)
+    rows = {
+        side: sum(n for (_, other), n in pairs.items() if other == side) for side in (*SIDES, QUARANTINED, NOT_DRAWN)
+    }
+    return IndexedDataset(sha256=sha256, use_case=use_case, sources=tuple(_sources(layout)), rows=rows)
 
 
-def _sources(layout: Layout) -> Iterator[Read]:
+def _sources(layout: Layout) -> Iterator[IndexedSource]:
     for item in load_resolved(layout.sources).sources:
-        yield Read(id=item.source.id, sha256=item.sha256, owner=item.source.owner, steward=item.source.steward)
+        yield IndexedSource(id=item.source.id, sha256=item.sha256, owner=item.source.owner, steward=item.source.steward)
 
 
 def _records(layout: Layout) -> pa.Table:
-    records = read_table(layout.stage("ingest") / "rows.parquet", ["record_id", "source_id", "row"])
-    sides = pa.array([ASIDE] * len(records))
+    records = read_table(layout.artefacts("ingest") / "rows.parquet", ["record_id", "source_id", "row"])
+    sides = pa.array([QUARANTINED] * len(records))
     for side, name in (*zip(SIDES, SIDES, strict=True), (NOT_DRAWN, "not_drawn")):
-        held = read_table(layout.stage("split") / f"{name}.parquet", ["record_id"])["record_id"]
+        held = read_table(layout.artefacts("split") / f"{name}.parquet", ["record_id"])["record_id"]
         sides = pc.if_else(pc.is_in(records["record_id"], held), side, sides)
     return records.append_column("side", sides).sort_by("record_id")
 
 
-def _rows(records: pa.Table) -> Iterator[Record]:
-    for batch in records.to_batches(TOGETHER):
+def _rows(records: pa.Table) -> Iterator[IndexedRecord]:
+    for batch in records.to_batches(ROWS_PER_BATCH):
         columns: Sequence[list[Any]] = [batch[name].to_pylist() for name in ("record_id", "source_id", "row", "side")]
         for record_id, source, row, side in zip(*columns, strict=True):
-            yield Record(tables.record_key(record_id), source, row, side)
+            yield IndexedRecord(tables.record_key(record_id), source, row, side)
 
 
 def _mentions(layout: Layout) -> list[Mention]:
     mentions: set[Mention] = set()
-    for batch in batches(layout.stage("ingest") / "records.parquet", ["record_id", "subjects"]):
+    for batch in read_batches(layout.artefacts("ingest") / "records.parquet", ["record_id", "subjects"]):
         for record_id, tokens in zip(batch["record_id"].to_pylist(), batch["subjects"].to_pylist(), strict=True):
             mentions |= {Mention(tables.subject_key(token), tables.record_key(record_id)) for token in tokens}
     return sorted(mentions)
 
 
-def _require_as_in_manifest(rows: Counter[tuple[str, str]], layout: Layout) -> None:
+def _require_manifest_counts(rows: Counter[tuple[str, str]], layout: Layout) -> None:
     """Raise AssertionError if the counts differ from the manifest, which the dataset's owners have signed."""
-    origins = read_json(layout.stage("split") / "manifest.json")["sources"]
+    origins = read_json(layout.artefacts("split") / "manifest.json")["sources"]
     signed = {(name, side): origin["rows"][side] for name, origin in origins.items() for side in SIDES}
     if wrong := [(pair, signed[pair], rows[pair]) for pair in signed if signed[pair] != rows[pair]]:
         (name, side), said, counted = wrong[0]

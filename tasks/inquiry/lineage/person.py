@@ -9,27 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.layout import EXPERIMENTS
+from tasks.core.layout import EXPERIMENTS_FOLDER
 from tasks.inquiry import looks
 from tasks.inquiry.access import Access
 from tasks.inquiry.lineage import ask
 from tasks.inquiry.lineage.ask import Membership
-from tasks.inquiry.lineage.tables import Dataset, Read
+from tasks.inquiry.lineage.tables import IndexedDataset, IndexedSource
 from tasks.ledger.ledger import Ledger
 from tasks.sources import vault_keys
-from tasks.sources.protection import IDENTIFYING
+from tasks.sources.protection import IDENTIFYING_CATEGORIES
 from tasks.stages.data.protect.tokens import token
 
 
 @dataclass(frozen=True)
-class Sought:
+class PersonSearch:
     members: list[Membership]
     """Records in the sources that were searched."""
     closed: list[str]
     """Sources that were not searched, each with the people and roles that have access, in words."""
 
 
-def find(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> Sought:
+def find_person(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> PersonSearch:
     """Return the records of every dataset that mention a person.
 
     Args:
@@ -45,28 +45,30 @@ def find(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -
     """
     if not value.strip():
         raise InputError("--subject is empty; give a name, an address or a number of the person")
-    worlds = [each for each in (state, state / EXPERIMENTS) if each == state or (each / vault_keys.FILE).exists()]
+    worlds = [
+        each for each in (state, state / EXPERIMENTS_FOLDER) if each == state or (each / vault_keys.KEY_FILE).exists()
+    ]
     keys = [vault_keys.load(world).tokens for world in worlds]
-    tokens = [token(category, value, key) for key in keys for category in sorted(IDENTIFYING)]
+    tokens = [token(category, value, key) for key in keys for category in sorted(IDENTIFYING_CATEGORIES)]
     known = {dataset.sha256: dataset for dataset in ask.datasets(state)}
     closed = _closed(list(known.values()), access)
-    if known and not any(access.sees(source) for dataset in known.values() for source in dataset.sources):
+    if known and not any(access.may_read(source) for dataset in known.values() for source in dataset.sources):
         raise Refused(f"{access.person.id} may look at records of no source here: {'; '.join(closed)}")
-    looks.record(ledger, looks.SOUGHT, "person", access.person.id, reason, {"tokens": tokens})
-    members = ask.of_subjects(state, tokens)
-    shown = [member for member in members if access.sees(_source(known[member.dataset], member.source_id))]
-    return Sought(shown, closed)
+    looks.record_access(ledger, looks.PERSON_SOUGHT, "person", access.person.id, reason, {"tokens": tokens})
+    members = ask.memberships_of_subjects(state, tokens)
+    shown = [member for member in members if access.may_read(_source(known[member.dataset], member.source_id))]
+    return PersonSearch(shown, closed)
 
 
-def _closed(datasets: list[Dataset], access: Access) -> list[str]:
+def _closed(datasets: list[IndexedDataset], access: Access) -> list[str]:
     closed = {
-        f"{source.id} takes {access.whom(source)}"
+        f"{source.id} takes {access.describe_readers(source)}"
         for dataset in datasets
         for source in dataset.sources
-        if not access.sees(source)
+        if not access.may_read(source)
     }
     return sorted(closed)
 
 
-def _source(dataset: Dataset, source_id: str) -> Read:
+def _source(dataset: IndexedDataset, source_id: str) -> IndexedSource:
     return next(source for source in dataset.sources if source.id == source_id)

@@ -15,14 +15,14 @@ from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, Te
 from sqlalchemy.engine import Connection
 
 from tasks.core import database, migrations
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.migrations import Schema
 from tasks.core.params.values import Sha256
 
-FILE = "lineage.db"
-ASIDE = "put aside"
+DATABASE_FILE = "lineage.db"
+QUARANTINED = "put aside"
 """Side of a record that a stage quarantined."""
 NOT_DRAWN = "not drawn"
 """Side of a record that was not drawn, since the parameters asked for fewer."""
@@ -64,7 +64,7 @@ MENTIONS = Table(
 SCHEMA = Schema("lineage", METADATA, METADATA.create_all)
 
 
-class Read(Frozen):
+class IndexedSource(FrozenModel):
     """A source as a run read it."""
 
     id: str
@@ -74,13 +74,13 @@ class Read(Frozen):
     steward: str
 
 
-class Dataset(Frozen):
+class IndexedDataset(FrozenModel):
     """Properties of a dataset as a whole."""
 
     sha256: Sha256
     """Digest of artefacts/split (`tasks.core.files.tree_digest`), the subject of the data gate."""
     use_case: str
-    sources: tuple[Read, ...]
+    sources: tuple[IndexedSource, ...]
     """Sources, from the run's inputs/sources.json."""
     rows: dict[str, int]
     """Number of records by side, including ASIDE and NOT_DRAWN."""
@@ -96,7 +96,7 @@ def writing(state: Path) -> Iterator[Connection]:
     """Yield a connection in a transaction; other writers wait until it ends."""
     engine = _engine(state)
     with _reaching(state):
-        migrations.prepare(engine, SCHEMA)
+        migrations.migrate(engine, SCHEMA)
         with engine.begin() as connection:
             yield connection
 
@@ -104,18 +104,18 @@ def writing(state: Path) -> Iterator[Connection]:
 @contextmanager
 def reading(state: Path) -> Iterator[Connection | None]:
     """Yield a connection that sees one snapshot and cannot write; None if nothing was ever indexed."""
-    if not (state / FILE).exists():
+    if not (state / DATABASE_FILE).exists():
         yield None
         return
     engine = _engine(state)
     with _reaching(state):
         if not migrations.is_current(engine, SCHEMA):
-            migrations.prepare(engine, SCHEMA)
+            migrations.migrate(engine, SCHEMA)
         with engine.connect().execution_options(takes_turn=False) as connection:
             yield connection
 
 
-def require_none_older(state: Path) -> None:
+def require_no_earlier_index(state: Path) -> None:
     """Raise Unavailable if an earlier version wrote an index, since answers without its data would be incomplete."""
     if (old := state / "lineage").is_dir():
         raise Unavailable(
@@ -133,8 +133,8 @@ def record_key(record_id: str) -> bytes:
 
 
 def _engine(state: Path) -> Engine:
-    return database.sqlite(state / FILE)
+    return database.sqlite(state / DATABASE_FILE)
 
 
 def _reaching(state: Path) -> AbstractContextManager[None]:
-    return database.reaching(f"the index of lineage at {state / FILE}")
+    return database.unavailable_on_error(f"the index of lineage at {state / DATABASE_FILE}")

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.stretch import DetectedSpan
 
-Pairs = Counter[tuple[Category | None, Category | None]]
+ClassCounts = Counter[tuple[Category | None, Category | None]]
 """Number of characters by their true class and the class that they were masked as; None for no class."""
 
 
-class Score(NamedTuple):
+class CharacterScore(NamedTuple):
     """Counts of one class, in characters that are not white space."""
 
     truth: int
@@ -30,7 +30,7 @@ class Score(NamedTuple):
         return self.right / self.marked if self.marked else 1.0
 
 
-def pairs(text: str, truth: Sequence[Stretch], marked: Sequence[Stretch]) -> Pairs:
+def count_characters(text: str, truth: Sequence[DetectedSpan], marked: Sequence[DetectedSpan]) -> ClassCounts:
     """Count the characters of one text by true class and masked class, leaving out those with neither."""
     is_of, taken_for = (
         {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}
@@ -39,16 +39,16 @@ def pairs(text: str, truth: Sequence[Stretch], marked: Sequence[Stretch]) -> Pai
     return Counter((is_of.get(i), taken_for.get(i)) for i in is_of.keys() | taken_for.keys())
 
 
-def scores(counted: Mapping[tuple[Category | None, Category | None], int]) -> dict[str, Score]:
+def score_classes(counted: Mapping[tuple[Category | None, Category | None], int]) -> dict[str, CharacterScore]:
     """Return scores by class, and `all`. Recall is by the true class, precision by the masked class."""
     named = {name for pair in counted for name in pair if name}
     return {name: _score(counted, name) for name in sorted(named)} | {"all": _score(counted, None)}
 
 
-def _score(counted: Mapping[tuple[Category | None, Category | None], int], name: Category | None) -> Score:
+def _score(counted: Mapping[tuple[Category | None, Category | None], int], name: Category | None) -> CharacterScore:
     of = [(pair, count) for pair, count in counted.items() if pair[0] and name in (None, pair[0])]
     marked = [(pair, count) for pair, count in counted.items() if pair[1] and name in (None, pair[1])]
-    return Score(
+    return CharacterScore(
         truth=sum(count for _, count in of),
         hit=sum(count for (_, taken), count in of if taken),
         marked=sum(count for _, count in marked),

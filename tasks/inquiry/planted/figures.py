@@ -2,32 +2,34 @@
 
 from pydantic import ValidationError
 
-from tasks.core.document import why
+from tasks.core.document import error_text
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.layout import Layout
 
-PREFIX = "planted.recall_"
+FACT_PREFIX = "planted.recall_"
 """Prefix of a figure's name, before a class or `all`."""
 
 
-def facts(layout: Layout) -> Facts:
+def read_facts(layout: Layout) -> Facts:
     """Return the figures in measured/planted.json, empty if the run's sources have no ground truth.
 
     Raises:
         InputError: The file has another format.
     """
-    path = layout.measured("planted.json")
+    path = layout.measurements("planted.json")
     if not path.exists():
         return {}
-    from tasks.inquiry.planted.score import Planted  # imports pyarrow, which is optional for verifying a release
+    from tasks.inquiry.planted.score import PlantedScore  # imports pyarrow, which is optional for verifying a release
 
     try:
-        planted = Planted.model_validate_json(path.read_bytes())
+        planted = PlantedScore.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise InputError(f"{path}: is not what a drill found ({why(error)}); delete it, and resume the run") from None
+        raise InputError(
+            f"{path}: is not what a drill found ({error_text(error)}); delete it, and resume the run"
+        ) from None
     return {
-        f"{PREFIX}{item.category}": Fact(
+        f"{FACT_PREFIX}{item.category}": Fact(
             value=item.recall, note=f"{item.hit:,} of {item.truth:,} characters of {item.values:,} planted values"
         )
         for item in planted.classes
@@ -35,9 +37,9 @@ def facts(layout: Layout) -> Facts:
     }
 
 
-def missed(facts: Facts) -> str:
+def describe_misses(facts: Facts) -> str:
     """Describe the known misses of masking, the worst class first."""
-    recalls = {name.removeprefix(PREFIX): fact for name, fact in facts.items() if name.startswith(PREFIX)}
+    recalls = {name.removeprefix(FACT_PREFIX): fact for name, fact in facts.items() if name.startswith(FACT_PREFIX)}
     if not recalls:
         return "not measured here: nobody planted values in these sources; no masking finds everything"
     whole = recalls.pop("all", None)

@@ -1,10 +1,10 @@
 """Stretches of a source's text that a record has placeholders for."""
 
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.stretch import DetectedSpan
 
 
-def replaced(original: str, protected: str) -> list[Stretch]:
+def find_masked_spans(original: str, protected: str) -> list[DetectedSpan]:
     """Return the stretches of `original` that `protected` has placeholders for, each with the placeholder's class.
 
     A stretch ends before the first occurrence of the text that follows the placeholder.
@@ -22,6 +22,6 @@ def replaced(original: str, protected: str) -> list[Stretch]:
         end = len(original) - len(words) if last else original.find(words, at + 1)
         if end <= at:
             raise ValueError("the texts differ beyond what was replaced")
-        spans.append(Stretch(at, end, category))  # type: ignore[arg-type]
+        spans.append(DetectedSpan(at, end, category))  # type: ignore[arg-type]
         at = end + len(words)
     return spans

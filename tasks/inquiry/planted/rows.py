@@ -3,17 +3,17 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.core.record import read_table
-from tasks.inquiry.planted.truth import KINDS, Place, Row
+from tasks.inquiry.planted.truth import DEFECT_KINDS, PlantedRow, RowLocation
 from tasks.sources.dataset import STAGES
 
-Removed = Mapping[Place, tuple[str, Place | None]]
+RemovedRows = Mapping[RowLocation, tuple[str, RowLocation | None]]
 """Rule that removed a row, and place of the record kept instead, by the place of the removed row."""
 
 
-class KindScore(Frozen):
+class KindScore(FrozenModel):
     """Score of one kind of defect. Counts are rows."""
 
     stage: str
@@ -41,28 +41,28 @@ class KindScore(Frozen):
         return self.right / self.removed if self.removed else 1.0
 
 
-def removed(layout: Layout) -> Removed:
-    records = read_table(layout.stage("ingest") / "rows.parquet").to_pylist()
-    place = {record["record_id"]: Place(record["source_id"], record["row"]) for record in records}
+def read_removed_rows(layout: Layout) -> RemovedRows:
+    records = read_table(layout.artefacts("ingest") / "rows.parquet").to_pylist()
+    place = {record["record_id"]: RowLocation(record["source_id"], record["row"]) for record in records}
     return {
-        Place(entry["source_id"], entry["row"]): (entry["rule"], place.get(entry["winner"]))
+        RowLocation(entry["source_id"], entry["row"]): (entry["rule"], place.get(entry["winner"]))
         for stage in STAGES[:-1]
-        for entry in read_table(layout.stage(stage) / "quarantine.parquet").to_pylist()
+        for entry in read_table(layout.artefacts(stage) / "quarantine.parquet").to_pylist()
     }
 
 
-def judge(rows: Iterable[Row], gone: Removed) -> list[KindScore]:
-    by_defect: dict[str, list[Row]] = defaultdict(list)
+def score_rows(rows: Iterable[PlantedRow], gone: RemovedRows) -> list[KindScore]:
+    by_defect: dict[str, list[PlantedRow]] = defaultdict(list)
     for row in rows:
         by_defect[row.defect].append(row)
-    right = {_went(row, gone) for own in by_defect.values() for row in own if _is_found(row, gone)}
-    return [_kind(name, by_defect[name], gone, right) for name in KINDS if name in by_defect]
+    right = {_removed_place(row, gone) for own in by_defect.values() for row in own if _is_found(row, gone)}
+    return [_kind(name, by_defect[name], gone, right) for name in DEFECT_KINDS if name in by_defect]
 
 
-def _kind(name: str, rows: list[Row], gone: Removed, right: set[Place]) -> KindScore:
-    kind = KINDS[name]
+def _kind(name: str, rows: list[PlantedRow], gone: RemovedRows, right: set[RowLocation]) -> KindScore:
+    kind = DEFECT_KINDS[name]
     hits = [row for row in rows if _is_found(row, gone)]
-    copies = [(row, winner) for row in hits if (winner := gone[_went(row, gone)][1]) and row.original]
+    copies = [(row, winner) for row in hits if (winner := gone[_removed_place(row, gone)][1]) and row.original]
     by_rules = [place for place, (rule, _) in gone.items() if rule in kind.rules]
     return KindScore(
         stage=kind.stage,
@@ -77,21 +77,21 @@ def _kind(name: str, rows: list[Row], gone: Removed, right: set[Place]) -> KindS
     )
 
 
-def _is_found(row: Row, gone: Removed) -> bool:
-    return _rule(row, gone) in KINDS[row.defect].rules
+def _is_found(row: PlantedRow, gone: RemovedRows) -> bool:
+    return _rule(row, gone) in DEFECT_KINDS[row.defect].rules
 
 
-def _rule(row: Row, gone: Removed) -> str:
-    return gone.get(_went(row, gone), ("kept", None))[0]
+def _rule(row: PlantedRow, gone: RemovedRows) -> str:
+    return gone.get(_removed_place(row, gone), ("kept", None))[0]
 
 
-def _went(row: Row, gone: Removed) -> Place:
+def _removed_place(row: PlantedRow, gone: RemovedRows) -> RowLocation:
     """Return the place of the removed row: the planted row, or in some kinds its original.
 
     If two rows are duplicates, the stage keeps the longer one, and masking comes first: a typing error may be masked
     as a name, and the placeholder makes that text longer.
     """
-    if KINDS[row.defect].either and row.original and row.place not in gone:
+    if DEFECT_KINDS[row.defect].original_may_go and row.original and row.place not in gone:
         _, kept = gone.get(row.original, ("", None))
         return row.original if kept == row.place else row.place
     return row.place

@@ -5,34 +5,34 @@
 The score is computed from the outputs of the stages, whatever code wrote them.
 """
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.inquiry.planted import rows, truth, values
 from tasks.inquiry.planted.rows import KindScore
-from tasks.inquiry.planted.texts import compared
-from tasks.inquiry.planted.truth import Row, Truth
+from tasks.inquiry.planted.texts import pair_texts
+from tasks.inquiry.planted.truth import GroundTruth, PlantedRow
 from tasks.inquiry.planted.values import ClassScore
 from tasks.sources.sources import ResolvedSources, load_resolved
 
 
-class Planted(Frozen):
+class PlantedScore(FrozenModel):
     kinds: list[KindScore]
     classes: list[ClassScore]
 
 
-def write(layout: Layout) -> None:
+def write_score(layout: Layout) -> None:
     """Write measured/planted.json, or delete it if the run's sources have no ground truth; raises as `score` does."""
-    resolved, path = load_resolved(layout.sources), layout.measured("planted.json")
+    resolved, path = load_resolved(layout.sources), layout.measurements("planted.json")
     if resolved.truth is None:
         path.unlink(missing_ok=True)
         return
-    result = score(layout, resolved, truth.read(resolved.truth, layout.root))
+    result = score_run(layout, resolved, truth.read_ground_truth(resolved.truth, layout.root))
     write_json(path, result.model_dump(mode="json"))
 
 
-def score(layout: Layout, resolved: ResolvedSources, planted: Truth) -> Planted:
+def score_run(layout: Layout, resolved: ResolvedSources, planted: GroundTruth) -> PlantedScore:
     """Return the score of a run that has been through `deduplicate`.
 
     If a source's `protect` says `drop` for a class, its values are scored by rows. If it says `keep`, they are not
@@ -46,9 +46,9 @@ def score(layout: Layout, resolved: ResolvedSources, planted: Truth) -> Planted:
     if unknown := {place.source_id for place in places} - protection.keys():
         raise InputError(f"truth: sources.yaml has no source {', '.join(map(repr, sorted(unknown)))}")
     action = {value: protection[value.place.source_id].action(value.category) for value in planted.values}
-    dropped = {Row(value.place, value.category, None) for value, done in action.items() if done == "drop"}
+    dropped = {PlantedRow(value.place, value.category, None) for value, done in action.items() if done == "drop"}
     judged = [value for value in planted.values if action[value] not in ("drop", "keep")]
-    return Planted(
-        kinds=rows.judge([*planted.rows, *dropped], rows.removed(layout)),
-        classes=values.judge(judged, compared(layout, resolved)),
+    return PlantedScore(
+        kinds=rows.score_rows([*planted.rows, *dropped], rows.read_removed_rows(layout)),
+        classes=values.score_values(judged, pair_texts(layout, resolved)),
     )

@@ -24,100 +24,100 @@ from tasks.sources.protection import Category
 from tasks.sources.sources import ResolvedTruth
 
 COLUMNS = ["source_id", "row", "defect", "original", "value"]
-CLASSES = get_args(Category)
+PROTECTED_CLASSES = get_args(Category)
 
 
-class Place(NamedTuple):
+class RowLocation(NamedTuple):
     source_id: str
     row: int
 
 
-class Kind(NamedTuple):
+class DefectKind(NamedTuple):
     """Kind of defect, with the rules that should find it."""
 
     stage: str
     rules: tuple[str, ...]
     """Rules of the quarantine."""
-    either: bool = False
+    original_may_go: bool = False
     """Whether the stage may remove the original and keep the planted row, since neither is better."""
 
 
-KINDS: Mapping[str, Kind] = {
-    "cut_off": Kind("ingest", ("field_count", "not_json")),
-    "no_target": Kind("ingest", ("missing_target",)),
-    "past_retention": Kind("ingest", ("past_retention",)),
-    "retired": Kind("ingest", ("retired",)),
-    **{name: Kind("ingest", (f"holds_{name}",)) for name in CLASSES},
-    "empty_prompt": Kind("clean", ("empty_prompt",)),
-    "duplicate": Kind("deduplicate", ("exact_duplicate",), either=True),
-    "duplicate_across": Kind("deduplicate", ("exact_duplicate",)),
-    "near_duplicate": Kind("deduplicate", ("near_duplicate",), either=True),
-    "superseded": Kind("deduplicate", ("superseded",)),
-    "conflict": Kind("deduplicate", ("conflict",)),
-    "conflict_of_sources": Kind("deduplicate", ("conflict",)),
-    "conflict_undecided": Kind("deduplicate", ("conflict_undecided",)),
-    "in_test": Kind("deduplicate", ("near_test",)),
+DEFECT_KINDS: Mapping[str, DefectKind] = {
+    "cut_off": DefectKind("ingest", ("field_count", "not_json")),
+    "no_target": DefectKind("ingest", ("missing_target",)),
+    "past_retention": DefectKind("ingest", ("past_retention",)),
+    "retired": DefectKind("ingest", ("retired",)),
+    **{name: DefectKind("ingest", (f"holds_{name}",)) for name in PROTECTED_CLASSES},
+    "empty_prompt": DefectKind("clean", ("empty_prompt",)),
+    "duplicate": DefectKind("deduplicate", ("exact_duplicate",), original_may_go=True),
+    "duplicate_across": DefectKind("deduplicate", ("exact_duplicate",)),
+    "near_duplicate": DefectKind("deduplicate", ("near_duplicate",), original_may_go=True),
+    "superseded": DefectKind("deduplicate", ("superseded",)),
+    "conflict": DefectKind("deduplicate", ("conflict",)),
+    "conflict_of_sources": DefectKind("deduplicate", ("conflict",)),
+    "conflict_undecided": DefectKind("deduplicate", ("conflict_undecided",)),
+    "in_test": DefectKind("deduplicate", ("near_test",)),
 }
 """Kinds of defects by name. A class of protected text is a kind of defect if its source says `drop`."""
 
 
 @dataclass(frozen=True)
-class Row:
+class PlantedRow:
     """A defect that affects a whole row."""
 
-    place: Place
+    place: RowLocation
     defect: str
-    original: Place | None
+    original: RowLocation | None
 
 
 @dataclass(frozen=True)
-class Value:
+class PlantedValue:
     """A personal or secret value in a row's texts."""
 
-    place: Place
+    place: RowLocation
     category: Category
     value: str
 
 
 @dataclass(frozen=True)
-class Truth:
-    rows: tuple[Row, ...]
-    values: tuple[Value, ...]
+class GroundTruth:
+    rows: tuple[PlantedRow, ...]
+    values: tuple[PlantedValue, ...]
 
 
-def read(resolved: ResolvedTruth, root: Path) -> Truth:
+def read_ground_truth(resolved: ResolvedTruth, root: Path) -> GroundTruth:
     """Read the ground truth of a run.
 
     Raises:
         InputError: The file changed since it was pinned, or is not such a table. The message does not quote the file.
     """
-    file = Layout(root).locate(resolved.path)
+    file = Layout(root).resolve_path(resolved.path)
     data = file.read_bytes() if file.is_file() else b""
     if sha256_bytes(data) != resolved.sha256:
         raise InputError(f"truth: {resolved.path} is not what it was when the run was resolved; restore it")
     table = csv.DictReader(io.StringIO(data.decode("utf-8", errors="replace"), newline=""))
     if table.fieldnames != COLUMNS:
         raise InputError(f"truth: the first line of {resolved.path} is not {','.join(COLUMNS)}")
-    read = [_parsed(line, f"{resolved.path} line {table.line_num}") for line in table]
-    return Truth(
-        rows=tuple(item for item in read if isinstance(item, Row)),
-        values=tuple(item for item in read if isinstance(item, Value)),
+    read = [_parse_line(line, f"{resolved.path} line {table.line_num}") for line in table]
+    return GroundTruth(
+        rows=tuple(item for item in read if isinstance(item, PlantedRow)),
+        values=tuple(item for item in read if isinstance(item, PlantedValue)),
     )
 
 
-def _parsed(line: dict[str, str], where: str) -> Row | Value:
+def _parse_line(line: dict[str, str], where: str) -> PlantedRow | PlantedValue:
     place, defect, value = _place(f"{line['source_id']}:{line['row']}", where), line["defect"], line["value"]
-    if defect in CLASSES and value:
-        return Value(place, cast(Category, defect), value)
-    if defect in KINDS.keys() - CLASSES and not value:
-        return Row(place, defect, _place(line["original"], where) if line["original"] else None)
+    if defect in PROTECTED_CLASSES and value:
+        return PlantedValue(place, cast(Category, defect), value)
+    if defect in DEFECT_KINDS.keys() - PROTECTED_CLASSES and not value:
+        return PlantedRow(place, defect, _place(line["original"], where) if line["original"] else None)
     raise InputError(
-        f"truth: {where}: expected a defect of {', '.join(KINDS)}; classes of text, and only they, a value"
+        f"truth: {where}: expected a defect of {', '.join(DEFECT_KINDS)}; classes of text, and only they, a value"
     )
 
 
-def _place(text: str, where: str) -> Place:
+def _place(text: str, where: str) -> RowLocation:
     source_id, _, row = text.rpartition(":")
     if not source_id or not row.isdecimal():
         raise InputError(f"truth: {where}: expected a source and a row, such as tickets:12")
-    return Place(source_id, int(row))
+    return RowLocation(source_id, int(row))

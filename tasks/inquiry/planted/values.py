@@ -4,17 +4,17 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.inquiry.planted.characters import Pairs, pairs, scores
-from tasks.inquiry.planted.replaced import replaced
-from tasks.inquiry.planted.texts import Turns
-from tasks.inquiry.planted.truth import Place, Value
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.inquiry.planted.characters import ClassCounts, count_characters, score_classes
+from tasks.inquiry.planted.replaced import find_masked_spans
+from tasks.inquiry.planted.texts import TurnPairs
+from tasks.inquiry.planted.truth import PlantedValue, RowLocation
+from tasks.stages.data.protect.stretch import DetectedSpan
 from tasks.stages.data.text import repair
 
 
-class ClassScore(Frozen):
+class ClassScore(FrozenModel):
     """Score of one class of protected text, or `all`, in characters that are not white space, except `values`."""
 
     category: str
@@ -38,30 +38,30 @@ class ClassScore(Frozen):
         return self.right / self.marked if self.marked else 1.0
 
 
-def judge(values: Iterable[Value], texts: Iterable[tuple[Place, Turns]]) -> list[ClassScore]:
+def score_values(values: Iterable[PlantedValue], texts: Iterable[tuple[RowLocation, TurnPairs]]) -> list[ClassScore]:
     """Return the score of every class that was planted or found, and of `all`.
 
     Raises:
         InputError: A row does not contain its planted value.
     """
-    planted: dict[Place, list[Value]] = defaultdict(list)
+    planted: dict[RowLocation, list[PlantedValue]] = defaultdict(list)
     for value in values:
         planted[value.place].append(value)
-    counted: Pairs = Counter()
+    counted: ClassCounts = Counter()
     there: Counter[str] = Counter()
     for place, turns in texts:
         there.update(value.category for value in planted[place])
-        spans = located(planted[place], [original for original, _ in turns])
+        spans = locate_values(planted[place], [original for original, _ in turns])
         for (original, protected), truth in zip(turns, spans, strict=True):
-            counted.update(pairs(original, truth, replaced(original, protected)))
+            counted.update(count_characters(original, truth, find_masked_spans(original, protected)))
     there["all"] = there.total()
     return [
         ClassScore(category=name, values=there[name], taken_for=_taken_for(counted, name), **score._asdict())
-        for name, score in scores(counted).items()
+        for name, score in score_classes(counted).items()
     ]
 
 
-def located(values: Sequence[Value], texts: Sequence[str]) -> list[list[Stretch]]:
+def locate_values(values: Sequence[PlantedValue], texts: Sequence[str]) -> list[list[DetectedSpan]]:
     """Return for each text the stretches of all values, as whole words.
 
     Longer values are located first, so that a value within another does not count twice.
@@ -69,7 +69,7 @@ def located(values: Sequence[Value], texts: Sequence[str]) -> list[list[Stretch]
     Raises:
         InputError: A value is in none of the texts.
     """
-    spans: list[list[Stretch]] = [[] for _ in texts]
+    spans: list[list[DetectedSpan]] = [[] for _ in texts]
     for value in sorted(values, key=lambda value: -len(value.value)):
         pattern = re.compile(rf"(?<!\w){re.escape(repair(value.value))}(?!\w)")
         hits = [(number, match) for number, text in enumerate(texts) for match in pattern.finditer(text)]
@@ -80,11 +80,11 @@ def located(values: Sequence[Value], texts: Sequence[str]) -> list[list[Stretch]
             )
         for number, match in hits:
             if not any(span.start < match.end() and match.start() < span.end for span in spans[number]):
-                spans[number].append(Stretch(*match.span(), value.category))
+                spans[number].append(DetectedSpan(*match.span(), value.category))
     return spans
 
 
-def _taken_for(counted: Pairs, name: str) -> dict[str, int]:
+def _taken_for(counted: ClassCounts, name: str) -> dict[str, int]:
     others: Counter[str] = Counter()
     for (real, taken), count in counted.items():
         if real == name and taken != name:

@@ -11,19 +11,19 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tasks.core.document import Document, newer, why
+from tasks.core.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 from tasks.core.params.values import Sha256
 from tasks.ledger.tree.merkle import Frontier
 from tasks.trust import dsse, validity
 from tasks.trust.keys import Signer
-from tasks.trust.validity import Key, shown
+from tasks.trust.validity import Key, format_time
 
-HEAD = "urn:hallmark:ledger-head:v1"
+HEAD_TYPE = "urn:hallmark:ledger-head:v1"
 
 
-class Void(Refused):
+class VoidHead(Refused):
     """Head signed by one of the ledger's keys at a time when the key did not count: too early, too late, or revoked."""
 
 
@@ -37,7 +37,7 @@ class Head(Document):
     root: Sha256
     peaks: list[Sha256]
     """Roots of the full subtrees, largest first. They hash to `root`, and suffice to append to the tree."""
-    time: Annotated[datetime, AfterValidator(in_utc)]
+    time: Annotated[datetime, AfterValidator(to_utc)]
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -50,7 +50,7 @@ class Head(Document):
         return Frontier(self.size, tuple(map(bytes.fromhex, self.peaks)))
 
     @property
-    def facts(self) -> tuple[str, int, str]:
+    def identity(self) -> tuple[str, int, str]:
         """Values that two heads of one size must agree on."""
         return self.ledger, self.size, self.root
 
@@ -58,14 +58,14 @@ class Head(Document):
         return f"{self.size:,} entries, root {self.root[:12]}, {self.time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def of(tree: Frontier, ledger: str, time: datetime) -> Head:
+def from_tree(tree: Frontier, ledger: str, time: datetime) -> Head:
     """Return the head of a tree. `ledger` is the leaf hash of its entry 1, in hex."""
     peaks = [peak.hex() for peak in tree.peaks]
     return Head(ledger=ledger, size=tree.size, root=tree.root().hex(), peaks=peaks, time=time)
 
 
 def sign(head: Head, signer: Signer) -> dict[str, Any]:
-    return dsse.sign(dsse.statement(HEAD, {"ledger": head.root}, head.said), signer)
+    return dsse.sign(dsse.statement(HEAD_TYPE, {"ledger": head.root}, head.json_value), signer)
 
 
 def verify(envelope: Any, those: Sequence[Key]) -> Head:
@@ -80,12 +80,12 @@ def verify(envelope: Any, those: Sequence[Key]) -> Head:
     """
     if not isinstance(envelope, dict):
         raise Refused("not a signed head: no JSON object")
-    head = _head(dsse.peek(envelope))
-    signer = next((key for key in those if key.fingerprint in dsse.signers(envelope)), None)
-    if signer and not signer.counts(head.time):
+    head = _parse_statement(dsse.unverified_statement(envelope))
+    signer = next((key for key in those if key.fingerprint in dsse.unverified_signers(envelope)), None)
+    if signer and not signer.is_valid(head.time):
         dsse.verify(envelope, [signer.public_key])
-        state = signer.state_in_words(head.time)
-        raise Void(f"the ledger's key {signer.fingerprint} {state}, and this is of {shown(head.time)}")
+        state = signer.state_text(head.time)
+        raise VoidHead(f"the ledger's key {signer.fingerprint} {state}, and this is of {format_time(head.time)}")
     validity.verify(envelope, those, head.time, "the ledger")
     return head
 
@@ -101,12 +101,16 @@ def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
     return verify(envelope, those), envelope
 
 
-def _head(statement: dict[str, Any]) -> Head:
+def _parse_statement(statement: dict[str, Any]) -> Head:
     came = statement["predicateType"]
     try:
-        head = Head.read(statement["predicate"])
+        head = Head.from_value(statement["predicate"])
     except ValueError as error:
-        raise Refused(f"a signed statement that is no head ({why(error)}){newer(came, HEAD)}") from None
-    if statement != dsse.statement(HEAD, {"ledger": head.root}, head.said):
-        raise Refused(f"a signed statement that is no head: {came}, or in another spelling{newer(came, HEAD)}")
+        raise Refused(
+            f"a signed statement that is no head ({error_text(error)}){newer_version_hint(came, HEAD_TYPE)}"
+        ) from None
+    if statement != dsse.statement(HEAD_TYPE, {"ledger": head.root}, head.json_value):
+        raise Refused(
+            f"a signed statement that is no head: {came}, or in another spelling{newer_version_hint(came, HEAD_TYPE)}"
+        )
     return head

@@ -18,43 +18,43 @@ from tasks.core import locks
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.files import canonical_json
 from tasks.ledger.heads import heads
-from tasks.ledger.heads.heads import Head, Void
+from tasks.ledger.heads.heads import Head, VoidHead
 from tasks.ledger.heads.places import named
-from tasks.ledger.heads.places.folder import Folder
-from tasks.ledger.heads.places.place import Place
-from tasks.ledger.ledger import HEADS, Ledger
+from tasks.ledger.heads.places.folder import FolderPlace
+from tasks.ledger.heads.places.place import HeadPlace
+from tasks.ledger.ledger import HEADS_FOLDER, Ledger
 from tasks.ledger.tree.merkle import Frontier
-from tasks.trust.keyholder import Keyholder
+from tasks.trust.keyholder import LedgerKeys
 from tasks.trust.keys import Signer
 from tasks.trust.validity import Key
 
-PLACES = "HALLMARK_LEDGER_HEADS"
+PLACES_VARIABLE = "HALLMARK_LEDGER_HEADS"
 """Environment variable with the places, separated by spaces."""
 
 
 @dataclass(frozen=True)
-class Published:
+class Publication:
     newest: Head | None
     """Newest head; None if the ledger is empty."""
     delivered: dict[str, int]
     """Number of heads that were added to each available place."""
-    away: list[str]
+    unavailable: list[str]
     """Reasons why the other places are unavailable."""
     void: int
     """Number of void heads stored here since the last head that counts. The next head covers their entries again."""
 
 
 @dataclass(frozen=True)
-class _Look:
+class _PlaceState:
     """State of a place before the next head is signed."""
 
-    where: Place
-    there: set[int] = field(default_factory=set)
-    ahead: list[Head] = field(default_factory=list)
+    place: HeadPlace
+    sizes: set[int] = field(default_factory=set)
+    later_heads: list[Head] = field(default_factory=list)
     """Heads over more entries than the newest head that was signed here."""
 
 
-def publish(ledger: Ledger, keyholder: Keyholder) -> Published:
+def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
     """Sign a head if the ledger has grown, and add to each place the heads that it lacks.
 
     Raises:
@@ -62,100 +62,100 @@ def publish(ledger: Ledger, keyholder: Keyholder) -> Published:
             rewritten, or the place belongs to another ledger.
         InputError: There is no key to sign with.
     """
-    with _turn(keyholder):
-        last = newest(keyholder)
-        void = sum(size > (last.size if last else 0) for size in local(keyholder).sizes())
-        looked, away, wrong = _look_around(keyholder, last.size if last else 0)
+    with _publication_lock(keyholder):
+        last = newest_head(keyholder)
+        void = sum(size > (last.size if last else 0) for size in local_heads(keyholder).sizes())
+        looked, away, wrong = _read_places(keyholder, last.size if last else 0)
         head = _sign_next(ledger, keyholder, last, looked)
         delivered = {}
         for look in looked:
             try:
-                delivered[look.where.name] = _deliver(look, keyholder)
+                delivered[look.place.name] = _add_missing_heads(look, keyholder)
             except Unavailable as error:
                 away.append(str(error))
             except Refused as error:
                 wrong.append(str(error))
     if wrong:
         raise Refused("\n".join(wrong))
-    return Published(head, delivered, [f"{why}; the ledger's heads go there the next time" for why in away], void)
+    return Publication(head, delivered, [f"{why}; the ledger's heads go there the next time" for why in away], void)
 
 
-def publish_grown(ledger: Ledger, keyholder: Keyholder) -> list[str]:
+def publish_if_changed(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
     """Publish if the ledger's length differs from the newest head's. Return problems in words, without raising.
 
     For callers whose own entries are valid whether or not a head is published. A ledger shorter than the newest head
     was truncated, which is reported.
     """
     try:
-        last = newest(keyholder)
+        last = newest_head(keyholder)
         if ledger.frontier().size == (last.size if last else 0):
             return []
-        return publish(ledger, keyholder).away
+        return publish(ledger, keyholder).unavailable
     except HallmarkError as error:
         return [str(error)]
 
 
-def newest(keyholder: Keyholder) -> Head | None:
+def newest_head(keyholder: LedgerKeys) -> Head | None:
     """Return the newest head stored here that counts; None if there is none.
 
     Raises:
         Refused: The stored head was changed.
     """
     envelope = newest_envelope(keyholder)
-    return heads.verify(envelope, signers(keyholder)) if envelope else None
+    return heads.verify(envelope, ledger_keys(keyholder)) if envelope else None
 
 
-def newest_envelope(keyholder: Keyholder) -> dict[str, Any] | None:
+def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:
     """Return the envelope of the newest head stored here that counts; None if there is none."""
-    kept = local(keyholder)
+    kept = local_heads(keyholder)
     for size in sorted(kept.sizes(), reverse=True):
         try:
-            return heads.parse(kept.read({size})[size], signers(keyholder))[1]
-        except Void:
+            return heads.parse(kept.read({size})[size], ledger_keys(keyholder))[1]
+        except VoidHead:
             continue
         except Refused as error:
             raise Refused(f"the head of {size} entries in {kept.name} does not count: {error}") from None
     return None
 
 
-def local(keyholder: Keyholder) -> Folder:
+def local_heads(keyholder: LedgerKeys) -> FolderPlace:
     """Return the folder with the heads that were signed here."""
-    return Folder(keyholder.state / HEADS)
+    return FolderPlace(keyholder.state / HEADS_FOLDER)
 
 
-def places(keyholder: Keyholder) -> list[Place]:
+def configured_places(keyholder: LedgerKeys) -> list[HeadPlace]:
     """Return the places where heads are published.
 
     Raises:
         InputError: The setting names a place that cannot exist.
     """
-    return named.named(os.environ.get(PLACES, ""), keyholder.state.parent, keyholder.state)
+    return named.parse(os.environ.get(PLACES_VARIABLE, ""), keyholder.state.parent, keyholder.state)
 
 
-def signers(keyholder: Keyholder) -> list[Key]:
+def ledger_keys(keyholder: LedgerKeys) -> list[Key]:
     """Return the keys whose heads count, each in its period."""
     return keyholder.keys_of("ledger")
 
 
 @contextmanager
-def _turn(keyholder: Keyholder) -> Iterator[None]:
+def _publication_lock(keyholder: LedgerKeys) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             lock = keyholder.state / "heads" / ".lock"
-            stack.enter_context(locks.turn(lock, "another process publishes heads of the ledger"))
+            stack.enter_context(locks.hold(lock, "another process publishes heads of the ledger"))
         except OSError as error:
-            raise Unavailable(f"{local(keyholder).name} cannot be used ({error.strerror or error})") from None
+            raise Unavailable(f"{local_heads(keyholder).name} cannot be used ({error.strerror or error})") from None
         yield
 
 
-def _look_around(keyholder: Keyholder, reached: int) -> tuple[list[_Look], list[str], list[str]]:
+def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState], list[str], list[str]]:
     """Return the state of each place, reasons why others are unavailable, and what is wrong with the rest."""
     looked, away, wrong = [], [], []
-    for where in places(keyholder):
+    for where in configured_places(keyholder):
         try:
             there = where.sizes()
             ahead = where.read({size for size in there if size > reached})
-            looked.append(_Look(where, there, list(_counting(ahead, keyholder).values())))
+            looked.append(_PlaceState(where, there, list(_counting_heads(ahead, keyholder).values())))
         except Unavailable as error:
             away.append(str(error))
         except Refused as error:
@@ -163,16 +163,16 @@ def _look_around(keyholder: Keyholder, reached: int) -> tuple[list[_Look], list[
     return looked, away, wrong
 
 
-def _counting(stored: Mapping[int, bytes], keyholder: Keyholder) -> dict[int, Head]:
+def _counting_heads(stored: Mapping[int, bytes], keyholder: LedgerKeys) -> dict[int, Head]:
     """Return the stored heads by size, without void ones. Raises Refused if a file is not a signed head."""
     counting = {}
     for size, data in stored.items():
-        with suppress(Void):
-            counting[size] = heads.parse(data, signers(keyholder))[0]
+        with suppress(VoidHead):
+            counting[size] = heads.parse(data, ledger_keys(keyholder))[0]
     return counting
 
 
-def _signer(keyholder: Keyholder) -> Signer:
+def _signer(keyholder: LedgerKeys) -> Signer:
     try:
         return keyholder.signer("ledger")
     except Refused as error:
@@ -183,55 +183,57 @@ def _signer(keyholder: Keyholder) -> Signer:
         ) from None
 
 
-def _sign_next(ledger: Ledger, keyholder: Keyholder, last: Head | None, looked: list[_Look]) -> Head | None:
+def _sign_next(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, looked: list[_PlaceState]) -> Head | None:
     """Check that the ledger extends every known head, sign a head if the ledger has grown, and return the newest."""
-    ahead = {head.size: (head, look.where.name) for look in looked for head in look.ahead}
+    ahead = {head.size: (head, look.place.name) for look in looked for head in look.later_heads}
     tree, target, ours = (last.tree if last else Frontier()), ledger.frontier(), last.ledger if last else ""
     for row in ledger.rows(tree.size, target.size):
         if row.seq != tree.size + 1:
-            raise _rewritten(ledger, f"entry {tree.size + 1} is missing")
+            raise _rewritten_error(ledger, f"entry {tree.size + 1} is missing")
         tree, ours = tree.append(row.leaf_hash()), ours or row.leaf_hash().hex()
         if tree.size in ahead:
             head, name = ahead.pop(tree.size)
-            if head.facts != (ours, tree.size, tree.root().hex()):
-                raise _rewritten(ledger, f"{name} has a head of {head.describe()}, and its entries give another root")
+            if head.identity != (ours, tree.size, tree.root().hex()):
+                raise _rewritten_error(
+                    ledger, f"{name} has a head of {head.describe()}, and its entries give another root"
+                )
     if tree != target or ahead:
         known = [f"it had {last.describe()}"] if last else []
         known += [f"{name} has a head of {head.describe()}" for head, name in ahead.values()]
-        raise _rewritten(
+        raise _rewritten_error(
             ledger, f"its tree of {target.size:,} entries does not go on from what is known: {'; '.join(known)}"
         )
     if not tree.size or (last and tree.size == last.size):
         return last
-    head = heads.of(tree, ours, ledger.now())
-    if head.size in local(keyholder).sizes():
+    head = heads.from_tree(tree, ours, ledger.now())
+    if head.size in local_heads(keyholder).sizes():
         raise Refused(
-            f"{local(keyholder).name} has a void head of {head.size:,} entries, and one of each size is kept: "
+            f"{local_heads(keyholder).name} has a void head of {head.size:,} entries, and one of each size is kept: "
             "the next is signed once the ledger has grown"
         )
-    local(keyholder).add({head.size: canonical_json(heads.sign(head, _signer(keyholder)))})
+    local_heads(keyholder).add({head.size: canonical_json(heads.sign(head, _signer(keyholder)))})
     return head
 
 
-def _rewritten(ledger: Ledger, why: str) -> Refused:
-    return Refused(f"the ledger at {ledger.where} was rewritten: {why}. No head is made; see `hallmark ledger verify`")
+def _rewritten_error(ledger: Ledger, why: str) -> Refused:
+    return Refused(f"the ledger at {ledger.url} was rewritten: {why}. No head is made; see `hallmark ledger verify`")
 
 
-def _deliver(look: _Look, keyholder: Keyholder) -> int:
+def _add_missing_heads(look: _PlaceState, keyholder: LedgerKeys) -> int:
     """Add the heads that a place lacks.
 
     The newest head that is in the place and here is compared before, and the added heads are read back after.
     """
-    kept = local(keyholder)
+    kept = local_heads(keyholder)
     here = kept.sizes()
-    missing = set(_counting(kept.read(here - look.there), keyholder))
-    _compare(look.where, kept, {max(here & look.there)} if here & look.there else set(), keyholder)
-    look.where.add(kept.read(missing))
-    _compare(look.where, kept, missing, keyholder)
+    missing = set(_counting_heads(kept.read(here - look.sizes), keyholder))
+    _require_same_heads(look.place, kept, {max(here & look.sizes)} if here & look.sizes else set(), keyholder)
+    look.place.add(kept.read(missing))
+    _require_same_heads(look.place, kept, missing, keyholder)
     return len(missing)
 
 
-def _compare(where: Place, kept: Folder, sizes: set[int], keyholder: Keyholder) -> None:
+def _require_same_heads(where: HeadPlace, kept: FolderPlace, sizes: set[int], keyholder: LedgerKeys) -> None:
     """Raise Refused if the place lacks a head that was signed here, or has one over other entries.
 
     Heads of one size that different machines signed over the same entries are equal in this sense.
@@ -240,12 +242,12 @@ def _compare(where: Place, kept: Folder, sizes: set[int], keyholder: Keyholder) 
     for size in sorted(sizes):
         if ours[size] == theirs.get(size):
             continue
-        mine = _counting({size: ours[size]}, keyholder).get(size)
+        mine = _counting_heads({size: ours[size]}, keyholder).get(size)
         if mine is None:
             continue
         try:
-            other, _ = heads.parse(theirs.get(size, b""), signers(keyholder))
-            difference = "" if other.facts == mine.facts else other.describe()
+            other, _ = heads.parse(theirs.get(size, b""), ledger_keys(keyholder))
+            difference = "" if other.identity == mine.identity else other.describe()
         except Refused as error:
             difference = str(error)
         if difference:

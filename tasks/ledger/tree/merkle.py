@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-Roots = Callable[[int, int], bytes]
+RootFunction = Callable[[int, int], bytes]
 """Function that returns the root over the leaves from `start`, counted from 0, up to but not including `stop`."""
 
 
@@ -59,22 +59,22 @@ def tree_hash(leaves: Iterable[bytes]) -> bytes:
     return tree.root()
 
 
-def inclusion_path(index: int, size: int, root: Roots, start: int = 0) -> list[bytes]:
+def inclusion_path(index: int, size: int, root: RootFunction, start: int = 0) -> list[bytes]:
     """Return the inclusion proof of leaf `index`, PATH(index, D_size) in the RFC; `index` counts from leaf `start`."""
     if size == 1:
         return []
-    half = split(size)
+    half = largest_power_below(size)
     if index < half:
         return [*inclusion_path(index, half, root, start), root(start + half, start + size)]
     return [*inclusion_path(index - half, size - half, root, start + half), root(start, start + half)]
 
 
-def consistency_path(old: int, size: int, root: Roots) -> list[bytes]:
+def consistency_path(old: int, size: int, root: RootFunction) -> list[bytes]:
     """Return the proof that the first `old` leaves, at least one, are a prefix of the tree; PROOF(old, D_size)."""
     return _subproof(old, size, root, start=0, known=True)
 
 
-def includes(root: bytes, size: int, leaf: bytes, index: int, path: Sequence[bytes]) -> bool:
+def verify_inclusion(root: bytes, size: int, leaf: bytes, index: int, path: Sequence[bytes]) -> bool:
     """Return whether `path` proves that the leaf hash is at `index` of the tree (section 2.1.3.2)."""
     if not 0 <= index < size:
         return False
@@ -92,7 +92,7 @@ def includes(root: bytes, size: int, leaf: bytes, index: int, path: Sequence[byt
     return last == 0 and computed == root
 
 
-def extends(old_root: bytes, old: int, root: bytes, size: int, path: Sequence[bytes]) -> bool:
+def verify_consistency(old_root: bytes, old: int, root: bytes, size: int, path: Sequence[bytes]) -> bool:
     """Return whether `path` proves that the tree of `old` leaves is a prefix of the other tree (section 2.1.4.2)."""
     if old == size:
         return old > 0 and not path and old_root == root
@@ -116,16 +116,16 @@ def extends(old_root: bytes, old: int, root: bytes, size: int, path: Sequence[by
     return last == 0 and first == old_root and second == root
 
 
-def split(size: int) -> int:
+def largest_power_below(size: int) -> int:
     """Return the largest power of two below `size`."""
     return 1 << (size - 1).bit_length() - 1
 
 
-def _subproof(old: int, size: int, root: Roots, start: int, known: bool) -> list[bytes]:
+def _subproof(old: int, size: int, root: RootFunction, start: int, known: bool) -> list[bytes]:
     """Return SUBPROOF(old, D_size, known) of the RFC. `known` says whether the verifier has this subtree's hash."""
     if old == size:
         return [] if known else [root(start, start + size)]
-    half = split(size)
+    half = largest_power_below(size)
     if old <= half:
         return [*_subproof(old, half, root, start, known), root(start + half, start + size)]
     return [*_subproof(old - half, size - half, root, start + half, known=False), root(start, start + half)]

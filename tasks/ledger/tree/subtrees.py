@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tasks.ledger.tree.merkle import Frontier, node_hash
 
-BLOCK = 256
+BLOCK_SIZE = 256
 """Number of leaves of the smallest stored subtree, a power of two. If larger, a proof reads more entries."""
 
 
@@ -22,16 +22,16 @@ class Subtree(NamedTuple):
     root: bytes
 
 
-def finished(before: Frontier, leaf: bytes) -> list[Subtree]:
+def completed_subtrees(before: Frontier, leaf: bytes) -> list[Subtree]:
     """Return the subtrees to store that end with `leaf`, which is appended to the tree `before`."""
     stop, size, root = before.size + 1, 1, leaf
-    if stop % BLOCK:
+    if stop % BLOCK_SIZE:
         return []
     subtrees = []
     for left in reversed(before.peaks):
         if stop % (2 * size):
             break
         root, size = node_hash(left, root), 2 * size
-        if size >= BLOCK:
+        if size >= BLOCK_SIZE:
             subtrees.append(Subtree(stop, size, root))
     return subtrees

@@ -15,19 +15,19 @@ from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.payload import asking, manifest
-from tasks.core.payload.asking import Asking
-from tasks.ledger.ledger import Ledger, reach_ledger
+from tasks.core.payload.asking import InferenceSettings
+from tasks.ledger.ledger import Ledger, get_ledger
 from tasks.policy import in_force
 from tasks.policy.governance import Governance
 from tasks.registry.admit import remembered, rolled_back, undelivered
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.verify import verification
-from tasks.stages.package.package import SAFE
+from tasks.stages.package.package import SAFE_SUFFIXES
 
 ADMITTED, REFUSED = "admission.admitted", "admission.refused"
 """Kinds of ledger entries. Their subject is the model's name."""
-READABLE = (*SAFE, ".txt", ".md", "")
+BASE_MODEL_SUFFIXES = (*SAFE_SUFFIXES, ".txt", ".md", "")
 """Allowed suffixes of files in a base model, which has word lists, a card and a licence beside weights and JSON."""
 
 
@@ -50,9 +50,9 @@ class Admitted:
     """Folder of the tokenizer: the model's, or the base model's if the model has none."""
     chat_template: Path
     """File with the tokenizer's chat template: its own file, or tokenizer_config.json."""
-    asking: Asking
+    inference_settings: InferenceSettings
     """Prompts and decoding settings with which the model was evaluated."""
-    ledger_away: bool
+    ledger_unavailable: bool
     """Whether a newer statement may exist, because the ledger is unavailable or was rolled back."""
 
 
@@ -72,58 +72,60 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
         if newest is None:
             where = governance.policy.environment
             raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
-        admitted = _verified(newest, governance, away)
+        admitted = _verify(newest, governance, away)
     except HallmarkError as error:
-        undelivered.record(ledger, governance.state, REFUSED, name, about | {"reason": _spelt(error)})
+        undelivered.append_or_store(
+            ledger, governance.state, REFUSED, name, about | {"reason": _printable_message(error)}
+        )
         raise
     body = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
-    if away or remembered.is_last(governance, name, newest):
-        undelivered.record(ledger, governance.state, ADMITTED, name, body)
+    if away or remembered.is_stored(governance, name, newest):
+        undelivered.append_or_store(ledger, governance.state, ADMITTED, name, body)
     else:
         ledger.append(ADMITTED, name, body)
-        remembered.write(governance, name, newest)
+        remembered.store(governance, name, newest)
     return admitted
 
 
-def admit_here(checkout: Path, name: str, server: str = "") -> Admitted:
+def admit_in_checkout(checkout: Path, name: str, server: str = "") -> Admitted:
     """Admit a model under the governance in force in a checkout.
 
     While the ledger is unavailable, the governance of the last admission is used.
     """
     folder, state = checkout / "infra" / "governance", checkout / ".hallmark"
-    ledger = reach_ledger(state)
+    ledger = get_ledger(state)
     try:
         ledger.prepare()
         governed = in_force.load(folder, state, ledger)
     except Unavailable:
-        governed = remembered.governance_of(folder, state, name)
+        governed = remembered.stored_governance(folder, state, name)
     return admit(ledger, governed, name, server)
 
 
-def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> tuple[Signed | None, bool]:
+def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> tuple[SignedPromotion | None, bool]:
     """Return the newest statement known on this machine, and whether it is that of the last admission."""
     try:
         newest = promotions.read(ledger, governance, name).newest
     except Unavailable:
         return remembered.read(governance, name), True
-    last = remembered.newer(governance, name, newest)
+    last = remembered.stored_if_newer(governance, name, newest)
     if last is None:
         return newest, False
-    rolled_back.keep(governance, last, newest, server)
+    rolled_back.store_record(governance, last, newest, server)
     return last, True
 
 
-def _spelt(error: Exception) -> str:
+def _printable_message(error: Exception) -> str:
     """Return an error's message, in which undecodable bytes of file names are escaped."""
     return str(error).encode(errors="backslashreplace").decode()
 
 
-def _verified(newest: Signed, governance: Governance, away: bool) -> Admitted:
+def _verify(newest: SignedPromotion, governance: Governance, away: bool) -> Admitted:
     label, environment = newest.promotion.label, governance.policy.environment
     if newest.promotion.demo and not governance.local:
         raise Refused(f"{label} was approved by demo identities, which do not count in environment {environment}")
     folder = bundle.folder(governance.state, label)
-    if verification.require(folder, governance).release_sha256 != newest.release_sha256:
+    if verification.require_valid(folder, governance).release_sha256 != newest.release_sha256:
         raise Refused(f"{folder} holds another release than the one that was promoted as {label}")
     payload = folder / bundle.PAYLOAD
     model, base = payload / "model", _base(Layout(governance.state.parent), payload)
@@ -138,22 +140,24 @@ def _verified(newest: Signed, governance: Governance, away: bool) -> Admitted:
         base_sha256=str(files.read_json(base.parent / "result.json")["model_sha256"]) if base else None,
         tokenizer=tokenizer,
         chat_template=template if template.is_file() else tokenizer / "tokenizer_config.json",
-        asking=asking.read(payload),
-        ledger_away=away,
+        inference_settings=asking.read(payload),
+        ledger_unavailable=away,
     )
 
 
 def _base(layout: Layout, payload: Path) -> Path | None:
     package = manifest.read(payload)
-    if not methods.of(package.method).form.needs_base:
+    if not methods.get(package.method).form.needs_base:
         return None
-    folder, wanted = layout.base(package.stages["base_model"]), package.stages["base_model"]
+    folder, wanted = layout.base_model(package.stages["base_model"]), package.stages["base_model"]
     try:
         digest = files.tree_digest(folder) if folder.is_dir() else None
     except ValueError as error:  # the folder holds a link
         raise Refused(str(error)) from None
     if digest != wanted:
         raise Refused(f"{folder} is not the base model that the release is an adapter of ({wanted[:12]}); restore it")
-    if unsafe := sorted(p.name for p in (folder / "model").rglob("*") if p.is_file() and p.suffix not in READABLE):
+    if unsafe := sorted(
+        p.name for p in (folder / "model").rglob("*") if p.is_file() and p.suffix not in BASE_MODEL_SUFFIXES
+    ):
         raise Refused(f"{folder} holds what could run code when it is read: {', '.join(unsafe)}")
     return folder / "model"

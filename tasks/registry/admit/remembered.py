@@ -14,24 +14,24 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.policy import adopting, adoption
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 
 FOLDER = "admitted"
 """Folder relative to `.hallmark/`."""
 
 
-def write(governance: Governance, name: str, signed: Signed) -> None:
+def store(governance: Governance, name: str, signed: SignedPromotion) -> None:
     """Store a statement and the adoptions under which it counts, in place of those stored before."""
     files.write_bytes(_path(governance.state, name), _spell(governance, signed))
 
 
-def is_last(governance: Governance, name: str, signed: Signed) -> bool:
+def is_stored(governance: Governance, name: str, signed: SignedPromotion) -> bool:
     """Return whether the stored admission is of this statement, under exactly these adoptions."""
     path = _path(governance.state, name)
     return path.is_file() and path.read_bytes() == _spell(governance, signed)
 
 
-def governance_of(folder: Path, state: Path, name: str) -> Governance:
+def stored_governance(folder: Path, state: Path, name: str) -> Governance:
     """Return the governance of the last admission, verified from the root key on.
 
     Args:
@@ -48,7 +48,7 @@ def governance_of(folder: Path, state: Path, name: str) -> Governance:
     return Governance(folder, newest.policy, people, state, tuple(chain))
 
 
-def newer(governance: Governance, name: str, newest: Signed | None) -> Signed | None:
+def stored_if_newer(governance: Governance, name: str, newest: SignedPromotion | None) -> SignedPromotion | None:
     """Return the stored statement if it is newer than `newest`, the ledger's; the ledger was rolled back then."""
     try:
         last = read(governance, name)
@@ -57,7 +57,7 @@ def newer(governance: Governance, name: str, newest: Signed | None) -> Signed | 
     return last if newest is None or last.promotion.sequence > newest.promotion.sequence else None
 
 
-def read(governance: Governance, name: str) -> Signed:
+def read(governance: Governance, name: str) -> SignedPromotion:
     """Return the stored statement, verified.
 
     Raises:
@@ -86,7 +86,7 @@ def _read(state: Path, name: str) -> dict[str, Any]:
     return document
 
 
-def _spell(governance: Governance, signed: Signed) -> bytes:
+def _spell(governance: Governance, signed: SignedPromotion) -> bytes:
     return files.canonical_json({"statement": signed.envelope, "governance": list(governance.chain)})
 
 

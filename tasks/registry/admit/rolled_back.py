@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
 from tasks.incidents import incidents, signed_incident
@@ -19,14 +19,14 @@ from tasks.policy.governance import Governance
 from tasks.registry.admit import undelivered
 from tasks.registry.promote import orders
 from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 
-KIND = "admission.rolled_back"
+ENTRY_KIND = "admission.rolled_back"
 """Kind of ledger entry. Its subject is the model's name."""
-WHAT: signed_incident.What = "ledger-rolled-back"
+INCIDENT_KIND: signed_incident.IncidentKind = "ledger-rolled-back"
 
 
-class Record(Frozen):
+class LedgerRollback(FrozenModel):
     """Body of the ledger entry. It is not signed: all that it can cause is an incident, which stops nothing.
 
     Only names, digests and a number go from it into the incident, which the gate key signs.
@@ -44,16 +44,16 @@ class Record(Frozen):
     """`dsse.digest` of the newest statement that the ledger has; null if it has none."""
 
 
-def keep(governance: Governance, last: Signed, newest: Signed | None, server: str) -> None:
+def store_record(governance: Governance, last: SignedPromotion, newest: SignedPromotion | None, server: str) -> None:
     """Store a record, to be delivered later, that the ledger ends with `newest` and lacks the admitted `last`."""
     promotion = last.promotion
-    body = Record(
+    body = LedgerRollback(
         server=server, release=promotion.label, tier=promotion.tier, sequence=promotion.sequence,
         statement=last.sha256, found=newest.sha256 if newest else None,
     ).model_dump()  # fmt: skip
     name = f"rolled-back-{sha256_bytes(canonical_json(body))[:32]}"
-    until = undelivered.Until(kind=promotions.MADE, subject=promotion.name, envelope=last.sha256)
-    undelivered.keep(governance.state, name, KIND, promotion.name, body, until)
+    until = undelivered.DeliveryEnd(kind=promotions.PROMOTED, subject=promotion.name, envelope=last.sha256)
+    undelivered.store(governance.state, name, ENTRY_KIND, promotion.name, body, until)
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
@@ -61,45 +61,47 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
 
     Existing incidents are read once and not for each record. Records with an invalid body are skipped.
     """
-    records = [record for entry in ledger.entries(KIND) if (record := _read(entry))]
-    known = {incident.opening.cause for incident in incidents.read(ledger, governance)} if records else set()
+    records = [record for entry in ledger.entries(ENTRY_KIND) if (record := _read(entry))]
+    known = {incident.opening.cause for incident in incidents.read_all(ledger, governance)} if records else set()
     opened = []
     for record in records:
-        cause = signed_incident.cause_of(WHAT, record.release, _facts(record))
+        cause = signed_incident.cause_digest(INCIDENT_KIND, record.release, _facts(record))
         if cause not in known:
             opened.append(_open(record, ledger, governance))
             known.add(cause)
     return [entry for entry in opened if entry]
 
 
-def passed_over(ledger: Ledger) -> list[str]:
+def invalid_records(ledger: Ledger) -> list[str]:
     """Return descriptions of the records that open no incident because their body is invalid."""
     return [
-        f"entry {entry.seq} of the ledger ({KIND} of {entry.subject!r}) names no release, risk tier and statement, so "
+        f"entry {entry.seq} of the ledger ({ENTRY_KIND} of {entry.subject!r}) names no release, risk tier and statement, so "
         f"it opens no incident; look who wrote it: hallmark ledger show {entry.seq}"
-        for entry in ledger.entries(KIND)
+        for entry in ledger.entries(ENTRY_KIND)
         if _read(entry) is None
     ]
 
 
-def _read(entry: Entry) -> Record | None:
+def _read(entry: Entry) -> LedgerRollback | None:
     """Return the record; None if its body is invalid or names a release of another model than the entry's subject."""
     try:
-        record = Record.model_validate({name: entry.body.get(name) for name in Record.model_fields})
+        record = LedgerRollback.model_validate({name: entry.body.get(name) for name in LedgerRollback.model_fields})
     except ValidationError:
         return None
     return record if record.release.rpartition("-")[0] == entry.subject else None
 
 
-def _facts(record: Record) -> dict[str, Any]:
+def _facts(record: LedgerRollback) -> dict[str, Any]:
     return {"statement": record.statement, "found": record.found}
 
 
-def _open(record: Record, ledger: Ledger, governance: Governance) -> Entry | None:
+def _open(record: LedgerRollback, ledger: Ledger, governance: Governance) -> Entry | None:
     text = (
         f"a ledger without the promotion of {record.release} (statement {record.sequence}) was met after it was "
         "admitted: an older copy was brought back, or entries were taken out. What was admitted is served on. Compare "
         "with the published heads (`hallmark ledger verify`), bring the newest copy back, and find out who did it"
     )
     role = orders.owner_role(governance, record.tier)
-    return incidents.open_once(ledger, governance, WHAT, record.release, _facts(record), "critical", role, text)
+    return incidents.open_if_new(
+        ledger, governance, INCIDENT_KIND, record.release, _facts(record), "critical", role, text
+    )

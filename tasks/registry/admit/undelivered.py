@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.trust import dsse
@@ -24,7 +24,7 @@ UNREADABLE = ".unreadable"
 """Suffix of a file that holds no valid record. It is renamed so that it does not block the delivery of the others."""
 
 
-class Until(NamedTuple):
+class DeliveryEnd(NamedTuple):
     """Ledger entry that ends the delivery of a record: a ledger that has this entry is the last to receive it."""
 
     kind: str
@@ -33,25 +33,27 @@ class Until(NamedTuple):
     """`dsse.digest` of the envelope in the entry."""
 
 
-class _Kept(Frozen):
+class _StoredRecord(FrozenModel):
     kind: str
     subject: str
     body: dict[str, Any]
     happened: str
-    until: Until | None = None
+    until: DeliveryEnd | None = None
 
 
-def record(ledger: Ledger, state: Path, kind: str, subject: str, body: dict[str, Any]) -> None:
+def append_or_store(ledger: Ledger, state: Path, kind: str, subject: str, body: dict[str, Any]) -> None:
     """Append a record to the ledger, after those that wait; if the ledger is unavailable, store it."""
     try:
         deliver(ledger, state)
         ledger.append(kind, subject, body)
     except Unavailable:
         # Names sort by time, and no two processes create the same one.
-        keep(state, f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}", kind, subject, body)
+        store(state, f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex}", kind, subject, body)
 
 
-def keep(state: Path, name: str, kind: str, subject: str, body: dict[str, Any], until: Until | None = None) -> None:
+def store(
+    state: Path, name: str, kind: str, subject: str, body: dict[str, Any], until: DeliveryEnd | None = None
+) -> None:
     """Store a record under a name of its own for delivery. Repeating the call has no effect.
 
     With `until`, the record is delivered to every ledger that lacks that entry, and for the last time to one that has
@@ -87,7 +89,7 @@ def deliver(ledger: Ledger, state: Path) -> int:
     return delivered
 
 
-def set_aside(state: Path) -> list[str]:
+def invalid_files(state: Path) -> list[str]:
     """Return descriptions of the files that were renamed because they hold no valid record."""
     return [
         f"{path} should hold a record of what was served, and cannot be read; put it right and name it "
@@ -96,27 +98,27 @@ def set_aside(state: Path) -> list[str]:
     ]
 
 
-def _read(path: Path) -> _Kept | None:
+def _read(path: Path) -> _StoredRecord | None:
     """Return the record; None if another process has delivered it, or if it is invalid, which renames the file."""
     try:
-        kept = _Kept.model_validate_json(path.read_bytes())
+        kept = _StoredRecord.model_validate_json(path.read_bytes())
         files.canonical_json(kept.body)  # raises if the ledger could not store it
         return kept
     except FileNotFoundError:
         return None
     except (ValidationError, ValueError, IsADirectoryError, PermissionError):
         with suppress(FileNotFoundError):  # another process has renamed it
-            path.rename(_free(path.with_suffix(UNREADABLE)))
+            path.rename(_unused_path(path.with_suffix(UNREADABLE)))
         return None
     except OSError as error:
         raise Unavailable(f"{path} cannot be read now: {error}; it is delivered once it can") from error
 
 
-def _free(path: Path) -> Path:
+def _unused_path(path: Path) -> Path:
     """Return a path that does not exist yet, so that no file which was renamed before is overwritten."""
     return path.with_stem(f"{path.stem}-{uuid.uuid4().hex}") if path.exists() else path
 
 
-def _has(ledger: Ledger, wanted: Until) -> bool:
+def _has(ledger: Ledger, wanted: DeliveryEnd) -> bool:
     held = (entry.body.get("envelope") for entry in ledger.entries(wanted.kind, wanted.subject))
     return any(isinstance(each, dict) and dsse.digest(each) == wanted.envelope for each in held)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import config
-from tasks.core.document import why
+from tasks.core.document import error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Facts
 from tasks.core.payload import manifest
@@ -22,16 +22,16 @@ from tasks.sources.dataset import Dataset, Value
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
-NAMED_BY = ("id", "name", "role", "fact")
+IDENTIFYING_KEYS = ("id", "name", "role", "fact")
 """Keys that identify an item of a list. The first of them that an item has is used."""
-JUDGED = ("evaluate.", "measured.predict.")
+QUALITY_PREFIXES = ("evaluate.", "measured.predict.")
 """Prefixes of the figures that show the quality of a model."""
-OTHERS = ("measured.predict.base.", "measured.predict.champion.")
+BASELINE_PREFIXES = ("measured.predict.base.", "measured.predict.champion.")
 """Prefixes of the figures that are about the base model and the champion, which the candidate was compared with."""
 
 
 @dataclass(frozen=True)
-class Declared:
+class ReleaseContents:
     folder: Path
     manifest: Manifest
     promotion: Promotion
@@ -52,10 +52,14 @@ class Declared:
     def figures(self) -> Facts:
         """Return the candidate's quality figures from the evidence of the evaluation gate."""
         every = self.evidence["evaluation"].facts
-        return {name: every[name] for name in every if name.startswith(JUDGED) and not name.startswith(OTHERS)}
+        return {
+            name: every[name]
+            for name in every
+            if name.startswith(QUALITY_PREFIXES) and not name.startswith(BASELINE_PREFIXES)
+        }
 
 
-def read(folder: Path) -> Declared:
+def read(folder: Path) -> ReleaseContents:
     """Read a release's folder.
 
     Raises:
@@ -64,26 +68,26 @@ def read(folder: Path) -> Declared:
     attestations = folder / bundle.ATTESTATIONS
     payload = folder / bundle.PAYLOAD
     try:
-        promotion = PROMOTION.said(dsse.read(folder / bundle.PROMOTION))
-        return Declared(
+        promotion = PROMOTION.predicate(dsse.read(folder / bundle.PROMOTION))
+        return ReleaseContents(
             folder=folder,
             manifest=manifest.read(payload),
             promotion=promotion,
-            dataset=Dataset.read_bytes((payload / "dataset" / "manifest.json").read_bytes()),
-            params=dict(flat(config.read_plain(payload / "params.yaml"))),
-            policy=dict(flat(json.loads((attestations / "policy.json").read_bytes()))),
-            people=dict(flat(json.loads((attestations / "people.json").read_bytes()))),
+            dataset=Dataset.from_bytes((payload / "dataset" / "manifest.json").read_bytes()),
+            params=dict(flatten(config.read_plain(payload / "params.yaml"))),
+            policy=dict(flatten(json.loads((attestations / "policy.json").read_bytes()))),
+            people=dict(flatten(json.loads((attestations / "people.json").read_bytes()))),
             evidence={gate: _evidence(attestations, gate) for gate in promotion.gates},
         )
     except (OSError, ValueError, Refused, RecursionError) as error:
-        raise InputError(f"{folder} is not the folder of a release: {why(error)}") from None
+        raise InputError(f"{folder} is not the folder of a release: {error_text(error)}") from None
 
 
 def _evidence(attestations: Path, gate: GateName) -> Evidence:
-    return Evidence.read_bytes((attestations / "evidence" / f"{gate}.json").read_bytes())
+    return Evidence.from_bytes((attestations / "evidence" / f"{gate}.json").read_bytes())
 
 
-def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
+def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
     """Yield nested settings as dotted key and value.
 
     Items of a list are identified by name where they have one, so that an item added in front changes no other key. A
@@ -91,10 +95,10 @@ def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
     """
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from flat(item, f"{prefix}.{key}" if prefix else str(key))
+            yield from flatten(item, f"{prefix}.{key}" if prefix else str(key))
     elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
         for number, item in enumerate(value):
-            yield from flat(item, f"{prefix}[{_name(item, number)}]")
+            yield from flatten(item, f"{prefix}[{_name(item, number)}]")
     elif isinstance(value, list):
         yield prefix, ", ".join(map(str, value))
     else:
@@ -102,5 +106,5 @@ def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
 
 
 def _name(item: Any, number: int) -> str:
-    names = [str(item[key]) for key in NAMED_BY if key in item] if isinstance(item, Mapping) else []
+    names = [str(item[key]) for key in IDENTIFYING_KEYS if key in item] if isinstance(item, Mapping) else []
     return names[0] if names else str(number)

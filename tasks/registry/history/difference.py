@@ -2,17 +2,17 @@
 
 from typing import Literal
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.values import Sha256
 from tasks.gates.checks import change
-from tasks.gates.checks.change import Change, Moved
-from tasks.inquiry.records_changed import RecordsChanged
-from tasks.registry.history.declared import Declared
+from tasks.gates.checks.change import DatasetChange, ValueChange
+from tasks.inquiry.records_changed import DatasetDiff
+from tasks.registry.history.declared import ReleaseContents
 from tasks.sources.dataset import Value
 
 
-class Figure(Frozen):
+class Figure(FrozenModel):
     """Value of a figure for the candidates of both releases; null for a release that lacks it."""
 
     before: Fact | None
@@ -22,7 +22,7 @@ class Figure(Frozen):
     intervals may overlap although a test on the same rows shows a difference."""
 
 
-class Side(Frozen):
+class ComparedRelease(FrozenModel):
     """One of the two releases that are compared."""
 
     release: str
@@ -34,31 +34,31 @@ class Side(Frozen):
     """Reason why the release does not verify on this machine; empty if it verifies."""
 
 
-class Difference(Frozen):
-    before: Side
-    now: Side
-    data: Change
-    records: RecordsChanged
-    parameters: dict[str, Moved]
+class Difference(FrozenModel):
+    before: ComparedRelease
+    now: ComparedRelease
+    data: DatasetChange
+    records: DatasetDiff
+    parameters: dict[str, ValueChange]
     """Changed parameters, by dotted key of params.yaml."""
-    made_with: dict[str, Moved]
+    made_with: dict[str, ValueChange]
     """Changed digests of code, inputs and library versions."""
     code: list[str] | None
     """Files that differ between the commits of the two runs, as `git diff --name-status` prints them; null if
     unknown."""
     code_why: str
     """Reason why the changed files are unknown; empty if they are known."""
-    base_model: dict[str, Moved]
+    base_model: dict[str, ValueChange]
     figures: dict[str, Figure]
     """Every figure of the candidates in the evidence of either evaluation gate."""
     same_test: bool
     """Whether both candidates were tested on the same rows."""
-    policy: dict[str, Moved]
-    people: dict[str, Moved]
+    policy: dict[str, ValueChange]
+    people: dict[str, ValueChange]
     """Changes of requester, of approvers by gate, and of the roles and keys of these people."""
 
 
-def compare(before: Declared, now: Declared, sides: tuple[Side, Side], records: RecordsChanged,
+def compare(before: ReleaseContents, now: ReleaseContents, sides: tuple[ComparedRelease, ComparedRelease], records: DatasetDiff,
             code: list[str] | None, code_why: str) -> Difference:  # fmt: skip
     """Compare two releases.
 
@@ -75,21 +75,21 @@ def compare(before: Declared, now: Declared, sides: tuple[Side, Side], records: 
         now=sides[1],
         data=change.compare(before.dataset, now.dataset, before.promotion.run, before.manifest.stages["split"]),
         records=records,
-        parameters=change.moved(before.params, now.params),
-        made_with=change.moved(_made_with(before), _made_with(now)),
+        parameters=change.changed_values(before.params, now.params),
+        made_with=change.changed_values(_build_inputs(before), _build_inputs(now)),
         code=code,
         code_why=code_why,
-        base_model=change.moved(_base_model(before), _base_model(now)),
+        base_model=change.changed_values(_base_model(before), _base_model(now)),
         figures=figures(before.figures, now.figures),
         same_test=before.dataset.digests["test"] == now.dataset.digests["test"],
-        policy=change.moved(before.policy, now.policy),
-        people=change.moved(_people(before), _people(now)),
+        policy=change.changed_values(before.policy, now.policy),
+        people=change.changed_values(_people(before), _people(now)),
     )
 
 
-def side(declared: Declared, against: str) -> Side:
+def compared_release(declared: ReleaseContents, against: str) -> ComparedRelease:
     promotion = declared.promotion
-    return Side(
+    return ComparedRelease(
         release=declared.label,
         bundle=str(declared.folder.resolve()),
         payload_sha256=promotion.payload_sha256,
@@ -111,7 +111,7 @@ def _figure(before: Fact | None, now: Fact | None) -> Figure:
     return Figure(before=before, now=now, intervals="overlap" if low <= high_now and low_now <= high else "apart")
 
 
-def _made_with(declared: Declared) -> dict[str, Value]:
+def _build_inputs(declared: ReleaseContents) -> dict[str, Value]:
     digests: dict[str, Value] = {
         "code": declared.manifest.code_sha256,
         "constraints.txt": declared.manifest.constraints_sha256,
@@ -119,12 +119,12 @@ def _made_with(declared: Declared) -> dict[str, Value]:
     return digests | {f"inputs/{name}": sha256 for name, sha256 in declared.manifest.inputs.items()}
 
 
-def _base_model(declared: Declared) -> dict[str, Value]:
+def _base_model(declared: ReleaseContents) -> dict[str, Value]:
     names = ("method", "base_model_origin", "base_model_licence", "base_model_sha256")
     return {name.removeprefix("base_model_"): getattr(declared.manifest, name) for name in names}
 
 
-def _people(declared: Declared) -> dict[str, Value]:
+def _people(declared: ReleaseContents) -> dict[str, Value]:
     promotion = declared.promotion
     decided: dict[str, Value] = {f"{gate} gate": ", ".join(who) for gate, who in promotion.approved_by.items()}
     standing: dict[str, Value] = {

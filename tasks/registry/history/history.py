@@ -4,24 +4,24 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
-from tasks.core.moments import in_utc
+from tasks.core.moments import to_utc
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import decided, waivers
-from tasks.registry.promote.waivers import Reliance
+from tasks.registry.promote.waivers import FailedCheck
 from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Promotion, Promotions, Signed
-from tasks.registry.release.reigns import Reign, reigns
+from tasks.registry.release.promotions import Promotion, Promotions, SignedPromotion
+from tasks.registry.release.reigns import ProductionPeriod, production_periods
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
-CANARY = "canary: never one yet, releases go to production whole"
+CANARY_NOTE = "canary: never one yet, releases go to production whole"
 """Explanation shown for the place `canary`, which is always empty."""
 
 
-class Approval(Frozen):
+class Approval(FrozenModel):
     """Approval that the promotion statement names."""
 
     gate: GateName
@@ -32,7 +32,7 @@ class Approval(Frozen):
     entry."""
 
 
-class Holder(Frozen):
+class AliasHolder(FrozenModel):
     """Release that was champion or rollback, and the statement that made it so."""
 
     release: str
@@ -53,7 +53,7 @@ class Holder(Frozen):
     requested_by: str
     """Requester of the run that made the release."""
     approvals: list[Approval]
-    waivers: list[Reliance]
+    waivers: list[FailedCheck]
     """Failed checks of that run with their waivers, and whether each waiver was valid at the moment asked for."""
     ordered_by: list[str]
     """People who ordered a rollback, each as `PERSON as ROLE`; empty for a promotion."""
@@ -61,28 +61,28 @@ class Holder(Frozen):
     """Reason of a rollback; empty for a promotion."""
 
 
-class Standing(Frozen):
+class ModelState(FrozenModel):
     """Champion and rollback of one model at a moment."""
 
     name: str
-    champion: Holder | None
+    champion: AliasHolder | None
     """Release in production; null before the first promotion."""
     canary: None = None
-    rollback: Holder | None
+    rollback: AliasHolder | None
     """Release to which a rollback would have gone back; null if there was none."""
     first: datetime
     """Time of the model's first promotion."""
 
 
-class Moment(Frozen):
+class ProductionState(FrozenModel):
     asked: str
     """Time as the user wrote it."""
     at: datetime
     environment: str
-    models: list[Standing]
+    models: list[ModelState]
 
 
-def moment(text: str, now: datetime) -> datetime:
+def parse_time(text: str, now: datetime) -> datetime:
     """Parse a time of the past that a user wrote.
 
     A time without a zone is UTC. A date means the end of that day, and today's date means now.
@@ -91,7 +91,7 @@ def moment(text: str, now: datetime) -> datetime:
         InputError: The text is no time, or the time is in the future.
     """
     try:
-        meant = _meant(text.strip(), now)
+        meant = _parse(text.strip(), now)
     except ValueError:
         raise InputError(
             f"{text!r} is no time; expected one as 2026-03-03T12:00 (UTC where no zone is named, as in "
@@ -102,23 +102,23 @@ def moment(text: str, now: datetime) -> datetime:
     return meant
 
 
-def at(asked: str, ledger: Ledger, governance: Governance) -> Moment:
+def state_at(asked: str, ledger: Ledger, governance: Governance) -> ProductionState:
     """Return champion and rollback of every model of this environment at a time of the past.
 
     Raises:
         InputError: `asked` is no time, or is in the future.
     """
-    when = moment(asked, ledger.now())
+    when = parse_time(asked, ledger.now())
     models = []
-    for name in promotions.names(ledger):
+    for name in promotions.model_names(ledger):
         line = promotions.read(ledger, governance, name)
         if line.valid:
             models.append(_standing(name, line, when, ledger, governance))
-    return Moment(asked=asked, at=when, environment=governance.policy.environment, models=models)
+    return ProductionState(asked=asked, at=when, environment=governance.policy.environment, models=models)
 
 
-def _standing(name: str, line: Promotions, when: datetime, ledger: Ledger, governance: Governance) -> Standing:
-    every = reigns(line)
+def _standing(name: str, line: Promotions, when: datetime, ledger: Ledger, governance: Governance) -> ModelState:
+    every = production_periods(line)
     begun = [reign for reign in every if reign.since <= when]
     before = Promotions(tuple(reign.signed for reign in begun), ()).previous()
     champion = begun[-1] if begun else None
@@ -128,13 +128,15 @@ def _standing(name: str, line: Promotions, when: datetime, ledger: Ledger, gover
         _holder(reign, firsts[reign.signed.promotion.version], when, ledger, governance) if reign else None
         for reign in (champion, rollback)
     )
-    return Standing(name=name, champion=champion_then, rollback=rollback_then, first=every[0].since)
+    return ModelState(name=name, champion=champion_then, rollback=rollback_then, first=every[0].since)
 
 
-def _holder(reign: Reign, first: Promotion, when: datetime, ledger: Ledger, governance: Governance) -> Holder:
+def _holder(
+    reign: ProductionPeriod, first: Promotion, when: datetime, ledger: Ledger, governance: Governance
+) -> AliasHolder:
     """Return the holder; `first` is the release's first promotion, since a rollback statement names other people."""
     signed, promotion = reign.signed, reign.signed.promotion
-    return Holder(
+    return AliasHolder(
         release=promotion.label,
         sha256=signed.release_sha256,
         since=reign.since,
@@ -148,13 +150,13 @@ def _holder(reign: Reign, first: Promotion, when: datetime, ledger: Ledger, gove
         demo=promotion.demo,
         requested_by=first.requested_by,
         approvals=list(approvals(promotion, ledger, governance)),
-        waivers=waivers.relied_on(ledger, governance, signed, when),
+        waivers=waivers.failed_checks(ledger, governance, signed, when),
         ordered_by=orderers(signed),
         reason=promotion.reason,
     )
 
 
-def orderers(signed: Signed) -> list[str]:
+def orderers(signed: SignedPromotion) -> list[str]:
     """Return the people who ordered a rollback, each as `PERSON as ROLE`; empty for a promotion.
 
     The signed statement names the last order by digest, and that order the earlier ones. Other orders in the ledger
@@ -165,7 +167,10 @@ def orderers(signed: Signed) -> list[str]:
     body = signed.entry.body if signed.entry else {}
     try:
         last = _order(body["order"], {str(signed.promotion.order_sha256)})
-        return [_as(last), *(_as(_order(each, set(last["joins"]))) for each in body.get("joined", []))]
+        return [
+            _person_and_role(last),
+            *(_person_and_role(_order(each, set(last["joins"]))) for each in body.get("joined", [])),
+        ]
     except (Refused, KeyError, TypeError):
         return [signed.promotion.requested_by]
 
@@ -173,17 +178,17 @@ def orderers(signed: Signed) -> list[str]:
 def _order(envelope: dict[str, Any], named: set[str]) -> dict[str, Any]:
     if dsse.digest(envelope) not in named:
         raise Refused("this order is not one that the statement rests on")
-    order: dict[str, Any] = dsse.peek(envelope)["predicate"]
+    order: dict[str, Any] = dsse.unverified_statement(envelope)["predicate"]
     return order
 
 
-def _as(order: dict[str, Any]) -> str:
+def _person_and_role(order: dict[str, Any]) -> str:
     return f"{order['person']} as {order['role']}"
 
 
 def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:
     """Yield the approvals that the statement names, gate by gate, each with the ledger entry of the signed decision."""
-    for gate, every in decided.of(promotion, ledger, governance).items():
+    for gate, every in decided.by_gate(promotion, ledger, governance).items():
         entries = {
             f"{it.decision.person} as {it.decision.role}": it.entry.seq
             for it in every
@@ -193,11 +198,11 @@ def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> I
             yield Approval(gate=gate, who=who, entry=entries.get(who))
 
 
-def _meant(text: str, now: datetime) -> datetime:
+def _parse(text: str, now: datetime) -> datetime:
     try:
         day = date.fromisoformat(text)
     except ValueError:
         meant = datetime.fromisoformat(text)
-        return meant.replace(tzinfo=UTC) if meant.tzinfo is None else in_utc(meant)
+        return meant.replace(tzinfo=UTC) if meant.tzinfo is None else to_utc(meant)
     end = datetime.combine(day, time.max, UTC)
     return now if day == now.date() else end

@@ -10,30 +10,30 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
-from tasks.core.shown import visible
+from tasks.core.shown import escape
 from tasks.gates import cases, reminders
 from tasks.incidents import signed_incident
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
 
-Shown = Annotated[str, AfterValidator(visible)]
+VisibleText = Annotated[str, AfterValidator(escape)]
 """Text whose hidden characters are made visible, since it is sent to terminals, mail and chat."""
 
 
-class Notice(Frozen):
+class Notice(FrozenModel):
     event: str
     """Event: gate.asked, gate.reminded, gate.escalated, gate.expired, incident.opened, incident.escalated,
     release.promoted or release.rolled_back."""
-    about: Shown
+    about: VisibleText
     """Run, incident or release that the notice is about."""
-    title: Shown
+    title: VisibleText
     """Title of one line."""
-    text: Shown
+    text: VisibleText
     """Message of a few sentences."""
-    command: Shown
+    command: VisibleText
     """Command that shows the details and how to decide, to be typed in the checkout."""
     environment: str
     entry: int
@@ -41,10 +41,10 @@ class Notice(Frozen):
     time: datetime
 
 
-def notice(entry: Entry, governance: Governance) -> Notice | None:
+def from_entry(entry: Entry, governance: Governance) -> Notice | None:
     """Return the notice about a ledger entry; None for entries without one."""
     try:
-        fields_of = NOTICES.get(entry.kind)
+        fields_of = NOTICE_BUILDERS.get(entry.kind)
         fields = fields_of(entry, governance) if fields_of else None
     except (HallmarkError, KeyError, TypeError, ValueError):
         return None  # not written by Hallmark
@@ -122,12 +122,12 @@ def _promoted(entry: Entry, governance: Governance) -> dict[str, Any] | None:
             "command": f"hallmark releases show {made.label}"}  # fmt: skip
 
 
-NOTICES: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]] = {
+NOTICE_BUILDERS: dict[str, Callable[[Entry, Governance], dict[str, Any] | None]] = {
     cases.ASKED: _asked,
     reminders.REMINDED: _reminded,
     reminders.ESCALATED: _escalated,
     cases.CLOSED: _closed,
     signed_incident.OPENED: _incident,
     signed_incident.ESCALATED: _incident_escalated,
-    promotions.MADE: _promoted,
+    promotions.PROMOTED: _promoted,
 }

@@ -11,24 +11,24 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote.candidate import Candidate
 from tasks.registry.release import contents, gate_results, model_signature, provenance, summary
 from tasks.registry.release.bundle import (
-    AGAIN,
     ATTESTATIONS,
-    CODE,
+    CODE_SIGNOFFS,
     DECLARATIONS,
     GOVERNANCE,
     PAYLOAD,
     PROMOTION,
     RELEASES,
+    REPRODUCTIONS,
     REQUEST,
     STAGES,
+    files_below,
     listing,
-    part,
 )
 from tasks.registry.release.promotions import Promotion
 from tasks.trust import dsse, keys
 
 
-def aside(state: Path, label: str) -> Path:
+def building_folder(state: Path, label: str) -> Path:
     """Return the temporary folder in which a release is built."""
     return state / RELEASES / f".building-{label}"
 
@@ -49,33 +49,33 @@ def build(candidate: Candidate, draft: Promotion, governance: Governance, target
         Refused: The payload holds a file that a release may not hold.
     """
     shutil.rmtree(target, ignore_errors=True)
-    _copy(candidate.layout.stage("package") / PAYLOAD, target / PAYLOAD)
+    _copy(candidate.layout.artefacts("package") / PAYLOAD, target / PAYLOAD)
     attestations = target / ATTESTATIONS
-    _copy_file(candidate.layout.stage("package") / "result.json", attestations / "result.json")
+    _copy_file(candidate.layout.artefacts("package") / "result.json", attestations / "result.json")
     for gate, passed in candidate.gates.items():
-        files.write_bytes(attestations / "evidence" / f"{gate}.json", passed.evidence.spelled)
+        files.write_bytes(attestations / "evidence" / f"{gate}.json", passed.evidence.serialised)
         dsse.write(attestations / "gates" / f"{gate}.json", passed.statement)
         for number, envelope in enumerate(passed.decisions, start=1):
             dsse.write(attestations / "decisions" / gate / f"{number:02}.json", envelope)
     for folder, envelopes in (
-        (DECLARATIONS, [signed.envelope for signed in candidate.declared]),
-        (CODE, [signed.envelope for signed in candidate.code]),
+        (DECLARATIONS, [signed.envelope for signed in candidate.adoptions]),
+        (CODE_SIGNOFFS, [signed.envelope for signed in candidate.code_signoffs]),
     ):
         for number, envelope in enumerate(envelopes, start=1):
             dsse.write(target / folder / f"{number:02}.json", envelope)
-    for name, record in candidate.records.items():
+    for name, record in candidate.stage_records.items():
         dsse.write(target / STAGES / f"{name}.json", record.envelope)
-    for name, records in candidate.again.items():
+    for name, records in candidate.reproduction_records.items():
         for number, record in enumerate(records, start=1):
-            dsse.write(target / AGAIN / name / f"{number:02}.json", record.envelope)
+            dsse.write(target / REPRODUCTIONS / name / f"{number:02}.json", record.envelope)
     for number, envelope in enumerate(governance.chain, start=1):
         dsse.write(target / GOVERNANCE / f"{number:04}.json", envelope)
-    files.write_bytes(attestations / "policy.json", governance.policy.spelled)
+    files.write_bytes(attestations / "policy.json", governance.policy.serialised)
     _write(attestations / "people.json", [person.model_dump(mode="json") for person in candidate.people])
-    dsse.write(target / REQUEST, candidate.asked.envelope)
+    dsse.write(target / REQUEST, candidate.request.envelope)
     model_signature.sign(target / PAYLOAD, attestations, governance.state / "keys")
     _attest(candidate, draft, governance, target)
-    contents.require_plain(listing(target))
+    contents.require_portable_names(listing(target))
     return listing(target)
 
 
@@ -90,12 +90,12 @@ def _attest(candidate: Candidate, draft: Promotion, governance: Governance, targ
     for gate, passed in candidate.gates.items():
         about = {passed.evidence.subject.stage: passed.evidence.subject.sha256}
         result = gate_results.predicate(passed.evidence, draft.approved_by[gate])
-        write(gate_results.place(gate), gate_results.PREDICATE_TYPE, about, result)
+        write(gate_results.path(gate), gate_results.PREDICATE_TYPE, about, result)
     listed = listing(target)
-    payload = part(listed, PAYLOAD)
+    payload = files_below(listed, PAYLOAD)
     made = provenance.predicate(draft, candidate.manifest, candidate.dataset, listed, gate_key)
-    write(provenance.PLACE, provenance.PREDICATE_TYPE, payload, made)
-    write(summary.PLACE, summary.PREDICATE_TYPE, payload, summary.predicate(draft, listing(target), gate_key))
+    write(provenance.PATH, provenance.PREDICATE_TYPE, payload, made)
+    write(summary.PATH, summary.PREDICATE_TYPE, payload, summary.predicate(draft, listing(target), gate_key))
 
 
 def add_promotion(target: Path, envelope: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def publish(built: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    for name in contents.names(source):
+    for name in contents.file_names(source):
         _copy_file(source / name, target / name)
 
 

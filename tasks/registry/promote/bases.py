@@ -15,7 +15,7 @@ from tasks.core.params import methods
 from tasks.core.payload.manifest import Manifest
 
 
-def keep(layout: Layout, package: Manifest) -> Path | None:
+def copy_base_model(layout: Layout, package: Manifest) -> Path | None:
     """Copy the base model that the manifest names from the run in `layout`, and return the copy's folder.
 
     An intact copy is kept, a damaged one replaced. Returns None for a model that needs no base model.
@@ -24,20 +24,20 @@ def keep(layout: Layout, package: Manifest) -> Path | None:
         Refused: The run's base model is not the one in the manifest, or the training method is unknown.
         OSError: The disk is full.
     """
-    if not methods.of(package.method).form.needs_base:
+    if not methods.get(package.method).form.needs_base:
         return None
-    wanted, source = package.stages["base_model"], layout.stage("base_model")
-    target = layout.base(wanted)
-    if _is(target, wanted):
+    wanted, source = package.stages["base_model"], layout.artefacts("base_model")
+    target = layout.base_model(wanted)
+    if _has_digest(target, wanted):
         return target
-    with files.whole_folder(target) as aside:
+    with files.atomic_folder(target) as aside:
         files.copy_tree(source, aside)
-        if not _is(aside, wanted):
+        if not _has_digest(aside, wanted):
             raise Refused(f"{source} is not the base model that the package was made with; run again")
     return target
 
 
-def _is(folder: Path, wanted: str) -> bool:
+def _has_digest(folder: Path, wanted: str) -> bool:
     try:
         return folder.is_dir() and files.tree_digest(folder) == wanted
     except ValueError:  # the folder holds a link

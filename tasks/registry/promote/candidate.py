@@ -11,27 +11,27 @@ from typing import Any
 from tasks.consent import consent
 from tasks.core import code
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import GATES, LET_STAGES_RUN, in_order
+from tasks.core.graph import GATES, GATES_BEFORE_STAGES, sort_gates
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.declarations import declarations
-from tasks.declarations.bar import Adopted, Bar
+from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
 from tasks.declarations.signed_declaration import Declaration
 from tasks.gates import agreed, cases, chain, gates, signed_decision, signed_request
 from tasks.gates import evidence as evidence_of
-from tasks.gates.cases import Case
+from tasks.gates.cases import GateCase
 from tasks.gates.checks.purpose import Purpose
 from tasks.gates.evidence import Evidence
-from tasks.gates.gates import Standing
-from tasks.gates.signed_request import SignedRequest
+from tasks.gates.gates import GateStatus
+from tasks.gates.signed_request import RecordedRunRequest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.policy import SCHEDULER
-from tasks.policy.read_signed import Signed
+from tasks.policy.read_signed import SignedDocument
 from tasks.registry.promote import identity, looked_at
 from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, gate_statement
@@ -62,7 +62,7 @@ class Candidate:
 
     layout: Layout
     run: str
-    asked: SignedRequest
+    request: RecordedRunRequest
     """Run request, its signature verified."""
     tier: str
     demo: bool
@@ -71,13 +71,13 @@ class Candidate:
     """Digest of everything that decides the candidate's bytes (tasks/registry/promote/identity.py). It is not in the
     payload because DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
-    records: Mapping[str, SignedRecord]
+    stage_records: Mapping[str, SignedRecord]
     """Record of every stage, by DVC stage name."""
-    again: agreed.Again
+    reproduction_records: agreed.AgreeingRecords
     """Records of the same stages by other machines."""
-    code: tuple[Signed[Version], ...]
+    code_signoffs: tuple[SignedDocument[Version], ...]
     """Sign-offs of the code; in environment `local` there may be none."""
-    declared: tuple[Signed[Declaration], ...]
+    adoptions: tuple[SignedDocument[Declaration], ...]
     """Adoptions of the sources and the use-case card; in environment `local` there may be none."""
     people: tuple[Person, ...]
     """People who decided at a gate, asked for the run, signed off its code, adopted a source or the card, or are named
@@ -90,21 +90,21 @@ class Candidate:
         return dataset
 
     @property
-    def bar(self) -> Bar:
+    def success_metrics(self) -> AcceptanceCriteria:
         """Return the success metrics that the candidate had to reach."""
         return self.gates["evaluation"].evidence.bar
 
     @property
-    def adopted(self) -> Adopted | None:
+    def previous_success_metrics(self) -> PromotedCriteria | None:
         """Return the success metrics of the previous version, as the evidence of the evaluation gate names them."""
         return self.gates["evaluation"].evidence.adopted
 
     @property
     def requested_by(self) -> str:
-        return self.asked.request.requested_by
+        return self.request.request.requested_by
 
 
-def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Candidate:
+def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Candidate:
     """Verify a run's package and all its gates.
 
     Runs of risk tier `experiment`, and demo runs outside environment `local`, are refused when their gates are judged.
@@ -112,57 +112,57 @@ def examine(layout: Layout, run: str, ledger: Ledger, governance: Governance) ->
     Raises:
         Refused: The package may not be promoted.
     """
-    passed = {gate: _passed(gate, layout, run, ledger, governance) for gate in GATES}
-    tier = _agreed({each.evidence.tier for each in passed.values()}, "risk tier")
-    more = [gate for gate in in_order(governance.policy.tier(tier).gates) if gate not in passed]
-    passed |= {gate: _passed(gate, layout, run, ledger, governance) for gate in more}
+    passed = {gate: _passed_gate(gate, layout, run, ledger, governance) for gate in GATES}
+    tier = _single_value({each.evidence.tier for each in passed.values()}, "risk tier")
+    more = [gate for gate in sort_gates(governance.policy.tier(tier).gates) if gate not in passed]
+    passed |= {gate: _passed_gate(gate, layout, run, ledger, governance) for gate in more}
     evidence = [gate.evidence for gate in passed.values()]
     asked = signed_request.require(ledger, governance, run)
-    versions.require(ledger, governance, asked.request.tree_sha256, asked.request.commit)
-    code_signed = versions.standing(ledger, governance, asked.request.tree_sha256).signed
+    versions.require_signed_off(ledger, governance, asked.request.tree_sha256, asked.request.commit)
+    code_signed = versions.status(ledger, governance, asked.request.tree_sha256).sign_offs
     people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}
-    people |= {signed.said.person for signed in code_signed}
-    adopted = _adopted(layout, evidence, ledger, governance)
-    people |= {name for signed in adopted for name in (signed.said.person, *signed.said.owners)}
-    records = chain.of_run(ledger, governance, run)
-    again = agreed.of_run(ledger, governance, run, records)
+    people |= {signed.document.person for signed in code_signed}
+    adopted = _adoptions(layout, evidence, ledger, governance)
+    people |= {name for signed in adopted for name in (signed.document.person, *signed.document.owners)}
+    records = chain.records_of_run(ledger, governance, run)
+    again = agreed.records_of_others(ledger, governance, run, records)
     agreed.require(governance.policy.tier(tier).machines, records, again, run)
     candidate = Candidate(
         layout=layout,
         run=run,
-        asked=asked,
-        tier=_agreed({e.tier for e in evidence}, "risk tier"),
+        request=asked,
+        tier=_single_value({e.tier for e in evidence}, "risk tier"),
         demo=any(e.demo for e in evidence),
-        manifest=manifest.read(layout.stage("package") / "payload"),
+        manifest=manifest.read(layout.artefacts("package") / "payload"),
         candidate_inputs=identity.candidate_inputs(layout),
         gates=passed,
-        records=records,
-        again=again,
-        code=code_signed,
-        declared=adopted,
+        stage_records=records,
+        reproduction_records=again,
+        code_signoffs=code_signed,
+        adoptions=adopted,
         people=tuple(
             _with_keys(name, governance) for name in sorted(people - {SCHEDULER}) if governance.people.get(name)
         ),
     )
-    _made_of_what_passed(candidate)
-    _as_recorded(candidate, governance)
-    consent.require(layout.stage("package") / "payload", ledger, governance, consent.resolved(layout))
+    _require_made_from_gated_outputs(candidate)
+    _require_stage_records(candidate, governance)
+    consent.require_not_withdrawn(layout.artefacts("package") / "payload", ledger, governance, consent.of_run(layout))
     return candidate
 
 
-def case_of(ledger: Ledger, run: str, gate: GateName) -> Case:
+def latest_case(ledger: Ledger, run: str, gate: GateName) -> GateCase:
     """Return the latest case of a run at a gate: the evidence that the run submitted, and its ledger entry.
 
     Raises:
         Refused: The run submitted nothing to the gate.
     """
-    asked = cases.read(ledger, run=run, gate=gate)
+    asked = cases.read_all(ledger, run=run, gate=gate)
     if not asked:
         raise Refused(f"run {run} has not asked gate {gate}, so nobody has let it pass")
     return asked[-1]
 
 
-def require_passed(evidence: Evidence, ledger: Ledger, governance: Governance) -> Standing:
+def require_passed(evidence: Evidence, ledger: Ledger, governance: Governance) -> GateStatus:
     """Judge a gate by its evidence and the decisions that the ledger has now.
 
     Raises:
@@ -178,16 +178,16 @@ def require_passed(evidence: Evidence, ledger: Ledger, governance: Governance) -
     return standing
 
 
-def _passed(gate: GateName, layout: Layout, run: str, ledger: Ledger, governance: Governance) -> PassedGate:
+def _passed_gate(gate: GateName, layout: Layout, run: str, ledger: Ledger, governance: Governance) -> PassedGate:
     try:
         claim = gate_statement.verify_gate(
-            layout, gate, governance.gate_lines(ledger.now()), governance.policy.digest()
+            layout, gate, governance.gate_public_keys(ledger.now()), governance.policy.digest()
         )
     except ValueError as error:  # a link where a plain file should be
         raise Refused(f"gate {gate} cannot be checked: {error}") from None
     if claim.verdict != "passed":
         raise Refused(f"gate {gate} of run {run} was opened for an experiment, and those are never promoted")
-    case = case_of(ledger, run, gate)
+    case = latest_case(ledger, run, gate)
     if (claim.subject, claim.demo) != (case.evidence.subject.sha256, case.evidence.demo):
         raise Refused(f"the statement of gate {gate} and the evidence that run {run} put to it are about other things")
     counted = [d for d in require_passed(case.evidence, ledger, governance).decisions if d.counted]
@@ -201,9 +201,9 @@ def _passed(gate: GateName, layout: Layout, run: str, ledger: Ledger, governance
     )
 
 
-def _adopted(
+def _adoptions(
     layout: Layout, evidence: Sequence[Evidence], ledger: Ledger, governance: Governance
-) -> tuple[Signed[Declaration], ...]:
+) -> tuple[SignedDocument[Declaration], ...]:
     """Return the adoptions of the sources and the card that the run uses and that every gate's evidence names.
 
     Raises:
@@ -214,12 +214,12 @@ def _adopted(
     except InputError as error:
         raise Refused(str(error)) from None
     declarations.require(ledger, governance, declared)
-    adopted = declarations.kept(ledger, governance, declared)
+    adopted = declarations.complied_with(ledger, governance, declared)
     now = declarations.digests(adopted)
     if not governance.local and (other := [each.gate for each in evidence if each.declared != now]):
         raise Refused(f"sources or card were adopted anew since gate {', '.join(other)} looked at them; run again")
     seen = [subject for subject in adopted if all(each.declared.get(subject) == now[subject] for each in evidence)]
-    return tuple(signed for subject in sorted(seen) for signed in adopted[subject].signed)
+    return tuple(signed for subject in sorted(seen) for signed in adopted[subject].signatures)
 
 
 def _with_keys(name: str, governance: Governance) -> Person:
@@ -228,30 +228,30 @@ def _with_keys(name: str, governance: Governance) -> Person:
     return person.model_copy(update={"keys": governance.keys_of(person)})
 
 
-def _agreed(values: set[str], what: str) -> str:
+def _single_value(values: set[str], what: str) -> str:
     if len(values) != 1:
         raise Refused(f"the gates of one run have different {what}s: {', '.join(sorted(values))}")
     return values.pop()
 
 
-def _made_of_what_passed(candidate: Candidate) -> None:
+def _require_made_from_gated_outputs(candidate: Candidate) -> None:
     """Verify that the package was made from exactly what the earlier gates let pass."""
     package, passed = candidate.manifest, candidate.gates
-    what_was_read = manifest.read_by_stages(candidate.layout, code.digest(candidate.layout.root))
+    what_was_read = manifest.input_fields(candidate.layout, code.digest_of_all(candidate.layout.root))
     named = passed["data"].evidence.asks.owners
     if named and named != evidence_of.owners(candidate.layout):
         raise Refused("the data gate asked other owners than those of the run's sources")
-    for gate in LET_STAGES_RUN:
+    for gate in GATES_BEFORE_STAGES:
         subject = passed[gate].evidence.subject
         if package.stages.get(subject.stage) != subject.sha256:
             raise Refused(f"the package was not made from the output of {subject.stage} that gate {gate} let pass")
     if package.model_dump(include=set(what_was_read)) != what_was_read:
         raise Refused("parameters, inputs or code changed after the package was made; run again")
-    looked_at.require({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, package)
+    looked_at.require_unchanged({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, package)
     if package.tree_sha256 != passed["release"].evidence.tree_sha256:
         raise Refused("the package was made from another tree than was asked for; run again")
     card = params.load(candidate.layout.params)
-    said = (card.use_case.name, Purpose.of(card.use_case), Bar.of(card))
+    said = (card.use_case.name, Purpose.from_card(card.use_case), AcceptanceCriteria.from_params(card))
     if other := [
         gate for gate, it in passed.items() if (it.evidence.use_case, it.evidence.purpose, it.evidence.bar) != said
     ]:
@@ -260,9 +260,9 @@ def _made_of_what_passed(candidate: Candidate) -> None:
         raise Refused("the package states another risk tier or demo mark than its gates")
 
 
-def _as_recorded(candidate: Candidate, governance: Governance) -> None:
+def _require_stage_records(candidate: Candidate, governance: Governance) -> None:
     """Verify that the files of every stage are those of its signed record, which the gates' evidence has to name."""
-    chain.require_all(candidate.layout, candidate.records, governance)
+    chain.require_all(candidate.layout, candidate.stage_records, governance)
     seen = {name: it for gate in candidate.gates.values() for name, it in gate.evidence.recorded.items()}
-    if other := sorted(name for name, it in chain.named(candidate.records).items() if seen.get(name) != it):
+    if other := sorted(name for name, it in chain.references(candidate.stage_records).items() if seen.get(name) != it):
         raise Refused(f"the gates looked at another record of stage {', '.join(other)} than the ledger has; run again")

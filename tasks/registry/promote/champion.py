@@ -1,16 +1,16 @@
 """Release in production, as runs are compared with it."""
 
 from tasks.core import files
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 
 
-class Champion(Frozen):
+class Champion(FrozenModel):
     """Release that the newest valid promotion statement names."""
 
     name: str
@@ -36,18 +36,18 @@ def current(ledger: Ledger, governance: Governance, name: str) -> Champion | Non
     return _champion(newest) if newest else None
 
 
-def write(layout: Layout, champion: Champion | None) -> None:
+def write_input(layout: Layout, champion: Champion | None) -> None:
     """Write inputs/champion.json, the facts that stages need about the champion; null if there is none."""
     files.write_json(layout.champion, None if champion is None else _input(champion))
 
 
-def compared_with(layout: Layout) -> str | None:
+def compared_champion_sha256(layout: Layout) -> str | None:
     """Return the payload digest of the champion with which the run in `layout` was compared; None if there was none."""
     value = files.read_json(layout.champion)
     return None if value is None else str(value["sha256"])
 
 
-def _champion(signed: Signed) -> Champion:
+def _champion(signed: SignedPromotion) -> Champion:
     promotion = signed.promotion
     return Champion(
         name=promotion.name,

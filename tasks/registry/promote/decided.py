@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.gates import cases, signed_decision
 from tasks.gates.signed_decision import Decision, Verb
-from tasks.gates.signed_decision import Signed as SignedDecision
+from tasks.gates.signed_decision import SignedDecision as SignedDecision
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.release import bundle
 from tasks.registry.release.promotions import Promotion
 from tasks.trust.gate_statement import GateName
 
-PASSED = {"approve": "approved", "reject": "rejected", "waive": "waived", "withdraw": "withdrew a decision"}
+PAST_FORMS = {"approve": "approved", "reject": "rejected", "waive": "waived", "withdraw": "withdrew a decision"}
 
 
 @dataclass(frozen=True)
-class Decided:
+class LedgerDecision:
     """Decision in the ledger whose signature was verified."""
 
     signed: SignedDecision
@@ -43,7 +43,7 @@ class Decided:
         return self.signed.person.demo
 
 
-class DecisionLine(Frozen):
+class DecisionSummary(FrozenModel):
     """Decision as commands and pages show it."""
 
     gate: GateName
@@ -67,14 +67,14 @@ class DecisionLine(Frozen):
     """Whether the gate was passed by this decision."""
 
     def describe(self) -> str:
-        what = f"{PASSED[self.verb]}{' ' * bool(self.checks)}{', '.join(self.checks)} by {self.person}"
+        what = f"{PAST_FORMS[self.verb]}{' ' * bool(self.checks)}{', '.join(self.checks)} by {self.person}"
         role = f" as {self.role}" if self.role else ""
         demo = ", a demo identity" if self.demo else ""
         where = f"ledger entry {self.entry}{'' if self.counted else ', not among those that it was passed on'}"
         return f"{what}{role}{demo}, {self.time:%Y-%m-%d %H:%M:%S} UTC ({where}): {self.reason or 'no reason'}"
 
 
-def of(promotion: Promotion, ledger: Ledger, governance: Governance) -> dict[GateName, list[Decided]]:
+def by_gate(promotion: Promotion, ledger: Ledger, governance: Governance) -> dict[GateName, list[LedgerDecision]]:
     """Return every decision on what the run submitted to its gates, by gate, oldest first.
 
     Decisions that do not verify are omitted, and so are approvals of the same data that were given to another run and
@@ -83,17 +83,17 @@ def of(promotion: Promotion, ledger: Ledger, governance: Governance) -> dict[Gat
     return {gate: _at(gate, promotion, ledger, governance) for gate in promotion.gates}
 
 
-def lines(promotion: Promotion, ledger: Ledger, governance: Governance) -> list[DecisionLine]:
+def summaries(promotion: Promotion, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
     """Return the same decisions as `of`, gate by gate, in the form for commands and pages."""
-    return [_line(gate, it) for gate, every in of(promotion, ledger, governance).items() for it in every]
+    return [_line(gate, it) for gate, every in by_gate(promotion, ledger, governance).items() for it in every]
 
 
-def _at(gate: GateName, promotion: Promotion, ledger: Ledger, governance: Governance) -> list[Decided]:
-    carried = set(bundle.part(promotion.files, f"{bundle.ATTESTATIONS}/decisions/{gate}").values())
-    subjects = {case.evidence.subject.sha256 for case in cases.read(ledger, promotion.run, gate)}
+def _at(gate: GateName, promotion: Promotion, ledger: Ledger, governance: Governance) -> list[LedgerDecision]:
+    carried = set(bundle.files_below(promotion.files, f"{bundle.ATTESTATIONS}/decisions/{gate}").values())
+    subjects = {case.evidence.subject.sha256 for case in cases.read_all(ledger, promotion.run, gate)}
     found = [each for subject in subjects for each in _about(subject, gate, ledger, governance)]
     # A decision's file holds the canonical JSON of its envelope, so its digest is the envelope's `sha256`.
-    every = [Decided(each, each.sha256 in carried) for each in sorted(found, key=lambda each: each.entry.seq)]
+    every = [LedgerDecision(each, each.sha256 in carried) for each in sorted(found, key=lambda each: each.entry.seq)]
     return [it for it in every if it.counted or it.decision.run == promotion.run or it.decision.verb != "approve"]
 
 
@@ -107,10 +107,10 @@ def _about(subject: str, gate: GateName, ledger: Ledger, governance: Governance)
             yield signed
 
 
-def _line(gate: GateName, it: Decided) -> DecisionLine:
+def _line(gate: GateName, it: LedgerDecision) -> DecisionSummary:
     said = it.decision
-    return DecisionLine(
+    return DecisionSummary(
         gate=gate, verb=said.verb, person=said.person, role=said.role, demo=it.demo, reason=said.reason,
-        checks=said.checks, expires=said.expires, time=it.signed.time, entry=it.entry.seq, run=said.run,
+        checks=said.checks, expires=said.expires, time=it.signed.effective_at, entry=it.entry.seq, run=said.run,
         counted=it.counted,
     )  # fmt: skip

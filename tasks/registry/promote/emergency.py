@@ -15,10 +15,10 @@ from tasks.policy.people import Person
 from tasks.policy.policy import BreakGlass
 from tasks.registry.promote import waivers
 from tasks.registry.promote.orders import SignedOrder
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 
 
-def rule(governance: Governance, person: Person, target: Signed, at: datetime) -> BreakGlass:
+def require_allowed(governance: Governance, person: Person, target: SignedPromotion, at: datetime) -> BreakGlass:
     """Return policy's rule for emergency rollbacks to the target.
 
     Raises:
@@ -44,16 +44,20 @@ def _rule(governance: Governance, tier: str) -> BreakGlass | None:
     return tiers[tier].break_glass if tier in tiers else None
 
 
-def record(order: SignedOrder, made: Signed, allowed: BreakGlass, ledger: Ledger, governance: Governance) -> None:
+def open_incident(
+    order: SignedOrder, made: SignedPromotion, allowed: BreakGlass, ledger: Ledger, governance: Governance
+) -> None:
     """Open the incident of an emergency rollback. `made` is the promotion statement that carries out the order."""
     until = ledger.now() + timedelta(hours=allowed.confirm_hours)
     label = made.promotion.label
-    gone = "".join(f" {str(each)[0].upper()}{str(each)[1:]}." for each in waivers.expired(ledger, governance, made))
+    gone = "".join(
+        f" {str(each)[0].upper()}{str(each)[1:]}." for each in waivers.expired_waivers(ledger, governance, made)
+    )
     text = (
         f"{label} was made champion again by breaking the glass, in role {allowed.role}. A second person in role "
         f"{allowed.confirm_role} confirms it until {until:%Y-%m-%d %H:%M} UTC: hallmark releases confirm {label}.{gone}"
     )
-    incidents.open_once(
+    incidents.open_if_new(
         ledger, governance, "break-glass", label, {"statement": made.sha256}, "major", allowed.confirm_role, text,
         by=order.order.person, answer_by=until, more={"order": order.envelope},
     )  # fmt: skip
@@ -67,7 +71,7 @@ def confirm(ledger: Ledger, governance: Governance, label: str, person_id: str, 
         Refused: The person may not confirm it.
     """
     broken = [
-        incident for incident in incidents.read(ledger, governance)
+        incident for incident in incidents.read_all(ledger, governance)
         if (incident.opening.what, incident.opening.about) == ("break-glass", label)
     ]  # fmt: skip
     if not broken:

@@ -16,7 +16,7 @@ def candidate_inputs(layout: Layout) -> str:
             {
                 "params": config.read_plain(layout.params),
                 "inputs": {path.name: files.sha256_file(path) for path in deciding_inputs(layout)},
-                "code": code.digest(layout.root),
+                "code": code.digest_of_all(layout.root),
                 "graph": files.sha256_file(layout.root / "dvc.yaml"),
                 "constraints": files.sha256_file(layout.root / "constraints.txt"),
             }

@@ -9,20 +9,20 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from tasks.core import files, locks
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.registry.release import promotions
 
 INTENDED = "promotion.intended"
 UNDONE = "promotion.undone"
-LOCK = "promotion.lock"
-INSTALLATION = "installation"
+LOCK_FILE = "promotion.lock"
+INSTALLATION_FILE = "installation"
 """File below `.hallmark/` that contains a random name, by which machines with a common ledger recognise their own
 intents."""
 
 
-class Intent(Frozen):
+class Intent(FrozenModel):
     """Body of a `promotion.intended` entry. The entry's subject is the model's name."""
 
     name: Name
@@ -41,39 +41,45 @@ class Intent(Frozen):
         return f"{self.name}-{self.version}"
 
 
-def turn(state: Path) -> AbstractContextManager[None]:
+def hold_lock(state: Path) -> AbstractContextManager[None]:
     """Hold the machine's lock for promotions; wait while another process holds it.
 
     An intent of this installation that is pending while the caller holds the lock was left by a crash. Between machines
     the ledger decides: see `tasks.registry.promote.promotion`.
     """
-    return locks.turn(state / LOCK, "another promotion or rollback is under way")
+    return locks.hold(state / LOCK_FILE, "another promotion or rollback is under way")
 
 
-def attempt(state: Path) -> AbstractContextManager[bool]:
+def try_lock(state: Path) -> AbstractContextManager[bool]:
     """Hold the same lock as `turn` without waiting; yield False if another process holds it."""
-    return locks.attempt(state / LOCK)
+    return locks.try_hold(state / LOCK_FILE)
 
 
 def is_held(state: Path) -> bool:
     """Return whether a process promotes now, without changing anything."""
-    return locks.is_held(state / LOCK)
+    return locks.is_held(state / LOCK_FILE)
 
 
-def installation(state: Path) -> str:
+def ensure_installation_name(state: Path) -> str:
     """Return this installation's name, which is created by the first promotion."""
-    files.write_new(state / INSTALLATION, uuid.uuid4().hex.encode())
-    return (state / INSTALLATION).read_text()
+    files.create_file(state / INSTALLATION_FILE, uuid.uuid4().hex.encode())
+    return (state / INSTALLATION_FILE).read_text()
 
 
-def known_installation(state: Path) -> str:
+def installation_name(state: Path) -> str:
     """Return this installation's name without creating it; empty before the first promotion."""
-    path = state / INSTALLATION
+    path = state / INSTALLATION_FILE
     return path.read_text() if path.exists() else ""
 
 
-def intend(
-    ledger: Ledger, name: str, run: str, commit: str, environment: str, previous: promotions.Signed | None, where: str
+def record_intent(
+    ledger: Ledger,
+    name: str,
+    run: str,
+    commit: str,
+    environment: str,
+    previous: promotions.SignedPromotion | None,
+    where: str,
 ) -> tuple[int, Intent]:
     """Record an intent with the next version and sequence number.
 
@@ -105,11 +111,11 @@ def intend(
 
 def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
     """Return the intents that were neither carried out nor undone, oldest first, with their entries' numbers."""
-    closed = {entry.body.get("intent") for kind in (promotions.MADE, UNDONE) for entry in ledger.entries(kind)}
+    closed = {entry.body.get("intent") for kind in (promotions.PROMOTED, UNDONE) for entry in ledger.entries(kind)}
     return [(seq, intent) for seq, intent in _every(ledger) if seq not in closed]
 
 
-def undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool) -> None:
+def record_undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool) -> None:
     """Record that an intent was undone.
 
     Args:

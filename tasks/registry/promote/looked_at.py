@@ -9,42 +9,42 @@ from tasks.core.errors import Refused
 from tasks.core.files import canonical_json, sha256_bytes, tree_manifest
 from tasks.core.layout import Layout
 from tasks.core.payload.manifest import Manifest
-from tasks.gates.evidence import Evidence, made_from
+from tasks.gates.evidence import Evidence, input_digests
 
-MODEL = "payload/model/"
+MODEL_PREFIX = "payload/model/"
 
 
-def require(gates: Mapping[str, Evidence], layout: Layout, package: Manifest) -> None:
+def require_unchanged(gates: Mapping[str, Evidence], layout: Layout, package: Manifest) -> None:
     """Verify that nothing changed after the gates.
 
     Raises:
         Refused: A file changed; the message names it and the gate.
     """
-    now = made_from(layout)
+    now = input_digests(layout)
     for gate, evidence in gates.items():
-        _same(evidence.made_from, now, gate)
+        _require_same(evidence.input_digests, now, gate)
         for stage, sha256 in package.stages.items():
-            if (listing := _of_stage(evidence, stage)) and sha256_bytes(canonical_json(listing)) != sha256:
+            if (listing := _stage_files(evidence, stage)) and sha256_bytes(canonical_json(listing)) != sha256:
                 raise Refused(f"the output of {stage} changed after the {gate} gate looked at it; run again")
-    _model(gates["evaluation"], layout)
+    _require_trained_model(gates["evaluation"], layout)
 
 
-def _same(then: Mapping[str, str], now: Mapping[str, str], gate: str) -> None:
+def _require_same(then: Mapping[str, str], now: Mapping[str, str], gate: str) -> None:
     if differ := sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path)):
         raise Refused(f"{', '.join(differ)} changed after the {gate} gate looked at it; run again")
 
 
-def _of_stage(evidence: Evidence, stage: str) -> dict[str, str]:
+def _stage_files(evidence: Evidence, stage: str) -> dict[str, str]:
     prefix = f"artefacts/{stage}/"
     return {path.removeprefix(prefix): sha256 for path, sha256 in evidence.artefacts.items() if path.startswith(prefix)}
 
 
-def _model(evaluation: Evidence, layout: Layout) -> None:
+def _require_trained_model(evaluation: Evidence, layout: Layout) -> None:
     """Verify that the packaged model is the output of `train` that the evidence of the evaluation gate names."""
-    trained = {path.partition("/")[2]: sha256 for path, sha256 in _of_stage(evaluation, "train").items()}
-    packed = tree_manifest(layout.stage("package"))
+    trained = {path.partition("/")[2]: sha256 for path, sha256 in _stage_files(evaluation, "train").items()}
+    packed = tree_manifest(layout.artefacts("package"))
     other = [name for name, sha256 in packed.items()
-             if name.startswith(MODEL) and trained.get(name.removeprefix(MODEL)) != sha256]  # fmt: skip
+             if name.startswith(MODEL_PREFIX) and trained.get(name.removeprefix(MODEL_PREFIX)) != sha256]  # fmt: skip
     if other:
         raise Refused(
             f"package: {', '.join(other)} is not what `train` left when the evaluation gate looked; run again"

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from tasks.core import journals, mlflow_database
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Unavailable
 from tasks.core.payload import manifest
 from tasks.incidents import incidents
@@ -24,46 +24,46 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import orders, releases
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Promotions, Signed
+from tasks.registry.release.promotions import Promotions, SignedPromotion
 
-DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-TAG = "hallmark.release"
+DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
+RELEASE_TAG = "hallmark.release"
 MIRRORED = "promotion.mirrored"
 """Kind of ledger entry, which records that MLflow's aliases were set as the named statement requires."""
 
 
-class Mirrored(Frozen):
+class AliasResult(FrozenModel):
     aliases: dict[str, str | None]
     """Release of each alias, as MLflow has it now."""
     moved_by_hand: list[str]
     """Descriptions of the aliases that were moved outside of Hallmark; they were set back."""
 
 
-def uri(state: Path) -> str:
+def registry_uri(state: Path) -> str:
     """Return the address of MLflow's registry: MLFLOW_REGISTRY_URI, MLFLOW_TRACKING_URI or SQLite in `.hallmark/`."""
     configured = os.environ.get("MLFLOW_REGISTRY_URI") or os.environ.get("MLFLOW_TRACKING_URI")
     return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
 
 
-def register(governance: Governance, signed: Signed) -> int:
+def register(governance: Governance, signed: SignedPromotion) -> int:
     """Create the MLflow version of a release if it does not exist, and return its number in MLflow.
 
     Raises:
         Unavailable: MLflow cannot be used.
     """
-    with Registry(governance.state) as client:
+    with RegistryClient(governance.state) as client:
         return _ensure_version(client, governance, signed)
 
 
 def unregister(governance: Governance, name: str, label: str) -> None:
     """Delete the MLflow version of a release that was never promoted, if it exists."""
-    with Registry(governance.state) as client:
+    with RegistryClient(governance.state) as client:
         known = _version(client, name, label)
         if known is not None:
             client.delete_model_version(name, str(known))
 
 
-def mirror(ledger: Ledger, governance: Governance, name: str) -> Mirrored:
+def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResult:
     """Set MLflow's aliases as the newest statement requires, and report those that were moved otherwise.
 
     A model without a promotion is left alone. If MLflow is unavailable, the promotion is still valid.
@@ -73,30 +73,30 @@ def mirror(ledger: Ledger, governance: Governance, name: str) -> Mirrored:
     """
     line = promotions.read(ledger, governance, name)
     if line.newest is None:
-        return Mirrored(aliases={}, moved_by_hand=[])
-    with Registry(governance.state) as client:
-        wanted = _wanted(client, governance, line)
+        return AliasResult(aliases={}, moved_by_hand=[])
+    with RegistryClient(governance.state) as client:
+        wanted = _required_versions(client, governance, line)
         aliases = _aliases(client, name)
-        moved = _moved(ledger, governance, line.newest, aliases, wanted)
+        moved = _report_moved_aliases(ledger, governance, line.newest, aliases, wanted)
         for alias, version in wanted.items():
             _set(client, name, alias, aliases.get(alias), version)
         _record(ledger, line.newest)
         labels = {alias: _label(client, name, version) for alias, version in wanted.items()}
-    return Mirrored(aliases=labels, moved_by_hand=moved)
+    return AliasResult(aliases=labels, moved_by_hand=moved)
 
 
-def is_mirrored(ledger: Ledger, newest: Signed) -> bool:
+def is_mirrored(ledger: Ledger, newest: SignedPromotion) -> bool:
     """Return whether the aliases were set after this statement was made."""
     entries = ledger.entries(MIRRORED, newest.promotion.name)
     return any(entry.body.get("statement") == newest.sha256 for entry in entries)
 
 
-def _tags(signed: Signed, folder: Path) -> dict[str, str]:
+def _tags(signed: SignedPromotion, folder: Path) -> dict[str, str]:
     promotion = signed.promotion
     package = manifest.read(folder / bundle.PAYLOAD)
     evidence = {gate: promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in promotion.gates}
     return {f"hallmark.gate.{gate}": sha256 for gate, sha256 in evidence.items()} | {
-        TAG: promotion.label,
+        RELEASE_TAG: promotion.label,
         "hallmark.sha256": signed.release_sha256,
         "hallmark.payload_sha256": promotion.payload_sha256,
         "hallmark.environment": promotion.environment,
@@ -112,14 +112,18 @@ def _tags(signed: Signed, folder: Path) -> dict[str, str]:
     }
 
 
-def _wanted(client: Any, governance: Governance, line: Promotions) -> dict[str, int | None]:
+def _required_versions(client: Any, governance: Governance, line: Promotions) -> dict[str, int | None]:
     """Return MLflow's version by alias, None for an unused alias. A version that MLflow lost is created again."""
     holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
     return {alias: _ensure_version(client, governance, signed) if signed else None for alias, signed in holders.items()}
 
 
-def _moved(
-    ledger: Ledger, governance: Governance, newest: Signed, aliases: Mapping[str, int], wanted: Mapping[str, int | None]
+def _report_moved_aliases(
+    ledger: Ledger,
+    governance: Governance,
+    newest: SignedPromotion,
+    aliases: Mapping[str, int],
+    wanted: Mapping[str, int | None],
 ) -> list[str]:
     """Open an incident for each alias that was moved outside of Hallmark, and return a description of each."""
     if not is_mirrored(ledger, newest):
@@ -134,7 +138,7 @@ def _moved(
         facts = {"statement": newest.sha256, "alias": alias, "found": aliases.get(alias)}
         role = orders.owner_role(governance, newest.promotion.tier)
         message = f"{text}; nothing served has changed, the alias is set back. Find out who moved it and why"
-        incidents.open_once(
+        incidents.open_if_new(
             ledger, governance, "alias-moved", newest.promotion.label, facts, "major", role, message, recurs=True
         )
     return list(moved.values())
@@ -147,14 +151,14 @@ def _set(client: Any, name: str, alias: str, current: int | None, wanted: int | 
         client.set_registered_model_alias(name, alias, str(wanted))
 
 
-def _record(ledger: Ledger, newest: Signed) -> None:
+def _record(ledger: Ledger, newest: SignedPromotion) -> None:
     with ledger.transaction():
         if not is_mirrored(ledger, newest):
             body = {"statement": newest.sha256, "sequence": newest.promotion.sequence}
             ledger.append(MIRRORED, newest.promotion.name, body)
 
 
-def _ensure_version(client: Any, governance: Governance, signed: Signed) -> int:
+def _ensure_version(client: Any, governance: Governance, signed: SignedPromotion) -> int:
     promotion = signed.promotion
     known = _version(client, promotion.name, promotion.label)
     if known is not None:
@@ -178,7 +182,7 @@ def _ensure_model(client: Any, name: str) -> None:
 
 
 def _version(client: Any, name: str, label: str) -> int | None:
-    versions = client.search_model_versions(f"name = '{name}' and tags.`{TAG}` = '{label}'")
+    versions = client.search_model_versions(f"name = '{name}' and tags.`{RELEASE_TAG}` = '{label}'")
     return min((int(version.version) for version in versions), default=None)
 
 
@@ -187,30 +191,30 @@ def _aliases(client: Any, name: str) -> dict[str, int]:
 
 
 def _label(client: Any, name: str, version: int | None) -> str | None:
-    return None if version is None else client.get_model_version(name, str(version)).tags.get(TAG)
+    return None if version is None else client.get_model_version(name, str(version)).tags.get(RELEASE_TAG)
 
 
-def _reach(uri: str) -> None:
+def _require_database(uri: str) -> None:
     """Connect to a database once. MLflow itself tries ten times, which takes 100 seconds if the database is down."""
-    if uri.partition(":")[0].partition("+")[0] in DATABASES:
+    if uri.partition(":")[0].partition("+")[0] in DATABASE_SCHEMES:
         create_engine(uri, poolclass=NullPool).connect().close()
 
 
-class Registry:
+class RegistryClient:
     """Context manager that gives MLflow's client and raises its errors as Unavailable.
 
     `where` is the address of another MLflow server than the registry, for example the one with the runs.
     """
 
     def __init__(self, state: Path, where: str | None = None) -> None:
-        self.uri = where or uri(state)
+        self.uri = where or registry_uri(state)
         self.local = state / "mlflow"
 
     def __enter__(self) -> Any:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # the default, 7, takes four minutes to fail
         self.local.mkdir(parents=True, exist_ok=True)
-        journals.remove_strange(self.local)
+        journals.remove_planted(self.local)
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
@@ -218,8 +222,8 @@ class Registry:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         try:
-            mlflow_database.make(self.uri)
-            _reach(self.uri)
+            mlflow_database.create(self.uri)
+            _require_database(self.uri)
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:
             raise self._away(error) from error

@@ -18,9 +18,9 @@ from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.policy.read_signed import Dated, Kind, read_signed
+from tasks.policy.read_signed import DatedDocument, SignedKind, verify_entry
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Promotions, Signed
+from tasks.registry.release.promotions import Promotions, SignedPromotion
 from tasks.registry.verify import verification
 from tasks.trust import dsse
 
@@ -30,7 +30,7 @@ name."""
 ORDER_TYPE = "urn:hallmark:rollback:v1"
 
 
-class Order(Dated):
+class Order(DatedDocument):
     """Predicate of an order. The statement's subject is the release to go back to."""
 
     person: str
@@ -46,7 +46,7 @@ class Order(Dated):
     time: datetime
 
 
-ORDER = Kind(ORDER_TYPE, Order, "an order", by=lambda order: order.person)
+ORDER = SignedKind(ORDER_TYPE, Order, "an order", signer_of=lambda order: order.person)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class SignedOrder:
         return dsse.digest(self.envelope)
 
 
-def deciders(governance: Governance, tier: str) -> dict[str, int]:
+def deciding_roles(governance: Governance, tier: str) -> dict[str, int]:
     """Return the roles that decide at the release gate of a risk tier, with the number of people required of each.
 
     Returns an empty dictionary for a tier that policy no longer contains.
@@ -70,17 +70,19 @@ def deciders(governance: Governance, tier: str) -> dict[str, int]:
 
 def owner_role(governance: Governance, tier: str) -> str | None:
     """Return the role that is responsible for incidents of a risk tier: the first that decides at its release gate."""
-    return next(iter(deciders(governance, tier)), None)
+    return next(iter(deciding_roles(governance, tier)), None)
 
 
-def deciding_role(governance: Governance, person: Person, target: Signed, given: str | None, at: datetime) -> str:
+def deciding_role(
+    governance: Governance, person: Person, target: SignedPromotion, given: str | None, at: datetime
+) -> str:
     """Return the role in which a person orders a rollback.
 
     Raises:
         Refused: The person has no role that may order it, or not the `given` one.
         InputError: The person has several such roles and named none.
     """
-    roles = deciders(governance, target.promotion.tier)
+    roles = deciding_roles(governance, target.promotion.tier)
     held = [role for role in roles if role in person.roles_at(at) and given in (None, role)]
     if not held:
         raise Refused(
@@ -92,7 +94,7 @@ def deciding_role(governance: Governance, person: Person, target: Signed, given:
     return held[0]
 
 
-def target(ledger: Ledger, governance: Governance, line: Promotions, label: str) -> Signed:
+def target_statement(ledger: Ledger, governance: Governance, line: Promotions, label: str) -> SignedPromotion:
     """Return the promotion statement of the release to go back to.
 
     Raises:
@@ -106,22 +108,24 @@ def target(ledger: Ledger, governance: Governance, line: Promotions, label: str)
         raise InputError(f"{label!r} was never promoted in {governance.policy.environment}; known: {known}")
     if line.newest.promotion.label == label:
         raise Refused(f"{label} is the champion already")
-    promotions.require_no_lower(back_to.promotion.tier, line.newest, governance.policy)
+    promotions.require_tier_not_lower(back_to.promotion.tier, line.newest, governance.policy)
     if back_to.promotion.demo and not governance.local:
         raise Refused(f"{label} was approved by demo identities, which count in environment local alone")
-    verified = verification.require(bundle.folder(governance.state, label), governance)
+    verified = verification.require_valid(bundle.folder(governance.state, label), governance)
     if verified.release_sha256 != back_to.release_sha256:
         raise Refused(f"the bundle of {label} is not the release that was promoted under that name")
-    consent.require(bundle.folder(governance.state, label) / bundle.PAYLOAD, ledger, governance)
+    consent.require_not_withdrawn(bundle.folder(governance.state, label) / bundle.PAYLOAD, ledger, governance)
     return back_to
 
 
-def statement(order: Order, back_to: Signed) -> dict[str, Any]:
+def order_statement(order: Order, back_to: SignedPromotion) -> dict[str, Any]:
     """Return the statement to be signed by a person who orders that `back_to` be champion again."""
-    return dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.said)
+    return dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.json_value)
 
 
-def given(ledger: Ledger, governance: Governance, back_to: Signed, follows: Signed) -> list[SignedOrder]:
+def pending_orders(
+    ledger: Ledger, governance: Governance, back_to: SignedPromotion, follows: SignedPromotion
+) -> list[SignedOrder]:
     """Return the valid orders that wait for others to join them, the first of each person."""
     by_person: dict[str, SignedOrder] = {}
     for entry in ledger.entries(ORDERED, back_to.promotion.name):
@@ -134,20 +138,20 @@ def given(ledger: Ledger, governance: Governance, back_to: Signed, follows: Sign
     return list(by_person.values())
 
 
-def missing(governance: Governance, back_to: Signed, orders: list[SignedOrder]) -> list[str]:
+def missing_orders(governance: Governance, back_to: SignedPromotion, orders: list[SignedOrder]) -> list[str]:
     """Return descriptions of the orders that are still required."""
-    wanted = deciders(governance, back_to.promotion.tier)
+    wanted = deciding_roles(governance, back_to.promotion.tier)
     left = {role: count - sum(each.order.role == role for each in orders) for role, count in wanted.items()}
     return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in left.items() if count > 0]
 
 
-def _read(entry: Entry, governance: Governance, back_to: Signed) -> SignedOrder:
+def _read(entry: Entry, governance: Governance, back_to: SignedPromotion) -> SignedOrder:
     """Return an ordinary order of `back_to` by a person who was allowed to give it. Raise HallmarkError otherwise."""
-    signed = read_signed(entry, ORDER, governance)
-    order = signed.said
-    person = governance.actor(order.person, signed.at)
+    signed = verify_entry(entry, ORDER, governance)
+    order = signed.document
+    person = governance.actor(order.person, signed.effective_at)
     wanted = ({back_to.promotion.label: back_to.release_sha256}, governance.policy.environment, False)
     if (signed.subjects, order.environment, order.break_glass) != wanted:
         raise Refused("it orders something else")
-    deciding_role(governance, person, back_to, order.role, signed.at)
+    deciding_role(governance, person, back_to, order.role, signed.effective_at)
     return SignedOrder(order, signed.envelope)

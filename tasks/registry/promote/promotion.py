@@ -17,20 +17,20 @@ from contextlib import suppress
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
-from tasks.declarations.bar import Adopted, raised
+from tasks.declarations.bar import PromotedCriteria, next_criteria
 from tasks.ledger.ledger import Ledger
 from tasks.policy import judge
 from tasks.policy.governance import Governance
 from tasks.registry.promote import assembly, bases, champion, intents, mirror, recovery, releases
-from tasks.registry.promote.candidate import Candidate, examine
+from tasks.registry.promote.candidate import Candidate, verify
 from tasks.registry.promote.intents import Intent
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.rollback import rollback
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Promotion, Signed
+from tasks.registry.release.promotions import Promotion, SignedPromotion
 from tasks.registry.verify import recorded, verification
 
-__all__ = ["promote", "reconcile", "rollback", "set_aliases", "unfinished"]
+__all__ = ["interrupted_releases", "promote", "recover", "restore_aliases", "rollback"]
 
 
 def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
@@ -40,16 +40,18 @@ def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: G
         Refused: The package may not be promoted; the champion does not change.
         Unavailable: MLflow, the ledger or the disk cannot be used; the champion does not change.
     """
-    with intents.turn(governance.state):
-        recovery.settle(ledger, governance)
-        release = _already(layout, run, ledger, governance) or _promote(layout, run, commit, ledger, governance)
+    with intents.hold_lock(governance.state):
+        recovery.settle_pending(ledger, governance)
+        release = _existing_release(layout, run, ledger, governance) or _promote(
+            layout, run, commit, ledger, governance
+        )
         with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-            mirror.mirror(ledger, governance, release.name)
+            mirror.set_aliases(ledger, governance, release.name)
         recorded.add_missing(ledger, governance, release.name)  # `reconcile` adds proofs that cannot be made yet
     return release
 
 
-def reconcile(ledger: Ledger, governance: Governance) -> list[str]:
+def recover(ledger: Ledger, governance: Governance) -> list[str]:
     """Complete or undo interrupted promotions, and mirror to MLflow what is not mirrored yet.
 
     It may be called at any time and any number of times. While another process promotes, it does nothing.
@@ -57,18 +59,18 @@ def reconcile(ledger: Ledger, governance: Governance) -> list[str]:
     Returns:
         Descriptions of what was done, or why it was not possible.
     """
-    with intents.attempt(governance.state) as mine:
+    with intents.try_lock(governance.state) as mine:
         if not mine:
             return []
         try:
-            done = recovery.settle(ledger, governance) + recovery.mirror_late(ledger, governance)
-            names = promotions.names(ledger)
+            done = recovery.settle_pending(ledger, governance) + recovery.set_missing_aliases(ledger, governance)
+            names = promotions.model_names(ledger)
             return done + [text for name in names for text in recorded.add_missing(ledger, governance, name)]
         except Unavailable as error:  # `rollback`, for example, needs no MLflow
             return [str(error)]
 
 
-def unfinished(ledger: Ledger, governance: Governance) -> list[str]:
+def interrupted_releases(ledger: Ledger, governance: Governance) -> list[str]:
     """Return the releases of this environment and installation whose promotion was interrupted.
 
     Nothing is changed. The result is empty while another process promotes, since that promotion is pending too.
@@ -78,7 +80,7 @@ def unfinished(ledger: Ledger, governance: Governance) -> list[str]:
     return [intent.label for _, intent in recovery.pending_here(ledger, governance)]
 
 
-def set_aliases(ledger: Ledger, governance: Governance) -> list[str]:
+def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     """Set MLflow's aliases back that were moved by hand, and open an incident for each.
 
     While another process promotes, it does nothing.
@@ -86,18 +88,18 @@ def set_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     Returns:
         Descriptions of the moved aliases, or why MLflow could not be read.
     """
-    with intents.attempt(governance.state) as mine:
+    with intents.try_lock(governance.state) as mine:
         if not mine:
             return []
         try:
-            names = promotions.names(ledger)
-            return [text for name in names for text in mirror.mirror(ledger, governance, name).moved_by_hand]
+            names = promotions.model_names(ledger)
+            return [text for name in names for text in mirror.set_aliases(ledger, governance, name).moved_by_hand]
         except Unavailable as error:
             return [str(error)]
 
 
-def _already(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Release | None:
-    payload = layout.stage("package") / bundle.PAYLOAD
+def _existing_release(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> Release | None:
+    payload = layout.artefacts("package") / bundle.PAYLOAD
     name, sha256 = manifest.read(payload).name, bundle.payload_digest(payload)
     known = releases.list_releases(ledger, governance, name)
     return next((r for r in known if (r.run, r.payload_sha256) == (run, sha256)), None)
@@ -105,17 +107,17 @@ def _already(layout: Layout, run: str, ledger: Ledger, governance: Governance) -
 
 def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: Governance) -> Release:
     judge.require(governance.policy)
-    candidate = examine(layout, run, ledger, governance)
+    candidate = verify(layout, run, ledger, governance)
     line = promotions.read(ledger, governance, candidate.manifest.name)
-    _compared_with_the_champion(candidate, line.newest)
-    promotions.require_no_lower(candidate.tier, line.newest, governance.policy)
-    _held_to_the_version_before(candidate, line.adopted(candidate.demo))
-    environment, where = governance.policy.environment, intents.installation(governance.state)
-    seq, intent = intents.intend(ledger, candidate.manifest.name, run, commit, environment, line.newest, where)
+    _require_same_champion(candidate, line.newest)
+    promotions.require_tier_not_lower(candidate.tier, line.newest, governance.policy)
+    _require_same_success_metrics(candidate, line.success_metrics(candidate.demo))
+    environment, where = governance.policy.environment, intents.ensure_installation_name(governance.state)
+    seq, intent = intents.record_intent(ledger, candidate.manifest.name, run, commit, environment, line.newest, where)
     try:
         signed = _build(candidate, intent, line.newest, ledger, governance)
         mirror.register(governance, signed)
-        recovery.make(signed, seq, ledger, governance)
+        recovery.record_promotion(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
         with suppress(HallmarkError, OSError):  # an intent that cannot be undone now stays pending for `reconcile`
             recovery.undo(seq, intent, ledger, governance, str(error))
@@ -125,9 +127,9 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
     return releases.get(ledger, governance, intent.label)
 
 
-def _compared_with_the_champion(candidate: Candidate, newest: Signed | None) -> None:
+def _require_same_champion(candidate: Candidate, newest: SignedPromotion | None) -> None:
     """Verify that the release which the evaluation compared the candidate with is still champion."""
-    if champion.compared_with(candidate.layout) == (newest.promotion.payload_sha256 if newest else None):
+    if champion.compared_champion_sha256(candidate.layout) == (newest.promotion.payload_sha256 if newest else None):
         return
     if newest is None:
         raise Refused(f"run {candidate.run} was compared with a champion that is none any more; run again")
@@ -138,43 +140,47 @@ def _compared_with_the_champion(candidate: Candidate, newest: Signed | None) -> 
     )
 
 
-def _held_to_the_version_before(candidate: Candidate, adopted: Adopted | None) -> None:
+def _require_same_success_metrics(candidate: Candidate, adopted: PromotedCriteria | None) -> None:
     """Verify that the success metrics with which the evaluation gate compared the candidate's are still in force."""
-    if candidate.adopted == adopted:
+    if candidate.previous_success_metrics == adopted:
         return
     then, now = (
-        f"the success metrics of {each.release}" if each else "nothing" for each in (candidate.adopted, adopted)
+        f"the success metrics of {each.release}" if each else "nothing"
+        for each in (candidate.previous_success_metrics, adopted)
     )
     raise Refused(f"the evaluation gate held run {candidate.run} to {then}, and {now} counts; run again")
 
 
 def _build(
-    candidate: Candidate, intent: Intent, newest: Signed | None, ledger: Ledger, governance: Governance
-) -> Signed:
-    aside, target = assembly.aside(governance.state, intent.label), bundle.folder(governance.state, intent.label)
+    candidate: Candidate, intent: Intent, newest: SignedPromotion | None, ledger: Ledger, governance: Governance
+) -> SignedPromotion:
+    aside, target = (
+        assembly.building_folder(governance.state, intent.label),
+        bundle.folder(governance.state, intent.label),
+    )
     if target.exists():
         raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")
-    bases.keep(candidate.layout, candidate.manifest)
+    bases.copy_base_model(candidate.layout, candidate.manifest)
     draft = Promotion(
         action="promote",
         **intent.model_dump(exclude={"installation"}),
-        payload_sha256=bundle.payload_digest(candidate.layout.stage("package") / bundle.PAYLOAD),
+        payload_sha256=bundle.payload_digest(candidate.layout.artefacts("package") / bundle.PAYLOAD),
         files={},
         candidate_inputs=candidate.candidate_inputs,
         tier=candidate.tier,
         demo=candidate.demo,
-        replaces=promotions.replaced(newest),
-        bar=raised(candidate.adopted, candidate.bar),
+        replaces=promotions.replaced_release(newest),
+        bar=next_criteria(candidate.previous_success_metrics, candidate.success_metrics),
         approved_by={gate: list(passed.approved_by) for gate, passed in candidate.gates.items()},
         requested_by=candidate.requested_by,
         reason="",
         order_sha256=None,
         time=ledger.now(),
-        judge=judge.here(),
+        judge=judge.current(),
     )
     listing = assembly.build(candidate, draft, governance, aside)
     statement = draft.model_copy(update={"files": listing})
     assembly.add_promotion(aside, promotions.sign(statement, bundle.release_digest(listing), governance))
-    signed = verification.require(aside, governance)
+    signed = verification.require_valid(aside, governance)
     assembly.publish(aside, target)
     return signed

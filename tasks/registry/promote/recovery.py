@@ -15,24 +15,26 @@ from tasks.policy.governance import Governance
 from tasks.registry.promote import assembly, candidate, intents, mirror, waivers
 from tasks.registry.promote.intents import Intent
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.verify import verification
 
 
-def make(signed: Signed, seq: int, ledger: Ledger, governance: Governance) -> None:
+def record_promotion(signed: SignedPromotion, seq: int, ledger: Ledger, governance: Governance) -> None:
     """Append the promotion statement to the ledger. The promotion cannot be undone afterwards.
 
     Raises:
         Refused: Another promotion was made since this one started, a source was withdrawn, or a waiver expired.
     """
     with ledger.transaction():
-        consent.require(bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, ledger, governance)
-        waivers.require(ledger, governance, signed)
-        follows(signed, promotions.read(ledger, governance, signed.promotion.name).newest)
-        ledger.append(promotions.MADE, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
+        consent.require_not_withdrawn(
+            bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, ledger, governance
+        )
+        waivers.require_valid(ledger, governance, signed)
+        require_follows_newest(signed, promotions.read(ledger, governance, signed.promotion.name).newest)
+        ledger.append(promotions.PROMOTED, signed.promotion.name, {"intent": seq, "envelope": signed.envelope})
 
 
-def follows(signed: Signed, newest: Signed | None) -> None:
+def require_follows_newest(signed: SignedPromotion, newest: SignedPromotion | None) -> None:
     if signed.promotion.previous == (newest.sha256 if newest else None):
         return
     taken = f"{newest.promotion.label} (statement {newest.promotion.sequence})" if newest else "no release"
@@ -42,7 +44,7 @@ def follows(signed: Signed, newest: Signed | None) -> None:
     )
 
 
-def settle(ledger: Ledger, governance: Governance) -> list[str]:
+def settle_pending(ledger: Ledger, governance: Governance) -> list[str]:
     """Complete or undo every pending intent of this environment and installation.
 
     The caller holds the lock (`intents.turn`). Intents of other machines are left alone: those may be at work, and have
@@ -61,7 +63,7 @@ def settle(ledger: Ledger, governance: Governance) -> list[str]:
 
 def pending_here(ledger: Ledger, governance: Governance) -> list[tuple[int, Intent]]:
     """Return the pending intents of this environment and installation, oldest first, with their entries' numbers."""
-    ours, environment = ("", intents.known_installation(governance.state)), governance.policy.environment
+    ours, environment = ("", intents.installation_name(governance.state)), governance.policy.environment
     every = intents.pending(ledger)
     return [(seq, intent) for seq, intent in every if intent.environment == environment and intent.installation in ours]
 
@@ -75,14 +77,14 @@ def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) ->
     folder = bundle.folder(governance.state, intent.label)
     if not folder.is_dir():
         raise Refused("it had not come to a bundle")
-    signed = verification.require(folder, governance)
+    signed = verification.require_valid(folder, governance)
     if not _is_of(folder, intent, governance):
         raise Refused("its bundle is that of another promotion")
     for gate in signed.promotion.gates:
-        evidence = Evidence.read(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
+        evidence = Evidence.from_value(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
         candidate.require_passed(evidence, ledger, governance)
     mirror.register(governance, signed)
-    make(signed, seq, ledger, governance)
+    record_promotion(signed, seq, ledger, governance)
 
 
 def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reason: str) -> None:
@@ -92,14 +94,14 @@ def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reaso
     if named:  # MLflow learns of a bundle only after it has its final name
         mirror.unregister(governance, intent.name, intent.label)
         shutil.rmtree(folder)
-    shutil.rmtree(assembly.aside(governance.state, intent.label), ignore_errors=True)
-    intents.undone(ledger, seq, intent.name, reason, named)
+    shutil.rmtree(assembly.building_folder(governance.state, intent.label), ignore_errors=True)
+    intents.record_undone(ledger, seq, intent.name, reason, named)
 
 
 def _is_of(folder: Path, intent: Intent, governance: Governance) -> bool:
     """Return whether the bundle was made for this intent, so that MLflow may know it too."""
     try:
-        promotion = verification.statement(folder, governance).promotion
+        promotion = verification.read_statement(folder, governance).promotion
     except Refused:
         return False
     return (promotion.label, promotion.run, promotion.sequence) == (intent.label, intent.run, intent.sequence)
@@ -110,14 +112,14 @@ def _ever_promoted(intent: Intent, ledger: Ledger, governance: Governance) -> bo
     return any(signed.promotion.label == intent.label for signed in valid)
 
 
-def mirror_late(ledger: Ledger, governance: Governance) -> list[str]:
+def set_missing_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     """Set the aliases that were not set because of a crash or because MLflow was unavailable."""
     texts = []
-    for name in promotions.names(ledger):
+    for name in promotions.model_names(ledger):
         newest = promotions.read(ledger, governance, name).newest
         if newest is not None and not mirror.is_mirrored(ledger, newest):
             try:
-                mirror.mirror(ledger, governance, name)
+                mirror.set_aliases(ledger, governance, name)
                 texts.append(f"{newest.promotion.label}: MLflow's aliases are set")
             except Unavailable as error:
                 texts.append(str(error))

@@ -8,19 +8,19 @@ from pathlib import Path
 from pydantic import computed_field
 
 from tasks.consent import consent
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
-from tasks.core.graph import in_order
+from tasks.core.graph import sort_gates
 from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import decided, waivers
-from tasks.registry.promote.decided import DecisionLine
-from tasks.registry.promote.waivers import Reliance
+from tasks.registry.promote.decided import DecisionSummary
+from tasks.registry.promote.waivers import FailedCheck
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Promotions, Signed
-from tasks.registry.release.reigns import Reign, reigns
+from tasks.registry.release.promotions import Promotions, SignedPromotion
+from tasks.registry.release.reigns import ProductionPeriod, production_periods
 from tasks.registry.release.report import Verification
 from tasks.registry.verify import verification
 from tasks.trust.gate_statement import GateName
@@ -28,7 +28,7 @@ from tasks.trust.gate_statement import GateName
 CHAMPION, ROLLBACK = "champion", "rollback"
 
 
-class Release(Frozen):
+class Release(FrozenModel):
     """Release that was promoted at least once in this environment."""
 
     name: str
@@ -71,7 +71,7 @@ class Release(Frozen):
         back = f"; brought back {_utc(self.promoted_at)}" if self.promoted_at > self.first_promoted_at else ""
         return f"{_utc(self.first_promoted_at)}{back}, statement {self.sequence}"
 
-    def describe(self, decided: Sequence[DecisionLine]) -> str:
+    def describe(self, decided: Sequence[DecisionSummary]) -> str:
         """Return some lines of text about the release. `decided` holds its decisions."""
         lines = {
             "release": f"{self.name}-{self.version}{' (demonstration only)' if self.demo else ''}",
@@ -81,14 +81,14 @@ class Release(Frozen):
             "risk tier": self.tier,
             "run": f"{self.run}, asked for by {self.requested_by}",
             "commit": self.commit,
-            **{f"{gate} gate": self._decided_at(gate, decided) for gate in in_order(self.approved_by)},
+            **{f"{gate} gate": self._decided_at(gate, decided) for gate in sort_gates(self.approved_by)},
             "digest": self.sha256,
             "payload": self.payload_sha256,
             "bundle": self.bundle,
         }
         return "\n".join(f"{name:<15} {value}" for name, value in lines.items() if value)
 
-    def _decided_at(self, gate: GateName, decided: Sequence[DecisionLine]) -> str:
+    def _decided_at(self, gate: GateName, decided: Sequence[DecisionSummary]) -> str:
         own = [each.describe() for each in decided if each.gate == gate]
         lost = f"{', '.join(self.approved_by[gate])}; the ledger has no such decision any more"
         return f"\n{'':<15} ".join(own) or (lost if self.approved_by[gate] else "its checks alone")
@@ -97,26 +97,26 @@ class Release(Frozen):
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
     """Return every release of this environment, by model and version; with `name` only those of that model."""
     releases: list[Release] = []
-    for model in [name] if name else promotions.names(ledger):
+    for model in [name] if name else promotions.model_names(ledger):
         releases += releases_of(promotions.read(ledger, governance, model), governance)
     return releases
 
 
 def releases_of(line: Promotions, governance: Governance) -> list[Release]:
-    return chosen(line, line.latest(), governance)
+    return from_statements(line, line.latest_by_version(), governance)
 
 
-def chosen(line: Promotions, newest: Iterable[Signed], governance: Governance) -> list[Release]:
+def from_statements(line: Promotions, newest: Iterable[SignedPromotion], governance: Governance) -> list[Release]:
     """Return the releases that the given statements name. Each statement has to be the newest of its release."""
-    every = {reign.signed.sha256: reign for reign in reigns(line)}
+    every = {reign.signed.sha256: reign for reign in production_periods(line)}
     first = {reign.signed.promotion.version: reign for reign in reversed(every.values())}
     holders, state = _holders(line), governance.state.resolve()
     return [_release(every[each.sha256], first[each.promotion.version], holders, state) for each in newest]
 
 
-def labels(ledger: Ledger, governance: Governance) -> list[str]:
+def all_names(ledger: Ledger, governance: Governance) -> list[str]:
     """Return the names of all releases, the one that was last promoted or rolled back to first."""
-    lines = [promotions.read(ledger, governance, name) for name in promotions.names(ledger)]
+    lines = [promotions.read(ledger, governance, name) for name in promotions.model_names(ledger)]
     every = sorted((signed.promotion for line in lines for signed in line.valid), key=lambda it: it.time, reverse=True)
     return list(dict.fromkeys(promotion.label for promotion in every))
 
@@ -127,48 +127,48 @@ def get(ledger: Ledger, governance: Governance, label: str) -> Release:
     Raises:
         InputError: There is no such release.
     """
-    return find(ledger, governance, label)[0]
+    return get_with_promotions(ledger, governance, label)[0]
 
 
-def find(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, Promotions]:
+def get_with_promotions(ledger: Ledger, governance: Governance, label: str) -> tuple[Release, Promotions]:
     """Return the release NAME-VERSION with all promotions of its model.
 
     Raises:
         InputError: There is no such release.
     """
     name = label.rpartition("-")[0]
-    if name in promotions.names(ledger):
+    if name in promotions.model_names(ledger):
         line = promotions.read(ledger, governance, name)
         own = [signed for signed in line.valid if signed.promotion.label == label]
         if own:
-            return chosen(line, own[-1:], governance)[0], line
-    known = ", ".join(labels(ledger, governance)) or "none yet"
+            return from_statements(line, own[-1:], governance)[0], line
+    known = ", ".join(all_names(ledger, governance)) or "none yet"
     raise InputError(f"there is no release {label!r} in environment {governance.policy.environment}; known: {known}")
 
 
-def waived(release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
+def failed_checks(release: Release, ledger: Ledger, governance: Governance) -> list[FailedCheck]:
     """Return the failed checks of the run that made a release, with their waivers and whether these are still valid."""
-    return waived_in(promotions.read(ledger, governance, release.name), release, ledger, governance)
+    return failed_checks_in(promotions.read(ledger, governance, release.name), release, ledger, governance)
 
 
-def waived_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[Reliance]:
+def failed_checks_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[FailedCheck]:
     """Return what `waived` returns, from promotions of the model that were read before."""
-    return waivers.relied_on(ledger, governance, _first(line, release))
+    return waivers.failed_checks(ledger, governance, _first(line, release))
 
 
-def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[DecisionLine]:
+def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
     """Return every decision on what the release's run submitted to its gates, gate by gate.
 
     `line` holds the promotions of the release's model.
     """
-    return decided.lines(_first(line, release).promotion, ledger, governance)
+    return decided.summaries(_first(line, release).promotion, ledger, governance)
 
 
-def _first(line: Promotions, release: Release) -> Signed:
+def _first(line: Promotions, release: Release) -> SignedPromotion:
     return next(signed for signed in line.valid if signed.promotion.version == release.version)
 
 
-def dataset(release: Release) -> str:
+def dataset_digest(release: Release) -> str:
     """Return the digest of the dataset that a release was trained and tested on.
 
     Raises:
@@ -181,10 +181,10 @@ def dataset(release: Release) -> str:
 
 
 @dataclass(frozen=True)
-class Trained:
+class ReleasesByTrainingData:
     """Releases by source or dataset that they were trained on, oldest version first."""
 
-    on: dict[str, list[str]]
+    by_name: dict[str, list[str]]
     unreadable: list[str]
     """Releases whose bundle is damaged or not on this machine, so that their training data is unknown here."""
 
@@ -194,20 +194,20 @@ class Trained:
         return f"what these releases were trained on cannot be read on this machine: {named}" if named else ""
 
 
-def by_source(ledger: Ledger, governance: Governance) -> Trained:
+def by_source(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
     return _by(ledger, governance, _trained_on)
 
 
 def _trained_on(release: Release) -> list[str]:
-    return [use.name for use in consent.trained_on(Path(release.bundle) / bundle.PAYLOAD)]
+    return [use.name for use in consent.of_release(Path(release.bundle) / bundle.PAYLOAD)]
 
 
-def by_dataset(ledger: Ledger, governance: Governance) -> Trained:
+def by_dataset(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
     """Return the releases by the digest of the dataset that they were trained on."""
-    return _by(ledger, governance, lambda release: [dataset(release)])
+    return _by(ledger, governance, lambda release: [dataset_digest(release)])
 
 
-def _by(ledger: Ledger, governance: Governance, names_of: Callable[[Release], list[str]]) -> Trained:
+def _by(ledger: Ledger, governance: Governance, names_of: Callable[[Release], list[str]]) -> ReleasesByTrainingData:
     by_name: dict[str, list[str]] = {}
     unreadable = []
     for release in list_releases(ledger, governance):
@@ -218,7 +218,7 @@ def _by(ledger: Ledger, governance: Governance, names_of: Callable[[Release], li
             continue
         for name in names:
             by_name.setdefault(name, []).append(str(release.label))
-    return Trained(by_name, unreadable)
+    return ReleasesByTrainingData(by_name, unreadable)
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
@@ -228,12 +228,12 @@ def verify(folder: Path, governance: Governance) -> Verification:
 def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:
     """Return descriptions of forged, replayed, foreign and missing promotion statements in the ledger."""
     texts: list[str] = []
-    for name in names if names is not None else promotions.names(ledger):
+    for name in names if names is not None else promotions.model_names(ledger):
         texts += promotions.read(ledger, governance, name).problems
     return texts
 
 
-def _release(newest: Reign, first: Reign, holders: dict[str, int | None], state: Path) -> Release:
+def _release(newest: ProductionPeriod, first: ProductionPeriod, holders: dict[str, int | None], state: Path) -> Release:
     """Return the release; the caller resolves `state`, since resolving the paths of a thousand folders is slow."""
     signed, promotion = newest.signed, newest.signed.promotion
     return Release(

@@ -13,12 +13,12 @@ from tasks.registry.promote import emergency, intents, mirror, orders, recovery,
 from tasks.registry.promote.orders import Order, SignedOrder
 from tasks.registry.promote.releases import Release
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust import dsse
-from tasks.trust.unchanged import changed, require_fresh, require_same
+from tasks.trust.unchanged import changed_error, require_recent, require_requested
 
 
-class Wish(NamedTuple):
+class RollbackRequest(NamedTuple):
     """Request of a person for a rollback."""
 
     reason: str
@@ -27,7 +27,7 @@ class Wish(NamedTuple):
     break_glass: bool = False
 
 
-class Rollback(NamedTuple):
+class RollbackResult(NamedTuple):
     release: Release
     waiting_for: list[str]
     """Descriptions of the orders that other people still have to give; empty if the release is champion again."""
@@ -38,7 +38,7 @@ class Rollback(NamedTuple):
 def rollback(
     ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str, role: str | None = None,
     break_glass: bool = False,
-) -> Rollback:  # fmt: skip
+) -> RollbackResult:  # fmt: skip
     """Sign a person's order that an earlier release be champion again, and carry it out if no other order is required.
 
     The champion does not change if an error is raised. Other promotions can be made while the person signs.
@@ -49,19 +49,21 @@ def rollback(
             emergency rollback may).
         Unavailable: The ledger cannot be used.
     """
-    ordering = _ordering(ledger, governance, label, person_id, Wish(reason, role, break_glass))
+    ordering = _ordering(ledger, governance, label, person_id, RollbackRequest(reason, role, break_glass))
     signer = governance.signer(ordering.person, ledger.now())
-    return _give(ordering, dsse.sign(ordering.draw(), signer))
+    return _submit(ordering, dsse.sign(ordering.statement(), signer))
 
 
-def draw(ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish) -> dict[str, Any]:
+def draft_order(
+    ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest
+) -> dict[str, Any]:
     """Return the order as a statement that the person signs elsewhere. Raises what `rollback` raises."""
-    return _ordering(ledger, governance, label, person_id, wish).draw()
+    return _ordering(ledger, governance, label, person_id, wish).statement()
 
 
-def take(
-    ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish, envelope: dict[str, Any]
-) -> Rollback:
+def submit_order(
+    ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest, envelope: dict[str, Any]
+) -> RollbackResult:
     """Record an order that `draw` returned and the person signed, and carry it out if no other order is required.
 
     The errors of `rollback` are raised as well.
@@ -69,53 +71,63 @@ def take(
     Raises:
         Refused: The envelope holds another order, was drafted too long ago, or is not signed with the person's key.
     """
-    return _give(_ordering(ledger, governance, label, person_id, wish), envelope)
+    return _submit(_ordering(ledger, governance, label, person_id, wish), envelope)
 
 
-def _ordering(ledger: Ledger, governance: Governance, label: str, person_id: str, wish: Wish) -> "_Ordering":
+def _ordering(
+    ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest
+) -> "_OrderDraft":
     checked_reason(wish.reason, "a rollback needs a reason, so that others can follow it later")
-    with intents.turn(governance.state):
-        recovery.settle(ledger, governance)
+    with intents.hold_lock(governance.state):
+        recovery.settle_pending(ledger, governance)
     line = promotions.read(ledger, governance, releases.get(ledger, governance, label).name)
-    back_to = orders.target(ledger, governance, line, label)
+    back_to = orders.target_statement(ledger, governance, line, label)
     assert line.newest is not None, "there is no earlier release without a newer one"
-    return _Ordering(ledger, governance, back_to, line.newest, person_id, wish)
+    return _OrderDraft(ledger, governance, back_to, line.newest, person_id, wish)
 
 
-def _give(ordering: "_Ordering", envelope: dict[str, Any]) -> Rollback:
+def _submit(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult:
     ledger, governance, target = ordering.ledger, ordering.governance, ordering.back_to.promotion
-    with intents.turn(governance.state):
-        recovery.settle(ledger, governance)
-        wanted = ordering.give(envelope)
+    with intents.hold_lock(governance.state):
+        recovery.settle_pending(ledger, governance)
+        wanted = ordering.submit(envelope)
         if not wanted:
             with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-                mirror.mirror(ledger, governance, target.name)
-    return Rollback(releases.get(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq)
+                mirror.set_aliases(ledger, governance, target.name)
+    return RollbackResult(
+        releases.get(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq
+    )
 
 
-class _Ordering:
+class _OrderDraft:
     """One person's order, from its first draft to its ledger entry.
 
     It is signed outside of any transaction and lock, since signing may take long (tasks/policy/signed_entry.py).
     """
 
     def __init__(
-        self, ledger: Ledger, governance: Governance, back_to: Signed, newest: Signed, person_id: str, wish: Wish
+        self,
+        ledger: Ledger,
+        governance: Governance,
+        back_to: SignedPromotion,
+        newest: SignedPromotion,
+        person_id: str,
+        wish: RollbackRequest,
     ) -> None:
         self.ledger, self.governance, self.back_to, self.newest = ledger, governance, back_to, newest
         self.role, self.break_glass, self.reason = wish.role, wish.break_glass, wish.reason.strip()
         self.person = governance.actor(person_id, ledger.now())
 
-    def draw(self) -> dict[str, Any]:
+    def statement(self) -> dict[str, Any]:
         """Return the statement to sign.
 
         Raises:
             Refused: The person may not give the order.
         """
         with self.ledger.transaction():
-            return orders.statement(self._asked(), self.back_to)
+            return orders.order_statement(self._order_to_sign(), self.back_to)
 
-    def give(self, envelope: dict[str, Any]) -> list[str]:
+    def submit(self, envelope: dict[str, Any]) -> list[str]:
         """Record the signed order, and carry it out if no other order is required.
 
         The caller holds the lock (`intents.turn`).
@@ -124,43 +136,45 @@ class _Ordering:
             Descriptions of the orders that are still required.
         """
         with self.ledger.transaction():
-            order = self._still(envelope)
-            return self._break_glass(order) if self.break_glass else self._join(order)
+            order = self._require_current(envelope)
+            return self._carry_out_emergency(order) if self.break_glass else self._join(order)
 
     def _join(self, order: SignedOrder) -> list[str]:
-        before = self._given()
+        before = self._pending_orders()
         joined = [each for each in before if each.order.person != self.person.id]
-        wanted = orders.missing(self.governance, self.back_to, [*joined, order])
+        wanted = orders.missing_orders(self.governance, self.back_to, [*joined, order])
         if not wanted:
             self._carry_out(order, joined)
         elif len(joined) == len(before):
             self.ledger.append(orders.ORDERED, self.back_to.promotion.name, {"envelope": order.envelope})
         return wanted
 
-    def _break_glass(self, order: SignedOrder) -> list[str]:
+    def _carry_out_emergency(self, order: SignedOrder) -> list[str]:
         """Carry the order out alone, and open the incident that a second person has to confirm."""
-        allowed = emergency.rule(self.governance, self.person, self.back_to, self.ledger.now())
-        emergency.record(order, self._carry_out(order, []), allowed, self.ledger, self.governance)
+        allowed = emergency.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
+        emergency.open_incident(order, self._carry_out(order, []), allowed, self.ledger, self.governance)
         return []
 
-    def _asked(self) -> Order:
-        return self._breaking() if self.break_glass else self._joining()
+    def _order_to_sign(self) -> Order:
+        return self._emergency_order() if self.break_glass else self._ordinary_order()
 
-    def _joining(self) -> Order:
+    def _ordinary_order(self) -> Order:
         role = orders.deciding_role(self.governance, self.person, self.back_to, self.role, self.ledger.now())
-        if gone := waivers.expired(self.ledger, self.governance, self.back_to):
+        if gone := waivers.expired_waivers(self.ledger, self.governance, self.back_to):
             raise Refused(
                 f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, gone))}. In an "
                 "emergency --break-glass goes back to it all the same"
             )
-        return self._order(role, [each.sha256 for each in self._given() if each.order.person != self.person.id])
+        return self._order(
+            role, [each.sha256 for each in self._pending_orders() if each.order.person != self.person.id]
+        )
 
-    def _breaking(self) -> Order:
-        allowed = emergency.rule(self.governance, self.person, self.back_to, self.ledger.now())
+    def _emergency_order(self) -> Order:
+        allowed = emergency.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
         return self._order(allowed.role, [])
 
-    def _given(self) -> list[SignedOrder]:
-        return orders.given(self.ledger, self.governance, self.back_to, self.newest)
+    def _pending_orders(self) -> list[SignedOrder]:
+        return orders.pending_orders(self.ledger, self.governance, self.back_to, self.newest)
 
     def _order(self, role: str, joins: list[str]) -> Order:
         return Order(
@@ -175,24 +189,24 @@ class _Ordering:
             time=self.ledger.now(),
         )
 
-    def _still(self, envelope: dict[str, Any]) -> SignedOrder:
+    def _require_current(self, envelope: dict[str, Any]) -> SignedOrder:
         """Verify a signed order before it is recorded.
 
         Raises:
             Refused: Another order would be signed now, policy, people or champion changed meanwhile, or the key that
                 signed does not count.
         """
-        in_force.require_still(self.ledger, self.governance)
+        in_force.require_unchanged(self.ledger, self.governance)
         newest = promotions.read(self.ledger, self.governance, self.newest.promotion.name).newest
         if newest is None or newest.sha256 != self.newest.sha256:
-            raise changed()
-        said, now = dsse.peek(envelope), self.ledger.now()
-        require_same([said], [orders.statement(self._asked(), self.back_to)])
-        require_fresh(said, now)
+            raise changed_error()
+        said, now = dsse.unverified_statement(envelope), self.ledger.now()
+        require_requested([said], [orders.order_statement(self._order_to_sign(), self.back_to)])
+        require_recent(said, now)
         self.governance.verify(envelope, self.person, now)
         return SignedOrder(Order.model_validate(said["predicate"]), envelope)
 
-    def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> Signed:
+    def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> SignedPromotion:
         """Append the orders, and the promotion statement that follows from them, as one ledger entry.
 
         Raises:
@@ -204,19 +218,19 @@ class _Ordering:
                 "action": "rollback",
                 "sequence": self.newest.promotion.sequence + 1,
                 "previous": self.newest.sha256,
-                "replaces": promotions.replaced(self.newest),
+                "replaces": promotions.replaced_release(self.newest),
                 "requested_by": self.person.id,
                 "reason": f"{'glass broken: ' * order.order.break_glass}{self.reason}",
                 "order_sha256": order.sha256,
                 "time": self.ledger.now(),
-                "judge": judge.here(),
+                "judge": judge.current(),
             }
         )
         envelope = promotions.sign(statement, self.back_to.release_sha256, self.governance)
         signed = promotions.verify(envelope, self.governance)
         payload = bundle.folder(self.governance.state, statement.label) / bundle.PAYLOAD
-        consent.require(payload, self.ledger, self.governance)
-        recovery.follows(signed, promotions.read(self.ledger, self.governance, statement.name).newest)
+        consent.require_not_withdrawn(payload, self.ledger, self.governance)
+        recovery.require_follows_newest(signed, promotions.read(self.ledger, self.governance, statement.name).newest)
         body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
-        self.ledger.append(promotions.MADE, statement.name, body)
+        self.ledger.append(promotions.PROMOTED, statement.name, body)
         return signed

@@ -6,22 +6,22 @@ and an incident is opened.
 
 from datetime import datetime
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, Refused
 from tasks.gates import cases
-from tasks.gates.cases import Case
+from tasks.gates.cases import GateCase
 from tasks.gates.signed_decision import KIND, read
-from tasks.gates.signed_decision import Signed as Decided
+from tasks.gates.signed_decision import SignedDecision as Decided
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import orders
 from tasks.registry.release import promotions
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust.gate_statement import GateName
 
 
-class Reliance(Frozen):
+class FailedCheck(FrozenModel):
     """Failed check, and the waiver by which it was let pass."""
 
     gate: GateName
@@ -48,51 +48,53 @@ class Reliance(Frozen):
         return f"{what}waived by {self.who}, {stands} {self.expires:%Y-%m-%d %H:%M} UTC: {self.reason or 'no reason'}"
 
 
-def relied_on(ledger: Ledger, governance: Governance, signed: Signed, at: datetime | None = None) -> list[Reliance]:
+def failed_checks(
+    ledger: Ledger, governance: Governance, signed: SignedPromotion, at: datetime | None = None
+) -> list[FailedCheck]:
     """Return every failed check of the run that made a release, with its waiver.
 
     Evidence and decisions are those in the ledger. Whether a waiver counts is judged at the time `at`, by default now.
     """
     reliances, moment = [], at or ledger.now()
     for gate in signed.promotion.gates:
-        for case in cases.read(ledger, signed.promotion.run, gate)[-1:]:
-            waived = _waived(case, ledger, governance)
+        for case in cases.read_all(ledger, signed.promotion.run, gate)[-1:]:
+            waived = _longest_waivers(case, ledger, governance)
             failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]
             reliances += [_reliance(gate, name, waived.get(name), moment) for name in failed]
     return reliances
 
 
-def expired(ledger: Ledger, governance: Governance, signed: Signed) -> list[Reliance]:
-    return [each for each in relied_on(ledger, governance, signed) if not each.counts]
+def expired_waivers(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> list[FailedCheck]:
+    return [each for each in failed_checks(ledger, governance, signed) if not each.counts]
 
 
-def in_short(relied: list[Reliance]) -> str:
+def summary(relied: list[FailedCheck]) -> str:
     """Return the number of waivers and of those that no longer count, as text; empty if there are none."""
     gone = sum(not each.counts for each in relied)
     return (f"{len(relied)}" + f", {gone} of them no more" * bool(gone)) if relied else ""
 
 
-def require(ledger: Ledger, governance: Governance, signed: Signed) -> None:
+def require_valid(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
     """Verify that every waiver that a release relies on is valid.
 
     Raises:
         Refused: A waiver has expired or cannot be verified.
     """
-    if gone := expired(ledger, governance, signed):
+    if gone := expired_waivers(ledger, governance, signed):
         raise Refused(f"{signed.promotion.label} is not promoted: {'; '.join(map(str, gone))}")
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     """Open an incident for every expired waiver of a champion. Serving does not change."""
     opened: list[Entry | None] = []
-    for name in promotions.names(ledger):
+    for name in promotions.model_names(ledger):
         newest = promotions.read(ledger, governance, name).newest
         if newest:
-            opened += [_open(gone, newest, ledger, governance) for gone in expired(ledger, governance, newest)]
+            opened += [_open(gone, newest, ledger, governance) for gone in expired_waivers(ledger, governance, newest)]
     return [entry for entry in opened if entry]
 
 
-def _open(gone: Reliance, newest: Signed, ledger: Ledger, governance: Governance) -> Entry | None:
+def _open(gone: FailedCheck, newest: SignedPromotion, ledger: Ledger, governance: Governance) -> Entry | None:
     label, until = newest.promotion.label, gone.expires.isoformat() if gone.expires else None
     facts = {"release": newest.release_sha256, "gate": gone.gate, "check": gone.check, "expires": until}
     text = (
@@ -100,21 +102,21 @@ def _open(gone: Reliance, newest: Signed, ledger: Ledger, governance: Governance
         "without, go back to an earlier one, or close this with the reason why it may stay"
     )
     role = orders.owner_role(governance, newest.promotion.tier)
-    return incidents.open_once(ledger, governance, "waiver-expired", label, facts, "major", role, text)
+    return incidents.open_if_new(ledger, governance, "waiver-expired", label, facts, "major", role, text)
 
 
-def _reliance(gate: GateName, check: str, waiver: Decided | None, moment: datetime) -> Reliance:
+def _reliance(gate: GateName, check: str, waiver: Decided | None, moment: datetime) -> FailedCheck:
     if waiver is None:
-        return Reliance(gate=gate, check=check, who="", reason="", expires=None, entry=None, counts=False)
+        return FailedCheck(gate=gate, check=check, who="", reason="", expires=None, entry=None, counts=False)
     said = waiver.decision
     counts = said.expires is not None and said.expires > moment
     who = f"{said.person} as {said.role}"
-    return Reliance(
+    return FailedCheck(
         gate=gate, check=check, who=who, reason=said.reason, expires=said.expires, entry=waiver.entry.seq, counts=counts
     )
 
 
-def _waived(case: Case, ledger: Ledger, governance: Governance) -> dict[str, Decided]:
+def _longest_waivers(case: GateCase, ledger: Ledger, governance: Governance) -> dict[str, Decided]:
     """Return, for each waived check, the waiver that ends last."""
     longest: dict[str, Decided] = {}
     for each in _waivers(case, ledger, governance):
@@ -128,7 +130,7 @@ def _expires(each: Decided) -> datetime:
     return each.decision.expires
 
 
-def _waivers(case: Case, ledger: Ledger, governance: Governance) -> list[Decided]:
+def _waivers(case: GateCase, ledger: Ledger, governance: Governance) -> list[Decided]:
     decisions, withdrawn = list[Decided](), set[str]()
     for entry in ledger.entries(KIND, case.evidence.subject.sha256):
         try:

@@ -49,9 +49,9 @@ STAGES = f"{ATTESTATIONS}/stages"
 """Folder of the stage records. Releases of early versions have none."""
 DECLARATIONS = f"{ATTESTATIONS}/declarations"
 """Folder of the adoptions of sources and use-case card. Environment `local` allows a release without any."""
-AGAIN = f"{ATTESTATIONS}/again"
+REPRODUCTIONS = f"{ATTESTATIONS}/again"
 """Folder of the records by other machines, if any machine reproduced the run before its promotion."""
-CODE = f"{ATTESTATIONS}/code"
+CODE_SIGNOFFS = f"{ATTESTATIONS}/code"
 """Folder of the sign-offs of the code. Environment `local` allows a release without any."""
 REQUEST = provenance.REQUEST
 
@@ -74,11 +74,11 @@ def listing(bundle: Path) -> dict[str, str]:
     Raises:
         Refused: The bundle holds anything but plain files and the folders that contain them.
     """
-    listed = sorted(set(contents.names(bundle)) - UNLISTED)
+    listed = sorted(set(contents.file_names(bundle)) - UNLISTED)
     return {name: files.sha256_file(bundle / name) for name in listed}
 
 
-def part(listing: Mapping[str, str], folder: str) -> dict[str, str]:
+def files_below(listing: Mapping[str, str], folder: str) -> dict[str, str]:
     """Return the files of one folder of the bundle, by their paths in the bundle."""
     return {name: digest for name, digest in listing.items() if name.startswith(f"{folder}/")}
 
@@ -103,11 +103,11 @@ def payload_digest(payload: Path) -> str:
 
 def part_digest(listing: dict[str, str], folder: str) -> str:
     """Return `tasks.core.files.tree_digest` of a folder of the bundle, computed from the digests of its files."""
-    digests = {name.removeprefix(f"{folder}/"): digest for name, digest in part(listing, folder).items()}
+    digests = {name.removeprefix(f"{folder}/"): digest for name, digest in files_below(listing, folder).items()}
     return files.sha256_bytes(files.canonical_json(digests))
 
 
 def package_digest(listing: dict[str, str]) -> str:
     """Return `tasks.core.files.tree_digest` of artefacts/package, the subject of the release gate."""
-    digests = part(listing, PAYLOAD) | {"result.json": listing.get(f"{ATTESTATIONS}/result.json", "")}
+    digests = files_below(listing, PAYLOAD) | {"result.json": listing.get(f"{ATTESTATIONS}/result.json", "")}
     return files.sha256_bytes(files.canonical_json(digests))

@@ -20,11 +20,11 @@ from tasks.core.errors import Refused
 MAX_PARSED = 16 * 2**20
 """Maximum number of bytes of a file that is parsed. A promotion statement has some hundred bytes for each file of the
 release."""
-BLOCK = 2**20
-PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@() -]*")
+BLOCK_BYTES = 2**20
+NAME_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=,@() -]*")
 """Allowed name of a file or folder in a release: no hidden files, no `..`, no letters that look like others."""
 
-Mark = tuple[int, int, int, int]
+FileState = tuple[int, int, int, int]
 """Inode, size, and times of modification and status change in nanoseconds. At least one differs after a change."""
 
 
@@ -35,7 +35,7 @@ class Contents:
     folder: Path
     digests: dict[str, str]
     _kept: dict[str, bytes]
-    _marks: dict[str, Mark]
+    _marks: dict[str, FileState]
 
     def bytes(self, name: str) -> bytes:
         if name not in self._kept:
@@ -48,7 +48,7 @@ class Contents:
         Raises:
             Refused: The file is missing, or is not spelled as `tasks.core.files.canonical_json` spells its value.
         """
-        value = parse(self.bytes(name), name)
+        value = parse_json(self.bytes(name), name)
         if files.canonical_json(value) != self.bytes(name):
             raise Refused(f"{name} is not in canonical form")
         return value
@@ -65,12 +65,12 @@ class Contents:
         Raises:
             Refused: A file changed.
         """
-        there = {name for name in names(self.folder) if name in self._marks or name not in late}
+        there = {name for name in file_names(self.folder) if name in self._marks or name not in late}
         if changed := sorted(there ^ set(self._marks) | {n for n in there & set(self._marks) if self._changed(n)}):
-            raise Refused(f"changed while it was verified: {shown(changed)}")
+            raise Refused(f"changed while it was verified: {display_names(changed)}")
 
     def _changed(self, name: str) -> bool:
-        return _mark(os.lstat(self.folder / name)) != self._marks[name]
+        return _file_state(os.lstat(self.folder / name)) != self._marks[name]
 
 
 def read(folder: Path, wanted: Collection[str], parsed: Collection[str]) -> Contents:
@@ -102,7 +102,7 @@ def read_one(folder: Path, name: str) -> bytes:
     return data
 
 
-def names(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     """Return the paths of all files below a folder, sorted.
 
     Links are refused because they could lead out of the release, empty folders because no digest covers them.
@@ -113,7 +113,7 @@ def names(folder: Path) -> list[str]:
     return sorted(_walk(folder, ""))
 
 
-def require_plain(file_names: Collection[str]) -> None:
+def require_portable_names(file_names: Collection[str]) -> None:
     """Verify that file names mean the same on every system.
 
     Raises:
@@ -121,26 +121,28 @@ def require_plain(file_names: Collection[str]) -> None:
     """
     folded: dict[str, str] = {}
     for name in sorted(file_names):
-        if not all(PART.fullmatch(part) for part in name.split("/")):
-            raise Refused(f"{shown([name])} is no name for a file of a release: letters, digits and _.+=,@()- only")
+        if not all(NAME_PATTERN.fullmatch(part) for part in name.split("/")):
+            raise Refused(
+                f"{display_names([name])} is no name for a file of a release: letters, digits and _.+=,@()- only"
+            )
         if twin := folded.get(name.casefold()):
             raise Refused(f"{twin} and {name} are one file on systems that take capitals for small letters")
         folded[name.casefold()] = name
 
 
-def parse(data: bytes, name: str) -> Any:
+def parse_json(data: bytes, name: str) -> Any:
     """Parse JSON, without repeated keys and without NaN and infinities.
 
     Raises:
         Refused: The bytes are no such JSON.
     """
     try:
-        return json.loads(data, object_pairs_hook=_once, parse_constant=_no_number)
+        return json.loads(data, object_pairs_hook=_require_unique_keys, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Refused(f"{name}: no JSON can be read here ({str(error) or type(error).__name__})") from None
 
 
-def shown(file_names: Collection[str]) -> str:
+def display_names(file_names: Collection[str]) -> str:
     """Return up to five file names for a message, on one line and with special characters escaped."""
     listed = sorted(file_names)
     text = ", ".join(name if name.isprintable() and name.isascii() else ascii(name) for name in listed[:5])
@@ -158,35 +160,39 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
             elif entry.is_file(follow_symlinks=False):
                 yield name
             else:
-                raise Refused(f"{shown([name])} is not a plain file; a release holds no links, pipes or devices")
+                raise Refused(
+                    f"{display_names([name])} is not a plain file; a release holds no links, pipes or devices"
+                )
     if empty and prefix:
-        raise Refused(f"{shown([prefix[:-1]])} is an empty folder, which no release has")
+        raise Refused(f"{display_names([prefix[:-1]])} is an empty folder, which no release has")
 
 
-def _read(folder: Path, name: str, keep: bool) -> tuple[str, Mark, bytes | None]:
+def _read(folder: Path, name: str, keep: bool) -> tuple[str, FileState, bytes | None]:
     handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as file:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
-            raise Refused(f"{shown([name])} is not a plain file; a release holds no links, pipes or devices")
-        if files.is_hollow(handle):
-            raise Refused(f"{shown([name])} says that it has {before.st_size:,} bytes, most of which are not there")
+            raise Refused(f"{display_names([name])} is not a plain file; a release holds no links, pipes or devices")
+        if files.is_sparse(handle):
+            raise Refused(
+                f"{display_names([name])} says that it has {before.st_size:,} bytes, most of which are not there"
+            )
         if keep and before.st_size > MAX_PARSED:
             raise Refused(f"{name} has {before.st_size:,} bytes; nothing that long is parsed ({MAX_PARSED:,} at most)")
         if keep:
             data = file.read(MAX_PARSED + 1)
-            return hashlib.sha256(data).hexdigest(), _mark(before), data
+            return hashlib.sha256(data).hexdigest(), _file_state(before), data
         digest = hashlib.sha256()
-        while block := file.read(BLOCK):
+        while block := file.read(BLOCK_BYTES):
             digest.update(block)
-        return digest.hexdigest(), _mark(before), None
+        return digest.hexdigest(), _file_state(before), None
 
 
-def _mark(status: os.stat_result) -> Mark:
+def _file_state(status: os.stat_result) -> FileState:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _require_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("an object has the same key twice")

@@ -10,7 +10,7 @@ from tasks.gates.evidence import Evidence
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 
 
-def place(gate: str) -> str:
+def path(gate: str) -> str:
     return f"attestations/results/{gate}.json"
 
 

@@ -34,7 +34,7 @@ def sign(payload: Path, attestations: Path, keys: Path) -> None:
     """Sign `payload` with the installation's key, and write signature and public key to `attestations`."""
     from model_signing import hashing, signing
 
-    config = signing.Config().use_elliptic_key_signer(private_key=model_key.path(keys))
+    config = signing.Config().use_elliptic_key_signer(private_key=model_key.private_key_path(keys))
     config.set_hashing_config(hashing.Config().set_ignored_paths(paths=[], ignore_git_paths=False))
     config.sign(payload, attestations / SIGNATURE)
     (attestations / PUBLIC_KEY).write_bytes(model_key.public_pem(keys))
@@ -71,7 +71,7 @@ def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
 
 
 def _signed(bundle: Any, public_pem: bytes) -> dict[str, Any]:
-    from tasks.registry.release.contents import parse
+    from tasks.registry.release.contents import parse_json
 
     key = _key(public_pem)
     try:
@@ -87,7 +87,7 @@ def _signed(bundle: Any, public_pem: bytes) -> dict[str, Any]:
         envelope.verify([key], 1)
     except VerificationError:
         raise Refused("the signature in model.sig does not match, or was not made by model-signing.pub") from None
-    statement = parse(envelope.payload, "model.sig")
+    statement = parse_json(envelope.payload, "model.sig")
     if envelope.payload_type != "application/vnd.in-toto+json" or not isinstance(statement, dict):
         raise Refused("model.sig signs no in-toto statement")
     return statement

@@ -8,35 +8,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
-from tasks.core.graph import in_order
+from tasks.core.graph import sort_gates
 from tasks.core.params.values import Sha256
-from tasks.declarations.bar import Adopted, Bar
+from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.judge import Judge
 from tasks.policy.policy import Policy
-from tasks.policy.read_signed import Dated, Kind, Signers, read_envelope
+from tasks.policy.read_signed import DatedDocument, KeyDirectory, SignedKind, verify_envelope
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
-MADE = "promotion.made"
+PROMOTED = "promotion.made"
 """Kind of ledger entry with body {"envelope": …}; its subject is the model's name. Once it is written, the promotion
 cannot be undone."""
 PREDICATE_TYPE = "urn:hallmark:promotion:v1"
 
 
-class Replaced(Frozen):
+class Replaced(FrozenModel):
     """Champion that a promotion replaces."""
 
     release: str
     tier: str
 
 
-class Promotion(Dated):
+class Promotion(DatedDocument):
     """Predicate of a promotion statement. The statement's subject is the release, by name and digest."""
 
     action: Literal["promote", "rollback"]
@@ -61,7 +61,7 @@ class Promotion(Dated):
     """Commit of the run that made the release, after its gates had passed."""
     replaces: Replaced | None
     """Champion that this statement replaces; null for the first of a model."""
-    bar: Bar
+    bar: AcceptanceCriteria
     """Success metrics that the next version has to reach (declarations/bar.py): those of this release, except that a
     metric which was lowered under a waiver keeps its previous threshold."""
     approved_by: dict[GateName, list[str]]
@@ -85,14 +85,14 @@ class Promotion(Dated):
     @property
     def gates(self) -> list[GateName]:
         """Return the gates that the release passed, in their order."""
-        return in_order(self.approved_by)
+        return sort_gates(self.approved_by)
 
 
-PROMOTION = Kind(PREDICATE_TYPE, Promotion, "a promotion", by=lambda _: "gate", machines=("gate",))
+PROMOTION = SignedKind(PREDICATE_TYPE, Promotion, "a promotion", signer_of=lambda _: "gate", machines=("gate",))
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedPromotion:
     """Promotion statement whose signature was verified."""
 
     promotion: Promotion
@@ -109,20 +109,20 @@ class Signed:
 class Promotions:
     """Valid promotion statements of one model in one environment, oldest first, and the problems of the others."""
 
-    valid: tuple[Signed, ...]
+    valid: tuple[SignedPromotion, ...]
     problems: tuple[str, ...]
     """Descriptions of forged, replayed and foreign entries and of gaps in the sequence."""
 
     @property
-    def newest(self) -> Signed | None:
+    def newest(self) -> SignedPromotion | None:
         return self.valid[-1] if self.valid else None
 
-    def latest(self) -> list[Signed]:
+    def latest_by_version(self) -> list[SignedPromotion]:
         """Return the newest statement of each version, ordered by version."""
         newest = {signed.promotion.version: signed for signed in self.valid}
         return [newest[version] for version in sorted(newest)]
 
-    def adopted(self, demo: bool) -> Adopted | None:
+    def success_metrics(self, demo: bool) -> PromotedCriteria | None:
         """Return the success metrics that the next version has to reach; None if no version was promoted yet.
 
         They are those of the newest promotion. A rollback does not count, so that going back to an earlier release
@@ -132,9 +132,9 @@ class Promotions:
             demo: Whether the next version comes from a demo run.
         """
         made = [s.promotion for s in self.valid if s.promotion.action == "promote" and (demo or not s.promotion.demo)]
-        return Adopted(release=made[-1].label, bar=made[-1].bar) if made else None
+        return PromotedCriteria(release=made[-1].label, bar=made[-1].bar) if made else None
 
-    def previous(self) -> Signed | None:
+    def previous(self) -> SignedPromotion | None:
         """Return the newest statement of an earlier version, which a rollback restores; None if there is none."""
         if self.newest is None:
             return None
@@ -144,11 +144,11 @@ class Promotions:
 
 def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> dict[str, Any]:
     """Sign a promotion statement with the installation's gate key, and return the envelope."""
-    statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.said)
+    statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.json_value)
     return dsse.sign(statement, governance.signer("gate", promotion.time))
 
 
-def verify(envelope: Any, signers: Signers, recorded: datetime | None = None) -> Signed:
+def verify(envelope: Any, signers: KeyDirectory, recorded: datetime | None = None) -> SignedPromotion:
     """Verify that a promotion statement is signed with a valid gate key.
 
     The key has to be valid at the later of the statement's own time and `recorded`, the time of its ledger entry.
@@ -156,11 +156,11 @@ def verify(envelope: Any, signers: Signers, recorded: datetime | None = None) ->
     Raises:
         Refused: The envelope holds no promotion statement, or its signature does not count.
     """
-    signed = read_envelope(envelope, PROMOTION, signers, recorded)
-    promotion, subjects = signed.said, signed.subjects
+    signed = verify_envelope(envelope, PROMOTION, signers, recorded)
+    promotion, subjects = signed.document, signed.subjects
     if list(subjects) != [promotion.label]:
         raise Refused(f"the statement is about {', '.join(subjects)}, its predicate about {promotion.label}")
-    return Signed(promotion, subjects[promotion.label], signed.sha256, dict(envelope))
+    return SignedPromotion(promotion, subjects[promotion.label], signed.sha256, dict(envelope))
 
 
 def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:
@@ -169,55 +169,57 @@ def read(ledger: Ledger, governance: Governance, name: str) -> Promotions:
     The result is cached by every byte that it depends on, since verifying a thousand signatures takes half a second.
     """
     by = (name, governance.policy.environment, repr([key.model_dump() for key in governance.keys_of("gate")]))
-    return ledger.once((MADE, *by), lambda: _read(ledger, governance, name, by))
+    return ledger.cached((PROMOTED, *by), lambda: _read(ledger, governance, name, by))
 
 
 def _read(ledger: Ledger, governance: Governance, name: str, by: tuple[str, ...]) -> Promotions:
-    rows = ledger.rows_about(MADE, name)
+    rows = ledger.rows_about(PROMOTED, name)
     key = sha256_bytes(repr((by, [tuple(row) for row in rows])).encode(errors="surrogateescape"))
-    if key not in _remembered:
-        if len(_remembered) >= REMEMBERED:
-            _remembered.clear()
-        _remembered[key] = _judged([ledger_entry.read(row) for row in rows], governance, name)
-    return _remembered[key]
+    if key not in _cache:
+        if len(_cache) >= CACHE_SIZE:
+            _cache.clear()
+        _cache[key] = _verified_entries([ledger_entry.from_row(row) for row in rows], governance, name)
+    return _cache[key]
 
 
-REMEMBERED = 64
+CACHE_SIZE = 64
 """Maximum number of cached results, one for each model and state of its entries."""
-_remembered: dict[str, Promotions] = {}
+_cache: dict[str, Promotions] = {}
 
 
-def _judged(entries: list[Entry], governance: Governance, name: str) -> Promotions:
-    valid: list[Signed] = []
+def _verified_entries(entries: list[Entry], governance: Governance, name: str) -> Promotions:
+    valid: list[SignedPromotion] = []
     problems: list[str] = []
     for entry in entries:
         try:
             signed = verify(entry.body.get("envelope"), governance, entry.time)
-            _belongs(signed, name, governance.policy.environment, valid)
+            _require_belongs(signed, name, governance.policy.environment, valid)
         except Refused as error:
             problems.append(f"ledger entry {entry.seq} is no promotion of {name}: {error}")
             continue
         if valid and signed.promotion.previous != valid[-1].sha256:
             problems.append(f"ledger entry {entry.seq}: the statement before it is not in the ledger")
-        valid.append(Signed(signed.promotion, signed.release_sha256, signed.sha256, signed.envelope, entry))
+        valid.append(SignedPromotion(signed.promotion, signed.release_sha256, signed.sha256, signed.envelope, entry))
     return Promotions(tuple(valid), tuple(problems))
 
 
-def replaced(champion: Signed | None) -> Replaced | None:
+def replaced_release(champion: SignedPromotion | None) -> Replaced | None:
     return Replaced(release=champion.promotion.label, tier=champion.promotion.tier) if champion else None
 
 
-def require_no_lower(tier: str, newest: Signed | None, policy: Policy) -> None:
+def require_tier_not_lower(tier: str, newest: SignedPromotion | None, policy: Policy) -> None:
     """Verify that a release's risk tier is not lower than that of the champion that it replaces.
 
     Raises:
         Refused: The tier is lower than the champion's, or policy.yaml does not rank the two.
     """
-    if newest is None or tier == newest.promotion.tier or policy.reaches(tier, newest.promotion.tier):
+    if newest is None or tier == newest.promotion.tier or policy.tier_covers(tier, newest.promotion.tier):
         return
     now = newest.promotion
     why = (
-        f"is lower than {now.tier}" if policy.reaches(now.tier, tier) else f"policy.yaml does not set beside {now.tier}"
+        f"is lower than {now.tier}"
+        if policy.tier_covers(now.tier, tier)
+        else f"policy.yaml does not set beside {now.tier}"
     )
     raise Refused(
         f"{now.label} is the champion in risk tier {now.tier}, and only the same tier or a higher one replaces it; "
@@ -225,11 +227,11 @@ def require_no_lower(tier: str, newest: Signed | None, policy: Policy) -> None:
     )
 
 
-def names(ledger: Ledger) -> list[str]:
-    return ledger.subjects(MADE)
+def model_names(ledger: Ledger) -> list[str]:
+    return ledger.subjects(PROMOTED)
 
 
-def _belongs(signed: Signed, name: str, environment: str, before: list[Signed]) -> None:
+def _require_belongs(signed: SignedPromotion, name: str, environment: str, before: list[SignedPromotion]) -> None:
     promotion = signed.promotion
     if promotion.name != name:
         raise Refused(f"it promotes {promotion.name}")
@@ -240,5 +242,5 @@ def _belongs(signed: Signed, name: str, environment: str, before: list[Signed]) 
             f"sequence {promotion.sequence} does not follow {before[-1].promotion.sequence}; an older statement was "
             "written again"
         )
-    if before and promotion.previous == before[-1].sha256 and promotion.replaces != replaced(before[-1]):
+    if before and promotion.previous == before[-1].sha256 and promotion.replaces != replaced_release(before[-1]):
         raise Refused("it says that it replaces another release than the one before it")

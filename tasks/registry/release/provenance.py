@@ -12,7 +12,7 @@ from tasks.registry.release.promotions import Promotion
 from tasks.sources.dataset import Dataset
 
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
-PLACE = "attestations/provenance.json"
+PATH = "attestations/provenance.json"
 BUILD_TYPE = "urn:hallmark:retrain:v1"
 REQUEST = "attestations/request.json"
 
@@ -51,14 +51,14 @@ def predicate(
             ],
         },
         "runDetails": {
-            "builder": {"id": installation(gate_key)},
+            "builder": {"id": installation_uri(gate_key)},
             "metadata": {"invocationId": promotion.run},
             "byproducts": [_file(f"artefacts/{name}", sha256) for name, sha256 in sorted(manifest.stages.items())],
         },
     }
 
 
-def installation(gate_key: str) -> str:
+def installation_uri(gate_key: str) -> str:
     """Return the identifier of a Hallmark installation for other tools: the fingerprint of its gate key in a URN."""
     return f"urn:hallmark:installation:{gate_key}"
 

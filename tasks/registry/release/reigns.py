@@ -8,24 +8,24 @@ database or on a clock therefore has no effect.
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.registry.release.promotions import Promotions, Signed
+from tasks.registry.release.promotions import Promotions, SignedPromotion
 
 
 @dataclass(frozen=True)
-class Reign:
+class ProductionPeriod:
     """Promotion statement, and the period in which it was the newest."""
 
-    signed: Signed
+    signed: SignedPromotion
     since: datetime
     until: datetime | None
     """End of the period; None if the statement is still the newest."""
 
 
-def reigns(line: Promotions) -> list[Reign]:
+def production_periods(line: Promotions) -> list[ProductionPeriod]:
     """Return every statement with its period, oldest first."""
     begins: list[datetime] = []
     for signed in line.valid:
         written = [signed.entry.time] if signed.entry else []
         begins.append(max([signed.promotion.time, *written, *begins[-1:]]))
     ends: list[datetime | None] = [*begins[1:], None]
-    return [Reign(signed, begins[i], ends[i]) for i, signed in enumerate(line.valid)]
+    return [ProductionPeriod(signed, begins[i], ends[i]) for i, signed in enumerate(line.valid)]

@@ -5,14 +5,14 @@ from typing import Literal
 
 from pydantic import computed_field
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
 Verdict = Literal["valid", "invalid", "incomplete"]
-EXIT: dict[Verdict, int] = {"valid": 0, "invalid": 1, "incomplete": 3}
+EXIT_CODES: dict[Verdict, int] = {"valid": 0, "invalid": 1, "incomplete": 3}
 """Exit code of `hallmark releases verify`, by verdict; 2 is returned for invalid arguments."""
 
 
-class Check(Frozen):
+class Check(FrozenModel):
     about: str
     """Part of the release that was checked, e.g. `gate data`."""
     state: Literal["ok", "no", "missing"]
@@ -25,7 +25,7 @@ class Check(Frozen):
         return self.state == "ok"
 
 
-class Verification(Frozen):
+class Verification(FrozenModel):
     """Result of verifying a release or a dossier. Verification ends at the first check that fails."""
 
     release: str

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.registry.release.promotions import Promotion
-from tasks.registry.release.provenance import installation
+from tasks.registry.release.provenance import installation_uri
 
 PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
-PLACE = "attestations/summary.json"
+PATH = "attestations/summary.json"
 POLICY = "attestations/policy.json"
 
 
@@ -22,9 +22,9 @@ def predicate(promotion: Promotion, listing: Mapping[str, str], gate_key: str) -
     A verifier computes it again from the release's other files and compares. The summary of a promotion v1 must
     therefore never change.
     """
-    inputs = {name: sha256 for name, sha256 in listing.items() if name.startswith("attestations/") and name != PLACE}
+    inputs = {name: sha256 for name, sha256 in listing.items() if name.startswith("attestations/") and name != PATH}
     return {
-        "verifier": {"id": installation(gate_key)},
+        "verifier": {"id": installation_uri(gate_key)},
         "timeVerified": f"{promotion.time:%Y-%m-%dT%H:%M:%SZ}",
         "resourceUri": f"urn:hallmark:release:{promotion.environment}:{promotion.label}",
         "policy": {"uri": POLICY, "digest": {"sha256": listing[POLICY]}},

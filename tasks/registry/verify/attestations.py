@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from tasks.core import config, yaml_text
 from tasks.core.errors import Refused
-from tasks.core.graph import in_order
+from tasks.core.graph import sort_gates
 from tasks.core.params.use_case import UseCase
 from tasks.core.payload.manifest import Manifest
 from tasks.declarations import signed_declaration
@@ -15,14 +15,14 @@ from tasks.declarations.signed_declaration import Declaration
 from tasks.gates import signed_request
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import DECISION, Decision
-from tasks.gates.signed_request import SignedRequest
+from tasks.gates.signed_request import RecordedRunRequest
 from tasks.policy.people import Person
 from tasks.policy.policy import Policy
-from tasks.policy.read_signed import Signed as SignedBy
-from tasks.policy.read_signed import read_envelope
+from tasks.policy.read_signed import SignedDocument as SignedBy
+from tasks.policy.read_signed import verify_envelope
 from tasks.registry.release import bundle, contents
 from tasks.registry.release.contents import Contents
-from tasks.registry.release.promotions import Signed
+from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.verify import trust
 from tasks.registry.verify.trust import Trust
 from tasks.sources.dataset import Dataset
@@ -34,10 +34,10 @@ from tasks.versions.signed_version import Version
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARAMS = f"{bundle.PAYLOAD}/params.yaml"
-PARSED = (MANIFEST, DATASET, PARAMS)
+PARSED_FILES = (MANIFEST, DATASET, PARAMS)
 
 
-class Decided(NamedTuple):
+class ReleaseDecision(NamedTuple):
     """Decision in a release whose signature was verified."""
 
     decision: Decision
@@ -51,87 +51,89 @@ class Decided(NamedTuple):
     """Path of its file in the release."""
 
 
-class Attested:
-    def __init__(self, files: Contents, signed: Signed, trusted: Trust) -> None:
+class Attestations:
+    def __init__(self, files: Contents, signed: SignedPromotion, trusted: Trust) -> None:
         self.files = files
-        self.gate = validity.lines_by(trusted.gate, signed.promotion.time)
+        self.gate_keys = validity.possible_lines(trusted.gate_keys, signed.promotion.time)
         """Public keys of the gate that count for attestations without a time of their own."""
-        self.worker = validity.lines_by(trusted.worker, signed.promotion.time)
+        self.worker_keys = validity.possible_lines(trusted.worker_keys, signed.promotion.time)
         """Public keys of the worker that count for stage records."""
-        self.gate_key = dsse.signers(signed.envelope)[0]
+        self.promotion_keyid = dsse.unverified_signers(signed.envelope)[0]
         """Fingerprint of the key that signed the promotion."""
-        self.manifest = Manifest.read(contents.parse(files.bytes(MANIFEST), MANIFEST))
-        self.policy = Policy.read(self._json("policy.json"))
+        self.manifest = Manifest.from_value(contents.parse_json(files.bytes(MANIFEST), MANIFEST))
+        self.policy = Policy.from_value(self._json("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))
         self.people = {person.id: person for person in people}
         self.signers = replace(trusted, people=self.people)
         """Keys of people and machines whose signatures count in this release."""
         envelopes = [self._envelope(name) for name in files.below(bundle.GOVERNANCE)]
-        self.adopted = trust.adopted(envelopes, trusted)
+        self.governance = trust.last_adopted(envelopes, trusted)
         """Policy and people that were in force at the promotion; None if the release holds no adoption."""
-        self.dataset = Dataset.read(contents.parse(files.bytes(DATASET), DATASET))
+        self.dataset = Dataset.from_value(contents.parse_json(files.bytes(DATASET), DATASET))
         tier = self.policy.tiers.get(self.manifest.tier)
-        gates = in_order(tier.gates) if tier else []
-        self.evidence = {gate: Evidence.read(self._json(f"evidence/{gate}.json")) for gate in gates}
+        gates = sort_gates(tier.gates) if tier else []
+        self.evidence = {gate: Evidence.from_value(self._json(f"evidence/{gate}.json")) for gate in gates}
         """Evidence of each gate that the release's own policy requires for its risk tier."""
 
     @property
-    def last(self) -> Evidence:
+    def last_evidence(self) -> Evidence:
         return [*self.evidence.values()][-1]
 
-    def by_the_gate(self, name: str) -> dict[str, Any]:
+    def gate_signed(self, name: str) -> dict[str, Any]:
         """Return the statement in a file of the release, its signature verified with the gate's keys."""
-        return dsse.verify(self._envelope(name), self.gate)
+        return dsse.verify(self._envelope(name), self.gate_keys)
 
-    def records(self) -> dict[str, SignedRecord]:
+    def stage_records(self) -> dict[str, SignedRecord]:
         """Return the stage records by DVC stage name; empty for a release of a version that recorded none."""
-        records = [stage_record.verify(self._envelope(name), self.worker) for name in self.files.below(bundle.STAGES)]
-        return {record.said.name: record for record in records}
+        records = [
+            stage_record.verify(self._envelope(name), self.worker_keys) for name in self.files.below(bundle.STAGES)
+        ]
+        return {record.record.name: record for record in records}
 
-    def again(self) -> dict[str, list[SignedRecord]]:
+    def reproduction_records(self) -> dict[str, list[SignedRecord]]:
         """Return the stage records by other machines, by DVC stage name."""
         found: dict[str, list[SignedRecord]] = {}
-        for name in self.files.below(bundle.AGAIN):
-            record = stage_record.verify_computed(self._envelope(name), self.worker)
-            found.setdefault(record.said.name, []).append(record)
+        for name in self.files.below(bundle.REPRODUCTIONS):
+            record = stage_record.verify_executed(self._envelope(name), self.worker_keys)
+            found.setdefault(record.record.name, []).append(record)
         return found
 
-    def code(self) -> list[SignedBy[Version]]:
+    def code_signoffs(self) -> list[SignedBy[Version]]:
         return [
-            read_envelope(self._envelope(name), signed_version.VERSION, self.signers)
-            for name in self.files.below(bundle.CODE)
+            verify_envelope(self._envelope(name), signed_version.VERSION, self.signers)
+            for name in self.files.below(bundle.CODE_SIGNOFFS)
         ]
 
-    def declared(self) -> list[SignedBy[Declaration]]:
+    def declarations(self) -> list[SignedBy[Declaration]]:
         """Return the adoptions of the release's sources and its use-case card, as their owners signed them."""
         return [
-            read_envelope(self._envelope(name), signed_declaration.DECLARATION, self.signers)
+            verify_envelope(self._envelope(name), signed_declaration.DECLARATION, self.signers)
             for name in self.files.below(bundle.DECLARATIONS)
         ]
 
-    def card(self) -> UseCase:
+    def use_case_card(self) -> UseCase:
         """Return the use-case card in the payload's parameters.
 
         Raises:
             InputError: The parameters are not valid YAML.
             ValueError: The parameters hold no valid card.
         """
-        given = config.plain(yaml_text.load(self.files.bytes(PARAMS).decode(), PARAMS))
+        given = config.to_plain(yaml_text.load(self.files.bytes(PARAMS).decode(), PARAMS))
         return UseCase.model_validate(given.get("use_case") if isinstance(given, dict) else None)
 
-    def decisions(self, gate: GateName) -> list[Decided]:
+    def decisions(self, gate: GateName) -> list[ReleaseDecision]:
         names = self.files.below(f"{bundle.ATTESTATIONS}/decisions/{gate}")
         return [self._decision(name) for name in names]
 
-    def _decision(self, name: str) -> Decided:
+    def _decision(self, name: str) -> ReleaseDecision:
         try:
-            signed = read_envelope(self._envelope(name), DECISION, self.signers)
+            signed = verify_envelope(self._envelope(name), DECISION, self.signers)
         except Refused as error:
             raise Refused(f"{name}: {error}") from None
         assert signed.person is not None, "no machine decides"
-        return Decided(signed.said, signed.person, signed.subjects, signed.keyid, signed.sha256, name)
+        return ReleaseDecision(signed.document, signed.person, signed.subjects, signed.keyid, signed.sha256, name)
 
-    def request(self) -> SignedRequest:
+    def request(self) -> RecordedRunRequest:
         """Return the run request, its signature verified with the requester's keys."""
         try:
             return signed_request.read(self._envelope(bundle.REQUEST), self.signers)

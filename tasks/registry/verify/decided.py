@@ -7,15 +7,15 @@ from tasks.core.errors import Refused
 from tasks.gates import evidence as evidence_file
 from tasks.gates.evidence import Evidence
 from tasks.gates.rules import beside, table
-from tasks.gates.rules.beside import Placed, Roles
+from tasks.gates.rules.beside import PlacedDecision, Roles
 from tasks.gates.rules.claim import Claim
 from tasks.gates.signed_decision import Decision
 from tasks.policy.policy import Policy
-from tasks.registry.verify.attestations import Decided
+from tasks.registry.verify.attestations import ReleaseDecision
 
 
-def counted(
-    decided: Sequence[Decided], evidence: Evidence, policy: Policy, promoted: datetime, roles: Roles
+def require_valid(
+    decided: Sequence[ReleaseDecision], evidence: Evidence, policy: Policy, promoted: datetime, roles: Roles
 ) -> list[Decision]:
     """Return a gate's decisions after verifying that each of them counts.
 
@@ -29,7 +29,7 @@ def counted(
     Raises:
         Refused: A decision does not count, or is a rejection. A release contains no such decisions.
     """
-    placed = [Placed(each.decision, each.sha256, each.name) for each in decided]
+    placed = [PlacedDecision(each.decision, each.sha256, each.name) for each in decided]
     together = beside.why_not(placed, None if policy.tier(evidence.tier).separation.two_roles else roles)
     for each, beside_others in zip(decided, together, strict=True):
         if why_not := table.why_not(_claim(each, evidence, policy, promoted)) or beside_others:
@@ -39,7 +39,7 @@ def counted(
     return [each.decision for each in decided]
 
 
-def _claim(each: Decided, evidence: Evidence, policy: Policy, promoted: datetime) -> Claim:
+def _claim(each: ReleaseDecision, evidence: Evidence, policy: Policy, promoted: datetime) -> Claim:
     """Return the claim that a decision counts, to be judged by the rules.
 
     A release does not contain the ledger. The time of a decision is therefore the one that its signer states, but not
@@ -50,13 +50,13 @@ def _claim(each: Decided, evidence: Evidence, policy: Policy, promoted: datetime
     return Claim(
         decision=each.decision,
         person=each.person,
-        key=each.keyid,
+        key_fingerprint=each.keyid,
         stage=evidence.subject.stage,
         subject_sha256=each.subjects.get(evidence.subject.stage, ""),
         evidence=evidence,
-        made_on=evidence if itself else None,
+        own_evidence=evidence if itself else None,
         policy=policy,
-        time=each.decision.time,
-        recorded=promoted,
+        effective_at=each.decision.time,
+        recorded_at=promoted,
         now=promoted,
     )

@@ -7,35 +7,37 @@ from tasks.core.errors import Refused
 from tasks.registry.release import bundle, contents, gate_results, model_signature, provenance, summary
 from tasks.registry.release.promotions import Promotion
 from tasks.registry.release.report import Check
-from tasks.registry.verify.attestations import Attested
+from tasks.registry.verify.attestations import Attestations
 from tasks.trust import dsse
 
 
-def checks(attested: Attested, promotion: Promotion, listing: dict[str, str]) -> Iterator[Check]:
-    gate_key, payload = attested.gate_key, bundle.part(listing, bundle.PAYLOAD)
+def verify(attested: Attestations, promotion: Promotion, listing: dict[str, str]) -> Iterator[Check]:
+    gate_key, payload = attested.promotion_keyid, bundle.files_below(listing, bundle.PAYLOAD)
     for gate, evidence in attested.evidence.items():
         result = gate_results.predicate(evidence, promotion.approved_by.get(gate, []))
         about = {evidence.subject.stage: evidence.subject.sha256}
-        _same(attested, gate_results.place(gate), gate_results.PREDICATE_TYPE, about, result)
+        _require_same(attested, gate_results.path(gate), gate_results.PREDICATE_TYPE, about, result)
     yield _ok("test results", "each gate's in-toto test result says what its evidence and decisions say")
     made = provenance.predicate(promotion, attested.manifest, attested.dataset, listing, gate_key)
-    _same(attested, provenance.PLACE, provenance.PREDICATE_TYPE, payload, made)
+    _require_same(attested, provenance.PATH, provenance.PREDICATE_TYPE, payload, made)
     text = f"made by run {promotion.run} at commit {promotion.commit[:12]}, asked for by {promotion.requested_by}"
     yield _ok("provenance", f"SLSA provenance: {text}")
     decided = summary.predicate(promotion, listing, gate_key)
-    _same(attested, summary.PLACE, summary.PREDICATE_TYPE, payload, decided)
+    _require_same(attested, summary.PATH, summary.PREDICATE_TYPE, payload, decided)
     yield _ok("summary", "the SLSA verification summary is about these files and this policy")
-    yield _ok("model signature", _model(attested, payload))
+    yield _ok("model signature", _check_model_signature(attested, payload))
 
 
-def _same(attested: Attested, place: str, form: str, subject: dict[str, str], predicate: dict[str, Any]) -> None:
-    if attested.by_the_gate(place) != dsse.statement(form, subject, predicate):
+def _require_same(
+    attested: Attestations, place: str, form: str, subject: dict[str, str], predicate: dict[str, Any]
+) -> None:
+    if attested.gate_signed(place) != dsse.statement(form, subject, predicate):
         raise Refused(f"{place} says something else than what the release's other files say")
 
 
-def _model(attested: Attested, payload: dict[str, str]) -> str:
+def _check_model_signature(attested: Attestations, payload: dict[str, str]) -> str:
     place = f"{bundle.ATTESTATIONS}/{model_signature.SIGNATURE}"
-    signature = contents.parse(attested.files.bytes(place), place)
+    signature = contents.parse_json(attested.files.bytes(place), place)
     public_pem = attested.files.bytes(f"{bundle.ATTESTATIONS}/{model_signature.PUBLIC_KEY}")
     files = {name.removeprefix(f"{bundle.PAYLOAD}/"): sha256 for name, sha256 in payload.items()}
     model_signature.check(signature, public_pem, files)

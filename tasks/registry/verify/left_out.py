@@ -15,16 +15,16 @@ from tasks.registry.release import bundle, contents
 from tasks.registry.release.report import Check
 
 TYPE = "urn:hallmark:release-left-out:v1"
-WEIGHTS = ".safetensors"
+WEIGHTS_SUFFIX = ".safetensors"
 
 
 def weights(listing: Mapping[str, str]) -> dict[str, str]:
     """Return the SHA-256 of the weights by path, out of the digests of a release's files."""
-    model = bundle.part(listing, f"{bundle.PAYLOAD}/model")
-    return {name: digest for name, digest in model.items() if name.endswith(WEIGHTS)}
+    model = bundle.files_below(listing, f"{bundle.PAYLOAD}/model")
+    return {name: digest for name, digest in model.items() if name.endswith(WEIGHTS_SUFFIX)}
 
 
-def mark(folder: Path, left: Mapping[str, str]) -> None:
+def write(folder: Path, left: Mapping[str, str]) -> None:
     """Mark a copy of a release as one that lacks the weights `left`."""
     files.write_bytes(folder / bundle.LEFT_OUT, files.canonical_json({"type": TYPE, "files": dict(left)}))
 
@@ -41,16 +41,18 @@ def read(folder: Path, wanted: Mapping[str, str]) -> dict[str, str]:
     """
     if not (folder / bundle.LEFT_OUT).exists():
         return {}
-    said = contents.parse(data := contents.read_one(folder, bundle.LEFT_OUT), bundle.LEFT_OUT)
+    said = contents.parse_json(data := contents.read_one(folder, bundle.LEFT_OUT), bundle.LEFT_OUT)
     left = said.get("files") if isinstance(said, dict) else None
     if not isinstance(left, dict) or not left or said != {"type": TYPE, "files": left}:
         raise Refused(f"{bundle.LEFT_OUT} does not say which weights were left out")
     if files.canonical_json(said) != data:
         raise Refused(f"{bundle.LEFT_OUT} is not in canonical form")
     if foreign := {name for name, digest in left.items() if weights(wanted).get(name) != digest}:
-        raise Refused(f"{bundle.LEFT_OUT} names what are no weights of this release: {contents.shown(foreign)}")
+        raise Refused(f"{bundle.LEFT_OUT} names what are no weights of this release: {contents.display_names(foreign)}")
     if there := {name for name in left if (folder / name).exists()}:
-        raise Refused(f"{bundle.LEFT_OUT} says that files were left out which are there: {contents.shown(there)}")
+        raise Refused(
+            f"{bundle.LEFT_OUT} says that files were left out which are there: {contents.display_names(there)}"
+        )
     return left
 
 

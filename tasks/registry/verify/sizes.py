@@ -13,13 +13,13 @@ from pathlib import Path
 from tasks.core.errors import Refused
 from tasks.registry.release import bundle, contents
 
-PACKAGED = f"{bundle.ATTESTATIONS}/result.json"
-MORE = contents.MAX_PARSED
+PACKAGE_RESULT = f"{bundle.ATTESTATIONS}/result.json"
+TOLERANCE_BYTES = contents.MAX_PARSED
 """Tolerance in bytes. A payload that exceeds its size by less is hashed, so that the message can name the changed
 file."""
 
 
-def require_bounded(folder: Path, wanted: Mapping[str, str], there: Collection[str]) -> None:
+def require_packaged_size(folder: Path, wanted: Mapping[str, str], there: Collection[str]) -> None:
     """Verify that the payload is not much larger than it was when it was packaged.
 
     Args:
@@ -30,26 +30,26 @@ def require_bounded(folder: Path, wanted: Mapping[str, str], there: Collection[s
     Raises:
         Refused: The payload is too large, or result.json was changed.
     """
-    packaged = _packaged(folder, wanted)
+    packaged = _packaged_bytes(folder, wanted)
     if packaged is None:
         return
     sizes = {name: os.lstat(folder / name).st_size for name in there if name.startswith(f"{bundle.PAYLOAD}/")}
-    if sum(sizes.values()) > packaged + MORE:
+    if sum(sizes.values()) > packaged + TOLERANCE_BYTES:
         largest = max(sizes, key=lambda name: sizes[name])
         raise Refused(
             f"changed: the payload has {sum(sizes.values()):,} bytes, {packaged:,.0f} were packaged, and nothing is "
-            f"hashed that has so much more; the largest is {contents.shown([largest])}"
+            f"hashed that has so much more; the largest is {contents.display_names([largest])}"
         )
 
 
-def _packaged(folder: Path, wanted: Mapping[str, str]) -> float | None:
-    if PACKAGED not in wanted:
+def _packaged_bytes(folder: Path, wanted: Mapping[str, str]) -> float | None:
+    if PACKAGE_RESULT not in wanted:
         return None
-    data = contents.read_one(folder, PACKAGED)
-    if hashlib.sha256(data).hexdigest() != wanted[PACKAGED]:
-        raise Refused(f"changed: {PACKAGED}")
+    data = contents.read_one(folder, PACKAGE_RESULT)
+    if hashlib.sha256(data).hexdigest() != wanted[PACKAGE_RESULT]:
+        raise Refused(f"changed: {PACKAGE_RESULT}")
     try:
-        value = contents.parse(data, PACKAGED)["facts"]["bytes"]["value"]
+        value = contents.parse_json(data, PACKAGE_RESULT)["facts"]["bytes"]["value"]
     except (KeyError, TypeError):
         return None
     return value if isinstance(value, int | float) else None

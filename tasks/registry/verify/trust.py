@@ -8,7 +8,7 @@ from typing import Any
 from tasks.core.errors import InputError, Refused
 from tasks.ledger.heads import publish
 from tasks.policy import adoption
-from tasks.policy.adoption import InForce
+from tasks.policy.adoption import AdoptionInForce
 from tasks.policy.governance import Governance
 from tasks.policy.people import MachineName, Person
 from tasks.policy.policy import Policy
@@ -17,7 +17,7 @@ from tasks.registry.release.report import Check
 from tasks.trust import dsse, keys
 from tasks.trust.validity import Key
 
-UNADOPTED = (
+UNADOPTED_MESSAGE = (
     "the release holds no adoption of policy and people: it was made under proposed files (`--governance`), and counts "
     "nowhere but in its own project"
 )
@@ -25,39 +25,44 @@ UNADOPTED = (
 
 @dataclass(frozen=True)
 class Trust:
-    gate: tuple[Key, ...]
-    scheduler: tuple[Key, ...]
-    ledger: tuple[Key, ...]
-    worker: tuple[Key, ...]
-    chain: tuple[Mapping[str, Any], ...]
+    gate_keys: tuple[Key, ...]
+    scheduler_keys: tuple[Key, ...]
+    ledger_keys: tuple[Key, ...]
+    worker_keys: tuple[Key, ...]
+    adoptions: tuple[Mapping[str, Any], ...]
     """Adoptions, oldest first, with which the adoptions of a release have to begin; empty if nothing was adopted."""
     root: str
     """Fingerprint of the root key; in a project without adoptions, of its gate keys."""
-    bare: bool
+    allows_unadopted: bool
     """Whether a release without any adoption is accepted."""
     check: Check
     people: Mapping[str, Person] = field(default_factory=dict)
     """People of the release by id, once they are parsed (attestations.py)."""
 
     def keys_of(self, who: Person | MachineName) -> list[Key]:
-        machines = {"gate": self.gate, "scheduler": self.scheduler, "ledger": self.ledger, "worker": self.worker}
+        machines = {
+            "gate": self.gate_keys,
+            "scheduler": self.scheduler_keys,
+            "ledger": self.ledger_keys,
+            "worker": self.worker_keys,
+        }
         return who.keys if isinstance(who, Person) else list(machines.get(who, ()))
 
 
-def own(governance: Governance) -> Trust:
+def from_governance(governance: Governance) -> Trust:
     """Return the trust in a project's own keys and adoptions."""
     gate = tuple(governance.keys_of("gate"))
     chain = governance.chain
     root = keys.fingerprint(adoption.read(chain[0]).root) if chain else ", ".join(key.fingerprint for key in gate)
     text = f"this project's own root key, {root}" if chain else f"this project's own gate key, {root}"
     return Trust(
-        gate=gate,
-        scheduler=tuple(governance.keys_of("scheduler")),
-        ledger=tuple(publish.signers(governance)),
-        worker=_worker(governance),
-        chain=chain,
+        gate_keys=gate,
+        scheduler_keys=tuple(governance.keys_of("scheduler")),
+        ledger_keys=tuple(publish.ledger_keys(governance)),
+        worker_keys=_worker(governance),
+        adoptions=chain,
         root=root,
-        bare=governance.local or not chain,
+        allows_unadopted=governance.local or not chain,
         check=Check(about="root of trust", state="ok", text=text),
     )
 
@@ -82,9 +87,9 @@ def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
         Refused: The folder holds no adoptions, or they do not follow from the root key.
     """
     place = folder / below
-    names = [f"{below}/{name}" for name in contents.names(place)] if place.is_dir() else []
+    names = [f"{below}/{name}" for name in contents.file_names(place)] if place.is_dir() else []
     if not names:
-        raise Refused(UNADOPTED)
+        raise Refused(UNADOPTED_MESSAGE)
     chain: list[dict[str, Any]] = []
 
     def each() -> Iterator[dict[str, Any]]:
@@ -102,28 +107,28 @@ def from_root(folder: Path, root: str, below: str = bundle.GOVERNANCE) -> Trust:
     text = f"policy, people and keys follow from root key {root}, as was told, by {number}"
     check = Check(about="root of trust", state="ok", text=text)
     machines = (keys_of("gate"), keys_of("scheduler"), keys_of("ledger"), keys_of("worker"))
-    return Trust(*machines, tuple(chain), root, bare=False, check=check)
+    return Trust(*machines, tuple(chain), root, allows_unadopted=False, check=check)
 
 
-def adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> InForce | None:
+def last_adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> AdoptionInForce | None:
     """Return the policy and people of the last adoption in a release; None if it has none and none is required.
 
     Raises:
         Refused: The adoptions are not the beginning of the trusted ones, or are missing.
     """
     if not envelopes:
-        if trusted.bare:
+        if trusted.allows_unadopted:
             return None
-        raise Refused(UNADOPTED)
-    if trusted.chain and tuple(envelopes) != trusted.chain[: len(envelopes)]:
+        raise Refused(UNADOPTED_MESSAGE)
+    if trusted.adoptions and tuple(envelopes) != trusted.adoptions[: len(envelopes)]:
         raise Refused("policy and people of the release are not what was adopted here: its adoptions are others")
-    in_force: InForce | None = None
+    in_force: AdoptionInForce | None = None
     for envelope in envelopes:
-        in_force = adoption.follow(adoption.read(envelope), in_force)
+        in_force = adoption.apply(adoption.read(envelope), in_force)
     return in_force
 
 
-def differences(newest: InForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
+def differences(newest: AdoptionInForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
     """Yield a description of each difference between the release's policy and people and the adopted ones."""
     if policy != newest.adoption.policy:
         yield "policy.json is not the policy that was adopted"

@@ -7,24 +7,24 @@ Other files are parsed only after all digests were found right. No model is load
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tasks.core.document import why
+from tasks.core.document import error_text
 from tasks.core.errors import HallmarkError, Refused
 from tasks.policy.governance import LOCAL, Governance
-from tasks.policy.read_signed import Signers
+from tasks.policy.read_signed import KeyDirectory
 from tasks.registry.release import bundle, contents, promotions
-from tasks.registry.release.contents import Contents, shown
-from tasks.registry.release.promotions import Promotion, Signed
+from tasks.registry.release.contents import Contents, display_names
+from tasks.registry.release.promotions import Promotion, SignedPromotion
 from tasks.registry.release.report import Check, Verification
 from tasks.registry.verify import attestations, attested, declared, left_out, made, recorded, sizes, trust
 from tasks.registry.verify.trust import Trust
-from tasks.stages.package.package import SAFE
+from tasks.stages.package.package import SAFE_SUFFIXES
 from tasks.trust import dsse
 
-FAULTS = (HallmarkError, OSError, ValueError, RecursionError)
+CHECK_ERRORS = (HallmarkError, OSError, ValueError, RecursionError)
 """Exceptions that mean that a check does not hold."""
-BESIDE = (".md", ".html", ".yaml", *SAFE)
+PAYLOAD_SUFFIXES = (".md", ".html", ".yaml", *SAFE_SUFFIXES)
 """Allowed suffixes of files of the payload outside of payload/model."""
-UNCHECKED = [
+NOT_VERIFIABLE = [
     "whether a newer statement took the release back, or a key was revoked since: ask who promoted it, or their ledger",
     "the sources and the dataset themselves: a release holds their digests, not their records",
     "whether training again gives these very bytes: `hallmark reproduce` does that where the sources are",
@@ -33,25 +33,25 @@ UNCHECKED = [
 
 def verify(folder: Path, governance: Governance) -> Verification:
     """Verify the release in `folder` with the keys and adoptions of the project that promoted it."""
-    return _verify(folder, trust.own(governance))[0]
+    return _verify(folder, trust.from_governance(governance))[0]
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
     """Verify the release in `folder` with the fingerprint of the root key, which the caller received by another way."""
     try:
         trusted = trust.from_root(folder, root)
-    except FAULTS as error:
-        against = Check(about="root of trust", state="no", text=in_words(error))
-        return Verification(release="", sha256="", root=root, checks=[against], unchecked=UNCHECKED)
+    except CHECK_ERRORS as error:
+        against = Check(about="root of trust", state="no", text=describe_error(error))
+        return Verification(release="", sha256="", root=root, checks=[against], unchecked=NOT_VERIFIABLE)
     return _verify(folder, trusted)[0]
 
 
-def verify_under(folder: Path, trusted: Trust) -> Verification:
+def verify_with_trust(folder: Path, trusted: Trust) -> Verification:
     """Verify the release in `folder` with keys that the caller has verified."""
     return _verify(folder, trusted)[0]
 
 
-def require(folder: Path, governance: Governance) -> Signed:
+def require_valid(folder: Path, governance: Governance) -> SignedPromotion:
     """Return the promotion statement of a release after verifying the release.
 
     A missing inclusion proof is accepted, since an installation has its own ledger. Missing weights are not.
@@ -59,13 +59,13 @@ def require(folder: Path, governance: Governance) -> Signed:
     Raises:
         Refused: A check does not hold; the message is that of the first.
     """
-    checked, signed = _verify(folder, trust.own(governance), whole=True)
+    checked, signed = _verify(folder, trust.from_governance(governance), whole=True)
     if checked.verdict == "invalid" or signed is None:
         raise Refused(f"the release in {folder} does not verify: {checked.against}")
     return signed
 
 
-def statement(folder: Path, signers: Signers) -> Signed:
+def read_statement(folder: Path, signers: KeyDirectory) -> SignedPromotion:
     """Return the promotion statement in a release's folder, its signature verified.
 
     Raises:
@@ -74,36 +74,40 @@ def statement(folder: Path, signers: Signers) -> Signed:
     return _statement(_read_statement(folder), signers)
 
 
-def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verification, Signed | None]:
+def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verification, SignedPromotion | None]:
     checks: list[Check] = [trusted.check]
     signed = None
     try:
         data = _read_statement(folder)
         signed = _statement(data, trusted)
-        checks.append(_promoted(signed))
-        for check in _steps(folder, data, signed, trusted, whole):
+        checks.append(_promotion_check(signed))
+        for check in _checks(folder, data, signed, trusted, whole):
             checks.append(check)
-    except FAULTS as error:
-        checks.append(Check(about="", state="no", text=in_words(error)))
+    except CHECK_ERRORS as error:
+        checks.append(Check(about="", state="no", text=describe_error(error)))
     label, sha256 = (signed.promotion.label, signed.release_sha256) if signed else ("", "")
-    unchecked = [*(_before(signed.promotion) if signed else ()), *UNCHECKED]
+    unchecked = [*(_unverifiable_in_early_versions(signed.promotion) if signed else ()), *NOT_VERIFIABLE]
     demo = signed is not None and signed.promotion.demo
     found = Verification(release=label, sha256=sha256, root=trusted.root, demo=demo, checks=checks, unchecked=unchecked)
     return found, signed
 
 
-def _before(promotion: Promotion) -> Iterator[str]:
+def _unverifiable_in_early_versions(promotion: Promotion) -> Iterator[str]:
     """Yield what cannot be verified because an earlier version of Hallmark made the release."""
     there = {name.rsplit("/", 1)[0] for name in promotion.files}
     if bundle.STAGES not in there:
-        yield made.UNCHECKED
+        yield made.NOT_VERIFIABLE
     if bundle.DECLARATIONS not in there and promotion.environment != LOCAL:
-        yield declared.UNCHECKED
+        yield declared.NOT_VERIFIABLE
 
 
-def in_words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return the description of an error that ended the verification."""
-    return f"a file does not hold what its name says ({why(error)})" if isinstance(error, ValueError) else why(error)
+    return (
+        f"a file does not hold what its name says ({error_text(error)})"
+        if isinstance(error, ValueError)
+        else error_text(error)
+    )
 
 
 def _read_statement(folder: Path) -> bytes:
@@ -113,11 +117,11 @@ def _read_statement(folder: Path) -> bytes:
         raise Refused(f"{error}; this is no release, or was never promoted") from None
 
 
-def _statement(data: bytes, signers: Signers) -> Signed:
+def _statement(data: bytes, signers: KeyDirectory) -> SignedPromotion:
     return promotions.verify(dsse.parse(data, bundle.PROMOTION), signers)
 
 
-def _promoted(signed: Signed) -> Check:
+def _promotion_check(signed: SignedPromotion) -> Check:
     promotion = signed.promotion
     text = (
         f"statement {promotion.sequence} of {promotion.name} in environment {promotion.environment}, "
@@ -126,7 +130,7 @@ def _promoted(signed: Signed) -> Check:
     return Check(about="promotion", state="ok", text=f"the promotion statement of {promotion.label}: {text}")
 
 
-def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: bool) -> Iterator[Check]:
+def _checks(folder: Path, data: bytes, signed: SignedPromotion, trusted: Trust, whole: bool) -> Iterator[Check]:
     """Yield each check that holds. Raise one of `FAULTS` if one does not.
 
     Args:
@@ -137,7 +141,7 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: boo
         whole: Whether weights that are declared as left out count as missing files.
     """
     left = {} if whole else left_out.read(folder, signed.promotion.files)
-    files = _files(folder, signed, left)
+    files = _read_listed_files(folder, signed, left)
     if files.bytes(bundle.PROMOTION) != data:
         raise Refused(f"{bundle.PROMOTION} changed while it was verified")
     listing = {name: files.digests.get(name) or left[name] for name in signed.promotion.files}
@@ -146,28 +150,28 @@ def _steps(folder: Path, data: bytes, signed: Signed, trusted: Trust, whole: boo
     yield Check(about="files", state="ok", text=text)
     if left:
         yield left_out.check(left)
-    yield Check(about="files", state="ok", text=_harmless(listing))
-    yield from attested.checks(files, signed, listing, trusted)
+    yield Check(about="files", state="ok", text=_check_file_types(listing))
+    yield from attested.verify(files, signed, listing, trusted)
     proof = files.json(bundle.LEDGER) if bundle.LEDGER in files.digests else None
-    yield recorded.check(proof, signed, trusted.ledger)
+    yield recorded.check(proof, signed, trusted.ledger_keys)
     files.require_unchanged(late=bundle.UNLISTED)
 
 
-def _files(folder: Path, signed: Signed, left: Mapping[str, str]) -> Contents:
+def _read_listed_files(folder: Path, signed: SignedPromotion, left: Mapping[str, str]) -> Contents:
     """Return the files of the folder after comparing them with the statement.
 
     Names, and sizes as far as they are known, are compared before anything is hashed.
     """
     wanted = signed.promotion.files
-    contents.require_plain(wanted)
-    there = set(contents.names(folder)) - bundle.UNLISTED
+    contents.require_portable_names(wanted)
+    there = set(contents.file_names(folder)) - bundle.UNLISTED
     _refuse("missing", wanted.keys() - there - left.keys())
     _refuse("not listed by the promotion statement", there - wanted.keys())
-    sizes.require_bounded(folder, wanted, wanted.keys() - left.keys())
+    sizes.require_packaged_size(folder, wanted, wanted.keys() - left.keys())
     parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
     unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]
     files = contents.read(
-        folder, [*(wanted.keys() - left.keys()), *unlisted], [*parsed, *unlisted, *attestations.PARSED]
+        folder, [*(wanted.keys() - left.keys()), *unlisted], [*parsed, *unlisted, *attestations.PARSED_FILES]
     )
     _refuse("changed", {name for name in wanted.keys() - left.keys() if files.digests[name] != wanted[name]})
     if bundle.release_digest(wanted) != signed.release_sha256:
@@ -179,13 +183,17 @@ def _files(folder: Path, signed: Signed, left: Mapping[str, str]) -> Contents:
 
 def _refuse(what: str, names: set[str]) -> None:
     if names:
-        raise Refused(f"{what}: {shown(names)}")
+        raise Refused(f"{what}: {display_names(names)}")
 
 
-def _harmless(listing: dict[str, str]) -> str:
+def _check_file_types(listing: dict[str, str]) -> str:
     payload = [name.split("/")[1:] for name in listing if name.startswith(f"{bundle.PAYLOAD}/")]
     model = [parts for parts in payload if parts[0] == "model"]
-    unsafe = ["/".join(p) for p in payload if Path(p[-1]).suffix not in (SAFE if p[0] == "model" else BESIDE)]
+    unsafe = [
+        "/".join(p)
+        for p in payload
+        if Path(p[-1]).suffix not in (SAFE_SUFFIXES if p[0] == "model" else PAYLOAD_SUFFIXES)
+    ]
     if unsafe or not model:
         raise Refused(f"payload/model holds more than safetensors, JSON and a chat template: {', '.join(unsafe)}")
     return "the model is safetensors and JSON; nothing in it can run code when it is loaded"

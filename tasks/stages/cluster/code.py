@@ -7,7 +7,7 @@ TASKS = Path(__file__).parents[2]
 """Folder `tasks/` of this worktree."""
 
 
-def copied(folder: Path) -> Path:
+def copy_sources(folder: Path) -> Path:
     """Copy the Python sources of `tasks/` into `folder` and return `folder`."""
     shutil.copytree(
         TASKS, folder / TASKS.name, ignore=lambda at, names: [it for it in names if not _needed(Path(at, it))]

@@ -13,15 +13,15 @@ from types import FrameType
 from typing import Any
 
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.locks import is_held, turn
+from tasks.core.locks import hold, is_held
 from tasks.stages.cluster import code, head, member, raylet
-from tasks.stages.cluster.crew import Crew, python
+from tasks.stages.cluster.crew import WorkerSpec, python_command
 
 STORE_BYTES = 256 * 1024**2
 """Size of Ray's object store on this machine, which holds almost nothing."""
 
-PREFIX, LOCK = "hm-r-", "lock"
-SETTINGS = {
+FOLDER_PREFIX, LOCK_FILE = "hm-r-", "lock"
+DEFAULT_VARIABLES = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_worker_niceness": "0",  # with Ray's default of 15 a worker gets almost no CPU time on a busy machine
@@ -30,7 +30,7 @@ SETTINGS = {
     "RAY_get_check_signal_interval_milliseconds": "100",  # delay until Ctrl-C is noticed; Ray's default is a second
 }
 """Environment variables of Ray that are set unless the user has set them."""
-OWN_SETTINGS = {
+PRIVATE_VARIABLES = {
     # This machine receives no preemption notice from a cloud, and the actor that waits for one takes seconds to start.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     # Ray would start a worker for each core at once; a stage uses none of them, since its workers have an interpreter
@@ -42,9 +42,9 @@ OWN_SETTINGS = {
     "REPORTER_UPDATE_INTERVAL_MS": "600000",
 }
 """Additional variables for a private Ray instance, set unless the user has set them."""
-REQUIRED = {"RAY_TRAIN_V2_ENABLED": "1"}
+REQUIRED_VARIABLES = {"RAY_TRAIN_V2_ENABLED": "1"}
 """Variables that Hallmark's code needs; they override those of the user."""
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+LOOPBACK_VARIABLES = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Variable by which a private Ray instance stays on 127.0.0.1.
 
 On Linux Ray by default replaces 127.0.0.1 by the machine's outward address and listens on all interfaces. With this
@@ -52,7 +52,7 @@ variable it expects no other machines, as it does by default on Windows and macO
 """
 
 
-def require_devices(crew: Crew) -> None:
+def require_gpus(crew: WorkerSpec) -> None:
     """Verify that a private Ray instance has a GPU for each worker; Ray would wait for missing GPUs without end.
 
     Raises:
@@ -69,32 +69,35 @@ def require_devices(crew: Crew) -> None:
 
 
 @contextmanager
-def running(crew: Crew, apart: bool = False) -> Iterator[None]:
+def connected(crew: WorkerSpec, apart: bool = False) -> Iterator[None]:
     """Connect to Ray while the block runs. SIGTERM ends the block like Ctrl-C, so that no worker is left behind.
 
     Args:
         crew: Workers that the stage will start.
         apart: Whether the machines of the cluster have no disk in common, so that Ray has to send them the code.
     """
-    cluster = address()
-    for name, value in (SETTINGS if cluster else SETTINGS | OWN_SETTINGS).items():
+    cluster = cluster_address()
+    for name, value in (DEFAULT_VARIABLES if cluster else DEFAULT_VARIABLES | PRIVATE_VARIABLES).items():
         os.environ.setdefault(name, value)
-    os.environ.update(raylet.SAYS_WHY | REQUIRED)
+    os.environ.update(raylet.RAYLET_PID_VARIABLE | REQUIRED_VARIABLES)
     if cluster is None:
-        os.environ.update(closed())
+        os.environ.update(private_environment())
     import ray  # reads the environment when it is imported
 
     before = signal.getsignal(signal.SIGTERM)
     try:
         signal.signal(signal.SIGTERM, interrupt)
-        with own_folder() as folder, membership(cluster, folder) as with_raylet:
+        with session_folder() as folder, membership(cluster, folder) as with_raylet:
             try:
                 with chdir(folder):  # Ray puts the current folder on the import path of its workers
-                    sent = code.copied(folder) if apart else None
-                    connect(cluster, quiet(crew, sent) | (own(crew, folder) if cluster is None else {}))
+                    sent = code.copy_sources(folder) if apart else None
+                    connect(
+                        cluster,
+                        init_arguments(crew, sent) | (private_init_arguments(crew, folder) if cluster is None else {}),
+                    )
                 if cluster is None:
-                    require_devices(crew)
-                with raylet.outlived(with_raylet):
+                    require_gpus(crew)
+                with raylet.watched(with_raylet):
                     yield
             finally:
                 ray.shutdown(wait_for_processes=True)  # else they write to the folder while it is removed
@@ -112,25 +115,25 @@ def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
     if cluster is None:
         yield True
         return
-    head.require(cluster)
-    if ways := head.open_ways(cluster):
+    head.require_reachable(cluster)
+    if ways := head.security_warning(cluster):
         print(ways, flush=True)
-    with member.of(cluster, folder) as own:
+    with member.joined_cluster(cluster, folder) as own:
         yield own
 
 
-def address() -> str | None:
+def cluster_address() -> str | None:
     """Return the address of the cluster from RAY_ADDRESS; None for a private Ray instance."""
     named = os.environ.get("RAY_ADDRESS")
     return None if named in (None, "", "local") else named
 
 
-def closed() -> dict[str, str]:
+def private_environment() -> dict[str, str]:
     """Return environment variables for a private Ray instance: on loopback, with a new secret token.
 
     A token in the environment is not written to disk; without one Ray writes its own into the user's home.
     """
-    return {**LOOPBACK, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USE_TLS": "0"}
+    return {**LOOPBACK_VARIABLES, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USE_TLS": "0"}
 
 
 def connect(cluster: str | None, settings: dict[str, Any]) -> None:
@@ -157,9 +160,9 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
     try:
         ray.init(address=cluster, **settings)
     except AuthenticationError:
-        raise head.refused(cluster) from None
+        raise head.token_error(cluster) from None
     except ConnectionError as error:
-        raise head.away(cluster, str(error)) from None
+        raise head.unreachable_error(cluster, str(error)) from None
 
 
 @contextmanager
@@ -181,18 +184,18 @@ def without_monitors() -> Iterator[None]:
 
 
 @contextmanager
-def own_folder() -> Iterator[Path]:
+def session_folder() -> Iterator[Path]:
     """Yield a new folder in /tmp for Ray's sessions, removed after the block; remove those of killed processes first.
 
     It is in /tmp because the path of a Unix socket may have about 100 characters, which a worktree's path exceeds. A
     lock marks it as in use; pids would not do, since another container with the same /tmp numbers processes otherwise.
     """
-    for left in Path("/tmp").glob(f"{PREFIX}*"):
+    for left in Path("/tmp").glob(f"{FOLDER_PREFIX}*"):
         with suppress(OSError):  # a folder of another user
-            if left.lstat().st_uid == os.geteuid() and not is_held(left / LOCK):
+            if left.lstat().st_uid == os.geteuid() and not is_held(left / LOCK_FILE):
                 shutil.rmtree(left, ignore_errors=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir="/tmp"))
-    with turn(made / LOCK, "somebody is in a folder of our own"):
+    made = Path(tempfile.mkdtemp(prefix=f".{FOLDER_PREFIX}", dir="/tmp"))
+    with hold(made / LOCK_FILE, "somebody is in a folder of our own"):
         folder = made.rename(made.with_name(made.name.removeprefix(".")))
         try:
             yield folder
@@ -200,7 +203,7 @@ def own_folder() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def own(crew: Crew, folder: Path) -> dict[str, Any]:
+def private_init_arguments(crew: WorkerSpec, folder: Path) -> dict[str, Any]:
     """Return arguments of `ray.init` for a private instance.
 
     Ray makes its temporary folder accessible to everybody, so it gets a subfolder of `folder`, which is private.
@@ -213,14 +216,14 @@ def own(crew: Crew, folder: Path) -> dict[str, Any]:
     }
 
 
-def quiet(crew: Crew, sent: Path | None) -> dict[str, Any]:
+def init_arguments(crew: WorkerSpec, sent: Path | None) -> dict[str, Any]:
     """Return arguments of `ray.init` for any connection; `sent` is the folder with the code to send, if any."""
     return {
         "logging_level": "ERROR",
         "log_to_driver": False,
         "runtime_env": {
             "env_vars": crew.environment,
-            "py_executable": python(sent=sent is not None),
+            "py_executable": python_command(sent=sent is not None),
             **({"working_dir": str(sent)} if sent else {}),
         },
     }

@@ -11,7 +11,7 @@ START = Path(__file__).parents[1] / "start.py"
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerSpec:
     section: str
     """Section of params.yaml with these settings."""
     workers: int
@@ -19,16 +19,16 @@ class Crew:
     """CPU threads of each worker."""
     gpu: bool
     """Whether each worker has a GPU."""
-    own: Mapping[str, str] = field(default_factory=dict)
+    extra_environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of the workers of this stage alone."""
 
     @property
-    def needs(self) -> dict[str, float]:
+    def resources(self) -> dict[str, float]:
         """Resources that a worker needs, by Ray's names of resources."""
         return {"CPU": self.threads, **({"GPU": 1} if self.gpu else {})}
 
     @property
-    def needs_in_words(self) -> str:
+    def resources_text(self) -> str:
         return f"{self.threads} CPUs" + (" and a GPU" if self.gpu else "")
 
     @property
@@ -42,11 +42,11 @@ class Crew:
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "TOKENIZERS_PARALLELISM": "false",
             "HF_HUB_OFFLINE": "1",
-            **self.own,
+            **self.extra_environment,
         }
 
 
-def python(sent: bool = False) -> str:
+def python_command(sent: bool = False) -> str:
     """Return the shell command with which Ray starts Python for a worker, by start.py like a stage.
 
     `sent` says whether Ray has sent the code: then start.py is named relative to the folder in which a worker starts,

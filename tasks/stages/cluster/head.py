@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tasks.core.errors import InputError, Unavailable
 
-SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 """Seconds to wait for an answer of the head; a running head answers within milliseconds."""
-TLS, TLS_FILES = "RAY_USE_TLS", ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
-GIVE = "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH for a file that holds it"
+TLS_VARIABLE, TLS_FILE_VARIABLES = "RAY_USE_TLS", ("RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
+TOKEN_ADVICE = "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH for a file that holds it"
 
 
-def require(address: str) -> None:
+def require_reachable(address: str) -> None:
     """Verify that the cluster at `address` answers and accepts the token.
 
     Only addresses of the form HOST:PORT are checked. Ray resolves other forms (`auto`, `ray://…`); errors that it then
@@ -32,42 +32,44 @@ def require(address: str) -> None:
 
     if address == "auto" or "://" in address:
         return
-    if with_tls():
-        require_files()
+    if uses_tls():
+        require_tls_files()
     try:
         with init_grpc_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
             stub = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
-            stub.CheckAlive(gcs_service_pb2.CheckAliveRequest(), timeout=SECONDS)  # type: ignore[attr-defined]  # generated at run time
+            stub.CheckAlive(gcs_service_pb2.CheckAliveRequest(), timeout=TIMEOUT_SECONDS)  # type: ignore[attr-defined]  # generated at run time
     except AuthenticationError:
-        raise unreadable() from None
+        raise missing_token_error() from None
     except grpc.RpcError as error:
         if error.code() == grpc.StatusCode.UNAUTHENTICATED:
-            raise refused(address) from None
-        raise away(address, f"{error.code().name}: {error.details()}") from None
+            raise token_error(address) from None
+        raise unreachable_error(address, f"{error.code().name}: {error.details()}") from None
 
 
-def with_tls() -> bool:
+def uses_tls() -> bool:
     """Return whether RAY_USE_TLS is set, by Ray's own rule."""
-    return os.environ.get(TLS, "0").lower() in ("1", "true")
+    return os.environ.get(TLS_VARIABLE, "0").lower() in ("1", "true")
 
 
-def require_files() -> None:
+def require_tls_files() -> None:
     """Verify that the variables in TLS_FILES name readable files.
 
     Raises:
         InputError: A variable is not set, or its file cannot be read.
     """
-    for name in TLS_FILES:
+    for name in TLS_FILE_VARIABLES:
         path = os.environ.get(name)
         if not path:
-            raise InputError(f"{TLS} is set, and {name} is not; set {', '.join(TLS_FILES)} to files in PEM")
+            raise InputError(
+                f"{TLS_VARIABLE} is set, and {name} is not; set {', '.join(TLS_FILE_VARIABLES)} to files in PEM"
+            )
         try:
             Path(path).read_bytes()
         except OSError as error:
             raise InputError(f"{name}: {path} cannot be read ({error.strerror}); name a file in PEM") from None
 
 
-def open_ways(address: str) -> str | None:
+def security_warning(address: str) -> str | None:
     """Return a warning if the cluster is used without token or without TLS, else None.
 
     The settings of this machine decide, since the cluster has accepted a connection with them.
@@ -77,28 +79,28 @@ def open_ways(address: str) -> str | None:
     ways = []
     if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
         ways.append("asks for no token, so whoever reaches it runs code on its machines (RAY_AUTH_MODE=token)")
-    if not with_tls():
-        ways.append(f"has no TLS, so whoever sees its network reads along ({TLS}=1)")
+    if not uses_tls():
+        ways.append(f"has no TLS, so whoever sees its network reads along ({TLS_VARIABLE}=1)")
     return f"the cluster at {address} {' and '.join(ways)}; docs/guides/cluster.md says more" if ways else None
 
 
-def unreadable() -> InputError:
+def missing_token_error() -> InputError:
     """Return the error for a token that Ray is set to use and cannot find."""
     if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return InputError(f"RAY_AUTH_TOKEN_PATH: {path} cannot be read or is empty; name the file that holds the token")
-    return InputError(f"RAY_AUTH_MODE is token, and there is no token; set {GIVE}")
+    return InputError(f"RAY_AUTH_MODE is token, and there is no token; set {TOKEN_ADVICE}")
 
 
-def refused(address: str) -> InputError:
+def token_error(address: str) -> InputError:
     """Return the error for a missing or wrong token. Its message does not contain the token."""
     given = next((name for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH") if os.environ.get(name)), None)
     if os.environ.get("RAY_AUTH_MODE") != "token" or given is None:
-        return InputError(f"Ray at RAY_ADDRESS={address} asks for a token; set {GIVE}")
+        return InputError(f"Ray at RAY_ADDRESS={address} asks for a token; set {TOKEN_ADVICE}")
     return InputError(f"Ray at RAY_ADDRESS={address} refuses the token of {given}; set that of this cluster")
 
 
-def away(address: str, why: str) -> Unavailable:
-    tls = f"{TLS} is {'' if with_tls() else 'not '}set here: is it on the cluster?"
+def unreachable_error(address: str, why: str) -> Unavailable:
+    tls = f"{TLS_VARIABLE} is {'' if uses_tls() else 'not '}set here: is it on the cluster?"
     return Unavailable(
         f"Ray does not answer at RAY_ADDRESS={address} ({why}); start the cluster, or set RAY_ADDRESS to where it is. "
         f"{tls}"

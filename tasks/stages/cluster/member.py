@@ -21,21 +21,21 @@ from tasks.core.errors import Unavailable
 
 STORE_BYTES = 80_000_000
 """Size of the raylet's object store, the smallest that Ray accepts."""
-PORTS, BLOCK = range(20_000, 21_000), 50
+PORT_RANGE, PORTS_PER_STAGE = range(20_000, 21_000), 50
 """Ports on which the machines of the cluster reach this one, and how many of them a stage uses.
 
 infra/kubernetes/hallmark opens them.
 """
-SINGLE = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
+PORT_OPTIONS = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
           "dashboard-agent-listen-port", "runtime-env-agent-port")  # fmt: skip
-NAMES, BEGIN = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TZ"), ("RAY_", "GLOO_", "LC_")
+VARIABLES, VARIABLE_PREFIXES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TZ"), ("RAY_", "GLOO_", "LC_")
 """Environment variables that a raylet receives, and prefixes of further ones."""
 START_SECONDS = 120.0
 END_SECONDS = 10.0
 
 
 @contextmanager
-def of(address: str, folder: Path) -> Iterator[bool]:
+def joined_cluster(address: str, folder: Path) -> Iterator[bool]:
     """Run a raylet of the cluster at `address` on this machine while the block runs, unless one is running.
 
     Yields whether it was started. Only addresses of the form HOST:PORT are handled; Ray resolves others.
@@ -47,7 +47,7 @@ def of(address: str, folder: Path) -> Iterator[bool]:
     Raises:
         Unavailable: The raylet did not start or did not join the cluster.
     """
-    if address == "auto" or "://" in address or joined(address):
+    if address == "auto" or "://" in address or has_raylet(address):
         yield False
         return
     log = folder / "member.log"
@@ -56,10 +56,10 @@ def of(address: str, folder: Path) -> Iterator[bool]:
     with log.open("w") as file:
         process = subprocess.Popen(command, env=_environment(), stdout=file, stderr=file, start_new_session=True)
     try:
-        _wait(process, address, log)
+        _wait_until_joined(process, address, log)
         yield True
     finally:
-        _end(process)
+        _end_raylet(process)
 
 
 def _environment() -> dict[str, str]:
@@ -67,7 +67,9 @@ def _environment() -> dict[str, str]:
 
     Processes that the cluster starts beside the raylet inherit them.
     """
-    return {name: value for name, value in os.environ.items() if name in NAMES or name.startswith(BEGIN)}
+    return {
+        name: value for name, value in os.environ.items() if name in VARIABLES or name.startswith(VARIABLE_PREFIXES)
+    }
 
 
 def _ports() -> list[str]:
@@ -75,14 +77,18 @@ def _ports() -> list[str]:
 
     Blocks are tried in random order, since other stages on this machine may be looking for theirs at the same time.
     """
-    blocks = random.sample(PORTS[::BLOCK], len(PORTS) // BLOCK)
+    blocks = random.sample(PORT_RANGE[::PORTS_PER_STAGE], len(PORT_RANGE) // PORTS_PER_STAGE)
     first = next(filter(_is_free, blocks), blocks[0])
-    single = [f"--{name}={first + place}" for place, name in enumerate(SINGLE)]
-    return [*single, f"--min-worker-port={first + len(SINGLE)}", f"--max-worker-port={first + BLOCK - 1}"]
+    single = [f"--{name}={first + place}" for place, name in enumerate(PORT_OPTIONS)]
+    return [
+        *single,
+        f"--min-worker-port={first + len(PORT_OPTIONS)}",
+        f"--max-worker-port={first + PORTS_PER_STAGE - 1}",
+    ]
 
 
 def _is_free(first: int) -> bool:
-    for port in range(first, first + BLOCK):
+    for port in range(first, first + PORTS_PER_STAGE):
         with socket.socket() as probe:
             try:
                 probe.bind(("", port))
@@ -91,7 +97,7 @@ def _is_free(first: int) -> bool:
     return True
 
 
-def joined(address: str) -> bool:
+def has_raylet(address: str) -> bool:
     """Return whether a raylet of the cluster runs on this machine."""
     from ray._private.services import get_node_to_connect_for_driver
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
@@ -103,15 +109,15 @@ def joined(address: str) -> bool:
     return True
 
 
-def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+def _wait_until_joined(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
     until = time.monotonic() + START_SECONDS
-    while not joined(address):
+    while not has_raylet(address):
         if process.poll() is not None or time.monotonic() > until:
             said = "\n".join(log.read_text().strip().splitlines()[-3:])
             raise Unavailable(f"this machine could not join the Ray cluster at RAY_ADDRESS={address}: {said}")
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end_raylet(process: "subprocess.Popen[bytes]") -> None:
     """End the raylet with all of its processes, which are one session."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         try:

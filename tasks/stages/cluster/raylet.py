@@ -16,14 +16,14 @@ import psutil
 
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 
-SAYS_WHY = {"RAY_RAYLET_PID": str(os.getpid())}
+RAYLET_PID_VARIABLE = {"RAY_RAYLET_PID": str(os.getpid())}
 """Environment variable that keeps Ray from ending this process silently.
 
 If the connection to the raylet breaks and the process with this pid has ended, Ray ends this process without a message.
 By default Ray checks the parent process instead, and a parent that is the first process of a sandbox looks ended to it.
 So the variable is set to this process's own pid.
 """
-WORDS = (
+RAYLET_ENDED_MESSAGE = (
     "Ray's process on this machine (raylet) has ended: it had too little memory, or did not answer the cluster in "
     "time. Run it again: what is finished is kept"
 )
@@ -32,7 +32,7 @@ END_SECONDS = 5.0
 
 
 @contextmanager
-def outlived(started: bool) -> Iterator[None]:
+def watched(started: bool) -> Iterator[None]:
     """Watch the raylet while the block runs, and turn errors of the block into Unavailable if the raylet has ended.
 
     If the block does not end within END_SECONDS after the raylet, the process exits. The raylet is watched only if this
@@ -42,7 +42,7 @@ def outlived(started: bool) -> Iterator[None]:
         Unavailable: The raylet has ended.
     """
     over = threading.Event()
-    there = list(running()) if started else []
+    there = list(raylet_pids()) if started else []
     for pid in there:
         threading.Thread(target=_watch, args=(pid, over), daemon=True).start()
     try:
@@ -50,10 +50,10 @@ def outlived(started: bool) -> Iterator[None]:
     except (InputError, Refused):
         raise
     except Exception as error:
-        gone = there and (ends() if not isinstance(error, HallmarkError) else not running())
+        gone = there and (ends_soon() if not isinstance(error, HallmarkError) else not raylet_pids())
         if not gone:
             raise
-        raise Unavailable(f"{WORDS} ({_first_line(error)})") from None
+        raise Unavailable(f"{RAYLET_ENDED_MESSAGE} ({_first_line(error)})") from None
     finally:
         over.set()
 
@@ -73,7 +73,7 @@ def _watch(pid: int, over: threading.Event) -> None:
     os.close(ended)
     if not over.is_set():
         with suppress(OSError):  # standard output may be closed
-            print(WORDS, flush=True)
+            print(RAYLET_ENDED_MESSAGE, flush=True)
         if not over.wait(END_SECONDS):
             os._exit(Unavailable.exit_code)
 
@@ -82,17 +82,17 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
-def ends() -> bool:
+def ends_soon() -> bool:
     """Return whether the raylet has ended or ends within END_SECONDS."""
     until = time.monotonic() + END_SECONDS
-    while running():
+    while raylet_pids():
         if time.monotonic() > until:
             return False
         time.sleep(0.1)
     return True
 
 
-def running() -> set[int]:
+def raylet_pids() -> set[int]:
     """Return the pids of raylets among the descendants of this process."""
     return {each.pid for each in psutil.Process().children(recursive=True) if _is_a_raylet(each)}
 

@@ -6,14 +6,14 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 
 LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers", "numpy")
-OPTIONAL = ("bitsandbytes", "flash-attn", "liger-kernel", "triton")
+OPTIONAL_LIBRARIES = ("bitsandbytes", "flash-attn", "liger-kernel", "triton")
 
 
-class Versions(Frozen):
+class Versions(FrozenModel):
     python: str
     libraries: dict[str, str]
 
@@ -25,7 +25,7 @@ class Versions(Frozen):
         Raises:
             InputError: A version differs or a library is missing.
         """
-        pairs = [pair for pair in self._pairs(of_here(self.libraries)) if builds or not alike(*pair)]
+        pairs = [pair for pair in self._pairs(installed_versions(self.libraries)) if builds or not is_same_torch(*pair)]
         other = [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]
         if other:
             raise InputError(
@@ -34,19 +34,19 @@ class Versions(Frozen):
             )
 
     def _pairs(self, here: "Versions") -> list[tuple[str, str, str]]:
-        libraries = [(name, want, here.libraries.get(name, NONE)) for name, want in self.libraries.items()]
+        libraries = [(name, want, here.libraries.get(name, NOT_INSTALLED)) for name, want in self.libraries.items()]
         return [("Python", self.python, here.python), *libraries]
 
 
-NONE = "none"
+NOT_INSTALLED = "none"
 
 
-def alike(name: str, one: str, other: str) -> bool:
+def is_same_torch(name: str, one: str, other: str) -> bool:
     """Return whether two versions of torch differ in their build at most (2.9.1 and 2.9.1+cpu); False for others."""
     return name == "torch" and one.partition("+")[0] == other.partition("+")[0]
 
 
-def require_alike(workers: Sequence[tuple[str, Versions]], rank: int) -> None:
+def require_majority(workers: Sequence[tuple[str, Versions]], rank: int) -> None:
     """Verify that a worker has the versions that most workers have, builds and optional libraries included.
 
     Args:
@@ -60,18 +60,18 @@ def require_alike(workers: Sequence[tuple[str, Versions]], rank: int) -> None:
     everyones = [theirs for _, theirs in workers]
     first, its = max(workers, key=lambda worker: everyones.count(worker[1]))  # in a tie the first worker
     names = sorted(its.libraries.keys() | own.libraries.keys())
-    pairs = [(name, its.libraries.get(name, NONE), own.libraries.get(name, NONE)) for name in names]
+    pairs = [(name, its.libraries.get(name, NOT_INSTALLED), own.libraries.get(name, NOT_INSTALLED)) for name in names]
     if other := [f"{name} {have} where {first} has {want}" for name, want, have in pairs if want != have]:
         raise InputError(f"machines of workers differ: {machine} has {', '.join(other)}; install the same on all")
 
 
 def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for name in dict.fromkeys((*LIBRARIES, *OPTIONAL, *also)):
+    for name in dict.fromkeys((*LIBRARIES, *OPTIONAL_LIBRARIES, *also)):
         with suppress(importlib.metadata.PackageNotFoundError):
             yield name, importlib.metadata.version(name)
 
 
-def of_here(also: Iterable[str] = ()) -> Versions:
+def installed_versions(also: Iterable[str] = ()) -> Versions:
     """Return the versions on this machine, of LIBRARIES, OPTIONAL and `also` as far as they are installed."""
     python = ".".join(platform.python_version_tuple()[:2])
     return Versions(python=python, libraries=dict(_installed(also)))

@@ -37,22 +37,22 @@ def prompt_keys(messages: pa.ListArray) -> list[str]:
 
     The key ignores case, spaces and the values behind placeholders.
     """
-    turns = [f"{role}:{spaced(without_values(text).casefold())}" for role, text in _turns(messages)]
+    turns = [f"{role}:{normalise_spaces(without_values(text).casefold())}" for role, text in _turns(messages)]
     return ["\n".join(turns[begin : end - 1]) for begin, end in pairwise(_starts(messages))]
 
 
-def wholes(messages: pa.ListArray) -> list[str]:
+def full_texts(messages: pa.ListArray) -> list[str]:
     """Return all turns of each record with their roles as one text, with normalised spaces; case is kept."""
-    turns = [f"{role}:{spaced(text)}" for role, text in _turns(messages)]
+    turns = [f"{role}:{normalise_spaces(text)}" for role, text in _turns(messages)]
     return [SEPARATOR.join(turns[begin:end]) for begin, end in pairwise(_starts(messages))]
 
 
-def spaced(text: str) -> str:
+def normalise_spaces(text: str) -> str:
     """Normalise spaces: one space between words, none around the text."""
     return " ".join(text.split())
 
 
-def digest(text: str) -> bytes:
+def text_digest(text: str) -> bytes:
     """Return a digest of 16 bytes, for comparing texts for equality."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 

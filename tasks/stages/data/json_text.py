@@ -11,9 +11,9 @@ from typing import Any
 
 from tasks.stages.data.text import SURROGATES
 
-DEEPEST = 100
+MAX_DEPTH = 100
 """Maximum depth of nested lists and objects; Python's own limit is several hundred higher."""
-HALF = re.compile(r"\\u[dD][89a-fA-F]")
+SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 """Escape of a surrogate, which is half of a character; the escape of the other half may follow."""
 
 
@@ -27,25 +27,25 @@ def loads(text: str) -> Any:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    if text.count("[") + text.count("{") > DEEPEST and is_deep(value):
+    if text.count("[") + text.count("{") > MAX_DEPTH and exceeds_max_depth(value):
         raise ValueError("nested too deep")
     return value
 
 
-def whole(text: str) -> Any:
+def loads_strict(text: str) -> Any:
     """Parse JSON as `loads` does, and also raise ValueError for an unpaired surrogate."""
-    if has_half(text):
+    if has_unpaired_surrogate(text):
         raise ValueError("half of a character")
     return loads(text)
 
 
-def is_deep(value: Any) -> bool:
-    return any(depth > DEEPEST for depth, item in _within(value) if isinstance(item, dict | list))
+def exceeds_max_depth(value: Any) -> bool:
+    return any(depth > MAX_DEPTH for depth, item in _within(value) if isinstance(item, dict | list))
 
 
-def has_half(text: str) -> bool:
+def has_unpaired_surrogate(text: str) -> bool:
     """Return whether the text is JSON with an unpaired surrogate, which no table can store and no page can show."""
-    if not HALF.search(text):
+    if not SURROGATE_ESCAPE.search(text):
         return False
     try:
         value = loads(text)

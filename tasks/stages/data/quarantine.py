@@ -7,15 +7,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.core.record import QUARANTINE, read_table
 
-REMOVED = pa.schema([field for field in QUARANTINE if field.name != "row"])
+REMOVED_SCHEMA = pa.schema([field for field in QUARANTINE if field.name != "row"])
 """Schema of removed records. `winner` is the record that was kept instead."""
 
 
-class Counts(Frozen):
+class Counts(FrozenModel):
     """Rows into a stage, records out of it, quarantined rows by rule, and rows that were not drawn."""
 
     rows: int
@@ -34,14 +34,14 @@ class Counts(Frozen):
         return self.removed / self.rows if self.rows else 0.0
 
 
-def of_row(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
+def row_entry(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any]:
     """Return the quarantine entry of a row that never became a record. `reason` must not contain a value of the row."""
     return {"source_id": source_id, "row": row, "record_id": None, "rule": rule, "reason": reason, "winner": None}
 
 
-def of_records(removed: pa.Table, layout: Layout) -> pa.Table:
+def with_source_rows(removed: pa.Table, layout: Layout) -> pa.Table:
     """Turn a table of schema REMOVED into one of schema QUARANTINE, with each record's row in its source."""
-    rows = read_table(layout.stage("ingest") / "rows.parquet")
+    rows = read_table(layout.artefacts("ingest") / "rows.parquet")
     places = pc.index_in(removed["record_id"], value_set=rows["record_id"].combine_chunks())
     return removed.append_column("row", rows["row"].take(places)).select(QUARANTINE.names)
 
@@ -50,7 +50,7 @@ def to_table(entries: Iterable[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(entries), schema=QUARANTINE)
 
 
-def count(stage: str, rows: int, records: int, rules: Iterable[str], not_drawn: int = 0) -> Counts:
+def stage_counts(stage: str, rows: int, records: int, rules: Iterable[str], not_drawn: int = 0) -> Counts:
     """Return the counts of a stage.
 
     Raises:

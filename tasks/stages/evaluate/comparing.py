@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 from tasks.stages.evaluate import intervals
-from tasks.stages.evaluate.contenders import MODELS, Which
-from tasks.stages.evaluate.document import Comparison, Group
+from tasks.stages.evaluate.contenders import MODELS, ModelName
+from tasks.stages.evaluate.document import Comparison, GroupMetrics
 from tasks.stages.evaluate.intervals import Interval
 
 
-def compare(pairs: intervals.Pairs, gains: Mapping[str, Interval], confidence: float) -> Comparison:
+def compare(pairs: intervals.PairedCounts, gains: Mapping[str, Interval], confidence: float) -> Comparison:
     """Compare the candidate, which is the first model of `pairs`, with another model.
 
     `gains` are the candidate's gains in other metrics than exact match, by name.
@@ -31,23 +31,23 @@ def compare(pairs: intervals.Pairs, gains: Mapping[str, Interval], confidence: f
 
 def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "worse", "undecided"]:
     """Return the candidate's verdict: undecided unless p is significant and the gain's interval excludes zero."""
-    level = round(1 - confidence, intervals.DIGITS)  # 1 - 0.95 is slightly more than 0.05 in floating point
+    level = round(1 - confidence, intervals.DECIMALS)  # 1 - 0.95 is slightly more than 0.05 in floating point
     if p >= level or gain.low <= 0 <= gain.high:
         return "undecided"
     return "better" if gain.value > 0 else "worse"
 
 
-def corrected(groups: list[Group], confidence: float) -> list[Group]:
+def correct_p_values(groups: list[GroupMetrics], confidence: float) -> list[GroupMetrics]:
     """Return the groups with p values corrected for the number of comparisons with each model (Holm)."""
     for other in MODELS:
         places = [place for place, group in enumerate(groups) if other in group.comparisons]
         ps = intervals.holm([groups[place].comparisons[other].p for place in places])
         for place, p in zip(places, ps, strict=True):
-            groups[place] = _with_p(groups[place], other, p, confidence)
+            groups[place] = _with_corrected_p(groups[place], other, p, confidence)
     return groups
 
 
-def _with_p(group: Group, other: Which, p: float, confidence: float) -> Group:
+def _with_corrected_p(group: GroupMetrics, other: ModelName, p: float, confidence: float) -> GroupMetrics:
     old = group.comparisons[other]
     new = old.model_copy(update={"p_holm": p, "verdict": verdict(old.gain, p, confidence)})
     return group.model_copy(update={"comparisons": {**group.comparisons, other: new}})

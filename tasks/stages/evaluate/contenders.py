@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Which = Literal["base", "champion", "candidate"]
-MODELS: tuple[Which, ...] = ("base", "champion", "candidate")
-TITLES: dict[Which, str] = {"candidate": "Candidate", "champion": "Champion", "base": "Base model"}
+ModelName = Literal["base", "champion", "candidate"]
+MODELS: tuple[ModelName, ...] = ("base", "champion", "candidate")
+MODEL_TITLES: dict[ModelName, str] = {"candidate": "Candidate", "champion": "Champion", "base": "Base model"}
 """Titles of the models on pages, in the order in which pages show them."""

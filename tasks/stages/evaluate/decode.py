@@ -14,7 +14,7 @@ Tokens = list[int]
 
 
 @dataclass(frozen=True)
-class Generated:
+class GeneratedAnswer:
     """Answer of a model to one prompt."""
 
     tokens: Tokens
@@ -24,25 +24,25 @@ class Generated:
 
 
 @dataclass(frozen=True)
-class Limits:
+class StopConditions:
     """Conditions that end an answer."""
 
-    stop: frozenset[int]
+    stop_tokens: frozenset[int]
     max_new_tokens: int
 
 
 class Decoder:
     """Causal language model with the key-value cache of a prefix; it answers prompts that begin with this prefix."""
 
-    def __init__(self, model: Any, prefix: Tokens, limits: Limits) -> None:
+    def __init__(self, model: Any, prefix: Tokens, limits: StopConditions) -> None:
         self.model, self.limits = model, limits
-        self.prefix, self._memory = self._read(prefix)
+        self.prefix, self._prefix_cache = self._cache_prefix(prefix)
 
-    def fresh(self) -> "Decoder":
+    def without_prefix(self) -> "Decoder":
         """Return a decoder of the same model without a cached prefix."""
         return Decoder(self.model, [], self.limits)
 
-    def _read(self, prefix: Tokens) -> tuple[Tokens, Any]:
+    def _cache_prefix(self, prefix: Tokens) -> tuple[Tokens, Any]:
         import torch
         from transformers import DynamicCache
 
@@ -54,14 +54,14 @@ class Decoder:
             self.model(torch.tensor([prefix], device=self.model.device), cache=memory, logits_to_keep=1)
         return prefix, memory
 
-    def answer(self, prompts: Sequence[Tokens]) -> list[Generated]:
+    def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:
         """Answer one batch of prompts greedily until a stop token or the limit; in a tie the lowest token id wins."""
         import torch
 
         with torch.inference_mode():
             return self._answer([prompt[len(self.prefix) :] for prompt in prompts])
 
-    def _answer(self, rests: list[Tokens]) -> list[Generated]:
+    def _answer(self, rests: list[Tokens]) -> list[GeneratedAnswer]:
         import torch
 
         batch = _Batch(self, rests)
@@ -70,21 +70,21 @@ class Decoder:
         alive = list(range(len(rests)))
         while True:
             tokens = batch.next_tokens.tolist()
-            staying = [place for place, token in enumerate(tokens) if token not in self.limits.stop]
+            staying = [place for place, token in enumerate(tokens) if token not in self.limits.stop_tokens]
             for place in set(range(len(alive))) - set(staying):
                 stopped[alive[place]] = True
             for place in staying:
                 said[alive[place]].append(tokens[place])
             alive = [alive[place] for place in staying]
             if not alive or len(said[alive[0]]) == self.limits.max_new_tokens:
-                return [Generated(*row) for row in zip(said, stopped, strict=True)]
+                return [GeneratedAnswer(*row) for row in zip(said, stopped, strict=True)]
             if len(staying) < len(tokens):
-                batch.keep(torch.tensor(staying, device=self.model.device))
+                batch.keep_rows(torch.tensor(staying, device=self.model.device))
             batch.step()
 
-    def memory_for(self, rows: int) -> Any:
+    def cache_for(self, rows: int) -> Any:
         """Return a copy of the prefix's key-value cache, repeated for a batch of `rows` prompts."""
-        memory = copy.deepcopy(self._memory)
+        memory = copy.deepcopy(self._prefix_cache)
         if self.prefix:
             memory.batch_repeat_interleave(rows)
         return memory
@@ -103,7 +103,7 @@ class _Batch:
         padded = [[0] * (width - len(rest)) + rest for rest in rests]
         real = torch.tensor([[0] * (width - len(rest)) + [1] * len(rest) for rest in rests], device=device)
         shared = torch.ones(len(rests), len(decoder.prefix), dtype=real.dtype, device=device)
-        self.memory = decoder.memory_for(len(rests))
+        self.cache = decoder.cache_for(len(rests))
         self.mask = torch.cat([shared, real], dim=1)
         positions = (self.mask.cumsum(dim=1) - 1).clamp(min=0)[:, len(decoder.prefix) :]
         self._forward(torch.tensor(padded, device=device), positions)
@@ -113,7 +113,7 @@ class _Batch:
             tokens,
             attention_mask=self.mask,
             position_ids=positions,
-            cache=self.memory,
+            cache=self.cache,
             use_cache=True,
             # An index instead of the number 1: a slice of the last position is not contiguous, and with frozen weights
             # torch then multiplies it with a copy of the output matrix for every row (2 s a batch).
@@ -129,9 +129,9 @@ class _Batch:
         self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], dim=1)
         self._forward(self.next_tokens[:, None], self.positions + 1)
 
-    def keep(self, rows: Any) -> None:
+    def keep_rows(self, rows: Any) -> None:
         """Remove all rows except those at the indices `rows`, a tensor in ascending order."""
-        self.memory.batch_select_indices(rows)
+        self.cache.batch_select_indices(rows)
         self.mask, self.positions, self.next_tokens = self.mask[rows], self.positions[rows], self.next_tokens[rows]
 
 
@@ -144,7 +144,7 @@ def shared_prefix(prompts: Sequence[Tokens]) -> Tokens:
     return [token for token, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)]
 
 
-def by_length(prompts: Sequence[Tokens], batch_size: int) -> Iterator[list[int]]:
+def batches_by_length(prompts: Sequence[Tokens], batch_size: int) -> Iterator[list[int]]:
     """Yield batches of indices of prompts with similar length, longest first, so that a lack of memory shows early."""
     order = sorted(range(len(prompts)), key=lambda place: (-len(prompts[place]), place))
     for start in range(0, len(order), batch_size):
@@ -152,11 +152,11 @@ def by_length(prompts: Sequence[Tokens], batch_size: int) -> Iterator[list[int]]
 
 
 def answer_all(
-    each: Callable[[Sequence[Sequence[Tokens]]], Iterable[tuple[int, list[Generated]]]],
+    each: Callable[[Sequence[Sequence[Tokens]]], Iterable[tuple[int, list[GeneratedAnswer]]]],
     prompts: Sequence[Tokens],
     batch_size: int,
     done: Callable[[int], None],
-) -> list[Generated]:
+) -> list[GeneratedAnswer]:
     """Return the answers to all prompts, in the order of the prompts.
 
     Batches depend on the prompts and `batch_size` alone, so answers do not depend on which worker computes them.
@@ -167,7 +167,7 @@ def answer_all(
         batch_size: Maximum number of prompts in a batch.
         done: Called after each batch with the number of answered prompts.
     """
-    batches, answers = list(by_length(prompts, batch_size)), dict[int, Generated]()
+    batches, answers = list(batches_by_length(prompts, batch_size)), dict[int, GeneratedAnswer]()
     for number, said in each([[prompts[place] for place in places] for places in batches]):
         answers |= zip(batches[number], said, strict=True)
         done(len(answers))
@@ -181,10 +181,10 @@ def stop_tokens(generation: Any, tokenizer: Any) -> frozenset[int]:
     """
     configured = generation.eos_token_id
     ends = {tokenizer.eos_token_id, *(configured if isinstance(configured, list) else [configured])}
-    return frozenset(token for token in {*ends, _template_stop(tokenizer)} if token is not None)
+    return frozenset(token for token in {*ends, _template_stop_token(tokenizer)} if token is not None)
 
 
-def _template_stop(tokenizer: Any) -> int | None:
+def _template_stop_token(tokenizer: Any) -> int | None:
     """Return the special token that follows an assistant's turn in the chat template, e.g. <|im_end|>, if any."""
     words = "words"
     turns = [{"role": "user", "content": "question"}, {"role": "assistant", "content": words}]

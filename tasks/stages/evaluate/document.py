@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from tasks.core.config import Frozen
-from tasks.stages.evaluate.contenders import Which
+from tasks.core.config import FrozenModel
+from tasks.stages.evaluate.contenders import ModelName
 from tasks.stages.evaluate.intervals import Interval
 
 
-class Described(Frozen):
+class MetricDescription(FrozenModel):
     """Description of a metric, so that readers of metrics.json need no list of metrics (`metrics/metric.py`)."""
 
     name: str
@@ -24,7 +24,7 @@ class Described(Frozen):
     """Meaning of the metric for this use case's target."""
 
 
-class Comparison(Frozen):
+class Comparison(FrozenModel):
     """Comparison of the candidate with another model, on the rows that both answered."""
 
     rows: int
@@ -46,7 +46,7 @@ class Comparison(Frozen):
     """Better or worse if p_holm is below 1 - confidence and the gain's interval excludes zero, else undecided."""
 
 
-class Group(Frozen):
+class GroupMetrics(FrozenModel):
     """Metrics over one group of rows: all rows, or a slice."""
 
     by: Literal["all", "department", "language", "kind", "source"]
@@ -54,15 +54,15 @@ class Group(Frozen):
     value: str
     """Value of that field in these rows; empty for all rows."""
     rows: int
-    answered: dict[Which, int]
+    answered: dict[ModelName, int]
     """Number of rows that each model answered; the base model may answer a sample only."""
-    scores: dict[Which, dict[str, Interval]]
+    scores: dict[ModelName, dict[str, Interval]]
     """Metrics of each model, by name, on the rows that it answered; without models that answered none."""
-    comparisons: dict[Which, Comparison]
+    comparisons: dict[ModelName, Comparison]
     """Comparisons of the candidate, by the other model: base, and champion if there is one."""
 
 
-class LabelScore(Frozen):
+class LabelScore(FrozenModel):
     """Scores of the candidate for one expected label."""
 
     label: str
@@ -72,7 +72,7 @@ class LabelScore(Frozen):
     f1: float
 
 
-class Confusion(Frozen):
+class Confusion(FrozenModel):
     """Number of rows on which the candidate answered a certain wrong label in place of the expected one."""
 
     expected: str
@@ -81,7 +81,7 @@ class Confusion(Frozen):
     rows: int
 
 
-class Metrics(Frozen):
+class Metrics(FrozenModel):
     """Contents of metrics.json."""
 
     target: Literal["json", "label"]
@@ -90,13 +90,13 @@ class Metrics(Frozen):
     """Field of JSON answers that is the label; null for target `label`."""
     confidence: float
     """Confidence level of every interval, for example 0.95."""
-    metrics: list[Described]
+    metrics: list[MetricDescription]
     """Descriptions of the metrics, in the order in which they are shown."""
     compared: str
     """Name of the metric that gains and verdicts are about."""
-    overall: Group
+    overall: GroupMetrics
     """Metrics over all rows."""
-    slices: list[Group]
+    slices: list[GroupMetrics]
     """Metrics by department, language, kind and source; every row is in one slice of each."""
     labels: list[LabelScore]
     """Scores of every expected label, sorted by label."""

@@ -5,9 +5,9 @@ Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.document.Metric
 """
 
 from tasks.core import facts, record, texts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.facts import Fact, Facts
-from tasks.core.files import whole_folder, write_bytes, write_json
+from tasks.core.files import atomic_folder, write_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
@@ -15,10 +15,10 @@ from tasks.stages.evaluate import examples, perplexity, scoring
 from tasks.stages.evaluate.document import Metrics
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.report import account, report
-from tasks.stages.evaluate.report.page import Contents
+from tasks.stages.evaluate.report.page import ReportContents
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     evaluation: Evaluation
     use_case: UseCase
 
@@ -31,13 +31,15 @@ def run(params: Params, layout: Layout) -> Metrics:
     """
     rows = examples.collect(layout, params.evaluation)
     figures = scoring.compute(rows, params.evaluation)
-    held_out = record.read_table(layout.stage("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
+    held_out = record.read_table(layout.artefacts("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
     plain = [row for row in held_out if texts.is_text(row)]
     stated = facts_of(figures) | perplexity.facts(layout, plain, params.evaluation)
-    contents = Contents(params.use_case, params.evaluation, figures, stated, rows, account.read(layout), measured=None)
-    with whole_folder(layout.stage("evaluate")) as folder:
+    contents = ReportContents(
+        params.use_case, params.evaluation, figures, stated, rows, account.read(layout), measured=None
+    )
+    with atomic_folder(layout.artefacts("evaluate")) as folder:
         write_json(folder / "metrics.json", figures.model_dump(mode="json"))
-        record.write_table(examples.table(rows), folder / "examples.parquet")
+        record.write_table(examples.to_table(rows), folder / "examples.parquet")
         write_bytes(folder / "report.html", report.render(contents).encode())
         write_json(folder / "result.json", {"facts": facts.dump(stated)})
     return figures

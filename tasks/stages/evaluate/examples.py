@@ -11,18 +11,18 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.answers import Target, target_of
-from tasks.stages.evaluate.contenders import MODELS, Which
+from tasks.stages.evaluate.answers import AnswerJudge, judge_of
+from tasks.stages.evaluate.contenders import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_for
 
-SLICES = ("department", "language", "kind", "source")
+SLICE_FIELDS = ("department", "language", "kind", "source")
 """Fields by which metrics are broken down."""
-UNNAMED = "(none)"
+NO_VALUE = "(none)"
 """Name of the slice of rows without a value."""
 
 
 @dataclass(frozen=True)
-class Said:
+class JudgedAnswer:
     """Judged answer of one model to a row."""
 
     text: str
@@ -34,7 +34,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Example:
+class JudgedRow:
     """Held-out row with the judged answer of each model."""
 
     record_id: str
@@ -45,26 +45,28 @@ class Example:
     expected: str
     label: str
     """Expected label."""
-    said: Mapping[Which, Said]
+    said: Mapping[ModelName, JudgedAnswer]
     """Answers by model; the base model answers its sample only, and there may be no champion."""
 
 
-def collect(layout: Layout, settings: Evaluation) -> list[Example]:
+def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
     """Join the test rows with the predictions of every model, and judge each answer.
 
     Raises:
         InputError: There are no test rows with conversations, or the predictions are for other rows.
     """
-    split = layout.stage("split")
+    split = layout.artefacts("split")
     train = record.read_table(split / "train.parquet").select(["record_id", "messages"]).to_pylist()
     rows = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_text(row)]
     if not rows:
         raise InputError(f"{split / 'test.parquet'} has no conversation; raise data.test_share or data.test_rows")
     trained = _targets([row for row in train if not texts.is_text(row)])
     # If all training rows are plain texts, the targets of the test rows define what is well-formed.
-    target = target_of(settings, trained or _targets(rows), _targets(rows))
+    target = judge_of(settings, trained or _targets(rows), _targets(rows))
     answers = {
-        which: _answers(layout, which, rows_for(which, rows, settings)) for which in MODELS if _present(layout, which)
+        which: _answers(layout, which, rows_for(which, rows, settings))
+        for which in MODELS
+        if _model_exists(layout, which)
     }
     return [
         _example(
@@ -80,12 +82,12 @@ def _targets(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {row["record_id"]: row["messages"][-1]["content"] for row in rows}
 
 
-def _present(layout: Layout, which: Which) -> bool:
-    return bool(read_json(layout.stage(f"predict/{which}") / "result.json")["present"])
+def _model_exists(layout: Layout, which: ModelName) -> bool:
+    return bool(read_json(layout.artefacts(f"predict/{which}") / "result.json")["present"])
 
 
-def _answers(layout: Layout, which: Which, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    path = layout.stage(f"predict/{which}") / "predictions.parquet"
+def _answers(layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    path = layout.artefacts(f"predict/{which}") / "predictions.parquet"
     predictions = record.read_table(path).to_pylist()
     if [row["record_id"] for row in predictions] != [row["record_id"] for row in rows]:
         raise InputError(
@@ -94,37 +96,37 @@ def _answers(layout: Layout, which: Which, rows: Sequence[Mapping[str, Any]]) ->
     return {row["record_id"]: row for row in predictions}
 
 
-def _example(row: Mapping[str, Any], target: Target, answers: Mapping[Which, Mapping[str, Any]]) -> Example:
+def _example(row: Mapping[str, Any], target: AnswerJudge, answers: Mapping[ModelName, Mapping[str, Any]]) -> JudgedRow:
     *turns, last = row["messages"]
     expected = last["content"]
-    return Example(
+    return JudgedRow(
         record_id=row["record_id"],
-        slices={name: row["source_id" if name == "source" else name] or UNNAMED for name in SLICES},
+        slices={name: row["source_id" if name == "source" else name] or NO_VALUE for name in SLICE_FIELDS},
         prompt=turns[0]["content"] if len(turns) == 1 else "\n".join(f"{t['role']}: {t['content']}" for t in turns),
         expected=expected,
         label=target.label(expected),
-        said={which: _said(answer, target, expected) for which, answer in answers.items()},
+        said={which: _judged_answer(answer, target, expected) for which, answer in answers.items()},
     )
 
 
-def _said(answer: Mapping[str, Any], target: Target, expected: str) -> Said:
+def _judged_answer(answer: Mapping[str, Any], target: AnswerJudge, expected: str) -> JudgedAnswer:
     judged = target.judge(answer["answer"], expected)
-    return Said(answer["answer"], judged.right, judged.well_formed, judged.label, answer["reason"])
+    return JudgedAnswer(answer["answer"], judged.right, judged.well_formed, judged.label, answer["reason"])
 
 
-def table(examples: Sequence[Example]) -> pa.Table:
+def to_table(examples: Sequence[JudgedRow]) -> pa.Table:
     """Return the table for examples.parquet: one row for each example.
 
     It has the columns answer, right, well_formed and label of every model, which are null if the model was not asked.
     """
     kinds = {"answer": pa.string(), "right": pa.bool_(), "well_formed": pa.bool_(), "label": pa.string()}
-    names = ["record_id", *SLICES, "expected", "expected_label"]
+    names = ["record_id", *SLICE_FIELDS, "expected", "expected_label"]
     fields = [(name, pa.string()) for name in names]
     fields += [(f"{which}_{name}", kind) for which in MODELS for name, kind in kinds.items()]
-    return pa.Table.from_pylist([_flat(example) for example in examples], schema=pa.schema(fields))
+    return pa.Table.from_pylist([_table_row(example) for example in examples], schema=pa.schema(fields))
 
 
-def _flat(example: Example) -> dict[str, Any]:
+def _table_row(example: JudgedRow) -> dict[str, Any]:
     flat: dict[str, Any] = {"record_id": example.record_id, **example.slices}
     flat |= {"expected": example.expected, "expected_label": example.label}
     for which, said in example.said.items():

@@ -14,19 +14,19 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
-DIGITS = 6
+DECIMALS = 6
 """Decimal places of values and ends of intervals; significant digits of p-values."""
 Array = NDArray[np.floating]
 Model = TypeVar("Model", bound=Hashable)
-PORTION = 8_000_000
+MAX_DRAW_COUNTS = 8_000_000
 """Maximum number of draw counts of a bootstrap in memory at once: 64 MB."""
 POWER = 0.8
 """Probability with which the smallest detectable gain is detected."""
 
 
-class Interval(Frozen):
+class Interval(FrozenModel):
     """Value of a metric with the ends of its confidence interval: low <= value <= high."""
 
     value: float
@@ -34,22 +34,22 @@ class Interval(Frozen):
     high: float
 
     @classmethod
-    def around(cls, value: float, low: float, high: float) -> "Interval":
+    def rounded(cls, value: float, low: float, high: float) -> "Interval":
         """Round all three, and widen the interval if rounding or a skewed bootstrap would leave the value outside."""
-        value, low, high = (round(float(number), DIGITS) + 0.0 for number in (value, low, high))
+        value, low, high = (round(float(number), DECIMALS) + 0.0 for number in (value, low, high))
         return cls(value=value, low=min(low, value), high=max(high, value))
 
 
-def wilson(hits: int, rows: int, confidence: float) -> Interval:
+def wilson_interval(hits: int, rows: int, confidence: float) -> Interval:
     """Return the share hits / rows (rows >= 1) with its Wilson score interval."""
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(hits, rows, alpha=1 - confidence, method="wilson")
-    return Interval.around(hits / rows, low, high)
+    return Interval.rounded(hits / rows, low, high)
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairedCounts:
     """Contingency table of two models on the same rows: both right, gained (only the first right), lost, neither."""
 
     both: int
@@ -61,22 +61,22 @@ class Pairs:
     def rows(self) -> int:
         return self.both + self.gained + self.lost + self.neither
 
-    def swapped(self) -> "Pairs":
-        return Pairs(self.both, self.lost, self.gained, self.neither)
+    def swapped(self) -> "PairedCounts":
+        return PairedCounts(self.both, self.lost, self.gained, self.neither)
 
 
-def count_pairs(first: Sequence[bool], second: Sequence[bool]) -> Pairs:
+def count_pairs(first: Sequence[bool], second: Sequence[bool]) -> PairedCounts:
     """Count rows by which of two models is right; both sequences have one entry for each row."""
     pairs = list(zip(first, second, strict=True))
-    return Pairs(*(pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))))
+    return PairedCounts(*(pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))))
 
 
-def mcnemar_p(pairs: Pairs) -> float:
+def mcnemar_p(pairs: PairedCounts) -> float:
     """Return the two-sided p-value of McNemar's exact test, under the hypothesis that both models are equally good."""
     from statsmodels.stats.contingency_tables import mcnemar
 
     table = [[pairs.both, pairs.gained], [pairs.lost, pairs.neither]]
-    return significant(min(1.0, float(mcnemar(table, exact=True).pvalue)))
+    return round_p_value(min(1.0, float(mcnemar(table, exact=True).pvalue)))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -88,31 +88,31 @@ def holm(ps: Sequence[float]) -> list[float]:
     corrected, floor = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda place: ps[place])):
         floor = max(floor, min(1.0, ps[place] * (len(ps) - rank)))
-        corrected[place] = significant(floor)
+        corrected[place] = round_p_value(floor)
     return corrected
 
 
-def significant(p: float) -> float:
+def round_p_value(p: float) -> float:
     """Round a p-value to DIGITS significant digits, so that small p-values keep their precision."""
-    return float(f"{p:.{DIGITS}g}")
+    return float(f"{p:.{DECIMALS}g}")
 
 
-def paired_gain(pairs: Pairs, confidence: float) -> Interval:
+def paired_gain(pairs: PairedCounts, confidence: float) -> Interval:
     """Return the first model's share of right answers minus the second's, by Newcombe's method 10 (rows >= 1)."""
-    first = wilson(pairs.both + pairs.gained, pairs.rows, confidence)
-    second = wilson(pairs.both + pairs.lost, pairs.rows, confidence)
+    first = wilson_interval(pairs.both + pairs.gained, pairs.rows, confidence)
+    second = wilson_interval(pairs.both + pairs.lost, pairs.rows, confidence)
     gain = (pairs.gained - pairs.lost) / pairs.rows
-    phi = _correlation(pairs)
-    below = _joint(first.value - first.low, second.high - second.value, phi)
-    above = _joint(first.high - first.value, second.value - second.low, phi)
-    return Interval.around(gain, gain - below, gain + above)
+    phi = _newcombe_phi(pairs)
+    below = _combined_margin(first.value - first.low, second.high - second.value, phi)
+    above = _combined_margin(first.high - first.value, second.value - second.low, phi)
+    return Interval.rounded(gain, gain - below, gain + above)
 
 
-def _joint(first: float, second: float, phi: float) -> float:
+def _combined_margin(first: float, second: float, phi: float) -> float:
     return math.sqrt(max(0.0, first**2 - 2 * phi * first * second + second**2))
 
 
-def _correlation(pairs: Pairs) -> float:
+def _newcombe_phi(pairs: PairedCounts) -> float:
     """Return Newcombe's phi, with his continuity correction if it is positive; 0 if a margin is empty."""
     product = pairs.both * pairs.neither - pairs.gained * pairs.lost
     margins = (
@@ -127,7 +127,7 @@ def _correlation(pairs: Pairs) -> float:
     return corrected / math.sqrt(margins)
 
 
-def smallest_detectable(pairs: Pairs, confidence: float) -> float:
+def smallest_detectable(pairs: PairedCounts, confidence: float) -> float:
     """Return the smallest true gain that McNemar's test would detect with POWER on this number of rows.
 
     Source: Connor, Biometrics 43, 1987. The share of rows on which the models differ is taken from `pairs`. If that
@@ -171,13 +171,13 @@ def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
     The arrays are float32, which holds these counts exactly; their size is limited by PORTION.
     """
     random = np.random.default_rng(seed)
-    portion = max(1, PORTION // rows)
+    portion = max(1, MAX_DRAW_COUNTS // rows)
     for start in range(0, samples, portion):
         size = min(portion, samples - start)
         yield random.multinomial(rows, np.full(rows, 1 / rows), size=size).astype(np.float32)
 
 
-def percentiles(value: float, samples: Array, confidence: float) -> Interval:
+def percentile_interval(value: float, samples: Array, confidence: float) -> Interval:
     """Return a value with the percentile interval of its bootstrap samples."""
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval.around(value, low, high)
+    return Interval.rounded(value, low, high)

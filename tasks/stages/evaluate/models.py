@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.params.methods import WHOLE, Form
+from tasks.core.params.methods import FULL_MODEL, ResultForm
 from tasks.core.params.values import Sha256
 from tasks.stages import libraries
-from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.contenders import ModelName
 from tasks.stages.evaluate.decode import Tokens, stop_tokens
 
 
-class Champion(Frozen):
+class Champion(FrozenModel):
     """Contents of inputs/champion.json if there is a release in production."""
 
     release: str
@@ -30,34 +30,34 @@ class Champion(Frozen):
 
 
 @dataclass(frozen=True)
-class Located:
+class ModelFolders:
     """Folders of a model, in Hugging Face form."""
 
     base: Path
-    tuned: Path | None = None
+    fine_tuned: Path | None = None
     """Folder of the fine-tuned model or adapter; None for the base model itself."""
-    form: Form = WHOLE
+    form: ResultForm = FULL_MODEL
     """Form of the fine-tuned model: adapter or whole model, depending on the training method."""
 
     @property
     def adapter(self) -> Path | None:
         """Folder of the adapter that is loaded on top of `weights`; None if there is none."""
-        return self.tuned if self.form.needs_base else None
+        return self.fine_tuned if self.form.needs_base else None
 
     @property
     def weights(self) -> Path:
         """Folder of the full weights: those of the base model for an adapter, else those of the model itself."""
-        return self.base if self.adapter else self.tuned or self.base
+        return self.base if self.adapter else self.fine_tuned or self.base
 
     @property
     def tokenizer(self) -> Path:
         """Folder of the tokenizer: that of the fine-tuned model if it has one, else that of the base model."""
-        if self.tuned is not None and (self.tuned / "tokenizer_config.json").is_file():
-            return self.tuned
+        if self.fine_tuned is not None and (self.fine_tuned / "tokenizer_config.json").is_file():
+            return self.fine_tuned
         return self.base
 
 
-def locate(layout: Layout, which: Which) -> Located | None:
+def locate(layout: Layout, which: ModelName) -> ModelFolders | None:
     """Return the folders of a model, or None if it is the champion and there is none.
 
     Raises:
@@ -65,13 +65,13 @@ def locate(layout: Layout, which: Which) -> Located | None:
         Unavailable: The champion's payload or its base model is not on this machine.
         Refused: The files of the champion or of its base model were changed.
     """
-    base = layout.stage("base_model") / "model"
+    base = layout.artefacts("base_model") / "model"
     if which == "base":
-        return Located(base)
+        return ModelFolders(base)
     if which == "candidate":
-        return _candidate(layout, base)
+        return _locate_candidate(layout, base)
     champion = read_champion(layout)
-    return None if champion is None else _verified(layout, champion, base)
+    return None if champion is None else _locate_champion(layout, champion, base)
 
 
 def read_champion(layout: Layout) -> Champion | None:
@@ -84,16 +84,16 @@ def read_champion(layout: Layout) -> Champion | None:
     return None if value is None else Champion.model_validate(value)
 
 
-def _candidate(layout: Layout, base: Path) -> Located:
-    folder = layout.stage("train")
-    there = list(methods.left_in(folder))
+def _locate_candidate(layout: Layout, base: Path) -> ModelFolders:
+    folder = layout.artefacts("train")
+    there = list(methods.forms_in(folder))
     if len(there) != 1:
         wanted = " and ".join(str(folder / form.folder) for form in methods.FORMS)
         raise InputError(f"expected one of {wanted}, found {len(there)}; run the stage train")
-    return Located(base, folder / there[0].folder, there[0])
+    return ModelFolders(base, folder / there[0].folder, there[0])
 
 
-def _verified(layout: Layout, champion: Champion, base: Path) -> Located:
+def _locate_champion(layout: Layout, champion: Champion, base: Path) -> ModelFolders:
     payload = layout.state / champion.payload
     if not payload.is_dir():
         raise Unavailable(f"the champion {champion.release} is not at {payload}; fetch the release, then run again")
@@ -104,20 +104,20 @@ def _verified(layout: Layout, champion: Champion, base: Path) -> Located:
             f"Restore {payload} from the release, or roll back to another one; it is not loaded"
         )
     manifest = read_json(payload / "manifest.json")
-    form = methods.of(manifest["method"]).form
+    form = methods.get(manifest["method"]).form
     if form.needs_base:
-        base = _own_base(layout, champion, manifest["stages"]["base_model"])
-    return Located(base, payload / "model", form)
+        base = _champion_base_model(layout, champion, manifest["stages"]["base_model"])
+    return ModelFolders(base, payload / "model", form)
 
 
-def _own_base(layout: Layout, champion: Champion, wanted: str) -> Path:
+def _champion_base_model(layout: Layout, champion: Champion, wanted: str) -> Path:
     """Return the folder of the base model of a champion that is an adapter.
 
     It is this run's base model if the digests agree, else the copy that was stored when the champion was promoted.
     """
-    if tree_digest(layout.stage("base_model")) == wanted:
-        return layout.stage("base_model") / "model"
-    kept = layout.base(wanted)
+    if tree_digest(layout.artefacts("base_model")) == wanted:
+        return layout.artefacts("base_model") / "model"
+    kept = layout.base_model(wanted)
     remedy = f"copy artefacts/base_model there from the run that `hallmark releases show {champion.release}` names"
     if not kept.is_dir():
         raise Unavailable(
@@ -134,21 +134,21 @@ def _own_base(layout: Layout, champion: Champion, wanted: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Manner:
+class PromptLimits:
     """Tokenizer, context length and stop tokens of a model; its weights are not loaded."""
 
     tokenizer: Any
-    context: int | None
+    context_tokens: int | None
     """Maximum number of tokens in a prompt with its answer; None if the model's configuration does not say."""
-    stop: frozenset[int]
+    stop_tokens: frozenset[int]
 
     def fits(self, tokens: Tokens, max_new_tokens: int) -> bool:
         """Return whether the model's context has room for the prompt and the longest answer."""
-        return self.context is None or len(tokens) + max_new_tokens <= self.context
+        return self.context_tokens is None or len(tokens) + max_new_tokens <= self.context_tokens
 
 
-def manner(located: Located) -> Manner:
-    _spin_briefly()
+def prompt_limits(located: ModelFolders) -> PromptLimits:
+    _limit_openmp_spinning()
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
     tokenizer = AutoTokenizer.from_pretrained(located.tokenizer, local_files_only=True)
@@ -158,10 +158,10 @@ def manner(located: Located) -> Manner:
     except OSError:  # the model has no such file; transformers falls back likewise
         generation = GenerationConfig.from_model_config(config)
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return Manner(tokenizer, context, stop_tokens(generation, tokenizer))
+    return PromptLimits(tokenizer, context, stop_tokens(generation, tokenizer))
 
 
-def load(located: Located, settings: Evaluation) -> Any:
+def load(located: ModelFolders, settings: Evaluation) -> Any:
     """Load a model for inference.
 
     A LoRA adapter is merged into the weights in fp32, and the sum is rounded once to the precision of evaluation. An
@@ -170,7 +170,7 @@ def load(located: Located, settings: Evaluation) -> Any:
     Raises:
         Unavailable: A GPU is set and this machine has none.
     """
-    _spin_briefly()
+    _limit_openmp_spinning()
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -187,12 +187,12 @@ def load(located: Located, settings: Evaluation) -> Any:
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, located.adapter).merge_and_unload()
-    libraries.are_loaded()
+    libraries.finish_imports()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
     return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
 
 
-def _spin_briefly() -> None:
+def _limit_openmp_spinning() -> None:
     """Make waiting OpenMP threads release their core soon; if they spin, another busy process slows them many times.
 
     OpenMP reads the variable when torch loads it, so call this before torch is imported.

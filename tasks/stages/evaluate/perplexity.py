@@ -13,7 +13,7 @@ from tasks.core.facts import Fact, Facts
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import intervals, reading
-from tasks.stages.evaluate.contenders import MODELS, Which
+from tasks.stages.evaluate.contenders import MODELS, ModelName
 
 Row = Mapping[str, Any]
 
@@ -28,37 +28,37 @@ def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
     """
     if not rows:
         return {}
-    read = {which: table for which in MODELS if (table := _read(layout, which, rows)) is not None}
+    read = {which: table for which in MODELS if (table := _read_losses(layout, which, rows)) is not None}
     tokens = {which: table["tokens"].to_numpy().astype(np.float64) for which, table in read.items()}
     losses = {which: table["loss"].to_numpy() for which, table in read.items()}
-    means = {which: partial(_mean, losses[which], tokens[which]) for which in read}
+    means = {which: partial(_mean_loss, losses[which], tokens[which]) for which in read}
     samples = intervals.bootstrap(means, len(rows), settings.bootstrap_samples, settings.seed)
     note = f"exp of the loss per token of {len(rows):,} held-out texts; interval by bootstrap over texts"
     stated = {
         "texts": Fact(value=len(rows), unit="rows", note="held-out plain texts"),
-        "perplexity": _figure(samples["candidate"], settings, note),
+        "perplexity": _perplexity_fact(samples["candidate"], settings, note),
     }
     for which in read.keys() - {"candidate"}:
-        stated[f"perplexity_of_{which}"] = _figure(samples[which], settings, note)
+        stated[f"perplexity_of_{which}"] = _perplexity_fact(samples[which], settings, note)
         if np.array_equal(tokens[which], tokens["candidate"]):
             apart, words = samples["candidate"] - samples[which], "below 1 the candidate is better; the same bootstrap"
-            stated[f"perplexity_ratio_to_{which}"] = _figure(apart, settings, f"{words} for both")
+            stated[f"perplexity_ratio_to_{which}"] = _perplexity_fact(apart, settings, f"{words} for both")
     return stated
 
 
-def _mean(losses: Any, tokens: Any, drawn: Any) -> Any:
+def _mean_loss(losses: Any, tokens: Any, drawn: Any) -> Any:
     """Return the loss per token of each bootstrap sample; `drawn` has the draw counts (samples × texts)."""
     return (drawn @ losses) / (drawn @ tokens)
 
 
-def _figure(losses: Any, settings: Evaluation, note: str) -> Fact:
+def _perplexity_fact(losses: Any, settings: Evaluation, note: str) -> Fact:
     """Return exp of the first loss, with an interval from the others, which are of bootstrap samples."""
     value, *drawn = np.exp(losses)
-    return Fact(**intervals.percentiles(value, np.array(drawn), settings.confidence).model_dump(), note=note)
+    return Fact(**intervals.percentile_interval(value, np.array(drawn), settings.confidence).model_dump(), note=note)
 
 
-def _read(layout: Layout, which: Which, rows: Sequence[Row]) -> pa.Table | None:
-    path = reading.file_of(layout, which)
+def _read_losses(layout: Layout, which: ModelName, rows: Sequence[Row]) -> pa.Table | None:
+    path = reading.table_path(layout, which)
     if not path.is_file():
         return None
     table = record.read_table(path)

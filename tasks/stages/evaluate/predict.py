@@ -15,25 +15,25 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.core import facts, processor, prompts, record, texts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.facts import Fact, Facts
-from tasks.core.files import whole_folder, write_json
+from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import Progress, announce
 from tasks.stages.cluster import connection, versions
 from tasks.stages.evaluate import models, reading, speed
-from tasks.stages.evaluate.contenders import Which
-from tasks.stages.evaluate.decode import Generated, Limits, Tokens, answer_all, shared_prefix
-from tasks.stages.evaluate.models import Located, Manner
+from tasks.stages.evaluate.contenders import ModelName
+from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens, answer_all, shared_prefix
+from tasks.stages.evaluate.models import ModelFolders, PromptLimits
 from tasks.stages.evaluate.sample import rows_for
 from tasks.stages.evaluate.team import spread, vllm_engine
-from tasks.stages.evaluate.team.alone import Alone
-from tasks.stages.evaluate.team.answerer import Answerer, Brief
-from tasks.stages.evaluate.team.team import Team
+from tasks.stages.evaluate.team.alone import InProcessExecutor
+from tasks.stages.evaluate.team.answerer import ModelProcess, ModelSetup
+from tasks.stages.evaluate.team.team import Executor
 
-SCHEMA = pa.schema(
+PREDICTIONS_SCHEMA = pa.schema(
     [
         ("record_id", pa.string()),
         ("prompt_tokens", pa.int32()),
@@ -47,91 +47,93 @@ TOO_LONG = "prompt_too_long"
 
 @dataclass(frozen=True)
 class Predictions:
-    present: bool
+    model_exists: bool
     """Whether there is such a model."""
     table: pa.Table
     """Answers with schema SCHEMA, in the order of the test rows."""
-    stop: frozenset[int]
-    measured: Facts
+    stop_tokens: frozenset[int]
+    measurements: Facts
     """Measurements: latency, throughput, cost and memory."""
     texts: pa.Table | None = None
     """Losses with schema `reading.SCHEMA`, in the order of the test rows; None if no test row is a plain text."""
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     evaluation: Evaluation
     prompts: Prompts
 
 
-def run(params: Params, layout: Layout, which: Which) -> Predictions:
+def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
     """Answer the rows of artefacts/split/test.parquet with the model `which`; the base model may answer a sample only.
 
     Errors are those of `tasks.stages.evaluate.models.locate` and of `tasks.stages.evaluate.team`.
     """
     located = models.locate(layout, which)
-    held_out = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
+    held_out = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
     plain = [row for row in held_out if texts.is_text(row)]
     rows = rows_for(which, [row for row in held_out if not texts.is_text(row)], params.evaluation)
     if located is None:
-        result = Predictions(False, SCHEMA.empty_table(), frozenset(), {})
+        result = Predictions(False, PREDICTIONS_SCHEMA.empty_table(), frozenset(), {})
     else:
         vllm_engine.require_installed(params.evaluation)
         if params.evaluation.engine == "vllm":
-            vllm_engine.require(located, has_texts=bool(plain))
-        if warning := processor.slow_bf16("evaluation", params.evaluation.device, params.evaluation.precision):
+            vllm_engine.require_supported(located, has_texts=bool(plain))
+        if warning := processor.bf16_warning("evaluation", params.evaluation.device, params.evaluation.precision):
             print(warning, flush=True)
         # The base model is not served, so its latency matters only for comparison with models that answer all rows.
         alone = which != "base" or params.evaluation.base_rows is None
-        asked = Asked(models.manner(located), rows, params)
-        with ready(asked.brief(located), f"predict@{which}") as team:
+        asked = EncodedRows(models.prompt_limits(located), rows, params)
+        with started_executor(asked.model_setup(located), f"predict@{which}") as team:
             result = predict(team, asked, f"predict@{which}", alone)
             if plain:
-                of = asked.manner
-                read = reading.measure(team, of.tokenizer, of.context, plain, params.prompts, f"predict@{which}")
+                of = asked.prompt_limits
+                read = reading.measure_losses(
+                    team, of.tokenizer, of.context_tokens, plain, params.prompts, f"predict@{which}"
+                )
                 result = replace(result, texts=read)
     _write(result, layout, which, params.evaluation)
     return result
 
 
-class Asked:
+class EncodedRows:
     """Rows (schema `tasks.core.record.SCHEMA`) with their prompts for a model.
 
     `fitting` has the indices of the rows whose prompts fit into the model's context, and `prompts` their prompts.
     """
 
-    def __init__(self, manner: Manner, rows: Sequence[Mapping[str, Any]], params: Params) -> None:
-        self.manner, self.rows, self.settings = manner, rows, params.evaluation
-        self.encoded = [encode(manner.tokenizer, row, params) for row in rows]
+    def __init__(self, manner: PromptLimits, rows: Sequence[Mapping[str, Any]], params: Params) -> None:
+        self.prompt_limits, self.rows, self.settings = manner, rows, params.evaluation
+        self.encoded = [encode_prompt(manner.tokenizer, row, params) for row in rows]
         most = self.settings.max_new_tokens
-        self.fitting = [place for place, tokens in enumerate(self.encoded) if manner.fits(tokens, most)]
-        self.prompts = [self.encoded[place] for place in self.fitting]
+        self.fitting_indices = [place for place, tokens in enumerate(self.encoded) if manner.fits(tokens, most)]
+        self.prompts = [self.encoded[place] for place in self.fitting_indices]
 
-    def brief(self, located: Located) -> Brief:
+    def model_setup(self, located: ModelFolders) -> ModelSetup:
         most, also = self.settings.max_new_tokens, ["vllm"] if self.settings.engine == "vllm" else []
-        return Brief(
+        return ModelSetup(
             located,
             self.settings,
-            Limits(self.manner.stop, most),
+            StopConditions(self.prompt_limits.stop_tokens, most),
             shared_prefix(self.prompts),
-            longest=max(map(len, self.prompts), default=1) + most,
-            versions=versions.of_here(also),
+            max_tokens=max(map(len, self.prompts), default=1) + most,
+            versions=versions.installed_versions(also),
         )
 
 
 @contextmanager
-def ready(brief: Brief, name: str) -> Iterator[Team]:
+def started_executor(brief: ModelSetup, name: str) -> Iterator[Executor]:
     """Yield the model, loaded in this process or by workers of Ray. `name` appears in progress lines."""
-    if brief.settings.by_ray(connection.address() is not None):
-        with spread.ready(brief, name) as team:
+    if brief.settings.uses_ray(connection.cluster_address() is not None):
+        with spread.started(brief, name) as team:
             yield team
         return
     announce(name, "loading the model")
-    answerer = Answerer(brief)
+    answerer = ModelProcess(brief)
     answerer.load()
-    yield Alone(answerer)
+    yield InProcessExecutor(answerer)
 
 
-def predict(team: Team, asked: Asked, name: str, requests: bool = True) -> Predictions:
+def predict(team: Executor, asked: EncodedRows, name: str, requests: bool = True) -> Predictions:
     """Answer all rows and measure the time.
 
     Args:
@@ -141,24 +143,26 @@ def predict(team: Team, asked: Asked, name: str, requests: bool = True) -> Predi
         requests: Whether to send some prompts again, one at a time, to measure the latency.
     """
     prompts, settings = asked.prompts, asked.settings
-    alone = speed.sample(prompts) if requests else []
+    alone = speed.sample_prompts(prompts) if requests else []
     then = f"{len(alone)} requests one at a time" if alone else ""
     progress = Progress(name, len(prompts), after=len(alone), then=then)
     began = time.monotonic()
-    answers = answer_all(partial(team.each, "answer"), prompts, settings.batch_size, progress.tell)
+    answers = answer_all(partial(team.map_unordered, "answer"), prompts, settings.batch_size, progress.report)
     seconds = time.monotonic() - began
-    said = dict(zip(asked.fitting, answers, strict=True))
+    said = dict(zip(asked.fitting_indices, answers, strict=True))
     table = [
-        _row(row, tokens, said.get(place), asked.manner.tokenizer)
+        _prediction(row, tokens, said.get(place), asked.prompt_limits.tokenizer)
         for place, (row, tokens) in enumerate(zip(asked.rows, asked.encoded, strict=True))
     ]
     progress = Progress(name, len(alone), "requests", before=len(prompts))
-    timed = speed.latencies(team, alone, progress.tell)
+    timed = speed.latencies(team, alone, progress.report)
     measured = speed.facts(timed, len(prompts), seconds, settings, team)
-    return Predictions(True, pa.Table.from_pylist(table, schema=SCHEMA), asked.manner.stop, measured)
+    return Predictions(
+        True, pa.Table.from_pylist(table, schema=PREDICTIONS_SCHEMA), asked.prompt_limits.stop_tokens, measured
+    )
 
 
-def _row(row: Mapping[str, Any], prompt: Tokens, said: Generated | None, tokenizer: Any) -> dict[str, Any]:
+def _prediction(row: Mapping[str, Any], prompt: Tokens, said: GeneratedAnswer | None, tokenizer: Any) -> dict[str, Any]:
     """Return a row of SCHEMA. Special tokens stay in the answer, since a client of the model would get them too."""
     return {
         "record_id": row["record_id"],
@@ -169,27 +173,27 @@ def _row(row: Mapping[str, Any], prompt: Tokens, said: Generated | None, tokeniz
     }
 
 
-def encode(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:
+def encode_prompt(tokenizer: Any, row: Mapping[str, Any], params: Params) -> Tokens:
     """Return the tokens of a row's prompt: the chat template up to the beginning of the assistant's turn."""
-    turns, _ = prompts.chat(row, params.prompts)
+    turns, _ = prompts.chat_turns(row, params.prompts)
     return list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
 
 
-def _write(result: Predictions, layout: Layout, which: Which, settings: Evaluation) -> None:
+def _write(result: Predictions, layout: Layout, which: ModelName, settings: Evaluation) -> None:
     name = f"predict/{which}"
-    with whole_folder(layout.measured(name)) as folder:
-        write_json(folder / "facts.json", {"facts": facts.dump(result.measured)})
-    with whole_folder(layout.stage(name)) as folder:
+    with atomic_folder(layout.measurements(name)) as folder:
+        write_json(folder / "facts.json", {"facts": facts.dump(result.measurements)})
+    with atomic_folder(layout.artefacts(name)) as folder:
         record.write_table(result.table, folder / "predictions.parquet")
         if result.texts is not None:
-            record.write_table(result.texts, folder / reading.file_of(layout, which).name)
-        how = {"engine": settings.engine, "stop_token_ids": sorted(result.stop)} if result.present else {}
+            record.write_table(result.texts, folder / reading.table_path(layout, which).name)
+        how = {"engine": settings.engine, "stop_token_ids": sorted(result.stop_tokens)} if result.model_exists else {}
         stated = facts.dump(_facts(result, settings.engine))
-        write_json(folder / "result.json", {"present": result.present, "facts": stated, **how})
+        write_json(folder / "result.json", {"present": result.model_exists, "facts": stated, **how})
 
 
 def _facts(result: Predictions, engine: str) -> Facts:
-    if not result.present:
+    if not result.model_exists:
         return {}
     reasons = result.table["reason"].to_pylist()
     stopped = sum(result.table["stopped"].to_pylist())

@@ -16,23 +16,23 @@ from tasks.core import texts
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
 from tasks.core.progress import Progress
-from tasks.stages.evaluate.contenders import Which
-from tasks.stages.evaluate.team.team import Team
+from tasks.stages.evaluate.contenders import ModelName
+from tasks.stages.evaluate.team.team import Executor
 
-SCHEMA = pa.schema(
+TEXT_LOSS_SCHEMA = pa.schema(
     [
         ("record_id", pa.string()),
         ("tokens", pa.int64()),  # number of predicted tokens, the end of the text included
         ("loss", pa.float64()),  # sum of their cross-entropies, in nats
     ]
 )
-DIGITS = 6
+LOSS_DECIMALS = 6
 """Decimal places of a loss; further ones differ between processors and would change digests."""
 Row = Mapping[str, Any]
 
 
-def measure(
-    team: Team, tokenizer: Any, context: int | None, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str
+def measure_losses(
+    team: Executor, tokenizer: Any, context: int | None, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str
 ) -> pa.Table:
     """Return a table with schema SCHEMA that has the loss of each text.
 
@@ -48,22 +48,22 @@ def measure(
 
     def windows() -> Iterator[list[list[int]]]:
         for row in rows:
-            window = texts.window_of(row, prompts)
+            window = texts.window_size(row, prompts)
             assert window  # `ingest` refuses texts without a window
             each = texts.windows(texts.text_of(row), tokenizer, min(window, context or window))
             counts.append(sum(len(tokens) - 1 for tokens in each))
             yield each
 
-    for place, loss in team.each("foretell", windows()):
-        losses[place] = round(loss, DIGITS)
-        progress.tell(len(losses))
+    for place, loss in team.map_unordered("foretell", windows()):
+        losses[place] = round(loss, LOSS_DECIMALS)
+        progress.report(len(losses))
     table = [
         {"record_id": row["record_id"], "tokens": counts[place], "loss": losses[place]}
         for place, row in enumerate(rows)
     ]
-    return pa.Table.from_pylist(table, schema=SCHEMA)
+    return pa.Table.from_pylist(table, schema=TEXT_LOSS_SCHEMA)
 
 
-def file_of(layout: Layout, which: Which) -> Path:
+def table_path(layout: Layout, which: ModelName) -> Path:
     """Return the path of the table that stage `predict@WHICH` writes."""
-    return layout.stage(f"predict/{which}") / "texts.parquet"
+    return layout.artefacts(f"predict/{which}") / "texts.parquet"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.contenders import ModelName
 
 STRATA = ("source_id", "kind", "language", "department")
 """Fields by which the sample is stratified, in this order; the target comes last."""
@@ -17,7 +17,7 @@ STRATA = ("source_id", "kind", "language", "department")
 Row = Mapping[str, Any]
 
 
-def rows_for(which: Which, rows: Sequence[Row], settings: Evaluation) -> list[Row]:
+def rows_for(which: ModelName, rows: Sequence[Row], settings: Evaluation) -> list[Row]:
     """Return the rows that a model answers, in their given order: all, or at most `base_rows` for the base model.
 
     For the sample, rows are sorted by strata and target, with seeded random order among equal ones, and taken at equal
@@ -26,11 +26,11 @@ def rows_for(which: Which, rows: Sequence[Row], settings: Evaluation) -> list[Ro
     most = settings.base_rows
     if which != "base" or most is None or len(rows) <= most:
         return list(rows)
-    order = sorted(range(len(rows)), key=lambda place: _rank(rows[place], settings.seed))
+    order = sorted(range(len(rows)), key=lambda place: _sort_key(rows[place], settings.seed))
     drawn = sorted(order[(2 * number + 1) * len(rows) // (2 * most)] for number in range(most))
     return [rows[place] for place in drawn]
 
 
-def _rank(row: Row, seed: int) -> tuple[str, ...]:
+def _sort_key(row: Row, seed: int) -> tuple[str, ...]:
     lot = hashlib.sha256(f"{seed}:{row['record_id']}".encode()).hexdigest()
     return (*(row[name] or "" for name in STRATA), row["messages"][-1]["content"], lot)

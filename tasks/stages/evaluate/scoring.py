@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import announce
 from tasks.stages.evaluate import comparing, intervals
-from tasks.stages.evaluate.contenders import MODELS, Which
-from tasks.stages.evaluate.document import Comparison, Confusion, Group, LabelScore, Metrics
-from tasks.stages.evaluate.examples import SLICES, Example
+from tasks.stages.evaluate.contenders import MODELS, ModelName
+from tasks.stages.evaluate.document import Comparison, Confusion, GroupMetrics, LabelScore, Metrics
+from tasks.stages.evaluate.examples import SLICE_FIELDS, JudgedRow
 from tasks.stages.evaluate.intervals import Interval
 from tasks.stages.evaluate.metrics import exact_match, table
-from tasks.stages.evaluate.metrics.metric import Rows
+from tasks.stages.evaluate.metrics.metric import ScoredRows
 
 
-def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:
+def compute(examples: Sequence[JudgedRow], settings: Evaluation) -> Metrics:
     """Compute the metrics of all models, the comparisons and the candidate's scores by label.
 
     `examples` has at least one row. Every row has the candidate's answer, and at least one has the base model's.
@@ -24,31 +24,31 @@ def compute(examples: Sequence[Example], settings: Evaluation) -> Metrics:
         target=settings.target,
         label_field=settings.label_field,
         confidence=settings.confidence,
-        metrics=[metric.described(settings) for metric in table.METRICS],
+        metrics=[metric.description(settings) for metric in table.METRICS],
         compared=exact_match.METRIC.name,
         overall=_group("all", "", examples, settings),
-        slices=[group for by in SLICES for group in _slices(by, examples, settings)],
+        slices=[group for by in SLICE_FIELDS for group in _slices(by, examples, settings)],
         labels=label_scores(examples),
         confusions=confusions(examples),
     )
 
 
-def _slices(by: str, examples: Sequence[Example], settings: Evaluation) -> list[Group]:
+def _slices(by: str, examples: Sequence[JudgedRow], settings: Evaluation) -> list[GroupMetrics]:
     announce("evaluate", f"figures by {by}")
     values = sorted({example.slices[by] for example in examples})
     groups = [_group(by, value, [e for e in examples if e.slices[by] == value], settings) for value in values]
-    return comparing.corrected(groups, settings.confidence)
+    return comparing.correct_p_values(groups, settings.confidence)
 
 
-def _group(by: str, value: str, examples: Sequence[Example], settings: Evaluation) -> Group:
+def _group(by: str, value: str, examples: Sequence[JudgedRow], settings: Evaluation) -> GroupMetrics:
     answered = {which: [example for example in examples if which in example.said] for which in MODELS}
-    whole = _Part(Rows(examples, settings))
+    whole = _ScoredRows(ScoredRows(examples, settings))
     parts = {
-        which: whole if len(rows) == len(examples) else _Part(Rows(rows, settings))
+        which: whole if len(rows) == len(examples) else _ScoredRows(ScoredRows(rows, settings))
         for which, rows in answered.items()
         if rows
     }
-    return Group.model_validate(
+    return GroupMetrics.model_validate(
         {
             "by": by,
             "value": value,
@@ -60,22 +60,22 @@ def _group(by: str, value: str, examples: Sequence[Example], settings: Evaluatio
     )
 
 
-class _Part:
-    def __init__(self, rows: Rows) -> None:
+class _ScoredRows:
+    def __init__(self, rows: ScoredRows) -> None:
         self.rows = rows
         self.measured = {metric.name: metric.measure(rows) for metric in table.METRICS}
 
-    def scores(self, which: Which) -> dict[str, Interval]:
+    def scores(self, which: ModelName) -> dict[str, Interval]:
         return {name: measured.scores[which] for name, measured in self.measured.items()}
 
-    def compare(self, other: Which) -> Comparison:
-        right = self.rows.each(lambda _, said: said.right)
+    def compare(self, other: ModelName) -> Comparison:
+        right = self.rows.values_by_model(lambda _, said: said.right)
         pairs = intervals.count_pairs(right["candidate"], right[other])
         gains = {name: measured.gains[other] for name, measured in self.measured.items() if other in measured.gains}
         return comparing.compare(pairs, gains, self.rows.settings.confidence)
 
 
-def label_scores(examples: Sequence[Example]) -> list[LabelScore]:
+def label_scores(examples: Sequence[JudgedRow]) -> list[LabelScore]:
     """Return precision, recall and F1 of the candidate for every expected label."""
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -87,15 +87,15 @@ def label_scores(examples: Sequence[Example]) -> list[LabelScore]:
         LabelScore(
             label=name,
             rows=int(rows),
-            precision=round(float(precision), intervals.DIGITS),
-            recall=round(float(recall), intervals.DIGITS),
-            f1=round(float(f1), intervals.DIGITS),
+            precision=round(float(precision), intervals.DECIMALS),
+            recall=round(float(recall), intervals.DECIMALS),
+            f1=round(float(f1), intervals.DECIMALS),
         )
         for name, precision, recall, f1, rows in zip(names, *columns, strict=True)
     ]
 
 
-def confusions(examples: Sequence[Example]) -> list[Confusion]:
+def confusions(examples: Sequence[JudgedRow]) -> list[Confusion]:
     """Count the candidate's wrong labels by expected and answered label, most frequent first."""
     pairs = Counter((example.label, example.said["candidate"].label) for example in examples)
     wrong = sorted((-rows, pair) for pair, rows in pairs.items() if pair[0] != pair[1])

@@ -5,31 +5,31 @@ from collections.abc import Callable, Sequence
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.decode import Tokens
-from tasks.stages.evaluate.team.team import Team
+from tasks.stages.evaluate.team.team import Executor
 
-SAMPLE = 16
+SAMPLE_SIZE = 16
 """Number of prompts that are timed one at a time."""
 
 
-def sample(prompts: Sequence[Tokens]) -> list[Tokens]:
+def sample_prompts(prompts: Sequence[Tokens]) -> list[Tokens]:
     """Return SAMPLE prompts at equal distances, with the first one twice: its first request is the warm-up."""
-    drawn = list(prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE])
+    drawn = list(prompts[:: max(1, len(prompts) // SAMPLE_SIZE)][:SAMPLE_SIZE])
     return drawn[:1] + drawn
 
 
-def latencies(team: Team, sample: Sequence[Tokens], done: Callable[[int], None]) -> list[float]:
+def latencies(team: Executor, sample: Sequence[Tokens], done: Callable[[int], None]) -> list[float]:
     """Return the milliseconds of each single request to one model, without the first, which is the warm-up.
 
     `done` is called after each request with the number of requests so far.
     """
     taken: list[float] = []
     for number, prompt in enumerate(sample, start=1):
-        taken.extend(milliseconds for _, milliseconds in team.each("time", [prompt]))
+        taken.extend(milliseconds for _, milliseconds in team.map_unordered("time", [prompt]))
         done(number)
     return taken[1:]
 
 
-def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluation, team: Team) -> Facts:
+def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluation, team: Executor) -> Facts:
     """Return the measurements as facts; empty if there are no rows.
 
     Args:

@@ -12,13 +12,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 from tasks.core import files
 from tasks.core.facts import Fact
-from tasks.stages.package.model_card import Parts
+from tasks.stages.package.model_card import CardData
 
-MODEL, BASE, DATASET = "model", "base-model", "dataset"
+MODEL_REF, BASE_MODEL_REF, DATASET_REF = "model", "base-model", "dataset"
 """Identifiers (`bom-ref`) of components; those of sources are `source:ID`."""
 
 
-def render(parts: Parts, model_files: Mapping[str, str]) -> bytes:
+def render(parts: CardData, model_files: Mapping[str, str]) -> bytes:
     """Render the ML-BOM as JSON; `model_files` has the SHA-256 of each file of payload/model by path."""
     from cyclonedx.output.json import JsonV1Dot6
 
@@ -27,7 +27,7 @@ def render(parts: Parts, model_files: Mapping[str, str]) -> bytes:
     return (json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _bom(parts: Parts, model_files: Mapping[str, str]) -> Any:
+def _bom(parts: CardData, model_files: Mapping[str, str]) -> Any:
     from cyclonedx.model.bom import Bom, BomMetaData
 
     model, base = _model(parts, model_files), _base(parts)
@@ -44,14 +44,14 @@ def _bom(parts: Parts, model_files: Mapping[str, str]) -> Any:
     return bom
 
 
-def _model(parts: Parts, model_files: Mapping[str, str]) -> Any:
+def _model(parts: CardData, model_files: Mapping[str, str]) -> Any:
     from cyclonedx.model import Property
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.model.contact import OrganizationalContact
 
     manifest, owners = parts.manifest, parts.params.use_case.owners.model_dump()
     return Component(
-        bom_ref=MODEL,
+        bom_ref=MODEL_REF,
         type=ComponentType.MACHINE_LEARNING_MODEL,
         name=manifest.name,
         description=parts.params.use_case.problem,
@@ -67,11 +67,11 @@ def _model(parts: Parts, model_files: Mapping[str, str]) -> Any:
     )
 
 
-def _base(parts: Parts) -> Any:
+def _base(parts: CardData) -> Any:
     from cyclonedx.model.component import Component, ComponentType
 
     return Component(
-        bom_ref=BASE,
+        bom_ref=BASE_MODEL_REF,
         type=ComponentType.MACHINE_LEARNING_MODEL,
         name=parts.manifest.base_model_origin,
         hashes=[_sha256(parts.manifest.base_model_sha256)],
@@ -79,11 +79,11 @@ def _base(parts: Parts) -> Any:
     )
 
 
-def _dataset(parts: Parts) -> Any:
+def _dataset(parts: CardData) -> Any:
     from cyclonedx.model.component import Component, ComponentType
 
     return Component(
-        bom_ref=DATASET,
+        bom_ref=DATASET_REF,
         type=ComponentType.DATA,
         name=f"{parts.manifest.name} dataset",
         description=f"{parts.dataset['rows']['train']:,} rows to train, {parts.dataset['rows']['test']:,} held out",
@@ -117,13 +117,13 @@ def _licence(text: str) -> Any:
     return LicenseFactory().make_from_string(text)
 
 
-def _card(parts: Parts) -> dict[str, Any]:
+def _card(parts: CardData) -> dict[str, Any]:
     case = parts.params.use_case
     return {
         "modelParameters": {
             "approach": {"type": "supervised"},
             "task": "text-generation",
-            "datasets": [{"ref": DATASET}],
+            "datasets": [{"ref": DATASET_REF}],
         },
         "quantitativeAnalysis": {
             "performanceMetrics": [

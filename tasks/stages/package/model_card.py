@@ -11,8 +11,8 @@ from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.use_case import SuccessMetric
 from tasks.core.payload.manifest import Manifest
-from tasks.core.shown import markdown, visible
-from tasks.core.steps.data import DATA
+from tasks.core.shown import escape, escape_markdown
+from tasks.core.steps.data import DATA_STAGES
 from tasks.sources.sources import ResolvedSources
 from tasks.stages.package.params import Params
 
@@ -22,7 +22,7 @@ HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0"
 
 
 @dataclass(frozen=True)
-class Parts:
+class CardData:
     """Data from which model card and ML-BOM are made."""
 
     params: Params
@@ -42,44 +42,46 @@ class Parts:
         return {value: {side: counts.get(value, 0) for side, counts in sides.items()} for value in values}
 
 
-def gather(params: Params, layout: Layout, manifest: Manifest) -> Parts:
-    return Parts(
+def gather(params: Params, layout: Layout, manifest: Manifest) -> CardData:
+    return CardData(
         params=params,
         manifest=manifest,
-        facts=_stated(layout, manifest.stages),
+        facts=_stage_facts(layout, manifest.stages),
         sources=ResolvedSources.model_validate_json(layout.sources.read_bytes()),
         metrics={
             metric["name"]: metric["title"]
-            for metric in files.read_json(layout.stage("evaluate") / "metrics.json")["metrics"]
+            for metric in files.read_json(layout.artefacts("evaluate") / "metrics.json")["metrics"]
         },
-        dataset=files.read_json(layout.stage("split") / "manifest.json"),
+        dataset=files.read_json(layout.artefacts("split") / "manifest.json"),
     )
 
 
-def render(parts: Parts) -> str:
+def render(parts: CardData) -> str:
     """Render the card as Markdown with a YAML header; Markdown in people's texts is escaped."""
     use_case = parts.params.use_case
     card = _template().render(
-        header=Literal(visible(_header(parts).to_yaml())),
+        header=RawMarkdown(escape(_header(parts).to_yaml())),
         use_case=use_case,
         training=parts.params.training,
         settings={
             name.replace("_", " "): getattr(parts.params.training, name)
-            for name in methods.of(parts.params.training.method).settings
+            for name in methods.get(parts.params.training.method).settings
             if getattr(parts.params.training, name) is not None
         },
         manifest=parts.manifest,
         sources=parts.sources.sources,
         rows=parts.dataset["rows"],
         segments={name: parts.segment(name) for name in ("language", "department", "kind")},
-        data_figures=_of(parts.facts, *(f"{stage.name}." for stage in DATA)),
-        figures=_of(parts.facts, "evaluate."),
-        targets=[(metric, _bound(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics],
+        data_figures=_facts_of_stages(parts.facts, *(f"{stage.name}." for stage in DATA_STAGES)),
+        figures=_facts_of_stages(parts.facts, "evaluate."),
+        targets=[
+            (metric, _threshold_text(metric), parts.facts.get(metric.fact)) for metric in use_case.success_metrics
+        ],
     )
     return f"{card.rstrip()}\n"
 
 
-class Literal(str):
+class RawMarkdown(str):
     """Markdown that is put into the card without escaping."""
 
 
@@ -87,19 +89,19 @@ def _template() -> Any:
     import jinja2
 
     folder = jinja2.FileSystemLoader(TEMPLATE.parent)
-    pages = jinja2.Environment(loader=folder, finalize=_shown, undefined=jinja2.StrictUndefined)
+    pages = jinja2.Environment(loader=folder, finalize=_escaped, undefined=jinja2.StrictUndefined)
     return pages.get_template(TEMPLATE.name)
 
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, Literal) else markdown(str(value))
+def _escaped(value: Any) -> str:
+    return value if isinstance(value, RawMarkdown) else escape_markdown(str(value))
 
 
-def _of(stated: Facts, *stages: str) -> Facts:
+def _facts_of_stages(stated: Facts, *stages: str) -> Facts:
     return {name: fact for name, fact in stated.items() if name.startswith(stages)}
 
 
-def _header(parts: Parts) -> Any:
+def _header(parts: CardData) -> Any:
     from huggingface_hub import ModelCardData
 
     licence = parts.manifest.base_model_licence
@@ -109,7 +111,7 @@ def _header(parts: Parts) -> Any:
         language=list(parts.segment("language")) or None,
         license=licence.lower() if known else "other",
         license_name=None if known else licence,
-        library_name=methods.of(parts.manifest.method).form.library,
+        library_name=methods.get(parts.manifest.method).form.library,
         pipeline_tag="text-generation",
         base_model=parts.params.base_model.hub,
         tags=["hallmark", parts.params.use_case.approach],
@@ -117,7 +119,7 @@ def _header(parts: Parts) -> Any:
     )
 
 
-def _results(parts: Parts) -> list[Any]:
+def _results(parts: CardData) -> list[Any]:
     from huggingface_hub import EvalResult
 
     return [
@@ -136,16 +138,16 @@ def _results(parts: Parts) -> list[Any]:
     ]
 
 
-def _bound(metric: SuccessMetric) -> str:
+def _threshold_text(metric: SuccessMetric) -> str:
     """Return a success metric's threshold in words, e.g. `lower end at least 0.55`."""
     end = {"value": "", "low": "lower end ", "high": "upper end "}[metric.bound]
     wanted = f"at least {metric.at_least:g}" if metric.at_least is not None else f"at most {metric.at_most:g}"
     return end + wanted
 
 
-def _stated(layout: Layout, stages: Iterable[str]) -> Facts:
+def _stage_facts(layout: Layout, stages: Iterable[str]) -> Facts:
     figures: Facts = {}
     for stage in stages:
-        stated = files.read_json(layout.stage(stage) / "result.json").get("facts", {})
+        stated = files.read_json(layout.artefacts(stage) / "result.json").get("facts", {})
         figures |= {f"{stage.replace('/', '.')}.{name}": fact for name, fact in facts.parse(stated).items()}
     return figures

@@ -27,7 +27,7 @@ from tasks.stages.package import ml_bom, model_card
 from tasks.stages.package.params import Params
 from tasks.trust import gate_statement
 
-SAFE = (".safetensors", ".json", ".jinja")
+SAFE_SUFFIXES = (".safetensors", ".json", ".jinja")
 """Extensions of files that payload/model may contain; reading such a file cannot execute code."""
 TRAINING_README = "README.md"
 """Card template that PEFT writes beside an adapter; it is left out, since the release has its own model card."""
@@ -44,15 +44,16 @@ def run(params: Params, layout: Layout) -> Manifest:
     authority = gate_statement.read_authority(layout)
     gate = gate_statement.verify_gate(layout, "evaluation", authority.gate_public_keys, authority.policy_sha256)
     announce("package", "digesting what every stage left")
-    described = manifest.describe(
+    described = manifest.from_run(
         layout, name=params.use_case.name, method=params.training.method, tier=authority.tier, demo=gate.demo
     )
-    with files.whole_folder(layout.stage("package")) as folder:
+    with files.atomic_folder(layout.artefacts("package")) as folder:
         payload = folder / "payload"
         announce("package", "copying weights and reports")
         _copy_parts(layout, payload, params.training.method)
         files.write_json(
-            payload / asking.NAME, asking.describe(layout, params.prompts, params.evaluation).model_dump(mode="json")
+            payload / asking.FILE_NAME,
+            asking.from_run(layout, params.prompts, params.evaluation).model_dump(mode="json"),
         )
         files.write_json(payload / "manifest.json", described.model_dump(mode="json"))
         parts = model_card.gather(params, layout, described)
@@ -63,11 +64,11 @@ def run(params: Params, layout: Layout) -> Manifest:
 
 
 def _copy_parts(layout: Layout, payload: Path, method: str) -> None:
-    _copy_model(trained(layout, method), payload / "model")
+    _copy_model(trained_folder(layout, method), payload / "model")
     for source, target in (
-        (layout.stage("evaluate") / "metrics.json", "evaluation/metrics.json"),
-        (layout.stage("evaluate") / "report.html", "evaluation/report.html"),
-        (layout.stage("split") / "manifest.json", "dataset/manifest.json"),
+        (layout.artefacts("evaluate") / "metrics.json", "evaluation/metrics.json"),
+        (layout.artefacts("evaluate") / "report.html", "evaluation/report.html"),
+        (layout.artefacts("split") / "manifest.json", "dataset/manifest.json"),
         (layout.params, "params.yaml"),
     ):
         if not source.is_file():
@@ -75,14 +76,14 @@ def _copy_parts(layout: Layout, payload: Path, method: str) -> None:
         files.write_bytes(payload / target, source.read_bytes())
 
 
-def trained(layout: Layout, method: str) -> Path:
+def trained_folder(layout: Layout, method: str) -> Path:
     """Return the folder of the trained model or adapter.
 
     Raises:
         InputError: Stage `train` wrote none, or not the one that `method` produces.
     """
-    form, folder = methods.of(method).form, layout.stage("train")
-    there = list(methods.left_in(folder))
+    form, folder = methods.get(method).form, layout.artefacts("train")
+    there = list(methods.forms_in(folder))
     if there != [form]:
         raise InputError(
             f"package: training.method {method} leaves {form.folder} in {folder}, found "
@@ -94,10 +95,10 @@ def trained(layout: Layout, method: str) -> Path:
 def _copy_model(source: Path, target: Path) -> None:
     """Copy the model's files. Raises InputError if a library might execute or unpickle one of them."""
     names = [name for name in files.tree_manifest(source) if name != TRAINING_README]
-    unsafe = [name for name in names if Path(name).suffix not in SAFE]
+    unsafe = [name for name in names if Path(name).suffix not in SAFE_SUFFIXES]
     if unsafe or not any(name.endswith(".safetensors") for name in names):
         raise InputError(
-            f"package: a release's model holds weights as safetensors, and only {', '.join(SAFE)} files beside them; "
+            f"package: a release's model holds weights as safetensors, and only {', '.join(SAFE_SUFFIXES)} files beside them; "
             f"{source} has {', '.join(unsafe or names) or 'nothing'}"
         )
     for name in names:

@@ -1,6 +1,6 @@
 """Sections of params.yaml that stage `package` reads."""
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
@@ -8,7 +8,7 @@ from tasks.core.params.training import Training
 from tasks.core.params.use_case import UseCase
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     use_case: UseCase
     prompts: Prompts
     base_model: BaseModelParams

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.cluster.crew import Crew
+from tasks.stages.cluster.crew import WorkerSpec
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +34,7 @@ def lora_config(training: Training) -> "LoraConfig":
 
 def quantization_config(training: Training) -> "BitsAndBytesConfig | None":
     """Return the settings for a base model in 4 bits; None if the method does not quantise it."""
-    if not methods.of(training.method).quantised:
+    if not methods.get(training.method).quantised:
         return None
     import torch
     from transformers import BitsAndBytesConfig
@@ -121,9 +121,9 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
     return training.learning_rate * left[training.schedule]
 
 
-def crew(training: Training) -> Crew:
+def crew(training: Training) -> WorkerSpec:
     own = {"DS_ACCELERATOR": "cuda" if training.device == "gpu" else "cpu"}
-    return Crew("training", training.workers, training.threads, training.device == "gpu", own)
+    return WorkerSpec("training", training.workers, training.threads, training.device == "gpu", own)
 
 
 def scaling_config(training: Training, workers: int, unfit: Sequence[str] = ()) -> "ScalingConfig":
@@ -132,12 +132,12 @@ def scaling_config(training: Training, workers: int, unfit: Sequence[str] = ()) 
     return ScalingConfig(  # type: ignore[call-arg]  # typed as that of the first Ray Train
         num_workers=workers,
         use_gpu=training.device == "gpu",
-        resources_per_worker=crew(training).needs,
-        label_selector=elsewhere(unfit),
+        resources_per_worker=crew(training).resources,
+        label_selector=label_selector(unfit),
     )
 
 
-def elsewhere(unfit: Sequence[str]) -> dict[str, str]:
+def label_selector(unfit: Sequence[str]) -> dict[str, str]:
     """Return the Ray label selector that keeps workers off the machines with these ids."""
     return {"ray.io/node-id": f"!in({','.join(unfit)})"} if unfit else {}
 
@@ -155,18 +155,18 @@ def run_config(folder: Path) -> "RunConfig":
     return RunConfig(name="train", storage_path=str(folder), failure_config=never)
 
 
-FIRST_STEP = 4
+LONG_STEP_FACTOR = 4
 """Factor by which the time limit of a step is multiplied for the first step, validations and checkpoints."""
 COMPILE_SECONDS = 600
 """Seconds added to the time limit of a step if kernels are compiled, which happens for the first rows and for the first
 rows of another shape."""
 
 
-def step_seconds(training: Training) -> int:
+def step_limit_seconds(training: Training) -> int:
     """Return the seconds after which a step counts as hung."""
     return training.hang_seconds + (COMPILE_SECONDS if training.kernels == "compiled" else 0)
 
 
-def patience_of_workers(training: Training) -> float:
+def worker_timeout_seconds(training: Training) -> float:
     """Return the maximum number of seconds that one worker waits for another."""
-    return step_seconds(training) * FIRST_STEP
+    return step_limit_seconds(training) * LONG_STEP_FACTOR

@@ -15,23 +15,25 @@ from typing import Any
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.params.training import Training
-from tasks.stages.cluster.crew import python
+from tasks.stages.cluster.crew import python_command
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
-from tasks.stages.train.preflight.shape import Shape
-from tasks.stages.train.preflight.speed import Calibrated
+from tasks.stages.train.preflight.shape import ModelShape
+from tasks.stages.train.preflight.speed import CalibratedSpeed
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example
 
 SECONDS = 15.0
 """Seconds for which steps are taken after the first one. The last step is not cut short."""
-MADE_UP = 64
+MADE_UP_ROWS = 64
 """Number of rows that are made up if no run has tokenised any."""
-ASKED, TOLD = "asked.json", "told.json"
+REQUEST_FILE, RESULT_FILE = "asked.json", "told.json"
 
 
-def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: str, aside: Path) -> Calibrated:
+def calibrate(
+    training: Training, shape: ModelShape, model: Path, rows: Path | None, run: str, aside: Path
+) -> CalibratedSpeed:
     """Train for some seconds in the empty folder `aside` and return the speed.
 
     The rows are `rows` of run `run`, or made up if `rows` is None.
@@ -44,27 +46,27 @@ def of(training: Training, shape: Shape, model: Path, rows: Path | None, run: st
     if rows is None:
         length = min(training.max_length, shape.context or training.max_length)
         rows, words = aside / "rows", f"made-up rows of {length:,} tokens"
-        make_up(rows, length, shape.vocabulary)
+        write_made_up_rows(rows, length, shape.vocabulary)
     asked = {"training": alone.model_dump(mode="json"), "model": str(model), "rows": str(rows), "seconds": SECONDS}
-    write_json(aside / ASKED, asked)
-    command = [*shlex.split(python()), __file__, str(aside.resolve())]
+    write_json(aside / REQUEST_FILE, asked)
+    command = [*shlex.split(python_command()), __file__, str(aside.resolve())]
     environment = {**os.environ, **builders.crew(alone).environment}
     ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if ended.returncode or not (aside / TOLD).is_file():
+    if ended.returncode or not (aside / RESULT_FILE).is_file():
         last = next((line for line in reversed(ended.stderr.splitlines()) if line.strip()), "nothing was said")
         raise Unavailable(
             f"the calibration got through no step (exit code {ended.returncode}): {last.strip()}; leave --calibrate "
             "out, or ask for a training that this machine can do"
         )
-    told = read_json(aside / TOLD)
-    return Calibrated(told["tokens"] / told["seconds"], told["steps"], told["seconds"], words)
+    told = read_json(aside / RESULT_FILE)
+    return CalibratedSpeed(told["tokens"] / told["seconds"], told["steps"], told["seconds"], words)
 
 
-def make_up(folder: Path, length: int, vocabulary: int) -> None:
+def write_made_up_rows(folder: Path, length: int, vocabulary: int) -> None:
     """Write made-up rows of `length` tokens, half of them targets."""
     folder.mkdir()
     with Writer(folder, vocabulary) as writer:
-        for row in range(MADE_UP):
+        for row in range(MADE_UP_ROWS):
             writer.add(Example([(row * 7919 + place) % vocabulary for place in range(length)], length // 2))
         nothing = "0" * 64
         writer.finish(Origin(data=nothing, validation=nothing, prompts=nothing, model=nothing))
@@ -78,8 +80,8 @@ def measure(job: Job, seconds: float) -> dict[str, Any]:
     from tasks.stages.train import loop
     from tasks.stages.train.rows.order import Order
 
-    loop.prepare(job.training)
-    engine, order = loop.loaded(job, None), Order(examples.read(job.rows), job.training)
+    loop.set_up_torch(job.training)
+    engine, order = loop.load_engine(job, None), Order(examples.read(job.rows), job.training)
     loop.take_step(engine, order, 0)
     steps = tokens = 0
     began = time.monotonic()
@@ -96,7 +98,7 @@ def main(aside: Path) -> int:
     """
     from torch import distributed
 
-    asked = json.loads((aside / ASKED).read_text())
+    asked = json.loads((aside / REQUEST_FILE).read_text())
     job = Job(
         training=Training.model_validate(asked["training"]),
         model=Path(asked["model"]),
@@ -115,7 +117,7 @@ def main(aside: Path) -> int:
         return error.exit_code
     finally:
         distributed.destroy_process_group()
-    write_json(aside / TOLD, told)
+    write_json(aside / RESULT_FILE, told)
     return 0
 
 

@@ -10,23 +10,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core.errors import NO_SUCH_DOCUMENT
+from tasks.core.errors import DOCUMENT_ERRORS
 from tasks.core.files import read_json, write_json
 from tasks.stages.cluster.storage.trees import Tree, require_inside
 
-RECORD, SAID, MORE, LEAVE, WEIGHTS = "record.jsonl", "said.txt", "more", "leave", "weights.json"
+LOG_FILE, LINES_FILE, MORE_WORKERS_FILE, END_REQUEST_FILE, WEIGHTS_FILE = (
+    "record.jsonl",
+    "said.txt",
+    "more",
+    "leave",
+    "weights.json",
+)
 """Files in the scratch folder: the training log; lines for the user; the mark that there is room for more workers; the
 mark that the workers have to write a checkpoint and end; paths and digests of the trained weights."""
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredCheckpoint:
     step: int
     workers: int
     files: Tree
 
 
-class Desk:
+class Coordinator:
     """Coordinator, run as an actor of Ray. It can also be called directly, without Ray."""
 
     def __init__(self, checkpoints: Path, scratch: Path, keep: int) -> None:
@@ -35,17 +41,17 @@ class Desk:
         self._attempt = 0
         self._parts: dict[int, dict[int, Tree]] = {}
 
-    def arrive(self) -> "tuple[int, list[Stored]]":
+    def arrive(self) -> "tuple[int, list[StoredCheckpoint]]":
         """Begin an attempt; return its number and the complete checkpoints, newest first."""
         self._attempt, self._parts = self._attempt + 1, {}
-        return self._attempt, stored(self.checkpoints)
+        return self._attempt, stored_checkpoints(self.checkpoints)
 
     def took(self, step: int) -> None:
         """Remove checkpoints after `step`, from which the workers continue; 0 if they begin anew.
 
         The workers found the newer ones to be damaged or of another training.
         """
-        for each in stored(self.checkpoints):
+        for each in stored_checkpoints(self.checkpoints):
             if each.step > step:
                 _file(self.checkpoints, each.step).unlink()
 
@@ -57,7 +63,7 @@ class Desk:
         self._write("a", [point])
 
     def _write(self, mode: str, points: Iterable[dict[str, Any]]) -> None:
-        with (self.scratch / RECORD).open(mode) as file:
+        with (self.scratch / LOG_FILE).open(mode) as file:
             file.write("".join(json.dumps(point) + "\n" for point in points))
 
     def part(self, attempt: int, step: int, rank: int, workers: int, files: Tree) -> list[str]:
@@ -74,23 +80,25 @@ class Desk:
         if len(parts) < workers:
             return []
         del self._parts[step]
-        whole = Stored(step, workers, {name: digest for part in parts.values() for name, digest in part.items()})
+        whole = StoredCheckpoint(
+            step, workers, {name: digest for part in parts.values() for name, digest in part.items()}
+        )
         write_json(_file(self.checkpoints, step), asdict(whole))
-        old = stored(self.checkpoints)[self.keep :]
+        old = stored_checkpoints(self.checkpoints)[self.keep :]
         for each in old:
             _file(self.checkpoints, each.step).unlink()
-        needed = {digest for each in stored(self.checkpoints) for digest in each.files.values()}
+        needed = {digest for each in stored_checkpoints(self.checkpoints) for digest in each.files.values()}
         return sorted({digest for each in old for digest in each.files.values()} - needed)
 
     def say(self, line: str) -> None:
-        with (self.scratch / SAID).open("a") as file:
+        with (self.scratch / LINES_FILE).open("a") as file:
             file.write(f"{line}\n")
 
     def more(self) -> bool:
-        return (self.scratch / MORE).exists()
+        return (self.scratch / MORE_WORKERS_FILE).exists()
 
     def leave(self) -> bool:
-        return (self.scratch / LEAVE).exists()
+        return (self.scratch / END_REQUEST_FILE).exists()
 
     def finish(self, rank: int, took: dict[str, Any], weights: Tree) -> None:
         """Write what a worker reports at its end.
@@ -99,7 +107,7 @@ class Desk:
         trained weights from the first worker, and empty from the others.
         """
         if weights:
-            write_json(self.scratch / WEIGHTS, dict(weights))
+            write_json(self.scratch / WEIGHTS_FILE, dict(weights))
         write_json(self.scratch / f"worker-{rank}.json", took)
 
     def stood(self, rank: int, stack: str) -> None:
@@ -111,12 +119,12 @@ def _file(folder: Path, step: int) -> Path:
     return folder / f"stored-{step:09d}.json"
 
 
-def stored(folder: Path) -> list[Stored]:
+def stored_checkpoints(folder: Path) -> list[StoredCheckpoint]:
     """Return the complete checkpoints, newest first."""
     found = []
     for path in sorted(folder.glob("stored-*.json"), reverse=True):
         try:
-            found.append(Stored(**read_json(path)))
-        except NO_SUCH_DOCUMENT:
+            found.append(StoredCheckpoint(**read_json(path)))
+        except DOCUMENT_ERRORS:
             print(f"{path.name} cannot be read; going back to the one before", flush=True)
     return found

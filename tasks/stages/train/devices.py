@@ -28,9 +28,9 @@ PEAKS: Mapping[str, Mapping[str, float]] = {
 """Peak in 10^12 operations per second, by torch's name of the device and by precision, from the vendors' data sheets.
 All figures are for dense matrices; some data sheets print twice as much, for sparse ones. Figures for fp32 are without
 tensor cores, since torch uses TF32 only on request."""
-SIDE = 1024
+MATRIX_SIDE = 1024
 """Rows and columns of the matrices that are multiplied to measure the peak of a CPU."""
-SECONDS = 0.2
+MEASUREMENT_SECONDS = 0.2
 """Seconds for which matrices are multiplied; at least one product is computed."""
 
 
@@ -41,35 +41,35 @@ class Peak:
     source: str
 
 
-def of(training: Training) -> Peak:
+def worker_peak(training: Training) -> Peak:
     """Return the peak of this worker's device. That of a CPU is measured, which takes 0.2 s."""
     if training.device == "cpu":
-        return measured(training)
+        return cpu_peak(training)
     import torch
 
-    return listed(torch.cuda.get_device_name(), training.precision)
+    return gpu_peak(torch.cuda.get_device_name(), training.precision)
 
 
-def listed(name: str, precision: str) -> Peak:
+def gpu_peak(name: str, precision: str) -> Peak:
     peak = PEAKS.get(name, {}).get(precision)
     if peak is None:
         return Peak(None, f"no figure is known for {name} in {precision}")
     return Peak(peak * TERA, f"the data sheet of {name}, dense {precision}")
 
 
-def measured(training: Training) -> Peak:
+def cpu_peak(training: Training) -> Peak:
     """Measure the peak of a worker's CPU threads: the fastest of several products of two matrices."""
     import torch
 
     kind = torch.bfloat16 if training.precision == "bf16" else torch.float32
-    one, other = (torch.ones(SIDE, SIDE, dtype=kind) for _ in range(2))
+    one, other = (torch.ones(MATRIX_SIDE, MATRIX_SIDE, dtype=kind) for _ in range(2))
     fastest, began = float("inf"), time.perf_counter()
     while True:
         fastest = min(fastest, _seconds(one, other))
-        if time.perf_counter() - began >= SECONDS:
+        if time.perf_counter() - began >= MEASUREMENT_SECONDS:
             break
-    what = f"products of matrices of {SIDE:,} x {SIDE:,} in {training.precision}, measured on this CPU"
-    return Peak(2 * SIDE**3 / fastest, what)
+    what = f"products of matrices of {MATRIX_SIDE:,} x {MATRIX_SIDE:,} in {training.precision}, measured on this CPU"
+    return Peak(2 * MATRIX_SIDE**3 / fastest, what)
 
 
 def _seconds(one: Any, other: Any) -> float:

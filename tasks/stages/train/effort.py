@@ -12,7 +12,7 @@ from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.order import Order
 
 
-class Effort:
+class Utilisation:
     """Utilisation of the devices of all workers.
 
     Every worker makes one at the same point, because the peaks of all devices are exchanged.
@@ -20,10 +20,10 @@ class Effort:
 
     def __init__(self, job: Job) -> None:
         self.training = job.training
-        self.peak = together(devices.of(job.training))
+        self.peak = total_peak(devices.worker_peak(job.training))
         self._operations = operations.of(job.training, shape.read(job.model))
 
-    def of(self, order: Order, number: int, seconds: float) -> dict[str, Any]:
+    def of_step(self, order: Order, number: int, seconds: float) -> dict[str, Any]:
         """Return the `positions` that all workers computed in step `number` and, if it is known, the `mfu`.
 
         They depend on the machines and are therefore not part of the curve.
@@ -31,19 +31,19 @@ class Effort:
         rows = order.step(number)
         lengths, workers = order.examples.lengths(rows), distributed.get_world_size()
         plan = passes.plan(lengths, self.training, workers)
-        told: dict[str, Any] = {"positions": passes.computed(lengths, plan, self.training.packed)}
+        told: dict[str, Any] = {"positions": passes.computed_positions(lengths, plan, self.training.packed)}
         if self._operations and self.peak.operations:
-            needed = self._operations.of(lengths, order.examples.targets(rows))
+            needed = self._operations.of_rows(lengths, order.examples.targets(rows))
             told["mfu"] = needed / (seconds * self.peak.operations)
         return told
 
     @property
-    def source(self) -> str | None:
+    def peak_source(self) -> str | None:
         """Description of where the figure for the peak comes from; None if there is no `mfu`."""
         return self.peak.source if self._operations and self.peak.operations else None
 
 
-def together(own: Peak) -> Peak:
+def total_peak(own: Peak) -> Peak:
     """Return the peak of all workers' devices together; unknown if that of one device is unknown."""
     if distributed.get_world_size() == 1:
         return own

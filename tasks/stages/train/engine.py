@@ -8,10 +8,10 @@ import torch
 from tasks.stages.train import builders, equipment, handling, kernels, masks
 from tasks.stages.train.job import Job
 from tasks.stages.train.proof.modules import require_targets, require_trained
-from tasks.stages.train.sequence import Together
+from tasks.stages.train.sequence import PassGroup
 from tasks.stages.train.target_loss import TargetLoss
 
-PACKS = "support_avx512bf16_for_cpu"
+REPACKS_ATTRIBUTE = "support_avx512bf16_for_cpu"
 """Attribute of bitsandbytes' 4-bit layers that says whether a layer may repack its weights for avx512_bf16."""
 
 
@@ -27,7 +27,7 @@ def import_deepspeed() -> None:
             del sys.modules["mlflow"]
 
 
-def start(job: Job, universal: bool = False) -> Any:
+def create_engine(job: Job, universal: bool = False) -> Any:
     """Load the base model, add the adapter if the method has one, and return the DeepSpeed engine.
 
     If `universal` is true, the engine can load a universal checkpoint (`recovery/resharded.py`).
@@ -38,14 +38,14 @@ def start(job: Job, universal: bool = False) -> Any:
     # DeepSpeed would compile its shared-memory communication on first use; torch's needs no compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     torch.manual_seed(job.training.seed)
-    together = Together.of(job.training)
+    together = PassGroup.of(job.training)
     loaded = load_model(job)
     together.require(loaded)
     model = TargetLoss(loaded, builders.attention(job.training), together)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     config, optimizer = builders.deepspeed_config(job.training, universal), builders.optimizer(job.training, trained)
     engine, *_ = deepspeed.initialize(model=model, optimizer=optimizer, config=config)
-    keep_norm(engine)
+    keep_gradient_norm(engine)
     # Without ZeRO, DeepSpeed's bf16 optimizer initialises its state by a step with gradients of 0. Adam would count it
     # and make the first real steps a quarter smaller.
     for state in optimizer.state.values():
@@ -53,7 +53,7 @@ def start(job: Job, universal: bool = False) -> Any:
     return engine
 
 
-def keep_norm(engine: Any) -> None:
+def keep_gradient_norm(engine: Any) -> None:
     """Keep the gradient's norm.
 
     Without ZeRO and in fp32, DeepSpeed clips the gradient and discards its norm.
@@ -67,15 +67,15 @@ def keep_norm(engine: Any) -> None:
     engine.clip_fp32_gradients = clip
 
 
-def keep_quantised(model: Any) -> None:
+def forbid_repacking(model: Any) -> None:
     """Stop 4-bit layers from repacking their weights.
 
     On a processor with avx512_bf16, a forward pass without gradients would repack them for good, with scales in bf16. A
     validation would thus change the weights that training continues with.
     """
     for module in model.modules():
-        if hasattr(module, PACKS):
-            setattr(module, PACKS, False)
+        if hasattr(module, REPACKS_ATTRIBUTE):
+            setattr(module, REPACKS_ATTRIBUTE, False)
 
 
 def load_model(job: Job) -> Any:
@@ -88,7 +88,7 @@ def load_model(job: Job) -> Any:
 
     training = job.training
     equipment.require(training)
-    masks.share()
+    masks.share_among_layers()
     # transformers uses the newest live object of this class, so it has to live while the model is read.
     sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
     dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
@@ -101,11 +101,11 @@ def load_model(job: Job) -> Any:
         quantization_config=builders.quantization_config(training),
     )
     del sharded
-    keep_quantised(model)
+    forbid_repacking(model)
     kernels.apply(model, training, job.scratch)
     require_targets(model, training)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
-    prepared = handling.of(training.method).prepare(model, training).train()
+    prepared = handling.handler_of(training.method).prepare(model, training).train()
     require_trained(prepared, training)
     return prepared

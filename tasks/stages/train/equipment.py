@@ -18,7 +18,7 @@ def require(training: Training) -> None:
 
 
 def _libraries(training: Training) -> Iterator[tuple[str, str, str]]:
-    if methods.of(training.method).quantised:
+    if methods.get(training.method).quantised:
         what = f"training.method {training.method}"
         yield "bitsandbytes", what, "pip install 'hallmark[qlora]', or choose another method"
     if training.attention == "flash":

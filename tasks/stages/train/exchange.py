@@ -6,17 +6,17 @@ from typing import Any
 
 from torch import distributed
 
-OPERATIONS = (
+COLLECTIVES = (
     "all_reduce", "all_reduce_coalesced", "reduce", "reduce_scatter", "reduce_scatter_tensor", "broadcast",
     "all_gather", "all_gather_into_tensor", "all_gather_base", "all_gather_coalesced",
     "all_gather_object", "all_to_all_single", "all_to_all", "broadcast_object_list", "barrier",
 )  # fmt: skip
 """Methods of `deepspeed.comm.torch.TorchBackend` that communicate."""
-Around = Callable[[], AbstractContextManager[None]]
+ContextFactory = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
-def within(around: Around) -> Iterator[None]:
+def wrap_collectives(around: ContextFactory) -> Iterator[None]:
     """Run every communication in the block inside the context that `around` returns.
 
     An asynchronous operation runs in it only while the program waits for its result. A single worker does not
@@ -28,16 +28,16 @@ def within(around: Around) -> Iterator[None]:
     if backend is None or distributed.get_world_size() == 1:
         yield
         return
-    for name in OPERATIONS:
+    for name in COLLECTIVES:
         setattr(backend, name, _wrapped(getattr(backend, name), around))
     try:
         yield
     finally:
-        for name in OPERATIONS:
+        for name in COLLECTIVES:
             delattr(backend, name)  # uncovers the method of the class
 
 
-def _wrapped(exchange: Callable[..., Any], around: Around) -> Callable[..., Any]:
+def _wrapped(exchange: Callable[..., Any], around: ContextFactory) -> Callable[..., Any]:
     def within_it(*given: Any, **named: Any) -> Any:
         # `async_op` is the only argument that is true or false. DeepSpeed's decorator hides the signature.
         if named.get("async_op") or any(it is True for it in given):
@@ -50,7 +50,7 @@ def _wrapped(exchange: Callable[..., Any], around: Around) -> Callable[..., Any]
 
 
 class _Begun:
-    def __init__(self, begun: Any, around: Around) -> None:
+    def __init__(self, begun: Any, around: ContextFactory) -> None:
         self._begun, self._around = begun, around
 
     def __getattr__(self, name: str) -> Any:

@@ -52,5 +52,5 @@ def require_numbers(weights: dict[str, torch.Tensor]) -> None:
 def save(model: Any, weights: dict[str, torch.Tensor], base: Path, training: Training, folder: Path) -> None:
     from transformers import AutoTokenizer
 
-    handling.of(training.method).write(model, weights, folder)
+    handling.handler_of(training.method).write(model, weights, folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)

@@ -19,21 +19,21 @@ Weights = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Handling:
+class MethodHandler:
     prepare: Callable[[Any, Training], Any]
     """Function that returns the model to train, in which exactly the trained weights require gradients."""
     write: Callable[[Any, Weights, Path], None]
     """Function that writes the trained weights of a model into a folder, with the same bytes every time."""
 
 
-def of(method: str) -> Handling:
+def handler_of(method: str) -> MethodHandler:
     """Return how a training method prepares and writes a model.
 
     Raises:
         Refused: This version has no such method.
     """
-    methods.of(method)
-    return HANDLING[method]
+    methods.get(method)
+    return HANDLERS[method]
 
 
 def _adapted(model: Any, training: Training) -> Any:
@@ -41,16 +41,16 @@ def _adapted(model: Any, training: Training) -> Any:
 
     adapted = get_peft_model(model, builders.lora_config(training), autocast_adapter_dtype=False)
     if training.zero_stage != 3:  # which gathers a layer's weights only when PEFT's layer is called
-        lora_products.use(adapted)
+        lora_products.replace_forward(adapted)
     return adapted
 
 
 def _write_adapter(model: Any, weights: Weights, folder: Path) -> None:
     model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
-    tidy_adapter(folder)
+    make_adapter_reproducible(folder)
 
 
-def tidy_adapter(folder: Path) -> None:
+def make_adapter_reproducible(folder: Path) -> None:
     """Remove what differs between equal trainings: the order of sets and the base model's path.
 
     The model card, which PEFT generates, is deleted as well.
@@ -73,8 +73,8 @@ def _write_whole(model: Any, weights: Weights, folder: Path) -> None:
     model.save_pretrained(folder, state_dict=weights)
 
 
-HANDLING: Mapping[str, Handling] = {
-    "lora": Handling(_adapted, _write_adapter),
-    "qlora": Handling(_adapted, _write_adapter),
-    "full": Handling(_whole, _write_whole),
+HANDLERS: Mapping[str, MethodHandler] = {
+    "lora": MethodHandler(_adapted, _write_adapter),
+    "qlora": MethodHandler(_adapted, _write_adapter),
+    "full": MethodHandler(_whole, _write_whole),
 }

@@ -11,11 +11,11 @@ from tasks.core.params.training import Training
 from tasks.stages.cluster import versions
 from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.cluster.versions import Versions
-from tasks.stages.train.desk import LEAVE, MORE, RECORD
+from tasks.stages.train.desk import END_REQUEST_FILE, LOG_FILE, MORE_WORKERS_FILE
 
 
 @dataclass(frozen=True)
-class Afar:
+class RemoteStorage:
     """Storage of a training whose machines have no disk in common."""
 
     place: str
@@ -24,7 +24,7 @@ class Afar:
     """Folder in the storage that belongs to this training alone."""
     model: Tree
     rows: Tree
-    desk: Any = None
+    coordinator: Any = None
     """Ray handle of the coordinator on the machine that starts the training; None before it is started."""
 
 
@@ -46,29 +46,29 @@ class Job:
     sandbox it has a path at which the workers of a cluster would not find it."""
     scratch: Path
     """Folder for the training log and for each worker's peak memory."""
-    versions: Versions = field(default_factory=versions.of_here)
+    versions: Versions = field(default_factory=versions.installed_versions)
     """Library versions of the machine that starts the training."""
     inputs: str = ""
     """Digest of everything that decides the trained weights."""
-    skipped: tuple[int, ...] = ()
+    skipped_steps: tuple[int, ...] = ()
     """Steps, counted from 0, that are skipped because their loss was not finite or had jumped."""
-    unfit: tuple[str, ...] = ()
+    unfit_machines: tuple[str, ...] = ()
     """Ray's ids of machines that cannot train with the others."""
-    afar: Afar | None = None
-    notices: bool = False
+    remote: RemoteStorage | None = None
+    on_cluster: bool = False
     """Whether the training runs on a cluster, which announces preemptions."""
 
     @property
-    def record(self) -> Path:
+    def training_log(self) -> Path:
         """Path of the training log: one line of JSON for each step, appended while the training runs."""
-        return self.scratch / RECORD
+        return self.scratch / LOG_FILE
 
     @property
-    def more(self) -> Path:
+    def more_workers_file(self) -> Path:
         """Path of a file that appears when the cluster has room for more of the workers that the training asks for."""
-        return self.scratch / MORE
+        return self.scratch / MORE_WORKERS_FILE
 
     @property
-    def leave(self) -> Path:
+    def end_request_file(self) -> Path:
         """Path of a file that appears when the stage is asked to end; the workers then write a checkpoint and end."""
-        return self.scratch / LEAVE
+        return self.scratch / END_REQUEST_FILE

@@ -15,11 +15,11 @@ from tasks.core.params.training import Training
 
 COMPILERS = {"cpu": "g++", "gpu": "gcc"}
 """Compiler that torch calls, by device; on GPUs it needs Triton as well."""
-FORMS = 64
+MAX_COMPILATIONS = 64
 """Maximum number of times that a layer is compiled: with and without gradients, for one row and for several, for each
 kind of attention."""
-CACHES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
-LIGER = {
+CACHE_VARIABLES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+LIGER_KERNELS = {
     "rope": True, "rms_norm": True, "swiglu": True, "geglu": True,
     "cross_entropy": False, "fused_linear_cross_entropy": False,
 }  # fmt: skip
@@ -57,7 +57,7 @@ def apply(model: Any, training: Training, scratch: Path) -> None:
     # that all programs share.
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir()
-    os.environ.update(dict.fromkeys(CACHES, str(own)))
+    os.environ.update(dict.fromkeys(CACHE_VARIABLES, str(own)))
     {"compiled": _compile, "liger": _use_liger}[training.kernels](model)
 
 
@@ -70,7 +70,7 @@ def _compile(model: Any) -> None:
         raise InputError(
             f"training.kernels compiled knows no layers of a {model.config.model_type}; set training.kernels to plain"
         )
-    torch._dynamo.config.recompile_limit = FORMS
+    torch._dynamo.config.recompile_limit = MAX_COMPILATIONS
     for layer in layers:
         # In place: torch.compile(layer) would return another module, in which weights have other names.
         layer.compile(dynamic=True, options={"fallback_random": True})
@@ -82,4 +82,4 @@ def _use_liger(model: Any) -> None:
     kind = model.config.model_type
     if kind not in monkey_patch.MODEL_TYPE_TO_APPLY_LIGER_FN:  # Liger itself would only log that it does nothing
         raise InputError(f"training.kernels liger has no kernels for a {kind}; set training.kernels to plain")
-    monkey_patch._apply_liger_kernel_to_instance(model=model, **LIGER)
+    monkey_patch._apply_liger_kernel_to_instance(model=model, **LIGER_KERNELS)

@@ -19,107 +19,107 @@ from tasks.stages.cluster import versions
 from tasks.stages.peak_memory import peak_bytes
 from tasks.stages.train import builders, early_stopping, exchange, export, validation
 from tasks.stages.train import engine as engines
-from tasks.stages.train.effort import Effort
+from tasks.stages.train.effort import Utilisation
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import away
-from tasks.stages.train.keeping.home import Home
+from tasks.stages.train.keeping.home import TrainingStore
 from tasks.stages.train.preflight import estimate, room, shape
 from tasks.stages.train.proof import layout, state
-from tasks.stages.train.proof.step import FirstStep, Tally
+from tasks.stages.train.proof.step import FirstStepCheck, StepSums
 from tasks.stages.train.recovery import checkpoints, data_alone, resharded, unfit, watchdog
-from tasks.stages.train.recovery.attempts import MachinesChange, OutOfMemory
+from tasks.stages.train.recovery.attempts import MachinesChanged, OutOfMemory
 from tasks.stages.train.recovery.checkpoints import Checkpoint
-from tasks.stages.train.recovery.divergence import diverged, left_out, require_sane
+from tasks.stages.train.recovery.divergence import divergence_error, require_no_jump, skipped_point
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
-from tasks.stages.train.rows.batches import all_share, collate
+from tasks.stages.train.rows.batches import all_share_prefix, collate
 from tasks.stages.train.rows.order import Order, Rows
-from tasks.stages.train.shares import Shares
+from tasks.stages.train.shares import TimeShares
 from tasks.stages.train.target_loss import can_share_prefix
-from tasks.stages.train.workers import gathered
+from tasks.stages.train.workers import gather
 
 
 def work(job: Job) -> None:
     """Train as one of the workers, after checking that all of them have the same library versions."""
-    with unfit.agreed(job):
+    with unfit.raising_alike(job):
         job.versions.require_here(builds=False)
-    everyone = gathered((socket.gethostname(), versions.of_here()))
-    with unfit.agreed(job):
-        versions.require_alike(everyone, distributed.get_rank())
-    if not methods.of(job.training.method).quantised:
+    everyone = gather((socket.gethostname(), versions.installed_versions()))
+    with unfit.raising_alike(job):
+        versions.require_majority(everyone, distributed.get_rank())
+    if not methods.get(job.training.method).quantised:
         libraries.hide("bitsandbytes")
     train(job)
 
 
 def train(job: Job) -> None:
     """Train from the newest checkpoint, if there is one, to the last step, and export the weights."""
-    home = away.of(job)
+    home = away.open_store(job)
     job, training = home.job, home.job.training
-    with unfit.agreed(job):
+    with unfit.raising_alike(job):
         require_memory(job)
     gpu = training.device == "gpu"
-    prepare(training)
+    set_up_torch(training)
     checkpoint = home.newest()
-    engine = loaded(job, checkpoint)
-    libraries.are_loaded()
+    engine = load_engine(job, checkpoint)
+    libraries.finish_imports()
     order = Order(on_disk.read(job.rows), training)
-    within_memory(partial(prove_layout, engine, order), 0, training)
+    call_within_memory(partial(verify_forward_pass, engine, order), 0, training)
     curve = resume(engine, home, checkpoint)
-    home.begin(curve)
-    first, shares, effort = True, Shares(engine.device), Effort(job)
+    home.begin_log(curve)
+    first, shares, effort = True, TimeShares(engine.device), Utilisation(job)
     with (
-        watchdog.guarded(home.stack(distributed.get_rank()), builders.step_seconds(training)) as dog,
-        exchange.within(partial(shares.of, "communication")),
+        watchdog.guard(home.stack(distributed.get_rank()), builders.step_limit_seconds(training)) as dog,
+        exchange.wrap_collectives(partial(shares.measure, "communication")),
     ):
         for number in range(len(curve), order.steps):
-            if early_stopping.over(curve, training.patience):
+            if early_stopping.should_stop(curve, training.patience):
                 break
             began, took = time.monotonic(), {}
-            if number in job.skipped:
-                point = left_out(order, number, curve)
+            if number in job.skipped_steps:
+                point = skipped_point(order, number, curve)
             else:
                 fresh = not any(it["targets"] for it in curve)
-                watched = FirstStep(engine, training, fresh) if first else None
-                point = within_memory(partial(take_step, engine, order, number, watched, shares), number, training)
-                require_sane(point, curve, order)
+                watched = FirstStepCheck(engine, training, fresh) if first else None
+                point = call_within_memory(partial(take_step, engine, order, number, watched, shares), number, training)
+                require_no_jump(point, curve, order)
                 first = False
-                took = effort.of(order, number, time.monotonic() - began)
+                took = effort.of_step(order, number, time.monotonic() - began)
             curve.append(point)
             seconds, held = time.monotonic() - began, peak_bytes(gpu)
-            if early_stopping.due(order, len(curve)):
-                dog.fed(builders.FIRST_STEP)
-                look(engine, home, order, curve, shares, dog)
+            if early_stopping.validation_due(order, len(curve)):
+                dog.feed(builders.LONG_STEP_FACTOR)
+                validate(engine, home, order, curve, shares, dog)
                 took["look_seconds"] = time.monotonic() - began - seconds
-            home.tell({**point, **took, "peak_bytes": held, "seconds": seconds})
+            home.log_step({**point, **took, "peak_bytes": held, "seconds": seconds})
             order.examples.release()  # reading a row maps 64 KB of the file around it
-            last = len(curve) == order.steps or early_stopping.over(curve, training.patience)
+            last = len(curve) == order.steps or early_stopping.should_stop(curve, training.patience)
             due = last or len(curve) % training.checkpoint_steps == 0
-            change = None if last else home.change(len(curve), due)
+            change = None if last else home.reason_to_end(len(curve), due)
             if due or change:
-                dog.fed(builders.FIRST_STEP, home.patience)
-                with shares.of("checkpoint"):
+                dog.feed(builders.LONG_STEP_FACTOR, home.storage_patience_seconds)
+                with shares.measure("checkpoint"):
                     save(engine, home, curve)
             if change:
-                home.settle()
-                raise MachinesChange(f"{change} after step {len(curve)}")
-            dog.fed()
-    with shares.of("checkpoint"):
-        home.settle()
-    if early_stopping.best(curve):
-        home.take_best()
+                home.wait_until_stored()
+                raise MachinesChanged(f"{change} after step {len(curve)}")
+            dog.feed()
+    with shares.measure("checkpoint"):
+        home.wait_until_stored()
+    if early_stopping.best_point(curve):
+        home.export_best()
     else:
         export.write(engine, job.model, training, job.output)
-    home.finish({"peak_bytes": peak_bytes(gpu), "seconds": shares.seconds, "mfu_of": effort.source})
+    home.report_end({"peak_bytes": peak_bytes(gpu), "seconds": shares.seconds, "mfu_of": effort.peak_source})
 
 
 def require_memory(job: Job) -> None:
     """Raise InputError if this worker's machine has too little memory for its part of the model."""
     training = job.training.model_copy(update={"workers": distributed.get_world_size()})
-    own = estimate.of(training, shape.read(job.model), Resources(), room.of_worker(training), None)
+    own = estimate.of(training, shape.read(job.model), Resources(), room.worker_capacity(training), None)
     estimate.require(own, f"on {socket.gethostname()} ")
 
 
-def prepare(training: Training) -> None:
+def set_up_torch(training: Training) -> None:
     """Set torch's number of threads and make its results reproducible."""
     torch.set_num_threads(training.threads)
     # Some GPU kernels have no deterministic form.
@@ -128,16 +128,16 @@ def prepare(training: Training) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # torch stubs lack it
 
 
-def loaded(job: Job, checkpoint: Checkpoint | None) -> Any:
+def load_engine(job: Job, checkpoint: Checkpoint | None) -> Any:
     """Return the DeepSpeed engine with the model.
 
     Raises:
         Unavailable: The model does not fit into memory. Smaller forward passes, the remedy for OutOfMemory, would not
             help.
     """
-    universal = resharded.needed(checkpoint, job.training, distributed.get_world_size())
+    universal = resharded.is_needed(checkpoint, job.training, distributed.get_world_size())
     try:
-        return within_memory(partial(engines.start, job, universal), 0, job.training)
+        return call_within_memory(partial(engines.create_engine, job, universal), 0, job.training)
     except OutOfMemory:
         raise Unavailable(
             "out of memory while the model is loaded; `hallmark preflight` says what would fit, and needs no device"
@@ -149,7 +149,7 @@ OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "not enough memory")
 """Parts of messages by which torch reports lack of memory in a plain RuntimeError."""
 
 
-def within_memory(step: Callable[[], Result], number: int, training: Training) -> Result:
+def call_within_memory(step: Callable[[], Result], number: int, training: Training) -> Result:
     """Call `step` and return its result.
 
     Raises:
@@ -165,33 +165,33 @@ def within_memory(step: Callable[[], Result], number: int, training: Training) -
         raise
 
 
-def prove_layout(engine: Any, order: Order) -> None:
+def verify_forward_pass(engine: Any, order: Order) -> None:
     """Verify one forward pass of the first steps, before any training.
 
     Of these passes it takes the one in which the worker with the fewest rows has most.
     """
     training, size = order.training, distributed.get_world_size()
     best: list[Rows] = []
-    for number in range(min(order.steps, layout.LOOKED_AT)):
+    for number in range(min(order.steps, layout.SEARCHED_STEPS)):
         rows = order.step(number)
         plan = passes.plan(order.examples.lengths(rows), training, size)
         for forward in range(plan.count):
-            groups = [rows[group] for group in plan.of(forward)]
+            groups = [rows[group] for group in plan.groups_of(forward)]
             if not best or min(map(len, groups)) > min(map(len, best)):
                 best = groups
-    layout.prove(engine, order.examples, best, training, can_share_prefix(engine.module, training))
+    layout.verify(engine, order.examples, best, training, can_share_prefix(engine.module, training))
 
 
 def take_step(
-    engine: Any, order: Order, number: int, first: FirstStep | None = None, shares: Shares | None = None
+    engine: Any, order: Order, number: int, first: FirstStepCheck | None = None, shares: TimeShares | None = None
 ) -> dict[str, Any]:
     """Take one optimizer step and return its entry for the training log.
 
     The loss is the mean over the target tokens of all workers and forward passes. `first`, if given, verifies the step;
     `shares` measures the time of its parts.
     """
-    shares = shares or Shares()
-    shares.step(number)
+    shares = shares or TimeShares()
+    shares.begin_step(number)
     training, rank, size = order.training, distributed.get_rank(), distributed.get_world_size()
     examples, rows = order.examples, order.step(number)
     lengths, targets = examples.lengths(rows), int(examples.targets(rows).sum())
@@ -200,29 +200,29 @@ def take_step(
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
     torch.manual_seed((training.seed + number) * size + rank)  # for dropout; by step, so that resuming is exact
-    share, tally = can_share_prefix(engine.module, training), Tally(engine.device, together.size)
+    share, tally = can_share_prefix(engine.module, training), StepSums(engine.device, together.size)
     for forward in range(plan.count):
-        groups = [rows[group] for group in plan.of(forward)]
-        with shares.of("data"):
-            shared = share and all_share(examples, groups)
+        groups = [rows[group] for group in plan.groups_of(forward)]
+        with shares.measure("data"):
+            shared = share and all_share_prefix(examples, groups)
             own = groups[together.group]
             batch = together.mine(collate(examples, own, training.packed, shared)).to(engine.device)
-        with shares.of("forward"):
+        with shares.measure("forward"):
             loss = engine(batch)
         tally.add(loss, batch, own)
         if first:
-            first.take_pass(loss)
+            first.watch_loss(loss)
         # DeepSpeed averages over workers and sums over passes; the step needs the mean over tokens.
-        with shares.of("backward"):
+        with shares.measure("backward"):
             engine.backward(loss * (size / targets))
-    with shares.of("communication"):  # waits for the slowest worker
+    with shares.measure("communication"):  # waits for the slowest worker
         mean = tally.close(number, rows, targets) / targets
     if not math.isfinite(mean):
-        raise diverged(number, f"is {mean}", rows)
-    with shares.of("optimizer"):
+        raise divergence_error(number, f"is {mean}", rows)
+    with shares.measure("optimizer"):
         engine.step()
     if not math.isfinite(norm := float(engine.get_global_grad_norm())):
-        raise diverged(number, f"has a gradient of {norm}", rows)  # DeepSpeed would skip the step silently
+        raise divergence_error(number, f"has a gradient of {norm}", rows)  # DeepSpeed would skip the step silently
     if first:
         first.close(targets)
     return {
@@ -235,53 +235,62 @@ def take_step(
     }
 
 
-def look(
-    engine: Any, home: Home, order: Order, curve: list[dict[str, Any]], shares: Shares, dog: watchdog.Watchdog
+def validate(
+    engine: Any,
+    home: TrainingStore,
+    order: Order,
+    curve: list[dict[str, Any]],
+    shares: TimeShares,
+    dog: watchdog.Watchdog,
 ) -> None:
     """Compute the validation loss, add it to the last point of the curve, and keep the weights if it is the lowest."""
     number = len(curve) - 1
-    with shares.of("validation"):
-        loss = within_memory(partial(validation.loss, engine, order, dog.fed), number, order.training)
+    with shares.measure("validation"):
+        loss = call_within_memory(partial(validation.loss, engine, order, dog.feed), number, order.training)
         if not math.isfinite(loss):
-            raise diverged(number, f"makes that of the validation rows {loss}", order.step(number))
-        curve[-1][early_stopping.LOSS] = loss
-        if early_stopping.best(curve) is curve[-1]:
-            dog.fed(builders.FIRST_STEP)
-            folder = home.fresh_best()
-            with checkpoints.writing(home.job.scratch):
+            raise divergence_error(number, f"makes that of the validation rows {loss}", order.step(number))
+        curve[-1][early_stopping.VALIDATION_LOSS] = loss
+        if early_stopping.best_point(curve) is curve[-1]:
+            dog.feed(builders.LONG_STEP_FACTOR)
+            folder = home.empty_best()
+            with checkpoints.full_disk_as_unavailable(home.job.scratch):
                 export.write(engine, home.job.model, order.training, folder)
 
 
-def resume(engine: Any, home: Home, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
+def resume(engine: Any, home: TrainingStore, checkpoint: Checkpoint | None) -> list[dict[str, Any]]:
     """Load the checkpoint into the engine and return its curve; without a checkpoint, return an empty curve."""
     if checkpoint is None:
         return []
-    if early_stopping.best(checkpoint.curve):
-        home.go_on_with_best(checkpoint.folder)
+    if early_stopping.best_point(checkpoint.curve):
+        home.restore_best(checkpoint.folder)
     folder = checkpoint.folder
-    if resharded.needed(checkpoint, home.job.training, distributed.get_world_size()):
-        folder = home.job.scratch / resharded.FOLDER
-        if home.leads:
+    if resharded.is_needed(checkpoint, home.job.training, distributed.get_world_size()):
+        folder = home.job.scratch / resharded.UNIVERSAL_FOLDER
+        if home.creates_folders:
             resharded.convert(checkpoint, folder)
         distributed.barrier()
-    with data_alone.read(checkpoint.folder.name):
-        path, _ = engine.load_checkpoint(str(folder), tag=checkpoints.STATE, load_module_strict=False)
+    with data_alone.data_only(checkpoint.folder.name):
+        path, _ = engine.load_checkpoint(str(folder), tag=checkpoints.STATE_FOLDER, load_module_strict=False)
     if path is None:
         raise Refused(
             f"checkpoint {checkpoint.folder.name} could not be loaded; remove it to go on from the one before"
         )
-    state.settle(engine, sum(point["targets"] > 0 for point in checkpoint.curve))
+    state.complete_optimizer_state(engine, sum(point["targets"] > 0 for point in checkpoint.curve))
     state.require_same(engine, checkpoint.state)
     return checkpoint.curve
 
 
-def save(engine: Any, home: Home, curve: list[dict[str, Any]]) -> None:
+def save(engine: Any, home: TrainingStore, curve: list[dict[str, Any]]) -> None:
     """Write a checkpoint. Every worker calls it and writes its own part."""
-    path = home.aside(len(curve))
-    with checkpoints.writing(path):
-        engine.save_checkpoint(str(path), tag=checkpoints.STATE, save_latest=False, exclude_frozen_parameters=True)
-        if early_stopping.best(curve):
-            home.put_best(path)
+    path = home.checkpoint_folder(len(curve))
+    with checkpoints.full_disk_as_unavailable(path):
+        engine.save_checkpoint(
+            str(path), tag=checkpoints.STATE_FOLDER, save_latest=False, exclude_frozen_parameters=True
+        )
+        if early_stopping.best_point(curve):
+            home.add_best_to(path)
     distributed.barrier()
-    told = state.of(engine)  # collective: every worker calls it
-    home.keep(path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told, home.job.inputs))
+    told = state.summary(engine)  # collective: every worker calls it
+    home.commit_checkpoint(
+        path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told, home.job.inputs)
+    )

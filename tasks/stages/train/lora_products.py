@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 
-class Products(torch.autograd.Function):
+class LoraFunction(torch.autograd.Function):
     """Autograd function of x Wᵀ + bias + scale (x Aᵀ) Bᵀ with frozen W and bias."""
 
     @staticmethod
@@ -45,7 +45,7 @@ class Products(torch.autograd.Function):
         return below, None, None, low_above.T @ rows, above.T @ low, None
 
 
-def use(model: Any) -> None:
+def replace_forward(model: Any) -> None:
     """Replace the forward method of every plain LoRA layer; other layers keep that of PEFT."""
     for layer in model.modules():
         if is_plain(layer):
@@ -69,5 +69,5 @@ def _forward(layer: Any, x: torch.Tensor) -> torch.Tensor:
     (name,) = layer.active_adapters
     a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
     base = layer.base_layer
-    product: torch.Tensor = Products.apply(x, base.weight, base.bias, a, b, layer.scaling[name])
+    product: torch.Tensor = LoraFunction.apply(x, base.weight, base.bias, a, b, layer.scaling[name])
     return product

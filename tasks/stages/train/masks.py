@@ -8,22 +8,22 @@ from typing import Any
 
 import torch
 
-NAME = "sdpa"
+ATTENTION_NAME = "sdpa"
 
 
-def share() -> None:
+def share_among_layers() -> None:
     """Share one mask among all layers of the models in this process.
 
     The mask function replaces the one registered as `sdpa`, because transformers checks for that name in many places.
     """
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
-    made = ALL_MASK_ATTENTION_FUNCTIONS[NAME]
-    if not isinstance(made, InNumbers):
-        AttentionMaskInterface.register(NAME, InNumbers(made))
+    made = ALL_MASK_ATTENTION_FUNCTIONS[ATTENTION_NAME]
+    if not isinstance(made, NumericMask):
+        AttentionMaskInterface.register(ATTENTION_NAME, NumericMask(made))
 
 
-class InNumbers:
+class NumericMask:
     """Mask function that returns numbers: 0 for a visible token, minus infinity for any other."""
 
     def __init__(self, made: Any) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 from tasks.core.layout import Layout
 
-FILE = "points.jsonl"
+POINTS_FILE = "points.jsonl"
 
 
 class Points:
     """Writer of the points of one training. A training that is resumed from a checkpoint writes all steps again."""
 
     def __init__(self, layout: Layout) -> None:
-        self.path: Path = layout.measured("train") / FILE
+        self.path: Path = layout.measurements("train") / POINTS_FILE
         self._last = 0
         self.path.unlink(missing_ok=True)
 

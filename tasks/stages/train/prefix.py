@@ -12,16 +12,16 @@ from typing import Any, Literal
 
 import torch
 
-Call = Literal["prefix", "rows"]
+Phase = Literal["prefix", "rows"]
 """Tokens that a call of the model computes: first the common prefix, then the rest of the rows."""
 MODELS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
 """`model_type` of the models that support it: each layer has one attention, over the tensors it is called with and the
 mask of the whole model. Other models make masks inside a layer or attend twice."""
-KEPT = ("prefix_key", "prefix_value")
+PREFIX_ATTRIBUTES = ("prefix_key", "prefix_value")
 """Attributes of a layer's attention module that hold the keys and values of the prefix."""
 
 
-def can_be_shared(model: Any) -> bool:
+def supports_prefix(model: Any) -> bool:
     """Return whether the model's attention supports a prefix and lets each token see all before it."""
     config = model.config
     kinds = getattr(config, "layer_types", None) or []
@@ -30,7 +30,7 @@ def can_be_shared(model: Any) -> bool:
 
 
 @cache
-def attention(implementation: str) -> str:
+def register_attention(implementation: str) -> str:
     """Return transformers' name for an attention with support for a prefix.
 
     `implementation` is "eager" or "sdpa".
@@ -39,23 +39,23 @@ def attention(implementation: str) -> str:
     from transformers.modeling_utils import AttentionInterface
 
     name = f"{implementation}-with-prefix"
-    AttentionInterface.register(name, WithPrefix(implementation))
+    AttentionInterface.register(name, PrefixAttention(implementation))
     AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS[implementation])
     return name
 
 
-def forget(model: Any) -> None:
+def remove_prefix(model: Any) -> None:
     """Remove the keys and values of the prefix after a forward pass.
 
     They are part of an autograd graph, and a model that holds such tensors cannot be copied.
     """
     for module in model.modules():
-        for name in KEPT:
+        for name in PREFIX_ATTRIBUTES:
             vars(module).pop(name, None)
 
 
 @dataclass(frozen=True)
-class WithPrefix:
+class PrefixAttention:
     """Attention of transformers with support for a prefix; a call without `over` computes plain attention."""
 
     implementation: str
@@ -68,7 +68,7 @@ class WithPrefix:
         value: torch.Tensor,
         attention_mask: torch.Tensor | None,
         *,
-        over: Call | None = None,
+        over: Phase | None = None,
         **options: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return [sequences, length, heads, width]; query, key and value are [sequences, heads, length, width]."""

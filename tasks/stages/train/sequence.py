@@ -21,23 +21,23 @@ from tasks.stages.train.rows.batches import Batch
 
 
 @dataclass(frozen=True)
-class Part(Batch):
+class BatchPart(Batch):
     """One worker's part of a batch. A target belongs to the part with the token before it."""
 
-    whole: torch.Tensor
+    whole_positions: torch.Tensor
     """[sequences, length of all parts] int64: positions in the whole rows."""
 
 
 @dataclass(frozen=True)
-class Together:
+class PassGroup:
     """Workers that share a forward pass: `training.sequence_parallel` of them, with consecutive ranks."""
 
     size: int
-    group: int
+    group_index: int
     """Index of the rows that these workers compute, among the groups of rows in a forward pass."""
-    place: int
+    part_index: int
     """Index of this worker's part of a row."""
-    workers: Any = None
+    process_group: Any = None
     """Process group of these workers; None if there is only one."""
 
     @classmethod
@@ -48,7 +48,7 @@ class Together:
         if size == 1:
             return cls(size, group, place)
         _install()
-        patience = timedelta(seconds=builders.patience_of_workers(training))
+        patience = timedelta(seconds=builders.worker_timeout_seconds(training))
         return cls(size, group, place, distributed.new_subgroups(size, timeout=patience)[0])
 
     def require(self, model: Any) -> None:
@@ -59,7 +59,7 @@ class Together:
                 f"{model.config.model_type} have their own; set it to 1"
             )
 
-    def mine(self, batch: Batch) -> Batch:
+    def own_part(self, batch: Batch) -> Batch:
         """Return this worker's part of a batch. All parts have the same length; the last one is padded."""
         if self.size == 1:
             return batch
@@ -71,33 +71,33 @@ class Together:
         )  # fmt: skip
         positions = torch.cat([positions, positions[:, -1:] + torch.arange(1, more + 1, device=tokens.device)], dim=1)
         tokens, own, predicts, following = (
-            it.chunk(self.size, dim=1)[self.place] for it in (tokens, positions, predicts, following)
+            it.chunk(self.size, dim=1)[self.part_index] for it in (tokens, positions, predicts, following)
         )
-        return Part(batch.prefix, tokens, own, predicts, following[predicts], positions)
+        return BatchPart(batch.prefix, tokens, own, predicts, following[predicts], positions)
 
-    def total(self, loss: torch.Tensor) -> float:
+    def total_loss(self, loss: torch.Tensor) -> float:
         """Return the loss summed over the parts of all workers in the group."""
         loss = loss.detach().clone()
         if self.size > 1:
-            distributed.all_reduce(loss, group=self.workers)
+            distributed.all_reduce(loss, group=self.process_group)
         return float(loss)
 
-    def whole(self, part: Part, model: Any) -> "Whole":
+    def whole_rows(self, part: BatchPart, model: Any) -> "WholeRows":
         """Return what the model's attention needs to know about the whole rows."""
         from transformers.masking_utils import create_masks_for_generate
 
-        like = torch.empty((*part.whole.shape, 0), dtype=model.dtype, device=part.whole.device)
+        like = torch.empty((*part.whole_positions.shape, 0), dtype=model.dtype, device=part.whole_positions.device)
         masks = create_masks_for_generate(
-            config=model.config, inputs_embeds=like, attention_mask=None, cache=None, position_ids=part.whole
+            config=model.config, inputs_embeds=like, attention_mask=None, cache=None, position_ids=part.whole_positions
         )
-        return Whole(self.workers, part.whole, masks)
+        return WholeRows(self.process_group, part.whole_positions, masks)
 
 
 @dataclass(frozen=True, eq=False)
-class Whole:
+class WholeRows:
     """Positions and masks of the whole rows of which a worker holds a part."""
 
-    workers: Any
+    process_group: Any
     positions: torch.Tensor
     """[sequences, length of all parts] int64."""
     masks: Any
@@ -111,7 +111,7 @@ class Whole:
 
 IMPLEMENTATIONS = ("sdpa", "flash_attention_2")
 """Names of the attentions in transformers that can be computed by several workers."""
-A_HEAD = ("s_aux", "position_bias")
+PER_HEAD_OPTIONS = ("s_aux", "position_bias")
 """Options of attention that have a value for each head."""
 
 
@@ -129,7 +129,7 @@ class Ulysses:
         value: torch.Tensor,
         attention_mask: Any,
         *,
-        whole: Whole | None = None,
+        whole: WholeRows | None = None,
         **options: Any,
     ) -> tuple[torch.Tensor, None]:
         """Return [sequences, length, heads, width]; query, key and value are [sequences, heads, length, width]."""
@@ -138,7 +138,7 @@ class Ulysses:
             return made
         from deepspeed.sequence.layer import DistributedAttention
 
-        if foreign := [name for name in A_HEAD if options.get(name) is not None]:
+        if foreign := [name for name in PER_HEAD_OPTIONS if options.get(name) is not None]:
             raise InputError(
                 f"the base model's attention has {foreign[0]} for each head, which is not parted; set "
                 "training.sequence_parallel to 1"
@@ -150,7 +150,7 @@ class Ulysses:
             made: torch.Tensor = self.core(layer, *heads, whole.mask(layer), **options)[0]
             return made
 
-        over = DistributedAttention(attend, whole.workers, scatter_idx=2, gather_idx=1)
+        over = DistributedAttention(attend, whole.process_group, scatter_idx=2, gather_idx=1)
         return over(*(it.transpose(1, 2) for it in (query, key, value)), 0), None
 
 

@@ -9,14 +9,14 @@ PARTS = ("data", "forward", "backward", "optimizer", "communication", "validatio
 """Parts of the wall time. `data`: rows into tensors. `forward`, `backward`, `optimizer`: the parts of a step.
 `communication`: exchange among workers (`exchange.py`) and waits for other workers. `validation`: validations and the
 export of the best weights. `checkpoint`: writing checkpoints."""
-ALL_COUNT = ("validation", "checkpoint")
+ALWAYS_MEASURED = ("validation", "checkpoint")
 """Parts that are not in every step and are therefore always measured."""
-EVERY = 20
+MEASURED_EVERY = 20
 """Number of steps of which one is measured on a GPU, and the factor by which its times count. A GPU works
 asynchronously, so measuring a part means waiting for it."""
 
 
-class Shares:
+class TimeShares:
     def __init__(self, device: Any = "cpu") -> None:
         self.seconds = dict.fromkeys(PARTS, 0.0)
         self._gpu = "cuda" in str(device)
@@ -26,16 +26,16 @@ class Shares:
         self._open: int | None = None
         """Factor for the time of the open part, which nested parts share; None if no part is open."""
 
-    def step(self, number: int) -> None:
+    def begin_step(self, number: int) -> None:
         """Begin step `number`, which decides whether its parts are measured."""
-        self._weight = 1 if not self._gpu else EVERY if number % EVERY == 0 else 0
+        self._weight = 1 if not self._gpu else MEASURED_EVERY if number % MEASURED_EVERY == 0 else 0
 
     @contextmanager
-    def of(self, part: str) -> Iterator[None]:
+    def measure(self, part: str) -> Iterator[None]:
         """Measure the block as a part, without the parts nested in it."""
         outer, weight = self._open, self._open
         if weight is None:
-            weight = 1 if part in ALL_COUNT else self._weight
+            weight = 1 if part in ALWAYS_MEASURED else self._weight
         if not weight:
             yield
             return

@@ -17,9 +17,9 @@ from torch import nn
 from tasks.core.params.training import Training
 from tasks.stages.train import prefix
 from tasks.stages.train.rows.batches import Batch
-from tasks.stages.train.sequence import Part, Together, Whole
+from tasks.stages.train.sequence import BatchPart, PassGroup, WholeRows
 
-SHORT = 192
+MAX_EAGER_TOKENS = 192
 """Maximum number of tokens in a row for which eager attention is used on a CPU. PyTorch's fused kernel has a slow
 backward pass for short rows. Milliseconds per layer for 16 rows, eager and fused: 7 and 19 for rows of 53 tokens, 30
 and 47 for 128, 135 and 84 for 512."""
@@ -28,7 +28,7 @@ and 47 for 128, 135 and 84 for 512."""
 class TargetLoss(nn.Module):
     """Wrapper of a causal language model that returns the cross-entropy summed over a batch's targets."""
 
-    def __init__(self, model: Any, attention: str | None = None, together: Together | None = None) -> None:
+    def __init__(self, model: Any, attention: str | None = None, together: PassGroup | None = None) -> None:
         """Wrap a model.
 
         Args:
@@ -39,7 +39,7 @@ class TargetLoss(nn.Module):
         """
         super().__init__()
         self.model, self.attention, self.together = model, attention, together
-        self.random = bool(getattr(model.config, "attention_dropout", 0)) or any(
+        self.has_dropout = bool(getattr(model.config, "attention_dropout", 0)) or any(
             isinstance(it, nn.Dropout) and it.p > 0 for it in model.modules()
         )
         """Whether the model draws dropout."""
@@ -58,11 +58,11 @@ class TargetLoss(nn.Module):
         It is 0, with gradients of 0, for a batch without targets. For a `Part` it is the sum over the part's own
         targets.
         """
-        short = batch.prefix.shape[0] + batch.tokens.shape[1] <= SHORT and not isinstance(batch, Part)
+        short = batch.prefix.shape[0] + batch.tokens.shape[1] <= MAX_EAGER_TOKENS and not isinstance(batch, BatchPart)
         implementation = self.attention or ("eager" if short else "sdpa")
-        more: dict[str, Any] = {"whole": self._whole(batch)} if isinstance(batch, Part) else {}
+        more: dict[str, Any] = {"whole": self._whole(batch)} if isinstance(batch, BatchPart) else {}
         if shared := batch.prefix.numel():
-            implementation, more = prefix.attention(implementation), {"over": "rows"}
+            implementation, more = prefix.register_attention(implementation), {"over": "rows"}
         self._attend(implementation)
         if shared:
             self._predicts = torch.zeros(1, shared, dtype=torch.bool, device=batch.prefix.device)
@@ -71,13 +71,13 @@ class TargetLoss(nn.Module):
         logits = self.model(input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, **more).logits
         self._predicts = None
         if shared:
-            prefix.forget(self.model)
+            prefix.remove_prefix(self.model)
         loss: torch.Tensor = SummedCrossEntropy.apply(logits, batch.targets)
         return loss
 
-    def _whole(self, part: Part) -> Whole:
+    def _whole(self, part: BatchPart) -> WholeRows:
         assert self.together, "parts are taken together"
-        return self.together.whole(part, self.model)
+        return self.together.whole_rows(part, self.model)
 
     def _attend(self, implementation: str) -> None:
         if self.model.config._attn_implementation != implementation:  # setting it walks through all modules
@@ -114,6 +114,6 @@ def can_share_prefix(module: TargetLoss, training: Training) -> bool:
     The model has to support it, without dropout or gradient checkpointing, on whole rows that are not packed. It was
     tried on CPUs only: on GPUs a second pass over the layers may cost more than it saves.
     """
-    plain = not module.random and not training.gradient_checkpointing and not training.packed
+    plain = not module.has_dropout and not training.gradient_checkpointing and not training.packed
     plain = plain and training.sequence_parallel == 1 and training.device == "cpu"
-    return plain and prefix.can_be_shared(module.model)
+    return plain and prefix.supports_prefix(module.model)

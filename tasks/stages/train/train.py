@@ -11,22 +11,22 @@ from functools import partial
 from pathlib import Path
 
 from tasks.core import facts, processor
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (
+    atomic_folder,
     canonical_json,
     read_json,
     sha256_bytes,
     sha256_file,
-    whole_folder,
     write_json,
 )
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
-from tasks.core.params.training import LOOKS, Training
+from tasks.core.params.training import VALIDATION_SETTINGS, Training
 from tasks.core.progress import announce
 from tasks.stages.cluster import connection, versions
 from tasks.stages.cluster.storage import place
@@ -34,7 +34,7 @@ from tasks.stages.train import builders, early_stopping, equipment, watch
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
 from tasks.stages.train.machines import fitting
-from tasks.stages.train.points import FILE, Points
+from tasks.stages.train.points import POINTS_FILE, Points
 from tasks.stages.train.preflight import estimate, parts, room, shape, workload
 from tasks.stages.train.recovery import attempts, checkpoints
 from tasks.stages.train.recovery.attempts import Failure
@@ -45,7 +45,7 @@ from tasks.stages.train.rows.order import Order
 from tasks.trust.gate_statement import require_gate
 
 
-class Result(Frozen):
+class Result(FrozenModel):
     """Summary of a training, written to result.json. The same inputs give the same summary."""
 
     steps: int
@@ -97,7 +97,7 @@ class Timing:
     """Share of the computed positions that hold a token; None if a checkpoint already held every step."""
     mfu: float | None
     """Model FLOPs utilisation during the steps (`preflight/operations.py`); None if the device's peak is unknown."""
-    mfu_of: str
+    mfu_source: str
     """Description of where the figure for the device's peak comes from; empty if the peak is unknown."""
     shares: dict[str, float]
     """Shares of `seconds` by what the first worker spent them on (`shares.py`), with `failures` and `other` (start of
@@ -109,8 +109,12 @@ class Timing:
             "seconds": Fact(value=round(self.seconds, 1), unit="s"),
             "tokens_per_second": Fact(value=round(self.tokens_per_second, 1), unit="tokens/s"),
             "peak_memory_gb": Fact(value=round(self.peak_memory_gb, 2), unit="GB", note="of the largest worker"),
-            **({} if self.fill is None else {"fill": Fact(value=round(self.fill, 4), note=FILL)}),
-            **({} if self.mfu is None else {"mfu": Fact(value=round(self.mfu, 4), note=f"{MFU} {self.mfu_of}")}),
+            **({} if self.fill is None else {"fill": Fact(value=round(self.fill, 4), note=FILL_NOTE)}),
+            **(
+                {}
+                if self.mfu is None
+                else {"mfu": Fact(value=round(self.mfu, 4), note=f"{MFU_NOTE} {self.mfu_source}")}
+            ),
             **{
                 f"time_{part}": Fact(value=round(share, 4), note="share of `seconds`")
                 for part, share in self.shares.items()
@@ -120,11 +124,11 @@ class Timing:
         }
 
 
-FILL = "share of the computed positions that hold a token; the others are padding, or wait for another worker"
-MFU = "operations that the model needs (PaLM, appendix B; less for frozen weights), over the peak by"
+FILL_NOTE = "share of the computed positions that hold a token; the others are padding, or wait for another worker"
+MFU_NOTE = "operations that the model needs (PaLM, appendix B; less for frozen weights), over the peak by"
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     training: Training
     prompts: Prompts
 
@@ -140,43 +144,45 @@ def run(params: Params, layout: Layout) -> Result:
     require_gate(layout, "data")
     began = time.monotonic()
     announce("train", "checking the rows")
-    if warning := processor.slow_bf16("training", params.training.device, params.training.precision):
+    if warning := processor.bf16_warning("training", params.training.device, params.training.precision):
         print(warning, flush=True)
     examples = read_rows(params, layout)
     require_validation(params.training, examples)
     require_room(params, layout)
     inputs = inputs_digest(params, layout)
     points = Points(layout)
-    with checkpoints.claim(layout.kept("checkpoints", "train") / inputs) as kept:
+    with checkpoints.locked_folder(layout.cache_folder("checkpoints", "train") / inputs) as kept:
         job = Job(
             training=params.training,
             model=model_folder(layout),
-            rows=layout.stage("tokenise"),
+            rows=layout.artefacts("tokenise"),
             checkpoints=kept,
             output=kept / "weights",
             scratch=kept / "scratch",
-            notices=connection.address() is not None,
+            on_cluster=connection.cluster_address() is not None,
             inputs=inputs,
         )
-        with whole_folder(layout.stage("train")) as output:
+        with atomic_folder(layout.artefacts("train")) as output:
             job, failures = execute(job, examples, points)
-            shutil.move(job.output, output / methods.of(params.training.method).form.folder)
-            curve = watch.read_record(job.record)
+            shutil.move(job.output, output / methods.get(params.training.method).form.folder)
+            curve = watch.read_log(job.training_log)
             result = summarise(curve, params, len(examples) - len(examples.validation))
-            write_json(output / "curve.json", [{key: point[key] for key in CURVE if key in point} for point in curve])
+            write_json(
+                output / "curve.json", [{key: point[key] for key in CURVE_KEYS if key in point} for point in curve]
+            )
             write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
             timing = measure(job, curve, time.monotonic() - began, failures)
             write_measured(layout, timing, points)
-        sent.remove(job)
+        sent.remove_training(job)
     return result
 
 
-CURVE = ("step", "loss", "lr", "tokens", early_stopping.LOSS)
+CURVE_KEYS = ("step", "loss", "lr", "tokens", early_stopping.VALIDATION_LOSS)
 """Keys of a step in curve.json. The validation loss is there only for steps that a validation followed."""
 
 
 def model_folder(layout: Layout) -> Path:
-    return layout.stage("base_model") / "model"
+    return layout.artefacts("base_model") / "model"
 
 
 def read_rows(params: Params, layout: Layout) -> Examples:
@@ -186,7 +192,7 @@ def read_rows(params: Params, layout: Layout) -> Examples:
         Refused: The rows were made from other data, prompts or another base model.
         InputError: A row has more tokens than `training.max_length` or the base model's context.
     """
-    folder, context = layout.stage("tokenise"), shape.read(model_folder(layout)).context
+    folder, context = layout.artefacts("tokenise"), shape.read(model_folder(layout)).context
     most = min(params.training.max_length, context or params.training.max_length)
     on_disk.verify(folder, tokenise.origin(layout, params.prompts))
     examples = on_disk.read(folder)
@@ -203,7 +209,7 @@ def read_rows(params: Params, layout: Layout) -> Examples:
 
 def require_validation(training: Training, examples: Examples) -> None:
     """Raise InputError if the parameters ask for validation and there are no validation rows."""
-    asked = [name for name in LOOKS if getattr(training, name) is not None]
+    asked = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
     if asked and not len(examples.validation):
         raise InputError(
             f"training.{asked[0]} is set, and there are no validation rows; set data.validation_share, or leave out "
@@ -219,9 +225,9 @@ def require_room(params: Params, layout: Layout) -> None:
     """
     model = shape.read(model_folder(layout))
     parts.require(params.training, model)
-    if connection.address() is None:
+    if connection.cluster_address() is None:
         equipment.require(params.training)
-        work = workload.of(layout.stage("tokenise"), params.training, None)
+        work = workload.of(layout.artefacts("tokenise"), params.training, None)
         available = replace(room.of(params.training, Resources(), layout.state), disk=None)
         estimate.require(estimate.of(params.training, model, Resources(), available, work))
 
@@ -238,24 +244,24 @@ def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Fai
     checkpoints.require_room(job.checkpoints)
     steps = Order(examples, job.training).steps
     plan = watch.Plan(steps, partial(seconds_lost, job.checkpoints))
-    storage = place.named() if connection.address() else None
-    job = sent.off(job, storage)
+    storage = place.from_environment() if connection.cluster_address() else None
+    job = sent.upload_inputs(job, storage)
     announce("train", "starting Ray, then loading the model on its workers")
     with (
-        connection.running(builders.crew(job.training), apart=storage is not None),
-        watch.watching(job.record, plan, points),
+        connection.connected(builders.crew(job.training), apart=storage is not None),
+        watch.reporting(job.training_log, plan, points),
     ):
-        failures = attempts.until_done(job, fitting.fit)
-    sent.fetch(job)
-    done = watch.read_record(job.record)
-    if len(done) != steps and not early_stopping.over(done, job.training.patience):
+        failures = attempts.train_until_done(job, fitting.fit)
+    sent.fetch_weights(job)
+    done = watch.read_log(job.training_log)
+    if len(done) != steps and not early_stopping.should_stop(done, job.training.patience):
         raise Refused(
             f"the record of the training has {len(done)} of {steps} steps; run again to go on from the last checkpoint"
         )
     return job, failures
 
 
-OPERATION = ("least_workers", "max_failures", "hang_seconds", "checkpoint_steps")
+OPERATIONAL_PARAMETERS = ("least_workers", "max_failures", "hang_seconds", "checkpoint_steps")
 """Parameters that decide how a training survives failures. They do not influence the weights, so `inputs_digest` leaves
 them out."""
 
@@ -265,31 +271,31 @@ def inputs_digest(params: Params, layout: Layout) -> str:
     return sha256_bytes(
         canonical_json(
             {
-                "training": params.training.model_dump(mode="json", exclude=set(OPERATION)),
-                "model": read_json(layout.stage("base_model") / "result.json")["model_sha256"],
-                "rows": sha256_file(layout.stage("tokenise") / on_disk.INDEX),
+                "training": params.training.model_dump(mode="json", exclude=set(OPERATIONAL_PARAMETERS)),
+                "model": read_json(layout.artefacts("base_model") / "result.json")["model_sha256"],
+                "rows": sha256_file(layout.artefacts("tokenise") / on_disk.INDEX),
                 "code": read_json(layout.stages)["train"],
-                "libraries": versions.of_here().libraries,
+                "libraries": versions.installed_versions().libraries,
             }
         )
     )
 
 
 def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
-    last, lowest = curve[-max(1, len(curve) // 10) :], early_stopping.best(curve)
+    last, lowest = curve[-max(1, len(curve) // 10) :], early_stopping.best_point(curve)
     return Result(
         steps=len(curve),
         skipped_steps=sum(point["targets"] == 0 for point in curve),
         rows=rows,
         tokens=sum(point["tokens"] for point in curve),
-        epochs=epochs_of(len(curve), params.training, rows),
+        epochs=epochs_taken(len(curve), params.training, rows),
         final_loss=round(sum(p["loss"] * p["targets"] for p in last) / max(1, sum(p["targets"] for p in last)), 6),
         best_step=lowest["step"] if lowest else None,
-        validation_loss=lowest[early_stopping.LOSS] if lowest else None,
+        validation_loss=lowest[early_stopping.VALIDATION_LOSS] if lowest else None,
     )
 
 
-def epochs_of(steps: int, training: Training, rows: int) -> float:
+def epochs_taken(steps: int, training: Training, rows: int) -> float:
     """Return the epochs that the parameters ask for, or fewer if the training stopped early."""
     an_epoch = -(-rows // training.global_batch_size)
     return training.epochs if steps >= round(training.epochs * an_epoch) else round(steps / an_epoch, 4)
@@ -298,16 +304,16 @@ def epochs_of(steps: int, training: Training, rows: int) -> float:
 def measure(job: Job, curve: list[watch.Point], seconds: float, failures: list[Failure]) -> Timing:
     took = [read_json(path) for path in sorted(job.scratch.glob("worker-*.json"))]
     peak = max(each["peak_bytes"] for each in took) / 1e9
-    shares = shares_of(seconds, took[0]["seconds"], sum(each.seconds for each in failures))
+    shares = time_shares(seconds, took[0]["seconds"], sum(each.seconds for each in failures))
     speed, fill, mfu = watch.speed(curve), watch.fill(curve), watch.mfu(curve)
     return Timing(seconds, speed, peak, fill, mfu, took[0]["mfu_of"] or "", shares, tuple(failures))
 
 
 def seconds_lost(checkpoints: Path) -> float:
-    return sum(each.seconds for each in attempts.read(checkpoints))
+    return sum(each.seconds for each in attempts.read_failures(checkpoints))
 
 
-def shares_of(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:
+def time_shares(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:
     """Return the shares of `seconds` that each part, the failures and everything else (`other`) took."""
     taken = {**parts, "failures": min(lost, seconds)}
     whole = max(seconds, sum(taken.values()))  # parts on a GPU are extrapolated from some steps
@@ -316,8 +322,8 @@ def shares_of(seconds: float, parts: dict[str, float], lost: float) -> dict[str,
 
 
 def write_measured(layout: Layout, timing: Timing, points: Points) -> None:
-    with whole_folder(layout.measured("train")) as folder:
+    with atomic_folder(layout.measurements("train")) as folder:
         went_wrong = [asdict(each) for each in timing.failures]
         write_json(folder / "facts.json", {"facts": facts.dump(timing.facts()), "failures": went_wrong})
         if points.path.exists():
-            shutil.move(points.path, folder / FILE)
+            shutil.move(points.path, folder / POINTS_FILE)

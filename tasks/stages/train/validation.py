@@ -7,11 +7,11 @@ import torch
 from torch import distributed
 
 from tasks.stages.train.rows import passes
-from tasks.stages.train.rows.batches import all_share, collate
+from tasks.stages.train.rows.batches import all_share_prefix, collate
 from tasks.stages.train.rows.order import Order
 from tasks.stages.train.target_loss import can_share_prefix
 
-TOGETHER = 1_000
+ROWS_AT_ONCE = 1_000
 """Number of rows that are distributed over forward passes at a time."""
 
 
@@ -27,12 +27,12 @@ def loss(engine: Any, order: Order, alive: Callable[[], object]) -> float:
     total, targets = torch.zeros((), dtype=torch.float64, device=engine.device), int(examples.targets(rows).sum())
     share = can_share_prefix(engine.module, training)
     engine.eval()
-    for begin in range(0, len(rows), TOGETHER):
-        some = rows[begin : begin + TOGETHER]
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[begin : begin + ROWS_AT_ONCE]
         plan = passes.plan(examples.lengths(some), training, distributed.get_world_size())
         for forward in range(plan.count):
-            groups = [some[group] for group in plan.of(forward)]
-            own, shared = groups[together.group], share and all_share(examples, groups)
+            groups = [some[group] for group in plan.groups_of(forward)]
+            own, shared = groups[together.group], share and all_share_prefix(examples, groups)
             total += engine(together.mine(collate(examples, own, training.packed, shared)).to(engine.device))
             alive()
     engine.train()

@@ -7,16 +7,16 @@ from torch import distributed
 from tasks.stages.train.job import Job
 
 
-def gathered(own: Any) -> list[Any]:
+def gather(own: Any) -> list[Any]:
     """Return what every worker passes as `own`, by rank. All workers have to call it."""
     told: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(told, own)
     return told
 
 
-def machine(job: Job) -> str:
+def machine_id(job: Job) -> str:
     """Return Ray's id of this machine, or `alone` if the training does not run on a cluster."""
-    if not job.notices:
+    if not job.on_cluster:
         return "alone"
     import ray
 

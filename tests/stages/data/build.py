@@ -21,7 +21,7 @@ from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.record import SCHEMA, read_table, write_table
-from tasks.core.steps.data import DATA, FILTERED, LAST
+from tasks.core.steps.data import DATA_STAGES, FILTER_NAMES, LAST_FILTER
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
 from tasks.runs.pin import resolve_sources
@@ -30,7 +30,7 @@ from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sourc
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest, kept
-from tasks.stages.data.ingest.intake import ROWS
+from tasks.stages.data.ingest.intake import ROWS_SCHEMA
 from tasks.stages.data.split import placed, split
 
 CARD = {
@@ -155,18 +155,20 @@ def prompt_key(record: dict[str, Any]) -> str:
     )
 
 
-def as_placed(records: list[dict[str, Any]], seed: int = 17, clusters: dict[str, str] | None = None) -> placed.Placed:
+def as_placed(
+    records: list[dict[str, Any]], seed: int = 17, clusters: dict[str, str] | None = None
+) -> placed.SplitRecords:
     """Records as `split` sees them; `clusters` by record_id."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "records.parquet"
         write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
         named = clusters or {}
-        return placed.read(path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS), seed)
+        return placed.read(path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS_SCHEMA), seed)
 
 
 def stages(validate: bool = False) -> dict[str, ModuleType]:
     """The stages of data by name, in their order; the one that asks suites only for a test that has some."""
-    return {each.name: import_module(each.module) for each in DATA if validate or each.name != "validate"}
+    return {each.name: import_module(each.module) for each in DATA_STAGES if validate or each.name != "validate"}
 
 
 def passage(rows: int) -> dict[str, Any]:
@@ -203,17 +205,19 @@ class Run:
         self.resolve(source(name, **fields))
         return self.root / name
 
-    def ingest(self, data: bytes, name: str = "data.csv", how: Params | None = None, **fields: Any) -> ingest.Ingested:
+    def ingest(
+        self, data: bytes, name: str = "data.csv", how: Params | None = None, **fields: Any
+    ) -> ingest.IngestResult:
         """Write `data` to a file, pin it as a source, and ingest it."""
         self.pin(data, name, **fields)
         return ingest.run(how or params(), self.layout)
 
     def forget(self) -> None:
         """Drop what is kept of sources, so that the next `ingest` reads them."""
-        shutil.rmtree(kept.folder(self.layout))
+        shutil.rmtree(kept.cache_folder(self.layout))
 
     def records_of(self, stage: str, name: str = "records") -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = read_table(self.layout.stage(stage) / f"{name}.parquet").to_pylist()
+        rows: list[dict[str, Any]] = read_table(self.layout.artefacts(stage) / f"{name}.parquet").to_pylist()
         return rows
 
     def rules_of(self, stage: str) -> dict[int, str]:
@@ -243,24 +247,25 @@ class Run:
         resolved = ResolvedSources(sources=pinned, as_of=TODAY, vault="0" * 32)
         write_json(self.layout.sources, resolved.model_dump(mode="json"))
         write_table(
-            pa.table([[], []], schema=deduplicate.CLUSTERS), self.layout.stage("deduplicate") / "clusters.parquet"
+            pa.table([[], []], schema=deduplicate.CLUSTERS_SCHEMA),
+            self.layout.artefacts("deduplicate") / "clusters.parquet",
         )
-        write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.stage(stage) / "records.parquet")
+        write_table(pa.Table.from_pylist(records, schema=SCHEMA), self.layout.artefacts(stage) / "records.parquet")
 
     def put_results(self, records: list[dict[str, Any]]) -> None:
         """What the stages before `split` say that took nothing out."""
         passed = {name: passage(count) for name, count in Counter(item["source_id"] for item in records).items()}
         empty = {"sha256": "0" * 64, "protected": {}, "actions": {}}
         sources = [{"id": name, "counts": counts, **empty} for name, counts in passed.items()]
-        for name in FILTERED:
+        for name in FILTER_NAMES:
             result = {"counts": passage(len(records)), "sources": sources, "by_source": passed, "near": {}}
-            write_json(self.layout.stage(name) / "result.json", result)
+            write_json(self.layout.artefacts(name) / "result.json", result)
 
     def put_rows(self, rows: list[dict[str, Any]]) -> None:
         """Where each record came from, as `ingest` says it."""
-        write_table(pa.Table.from_pylist(rows, schema=ROWS), self.layout.stage("ingest") / "rows.parquet")
+        write_table(pa.Table.from_pylist(rows, schema=ROWS_SCHEMA), self.layout.artefacts("ingest") / "rows.parquet")
 
-    def clean(self, records: list[dict[str, Any]], **data: Any) -> clean.Cleaned:
+    def clean(self, records: list[dict[str, Any]], **data: Any) -> clean.CleanResult:
         self.put("ingest", records)
         return clean.run(params(**data), self.layout)
 
@@ -270,14 +275,14 @@ class Run:
         authority: dict[str, int] | None = None,
         says: dict[str, dict[str, Any]] | None = None,
         **data: Any,
-    ) -> deduplicate.Deduplicated:
+    ) -> deduplicate.DeduplicateResult:
         self.put("clean", records, authority, says)
         return deduplicate.run(params(**data), self.layout)
 
     def split(
         self, records: list[dict[str, Any]], evaluation: dict[str, Any] | None = None, **data: Any
-    ) -> split.Split:
-        self.put(LAST, records)
+    ) -> split.SplitResult:
+        self.put(LAST_FILTER, records)
         return split.run(params(evaluation, **data), self.layout)
 
     def put_suites(self, suites: Suites) -> None:
@@ -289,5 +294,5 @@ class Run:
         return Access(person, frozenset(person.roles_at(None)), sources)
 
     def result(self, stage: str) -> dict[str, Any]:
-        document: dict[str, Any] = read_json(self.layout.stage(stage) / "result.json")
+        document: dict[str, Any] = read_json(self.layout.artefacts(stage) / "result.json")
         return document

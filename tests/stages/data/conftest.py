@@ -15,7 +15,7 @@ from tests.stages.data.build import Run
 @pytest.fixture(autouse=True, scope="package")
 def no_pool() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(pool.WORKERS, "1")
+        patch.setenv(pool.WORKERS_VARIABLE, "1")
         yield
 
 

@@ -68,7 +68,7 @@ def processes() -> Iterator[Forking]:
     """Processes in which stages run. `ingest` has no pool here; test_pool.py tests a stage that dies with its pool."""
     modules = [module.__name__ for module in STAGES.values()]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(pool.WORKERS, "1")
+        patch.setenv(pool.WORKERS_VARIABLE, "1")
         with forking.importing(*modules, "great_expectations", before=READY) as started:
             yield started
 
@@ -77,7 +77,7 @@ def prepare(run: Run, stage: str, made: Run) -> None:
     """Everything in place for `stage` to run."""
     shutil.copytree(made.root, run.root, ignore=shutil.ignore_patterns("artefacts"), dirs_exist_ok=True)
     for name in before(stage):
-        shutil.copytree(made.layout.stage(name), run.layout.stage(name))
+        shutil.copytree(made.layout.artefacts(name), run.layout.artefacts(name))
     if stage == "ingest":
         run.forget()
 
@@ -105,7 +105,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(
         3,
         f"{stage}: no space left on the disk that holds {run.root}; free some and run again, nothing is lost",
     )
-    assert not run.layout.stage(stage).exists() and not asides(run, stage)
+    assert not run.layout.artefacts(stage).exists() and not asides(run, stage)
     filler.unlink()
     again = processes.run(MAIN, stage, cwd=run.root)
     assert (again.returncode, again.stderr) == (0, "") and run.result(stage)["facts"]
@@ -116,12 +116,12 @@ def test_a_stage_killed_while_it_writes_leaves_nothing_half_written(
     run: Run, stage: str, made: Run, processes: Forking
 ) -> None:
     prepare(run, stage, made)
-    killed = processes.run(DYING, run.layout.stage(stage), stage, cwd=run.root)
+    killed = processes.run(DYING, run.layout.artefacts(stage), stage, cwd=run.root)
     assert killed.returncode == -signal.SIGKILL, killed
-    assert asides(run, stage) and not run.layout.stage(stage).exists()
+    assert asides(run, stage) and not run.layout.artefacts(stage).exists()
     again = processes.run(MAIN, stage, cwd=run.root)
     assert (again.returncode, again.stderr) == (0, "")
-    assert tree_manifest(run.layout.stage(stage)) and not asides(run, stage)
+    assert tree_manifest(run.layout.artefacts(stage)) and not asides(run, stage)
 
 
 def two_runs(root: Path) -> list[Run]:
@@ -159,7 +159,7 @@ def test_of_two_runs_at_once_one_reads_and_both_have_it(run: Run, processes: For
         each.pin(table([*PERSONAL, *messages(200)]))
     said = ingest_at_once(runs, processes)
     assert sorted("rows read" in text for text in said) == [False, True], said
-    first, second = (tree_manifest(each.layout.stage("ingest")) for each in runs)
+    first, second = (tree_manifest(each.layout.artefacts("ingest")) for each in runs)
     assert first == second
 
 
@@ -169,7 +169,7 @@ def test_a_failing_stage_keeps_what_was_there(run: Run, stage: str, monkeypatch:
     for name in before(stage):
         STAGES[name].run(params(), run.layout)
     STAGES[stage].run(params(), run.layout)
-    there = tree_manifest(run.layout.stage(stage))
+    there = tree_manifest(run.layout.artefacts(stage))
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -177,4 +177,4 @@ def test_a_failing_stage_keeps_what_was_there(run: Run, stage: str, monkeypatch:
     monkeypatch.setattr(STAGES[stage], "write_json", fail)
     with pytest.raises(OSError, match="No space left"):
         STAGES[stage].run(params(), run.layout)
-    assert tree_manifest(run.layout.stage(stage)) == there and not asides(run, stage)
+    assert tree_manifest(run.layout.artefacts(stage)) == there and not asides(run, stage)

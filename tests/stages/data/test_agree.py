@@ -11,25 +11,25 @@ from typing import Any
 import pytest
 
 from tasks.sources.protection import Protection
-from tasks.stages.data.protect.agree import agree
-from tasks.stages.data.protect.placeholders import PATTERN, PLACEHOLDER
+from tasks.stages.data.protect.agree import propagate
+from tasks.stages.data.protect.placeholders import PLACEHOLDER, PLACEHOLDER_PATTERN
 from tasks.stages.data.protect.recognise import detect
-from tasks.stages.data.protect.records import Guard, protect
-from tasks.stages.data.protect.sequences import Finder
-from tasks.stages.data.protect.stretch import Stretch, merged
+from tasks.stages.data.protect.records import ProtectionContext, protect
+from tasks.stages.data.protect.sequences import AhoCorasick
+from tasks.stages.data.protect.stretch import DetectedSpan, merge
 from tests.quickest import is_quick
 from tests.stages.data.build import record
 
 KEY = bytes(32)
-GUARD = Guard(detect.find_all, Protection(), {}, KEY)
+GUARD = ProtectionContext(detect.find_all, Protection(), {}, KEY)
 
 
-def marked(text: str) -> tuple[str, list[Stretch]]:
+def marked(text: str) -> tuple[str, list[DetectedSpan]]:
     """A text and its finds: `<name|Ada>` stands for a find of class name."""
-    plain, finds, at = "", list[Stretch](), 0
+    plain, finds, at = "", list[DetectedSpan](), 0
     for match in re.finditer(r"<(\w+)\|([^>]*)>", text):
         plain += text[at : match.start()]
-        finds.append(Stretch(len(plain), len(plain) + len(match[2]), match[1]))  # type: ignore[arg-type]
+        finds.append(DetectedSpan(len(plain), len(plain) + len(match[2]), match[1]))  # type: ignore[arg-type]
         plain, at = plain + match[2], match.end()
     return plain + text[at:], finds
 
@@ -38,7 +38,7 @@ def agreed(*texts: str) -> list[str]:
     """The texts with what has to go in angle brackets, spelled as its token is made."""
     plain, finds = zip(*map(marked, texts), strict=True)
     shown = []
-    for text, stretches in zip(plain, agree(plain, finds).texts, strict=True):
+    for text, stretches in zip(plain, propagate(plain, finds).spans_by_text, strict=True):
         parts, end = [], 0
         for it in stretches:
             parts += [text[end : it.start], f"<{it.category}|{it.spelling}>"]
@@ -137,7 +137,7 @@ def test_texts_of_a_record_agree(texts: list[str], wanted: list[str]) -> None:
 def test_a_record_is_still_about_the_whole_of_what_was_parted() -> None:
     text, finds = marked("I am <name|Anna Schmidt>")
     target, others = marked("Dear Ms <name|Schmidt>")
-    parted = agree([text, target], [finds, others]).parted
+    parted = propagate([text, target], [finds, others]).split_spans
     assert {(it.category, it.spelling) for it in parted} == {("name", "Anna Schmidt")}
 
 
@@ -178,23 +178,25 @@ def test_a_field_that_is_personal_by_its_purpose_is_found_whatever_it_says() -> 
         "note": "jam",
     }
     asked = "play sjedokowa by the prince for queen and Rye, x, jam"
-    guard = replace(GUARD, personal={"artist": "name", "guests": "name", "name": "identity"})
+    guard = replace(GUARD, personal_fields={"artist": "name", "guests": "name", "name": "identity"})
     ((made, _),) = protect([record(asked, json.dumps(said))], guard)
     prompt, target = (turn["content"] for turn in made["messages"])
     found = json.loads(target)
     artist, guests, number = found["artist"], found["guests"], found["who"]["name"]
-    assert all(re.fullmatch(PATTERN, text) for text in (artist, *guests, number)) and number.startswith("[identity:")
+    assert all(re.fullmatch(PLACEHOLDER_PATTERN, text) for text in (artist, *guests, number)) and number.startswith(
+        "[identity:"
+    )
     assert (found["song"], found["note"]) == ("sjedokowa", "jam")
     assert prompt == f"play sjedokowa by {artist} for {guests[0]} and {guests[1]}, {number}, jam"
 
 
 def test_a_field_of_a_class_that_is_kept_covers_nothing_else() -> None:
-    guard = replace(GUARD, personal={"artist": "name"}, protection=Protection(name="keep"))
+    guard = replace(GUARD, personal_fields={"artist": "name"}, protection=Protection(name="keep"))
     target = '{"artist": "Hanna of hanna@example.org"}'
     ((made, _),) = protect([record("play Hanna of hanna@example.org", target)], guard)
     prompt, target = (turn["content"] for turn in made["messages"])
     artist = json.loads(target)["artist"]
-    assert prompt == f"play {artist}" and re.fullmatch(rf"Hanna of {PATTERN}", artist)
+    assert prompt == f"play {artist}" and re.fullmatch(rf"Hanna of {PLACEHOLDER_PATTERN}", artist)
 
 
 def test_a_record_depends_on_no_other_in_its_batch() -> None:
@@ -218,32 +220,32 @@ def test_sequences_are_found_as_by_trying_each(seed: int) -> None:
         return sequences.index(max(ending, key=len)) if ending else None
 
     wanted = [(place, found) for place in range(len(text)) if (found := longest(place)) is not None]
-    assert list(Finder(sequences).ends(text)) == wanted
+    assert list(AhoCorasick(sequences).matches(text)) == wanted
 
 
-def hostile(kind: str) -> tuple[Sequence[str], Sequence[Sequence[Stretch]]]:
+def hostile(kind: str) -> tuple[Sequence[str], Sequence[Sequence[DetectedSpan]]]:
     """Texts and finds of which every pair, or every place of a long one, would be tried."""
     if kind == "one value within itself":
         text = "anna " * 10_000
-        return [text, text], [[Stretch(0, 25_000 - 1, "name")], [Stretch(5, 25_000 + 4, "name")]]
+        return [text, text], [[DetectedSpan(0, 25_000 - 1, "name")], [DetectedSpan(5, 25_000 + 4, "name")]]
     if kind == "many values":
         text = " ".join(f"anna w{n}x" for n in range(5_000))
-        return [text, text], [[Stretch(m.start(), m.end(), "name") for m in re.finditer(r"anna \w+", text)], []]
+        return [text, text], [[DetectedSpan(m.start(), m.end(), "name") for m in re.finditer(r"anna \w+", text)], []]
     if kind == "fields":
         text = json.dumps({f"f{n}": f"anna w{n}x" for n in range(5_000)})
-        return ["Anna " * 5_000, text], [[Stretch(0, 4, "name")], []]
+        return ["Anna " * 5_000, text], [[DetectedSpan(0, 4, "name")], []]
     text = '{"' + '\\"' * 25_000 + '": "' + '\\"' * 25_000 + '"}'
-    return [text, text], [[Stretch(2, 4, "name")], []]
+    return [text, text], [[DetectedSpan(2, 4, "name")], []]
 
 
 @pytest.mark.parametrize("kind", ["one value within itself", "many values", "fields", "quotes"])
 def test_no_record_takes_for_ever(kind: str) -> None:
     texts, finds = hostile(kind)
-    assert is_quick(partial(agree, texts, finds), 4), "each pair of 10,000 words takes minutes"
+    assert is_quick(partial(propagate, texts, finds), 4), "each pair of 10,000 words takes minutes"
 
 
 def test_what_overlaps_is_taken_apart_in_linear_time() -> None:
-    first: list[Any] = [Stretch(n * 10, n * 10 + 4, "name") for n in range(50_000)]
-    second: list[Any] = [Stretch(n * 10 + 2, n * 10 + 8, "email") for n in range(50_000)]
-    assert is_quick(partial(merged, first, second), 2)
-    assert merged(first, second)[1] == Stretch(4, 8, "email")
+    first: list[Any] = [DetectedSpan(n * 10, n * 10 + 4, "name") for n in range(50_000)]
+    second: list[Any] = [DetectedSpan(n * 10 + 2, n * 10 + 8, "email") for n in range(50_000)]
+    assert is_quick(partial(merge, first, second), 2)
+    assert merge(first, second)[1] == DetectedSpan(4, 8, "email")

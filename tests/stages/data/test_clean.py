@@ -51,11 +51,11 @@ def test_nothing_left_is_refused(run: Run) -> None:
 def test_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     records = [record("a" * (number % 7), number=number, source_id=f"src{number % 2}") for number in range(50)]
     run.clean(records, min_prompt_chars=3)
-    first = tree_manifest(run.layout.stage("clean"))
+    first = tree_manifest(run.layout.artefacts("clean"))
     assert len(run.records_of("clean", "quarantine")) == 22
     monkeypatch.setattr(clean, "BATCH", 7)
     run.clean(records, min_prompt_chars=3)
-    assert tree_manifest(run.layout.stage("clean")) == first
+    assert tree_manifest(run.layout.artefacts("clean")) == first
 
 
 def test_the_order_of_the_records_decides_nothing_but_the_order(run: Run) -> None:

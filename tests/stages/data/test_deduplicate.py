@@ -109,4 +109,4 @@ def test_a_record_that_is_lost_or_written_twice_is_noticed(
     monkeypatch.setattr(deduplicate, "_kept", lambda path, keep: [*whole(path, keep)] * times)
     with pytest.raises(AssertionError, match=rf"deduplicate: 3 rows in, but {2 * times} records and 1 quarantined out"):
         run.deduplicate([record("a", number=1), record("a", number=2), record("b", number=3)])
-    assert not run.layout.stage("deduplicate").joinpath("records.parquet").exists()
+    assert not run.layout.artefacts("deduplicate").joinpath("records.parquet").exists()

@@ -65,7 +65,7 @@ def test_what_always_holds(
     assert {n for n, item in enumerate(records) if item["split"] == "test"} <= kept, "a fixed test set stays whole"
     shuffled = judged(tmp_path_factory.mktemp("b"), records, dice.sample(records, len(records)))
     for name in ("quarantine", "conflicts", "clusters"):
-        first, second = (r.layout.stage("deduplicate") / f"{name}.parquet" for r in (run, shuffled))
+        first, second = (r.layout.artefacts("deduplicate") / f"{name}.parquet" for r in (run, shuffled))
         assert first.read_bytes() == second.read_bytes(), "the order of the records decides nothing"
     assert run.result("deduplicate") == shuffled.result("deduplicate")
 
@@ -73,6 +73,6 @@ def test_what_always_holds(
 def test_the_same_records_give_the_same_bytes(run: Run) -> None:
     records, _ = planted(seed=1, groups=100)
     run.deduplicate(records)
-    first = tree_manifest(run.layout.stage("deduplicate"))
+    first = tree_manifest(run.layout.artefacts("deduplicate"))
     run.deduplicate(records)
-    assert tree_manifest(run.layout.stage("deduplicate")) == first
+    assert tree_manifest(run.layout.artefacts("deduplicate")) == first

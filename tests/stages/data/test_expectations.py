@@ -10,15 +10,15 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
 from tasks.core.record import MESSAGE
-from tasks.core.steps.data import LAST
+from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.sources import Suites, load_resolved
 from tasks.stages.data.conversations import prompts, targets
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.stretch import DetectedSpan
 from tasks.stages.data.validate import leftovers, outcomes, validate
-from tasks.stages.data.validate.ages import AGES
-from tasks.stages.data.validate.checked import CheckedExpectation
-from tasks.stages.data.validate.frame import KNOWN, Records
-from tasks.stages.data.validate.leftovers import left
+from tasks.stages.data.validate.ages import AGE_COLUMNS
+from tasks.stages.data.validate.checked import ExpectationResult
+from tasks.stages.data.validate.frame import KNOWN_COLUMNS, Records
+from tasks.stages.data.validate.leftovers import remaining_categories
 from tests.stages.data.build import Run, messages, params, record, source, suite, table
 
 TEXTS = "expect_texts_to_hold_nothing_protected"
@@ -30,7 +30,7 @@ AS_OF, NEXT = date(2026, 3, 1), date(2026, 4, 1)
 PLANTED = "Call Dr. Quentin Zacharias on +49 30 901820, IBAN DE89 3704 0044 0532 0130 00"
 
 
-def check(run: Run, kind: str, of: str | None = None, **kwargs: Any) -> CheckedExpectation:
+def check(run: Run, kind: str, of: str | None = None, **kwargs: Any) -> ExpectationResult:
     """One expectation, of the dataset or of a source."""
     asked = suite((kind, kwargs))
     run.put_suites(Suites(by_source={of: asked} if of else {}, dataset=None if of else asked))
@@ -45,13 +45,13 @@ def pin(run: Run, **protect: dict[str, str]) -> None:
     run.resolve(*(source("x.csv", id=name, protect=actions, **told) for name, actions in protect.items()))
 
 
-def records(run: Run, stage: str = LAST, json_target: bool = False) -> Records:
+def records(run: Run, stage: str = LAST_FILTER, json_target: bool = False) -> Records:
     """What suites are asked of: the records that a stage left."""
-    return Records(run.layout.stage(stage) / "records.parquet", load_resolved(run.layout.sources), json_target)
+    return Records(run.layout.artefacts(stage) / "records.parquet", load_resolved(run.layout.sources), json_target)
 
 
 def texts(run: Run, *prompts: str) -> None:
-    run.put(LAST, [record(text, number=n) for n, text in enumerate(prompts)])
+    run.put(LAST_FILTER, [record(text, number=n) for n, text in enumerate(prompts)])
 
 
 def test_what_protection_should_have_taken_is_found_and_not_told(run: Run) -> None:
@@ -59,10 +59,10 @@ def test_what_protection_should_have_taken_is_found_and_not_told(run: Run) -> No
     found = check(run, TEXTS)
     assert (found.success, found.unexpected_count) == (False, 1)
     assert found.unexpected_percent == pytest.approx(100 / 3)
-    for path in run.layout.stage("validate").rglob("*.*"):
+    for path in run.layout.artefacts("validate").rglob("*.*"):
         text = path.read_text()
         assert not any(word in text for word in ("Quentin", "Zacharias", "901820", "DE89", "3704")), path.name
-    page = (run.layout.stage("validate") / "docs" / "dataset.html").read_text()
+    page = (run.layout.artefacts("validate") / "docs" / "dataset.html").read_text()
     assert "must hold nothing personal or secret but what is kept" in page and "1 unexpected values found" in page
 
 
@@ -95,11 +95,11 @@ def test_a_share_may_be_allowed_and_a_sample_is_always_the_same(run: Run) -> Non
     ],
 )
 def test_only_what_is_outside_of_masks_is_left(text: str, span: tuple[int, int], wanted: set[str]) -> None:
-    assert left(text, [Stretch(*span, "credential")]) == wanted
+    assert remaining_categories(text, [DetectedSpan(*span, "credential")]) == wanted
 
 
 def test_a_text_that_cannot_be_read_counts() -> None:
-    assert left("x", None) is None
+    assert remaining_categories("x", None) is None
     assert leftovers.count([("src", ["x"])], {"src": ["name"]}, lambda texts: [None] * len(texts)) == 1
 
 
@@ -107,11 +107,11 @@ def test_ages_are_counted_to_the_month_of_the_run(run: Run) -> None:
     first_kept = NEXT - timedelta(days=365)
     dates = [first_kept, first_kept - timedelta(days=1), None]
     run.put(
-        LAST,
+        LAST_FILTER,
         [record(f"p{n}", number=n, effective_from=day, retired_at=AS_OF) for n, day in enumerate(dates)],
     )
     pin(run, src={})
-    frame = records(run).frame("src", set(AGES))
+    frame = records(run).frame("src", set(AGE_COLUMNS))
     assert frame["age_days"].tolist()[:2] == [334, 335]
     assert frame["retention_days_left"].tolist()[:2] == [0, -1], "counted to the first of the next month"
     assert frame["refresh_days_left"].tolist()[:2] == [-327, -328]
@@ -129,7 +129,7 @@ def test_what_ingest_keeps_has_retention_days_left(run: Run) -> None:
     mapping = {"prompt": "text", "response": "label", "effective_from": "from"}
     run.ingest(table(rows, ["text", "label", "from"]), mapping=mapping, retention_days=365)
     assert run.rules_of("ingest") == {2: "past_retention"}
-    kept = records(run, "ingest").frame("src", set(AGES))
+    kept = records(run, "ingest").frame("src", set(AGE_COLUMNS))
     assert kept["retention_days_left"].tolist() == [0]
 
 
@@ -144,7 +144,7 @@ def gone(rows: int, records: int, **quarantined: int) -> dict[str, Any]:
 
 def went(run: Run) -> None:
     """Of source `a` ten rows became five records, of `b` four became four."""
-    run.put(LAST, [record(f"p{n}", number=n, source_id="a" if n < 5 else "b") for n in range(9)])
+    run.put(LAST_FILTER, [record(f"p{n}", number=n, source_id="a" if n < 5 else "b") for n in range(9)])
     ingested, all_of_b = gone(10, 8, past_retention=2), gone(4, 4)
     results = {
         "ingest": {"sources": [{"id": "a", "counts": ingested}, {"id": "b", "counts": all_of_b}]},
@@ -155,7 +155,7 @@ def went(run: Run) -> None:
         },
     }
     for stage, result in results.items():
-        write_json(run.layout.stage(stage) / "result.json", result)
+        write_json(run.layout.artefacts(stage) / "result.json", result)
 
 
 def test_rows_put_aside_are_counted_of_all_rows_of_the_source(run: Run) -> None:
@@ -214,14 +214,14 @@ def test_prompts_and_targets_of_a_column() -> None:
 def test_a_frame_has_the_columns_asked_for_and_no_other(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.stages.data.validate.frame.BATCH", 3)  # many batches
     targets = ['{"a": 1, "b": [2]}', "no JSON", '{"a": "x"}', '{"a": 1, "b": [2]}']
-    run.put(LAST, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
+    run.put(LAST_FILTER, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
     made = records(run, json_target=True)
     assert made.rows() == {"src": 4}
     frame = made.frame(None, {"prompt", "target.b", "target.none"})
     assert {name: list(frame[name]) for name in frame}["prompt"] == ["p0", "p1", "p2", "p3"]
     assert list(frame.columns) == ["prompt", "target.b"]
     assert frame["target.b"].fillna("").tolist() == ["[2]", "", "", "[2]"]
-    assert list(made.frame("src").columns) == [*KNOWN, "target.a", "target.b"]
+    assert list(made.frame("src").columns) == [*KNOWN_COLUMNS, "target.a", "target.b"]
     assert len(made.frame("src", set())) == 4
 
 
@@ -229,7 +229,7 @@ def test_fields_that_nobody_asks_for_cost_nothing(run: Run, monkeypatch: pytest.
     """Targets may be maps keyed by ids, each with fields of its own."""
     targets = [json.dumps({"a": n, **{f"id{n}-{m}": m for m in range(50)}}) for n in range(100)]
     targets += ["[" * 2000, r'{"a": "\ud83d"}']
-    run.put(LAST, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
+    run.put(LAST_FILTER, [record(f"p{n}", text, number=n) for n, text in enumerate(targets)])
     seen: list[Any] = []
     monkeypatch.setattr("tasks.stages.data.validate.frame._scalar", lambda value: seen.append(value) or value)
     frame = records(run, json_target=True).frame(None, {"target.a"})
@@ -248,15 +248,17 @@ def test_a_row_condition_may_name_any_column(run: Run) -> None:
 
 def test_rules_that_nobody_looked_by_are_no_outcomes(run: Run) -> None:
     went(run)
-    looked = read_json(run.layout.stage("deduplicate") / "result.json")
-    write_json(run.layout.stage("deduplicate") / "result.json", looked | {"near": None})
+    looked = read_json(run.layout.artefacts("deduplicate") / "result.json")
+    write_json(run.layout.artefacts("deduplicate") / "result.json", looked | {"near": None})
     with pytest.raises(InputError, match=r"data\.near_duplicates is null, so nobody looked for them"):
         check(run, NOT_IN_SET, column="outcome", value_set=["near_test"])
 
 
 def test_a_rule_that_is_not_listed_loses_no_rows_in_silence(run: Run) -> None:
     went(run)
-    write_json(run.layout.stage("clean") / "result.json", {"by_source": {"a": gone(8, 7, new_rule=1), "b": gone(4, 4)}})
+    write_json(
+        run.layout.artefacts("clean") / "result.json", {"by_source": {"a": gone(8, 7, new_rule=1), "b": gone(4, 4)}}
+    )
     with pytest.raises(AssertionError, match="put rows aside by new_rule"):
         check(run, NOT_IN_SET, column="outcome", value_set=["retired"])
 
@@ -283,4 +285,4 @@ def test_every_rule_of_the_stages_before_is_an_outcome(run: Run) -> None:
     told = {"mapping": mapping, "labels": {"department": ["sales"]}}
     result = run.ingest(data, "data.jsonl", params(max_malformed_share=1), kind="jsonl", **told)
     assert set(result.counts.quarantined) == set(rows.values())
-    assert set(result.counts.quarantined) <= {*outcomes.RULES, *outcomes.NEAR}
+    assert set(result.counts.quarantined) <= {*outcomes.OTHER_RULES, *outcomes.NEAR_DUPLICATE_RULES}

@@ -21,7 +21,7 @@ from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest, kept
 from tasks.stages.data.readers import content, csv_reader, decoding
 from tasks.stages.data.readers.kinds import READERS
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.stages.data import hostile
 from tests.stages.data.build import FILE_OF, Run, messages, params, parquet, source, table
 from tests.stages.data.test_protect import PERSONAL, everything_written
@@ -52,7 +52,7 @@ def test_a_source_that_changes_between_two_blocks_is_refused(run: Run, monkeypat
     monkeypatch.setattr(content, "SpooledTemporaryFile", Meddling)
     with pytest.raises(InputError, match="has changed since the run was resolved: expected SHA-256"):
         ingest.run(params(), run.layout)
-    assert not run.layout.stage("ingest").exists() and not left_behind(run)
+    assert not run.layout.artefacts("ingest").exists() and not left_behind(run)
 
 
 def test_a_source_that_changes_while_it_is_parsed_is_read_as_it_was_pinned(
@@ -60,7 +60,7 @@ def test_a_source_that_changes_while_it_is_parsed_is_read_as_it_was_pinned(
 ) -> None:
     file = run.pin(CSV)
 
-    def disturbed(pinned: IO[bytes], declared: Source) -> Iterator[Row | Malformed]:
+    def disturbed(pinned: IO[bytes], declared: Source) -> Iterator[Row | MalformedRow]:
         for row in csv_reader.read(pinned, declared):
             file.write_bytes(b"text,label\nsomething else,no\n")
             yield row
@@ -80,7 +80,7 @@ def test_a_copy_on_the_disk_is_read_as_one_in_memory_and_has_no_name(
     run.pin(data if kind == "parquet" else gzip.compress(data), kind=kind)
     seen: list[Path] = []
 
-    def looking(pinned: IO[bytes], declared: Source) -> Iterator[Row | Malformed]:
+    def looking(pinned: IO[bytes], declared: Source) -> Iterator[Row | MalformedRow]:
         for row in reader(pinned, declared):
             seen.extend(left_behind(run) if row.number == 300 else ())
             yield row
@@ -88,7 +88,7 @@ def test_a_copy_on_the_disk_is_read_as_one_in_memory_and_has_no_name(
     reader = READERS[kind]
     monkeypatch.setitem(READERS, kind, looking)
     assert ingest.run(params(), run.layout).counts.records == 600
-    assert not [path for path in seen if kept.folder(run.layout) not in path.parents]
+    assert not [path for path in seen if kept.cache_folder(run.layout) not in path.parents]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -183,7 +183,7 @@ def test_disguised_identifiers_are_protected_on_the_way_in(run: Run) -> None:
     for name, text in zip(DISGUISED, texts, strict=True):
         assert "[card:" in text or "[email:" in text, name
         assert "example.org" not in text and "1111" not in text and "١١١١" not in text and "１１１１" not in text, name
-    assert b"1111 1111" not in everything_written(run.layout.stage("ingest"))
+    assert b"1111 1111" not in everything_written(run.layout.artefacts("ingest"))
 
 
 def test_a_text_of_thousands_of_words_is_protected_or_put_aside_and_never_let_through(run: Run) -> None:
@@ -191,7 +191,7 @@ def test_a_text_of_thousands_of_words_is_protected_or_put_aside_and_never_let_th
     run.ingest(table([{"text": text, "label": "x"}, *messages(3)]))
     kept_text = [r["messages"][0]["content"] for r in run.records_of("ingest") if len(r["messages"][0]["content"]) > 99]
     assert run.rules_of("ingest") == {1: "undetectable"} or "Mail [email:" in kept_text[0]
-    assert MAIL.encode() not in everything_written(run.layout.stage("ingest"))
+    assert MAIL.encode() not in everything_written(run.layout.artefacts("ingest"))
 
 
 def test_rows_of_several_encodings_are_told_apart(run: Run) -> None:
@@ -202,11 +202,11 @@ def test_rows_of_several_encodings_are_told_apart(run: Run) -> None:
 
 def test_a_lost_key_leaves_nothing_written(run: Run) -> None:
     run.ingest(table(PERSONAL))
-    before = everything_written(run.layout.stage("ingest"))
-    (run.layout.state / vault_keys.FILE).unlink()
+    before = everything_written(run.layout.artefacts("ingest"))
+    (run.layout.state / vault_keys.KEY_FILE).unlink()
     with pytest.raises(InputError, match="restore it"):
         ingest.run(params(), run.layout)
-    assert everything_written(run.layout.stage("ingest")) == before
+    assert everything_written(run.layout.artefacts("ingest")) == before
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_every_codec_of_python_reads_a_source_or_is_refused_in_words() -> None:
     for _, encoding, _ in pkgutil.iter_modules(encodings.__path__):
         for text in (CSV, "text,label\nGr\xfc\xdfe,a\n".encode("latin-1"), "text,label\nGrüße - hallo,a\n".encode()):
             with suppress(InputError):
-                decoding.text(io.BytesIO(text), source("data.csv", encoding=encoding)).read()
+                decoding.open_text(io.BytesIO(text), source("data.csv", encoding=encoding)).read()
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from tasks.core.record import SCHEMA
 from tasks.sources import vault_keys
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.ingest import ingest
-from tasks.stages.data.ingest.intake import Intake
-from tasks.stages.data.ingest.mapping import Reject, to_record
-from tasks.stages.data.protect.records import Guard
+from tasks.stages.data.ingest.intake import BatchProcessor
+from tasks.stages.data.ingest.mapping import RejectedRow, to_record
+from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.readers.rows import Row
 from tests.stages.data.build import FILE_OF, Run, jsonl, messages, params, source, table
 
@@ -259,7 +259,7 @@ def test_ids_depend_on_source_and_row(run: Run) -> None:
 def test_no_id_can_be_made_without_the_vaults_key(run: Run) -> None:
     data = table(messages(3))
     ids = ids_of(run, data)
-    for path in (run.layout.state / "vault" / "vault.db", run.layout.state / vault_keys.FILE):
+    for path in (run.layout.state / "vault" / "vault.db", run.layout.state / vault_keys.KEY_FILE):
         path.unlink()
     assert not set(ids) & set(ids_of(run, data)), "another key"
 
@@ -269,8 +269,8 @@ def test_an_id_tells_nothing_of_what_was_masked(run: Run) -> None:
     run.ingest(table(messages(2)))
     (resolved,) = load_resolved(run.layout.sources).sources
     keys = vault_keys.load(run.layout.state)
-    guard = Guard(lambda texts: [[] for _ in texts], resolved.source.protect, {}, keys.tokens)
-    intake = Intake(resolved, date(2026, 3, 1), guard, keys.records)
+    guard = ProtectionContext(lambda texts: [[] for _ in texts], resolved.source.protect, {}, keys.tokens)
+    intake = BatchProcessor(resolved, date(2026, 3, 1), guard, keys.records)
     one, other = (
         intake([Row(1, {"text": f"my birthday is {day}", "label": "x"})]).rows.to_pylist() for day in ("1 May", "2 May")
     )
@@ -280,10 +280,10 @@ def test_an_id_tells_nothing_of_what_was_masked(run: Run) -> None:
 def test_the_same_source_gives_the_same_bytes(run: Run) -> None:
     data = table(messages(500)) + b"one\n"
     run.ingest(data)
-    first = tree_manifest(run.layout.stage("ingest"))
+    first = tree_manifest(run.layout.artefacts("ingest"))
     run.forget()
     run.ingest(data)
-    assert tree_manifest(run.layout.stage("ingest")) == first
+    assert tree_manifest(run.layout.artefacts("ingest")) == first
 
 
 JSON = st.recursive(
@@ -295,7 +295,7 @@ JSON = st.recursive(
 def test_any_row_is_a_record_or_rejected(changes: dict[str, Any]) -> None:
     try:
         record = to_record(FULL | changes, source("x.csv", **EVERY_COLUMN), notes=Counter())
-    except Reject as reject:
+    except RejectedRow as reject:
         event(reject.rule)
         assert reject.rule and reject.reason
     else:

@@ -8,31 +8,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.stages.data.deduplicate.near.answers import answer
-from tasks.stages.data.deduplicate.near.candidates import ANCHORS, MOST, candidates
-from tasks.stages.data.deduplicate.near.content import content
-from tasks.stages.data.deduplicate.near.editions import edition
-from tasks.stages.data.deduplicate.near.form import even, forms, may_say_edition
-from tasks.stages.data.deduplicate.near.groups import components
+from tasks.stages.data.deduplicate.near.answers import normalise_target
+from tasks.stages.data.deduplicate.near.candidates import ANCHORS, MAX_PER_TEXT, candidate_pairs
+from tasks.stages.data.deduplicate.near.content import extract_content
+from tasks.stages.data.deduplicate.near.editions import parse_edition
+from tasks.stages.data.deduplicate.near.form import forms, may_state_edition, normalise
+from tasks.stages.data.deduplicate.near.groups import connected_components
 from tasks.stages.data.deduplicate.near.jaccard import jaccards
 from tasks.stages.data.deduplicate.near.pairs import near_pairs
-from tasks.stages.data.deduplicate.near.parts import parts
-from tasks.stages.data.deduplicate.near.shingles import WIDTH, shingles
-from tasks.stages.data.deduplicate.near.signatures import BANDS, MISSED, MOST_ROWS, band_keys, rows
-from tasks.stages.data.deduplicate.near.slips import changes
+from tasks.stages.data.deduplicate.near.parts import batch_ranges
+from tasks.stages.data.deduplicate.near.shingles import WINDOW_BYTES, shingle
+from tasks.stages.data.deduplicate.near.signatures import (
+    BANDS,
+    MAX_MISSED_SHARE,
+    MAX_ROWS_PER_BAND,
+    band_keys,
+    rows_per_band,
+)
+from tasks.stages.data.deduplicate.near.slips import edit_distance
 from tasks.stages.data.deduplicate.near.tells_apart import says_the_same
-from tasks.stages.data.deduplicate.near.vocabulary import Use, Uses, count
+from tasks.stages.data.deduplicate.near.vocabulary import WordUse, WordUses, count_uses
 from tests.quickest import is_quick
 from tests.soaking import examples
 
 
 def windows(form: str) -> set[bytes]:
-    padded = form.encode() + b" " * (WIDTH - 1)
-    return {padded[i : i + WIDTH] for i in range(len(padded) - WIDTH + 1)} if form else set()
+    padded = form.encode() + b" " * (WINDOW_BYTES - 1)
+    return {padded[i : i + WINDOW_BYTES] for i in range(len(padded) - WINDOW_BYTES + 1)} if form else set()
 
 
 def form_of(text: str) -> str:
-    form: str = forms(even([text]))[0].as_py()
+    form: str = forms(normalise([text]))[0].as_py()
     return form
 
 
@@ -75,7 +81,7 @@ def test_what_is_compared(text: str, form: str) -> None:
     ],
 )
 def test_what_may_say_its_edition(text: str, marked: bool) -> None:
-    assert may_say_edition(even([text])).to_pylist() == [marked]
+    assert may_state_edition(normalise([text])).to_pylist() == [marked]
 
 
 @pytest.mark.parametrize(
@@ -102,9 +108,9 @@ def test_what_may_say_its_edition(text: str, marked: bool) -> None:
     ],
 )
 def test_which_of_two_texts_says_that_it_is_newer(older: str, newer: str) -> None:
-    first, second = (edition(text, ["Ausgabe", "Policy no."]) for text in (older, newer))
+    first, second = (parse_edition(text, ["Ausgabe", "Policy no."]) for text in (older, newer))
     assert first.newness < second.newness
-    assert content(first.body).key == content(second.body).key
+    assert extract_content(first.body).key == extract_content(second.body).key
 
 
 @pytest.mark.parametrize(
@@ -118,12 +124,12 @@ def test_which_of_two_texts_says_that_it_is_newer(older: str, newer: str) -> Non
     ],
 )  # fmt: skip
 def test_a_date_or_version_within_a_text_is_none_of_its_edition(text: str) -> None:
-    assert edition(text) == (text, "", False)
+    assert parse_edition(text) == (text, "", False)
 
 
-def same(one: str, other: str, uses: Uses | None = None) -> bool:
+def same(one: str, other: str, uses: WordUses | None = None) -> bool:
     """Whether two texts say the same, as the stage asks it."""
-    first, second = (content(edition(text).body) for text in (one, other))
+    first, second = (extract_content(parse_edition(text).body) for text in (one, other))
     alike = first.key == second.key or says_the_same(first.text, second.text, uses or {})
     assert alike == (first.key == second.key or says_the_same(second.text, first.text, uses or {}))
     return alike and first.signature == second.signature and not first.masked and not second.masked
@@ -179,21 +185,21 @@ def test_what_says_the_same(one: str, other: str) -> None:
 def test_a_slip_is_used_hardly_ever_and_a_name_never_in_lower_case() -> None:
     one, other = "read the Lizenz twice", "read the Lizemz twice"
     assert not same(one, other)
-    assert same(one, other, {"lizenz": Use(90, 30)})
-    assert not same(one, other, {"lizenz": Use(90, 1)}), "a name"
-    assert not same(one, other, {"lizenz": Use(90, 30), "lizemz": Use(40, 20)}), "another word"
+    assert same(one, other, {"lizenz": WordUse(90, 30)})
+    assert not same(one, other, {"lizenz": WordUse(90, 1)}), "a name"
+    assert not same(one, other, {"lizenz": WordUse(90, 30), "lizemz": WordUse(40, 20)}), "another word"
 
 
 def test_words_are_counted_as_contents_spell_them() -> None:
     texts = ["Größe und größe, (Größe)", "selten", "don't 5 x9"]
-    assert count(pa.array([text]) for text in texts) == {"groesse": (3, 1)}
+    assert count_uses(pa.array([text]) for text in texts) == {"groesse": (3, 1)}
 
 
 @pytest.mark.parametrize(
     ("one", "other", "number"), [("card", "card", 0), ("card", "crad", 1), ("a", "abc", 2), ("abcdef", "x", 3)]
 )
 def test_changes_are_counted(one: str, other: str, number: int) -> None:
-    assert changes(one, other) == changes(other, one) == number
+    assert edit_distance(one, other) == edit_distance(other, one) == number
 
 
 @pytest.mark.parametrize(
@@ -204,7 +210,7 @@ def test_changes_are_counted(one: str, other: str, number: int) -> None:
     ],
 )  # fmt: skip
 def test_targets_that_say_the_same(one: str, other: str) -> None:
-    assert answer(one) == answer(other)
+    assert normalise_target(one) == normalise_target(other)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +222,7 @@ def test_targets_that_say_the_same(one: str, other: str) -> None:
     ],
 )  # fmt: skip
 def test_targets_that_say_otherwise(one: str, other: str) -> None:
-    assert answer(one) != answer(other)
+    assert normalise_target(one) != normalise_target(other)
 
 
 TEXTS = st.text(st.sampled_from("abc äß你👍"), min_size=1, max_size=30)
@@ -235,21 +241,21 @@ def test_jaccard_is_that_of_the_sets(texts: list[str], data: st.DataObject) -> N
 @examples(st.lists(st.text(max_size=9), max_size=6), st.integers(0, 6), few=30)
 def test_windows_are_as_many_as_bytes_wherever_an_array_begins(texts: list[str], skipped: int) -> None:
     part = pa.array([*(["before"] * skipped), *texts], pa.string()).slice(skipped)
-    found = shingles(part)
+    found = shingle(part)
     assert np.diff(found.starts).tolist() == [len(text.encode()) for text in texts]
     assert np.diff(found.distinct().starts).tolist() == [len(windows(text)) for text in texts]
 
 
 @pytest.mark.parametrize("jaccard", [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 1.0])
 def test_bands_miss_hardly_anything_at_the_threshold(jaccard: float) -> None:
-    assert 1 <= rows(jaccard) <= MOST_ROWS
-    assert (1 - jaccard ** rows(jaccard)) ** BANDS <= MISSED
+    assert 1 <= rows_per_band(jaccard) <= MAX_ROWS_PER_BAND
+    assert (1 - jaccard ** rows_per_band(jaccard)) ** BANDS <= MAX_MISSED_SHARE
 
 
 def test_a_form_has_the_same_keys_whatever_stands_beside_it() -> None:
     texts = [f"message {number} of many" for number in range(50)]
-    together = band_keys(shingles(pa.array(texts)), 0.85)
-    assert [band_keys(shingles(pa.array([text])), 0.85).tolist()[0] for text in texts] == together.tolist()
+    together = band_keys(shingle(pa.array(texts)), 0.85)
+    assert [band_keys(shingle(pa.array([text])), 0.85).tolist()[0] for text in texts] == together.tolist()
 
 
 @pytest.mark.parametrize("least", [0.5, 0.7, 0.85])
@@ -277,37 +283,37 @@ def test_every_near_pair_is_found_among_many(least: float) -> None:
 
 def test_a_band_that_thousands_share_gives_few_pairs() -> None:
     keys = np.zeros((3_000, BANDS), np.uint32)
-    found = candidates(keys)
+    found = candidate_pairs(keys)
     assert len(found) <= 3_000 * ANCHORS
     assert set(found[:, 0].tolist()) == set(range(ANCHORS))
     spread = np.random.default_rng(1).integers(0, 50, (3_000, BANDS), np.uint32)
-    assert np.bincount(candidates(spread)[:, 1]).max() <= MOST
+    assert np.bincount(candidate_pairs(spread)[:, 1]).max() <= MAX_PER_TEXT
 
 
 @given(st.lists(st.integers(0, 50), max_size=20), st.integers(1, 60))
 def test_parts_are_complete_and_small(sizes: list[int], most: int) -> None:
-    found = list(parts(np.array(sizes, np.int64), most))
+    found = list(batch_ranges(np.array(sizes, np.int64), most))
     assert [i for begin, end in found for i in range(begin, end)] == list(range(len(sizes)))
     assert all(end - begin == 1 or sum(sizes[begin:end]) <= most for begin, end in found)
 
 
 def test_what_hangs_together() -> None:
-    numbers = components(5, np.array([[0, 3], [3, 4]])).tolist()
+    numbers = connected_components(5, np.array([[0, 3], [3, 4]])).tolist()
     assert numbers[0] == numbers[3] == numbers[4]
     assert len(set(numbers)) == 3
-    assert len(set(components(2, np.zeros((0, 2), np.int64)).tolist())) == 2
+    assert len(set(connected_components(2, np.zeros((0, 2), np.int64)).tolist())) == 2
 
 
 @pytest.mark.parametrize(
     "text", ["\n" * 20_000, ("v1.1 may 2025 " * 14)[:199] + "x"], ids=["empty lines", "two readings"]
 )
 def test_no_text_makes_editions_slow(text: str) -> None:
-    assert is_quick(lambda: edition(text), 0.5)
+    assert is_quick(lambda: parse_edition(text), 0.5)
 
 
 def test_what_is_too_long_for_a_word_holds_no_slips() -> None:
     long = "ab" * 2_000
-    uses = count([pa.array(["account"] * 9)])
+    uses = count_uses([pa.array(["account"] * 9)])
 
     def compare() -> None:
         assert not says_the_same(f"{long} card", f"{long}a card", uses)

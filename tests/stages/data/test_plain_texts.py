@@ -8,7 +8,7 @@ import pytest
 from tasks.core import texts
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
-from tasks.sources.sources import Mapping
+from tasks.sources.sources import ColumnMapping
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
@@ -71,7 +71,7 @@ def test_a_test_side_of_texts_alone_is_refused(tmp_path: Path) -> None:
     deduplicate.run(how, made.layout)
     with pytest.raises(InputError, match="none of the test records is a conversation, and plain texts do not show"):
         split.run(how, made.layout)
-    assert not made.layout.stage("split").exists()
+    assert not made.layout.artefacts("split").exists()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_source_and_its_task_are_both_of_texts_or_neither(
 @pytest.mark.parametrize("fields", [{}, {"text": "a", "messages": "b"}, {"text": "a", "prompt": "b"}])
 def test_a_mapping_has_one_form(fields: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="or `text`"):
-        Mapping.model_validate(fields)
+        ColumnMapping.model_validate(fields)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tasks.core import usable
-from tasks.stages.data.ingest.pool import Pool, workers
+from tasks.stages.data.ingest.pool import Pool, worker_count
 
 
 def who(batch: list[int]) -> tuple[int, int]:
@@ -34,10 +34,10 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("two")
 def test_processes_are_started_once_for_all_sources() -> None:
     with Pool() as pool:
-        (alone,) = pool.in_order(who, BATCHES[:1])
+        (alone,) = pool.map_in_order(who, BATCHES[:1])
         assert alone == (0, os.getpid()), "for a single batch none is started"
-        first, second = (list(pool.in_order(who, BATCHES)) for _ in range(2))
-        (last,) = pool.in_order(who, BATCHES[:1])
+        first, second = (list(pool.map_in_order(who, BATCHES)) for _ in range(2))
+        (last,) = pool.map_in_order(who, BATCHES[:1])
     assert [number for number, _ in first] == [number for number, _ in second] == list(range(8))
     had = {process for _, process in (*first, *second, last)}
     assert len(had) <= 2 and os.getpid() not in had
@@ -46,13 +46,13 @@ def test_processes_are_started_once_for_all_sources() -> None:
 @pytest.mark.usefixtures("two")
 def test_what_work_raises_is_raised_and_ends_the_processes() -> None:
     with pytest.raises(ValueError, match="no three"), Pool() as pool:
-        list(pool.in_order(refuse, BATCHES))
+        list(pool.map_in_order(refuse, BATCHES))
 
 
 def test_one_worker_is_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALLMARK_WORKERS", "1")
     with Pool() as pool:
-        assert {process for _, process in pool.in_order(who, BATCHES)} == {os.getpid()}
+        assert {process for _, process in pool.map_in_order(who, BATCHES)} == {os.getpid()}
 
 
 def quota(folder: Path, text: str, name: str = "cpu.max") -> None:
@@ -122,6 +122,6 @@ def test_a_process_bound_to_one_core_has_one(monkeypatch: pytest.MonkeyPatch) ->
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     try:
-        assert workers() == 1
+        assert worker_count() == 1
     finally:
         os.sched_setaffinity(0, before)

@@ -15,19 +15,19 @@ from tasks.ledger.ledger import open_ledger
 from tasks.sources.protection import Protection
 from tasks.sources.vault import open_vault
 from tasks.stages.data.ingest import ingest, reading
-from tasks.stages.data.ingest.pool import batched
+from tasks.stages.data.ingest.pool import batch_by_weight
 from tasks.stages.data.protect import terms
-from tasks.stages.data.protect.actions import Outcome, generalised, replace
+from tasks.stages.data.protect.actions import Outcome, generalise, replace
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
-from tasks.stages.data.protect.stretch import Stretch, merged
-from tasks.stages.data.protect.tokens import canonical, token
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.protect.stretch import DetectedSpan, merge
+from tasks.stages.data.protect.tokens import canonical_spelling, token
+from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.quickest import is_quick
 from tests.stages.data.build import Run, messages, params, source, table
 
 KEY = bytes(32)
 TEXT = "Mail ada@example.org or call"
-SPAN = [Stretch(5, 20, "email")]
+SPAN = [DetectedSpan(5, 20, "email")]
 PERSONAL = [
     {"text": "Hello, my name is Ada Lovelace, mail me at ada@example.org please", "label": "a"},
     {"text": "The card of Ada Lovelace does not work, IBAN GB82 WEST 1234 5698 7654 32", "label": "b"},
@@ -51,7 +51,7 @@ def test_each_action_does_what_it_says(action: Any, wanted: str) -> None:
     assert outcome.counts == {"email": 1} and outcome.secrets == []
     assert outcome.subjects == {token("email", "ada@example.org", KEY)}, "whatever was done, the record is about her"
     told = {"drop": ("email", None), "stop": (None, "email")}
-    assert (outcome.dropped, outcome.stopped) == told.get(action, (None, None))
+    assert (outcome.drop_category, outcome.stop_category) == told.get(action, (None, None))
 
 
 def test_a_token_stands_for_its_value_and_gives_it_to_the_vault() -> None:
@@ -78,7 +78,7 @@ def test_the_same_value_differently_spelled_has_one_token(category: Any, one: st
 
 def test_the_class_is_part_of_the_token() -> None:
     assert token("phone", "123456", KEY).split(":")[1] != token("card", "123456", KEY).split(":")[1]
-    assert canonical("name", "Ada Lovelace") == "ada lovelace"
+    assert canonical_spelling("name", "Ada Lovelace") == "ada lovelace"
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_the_class_is_part_of_the_token() -> None:
     ],
 )
 def test_what_is_coarse_of_a_value_is_kept(category: Any, value: str, wanted: str) -> None:
-    assert generalised(category, value) == wanted
+    assert generalise(category, value) == wanted
     assert PLACEHOLDER.fullmatch(wanted)
 
 
 def test_terms_are_found_as_whole_words_however_spaced_and_cased() -> None:
-    pattern = terms.finder({"trade_secret": ["Project Halcyon", "HX-*"], "internal_only": ["blue list"]})
+    pattern = terms.compile_terms({"trade_secret": ["Project Halcyon", "HX-*"], "internal_only": ["blue list"]})
     text = "project  halcyon needs HX-4711 but not Halcyon; the Blue List, not blue lists"
     found = [(text[f.start : f.end], f.category) for f in terms.find(text, pattern)]
     assert found == [("project  halcyon", "trade_secret"), ("HX-4711", "trade_secret"), ("Blue List", "internal_only")]
@@ -108,7 +108,7 @@ def test_terms_are_found_as_whole_words_however_spaced_and_cased() -> None:
 
 def test_terms_cannot_be_patterns_that_take_for_ever() -> None:
     for term in ("(a+)+$", "a*" * 5, "a*" * 9 + "b", "*a" * 9 + "*b", "a** a* a*b", "*-a*-a*b", "****b"):
-        pattern = terms.finder({"trade_secret": [term]})
+        pattern = terms.compile_terms({"trade_secret": [term]})
         for text in ("a" * 200_000 + "!", "a " * 100_000, "a\n " * 70_000 + "a", "-a" * 100_000):
             assert is_quick(partial(terms.find, text, pattern), 2), "a polynomial pattern takes hours"
 
@@ -127,13 +127,17 @@ def test_terms_cannot_be_patterns_that_take_for_ever() -> None:
 )
 def test_a_star_stands_for_any_part_of_a_word(term: str, found: list[str]) -> None:
     text = "HX-4711 (HX-) Popcorn\noffer corn, pp"
-    pattern = terms.finder({"trade_secret": [term]})
+    pattern = terms.compile_terms({"trade_secret": [term]})
     assert [text[f.start : f.end] for f in terms.find(text, pattern)] == found
 
 
 def test_what_overlaps_is_covered_once() -> None:
-    first, second = [Stretch(5, 10, "trade_secret")], [Stretch(0, 7, "name"), Stretch(8, 15, "email")]
-    assert merged(first, second) == [Stretch(0, 5, "name"), Stretch(5, 10, "trade_secret"), Stretch(10, 15, "email")]
+    first, second = [DetectedSpan(5, 10, "trade_secret")], [DetectedSpan(0, 7, "name"), DetectedSpan(8, 15, "email")]
+    assert merge(first, second) == [
+        DetectedSpan(0, 5, "name"),
+        DetectedSpan(5, 10, "trade_secret"),
+        DetectedSpan(10, 15, "email"),
+    ]
 
 
 def everything_written(folder: Path) -> bytes:
@@ -144,12 +148,12 @@ def test_ingest_leaves_nothing_readable_and_the_vault_knows_every_token(run: Run
     result = run.ingest(table(PERSONAL))
     texts = json.dumps([record["messages"] for record in run.records_of("ingest")])
     for value in ("Lovelace", "ada@example.org", "7654"):
-        assert value not in texts and value.encode() not in everything_written(run.layout.stage("ingest"))
+        assert value not in texts and value.encode() not in everything_written(run.layout.artefacts("ingest"))
     tokens = {row["token"] for row in run.records_of("ingest", "tokens")}
     assert tokens == set(re.findall(r"\[((?:name|email|iban):\w+)\]", texts)) and len(tokens) == 3
     vault = open_vault(run.layout.state)
     assert vault.missing(tokens) == []
-    look = looks.at_tokens(open_ledger(run.layout.state), "all", "data-owner", "a test")
+    look = looks.token_recorder(open_ledger(run.layout.state), "all", "data-owner", "a test")
     values = vault.reveal(tokens, look).values()
     assert sorted(values) == ["Ada Lovelace", "GB82 WEST 1234 5698 7654 32", "ada@example.org"]
     assert result.sources[0].protected == {"email": 1, "iban": 1, "name": 2}
@@ -224,7 +228,7 @@ def test_a_record_is_dropped_where_its_source_says_so(run: Run) -> None:
 def test_a_run_stops_where_its_source_says_so_and_writes_nothing(run: Run) -> None:
     with pytest.raises(InputError, match=r"row 2 holds text of class iban, for which `protect` in sources.yaml says"):
         run.ingest(table(PERSONAL), protect={"iban": "stop"})
-    assert not run.layout.stage("ingest").exists()
+    assert not run.layout.artefacts("ingest").exists()
 
 
 def test_terms_of_the_inventory_count_as_found(run: Run) -> None:
@@ -239,7 +243,7 @@ def test_without_the_key_of_the_run_nothing_is_read_or_written(run: Run, monkeyp
     monkeypatch.setenv("HALLMARK_VAULT_KEY", "A" * 43 + "=")
     with pytest.raises(InputError, match="Nothing was written"):
         ingest.run(params(), run.layout)
-    assert not run.layout.stage("ingest").exists()
+    assert not run.layout.artefacts("ingest").exists()
 
 
 def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +253,7 @@ def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest
     for workers in ("1", "2"):
         monkeypatch.setenv("HALLMARK_WORKERS", workers)
         run.ingest(table(rows))
-        made.append(tree_manifest(run.layout.stage("ingest")))
+        made.append(tree_manifest(run.layout.artefacts("ingest")))
         run.forget()
     assert made[0] == made[1]
     assert len(run.records_of("ingest")) == 600
@@ -263,7 +267,7 @@ def test_outputs_are_the_same_wherever_a_batch_ends(run: Run, monkeypatch: pytes
         monkeypatch.setattr(reading, "BATCH", batch)
         monkeypatch.setattr(reading, "CHARACTERS", characters)
         run.ingest(table(rows))
-        made.append(tree_manifest(run.layout.stage("ingest")))
+        made.append(tree_manifest(run.layout.artefacts("ingest")))
         run.forget()
     assert made[0] == made[1] == made[2]
 
@@ -271,9 +275,9 @@ def test_outputs_are_the_same_wherever_a_batch_ends(run: Run, monkeypatch: pytes
 def test_a_batch_ends_early_where_its_rows_are_long() -> None:
     turns = [{"role": "user", "content": "x" * 30}]
     rows = [Row(n, {"messages": turns, "label": "y" * 20, "number": 5, "nothing": None}) for n in range(5)]
-    batches = batched([*rows, Malformed(6, "not_json", "broken")], 1_000, reading._characters, 100)
+    batches = batch_by_weight([*rows, MalformedRow(6, "not_json", "broken")], 1_000, reading._characters, 100)
     assert [len(batch) for batch in batches] == [2, 2, 2]
-    assert [len(batch) for batch in batched(rows, 2, reading._characters, 1_000)] == [2, 2, 1]
+    assert [len(batch) for batch in batch_by_weight(rows, 2, reading._characters, 1_000)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("workers", ["0", "many", "-1"])

@@ -71,7 +71,7 @@ def test_an_object_that_changes_while_it_is_read_is_refused(
     data = table([]) + b"message number,label\n" * (4 * REQUEST // 20)
     store.pipe("sources/moving.csv", data)
     run.resolve(source("s3://sources/moving.csv"))
-    opened, unchanged = content.opened, True
+    opened, unchanged = content.open_content, True
 
     @contextmanager
     def meddled(declared: Source, root: Path) -> Iterator[SimpleNamespace]:
@@ -92,7 +92,7 @@ def test_an_object_that_changes_while_it_is_read_is_refused(
     monkeypatch.setattr(content, "opened", meddled)
     with pytest.raises(InputError, match=r"has changed since|changed while it was read|there is no s3://"):
         ingest.run(params(), run.layout)
-    assert not run.layout.stage("ingest").exists()
+    assert not run.layout.artefacts("ingest").exists()
 
 
 @pytest.mark.parametrize("place", ["sources/nothing.csv", "no-such-bucket/data.csv"])

@@ -15,8 +15,8 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, sha256_file, tree_manifest
 from tasks.core.params.data import Data
 from tasks.stages.data.split import placed, split
-from tasks.stages.data.split.draw import allocate, draw
-from tasks.stages.data.split.sides import TEST, TRAIN, assign
+from tasks.stages.data.split.draw import allocate_rows, draw
+from tasks.stages.data.split.sides import TEST, TRAIN, assign_sides
 from tasks.stages.data.split.split import divide
 from tests.soaking import examples
 from tests.stages.data.build import Run, as_placed, prompt_key, record
@@ -64,7 +64,7 @@ def sides_of(
     """The side of every record that has one, by record_id."""
     records = as_placed(given_records, seed, clusters)
     ids = records.record_id.to_pylist()
-    members = assign(records, share).members
+    members = assign_sides(records, share).members
     return {ids[position]: side for side, there in members.items() for position in np.flatnonzero(there)}
 
 
@@ -74,7 +74,7 @@ def test_a_prompt_validates_as_a_whole_or_not_at_all(given_records: list[dict[st
     done = divide(records, data)
     validates = np.isin(done.sides[TRAIN], done.validation)
     assert validates.sum() == len(done.validation)
-    lots = records.lot[done.sides[TRAIN]]
+    lots = records.group_number[done.sides[TRAIN]]
     assert not set(lots[validates]) & set(lots[~validates])
     assert data.validation_share or not validates.any()
 
@@ -137,7 +137,7 @@ def test_an_allocation_fits_is_complete_and_in_proportion(
 ) -> None:
     total = sum(sizes.values())
     rows = data.draw(st.integers(0, max(total - 1, 0)))
-    quotas = allocate(sizes, rows)
+    quotas = allocate_rows(sizes, rows)
     assert sum(quotas.values()) == min(rows, total)
     assert all(0 <= quotas[stratum] <= sizes[stratum] for stratum in sizes)
     if rows >= len(sizes):
@@ -207,8 +207,8 @@ def test_a_cluster_goes_by_its_smallest_prompt_and_records_that_are_gone_by_none
     ids = [item["record_id"] for item in pair]
     clusters = {f"{9:032x}": f"{9:032x}"} | dict.fromkeys(ids, ids[0])
     together, apart = as_placed(pair, 3, clusters), as_placed(pair, 3)
-    smallest = apart.lot[apart.record_id.to_pylist().index(ids[1])]
-    assert together.lot.tolist() == [smallest] * 2
+    smallest = apart.group_number[apart.record_id.to_pylist().index(ids[1])]
+    assert together.group_number.tolist() == [smallest] * 2
 
 
 def test_parted_near_prompts_are_a_fact_only_where_somebody_looked(run: Run) -> None:
@@ -234,11 +234,11 @@ def test_what_split_writes(run: Run) -> None:
     assert {item["rule"] for item in run.records_of("split", "not_drawn")} == {"not_drawn"}
     facts = run.result("split")["facts"]
     assert (facts["train_rows"]["value"], facts["groups_on_both_sides"]["value"]) == (30, 0)
-    manifest = read_json(run.layout.stage("split") / "manifest.json")
+    manifest = read_json(run.layout.artefacts("split") / "manifest.json")
     assert manifest["rows"] == {"train": 30, "test": 5}
     assert manifest["segments"]["kind"] == {"train": {"answer": 30}, "test": {"answer": 5}}
     assert manifest["counts"]["split"] == {"rows": 50, "records": 35, "quarantined": {}, "not_drawn": 15}
-    assert manifest["digests"]["train"] == sha256_file(run.layout.stage("split") / "train.parquet")
+    assert manifest["digests"]["train"] == sha256_file(run.layout.artefacts("split") / "train.parquet")
     own = manifest["sources"]["src"]
     assert (own["owner"], own["licence"], own["rows"]) == ("data-owner", "CC0-1.0", {"train": 30, "test": 5})
     assert own["passages"]["split"] == manifest["counts"]["split"]
@@ -251,7 +251,7 @@ def test_people_of_the_dataset_are_counted_once_each(run: Run) -> None:
     who = [["name:a", "email:a"], ["name:a"], ["name:b", "name:a"]]
     records = [record(f"text {n}", number=n, subjects=who[n % 3] if n < 6 else []) for n in range(12)]
     run.split(records, test_share=0.3)
-    sources = read_json(run.layout.stage("split") / "manifest.json")["sources"]
+    sources = read_json(run.layout.artefacts("split") / "manifest.json")["sources"]
     assert sources["src"]["people"] == {"email": 1, "name": 2}
 
 
@@ -303,18 +303,18 @@ def test_the_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> No
     for seed in range(3):
         run = Run(tmp_path / str(seed))
         run.split(random.Random(seed).sample(fifty(), 50), train_rows=20)
-        digests.append(tree_manifest(run.layout.stage("split")))
+        digests.append(tree_manifest(run.layout.artefacts("split")))
     assert {d["train.parquet"] for d in digests} == {digests[0]["train.parquet"]}
     assert {d["test.parquet"] for d in digests} == {digests[0]["test.parquet"]}
     run.split(random.Random(2).sample(fifty(), 50), train_rows=20)
-    assert tree_manifest(run.layout.stage("split")) == digests[2]
+    assert tree_manifest(run.layout.artefacts("split")) == digests[2]
 
 
 def test_passes_and_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     records = random.Random(3).sample([*fifty(), record("one more", "rare", number=90, split=TEST)], 51)
     run.split(records, train_rows=30)
-    first = tree_manifest(run.layout.stage("split"))
+    first = tree_manifest(run.layout.artefacts("split"))
     monkeypatch.setattr(placed, "BATCH", 7)
     monkeypatch.setattr(split, "TOGETHER", 4)
     run.split(records, train_rows=30)
-    assert tree_manifest(run.layout.stage("split")) == first
+    assert tree_manifest(run.layout.artefacts("split")) == first

@@ -134,7 +134,7 @@ def test_an_overloaded_store_ends_ingest_with_nothing_written(run: Run, store: A
     store.to["GET"] = (503, "ServiceUnavailable")
     with pytest.raises(Unavailable, match="the store answers 503"):
         ingest.run(params(), run.layout)
-    assert not run.layout.stage("ingest").exists()
+    assert not run.layout.artefacts("ingest").exists()
 
 
 @pytest.mark.attack(rights="approver", stopped="a store sends whoever reads a source to no other address")

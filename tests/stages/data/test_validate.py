@@ -8,10 +8,10 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
-from tasks.core.steps.data import LAST
+from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.sources import Expectation, Suite, Suites
 from tasks.stages.data.validate import expectations, only_in_target, validate
-from tasks.stages.data.validate.questions import Spared, columns_asked
+from tasks.stages.data.validate.questions import KeptCategories, columns_used
 from tests.stages.data.build import Run, params, record, suite
 
 PLANTED = "Zacharias Quentin 4711"
@@ -24,9 +24,11 @@ RECORDS = [
 ]  # fmt: skip
 
 
-def check(run: Run, dataset: Suite | None = None, json_target: bool = True, **by_source: Suite) -> validate.Validated:
+def check(
+    run: Run, dataset: Suite | None = None, json_target: bool = True, **by_source: Suite
+) -> validate.ValidateResult:
     """Validate RECORDS by the suites."""
-    run.put(LAST, RECORDS)
+    run.put(LAST_FILTER, RECORDS)
     run.put_suites(Suites(by_source=by_source, dataset=dataset))
     target = {"target": "json", "label_field": "intent"} if json_target else {"target": "label"}
     return validate.run(params(target), run.layout)
@@ -68,8 +70,8 @@ def test_targets_that_cannot_be_told_from_their_prompt_are_counted_and_named(run
     pairs = [(f"by {A}", A), (f"by {A}", f"{A} {B}"), ("by", "[address]"), ("at [address]", "[address]"), (A, "b [x]")]
     records = [record(prompt, target, number=number) for number, (prompt, target) in enumerate(pairs)]
     records += [record("", number=5, messages=[*talk, answered]), record("", number=6, messages=[answered])]
-    run.put(LAST, records)
-    counted = only_in_target.count(run.layout.stage(LAST) / "records.parquet")
+    run.put(LAST_FILTER, records)
+    counted = only_in_target.count(run.layout.artefacts(LAST_FILTER) / "records.parquet")
     assert counted.examples == [records[1]["record_id"], records[2]["record_id"]]
     assert (counted.records, counted.with_placeholder, counted.lacking) == (7, 6, 2), "a text without prompt lacks none"
     fact = counted.fact()
@@ -120,7 +122,7 @@ REVEALING = suite(
 def test_no_value_of_a_record_is_in_what_is_written(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     (outcome,) = check(run, dataset=REVEALING).suites
     assert not any(item.success for item in outcome.expectations), "each of these must fail to show its values"
-    written = [path for path in run.layout.stage("validate").rglob("*") if path.is_file()]
+    written = [path for path in run.layout.artefacts("validate").rglob("*") if path.is_file()]
     assert {path.name for path in written} == {"result.json", "index.html", "dataset.html"}
     for path in written:
         text = path.read_text()
@@ -130,7 +132,7 @@ def test_no_value_of_a_record_is_in_what_is_written(run: Run, caplog: pytest.Log
 
 def test_data_docs_explain_and_need_no_network(run: Run) -> None:
     check(run, dataset=suite(IN_SET), src=suite(ROWS, name="source-checks"))
-    docs = run.layout.stage("validate") / "docs"
+    docs = run.layout.artefacts("validate") / "docs"
     page = (docs / "dataset.html").read_text()
     assert "because 0" in page and "1 unexpected values found" in page and "text-danger" in page
     assert 'href="source-src.html"' in (docs / "index.html").read_text()
@@ -140,22 +142,22 @@ def test_data_docs_explain_and_need_no_network(run: Run) -> None:
 
 def test_what_an_owner_writes_is_escaped(run: Run) -> None:
     check(run, dataset=suite(("expect_column_values_to_be_in_set", {"column": "kind", "value_set": ["<b>x</b>"]})))
-    assert "<b>x</b>" not in (run.layout.stage("validate") / "docs" / "dataset.html").read_text()
+    assert "<b>x</b>" not in (run.layout.artefacts("validate") / "docs" / "dataset.html").read_text()
 
 
 def test_the_same_records_give_the_same_bytes(run: Run) -> None:
     suites = {"dataset": REVEALING, "src": suite(ROWS, IN_SET, name="source-checks")}
     check(run, **suites)
-    first = tree_manifest(run.layout.stage("validate"))
+    first = tree_manifest(run.layout.artefacts("validate"))
     check(run, **suites)
-    assert tree_manifest(run.layout.stage("validate")) == first
+    assert tree_manifest(run.layout.artefacts("validate")) == first
 
 
 def test_a_question_is_asked_of_a_table_without_other_texts(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Great Expectations copies its table for each, and texts are most of it."""
     tables: list[tuple[str, ...]] = []
 
-    def looking(suite: Suite, where: str, asked: expectations.Asked, spared: Spared) -> Any:
+    def looking(suite: Suite, where: str, asked: expectations.TableExpectations, spared: KeptCategories) -> Any:
         tables.append(tuple(asked.frame.columns))
         return validated(suite, where, asked, spared)
 
@@ -171,7 +173,7 @@ def test_a_question_is_asked_of_a_table_without_other_texts(run: Run, monkeypatc
 
 def test_a_condition_may_name_a_field_whatever_it_is_called() -> None:
     asked = Expectation(type="x", why="w", kwargs={"row_condition": '`target.my own field` == "kept"'})
-    assert columns_asked([asked]) == {"target.my", "target.my own field"}
+    assert columns_used([asked]) == {"target.my", "target.my own field"}
 
 
 def test_no_fingerprint_is_made_of_records(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

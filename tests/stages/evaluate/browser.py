@@ -48,4 +48,4 @@ class Page(HTMLParser):
 
 def page_of(layout: Layout, metrics: list[dict[str, Any]] | None = None, **evaluation: Any) -> Page:
     evaluate.run(house.params(metrics, **evaluation), layout)
-    return Page((layout.stage("evaluate") / "report.html").read_text())
+    return Page((layout.artefacts("evaluate") / "report.html").read_text())

@@ -14,7 +14,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """artefacts/base_model of `house.write_base`; read only."""
     layout = Layout(tmp_path_factory.mktemp("base"))
     house.write_base(layout)
-    return layout.stage("base_model")
+    return layout.artefacts("base_model")
 
 
 @pytest.fixture
@@ -27,6 +27,6 @@ def answered(tmp_path: Path) -> Layout:
 def layout(tmp_path: Path, base_folder: Path) -> Layout:
     """A run with a base model and a split of 12 rows."""
     found = Layout(tmp_path)
-    shutil.copytree(base_folder, found.stage("base_model"))
+    shutil.copytree(base_folder, found.artefacts("base_model"))
     house.write_split(found, [house.row(number) for number in range(12)])
     return found

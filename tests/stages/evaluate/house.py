@@ -15,7 +15,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import UseCase
 from tasks.stages.evaluate import predict
-from tasks.stages.evaluate.contenders import MODELS, Which
+from tasks.stages.evaluate.contenders import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_for
 from tests.tiny_model import make_tiny_model
 
@@ -87,7 +87,7 @@ def write_split(layout: Layout, test: list[dict[str, Any]], train: list[dict[str
     sides = {"test": test, "train": train or [row(number) for number in range(100, 106)]}
     for side, rows in sides.items():
         table = pa.Table.from_pylist(rows, schema=record.SCHEMA)
-        record.write_table(table, layout.stage("split") / f"{side}.parquet")
+        record.write_table(table, layout.artefacts("split") / f"{side}.parquet")
 
 
 Answer = Callable[[dict[str, Any]], str]
@@ -98,19 +98,21 @@ def right(example: dict[str, Any]) -> str:
 
 
 def write_answers(
-    layout: Layout, answers: Mapping[Which, Answer], measured: Facts | None = None, **evaluation: Any
+    layout: Layout, answers: Mapping[ModelName, Answer], measured: Facts | None = None, **evaluation: Any
 ) -> None:
     """What `predict` would have written, with the answer that each model's function gives; others are not present."""
-    rows = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
+    rows = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
     settings, plain = params(**evaluation).evaluation, {"prompt_tokens": 9, "stopped": True, "reason": ""}
     for which in MODELS:
         asked = rows_for(which, rows, settings) if which in answers else []
         table = [plain | {"record_id": r["record_id"], "answer": answers[which](r)} for r in asked]
-        folder = layout.stage(f"predict/{which}")
-        record.write_table(pa.Table.from_pylist(table, schema=predict.SCHEMA), folder / "predictions.parquet")
+        folder = layout.artefacts(f"predict/{which}")
+        record.write_table(
+            pa.Table.from_pylist(table, schema=predict.PREDICTIONS_SCHEMA), folder / "predictions.parquet"
+        )
         write_json(folder / "result.json", {"present": which in answers, "facts": {}})
         if measured:
-            write_json(layout.measured(f"predict/{which}") / "facts.json", {"facts": facts.dump(measured)})
+            write_json(layout.measurements(f"predict/{which}") / "facts.json", {"facts": facts.dump(measured)})
 
 
 def evaluated(root: Path, rows: int = 30) -> Layout:
@@ -128,10 +130,10 @@ def mostly_right(example: dict[str, Any]) -> str:
 
 def write_base(layout: Layout) -> str:
     """The base model: the tiny one, made lively so that its answers differ and end. Returns the digest it states."""
-    folder = layout.stage("base_model") / "model"
+    folder = layout.artefacts("base_model") / "model"
     make_tiny_model(folder)
     enliven(folder)
-    write_json(layout.stage("base_model") / "result.json", {"sha256": "b" * 64, "facts": {}})
+    write_json(layout.artefacts("base_model") / "result.json", {"sha256": "b" * 64, "facts": {}})
     return "b" * 64
 
 

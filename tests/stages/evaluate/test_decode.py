@@ -11,11 +11,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tasks.stages.evaluate.decode import (
     Decoder,
-    Generated,
-    Limits,
+    GeneratedAnswer,
+    StopConditions,
     Tokens,
     answer_all,
-    by_length,
+    batches_by_length,
     shared_prefix,
     stop_tokens,
 )
@@ -44,22 +44,22 @@ def alone(decoder: Decoder) -> Any:
     return lambda batches: enumerate(map(decoder.answer, batches))
 
 
-def by_generate(model: Any, prompt: Tokens, limits: Limits) -> Generated:
+def by_generate(model: Any, prompt: Tokens, limits: StopConditions) -> GeneratedAnswer:
     """One prompt, the library's way."""
     said = model.generate(
         torch.tensor([prompt]),
         attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
         max_new_tokens=limits.max_new_tokens,
         do_sample=False,
-        eos_token_id=sorted(limits.stop),
+        eos_token_id=sorted(limits.stop_tokens),
         pad_token_id=0,
     )[0, len(prompt) :].tolist()
-    stopped = said[-1] in limits.stop
-    return Generated(said[:-1] if stopped else said, stopped)
+    stopped = said[-1] in limits.stop_tokens
+    return GeneratedAnswer(said[:-1] if stopped else said, stopped)
 
 
 def test_batches_answer_as_generate_does_one_by_one(model: Any, tokenizer: Any, prompts: list[Tokens]) -> None:
-    limits = Limits(stop_tokens(model.generation_config, tokenizer), LIMIT)
+    limits = StopConditions(stop_tokens(model.generation_config, tokenizer), LIMIT)
     expected = [by_generate(model, prompt, limits) for prompt in prompts]
     assert len({len(each.tokens) for each in expected}) > 3, "rows end at different times, or nothing is dropped"
     assert {each.stopped for each in expected} == {True, False}
@@ -69,7 +69,7 @@ def test_batches_answer_as_generate_does_one_by_one(model: Any, tokenizer: Any, 
 
 
 def test_prompts_that_share_nothing_are_read_whole(model: Any, prompts: list[Tokens]) -> None:
-    limits = Limits(frozenset(), 4)
+    limits = StopConditions(frozenset(), 4)
     others = [[65, 66, 67], *prompts[:5]]
     decoder = Decoder(model, shared_prefix(others), limits)
     assert decoder.prefix == []
@@ -77,15 +77,15 @@ def test_prompts_that_share_nothing_are_read_whole(model: Any, prompts: list[Tok
 
 
 def test_a_decoder_answers_again_and_the_same(model: Any, prompts: list[Tokens]) -> None:
-    decoder = Decoder(model, shared_prefix(prompts), Limits(frozenset({47}), LIMIT))
+    decoder = Decoder(model, shared_prefix(prompts), StopConditions(frozenset({47}), LIMIT))
     assert len(decoder.prefix) > 5
     assert decoder.answer(prompts[:4]) == decoder.answer(prompts[:4])
 
 
 def test_an_answer_may_be_empty(model: Any, prompts: list[Tokens]) -> None:
-    first = by_generate(model, prompts[0], Limits(frozenset(), 1)).tokens[0]
-    decoder = Decoder(model, shared_prefix(prompts), Limits(frozenset({first}), LIMIT))
-    assert decoder.answer(prompts[:1]) == [Generated([], True)]
+    first = by_generate(model, prompts[0], StopConditions(frozenset(), 1)).tokens[0]
+    decoder = Decoder(model, shared_prefix(prompts), StopConditions(frozenset({first}), LIMIT))
+    assert decoder.answer(prompts[:1]) == [GeneratedAnswer([], True)]
 
 
 def test_a_sliding_window_is_not_fooled_by_padding() -> None:
@@ -99,7 +99,7 @@ def test_a_sliding_window_is_not_fooled_by_padding() -> None:
     sliding = MistralForCausalLM(config).eval()
     # Shared beginnings, then one to twelve tokens: padding lies inside the window of the short ones.
     prompts = [[1, 2, 3, 4, 5, 6, *range(10, 10 + length)] for length in range(1, 13)]
-    limits = Limits(frozenset(), 6)
+    limits = StopConditions(frozenset(), 6)
     found = answer_all(alone(Decoder(sliding, shared_prefix(prompts), limits)), prompts, 7, lambda _: None)
     assert found == [by_generate(sliding, prompt, limits) for prompt in prompts]
 
@@ -134,7 +134,7 @@ def test_no_prompts_share_nothing() -> None:
 
 @given(prompt_lists, st.integers(1, 4))
 def test_batches_hold_every_prompt_once_longest_first(prompts: list[Tokens], size: int) -> None:
-    batches = list(by_length(prompts, size))
+    batches = list(batches_by_length(prompts, size))
     order = [place for batch in batches for place in batch]
     assert sorted(order) == list(range(len(prompts)))
     assert [len(prompts[place]) for place in order] == sorted(map(len, prompts), reverse=True)

@@ -18,7 +18,7 @@ from tests.stages.evaluate import house
 
 
 def stated(layout: Layout) -> Facts:
-    return facts.parse(read_json(layout.stage("evaluate") / "result.json")["facts"])
+    return facts.parse(read_json(layout.artefacts("evaluate") / "result.json")["facts"])
 
 
 def test_facts_without_a_champion(answered: Layout) -> None:
@@ -46,7 +46,7 @@ def test_facts_with_a_champion(answered: Layout) -> None:
 
 def test_metrics_read_back_as_they_were_computed(answered: Layout) -> None:
     found = evaluate.run(house.params(), answered)
-    assert Metrics.model_validate(read_json(answered.stage("evaluate") / "metrics.json")) == found
+    assert Metrics.model_validate(read_json(answered.artefacts("evaluate") / "metrics.json")) == found
     assert found.confusions and found.labels
     none = next(group for group in found.slices if group.by == "department" and group.value == "(none)")
     assert none.rows == 6
@@ -54,7 +54,7 @@ def test_metrics_read_back_as_they_were_computed(answered: Layout) -> None:
 
 def test_examples_tell_right_from_wrong_by_model(answered: Layout) -> None:
     evaluate.run(house.params(), answered)
-    rows = record.read_table(answered.stage("evaluate") / "examples.parquet").to_pylist()
+    rows = record.read_table(answered.artefacts("evaluate") / "examples.parquet").to_pylist()
     assert [row["record_id"] for row in rows] == [house.row(number)["record_id"] for number in range(30)]
     assert [row["candidate_right"] for row in rows] == [number % 5 != 0 for number in range(30)]
     assert {row["base_right"] for row in rows} == {False}
@@ -68,18 +68,18 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
     evaluate.run(house.params(), layout)
     other = Layout(tmp_path / "another" / "place")
     shutil.copytree(layout.root, other.root)
-    shutil.rmtree(other.stage("evaluate"))
+    shutil.rmtree(other.artefacts("evaluate"))
     evaluate.run(house.params(), other)
-    assert tree_digest(other.stage("evaluate")) == tree_digest(layout.stage("evaluate"))
+    assert tree_digest(other.artefacts("evaluate")) == tree_digest(layout.artefacts("evaluate"))
 
 
 def test_measured_figures_change_nothing(answered: Layout) -> None:
     evaluate.run(house.params(), answered)
-    before = tree_digest(answered.stage("evaluate"))
+    before = tree_digest(answered.artefacts("evaluate"))
     measured = {"latency_p95_ms": facts.Fact(value=123, unit="ms")}
     house.write_answers(answered, {"base": lambda _: "I am sorry", "candidate": house.mostly_right}, measured)
     evaluate.run(house.params(), answered)
-    assert tree_digest(answered.stage("evaluate")) == before
+    assert tree_digest(answered.artefacts("evaluate")) == before
 
 
 def test_a_label_seen_only_in_the_test_set_counts_as_a_miss(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_predictions_of_other_rows_are_refused(answered: Layout) -> None:
     house.write_split(answered, [house.row(number) for number in range(1, 31)])
     with pytest.raises(InputError, match="run the stage predict@base again"):
         evaluate.run(house.params(), answered)
-    assert not answered.stage("evaluate").exists()
+    assert not answered.artefacts("evaluate").exists()
 
 
 def test_targets_that_are_no_json_are_refused(answered: Layout) -> None:
@@ -122,4 +122,4 @@ def test_labels_instead_of_json(tmp_path: Path) -> None:
     found = evaluate.run(house.params(target="label", label_field=None), layout)
     assert found.overall.scores["candidate"]["exact_match"].value == 1
     assert found.overall.scores["base"]["format_adherence"].value == 0
-    assert json.loads((layout.stage("evaluate") / "metrics.json").read_text())["label_field"] is None
+    assert json.loads((layout.artefacts("evaluate") / "metrics.json").read_text())["label_field"] is None

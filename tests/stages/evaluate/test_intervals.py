@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.stages.evaluate import intervals
-from tasks.stages.evaluate.intervals import Interval, Pairs
+from tasks.stages.evaluate.intervals import Interval, PairedCounts
 from tasks.stages.evaluate.metrics.macro_f1 import macro_f1
 from tests.soaking import soak
 
 counts = st.integers(0, 60)
-pairs = st.builds(Pairs, counts, counts, counts, counts).filter(lambda found: found.rows > 0)
+pairs = st.builds(PairedCounts, counts, counts, counts, counts).filter(lambda found: found.rows > 0)
 confidences = st.sampled_from([0.6, 0.8, 0.95, 0.999])
 
 
@@ -26,16 +26,16 @@ confidences = st.sampled_from([0.6, 0.8, 0.95, 0.999])
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson_as_published(hits: int, rows: int, low: float, high: float) -> None:
-    found = intervals.wilson(hits, rows, 0.95)
+    found = intervals.wilson_interval(hits, rows, 0.95)
     assert (found.value, found.low, found.high) == pytest.approx((hits / rows, low, high), abs=6e-5)
 
 
 @pytest.mark.parametrize(
     ("table", "gain", "low", "high"),
     # Fagerland, Lydersen, Laake, Statistical Analysis of Contingency Tables (2017), chapter 8: Cavo et al.
-    [(Pairs(59, 6, 16, 80), -0.0621, -0.1186, -0.0046)],
+    [(PairedCounts(59, 6, 16, 80), -0.0621, -0.1186, -0.0046)],
 )
-def test_newcombe_as_published(table: Pairs, gain: float, low: float, high: float) -> None:
+def test_newcombe_as_published(table: PairedCounts, gain: float, low: float, high: float) -> None:
     found = intervals.paired_gain(table, 0.95)
     assert (found.value, found.low, found.high) == pytest.approx((gain, low, high), abs=5e-5)
 
@@ -46,28 +46,30 @@ def test_newcombe_as_published(table: Pairs, gain: float, low: float, high: floa
     [(1, 7, 2 * (1 + 8) / 2**8), (6, 16, 2 * 110_056 / 2**22), (5, 0, 2 / 2**5), (3, 3, 1.0), (0, 0, 1.0)],
 )
 def test_mcnemar_by_hand(gained: int, lost: int, p: float) -> None:
-    assert intervals.mcnemar_p(Pairs(50, gained, lost, 30)) == pytest.approx(p)
+    assert intervals.mcnemar_p(PairedCounts(50, gained, lost, 30)) == pytest.approx(p)
 
 
 @given(pairs, confidences)
-def test_a_share_lies_in_its_interval(table: Pairs, confidence: float) -> None:
-    found = intervals.wilson(table.gained, table.rows, confidence)
+def test_a_share_lies_in_its_interval(table: PairedCounts, confidence: float) -> None:
+    found = intervals.wilson_interval(table.gained, table.rows, confidence)
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert found.value == round(table.gained / table.rows, 6)
 
 
 @given(pairs, confidences)
-def test_a_gain_lies_in_its_interval_and_turns_with_the_models(table: Pairs, confidence: float) -> None:
+def test_a_gain_lies_in_its_interval_and_turns_with_the_models(table: PairedCounts, confidence: float) -> None:
     found, turned = (intervals.paired_gain(each, confidence) for each in (table, table.swapped()))
     assert -1 <= found.low <= found.value <= found.high <= 1
     assert (found.low, found.value, found.high) == pytest.approx((-turned.high, -turned.value, -turned.low), abs=1e-6)
 
 
 @given(pairs)
-def test_mcnemar_is_symmetric_and_sees_only_rows_that_differ(table: Pairs) -> None:
+def test_mcnemar_is_symmetric_and_sees_only_rows_that_differ(table: PairedCounts) -> None:
     p = intervals.mcnemar_p(table)
     assert 0 < p <= 1
-    assert p == intervals.mcnemar_p(table.swapped()) == intervals.mcnemar_p(Pairs(0, table.gained, table.lost, 0))
+    assert (
+        p == intervals.mcnemar_p(table.swapped()) == intervals.mcnemar_p(PairedCounts(0, table.gained, table.lost, 0))
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_macro_f1_by_hand() -> None:
 def test_macro_f1_lies_in_its_interval(rows: list[tuple[str, str]], confidence: float) -> None:
     truth, said = zip(*rows, strict=True)
     samples = _samples(truth, said, 100, 7)
-    found = intervals.percentiles(samples[0], samples[1:], confidence)
+    found = intervals.percentile_interval(samples[0], samples[1:], confidence)
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
@@ -146,7 +148,7 @@ def test_the_bootstrap_covers() -> None:
         truth = random.choice(["a", "b"], 150)
         said = np.where(random.random(150) < 0.8, truth, np.where(truth == "a", "b", "a"))
         samples = _samples(truth.tolist(), said.tolist(), 300, 1)
-        found = intervals.percentiles(samples[0], samples[1:], 0.95)
+        found = intervals.percentile_interval(samples[0], samples[1:], 0.95)
         covered += found.low <= 0.8 <= found.high
     assert 182 <= covered <= 198
 
@@ -154,23 +156,23 @@ def test_the_bootstrap_covers() -> None:
 @pytest.mark.parametrize(("rows", "differing"), [(400, 0.2), *soak([(120, 0.3), (3000, 0.1)])])
 def test_the_smallest_detectable_gain_is_detected_four_times_in_five(rows: int, differing: float) -> None:
     split = round(rows * differing / 2)
-    gain = intervals.smallest_detectable(Pairs(rows - 2 * split, split, split, 0), 0.95)
+    gain = intervals.smallest_detectable(PairedCounts(rows - 2 * split, split, split, 0), 0.95)
     random = np.random.default_rng(5)
     better = (differing + gain) / 2
     drawn = random.multinomial(rows, [better, differing - better, 1 - differing], size=1500)
-    seen = np.mean([intervals.mcnemar_p(Pairs(int(n), int(g), int(lost), 0)) < 0.05 for g, lost, n in drawn])
+    seen = np.mean([intervals.mcnemar_p(PairedCounts(int(n), int(g), int(lost), 0)) < 0.05 for g, lost, n in drawn])
     # The exact test is somewhat more cautious than Connor's approximation.
     assert 0.72 <= seen <= 0.84
 
 
 def test_few_rows_detect_only_large_gains() -> None:
-    small, large = (intervals.smallest_detectable(Pairs(rows, 0, 0, 0), 0.95) for rows in (10, 1000))
+    small, large = (intervals.smallest_detectable(PairedCounts(rows, 0, 0, 0), 0.95) for rows in (10, 1000))
     assert small > 0.4
     assert large < 0.02
-    assert intervals.smallest_detectable(Pairs(1, 0, 0, 0), 0.95) == 1
+    assert intervals.smallest_detectable(PairedCounts(1, 0, 0, 0), 0.95) == 1
 
 
 def test_rounding_keeps_the_order() -> None:
-    found = Interval.around(0.1234567, 0.12345674, 0.1)
+    found = Interval.rounded(0.1234567, 0.12345674, 0.1)
     assert (found.low, found.value, found.high) == (0.123457, 0.123457, 0.123457)
-    assert math.copysign(1, Interval.around(-0.0, -1e-9, 0).value) == 1
+    assert math.copysign(1, Interval.rounded(-0.0, -1e-9, 0).value) == 1

@@ -14,29 +14,29 @@ from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.stages.evaluate import decode, models, predict
-from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.contenders import ModelName
 from tasks.stages.evaluate.decode import Decoder
-from tasks.stages.evaluate.team.alone import Alone
-from tasks.stages.evaluate.team.answerer import Answerer
+from tasks.stages.evaluate.team.alone import InProcessExecutor
+from tasks.stages.evaluate.team.answerer import ModelProcess
 from tests.stages.evaluate import house
 
 
-def answers(layout: Layout, which: Which, params: Params | None = None) -> list[dict[str, Any]]:
+def answers(layout: Layout, which: ModelName, params: Params | None = None) -> list[dict[str, Any]]:
     predict.run(params or house.params(), layout, which)
-    return record.read_table(layout.stage(f"predict/{which}") / "predictions.parquet").to_pylist()
+    return record.read_table(layout.artefacts(f"predict/{which}") / "predictions.parquet").to_pylist()
 
 
 def give_adapter(layout: Layout) -> Path:
-    folder = layout.stage("train") / "adapter"
-    house.write_adapter(layout.stage("base_model") / "model", folder)
+    folder = layout.artefacts("train") / "adapter"
+    house.write_adapter(layout.artefacts("base_model") / "model", folder)
     return folder
 
 
 def give_champion(layout: Layout) -> Path:
     """A release in production: an adapter of this run's base model, as `package` lays it out."""
     payload = layout.state / "releases" / "triage-3" / "payload"
-    house.write_adapter(layout.stage("base_model") / "model", payload / "model")
-    base = tree_digest(layout.stage("base_model"))
+    house.write_adapter(layout.artefacts("base_model") / "model", payload / "model")
+    base = tree_digest(layout.artefacts("base_model"))
     write_json(payload / "manifest.json", {"method": "lora", "stages": {"base_model": base}})
     point_at(layout, payload)
     return payload
@@ -44,8 +44,8 @@ def give_champion(layout: Layout) -> Path:
 
 def change_base(layout: Layout) -> Path:
     """Promotion kept the base model, and this run has another one; the kept one's folder."""
-    base = layout.stage("base_model")
-    kept = layout.base(tree_digest(base))
+    base = layout.artefacts("base_model")
+    kept = layout.base_model(tree_digest(base))
     shutil.copytree(base, kept)
     house.enliven(base / "model", factor=0.5)
     return kept
@@ -61,7 +61,7 @@ def test_the_base_model_answers_every_row(layout: Layout) -> None:
     rows = answers(layout, "base")
     assert [row["record_id"] for row in rows] == [house.row(number)["record_id"] for number in range(12)]
     assert len({row["answer"] for row in rows}) > 4
-    result = read_json(layout.stage("predict/base") / "result.json")
+    result = read_json(layout.artefacts("predict/base") / "result.json")
     assert result["present"] is True
     assert facts.parse(result["facts"])["rows"].value == 12
     assert facts.parse(result["facts"])["too_long"].value == 0
@@ -70,12 +70,12 @@ def test_the_base_model_answers_every_row(layout: Layout) -> None:
 
 def test_the_same_inputs_give_the_same_bytes(layout: Layout, tmp_path: Path) -> None:
     answers(layout, "base")
-    first = tree_digest(layout.stage("predict/base"))
+    first = tree_digest(layout.artefacts("predict/base"))
     other = Layout(tmp_path / "elsewhere")
     for name in ("base_model", "split"):
-        shutil.copytree(layout.stage(name), other.stage(name))
+        shutil.copytree(layout.artefacts(name), other.artefacts(name))
     answers(other, "base")
-    assert tree_digest(other.stage("predict/base")) == first
+    assert tree_digest(other.artefacts("predict/base")) == first
 
 
 def test_batches_answer_as_one_by_one(layout: Layout) -> None:
@@ -87,7 +87,7 @@ def test_batches_answer_as_one_by_one(layout: Layout) -> None:
 def test_measured_figures_stand_apart(layout: Layout) -> None:
     give_adapter(layout)
     answers(layout, "candidate")
-    stated = facts.parse(read_json(layout.measured("predict/candidate") / "facts.json")["facts"])
+    stated = facts.parse(read_json(layout.measurements("predict/candidate") / "facts.json")["facts"])
     costs = {"rows_per_second", "cost_per_1000_requests", "peak_memory_gb"}
     assert set(stated) == {"latency_p50_ms", "latency_p95_ms", *costs}
     assert 0.1 < stated["peak_memory_gb"].value < psutil.virtual_memory().total / 1e9
@@ -99,13 +99,13 @@ def test_measured_figures_stand_apart(layout: Layout) -> None:
 
 def test_nobody_waits_for_the_latency_of_the_base_model(layout: Layout) -> None:
     answers(layout, "base")
-    stated = facts.parse(read_json(layout.measured("predict/base") / "facts.json")["facts"])
+    stated = facts.parse(read_json(layout.measurements("predict/base") / "facts.json")["facts"])
     assert set(stated) == {"rows_per_second", "cost_per_1000_requests", "peak_memory_gb"}
 
 
 def test_a_base_model_that_is_asked_everything_is_timed_like_the_others(layout: Layout) -> None:
     answers(layout, "base", house.params(base_rows=None))
-    stated = facts.parse(read_json(layout.measured("predict/base") / "facts.json")["facts"])
+    stated = facts.parse(read_json(layout.measurements("predict/base") / "facts.json")["facts"])
     assert 0 < stated["latency_p50_ms"].value <= stated["latency_p95_ms"].value
 
 
@@ -130,16 +130,16 @@ def test_an_adapter_answers_otherwise_and_as_peft_does_unmerged(layout: Layout) 
     assert base is not None
     unmerged = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base.base), adapter).eval()
     test = [house.row(number) for number in range(12)]
-    asked = predict.Asked(models.manner(base), test, house.params())
-    answerer = Answerer(asked.brief(base))
-    answerer.take(unmerged)
-    assert predict.predict(Alone(answerer), asked, "unmerged").table.to_pylist() == rows
+    asked = predict.EncodedRows(models.prompt_limits(base), test, house.params())
+    answerer = ModelProcess(asked.model_setup(base))
+    answerer.use_model(unmerged)
+    assert predict.predict(InProcessExecutor(answerer), asked, "unmerged").table.to_pylist() == rows
 
 
 def test_a_full_model_answers_by_itself(layout: Layout) -> None:
-    shutil.copytree(layout.stage("base_model") / "model", layout.stage("train") / "model")
+    shutil.copytree(layout.artefacts("base_model") / "model", layout.artefacts("train") / "model")
     expected = answers(layout, "base")
-    (layout.stage("base_model") / "model" / "model.safetensors").write_bytes(b"not needed")
+    (layout.artefacts("base_model") / "model" / "model.safetensors").write_bytes(b"not needed")
     assert answers(layout, "candidate") == expected
 
 
@@ -151,8 +151,8 @@ def test_a_candidate_that_was_not_trained(layout: Layout) -> None:
 def test_without_a_champion_nothing_answers(layout: Layout) -> None:
     write_json(layout.champion, None)
     assert answers(layout, "champion") == []
-    assert read_json(layout.stage("predict/champion") / "result.json") == {"present": False, "facts": {}}
-    assert read_json(layout.measured("predict/champion") / "facts.json") == {"facts": {}}
+    assert read_json(layout.artefacts("predict/champion") / "result.json") == {"present": False, "facts": {}}
+    assert read_json(layout.measurements("predict/champion") / "facts.json") == {"facts": {}}
 
 
 def test_an_unresolved_champion(layout: Layout) -> None:
@@ -176,7 +176,7 @@ def test_a_champion_that_changed_is_refused_before_it_is_loaded(
     monkeypatch.setattr(models, "load", lambda *_: pytest.fail("loaded all the same"))
     with pytest.raises(Refused, match=r"triage-3 has changed: expected SHA-256 \w{64}, found \w{64}"):
         answers(layout, "champion")
-    assert not layout.stage("predict/champion").exists()
+    assert not layout.artefacts("predict/champion").exists()
 
 
 def test_a_champion_that_is_away(layout: Layout) -> None:
@@ -212,7 +212,7 @@ def test_the_base_model_of_a_champion_that_changed_is_not_loaded(
 
 def test_a_full_champion_needs_no_base_model(layout: Layout) -> None:
     payload = layout.state / "releases" / "triage-3" / "payload"
-    shutil.copytree(layout.stage("base_model") / "model", payload / "model")
+    shutil.copytree(layout.artefacts("base_model") / "model", payload / "model")
     write_json(payload / "manifest.json", {"method": "full", "stages": {"base_model": "c" * 64}})
     point_at(layout, payload)
     assert answers(layout, "champion") == answers(layout, "base")
@@ -224,13 +224,13 @@ def test_a_prompt_longer_than_the_context_gets_no_answer(layout: Layout) -> None
     assert (first["reason"], second["reason"]) == ("", "prompt_too_long")
     assert (second["answer"], second["stopped"]) == ("", False)
     assert second["prompt_tokens"] > 4096
-    assert read_json(layout.stage("predict/base") / "result.json")["facts"]["too_long"]["value"] == 1
+    assert read_json(layout.artefacts("predict/base") / "result.json")["facts"]["too_long"]["value"] == 1
 
 
 def test_the_context_holds_prompt_and_answer_to_the_last_token(layout: Layout) -> None:
     located = models.locate(layout, "base")
     assert located is not None
-    manner = models.manner(located)
+    manner = models.prompt_limits(located)
     assert manner.fits([0] * 4090, 6)
     assert not manner.fits([0] * 4091, 6)
 
@@ -242,15 +242,15 @@ def test_what_ends_a_turn_is_known_without_the_weights(layout: Layout, stated: b
     if not stated:
         (located.base / "generation_config.json").unlink()
     model = models.load(located, house.params().evaluation)
-    manner = models.manner(located)
-    assert manner.stop == decode.stop_tokens(model.generation_config, manner.tokenizer)
-    assert (len(manner.stop) > 5) is stated and manner.context == model.config.max_position_embeddings
+    manner = models.prompt_limits(located)
+    assert manner.stop_tokens == decode.stop_tokens(model.generation_config, manner.tokenizer)
+    assert (len(manner.stop_tokens) > 5) is stated and manner.context_tokens == model.config.max_position_embeddings
 
 
 def test_no_prompt_fits(layout: Layout) -> None:
     house.write_split(layout, [house.saying(1, "x" * 4096, house.target(1))])
     assert [row["reason"] for row in answers(layout, "base")] == ["prompt_too_long"]
-    assert read_json(layout.measured("predict/base") / "facts.json") == {"facts": {}}
+    assert read_json(layout.measurements("predict/base") / "facts.json") == {"facts": {}}
 
 
 def test_a_gpu_that_is_not_there(layout: Layout) -> None:

@@ -16,7 +16,7 @@ from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
 from tasks.stages.evaluate import evaluate, perplexity, predict, reading
-from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.contenders import ModelName
 from tests.stages.evaluate import house
 
 WINDOW = 32
@@ -40,7 +40,7 @@ def mixed(layout: Layout) -> Layout:
     return layout
 
 
-def run(layout: Layout, which: Which, **evaluation: Any) -> None:
+def run(layout: Layout, which: ModelName, **evaluation: Any) -> None:
     predict.run(params(**evaluation), layout, which)
 
 
@@ -57,27 +57,27 @@ def plain_losses(folder: Path, documents: Iterable[int], window: int) -> list[fl
 
 def test_a_texts_loss_is_that_of_transformers(mixed: Layout) -> None:
     run(mixed, "base")
-    table = record.read_table(reading.file_of(mixed, "base")).to_pylist()
+    table = record.read_table(reading.table_path(mixed, "base")).to_pylist()
     assert [row["record_id"] for row in table] == [document(number)["record_id"] for number in range(6)]
-    folder = mixed.stage("base_model") / "model"
+    folder = mixed.artefacts("base_model") / "model"
     assert [row["loss"] for row in table] == pytest.approx(plain_losses(folder, range(6), WINDOW), rel=1e-4)
     assert [row["tokens"] for row in table] == [len(texts.text_of(document(n)).encode()) + 1 for n in range(6)]
-    answered = record.read_table(mixed.stage("predict/base") / "predictions.parquet")["record_id"].to_pylist()
+    answered = record.read_table(mixed.artefacts("predict/base") / "predictions.parquet")["record_id"].to_pylist()
     assert answered == [house.row(number)["record_id"] for number in range(6)], "texts are not asked"
 
 
 def test_a_model_with_a_shorter_context_reads_in_windows_of_that(mixed: Layout) -> None:
-    folder, short = mixed.stage("base_model") / "model", WINDOW // 2
+    folder, short = mixed.artefacts("base_model") / "model", WINDOW // 2
     config = read_json(folder / "config.json")
     write_json(folder / "config.json", {**config, "max_position_embeddings": short})
     run(mixed, "base")
-    row = record.read_table(reading.file_of(mixed, "base")).to_pylist()[0]
+    row = record.read_table(reading.table_path(mixed, "base")).to_pylist()[0]
     assert [row["loss"]] == pytest.approx(plain_losses(folder, [0], short), rel=1e-4)
     assert row["tokens"] == len(texts.text_of(document(0)).encode()) + 1, "each token is foretold once all the same"
 
 
 def test_perplexities_and_their_ratio_are_facts(mixed: Layout) -> None:
-    house.write_adapter(mixed.stage("base_model") / "model", mixed.stage("train") / "adapter")
+    house.write_adapter(mixed.artefacts("base_model") / "model", mixed.artefacts("train") / "adapter")
     (mixed.root / "inputs").mkdir(exist_ok=True)
     mixed.champion.write_text("null")
     for which in ("base", "candidate", "champion"):
@@ -86,7 +86,7 @@ def test_perplexities_and_their_ratio_are_facts(mixed: Layout) -> None:
     stated = perplexity.facts(mixed, rows, params().evaluation)
     assert stated.keys() == {"texts", "perplexity", "perplexity_of_base", "perplexity_ratio_to_base"}
     for name, which in (("perplexity", "candidate"), ("perplexity_of_base", "base")):
-        table = record.read_table(reading.file_of(mixed, which))
+        table = record.read_table(reading.table_path(mixed, which))
         loss, tokens = (sum(table[part].to_pylist()) for part in ("loss", "tokens"))
         assert stated[name].value == pytest.approx(math.exp(loss / tokens), rel=1e-5)
         assert stated[name].low < stated[name].value < stated[name].high
@@ -98,17 +98,17 @@ def test_perplexities_and_their_ratio_are_facts(mixed: Layout) -> None:
 def answered(layout: Layout) -> None:
     """What stage `predict` would have left of the conversations."""
     rows = [house.row(number) for number in range(6)]
-    whole = record.read_table(layout.stage("split") / "test.parquet")
+    whole = record.read_table(layout.artefacts("split") / "test.parquet")
     house.write_split(layout, rows)
     house.write_answers(layout, {"base": lambda _: "no", "candidate": house.right})
-    record.write_table(whole, layout.stage("split") / "test.parquet")
+    record.write_table(whole, layout.artefacts("split") / "test.parquet")
 
 
-def put_losses(layout: Layout, which: Which, tokens: list[int], losses: list[float]) -> None:
+def put_losses(layout: Layout, which: ModelName, tokens: list[int], losses: list[float]) -> None:
     ids = [document(number)["record_id"] for number in range(len(tokens))]
     table = [{"record_id": name, "tokens": n, "loss": x} for name, n, x in zip(ids, tokens, losses, strict=True)]
-    path = reading.file_of(layout, which)
-    record.write_table(pa.Table.from_pylist(table, schema=reading.SCHEMA), path)
+    path = reading.table_path(layout, which)
+    record.write_table(pa.Table.from_pylist(table, schema=reading.TEXT_LOSS_SCHEMA), path)
 
 
 def test_the_stage_states_them_beside_the_figures_of_conversations(mixed: Layout) -> None:
@@ -118,7 +118,7 @@ def test_the_stage_states_them_beside_the_figures_of_conversations(mixed: Layout
     put_losses(mixed, "base", [11, *tokens[1:]], [20.0, 44.0, 54.0, 88.0, 100.0, 114.0])
     card, evaluation = house.sections()
     evaluate.run(evaluate.Params(evaluation=evaluation, use_case=card), mixed)
-    stated = facts.parse(read_json(mixed.stage("evaluate") / "result.json")["facts"])
+    stated = facts.parse(read_json(mixed.artefacts("evaluate") / "result.json")["facts"])
     assert stated["exact_match"].value == 1 and stated["test_rows"].value == 6 and stated["format_adherence"].value == 1
     assert stated["perplexity"].value == pytest.approx(math.e ** (210 / 210), rel=1e-5)
     assert "perplexity_ratio_to_base" not in stated, "their tokens are not the same"
@@ -139,5 +139,5 @@ def test_texts_alone_do_not_show_what_a_model_answers(mixed: Layout) -> None:
 
 def test_without_texts_nothing_is_read_or_stated(layout: Layout) -> None:
     run(layout, "base")
-    assert not reading.file_of(layout, "base").exists()
+    assert not reading.table_path(layout, "base").exists()
     assert perplexity.facts(layout, [], params().evaluation) == {}

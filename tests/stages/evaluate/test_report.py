@@ -9,7 +9,7 @@ from tasks.core.facts import Fact
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.stages.evaluate.report import charts, report
-from tasks.stages.evaluate.report.account import Point
+from tasks.stages.evaluate.report.account import TrainingStep
 from tests.stages.evaluate import house
 from tests.stages.evaluate.browser import Page, page_of
 
@@ -50,7 +50,7 @@ def test_what_people_and_models_write_is_shown_and_does_nothing(tmp_path: Path) 
     house.write_answers(layout, {"base": lambda _: NASTY, "candidate": house.right})
     page = page_of(layout)
     assert not {"script", "img", "b", "i"} & (set(page.tags) - {"b", "i"})
-    html = (layout.stage("evaluate") / "report.html").read_text()
+    html = (layout.artefacts("evaluate") / "report.html").read_text()
     for raw in ("<script", "<img", "<b>bold", "<i>"):
         assert raw not in html
     assert "{{ 7*7 }}" in html
@@ -100,14 +100,14 @@ def test_the_page_for_people_adds_what_was_measured(answered: Layout) -> None:
 def test_the_loss_curve_is_drawn(answered: Layout) -> None:
     assert "left no loss curve" in page_of(answered).text
     curve = [{"step": step, "loss": 3 / step, "lr": 0.001, "tokens": step * 10} for step in range(1, 30)]
-    write_json(answered.stage("train") / "curve.json", curve)
+    write_json(answered.artefacts("train") / "curve.json", curve)
     page = page_of(answered)
     assert page.tags.count("polyline") == 3
     assert any("from 3.00 at step 1 to 0.10 at step 29" in value for _, value in page.attributes)
 
 
 def test_a_curve_stays_in_its_box() -> None:
-    drawn = charts.loss_curve([Point(step, 4.2 / step, 0.001 * step) for step in range(1, 60)])
+    drawn = charts.loss_curve([TrainingStep(step, 4.2 / step, 0.001 * step) for step in range(1, 60)])
     assert drawn is not None
     for line in (drawn.loss, drawn.smooth, drawn.rate):
         places = [tuple(map(float, point.split(","))) for point in line.split()]
@@ -119,7 +119,7 @@ def test_a_curve_stays_in_its_box() -> None:
 
 def test_looks_at_the_validation_rows_are_drawn_with_the_lowest_marked() -> None:
     looks = {10: 3.0, 20: 2.0, 30: 6.0}
-    drawn = charts.loss_curve([Point(step, 4.2 / step, 0.001, looks.get(step)) for step in range(1, 31)])
+    drawn = charts.loss_curve([TrainingStep(step, 4.2 / step, 0.001, looks.get(step)) for step in range(1, 31)])
     assert drawn is not None and drawn.best is not None
     assert (drawn.best.step, drawn.best.loss) == (20, 2.0) and float(drawn.y[-1].text) >= 6
     assert drawn.validation.split()[1] == f"{drawn.best.x:.1f},{drawn.best.y:.1f}"
@@ -127,11 +127,11 @@ def test_looks_at_the_validation_rows_are_drawn_with_the_lowest_marked() -> None
 
 @pytest.mark.parametrize("losses", [[], [1.0]])
 def test_a_training_of_one_step_has_no_curve(losses: list[float]) -> None:
-    assert charts.loss_curve([Point(1, loss, 0.1) for loss in losses]) is None
+    assert charts.loss_curve([TrainingStep(1, loss, 0.1) for loss in losses]) is None
 
 
 def test_a_training_without_loss_or_rate_still_draws() -> None:
-    assert charts.loss_curve([Point(1, 0.0, 0.0), Point(2, 0.0, 0.0)]) is not None
+    assert charts.loss_curve([TrainingStep(1, 0.0, 0.0), TrainingStep(2, 0.0, 0.0)]) is not None
 
 
 @pytest.mark.parametrize(
@@ -172,14 +172,14 @@ def test_long_texts_are_cut_between_words(text: str, length: int, expected: str)
 
 
 def test_breakable_labels_are_still_escaped() -> None:
-    assert str(report.breakable("a_<b>")) == "a_<wbr>&lt;b&gt;"
+    assert str(report.breakable_html("a_<b>")) == "a_<wbr>&lt;b&gt;"
 
 
 def test_where_a_trainings_time_went_is_a_bar_of_its_parts(answered: Layout) -> None:
     shares = {"forward": 0.3, "backward": 0.45, "optimizer": 0.05, "data": 0.0002, "failures": 0.0, "other": 0.1998}
     stated = {f"time_{name}": {"value": share} for name, share in shares.items()}
     took = {"tokens_per_second": {"value": 1234.4}, "fill": {"value": 0.97}, "seconds_lost": {"value": 3}}
-    write_json(answered.measured("train") / "facts.json", {"facts": stated | took})
+    write_json(answered.measurements("train") / "facts.json", {"facts": stated | took})
     parts = charts.time_bar({name: Fact(value=it["value"]) for name, it in stated.items()})
     assert [(part.name, part.start, part.width) for part in parts] == [
         ("forward", 0, 30), ("backward", 30, 45), ("optimizer", 75, 5), ("other", 80, 19.98),
@@ -189,4 +189,4 @@ def test_where_a_trainings_time_went_is_a_bar_of_its_parts(answered: Layout) -> 
     html = (answered.root / "measured" / "report.html").read_text()
     assert "Where the time went" in html and "backward <b>45.0 %</b>" in html
     assert "1,234 tokens a second · 97.0% of the computed positions hold a token · 3 s lost to failures" in html
-    assert "Where the time went" not in (answered.stage("evaluate") / "report.html").read_text()
+    assert "Where the time went" not in (answered.artefacts("evaluate") / "report.html").read_text()

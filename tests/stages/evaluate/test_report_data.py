@@ -8,7 +8,7 @@ from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tasks.stages.evaluate.report import data_section, report
-from tasks.stages.evaluate.report.account import Account, Flow, Protected
+from tasks.stages.evaluate.report.account import ProtectedText, RowCounts, StageResults
 from tests.stages.data.build import source
 from tests.stages.evaluate import house
 from tests.stages.evaluate.browser import Page, page_of
@@ -17,12 +17,14 @@ from tests.stages.evaluate.browser import Page, page_of
 def test_the_data_section_counts_what_came_and_what_was_taken_out(answered: Layout) -> None:
     counts = {"rows": 10, "records": 7, "quarantined": {"not_json": 1, "missing_target": 2}}
     found = {"protected": {"name": 3, "birth_date": 5}, "actions": {"name": "tokenise", "birth_date": "generalise"}}
-    write_json(answered.stage("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts, **found}]})
+    write_json(
+        answered.artefacts("ingest") / "result.json", {"sources": [{"id": "tickets", "counts": counts, **found}]}
+    )
     deduplicated = {"rows": 7, "records": 6, "quarantined": {"near_duplicate": 1}}
-    write_json(answered.stage("deduplicate") / "result.json", {"by_source": {"tickets": deduplicated}})
+    write_json(answered.artefacts("deduplicate") / "result.json", {"by_source": {"tickets": deduplicated}})
     drawn = {"rows": 7, "records": 6, "quarantined": {}, "not_drawn": 1}
     split = {"counts": drawn, "train_rows": 5, "test_rows": 2}
-    write_json(answered.stage("split") / "result.json", split)
+    write_json(answered.artefacts("split") / "result.json", split)
     expectation = {
         "type": "expect_column_values_to_not_be_null",
         "column": "prompt",
@@ -31,7 +33,7 @@ def test_the_data_section_counts_what_came_and_what_was_taken_out(answered: Layo
         "unexpected_count": 4,
     }
     suite = {"suite": "tickets", "source": None, "rows": 7, "success": False, "expectations": [expectation]}
-    write_json(answered.stage("validate") / "result.json", {"suites": [suite]})
+    write_json(answered.artefacts("validate") / "result.json", {"suites": [suite]})
     page = page_of(answered)
     text = page.text
     assert "ingest tickets 10 7 3 0 missing target 2, not json 1" in text
@@ -46,19 +48,22 @@ def test_the_data_section_counts_what_came_and_what_was_taken_out(answered: Layo
 
 def test_a_bar_is_as_long_as_the_rows_that_its_stage_got() -> None:
     flows = (
-        Flow("ingest", "a", 60, 50, (("retired", 10),)),
-        Flow("ingest", "b", 40, 30, (("not_json", 4), ("retired", 6))),
-        Flow("clean", "a", 80, 80, ()),
+        RowCounts("ingest", "a", 60, 50, (("retired", 10),)),
+        RowCounts("ingest", "b", 40, 30, (("not_json", 4), ("retired", 6))),
+        RowCounts("clean", "a", 80, 80, ()),
     )
-    ingest, clean = data_section.bars(Account(flows=flows))
+    ingest, clean = data_section.bars(StageResults(flows=flows))
     assert (ingest.kept, ingest.aside, clean.kept, clean.aside) == (80.0, 20.0, 80.0, 0.0)
     assert ingest.flow.quarantined == (("retired", 16), ("not_json", 4))
-    assert data_section.bars(Account()) == ()
+    assert data_section.bars(StageResults()) == ()
 
 
 def test_a_class_has_a_figure_for_every_source() -> None:
-    sources = [Protected("a", (("name", "tokenise", 3),)), Protected("b", (("name", "mask", 1), ("iban", "mask", 5)))]
-    iban, name = data_section.protected(sources)
+    sources = [
+        ProtectedText("a", (("name", "tokenise", 3),)),
+        ProtectedText("b", (("name", "mask", 1), ("iban", "mask", 5))),
+    ]
+    iban, name = data_section.protected_classes(sources)
     assert (iban.counts, iban.actions) == ((0, 5), ("mask",))
     assert (name.counts, name.actions, name.total) == ((3, 1), ("mask", "tokenise"), 4)
 
@@ -90,7 +95,7 @@ def test_repetitions_are_said_with_the_rule_that_decides(answered: Layout) -> No
         "clusters": 2,
         "contradictions_kept": 3,
     }
-    write_json(answered.stage("deduplicate") / "result.json", told)
+    write_json(answered.artefacts("deduplicate") / "result.json", told)
     text = page_of(answered).text
     assert "Kept is the newer one." in text
     assert "conflict the same question and another target than a record of higher authority, or newer 3" in text
@@ -112,12 +117,12 @@ PLANTED = {
 
 def with_beside(layout: Layout) -> tuple[Page, Page]:
     """The digested page and the one for people, with what lies beside a run."""
-    write_json(layout.measured("planted.json"), PLANTED)
-    docs = layout.stage("validate") / "docs" / "index.html"
+    write_json(layout.measurements("planted.json"), PLANTED)
+    docs = layout.artefacts("validate") / "docs" / "index.html"
     docs.parent.mkdir(parents=True)
     docs.write_text("<p>Data Docs</p>")
     suite = {"suite": "tickets", "source": None, "rows": 7, "success": True, "expectations": []}
-    write_json(layout.stage("validate") / "result.json", {"suites": [suite]})
+    write_json(layout.artefacts("validate") / "result.json", {"suites": [suite]})
     digested = page_of(layout)
     return digested, Page(report.write_report(layout, *house.sections()).read_text())
 

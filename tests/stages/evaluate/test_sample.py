@@ -52,10 +52,10 @@ def test_targets_are_spread_too() -> None:
 def test_predict_asks_the_base_model_its_sample_alone(layout: Layout) -> None:
     params = house.params(base_rows=5)
     predict.run(params, layout, "base")
-    rows = record.read_table(layout.stage("predict/base") / "predictions.parquet").to_pylist()
-    test = record.read_table(layout.stage("split") / "test.parquet").to_pylist()
+    rows = record.read_table(layout.artefacts("predict/base") / "predictions.parquet").to_pylist()
+    test = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
     assert [row["record_id"] for row in rows] == [row["record_id"] for row in rows_for("base", test, params.evaluation)]
-    assert read_json(layout.stage("predict/base") / "result.json")["facts"]["rows"]["value"] == 5
+    assert read_json(layout.artefacts("predict/base") / "result.json")["facts"]["rows"]["value"] == 5
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_figures_of_the_base_model_are_of_its_sample_and_paired_on_it(sampled: L
     right = [int(name, 16) % 5 != 0 for name in sorted(drawn)]
     base = [int(name, 16) % 10 == 1 for name in sorted(drawn)]
     assert found.answered == {"base": 40, "champion": 300, "candidate": 300}
-    assert found.scores["base"]["exact_match"] == intervals.wilson(sum(base), 40, 0.95)
-    assert found.scores["candidate"]["exact_match"] == intervals.wilson(240, 300, 0.95)
+    assert found.scores["base"]["exact_match"] == intervals.wilson_interval(sum(base), 40, 0.95)
+    assert found.scores["candidate"]["exact_match"] == intervals.wilson_interval(240, 300, 0.95)
     compared = found.comparisons["base"]
     assert compared.gain == intervals.paired_gain(intervals.count_pairs(right, base), 0.95)
     assert (compared.rows, found.comparisons["champion"].rows) == (40, 300)
@@ -85,7 +85,7 @@ def test_figures_of_the_base_model_are_of_its_sample_and_paired_on_it(sampled: L
 def test_who_reads_a_comparison_is_told_of_how_many_rows_it_is(sampled: Layout) -> None:
     params = house.params(base_rows=40)
     evaluate.run(params, sampled)
-    stated = read_json(sampled.stage("evaluate") / "result.json")["facts"]
+    stated = read_json(sampled.artefacts("evaluate") / "result.json")["facts"]
     assert "on 40 rows" in stated["gain_over_base"]["note"] and "of 40 rows" in stated["mcnemar_p_base"]["note"]
     assert "on 300 rows" in stated["gain_over_champion"]["note"]
     page = report.write_report(sampled, params.use_case, params.evaluation).read_text()

@@ -6,9 +6,9 @@ import pytest
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import comparing, intervals, scoring
-from tasks.stages.evaluate.document import Group
-from tasks.stages.evaluate.examples import SLICES, Example, Said
-from tasks.stages.evaluate.intervals import Interval, Pairs
+from tasks.stages.evaluate.document import GroupMetrics
+from tasks.stages.evaluate.examples import SLICE_FIELDS, JudgedAnswer, JudgedRow
+from tasks.stages.evaluate.intervals import Interval, PairedCounts
 from tests.stages.evaluate.house import params
 
 
@@ -16,12 +16,12 @@ def settings(**changes: Any) -> Evaluation:
     return params(target="label", label_field=None, **changes).evaluation
 
 
-def example(number: int, label: str, base: str, candidate: str, language: str = "en") -> Example:
-    def said(text: str) -> Said:
-        return Said(text, text == label, text in "ab", text, "")
+def example(number: int, label: str, base: str, candidate: str, language: str = "en") -> JudgedRow:
+    def said(text: str) -> JudgedAnswer:
+        return JudgedAnswer(text, text == label, text in "ab", text, "")
 
     slices = {"department": "d", "language": language, "kind": "answer", "source": "s"}
-    return Example(f"{number}", slices, "p", label, label, {"base": said(base), "candidate": said(candidate)})
+    return JudgedRow(f"{number}", slices, "p", label, label, {"base": said(base), "candidate": said(candidate)})
 
 
 ROWS = [
@@ -37,9 +37,9 @@ def test_figures_by_hand() -> None:
     found = scoring.compute(ROWS, settings())
     candidate, compared = found.overall.scores["candidate"], found.overall.comparisons["base"]
     assert found.overall.rows == 5
-    assert candidate["exact_match"] == intervals.wilson(3, 5, 0.95)
-    assert candidate["format_adherence"] == intervals.wilson(4, 5, 0.95)
-    assert found.overall.scores["base"]["format_adherence"] == intervals.wilson(2, 5, 0.95)
+    assert candidate["exact_match"] == intervals.wilson_interval(3, 5, 0.95)
+    assert candidate["format_adherence"] == intervals.wilson_interval(4, 5, 0.95)
+    assert found.overall.scores["base"]["format_adherence"] == intervals.wilson_interval(2, 5, 0.95)
     # a: 2·2/(3+2); b: 2·1/(2+2)
     assert candidate["macro_f1"].value == pytest.approx((0.8 + 0.5) / 2)
     # base, a: 2·1/(3+1); b: 0
@@ -60,7 +60,7 @@ def test_every_row_stands_in_one_slice_of_each_kind() -> None:
     by_language = [group for group in found.slices if group.by == "language"]
     assert [(group.value, group.rows) for group in by_language] == [("de", 2), ("en", 3)]
     assert by_language[0].scores["candidate"]["exact_match"].value == 0.5
-    for by in SLICES:
+    for by in SLICE_FIELDS:
         assert sum(group.rows for group in found.slices if group.by == by) == 5
 
 
@@ -70,7 +70,7 @@ def test_a_slice_is_judged_as_its_rows_alone_would_be() -> None:
     assert group.scores == alone.overall.scores
 
 
-def many(language: str, gained: int, same: int) -> list[Example]:
+def many(language: str, gained: int, same: int) -> list[JudgedRow]:
     rows = [example(number, "a", "b", "a", language) for number in range(gained)]
     return rows + [example(number, "a", "a", "a", language) for number in range(gained, gained + same)]
 
@@ -102,12 +102,12 @@ def test_a_verdict_needs_the_test_and_the_interval(gain: Interval, p: float, ver
 
 
 def test_the_other_way_round_is_worse() -> None:
-    swapped = comparing.compare(Pairs(10, 0, 12, 3), {}, 0.95)
+    swapped = comparing.compare(PairedCounts(10, 0, 12, 3), {}, 0.95)
     assert (swapped.verdict, swapped.gained, swapped.lost) == ("worse", 0, 12)
 
 
 def test_the_same_rows_give_the_same_figures_and_another_seed_others() -> None:
-    def figures(**changes: Any) -> Group:
+    def figures(**changes: Any) -> GroupMetrics:
         return scoring.compute(many("en", 9, 11), settings(**changes)).overall
 
     rows = figures()

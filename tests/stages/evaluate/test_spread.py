@@ -19,16 +19,16 @@ from tasks.core import facts
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
-from tasks.stages.cluster.crew import Crew
+from tasks.stages.cluster.crew import WorkerSpec
 from tasks.stages.cluster.storage import node, place, trees
-from tasks.stages.cluster.storage.place import Place
+from tasks.stages.cluster.storage.place import TrainingStorage
 from tasks.stages.cluster.versions import Versions
 from tasks.stages.evaluate import models, predict
-from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.contenders import ModelName
 from tasks.stages.evaluate.team import spread
-from tasks.stages.evaluate.team.alone import Alone
-from tasks.stages.evaluate.team.answerer import Answerer, Brief
-from tasks.stages.evaluate.team.spread import Spread
+from tasks.stages.evaluate.team.alone import InProcessExecutor
+from tasks.stages.evaluate.team.answerer import ModelProcess, ModelSetup
+from tasks.stages.evaluate.team.spread import RayExecutor
 from tests.patience import patience, wait_until
 from tests.processes import title
 from tests.stages.evaluate import house
@@ -93,14 +93,14 @@ def answerers(stage: "subprocess.Popen[bytes]") -> Iterator[psutil.Process]:
 @pytest.mark.slow
 def test_workers_answer_as_one_process_does_though_one_is_lost(many: Layout) -> None:
     predict.run(params(**SETTINGS), many, "candidate")
-    alone = tree_digest(many.stage("predict/candidate"))
+    alone = tree_digest(many.artefacts("predict/candidate"))
     have_one_die(many)
     stage = start(many, workers=2)
     wait_until(lambda: stage.poll() is not None, "the answers", seconds=150, saw=log(many).read_text)
     assert stage.returncode == 0, log(many).read_text()
     assert "of 2 was lost; its rows are answered by others" in log(many).read_text()
-    assert tree_digest(many.stage("predict/candidate")) == alone
-    stated = facts.parse(read_json(many.measured("predict/candidate") / "facts.json")["facts"])
+    assert tree_digest(many.artefacts("predict/candidate")) == alone
+    stated = facts.parse(read_json(many.measurements("predict/candidate") / "facts.json")["facts"])
     told = re.search(r"by ([12]) workers? together$", stated["rows_per_second"].note)
     assert told, stated
     price = params().evaluation.price_per_hour * int(told[1])
@@ -110,18 +110,18 @@ def test_workers_answer_as_one_process_does_though_one_is_lost(many: Layout) -> 
 
 @pytest.mark.parametrize("storage", [True, False], ids=["storage", "common disk"])
 def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
-    layout: Layout, store: Place, monkeypatch: pytest.MonkeyPatch, storage: bool
+    layout: Layout, store: TrainingStorage, monkeypatch: pytest.MonkeyPatch, storage: bool
 ) -> None:
     """Here only what is sent is looked at; test_three_machines.py has real workers that answer."""
     sent: list[bool] = []
 
     @contextmanager
-    def running(_crew: Crew, apart: bool = False) -> Iterator[None]:
+    def running(_crew: WorkerSpec, apart: bool = False) -> Iterator[None]:
         sent.append(apart)
         yield
 
     class Team(NamedTuple):
-        brief: Brief
+        brief: ModelSetup
         name: str
 
         def gather(self) -> None:
@@ -129,13 +129,13 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
 
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     if storage:
-        monkeypatch.setenv(place.SETTING, store.where)
+        monkeypatch.setenv(place.LOCATION_VARIABLE, store.location)
     monkeypatch.setattr(spread.connection, "running", running)
     monkeypatch.setattr(spread, "Spread", Team)
     _, brief = asked(layout, "base", workers=2)
-    with spread.ready(brief, "predict@base") as team:
+    with spread.started(brief, "predict@base") as team:
         afar = team.brief.afar  # type: ignore[attr-defined]  # it is a Team
-    assert (sent, afar and afar.place) == ([storage], store.where if storage else None)
+    assert (sent, afar and afar.place) == ([storage], store.location if storage else None)
 
 
 @pytest.mark.slow
@@ -148,58 +148,60 @@ def test_an_interrupt_leaves_nothing(many: Layout) -> None:
     assert stage.returncode
     psutil.wait_procs(all_of_it, timeout=patience(60))
     assert not [title(process) for process in all_of_it if process.is_running()]
-    assert not many.stage("predict/candidate").exists()
+    assert not many.artefacts("predict/candidate").exists()
 
 
-def asked(layout: Layout, which: Which, **evaluation: object) -> tuple[predict.Asked, Brief]:
+def asked(layout: Layout, which: ModelName, **evaluation: object) -> tuple[predict.EncodedRows, ModelSetup]:
     located = models.locate(layout, which)
     assert located
-    made = predict.Asked(models.manner(located), [*map(house.row, range(12))], house.params(**evaluation))
-    return made, made.brief(located)
+    made = predict.EncodedRows(models.prompt_limits(located), [*map(house.row, range(12))], house.params(**evaluation))
+    return made, made.model_setup(located)
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStorage:
     """A folder that every machine mounts."""
-    monkeypatch.setenv(node.SETTING, str(tmp_path / "cache"))
+    monkeypatch.setenv(node.CACHE_VARIABLE, str(tmp_path / "cache"))
     (tmp_path / "store").mkdir()
-    return Place(str(tmp_path / "store"))
+    return TrainingStorage(str(tmp_path / "store"))
 
 
 @pytest.mark.parametrize("form", ["base", "adapter", "whole"])
-def test_a_model_that_was_fetched_answers_as_the_one_that_was_stored(layout: Layout, store: Place, form: str) -> None:
+def test_a_model_that_was_fetched_answers_as_the_one_that_was_stored(
+    layout: Layout, store: TrainingStorage, form: str
+) -> None:
     if form == "adapter":
         give_adapter(layout)
     if form == "whole":
-        shutil.copytree(layout.stage("base_model") / "model", layout.stage("train") / "model")
-        house.enliven(layout.stage("train") / "model", factor=0.5)
+        shutil.copytree(layout.artefacts("base_model") / "model", layout.artefacts("train") / "model")
+        house.enliven(layout.artefacts("train") / "model", factor=0.5)
     made, brief = asked(layout, "base" if form == "base" else "candidate")
     expected = predict.predict(team_of(brief), made, "here", requests=False).table
-    there = spread.sent(brief, store, "predict@candidate")
-    for folder in (layout.stage("base_model"), layout.stage("train")):
+    there = spread.with_stored_model(brief, store, "predict@candidate")
+    for folder in (layout.artefacts("base_model"), layout.artefacts("train")):
         shutil.rmtree(folder, ignore_errors=True)
     assert predict.predict(team_of(there), made, "there", requests=False).table == expected
     if form == "adapter":
-        assert there.afar and there.afar.adapter
-        for digest in there.afar.adapter.values():
-            (Path(store.where) / trees.SHARED / digest).write_bytes(b"other")
-        shutil.rmtree(node.place_of(there.afar.adapter))
+        assert there.stored_model and there.stored_model.adapter
+        for digest in there.stored_model.adapter.values():
+            (Path(store.location) / trees.SHARED_FOLDER / digest).write_bytes(b"other")
+        shutil.rmtree(node.tree_folder(there.stored_model.adapter))
         with pytest.raises(Refused, match="is not what was stored there"):
-            Answerer(there).load()
+            ModelProcess(there).load()
 
 
 def test_a_machine_that_does_not_see_the_model_is_named(layout: Layout) -> None:
     give_adapter(layout)
     _, brief = asked(layout, "candidate")
-    shutil.rmtree(layout.stage("train"))
+    shutil.rmtree(layout.artefacts("train"))
     with pytest.raises(InputError, match=r"does not see .*/adapter: mount .*, set HALLMARK_TRAINING_STORAGE"):
-        Answerer(brief).load()
+        ModelProcess(brief).load()
 
 
-def team_of(brief: Brief) -> Alone:
-    answerer = Answerer(brief)
+def team_of(brief: ModelSetup) -> InProcessExecutor:
+    answerer = ModelProcess(brief)
     answerer.load()
-    return Alone(answerer)
+    return InProcessExecutor(answerer)
 
 
 def test_a_worker_with_other_libraries_loads_nothing(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,23 +209,23 @@ def test_a_worker_with_other_libraries_loads_nothing(layout: Layout, monkeypatch
     _, brief = asked(layout, "base")
     other = Versions(python=brief.versions.python, libraries={**brief.versions.libraries, "torch": "1.0"})
     with pytest.raises(InputError, match=r"torch .* in place of 1\.0"):
-        Answerer(replace(brief, versions=other)).load()
+        ModelProcess(replace(brief, versions=other)).load()
 
 
 def test_workers_that_are_lost_one_after_the_other_end_it(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
     monkeypatch.setattr(ray, "kill", lambda _: None)
-    monkeypatch.setattr(Spread, "_start", lambda team, worker: team._actors.setdefault(worker))
+    monkeypatch.setattr(RayExecutor, "_start", lambda team, worker: team._actors.setdefault(worker))
     _, brief = asked(layout, "base", workers=2)
-    team = Spread(brief, "predict@base")
-    for _ in range(spread.LOSSES):
-        team._lost(1, RuntimeError("gone"))
+    team = RayExecutor(brief, "predict@base")
+    for _ in range(spread.MAX_LOSSES_IN_A_ROW):
+        team._replace_lost(1, RuntimeError("gone"))
     with pytest.raises(Unavailable, match=r"worker 0 of 2 was lost for want of memory.*lower evaluation\.batch_size"):
-        team._lost(0, RuntimeError("ended by Ray: OutOfMemory"))
+        team._replace_lost(0, RuntimeError("ended by Ray: OutOfMemory"))
 
 
 def test_what_workers_take_of_a_machine() -> None:
-    made = spread.crew(house.params(workers=3, threads=4, device="gpu").evaluation)
-    assert (made.section, made.workers, made.needs) == ("evaluation", 3, {"CPU": 4, "GPU": 1})
+    made = spread.worker_spec(house.params(workers=3, threads=4, device="gpu").evaluation)
+    assert (made.section, made.workers, made.resources) == ("evaluation", 3, {"CPU": 4, "GPU": 1})
     assert made.environment["OMP_NUM_THREADS"] == "4"

@@ -16,8 +16,8 @@ from tasks.core.layout import Layout
 from tasks.core.params import vllm
 from tasks.core.params.params import Params
 from tasks.stages.evaluate import models, predict
-from tasks.stages.evaluate.decode import Generated, Limits
-from tasks.stages.evaluate.models import Located
+from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions
+from tasks.stages.evaluate.models import ModelFolders
 from tasks.stages.evaluate.team import vllm_engine
 from tests.stages.evaluate import house
 from tests.stages.evaluate.test_predict import give_adapter
@@ -30,14 +30,14 @@ KNOWN = {
     },
     "SamplingParams": {"temperature", "max_tokens", "stop_token_ids", "ignore_eos", "detokenize"},
 }  # fmt: skip
-LIMITS = Limits(frozenset({9, 2}), 5)
+LIMITS = StopConditions(frozenset({9, 2}), 5)
 
 
 def gpu(**evaluation: Any) -> Params:
     return house.params(engine="vllm", device="gpu", **evaluation)
 
 
-def candidate(layout: Layout) -> Located:
+def candidate(layout: Layout) -> ModelFolders:
     give_adapter(layout)
     located = models.locate(layout, "candidate")
     assert located
@@ -71,11 +71,11 @@ class Vllm:
 
 def test_it_is_handed_tokens_our_stop_tokens_and_the_adapter(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     located, stand_in = candidate(layout), Vllm(monkeypatch)
-    for name in vllm_engine.SETTINGS:
+    for name in vllm_engine.ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     engine = vllm_engine.VllmEngine(located, gpu(precision="bf16").evaluation, LIMITS, 40)
     told = engine.answer([[1, 3], [1, 4], [1, 5]])
-    assert told == [Generated([7, 8], True), Generated([7, 8, 7, 8, 7], False), Generated([], True)]
+    assert told == [GeneratedAnswer([7, 8], True), GeneratedAnswer([7, 8, 7, 8, 7], False), GeneratedAnswer([], True)]
     made = stand_in.handed["LLM"]
     assert (made["model"], made["dtype"], made["max_model_len"]) == (str(located.base), "bfloat16", 40)
     assert (made["enable_lora"], made["max_lora_rank"], made["max_num_seqs"]) == (True, 8, 4)
@@ -85,7 +85,7 @@ def test_it_is_handed_tokens_our_stop_tokens_and_the_adapter(layout: Layout, mon
     prompts, greedy, bar, adapter = stand_in.handed["generate"]
     assert prompts == [{"prompt_token_ids": tokens} for tokens in ([1, 3], [1, 4], [1, 5])]
     assert (greedy, bar, adapter) == ("greedy", False, ("adapter", 1, str(located.adapter)))
-    assert engine.fresh() is engine and stand_in.handed["forgot"]
+    assert engine.without_prefix() is engine and stand_in.handed["forgot"]
 
 
 def test_a_whole_model_has_no_adapter(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,10 +132,10 @@ def test_parameters_that_it_cannot_serve_are_refused_as_they_are_read() -> None:
 
 
 def test_a_rank_has_the_least_room_that_it_fits() -> None:
-    assert [vllm.room_for(rank) for rank in (1, 8, 9, 256, 257, 512)] == [8, 8, 16, 256, 320, 512]
+    assert [vllm.max_lora_rank(rank) for rank in (1, 8, 9, 256, 257, 512)] == [8, 8, 16, 256, 320, 512]
 
 
 def test_the_record_says_which_engine_answered(layout: Layout) -> None:
     predict.run(house.params(), layout, "base")
-    told = read_json(layout.stage("predict/base") / "result.json")
+    told = read_json(layout.artefacts("predict/base") / "result.json")
     assert told["engine"] == "transformers" and told["facts"]["rows"]["note"].endswith("asked, with transformers")

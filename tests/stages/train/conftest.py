@@ -13,12 +13,12 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
-from tasks.core.prompts import chat
+from tasks.core.prompts import chat_turns
 from tasks.stages.cluster.storage import node, place
-from tasks.stages.cluster.storage.place import Place
+from tasks.stages.cluster.storage.place import TrainingStorage
 from tasks.stages.train import loop, watch
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping.home import Home
+from tasks.stages.train.keeping.home import TrainingStore
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
@@ -97,7 +97,7 @@ def rendered(tiny: Path, count: int) -> list[Example]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny)
-    return [render(*chat(row, PROMPTS), tokenizer, stop_tokens(tokenizer, tiny)) for row in make_rows(count)]
+    return [render(*chat_turns(row, PROMPTS), tokenizer, stop_tokens(tokenizer, tiny)) for row in make_rows(count)]
 
 
 VALIDATING = (3, 10, 17, 27)
@@ -206,18 +206,18 @@ def named(kind: str, rows: Path, settings: Training) -> str:
 
 def losses(job: Job) -> list[float]:
     """The loss of every step."""
-    return [point["loss"] for point in watch.read_record(job.record)]
+    return [point["loss"] for point in watch.read_log(job.training_log)]
 
 
 class Killed(Exception):
     pass
 
 
-def train_until_killed(job: Job, after: int, of: type[Home] = Home) -> None:
+def train_until_killed(job: Job, after: int, of: type[TrainingStore] = TrainingStore) -> None:
     """Train, and end as if killed once so many steps were told to `of`, where checkpoints are kept."""
-    real = of.tell
+    real = of.log_step
 
-    def tell(home: Home, point: dict[str, Any]) -> None:
+    def tell(home: TrainingStore, point: dict[str, Any]) -> None:
         if point["step"] > after:
             raise Killed
         real(home, point)
@@ -247,9 +247,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStorage:
     """A folder that every machine mounts."""
-    monkeypatch.setenv(node.SETTING, str(tmp_path / "cache"))
+    monkeypatch.setenv(node.CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(place, "AGAIN_SECONDS", 0.05)
     (tmp_path / "store").mkdir()
-    return Place(str(tmp_path / "store"))
+    return TrainingStorage(str(tmp_path / "store"))

@@ -69,7 +69,7 @@ def started(home: Path, **more: str) -> Iterator[str]:
                f"--dashboard-agent-listen-port={free_port()}", "--no-monitor",
                "--include-log-monitor=false"]  # fmt: skip
     settings = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(home),
-                "RAY_TMPDIR": f"/tmp/hm-head-{port}", **LEAN, **connection.LOOPBACK, **more}  # fmt: skip
+                "RAY_TMPDIR": f"/tmp/hm-head-{port}", **LEAN, **connection.LOOPBACK_VARIABLES, **more}  # fmt: skip
     log = home / "log"
     with log.open("w") as file:
         process = subprocess.Popen(command, env=os.environ | settings, stdout=file, stderr=file)

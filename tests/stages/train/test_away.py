@@ -10,14 +10,14 @@ import pytest
 from tasks.core.errors import Unavailable
 from tasks.core.files import tree_digest, tree_manifest
 from tasks.stages.cluster.storage import place, trees
-from tasks.stages.cluster.storage.place import Place
+from tasks.stages.cluster.storage.place import TrainingStorage
 from tasks.stages.train import loop, watch
-from tasks.stages.train.desk import SAID, Desk, stored
+from tasks.stages.train.desk import LINES_FILE, Coordinator, stored_checkpoints
 from tasks.stages.train.job import Job
 from tasks.stages.train.keeping import sent
-from tasks.stages.train.keeping.away import Away
-from tasks.stages.train.recovery.attempts import MachinesChange
-from tasks.stages.train.recovery.checkpoints import KEPT
+from tasks.stages.train.keeping.away import RemoteTrainingStore
+from tasks.stages.train.recovery.attempts import MachinesChanged
+from tasks.stages.train.recovery.checkpoints import KEPT_CHECKPOINTS
 from tests.stages.train.conftest import MakeJob, train_until_killed
 
 A, B, C, D = ("1" * 64, "2" * 64, "3" * 64, "4" * 64)
@@ -26,144 +26,148 @@ A, B, C, D = ("1" * 64, "2" * 64, "3" * 64, "4" * 64)
 
 def test_a_checkpoint_counts_once_every_worker_has_stored_its_part(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
-    desk = Desk(tmp_path, tmp_path / "scratch", 2)
+    desk = Coordinator(tmp_path, tmp_path / "scratch", 2)
     attempt, known = desk.arrive()
     assert known == []
     assert desk.part(attempt, 5, 0, 2, {"a": A}) == []
-    assert stored(tmp_path) == []
+    assert stored_checkpoints(tmp_path) == []
     desk.part(attempt, 5, 1, 2, {"b": B})
-    assert [(it.step, it.workers, it.files) for it in stored(tmp_path)] == [(5, 2, {"a": A, "b": B})]
+    assert [(it.step, it.workers, it.files) for it in stored_checkpoints(tmp_path)] == [(5, 2, {"a": A, "b": B})]
 
 
 def test_parts_of_workers_that_are_gone_make_no_checkpoint(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, tmp_path, 2)
+    desk = Coordinator(tmp_path, tmp_path, 2)
     before, _ = desk.arrive()
     desk.part(before, 5, 0, 2, {"a": A})
     attempt, _ = desk.arrive()
     desk.part(attempt, 5, 0, 2, {"a": B})
     desk.part(before, 5, 1, 2, {"b": A})
-    assert stored(tmp_path) == []
+    assert stored_checkpoints(tmp_path) == []
     desk.part(attempt, 5, 1, 2, {"b": B})
-    assert stored(tmp_path)[0].files == {"a": B, "b": B}
+    assert stored_checkpoints(tmp_path)[0].files == {"a": B, "b": B}
 
 
 def test_two_checkpoints_are_kept_with_what_they_need(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, tmp_path, 2)
+    desk = Coordinator(tmp_path, tmp_path, 2)
     attempt, _ = desk.arrive()
     desk.part(attempt, 1, 0, 1, {"script": C, "state": A})
     desk.part(attempt, 2, 0, 1, {"script": C, "state": B})
     assert desk.part(attempt, 3, 0, 1, {"script": C, "state": D}) == [A]
-    assert [it.step for it in stored(tmp_path)] == [3, 2]
+    assert [it.step for it in stored_checkpoints(tmp_path)] == [3, 2]
 
 
-def away_of(job: Job, store: Place) -> Job:
-    made = sent.off(job, store)
-    assert made.afar
-    return replace(made, afar=replace(made.afar, desk=Desk(job.checkpoints, job.scratch, KEPT)))
+def away_of(job: Job, store: TrainingStorage) -> Job:
+    made = sent.upload_inputs(job, store)
+    assert made.remote
+    return replace(made, remote=replace(made.remote, coordinator=Coordinator(job.checkpoints, job.scratch, KEPT_CHECKPOINTS)))
 
 
 def curve(job: Job) -> list[dict[str, Any]]:
-    return [{name: point[name] for name in ("step", "loss", "lr")} for point in watch.read_record(job.record)]
+    return [{name: point[name] for name in ("step", "loss", "lr")} for point in watch.read_log(job.training_log)]
 
 
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("damage", ["none", "newest", "both"])
 def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
-    job: MakeJob, trained: MakeJob, store: Place, damage: str, folder28: Path
+    job: MakeJob, trained: MakeJob, store: TrainingStorage, damage: str, folder28: Path
 ) -> None:
     """With it go the best weights until then."""
     settings = {"rows": folder28, "checkpoint_steps": 2, "validate_steps": 1}
     whole, cut = trained(**settings), away_of(job("cut", **settings), store)
-    train_until_killed(cut, 5, Away)
-    kept = stored(cut.checkpoints)
+    train_until_killed(cut, 5, RemoteTrainingStore)
+    kept = stored_checkpoints(cut.checkpoints)
     assert [it.step for it in kept] == [4, 2]
     for each in kept[: {"none": 0, "newest": 1, "both": 2}[damage]]:
         for name, digest in each.files.items():
             if name.endswith((".pt", ".safetensors")):
-                (Path(store.where) / cut.afar.name / digest).write_bytes(b"other")  # type: ignore[union-attr]
+                (Path(store.location) / cut.remote.name / digest).write_bytes(b"other")  # type: ignore[union-attr]
     loop.train(cut)
-    sent.fetch(cut)
-    sent.remove(cut)
+    sent.fetch_weights(cut)
+    sent.remove_training(cut)
     assert curve(cut) == curve(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)
-    assert (cut.scratch / SAID).exists() is (damage != "none")
-    assert {path.name for path in Path(store.where).iterdir()} == {trees.SHARED}
+    assert (cut.scratch / LINES_FILE).exists() is (damage != "none")
+    assert {path.name for path in Path(store.location).iterdir()} == {trees.SHARED_FOLDER}
 
 
 @pytest.mark.usefixtures("alone")
-def test_who_is_asked_to_end_has_stored_its_checkpoint_first(job: MakeJob, trained: MakeJob, store: Place) -> None:
+def test_who_is_asked_to_end_has_stored_its_checkpoint_first(
+    job: MakeJob, trained: MakeJob, store: TrainingStorage
+) -> None:
     whole, cut = trained(), away_of(job("cut"), store)
-    cut.leave.touch()
-    with pytest.raises(MachinesChange, match="asked to end after step 1"):
+    cut.end_request_file.touch()
+    with pytest.raises(MachinesChanged, match="asked to end after step 1"):
         loop.train(cut)
-    assert [it.step for it in stored(cut.checkpoints)] == [1]
-    cut.leave.unlink()
+    assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [1]
+    cut.end_request_file.unlink()
     loop.train(cut)
-    sent.fetch(cut)
+    sent.fetch_weights(cut)
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
 
 @pytest.mark.usefixtures("alone")
-def test_checkpoints_of_another_training_in_the_storage_are_passed_over(job: MakeJob, store: Place) -> None:
+def test_checkpoints_of_another_training_in_the_storage_are_passed_over(job: MakeJob, store: TrainingStorage) -> None:
     cut = away_of(job("cut", checkpoint_steps=2), store)
-    train_until_killed(replace(cut, inputs="of another"), 3, Away)
-    assert [it.step for it in stored(cut.checkpoints)] == [2]
+    train_until_killed(replace(cut, inputs="of another"), 3, RemoteTrainingStore)
+    assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [2]
     loop.train(cut)
-    assert "step-000000002 is of another training" in (cut.scratch / SAID).read_text()
-    assert not any("seconds" not in point for point in watch.read_record(cut.record)), "it began anew"
-    sent.remove(cut)
+    assert "step-000000002 is of another training" in (cut.scratch / LINES_FILE).read_text()
+    assert not any("seconds" not in point for point in watch.read_log(cut.training_log)), "it began anew"
+    sent.remove_training(cut)
 
 
 @pytest.mark.usefixtures("alone")
 def test_best_weights_in_several_checkpoints_are_sent_once(
-    job: MakeJob, store: Place, folder28: Path, monkeypatch: pytest.MonkeyPatch
+    job: MakeJob, store: TrainingStorage, folder28: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put, names = Place.put, []
+    put, names = TrainingStorage.put, []
 
-    def told(place: Place, files: Any, again: bool = True) -> None:
+    def told(place: TrainingStorage, files: Any, again: bool = True) -> None:
         names.extend(name for name, _ in files)
         put(place, files, again)
 
-    monkeypatch.setattr(Place, "put", told)
+    monkeypatch.setattr(TrainingStorage, "put", told)
     # The weights of the look after step 3 are in the checkpoints of steps 3, 4 and 5.
     loop.train(away := away_of(job("once", rows=folder28, validate_steps=3, checkpoint_steps=1), store))
-    sent.fetch(away)
-    weights = f"{away.afar.name}/{tree_manifest(away.output)['adapter_config.json']}"  # type: ignore[union-attr]
+    sent.fetch_weights(away)
+    weights = f"{away.remote.name}/{tree_manifest(away.output)['adapter_config.json']}"  # type: ignore[union-attr]
     assert names.count(weights) == 2  # in a checkpoint, and as the result
     assert max(Counter(names).values()) == 2
 
 
 def test_checkpoints_that_were_passed_over_do_not_count_among_the_newest(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, tmp_path, 2)
+    desk = Coordinator(tmp_path, tmp_path, 2)
     attempt, _ = desk.arrive()
     for step in (15, 20):
         desk.part(attempt, step, 0, 1, {"state": A})
     attempt, _ = desk.arrive()
     desk.took(0)
     assert desk.part(attempt, 5, 0, 1, {"state": B}) == []
-    assert [it.step for it in stored(tmp_path)] == [5]
+    assert [it.step for it in stored_checkpoints(tmp_path)] == [5]
 
 
 def test_in_another_storage_a_training_begins_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = sent.name_of(tmp_path, Place("/a"))
-    Desk(tmp_path, tmp_path, 2).part(0, 5, 0, 1, {"state": A})
-    assert sent.name_of(tmp_path, Place("/a")) == first and stored(tmp_path)
-    assert (second := sent.name_of(tmp_path, Place("/b"))) != first and not stored(tmp_path)
+    first = sent.training_name(tmp_path, TrainingStorage("/a"))
+    Coordinator(tmp_path, tmp_path, 2).part(0, 5, 0, 1, {"state": A})
+    assert sent.training_name(tmp_path, TrainingStorage("/a")) == first and stored_checkpoints(tmp_path)
+    assert (second := sent.training_name(tmp_path, TrainingStorage("/b"))) != first and not stored_checkpoints(tmp_path)
     for damaged in ("{", "[]", '{"place": "/b"}'):
-        (tmp_path / sent.NAME).write_text(damaged)
-        assert sent.name_of(tmp_path, Place("/b")) not in (first, second), "another, whose checkpoints are nobody's"
+        (tmp_path / sent.STORAGE_FILE).write_text(damaged)
+        assert sent.training_name(tmp_path, TrainingStorage("/b")) not in (first, second), (
+            "another, whose checkpoints are nobody's"
+        )
     assert "step 5 lies in another storage than /b" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("alone")
 def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_it_is_back(
-    job: MakeJob, trained: MakeJob, store: Place, monkeypatch: pytest.MonkeyPatch
+    job: MakeJob, trained: MakeJob, store: TrainingStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"checkpoint_steps": 2, "epochs": 2}
     whole, cut = trained(**settings), away_of(job("cut", **settings), store)
-    where, real = Path(store.where), Away.tell
+    where, real = Path(store.location), RemoteTrainingStore.tell
 
-    def tell(home: Away, point: dict[str, Any]) -> None:
+    def tell(home: RemoteTrainingStore, point: dict[str, Any]) -> None:
         real(home, point)
         if point["step"] == 3:
             home.settle()
@@ -171,15 +175,15 @@ def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_i
 
     with monkeypatch.context() as patch:
         patch.setattr(place, "PATIENCE_SECONDS", 0.2)
-        patch.setattr(Away, "tell", tell)
+        patch.setattr(RemoteTrainingStore, "tell", tell)
         with pytest.raises(Unavailable, match="was away for 0 s"):
             loop.train(cut)
-    assert len(watch.read_record(cut.record)) == 6, (
+    assert len(watch.read_log(cut.training_log)) == 6, (
         "of 12: the checkpoint of step 4 was not stored, that of 6 waits for it"
     )
-    assert [it.step for it in stored(cut.checkpoints)] == [2]
+    assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [2]
     where.with_name("gone").rename(where)
     loop.train(cut)
-    sent.fetch(cut)
+    sent.fetch_weights(cut)
     assert curve(cut) == curve(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)

@@ -133,7 +133,7 @@ def keep(root: Path, name: str, content: bytes) -> Path:
 
 
 def test_converted_and_gguf_model_give_the_same_logits(gguf: Path, tmp_path: Path) -> None:
-    convert.from_gguf(gguf, tmp_path)
+    convert.convert_gguf(gguf, tmp_path)
     converted = AutoModelForCausalLM.from_pretrained(tmp_path)
     assert converted.dtype == torch.bfloat16
     tokens = torch.tensor([AutoTokenizer.from_pretrained(tmp_path)("Größe, please")["input_ids"]])

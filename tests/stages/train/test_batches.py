@@ -115,7 +115,7 @@ def test_models_share_a_prefix_who_lose_nothing_by_it(
     whole, shared = (gradient(model, collate(rows24, rows, share=share)) for share in (False, True))
     assert shared[0] == pytest.approx(whole[0], rel=1e-5)
     torch.testing.assert_close(shared[1], whole[1], rtol=1e-3, atol=1e-4)
-    assert not [name for module in bare.modules() for name in prefix.KEPT if name in vars(module)]
+    assert not [name for module in bare.modules() for name in prefix.PREFIX_ATTRIBUTES if name in vars(module)]
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_a_prefix_that_saves_little_is_not_shared(rows24: Examples) -> None:
 def test_workers_share_prefixes_all_or_none(rows24: Examples) -> None:
     """ZeRO would add up different parameters' gradients, or wait for ever, if one shared and another did not."""
     some, none = np.array([0, 7, 11, 2]), np.empty(0, dtype=np.int64)
-    assert batches.all_share(rows24, [some, some])
-    assert not batches.all_share(rows24, [some, none])
+    assert batches.all_share_prefix(rows24, [some, some])
+    assert not batches.all_share_prefix(rows24, [some, none])
 
 
 def test_gradients_arrive_in_the_same_order_under_both_attentions(rows24: Examples, model: TargetLoss) -> None:

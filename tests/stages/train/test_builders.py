@@ -83,4 +83,4 @@ def test_workers_have_their_threads_and_start_as_a_stage_does() -> None:
     environment = builders.crew(training(threads=3)).environment
     assert environment["OMP_NUM_THREADS"] == "3"
     assert not any(name.startswith("PYTHON") for name in environment)
-    assert crew.python().endswith(" -I " + str(Path(crew.__file__).parents[1] / "start.py"))
+    assert crew.python_command().endswith(" -I " + str(Path(crew.__file__).parents[1] / "start.py"))

@@ -18,7 +18,7 @@ from tests.tiny_project import ROOT
 
 
 def put(folder: Path, step: int, inputs: str = "") -> Path:
-    aside = checkpoints.aside(folder, step)
+    aside = checkpoints.unfinished_folder(folder, step)
     checkpoints.empty(aside)
     (aside / "state").mkdir()
     (aside / "state" / "weights.pt").write_bytes(b"weights" * step)
@@ -84,7 +84,7 @@ def test_what_else_lies_there_is_left_alone_or_makes_way(tmp_path: Path) -> None
     (tmp_path / "step-000000002").symlink_to(backup)
     for step in (2, 3, 4):
         put(tmp_path, step)
-    assert checkpoints.named(tmp_path) == [tmp_path / "step-000000003", tmp_path / "step-000000004"]
+    assert checkpoints.list_folders(tmp_path) == [tmp_path / "step-000000003", tmp_path / "step-000000004"]
     assert (backup / "state" / "weights.pt").is_file()
 
 
@@ -103,7 +103,7 @@ def test_who_is_killed_while_an_old_one_is_removed_leaves_none_in_part(
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
         killed.setattr(shutil, "rmtree", remove_in_part)
         put(tmp_path, 3)
-    assert all(checkpoints.read(path) for path in checkpoints.named(tmp_path))
+    assert all(checkpoints.read(path) for path in checkpoints.list_folders(tmp_path))
     put(tmp_path, 4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000003", "step-000000004"]
 
@@ -114,12 +114,12 @@ def test_a_rest_that_cannot_be_removed_ends_no_training(tmp_path: Path, monkeypa
     monkeypatch.setattr(shutil, "rmtree", lambda path, **how: path.name == ".dropped" or remove(path, **how))
     for step in (1, 2, 3):
         put(tmp_path, step)
-    assert [path.name for path in checkpoints.named(tmp_path)] == ["step-000000002", "step-000000003"]
+    assert [path.name for path in checkpoints.list_folders(tmp_path)] == ["step-000000002", "step-000000003"]
 
 
 def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:
     put(tmp_path, 1)
-    aside = checkpoints.aside(tmp_path, 2)
+    aside = checkpoints.unfinished_folder(tmp_path, 2)
     checkpoints.empty(aside)
     (aside / "half").touch()
     found = checkpoints.newest(tmp_path)
@@ -130,10 +130,10 @@ def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:
 
 def test_a_folder_goes_while_it_is_held_and_stays_where_work_was_broken_off(tmp_path: Path) -> None:
     """Taken away later, it would be taken from the run that waited for it."""
-    with pytest.raises(ZeroDivisionError), checkpoints.claim(tmp_path / "run") as folder:
+    with pytest.raises(ZeroDivisionError), checkpoints.locked_folder(tmp_path / "run") as folder:
         (folder / "kept").touch()
         raise ZeroDivisionError
-    with checkpoints.claim(tmp_path / "run") as folder:
+    with checkpoints.locked_folder(tmp_path / "run") as folder:
         assert (folder / "kept").exists()
     assert not folder.exists()
 
@@ -149,7 +149,10 @@ def test_what_no_training_left_at_its_place_is_told(tmp_path: Path, odd: str) ->
         run.symlink_to(victim)
     else:
         (tmp_path / "run.lock").mkdir()
-    with pytest.raises(Refused, match=r"is not what a training left there; .* remove it"), checkpoints.claim(run):
+    with (
+        pytest.raises(Refused, match=r"is not what a training left there; .* remove it"),
+        checkpoints.locked_folder(run),
+    ):
         raise AssertionError("claimed")
     assert victim.is_dir()
 
@@ -186,7 +189,7 @@ def test_a_second_run_waits_until_the_first_is_gone(tmp_path: Path) -> None:
         ending = threading.Thread(target=end_the_first)
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
             ending.start()
-            with checkpoints.claim(tmp_path / "run") as folder:
+            with checkpoints.locked_folder(tmp_path / "run") as folder:
                 assert folder.is_dir()
                 ending.join()
         assert first.wait() == -signal.SIGKILL and not printed.getvalue()

@@ -111,13 +111,13 @@ def test_nobody_is_let_into_it_without_its_token(own_ray: "subprocess.CompletedP
 @pytest.mark.slow
 def test_a_raylet_that_ends_before_another_task_is_told_in_words(own_ray: "subprocess.CompletedProcess[str]") -> None:
     """Ray would end the stage without a word where its parent looks as if it had ended too."""
-    assert (own_ray.returncode, raylet.WORDS in own_ray.stdout) == (3, True), own_ray
+    assert (own_ray.returncode, raylet.RAYLET_ENDED_MESSAGE in own_ray.stdout) == (3, True), own_ray
 
 
 @pytest.mark.slow
 def test_a_raylet_that_ends_while_the_stage_asks_for_nothing_is_told_in_words(tmp_path: Path) -> None:
     told = raylet_ends(tmp_path, NOTHING)
-    assert (told.returncode, raylet.WORDS in told.stdout) == (3, True), told
+    assert (told.returncode, raylet.RAYLET_ENDED_MESSAGE in told.stdout) == (3, True), told
 
 
 @pytest.mark.soak
@@ -136,7 +136,7 @@ def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> N
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(raylet, "running", lambda seen=seen: next(seen))
             patched.setattr(raylet, "END_SECONDS", 0.0)
-            with pytest.raises(kind), raylet.outlived(started):
+            with pytest.raises(kind), raylet.watched(started):
                 raise KeyError("no such row")
 
 
@@ -166,10 +166,10 @@ def test_a_ray_of_its_own_that_does_not_start_is_told_in_words(tmp_path: Path) -
 
 
 def test_what_a_killed_stage_left_is_swept_up_and_what_another_uses_is_not() -> None:
-    left = Path(f"/tmp/{connection.PREFIX}left-{os.getpid()}")
-    with connection.own_folder() as in_use:
+    left = Path(f"/tmp/{connection.FOLDER_PREFIX}left-{os.getpid()}")
+    with connection.session_folder() as in_use:
         (left / "r").mkdir(parents=True)
-        with connection.own_folder():
+        with connection.session_folder():
             assert in_use.exists() and not left.exists()
 
 
@@ -185,9 +185,9 @@ def test_ray_train_starts_no_helper_that_a_training_has_no_use_for(monkeypatch: 
 
     of_ray = callbacks(DataParallelTrainer)
     assert of_ray - callbacks(trainer.Trainer) == {trainer.DATASETS}
-    assert of_ray - callbacks(trainer.OwnTrainer) == {trainer.DATASETS, trainer.CLEANER}
+    assert of_ray - callbacks(trainer.SingleMachineTrainer) == {trainer.DATASETS, trainer.CLEANER}
     monkeypatch.setattr(DataParallelTrainer, "_initialize_and_run_controller", lambda _, **given: given)
-    own = trainer.OwnTrainer(print, scaling_config=ScalingConfig(num_workers=3))
+    own = trainer.SingleMachineTrainer(print, scaling_config=ScalingConfig(num_workers=3))
     policy = own._initialize_and_run_controller(scaling_policy="of Ray", callbacks=[])["scaling_policy"]
     policy.after_controller_start(None)
     assert policy.make_decision_for_non_running_worker_group().num_workers == 3
@@ -210,18 +210,18 @@ def test_a_worker_that_is_gone_is_lost_and_one_that_ray_ended_for_its_memory_is_
 
     job = Job(Training(), tmp_path, tmp_path, tmp_path, tmp_path, tmp_path)
     gone = Failed(RayActorError(error_msg=DEATH))
-    assert fitting.short(gone, job) is None
-    assert str(fitting.lost(gone, job, 1)) == "worker 0 of 1 was lost"
+    assert fitting.out_of_memory_error(gone, job) is None
+    assert str(fitting.workers_lost_error(gone, job, 1)) == "worker 0 of 1 was lost"
     ended = Failed(RuntimeError("ray.exceptions.OutOfMemoryError: the node is running low on memory"))
-    assert "for want of memory, in passes of 4096 tokens" in str(fitting.short(ended, job))
-    assert fitting.lost(Failed(ValueError("a fault in the code")), job, 2) is None
+    assert "for want of memory, in passes of 4096 tokens" in str(fitting.out_of_memory_error(ended, job))
+    assert fitting.workers_lost_error(Failed(ValueError("a fault in the code")), job, 2) is None
     neighbour = Failed(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1"))
-    assert fitting.lost(neighbour, job, 2) is not None
+    assert fitting.workers_lost_error(neighbour, job, 2) is not None
 
 
 def test_a_raylet_of_the_stages_own_inherits_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has the cluster's token starts processes beside it, which see its environment."""
-    keys = ("AWS_SECRET_ACCESS_KEY", place.KEYS[1], "MLFLOW_TRACKING_PASSWORD", "HF_TOKEN")
+    keys = ("AWS_SECRET_ACCESS_KEY", place.AWS_VARIABLES[1], "MLFLOW_TRACKING_PASSWORD", "HF_TOKEN")
     for name in (*keys, "RAY_AUTH_TOKEN"):
         monkeypatch.setenv(name, "secret")
     given = member._environment()
@@ -242,15 +242,15 @@ def test_a_ray_without_the_methods_that_start_monitors_is_started_as_it_is(monke
 def test_its_ports_lie_where_a_network_policy_opens_them() -> None:
     for _ in range(50):
         ports = [int(setting.partition("=")[2]) for setting in member._ports()]
-        assert len(ports) == len(set(ports)) and {*ports} <= {*member.PORTS}
+        assert len(ports) == len(set(ports)) and {*ports} <= {*member.PORT_RANGE}
 
 
 def test_it_takes_no_ports_on_which_somebody_listens() -> None:
-    blocks = list(member.PORTS[:: member.BLOCK])
+    blocks = list(member.PORT_RANGE[:: member.PORTS_PER_STAGE])
     with contextlib.ExitStack() as listening:
         for first in blocks[:-1]:
             if member._is_free(first):
-                listening.enter_context(socket.create_server(("", first + member.BLOCK // 2)))
+                listening.enter_context(socket.create_server(("", first + member.PORTS_PER_STAGE // 2)))
         if not member._is_free(blocks[-1]):
             pytest.skip("somebody listens on the last ports too")
         ports = [int(setting.partition("=")[2]) for setting in member._ports()]
@@ -261,7 +261,7 @@ def test_gpus_that_are_not_there_are_told_before_anything_waits_for_them(monkeyp
     import ray
 
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0, "GPU": 1.0})
-    connection.require_devices(builders.crew(Training(device="gpu")))
-    connection.require_devices(builders.crew(Training(workers=4)))
+    connection.require_gpus(builders.crew(Training(device="gpu")))
+    connection.require_gpus(builders.crew(Training(workers=4)))
     with pytest.raises(InputError, match="workers 2 on device gpu needs as many GPUs, and this machine has 1"):
-        connection.require_devices(builders.crew(Training(device="gpu", workers=2)))
+        connection.require_gpus(builders.crew(Training(device="gpu", workers=2)))

@@ -58,7 +58,7 @@ def test_a_cluster_that_asks_for_a_token_says_what_to_set(
     head: str, tmp_path: Path, tls: dict[str, str], given: dict[str, str], words: str
 ) -> None:
     """Ray itself would try for 20 seconds. Who has the token is let in by the tests of TLS and of places."""
-    told = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK, **tls, **given)
+    told = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK_VARIABLES, **tls, **given)
     assert (told.returncode, words in told.stdout) == (2, True), told
     assert "does not answer" not in told.stdout and TOKEN not in told.stdout
     assert "Ray is asked" not in told.stderr
@@ -66,7 +66,7 @@ def test_a_cluster_that_asks_for_a_token_says_what_to_set(
 
 @pytest.mark.slow
 def test_a_cluster_with_tls_says_what_is_missing_to_who_has_none(head: str, tmp_path: Path) -> None:
-    without = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK, **WITH_TOKEN)
+    without = join(tmp_path, RAY_ADDRESS=head, **connection.LOOPBACK_VARIABLES, **WITH_TOKEN)
     assert without.returncode == 3 and "RAY_USE_TLS is not set here: is it on the cluster?" in without.stdout
 
 
@@ -97,33 +97,33 @@ def certificate(folder: Path) -> dict[str, str]:
     ids=["none named", "none there"],
 )
 def test_tls_without_its_files_names_them(monkeypatch: pytest.MonkeyPatch, files: dict[str, str], words: str) -> None:
-    for name in head_of_ray.TLS_FILES:
+    for name in head_of_ray.TLS_FILE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in ({"RAY_USE_TLS": "1"} | files).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=re.escape(words)):
-        head_of_ray.require("127.0.0.1:1")
+        head_of_ray.require_reachable("127.0.0.1:1")
 
 
 def test_a_cluster_that_is_open_to_others_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RAY_AUTH_MODE", "RAY_USE_TLS"):
         monkeypatch.delenv(name, raising=False)
-    assert "asks for no token" in (said := str(head_of_ray.open_ways("h:1"))) and "has no TLS" in said
+    assert "asks for no token" in (said := str(head_of_ray.security_warning("h:1"))) and "has no TLS" in said
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    assert "no token" not in (said := str(head_of_ray.open_ways("h:1"))) and "has no TLS" in said
+    assert "no token" not in (said := str(head_of_ray.security_warning("h:1"))) and "has no TLS" in said
     monkeypatch.setenv("RAY_USE_TLS", "1")
-    assert head_of_ray.open_ways("h:1") is None
+    assert head_of_ray.security_warning("h:1") is None
 
 
 def test_a_cluster_that_is_away_is_told_as_such_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unavailable, match=r"does not answer at RAY_ADDRESS=127.0.0.1:\d+ .*; start the cluster"):
-        head_of_ray.require(f"127.0.0.1:{free_port()}")
+        head_of_ray.require_reachable(f"127.0.0.1:{free_port()}")
     monkeypatch.setattr(head_of_ray, "SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         with pytest.raises(Unavailable, match="DEADLINE_EXCEEDED"):
-            head_of_ray.require(f"127.0.0.1:{silent.getsockname()[1]}")
+            head_of_ray.require_reachable(f"127.0.0.1:{silent.getsockname()[1]}")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_the_words_for_a_refused_token_name_what_is_set_and_hold_no_token(
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    error = head_of_ray.refused("ray:6379")
+    error = head_of_ray.token_error("ray:6379")
     assert isinstance(error, InputError) and words in str(error) and TOKEN not in str(error)
 
 
@@ -154,7 +154,7 @@ def test_a_token_that_cannot_be_shown_is_told(monkeypatch: pytest.MonkeyPatch, p
     monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
     if path:
         monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", path)
-    assert words in str(head_of_ray.unreadable())
+    assert words in str(head_of_ray.missing_token_error())
 
 
 PLACES = """
@@ -181,6 +181,6 @@ with places.asked(job((only, "0" * 56), **two), [1]) as unfit, places.asked(job(
 def test_a_training_begins_with_as_many_workers_as_have_room(head: str, tmp_path: Path, tls: dict[str, str]) -> None:
     """The head has one CPU. Two places that are wanted together are not given one by one. A machine that does not fit
     gives none."""
-    told = join(tmp_path, PLACES, RAY_ADDRESS=head, **connection.LOOPBACK, **tls, **WITH_TOKEN)
+    told = join(tmp_path, PLACES, RAY_ADDRESS=head, **connection.LOOPBACK_VARIABLES, **tls, **WITH_TOKEN)
     assert (told.returncode, "Ray is asked" in told.stderr) == (0, True), told.stderr
     assert "room for 1 1\ngiven 1\ngiven 1\ngiven 1 and where none fits 0" in told.stdout

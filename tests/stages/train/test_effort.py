@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tasks.stages.train import devices, loop, lora_products, watch
 from tasks.stages.train import engine as engines
-from tasks.stages.train.effort import Effort
+from tasks.stages.train.effort import Utilisation
 from tasks.stages.train.preflight import operations, shape
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
@@ -27,13 +27,15 @@ def test_operations_are_those_that_torch_counts(
     It counts no product that is added in place, so LoRA's are PEFT's here: the same operations."""
     monkeypatch.setattr(lora_products, "use", lambda model: None)
     made = job(attention="eager", **changes)
-    engine, rows = engines.start(made), [0, 4, 17]
+    engine, rows = engines.create_engine(made), [0, 4, 17]
     with FlopCounterMode(display=False) as counter:
         for row in rows:
             engine.module(collate(rows24, [row])).backward()
     needed = operations.of(made.training, shape.read(tiny))
     assert needed
-    assert needed.of(rows24.lengths(rows), rows24.targets(rows)) == pytest.approx(counter.get_total_flops(), rel=0.06)
+    assert needed.of_rows(rows24.lengths(rows), rows24.targets(rows)) == pytest.approx(
+        counter.get_total_flops(), rel=0.06
+    )
 
 
 def test_a_frozen_model_takes_two_thirds(tiny: Path) -> None:
@@ -56,24 +58,24 @@ def test_of_a_mixture_of_experts_nothing_is_said(tiny: Path) -> None:
     [("NVIDIA H100 80GB HBM3", "bf16", 989.4), ("NVIDIA H100 PCIe", "bf16", 756), ("NVIDIA A10", "fp32", 31.2)],
 )
 def test_a_peak_goes_by_the_whole_name(name: str, precision: str, tera: float) -> None:
-    peak = devices.listed(name, precision)
+    peak = devices.gpu_peak(name, precision)
     assert peak.operations == tera * 1e12 and name in peak.source
 
 
 @pytest.mark.parametrize("name", ["NVIDIA A10G", "NVIDIA GeForce RTX 4090", "NVIDIA H100 80GB HBM3 MIG 1g.10gb", ""])
 def test_no_peak_is_guessed(name: str) -> None:
-    assert devices.listed(name, "bf16").operations is None
+    assert devices.gpu_peak(name, "bf16").operations is None
 
 
 @pytest.mark.usefixtures("alone")
 def test_where_no_peak_is_known_the_other_figures_are_told(
     job: MakeJob, rows24: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "of", lambda _: devices.listed("a new one", "bf16"))
+    monkeypatch.setattr(devices, "of", lambda _: devices.gpu_peak("a new one", "bf16"))
     made = job()
-    effort = Effort(made)
-    assert set(effort.of(Order(rows24, made.training), 0, 1.0)) == {"positions"}
-    assert effort.source is None
+    effort = Utilisation(made)
+    assert set(effort.of_step(Order(rows24, made.training), 0, 1.0)) == {"positions"}
+    assert effort.peak_source is None
 
 
 @pytest.mark.usefixtures("alone")
@@ -82,10 +84,10 @@ def test_a_training_tells_what_each_step_took(
     job: MakeJob, rows24: Examples, layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if this were a device that is a thousand times as fast: measured peaks depend on what else runs."""
-    monkeypatch.setattr(devices, "of", lambda _: devices.listed("NVIDIA H100 PCIe", "bf16"))
+    monkeypatch.setattr(devices, "of", lambda _: devices.gpu_peak("NVIDIA H100 PCIe", "bf16"))
     made = job(layout=layout, order="shuffled")
     loop.train(made)
-    points = watch.read_record(made.record)
+    points = watch.read_log(made.training_log)
     order = Order(rows24, made.training)
     for number, point in enumerate(points):
         lengths = rows24.lengths(order.step(number))
@@ -105,6 +107,6 @@ def test_figures_of_steps_that_nobody_timed_are_left_out() -> None:
 
 def test_a_processor_is_measured() -> None:
     torch.set_num_threads(1)
-    peak = devices.of(training())
+    peak = devices.worker_peak(training())
     assert peak.operations and 1e9 < peak.operations < 1e13
     assert "measured on this CPU" in peak.source

@@ -23,7 +23,7 @@ def test_files_hold_every_row(tiny: Path, tmp_path: Path) -> None:
     assert read.lengths().tolist() == lengths
     assert read.lengths([3, 0]).tolist() == [lengths[3], lengths[0]]
     assert read.targets([4, 2]).tolist() == [len("loans") + 1, len("accounts") + 1]
-    assert [row.tolist() for row in map(examples.together(made).row, range(5))] == [it.tokens for it in made]
+    assert [row.tolist() for row in map(examples.in_memory(made).row, range(5))] == [it.tokens for it in made]
 
 
 @pytest.mark.parametrize(("vocabulary", "width"), [(1 << 16, 2), ((1 << 16) + 1, 4)])
@@ -53,10 +53,10 @@ def test_a_byte_that_is_changed_is_noticed(tiny: Path, tmp_path: Path, name: str
         examples.verify(folder, ORIGIN)
 
 
-@pytest.mark.parametrize("part", sorted(examples.NAMES))
+@pytest.mark.parametrize("part", sorted(examples.ORIGIN_WORDS))
 def test_tokens_of_something_else_are_refused(tiny: Path, tmp_path: Path, part: str) -> None:
     folder = put_rows(tmp_path / "rows", rendered(tiny, 3))
-    with pytest.raises(Refused, match=f"made of other {examples.NAMES[part]} than this run has"):
+    with pytest.raises(Refused, match=f"made of other {examples.ORIGIN_WORDS[part]} than this run has"):
         examples.verify(folder, ORIGIN.model_copy(update={part: "f" * 64}))
 
 

@@ -35,7 +35,7 @@ def cut(killed: MakeJob) -> MakeJob:
 
 def planted(patch: pytest.MonkeyPatch, change: Callable[[Any], object]) -> None:
     """Every engine that is started from here on is changed."""
-    real = engines.start
+    real = engines.create_engine
 
     def start(*given: Any) -> Any:
         engine = real(*given)
@@ -54,9 +54,9 @@ def without_weights(engine: Any) -> None:
     load = engine.load_checkpoint
 
     def loaded(*given: Any, **named: Any) -> Any:
-        before = {name: weight.detach().clone() for name, weight in state.trained(engine).items()}
+        before = {name: weight.detach().clone() for name, weight in state.trained_weights(engine).items()}
         out = load(*given, **named)
-        for name, weight in state.trained(engine).items():
+        for name, weight in state.trained_weights(engine).items():
             weight.data.copy_(before[name])
         return out
 
@@ -115,7 +115,7 @@ def test_what_lies_in_a_checkpoint_is_not_run(
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     made = cut(zero_stage=stage)
     folder = made.checkpoints / "step-000000002"
-    for file in (folder / checkpoints.STATE).glob("*.pt"):
+    for file in (folder / checkpoints.STATE_FOLDER).glob("*.pt"):
         held = torch.load(file, weights_only=False)
         torch.save({**held, "more": Called(tmp_path / "made")}, file)
     told, _ = checkpoints.read_manifest(folder)
@@ -129,7 +129,7 @@ def test_what_lies_in_a_checkpoint_is_not_run(
 @pytest.mark.attack(rights="disk", stopped="code in a checkpoint is not run as it is converted")
 def test_what_lies_in_a_checkpoint_of_other_workers_is_not_run(cut: MakeJob, tmp_path: Path) -> None:
     folder = cut(zero_stage=2).checkpoints / "step-000000002"
-    for file in (folder / checkpoints.STATE).glob("*.pt"):
+    for file in (folder / checkpoints.STATE_FOLDER).glob("*.pt"):
         torch.save({**torch.load(file, weights_only=False), "more": Called(tmp_path / "made")}, file)
     of_two = replace(checkpoints.read_manifest(folder)[0], workers=2)
     with pytest.raises(Unavailable, match="of 2 workers cannot be brought into the form for another number"):
@@ -150,12 +150,12 @@ def test_the_first_step_after_a_checkpoint_is_watched_too(
 def test_steps_are_counted_for_each_weight_apart(job: MakeJob, rows24: Examples) -> None:
     """A universal checkpoint of ZeRO 3 gives all of them one counter."""
     made = job()
-    engine = engines.start(made)
+    engine = engines.create_engine(made)
     loop.take_step(engine, Order(rows24, made.training), 0)
     shared = torch.tensor(5.0)
     for held in engine.basic_optimizer.state.values():
         held["step"] = shared
-    state.settle(engine, 7)
+    state.complete_optimizer_state(engine, 7)
     counters = [held["step"] for held in engine.basic_optimizer.state.values()]
     assert {int(counter) for counter in counters} == {7}
     assert len({id(counter) for counter in counters}) == len(counters) > 1
@@ -168,5 +168,5 @@ def test_the_pass_that_is_proven_is_the_one_with_most_rows(
     taken: list[list[int]] = []
     monkeypatch.setattr(layout, "prove", lambda _, __, groups, *___: taken.append([len(group) for group in groups]))
     made = training(layout="packed", micro_batch_tokens=300, global_batch_size=8)
-    loop.prove_layout(engines.start(job()), Order(rows24, made))
+    loop.verify_forward_pass(engines.create_engine(job()), Order(rows24, made))
     assert taken[0][0] >= 2

@@ -29,8 +29,8 @@ SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3, "valida
 
 def losses(job: Job) -> list[float]:
     """Of every step, then of every look at the validation rows."""
-    points = watch.read_record(job.record)
-    return [point[name] for name in ("loss", early_stopping.LOSS) for point in points if name in point]
+    points = watch.read_log(job.training_log)
+    return [point[name] for name in ("loss", early_stopping.VALIDATION_LOSS) for point in points if name in point]
 
 
 def alone(job: Job) -> list[float]:
@@ -177,7 +177,7 @@ def test_two_workers_then_one_then_two(job: MakeJob, trained: MakeJob, pair: Wor
     """No row is lost or taken twice, and the loss is that of one worker without ZeRO. With `sequence_parallel` 2 both
     take each pass together; the checkpoint is the same."""
     plain = {name: value for name, value in changes.items() if name in FULL}
-    expected = watch.read_record(trained(**RESHARDED, epochs=3, **plain).record)
+    expected = watch.read_log(trained(**RESHARDED, epochs=3, **plain).training_log)
     made = job("parts", **RESHARDED, epochs=1, workers=2, **changes)
     pair.train(made)
     for epochs, workers in ((2, 1), (3, 2)):
@@ -187,7 +187,7 @@ def test_two_workers_then_one_then_two(job: MakeJob, trained: MakeJob, pair: Wor
         )
         made = replace(made, training=going_on)
         pair.train(made) if workers == 2 else loop.train(made)
-    curve = watch.read_record(made.record)
+    curve = watch.read_log(made.training_log)
     assert [point["step"] for point in curve] == list(range(1, 10))
     assert sum("seconds" not in point for point in curve) == 6, "the last part began where the one before ended"
     assert [point["tokens"] for point in curve] == [point["tokens"] for point in expected], "the same rows"
@@ -197,11 +197,11 @@ def test_two_workers_then_one_then_two(job: MakeJob, trained: MakeJob, pair: Wor
 @pytest.mark.slow
 def test_two_workers_end_after_the_same_step(job: MakeJob, pair: Workers) -> None:
     whole, made = job("whole", zero_stage=2), job("cut", zero_stage=2)
-    made.leave.touch()
+    made.end_request_file.touch()
     assert pair.answers(made) == ["asked to end after step 1\n"] * 2
     kept = checkpoints.newest(made.checkpoints, made.inputs)
     assert kept and kept.step == 1
-    made.leave.unlink()
+    made.end_request_file.unlink()
     pair.train(made)
     pair.train(whole)
     assert tree_digest(made.output) == tree_digest(whole.output)

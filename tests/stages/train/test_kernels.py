@@ -62,10 +62,10 @@ def test_what_is_missing_is_named_with_how_to_get_it(
 
 
 def test_a_step_may_take_longer_where_kernels_are_compiled() -> None:
-    assert builders.step_seconds(training(hang_seconds=100)) == 100
+    assert builders.step_limit_seconds(training(hang_seconds=100)) == 100
     compiled = training(hang_seconds=100, kernels="compiled")
-    assert builders.step_seconds(compiled) == 100 + builders.COMPILE_SECONDS
-    assert builders.patience_of_workers(compiled) >= builders.step_seconds(compiled)
+    assert builders.step_limit_seconds(compiled) == 100 + builders.COMPILE_SECONDS
+    assert builders.worker_timeout_seconds(compiled) >= builders.step_limit_seconds(compiled)
 
 
 @BY_DYNAMO
@@ -111,7 +111,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     for name, value in (("liger_kernel", ModuleType("liger_kernel")), (package.__name__, package)):
         monkeypatch.setitem(sys.modules, name, value)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    for name in kernels.CACHES:
+    for name in kernels.CACHE_VARIABLES:
         monkeypatch.setenv(name, "of an earlier training")
     return calls
 
@@ -144,4 +144,4 @@ def test_what_lay_where_kernels_are_kept_is_gone(tmp_path: Path, monkeypatch: py
     planted.touch()
     kernels.apply(of_kind("llama"), training(device="gpu", kernels="liger"), tmp_path)
     assert not planted.exists()
-    assert all(Path(os.environ[name]).is_relative_to(tmp_path / "kernels-2") for name in kernels.CACHES)
+    assert all(Path(os.environ[name]).is_relative_to(tmp_path / "kernels-2") for name in kernels.CACHE_VARIABLES)

@@ -20,7 +20,7 @@ from tasks.stages.train import loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import leaving, places
 from tasks.stages.train.recovery import checkpoints
-from tasks.stages.train.recovery.attempts import MachinesChange, WorkersLost
+from tasks.stages.train.recovery.attempts import MachinesChanged, WorkersLost
 from tests.patience import wait_until
 from tests.stages.train.conftest import MakeJob
 
@@ -28,11 +28,11 @@ from tests.stages.train.conftest import MakeJob
 @pytest.mark.usefixtures("alone")
 def test_one_worker_ends_after_its_step_and_goes_on_from_there(job: MakeJob, trained: MakeJob) -> None:
     whole, cut = trained(), job("cut")
-    cut.leave.touch()
-    with pytest.raises(MachinesChange, match="asked to end after step 1"):
+    cut.end_request_file.touch()
+    with pytest.raises(MachinesChanged, match="asked to end after step 1"):
         loop.train(cut)
     assert kept_at(cut) == 1
-    cut.leave.unlink()
+    cut.end_request_file.unlink()
     loop.train(cut)
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
@@ -56,17 +56,17 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 @pytest.mark.usefixtures("alone")
 def test_workers_end_with_a_checkpoint_where_a_machine_is_taken_away(job: MakeJob, cluster: SimpleNamespace) -> None:
     cluster.taken_away = "soon"
-    made = replace(job(), notices=True)
-    with pytest.raises(MachinesChange, match="a machine is taken away after step 4"):
+    made = replace(job(), on_cluster=True)
+    with pytest.raises(MachinesChanged, match="a machine is taken away after step 4"):
         loop.train(made)
     assert kept_at(made) == 4
 
 
 @pytest.mark.usefixtures("alone", "cluster")
 def test_workers_end_with_their_next_checkpoint_where_there_is_room_for_more(job: MakeJob) -> None:
-    made = replace(job(checkpoint_steps=2), notices=True)
-    made.more.touch()
-    with pytest.raises(MachinesChange, match="there is room for more workers after step 2"):
+    made = replace(job(checkpoint_steps=2), on_cluster=True)
+    made.more_workers_file.touch()
+    with pytest.raises(MachinesChanged, match="there is room for more workers after step 2"):
         loop.train(made)
     assert kept_at(made) == 2
 
@@ -83,18 +83,18 @@ def test_a_training_with_fewer_workers_is_told_of_room_for_more(job: MakeJob, mo
     monkeypatch.setattr(places, "GROW_SECONDS", 0.0)
     monkeypatch.setattr(places, "EVERY_SECONDS", 0.01)
     made = job(workers=3, least_workers=1)
-    made.more.touch()
-    with places.looked_for(made, 1):
-        assert not made.more.exists(), "of an attempt before"
-        made.record.touch()
-        wait_until(made.more.exists, "word of more room")
+    made.more_workers_file.touch()
+    with places.seeking_more_workers(made, 1):
+        assert not made.more_workers_file.exists(), "of an attempt before"
+        made.training_log.touch()
+        wait_until(made.more_workers_file.exists, "word of more room")
     assert groups == [[1, 1]]
-    with places.looked_for(made, 3):
-        assert not made.more.exists() and len(groups) == 1
+    with places.seeking_more_workers(made, 3):
+        assert not made.more_workers_file.exists() and len(groups) == 1
 
 
 def put(made: Job, **point: float) -> None:
-    made.record.write_text(json.dumps({"step": 1, **point}) + "\n")
+    made.training_log.write_text(json.dumps({"step": 1, **point}) + "\n")
 
 
 @pytest.mark.parametrize("steps", ["none", "of an earlier attempt"])
@@ -104,7 +104,7 @@ def test_before_a_step_is_taken_it_ends_at_once(job: MakeJob, steps: str) -> Non
         put(made)
     with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
         ask()
-    assert not made.leave.exists()
+    assert not made.end_request_file.exists()
 
 
 def test_too_late_it_ends_without(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,13 +115,13 @@ def test_too_late_it_ends_without(job: MakeJob, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
         for _ in range(3):
             ask()
-        assert made.leave.exists()
+        assert made.end_request_file.exists()
         wait_until(lambda: False, "the block to be ended")
     assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(
-    "error", [MachinesChange("asked to end after step 1"), WorkersLost("worker 0 of 1 was lost")], ids=["left", "lost"]
+    "error", [MachinesChanged("asked to end after step 1"), WorkersLost("worker 0 of 1 was lost")], ids=["left", "lost"]
 )
 def test_who_is_asked_to_end_begins_no_other_attempt(
     job: MakeJob, capsys: pytest.CaptureFixture[str], error: HallmarkError

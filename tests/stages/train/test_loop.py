@@ -15,7 +15,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import builders, export, loop
 from tasks.stages.train import engine as engines
-from tasks.stages.train.desk import SAID
+from tasks.stages.train.desk import LINES_FILE
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
@@ -136,7 +136,7 @@ def test_a_damaged_checkpoint_is_passed_over(trained: MakeJob, killed: MakeJob) 
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)
     assert train(cut) == losses(whole)
-    assert "step-000000004 is damaged" in (cut.scratch / SAID).read_text()
+    assert "step-000000004 is damaged" in (cut.scratch / LINES_FILE).read_text()
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
 

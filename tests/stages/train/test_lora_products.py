@@ -25,7 +25,7 @@ def layers() -> MakeLayers:
             num_key_value_heads=2, attention_bias=True,
         )  # fmt: skip
         model = get_peft_model(LlamaForCausalLM(config), builders.lora_config(training(lora_alpha=7, **changes)))
-        lora_products.use(model.double().train())
+        lora_products.replace_forward(model.double().train())
         return [layer for layer in model.modules() if isinstance(layer, Linear)]
 
     return make
@@ -69,6 +69,6 @@ def test_zero_3_has_pefts_layers(stage: int, ours: bool) -> None:
     config = LlamaConfig(
         vocab_size=50, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=4
     )
-    model = handling.of("lora").prepare(LlamaForCausalLM(config), training(zero_stage=stage))
+    model = handling.handler_of("lora").prepare(LlamaForCausalLM(config), training(zero_stage=stage))
     layers = [layer for layer in model.modules() if isinstance(layer, Linear)]
     assert layers and {"forward" in vars(layer) for layer in layers} == {ours}

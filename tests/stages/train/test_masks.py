@@ -34,14 +34,14 @@ def computed(model: torch.nn.Module) -> tuple[int, torch.Tensor]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_layers_share_one_mask_and_compute_the_same(tiny: Path, dtype: torch.dtype) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny, dtype=dtype, attn_implementation="sdpa")
-    shared = ALL_MASK_ATTENTION_FUNCTIONS[masks.NAME]
+    shared = ALL_MASK_ATTENTION_FUNCTIONS[masks.ATTENTION_NAME]
     try:
-        AttentionMaskInterface.register(masks.NAME, getattr(shared, "made", shared))
+        AttentionMaskInterface.register(masks.ATTENTION_NAME, getattr(shared, "made", shared))
         each, before = computed(model)
-        masks.share()
+        masks.share_among_layers()
         one, after = computed(model)
     finally:
-        AttentionMaskInterface.register(masks.NAME, shared)
+        AttentionMaskInterface.register(masks.ATTENTION_NAME, shared)
     assert (each, one) == (3, 1)
     assert torch.equal(before, after)
 

@@ -29,7 +29,7 @@ def test_each_row_is_taken_once_and_no_pass_is_too_large(
     for group in plan.groups:
         places = sizes[group].sum() if packed else sizes[group].max(initial=0) * len(group)
         assert places <= most * together or len(group) == 1
-    assert [group for forward in range(plan.count) for group in plan.of(forward)] == plan.groups
+    assert [group for forward in range(plan.count) for group in plan.groups_of(forward)] == plan.groups
 
 
 def test_workers_have_as_much_to_do() -> None:
@@ -37,14 +37,14 @@ def test_workers_have_as_much_to_do() -> None:
     for layout, most_waste in (("packed", 0.02), ("padded", 0.2)):
         plan = passes.plan(lengths, training(micro_batch_tokens=100_000, layout=layout), 4)
         assert plan.count == 1
-        assert passes.waste(lengths, plan, layout == "packed") < most_waste
+        assert passes.padding_share(lengths, plan, layout == "packed") < most_waste
 
 
 def test_packing_takes_few_passes_and_wastes_next_to_nothing() -> None:
     lengths = np.random.default_rng(1).integers(20, 120, 256)
     plan = passes.plan(lengths, training(micro_batch_tokens=1024, layout="packed"), 1)
     assert plan.count <= -(-lengths.sum() // 1024) + 1
-    assert passes.waste(lengths, plan, True) == 0
+    assert passes.padding_share(lengths, plan, True) == 0
 
 
 def test_padded_passes_go_from_short_to_long() -> None:

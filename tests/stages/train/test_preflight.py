@@ -19,7 +19,7 @@ from tasks.stages.cluster.storage import place
 from tasks.stages.train import calibrate, loop, watch
 from tasks.stages.train.preflight import estimate, room, shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
-from tasks.stages.train.preflight.speed import Measured, Speed
+from tasks.stages.train.preflight.speed import MeasuredSpeed, Speed
 from tasks.stages.train.rows import examples as on_disk
 from tests.stages.train.conftest import FULL, MakeJob, training
 
@@ -27,7 +27,9 @@ MIB = 1 / 1024
 """In GiB."""
 
 
-def told(tiny: Path, rows: Path, memory: float = 1.0, measured: Measured | None = None, **changes: Any) -> Estimate:
+def told(
+    tiny: Path, rows: Path, memory: float = 1.0, measured: MeasuredSpeed | None = None, **changes: Any
+) -> Estimate:
     settings, model = training(**changes), shape.read(tiny)
     resources = Resources(memory_gib=memory, host_memory_gib=64, price_per_hour=2.0)
     available = room.of(settings, resources, tiny)
@@ -41,27 +43,27 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
     from tasks.stages.train import builders
 
     made = shape.read(tiny)
-    assert (made.layers, made.hidden, made.inner, made.heads, made.context) == (3, 96, 256, 4, 4096)
+    assert (made.layers, made.hidden_width, made.feed_forward_width, made.heads, made.context) == (3, 96, 256, 4, 4096)
     for changes in ({}, {"lora_variant": "dora"}, {"lora_targets": ["q_proj", "down_proj"]}):
         model, settings = AutoModelForCausalLM.from_pretrained(tiny), training(**changes)
         assert made.parameters == model.num_parameters()
         adapted = get_peft_model(model, builders.lora_config(settings))
-        assert made.trained(settings) == sum(it.numel() for it in adapted.parameters() if it.requires_grad)
+        assert made.trained_count(settings) == sum(it.numel() for it in adapted.parameters() if it.requires_grad)
 
 
 @pytest.mark.parametrize("changes", [{}, {"micro_batch_tokens": 200, "global_batch_size": 5, "epochs": 1.5}], ids=str)
 def test_steps_and_tokens_are_those_of_the_training(trained: MakeJob, tiny: Path, changes: dict[str, Any]) -> None:
     made = trained(**changes)
-    curve = watch.read_record(made.record)
+    curve = watch.read_log(made.training_log)
     work = told(tiny, made.rows, **changes).workload
     assert work is not None
     assert work.steps == len(curve)
     assert work.tokens == pytest.approx(sum(point["tokens"] for point in curve), rel=0.1)
-    assert (work.rows, work.too_long) == (24, 0)
+    assert (work.rows, work.rows_too_long) == (24, 0)
 
 
 def test_hours_and_cost_follow_from_tokens_speed_and_price(tiny: Path, folder24: Path) -> None:
-    measured = Measured(tokens_per_second=400.0, run="r1", training=training(workers=2))
+    measured = MeasuredSpeed(tokens_per_second=400.0, run="r1", training=training(workers=2))
     it = told(tiny, folder24, measured=measured, epochs=30)
     assert it.speed.tokens_per_second == 200 and "run r1" in it.speed.source
     assert it.workload is not None
@@ -73,17 +75,17 @@ def test_hours_and_cost_follow_from_tokens_speed_and_price(tiny: Path, folder24:
 
 def test_looks_at_the_validation_rows_take_time_and_no_steps(tiny: Path, folder28: Path) -> None:
     rows = on_disk.read(folder28)
-    measured = Measured(tokens_per_second=200.0, run="r1", training=training())
+    measured = MeasuredSpeed(tokens_per_second=200.0, run="r1", training=training())
     asked = told(tiny, folder28, measured=measured, epochs=2, validate_steps=4)
     looks, tokens = 3, int(rows.lengths(rows.validation).sum())  # of 12 steps
-    assert asked.workload and (asked.workload.steps, asked.workload.looked_at) == (12, looks * tokens)
+    assert asked.workload and (asked.workload.steps, asked.workload.validation_tokens) == (12, looks * tokens)
     learnt = int(rows.lengths().sum()) - tokens
     assert asked.workload.tokens == 2 * learnt
     assert asked.hours == pytest.approx((2 * learnt + looks * tokens / 2) / 200 / 3600)  # LoRA: half is forward
 
 
 def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
-    model, measured = shape.read(tiny), Measured(400.0, "r1", training())
+    model, measured = shape.read(tiny), MeasuredSpeed(400.0, "r1", training())
     assert "resources.tokens_per_second" in speed.of(training(), model, Resources(tokens_per_second=7), measured).source
     assert "run r1" in speed.of(training(), model, Resources(), measured).source
     for other in ({"precision": "bf16"}, {"threads": 2}, {"gradient_checkpointing": True}, {"layout": "packed"}):
@@ -126,10 +128,10 @@ def test_a_gpu_is_assumed_to_give_no_more_than_it_can(tiny: Path, monkeypatch: p
 
 def test_workers_without_a_row_make_nothing_faster(tiny: Path, folder24: Path) -> None:
     few, many = (told(tiny, folder24, workers=workers, global_batch_size=2) for workers in (2, 8))
-    assert (few.busy, many.busy) == (2, 2)
+    assert (few.busy_workers, many.busy_workers) == (2, 2)
     hours = [dataclasses.replace(it, speed=Speed(100, "given")).hours for it in (few, many)]
     assert hours[0] == hours[1] and many.cost and few.cost
-    assert told(tiny, folder24, workers=8, sequence_parallel=2, global_batch_size=3).busy == 6
+    assert told(tiny, folder24, workers=8, sequence_parallel=2, global_batch_size=3).busy_workers == 6
 
 
 def test_on_this_machine_more_threads_than_cores_are_no_faster(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +152,7 @@ def test_a_speed_is_calibrated_by_real_steps(
 ) -> None:
     monkeypatch.setattr(calibrate, "SECONDS", 1.0)
     model, wanted = shape.read(tiny), training(workers=2, micro_batch_tokens=200)
-    found = calibrate.of(wanted, model, tiny, folder24, "r1", tmp_path)
+    found = calibrate.calibrate(wanted, model, tiny, folder24, "r1", tmp_path)
     assert found.steps >= 1 and found.seconds >= 1 and 10 < found.tokens_per_second < 1e6
     it = speed.of(wanted, model, Resources(tokens_per_second=7), None, found)
     assert it.tokens_per_second == found.tokens_per_second
@@ -159,7 +161,7 @@ def test_a_speed_is_calibrated_by_real_steps(
 
 @pytest.mark.usefixtures("alone")
 def test_where_nobody_has_tokenised_rows_they_are_made_up(job: MakeJob, tmp_path: Path) -> None:
-    calibrate.make_up(tmp_path / "rows", 48, 259)
+    calibrate.write_made_up_rows(tmp_path / "rows", 48, 259)
     made = dataclasses.replace(job(global_batch_size=16), rows=tmp_path / "rows")
     told = calibrate.measure(made, 0.0)
     assert (told["steps"], told["tokens"]) == (1, 16 * 48) and told["seconds"] > 0
@@ -172,7 +174,7 @@ def test_a_calibration_that_gets_nowhere_says_why(
     monkeypatch.setattr(calibrate, "python", lambda: shlex.join([sys.executable, "-I", "-c", code]))
     words = r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
     with pytest.raises(Unavailable, match=words):
-        calibrate.of(training(), shape.read(tiny), tiny, folder24, "r1", tmp_path)
+        calibrate.calibrate(training(), shape.read(tiny), tiny, folder24, "r1", tmp_path)
 
 
 @pytest.mark.slow
@@ -182,7 +184,7 @@ def test_a_calibration_of_a_model_that_is_none_says_why(tiny: Path, folder24: Pa
     shutil.copytree(tiny, broken)
     (broken / "config.json").write_text("{}")
     with pytest.raises(Unavailable, match=r"got through no step \(exit code 1\): .*leave --calibrate out"):
-        calibrate.of(training(), shape.read(tiny), broken, folder24, "r1", tmp_path)
+        calibrate.calibrate(training(), shape.read(tiny), broken, folder24, "r1", tmp_path)
 
 
 def test_what_fits_needs_no_change(tiny: Path, folder24: Path) -> None:
@@ -222,20 +224,20 @@ def test_of_a_cluster_only_what_somebody_said_is_known(
     tiny: Path, folder24: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = Resources()
-    for name in ("RAY_ADDRESS", place.SETTING):
+    for name in ("RAY_ADDRESS", place.LOCATION_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     here = room.of(training(), nothing, tiny)
     assert room.of(training(), nothing, tiny / "not" / "made").disk
     assert room.of(training(), Resources(memory_gib=80), tiny).disk is None  # that of another machine
     assert None not in dataclasses.astuple(here)
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
-    monkeypatch.setenv(place.SETTING, "")
+    monkeypatch.setenv(place.LOCATION_VARIABLE, "")
     there = room.of(training(), nothing, tiny)
     assert (there.device, there.host) == (None, None) and there.disk  # the machines share it
-    monkeypatch.setenv(place.SETTING, "s3://bucket/training")
-    assert room.of(training(), nothing, tiny) == room.Room(None, None, None)
+    monkeypatch.setenv(place.LOCATION_VARIABLE, "s3://bucket/training")
+    assert room.of(training(), nothing, tiny) == room.MachineCapacity(None, None, None)
     known = room.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
-    assert known == room.Room(2 * room.GIB, 3 * room.GIB, None)  # the three may be on three machines
+    assert known == room.MachineCapacity(2 * room.GIB, 3 * room.GIB, None)  # the three may be on three machines
     monkeypatch.delenv("RAY_ADDRESS")
     known = room.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
     assert (known.device, known.host) == (2 * room.GIB, room.GIB)
@@ -258,9 +260,9 @@ def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
 ) -> None:
     seen: list[int] = []
 
-    def of_worker(wanted: Any) -> room.Room:
+    def of_worker(wanted: Any) -> room.MachineCapacity:
         seen.append(wanted.workers)
-        return room.Room(1000, 1 << 40, None)
+        return room.MachineCapacity(1000, 1 << 40, None)
 
     monkeypatch.setattr(room, "of_worker", of_worker)
     monkeypatch.delattr(loop, "loaded")
@@ -273,9 +275,9 @@ def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
 def test_workers_beside_each_other_share_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
-    alone = room.of_worker(training()).device
+    alone = room.worker_capacity(training()).device
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert alone and room.of_worker(training()).device == alone // 4
+    assert alone and room.worker_capacity(training()).device == alone // 4
 
 
 def test_a_model_that_says_nothing_of_its_size_is_refused(tiny: Path, tmp_path: Path) -> None:
@@ -310,4 +312,4 @@ def test_weights_that_lie_there_twice_count_once_and_positions_get_no_adapter(ti
     shutil.copyfile(tiny / "model.safetensors", tmp_path / "model" / "consolidated.safetensors")
     assert shape.read(tmp_path / "model") == shape.read(tiny)
     made = dataclasses.replace(shape.read(tiny), weights={"wpe.weight": (1024, 96), "h.0.fc.weight": (96, 256)})
-    assert set(made.linear()) == {"h.0.fc.weight"}
+    assert set(made.linear_weights()) == {"h.0.fc.weight"}

@@ -77,7 +77,7 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
     made = job(**changes)
     foretold = memory.of(made.training, shape.read(tiny), 1)
     with counted() as count:
-        engine = engines.start(made)
+        engine = engines.create_engine(made)
         order = Order(examples.read(made.rows), made.training)
         loop.take_step(engine, order, 0)
         for number in (1, 2):

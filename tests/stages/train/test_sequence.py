@@ -13,7 +13,7 @@ from tasks.stages.train.machines import places
 from tasks.stages.train.preflight import estimate, parts, shape, workload
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.sequence import Part, Together
+from tasks.stages.train.sequence import BatchPart, PassGroup
 from tests.stages.train.conftest import MakeJob, training
 
 ROWS = [0, 7, 11, 2]
@@ -23,10 +23,12 @@ ROWS = [0, 7, 11, 2]
 @pytest.mark.parametrize("size", [2, 3, 7])
 def test_parts_are_the_whole_and_each_target_is_in_one(rows24: Examples, size: int, packed: bool) -> None:
     whole = collate(rows24, ROWS, packed)
-    taken = [Together(size, 0, place).mine(whole) for place in range(size)]
+    taken = [PassGroup(size, 0, place).own_part(whole) for place in range(size)]
     length = whole.tokens.shape[1]
     assert len({part.tokens.shape for part in taken}) == 1, "all have as much to do"
-    assert all(isinstance(part, Part) and torch.equal(part.whole[:, :length], whole.positions) for part in taken)
+    assert all(
+        isinstance(part, BatchPart) and torch.equal(part.whole_positions[:, :length], whole.positions) for part in taken
+    )
     for name in ("tokens", "positions", "predicts"):
         put = torch.cat([getattr(part, name) for part in taken], dim=1)
         assert torch.equal(put[:, :length], getattr(whole, name))
@@ -38,13 +40,13 @@ def test_parts_are_the_whole_and_each_target_is_in_one(rows24: Examples, size: i
     assert sum(len(part.targets) for part in taken) == len(whole.targets)
 
 
-def scatter(part: Part) -> torch.Tensor:
+def scatter(part: BatchPart) -> torch.Tensor:
     return torch.zeros_like(part.tokens).masked_scatter(part.predicts, part.targets)
 
 
 def test_one_worker_takes_all_of_it(rows24: Examples) -> None:
     whole = collate(rows24, ROWS)
-    assert Together(1, 3, 0).mine(whole) is whole
+    assert PassGroup(1, 3, 0).own_part(whole) is whole
 
 
 def test_what_a_base_model_cannot_part_is_refused(tiny: Path) -> None:
@@ -69,17 +71,17 @@ def test_a_model_with_an_attention_of_its_own_is_refused() -> None:
     from transformers import FalconConfig, FalconForCausalLM
 
     falcon = FalconForCausalLM(FalconConfig(vocab_size=64, hidden_size=16, num_hidden_layers=1, num_attention_heads=2))
-    Together(1, 0, 0).require(falcon)
+    PassGroup(1, 0, 0).require(falcon)
     with pytest.raises(InputError, match=r"2 needs .* models of type falcon have their own; set it to 1"):
-        Together(2, 0, 0).require(falcon)
+        PassGroup(2, 0, 0).require(falcon)
 
 
 def test_preflight_counts_a_worker_s_part(tiny: Path, folder24: Path) -> None:
     settings = [training(workers=2, sequence_parallel=each, micro_batch_tokens=16) for each in (1, 2)]
     work = [workload.of(folder24, each, None) for each in settings]
-    assert [it.passes for it in work] == [2, 4], "of four rows, each of which is longer than 16 tokens"
+    assert [it.passes_per_step for it in work] == [2, 4], "of four rows, each of which is longer than 16 tokens"
     one, two = (estimate.largest_pass(*each) for each in zip(settings, work, strict=True))
-    assert one == work[0].longest and two == -(-one // 2)
+    assert one == work[0].longest_row and two == -(-one // 2)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +99,12 @@ def test_workers_of_a_cluster_come_in_groups(
     given = iter([0, 8])
 
     @contextlib.contextmanager
-    def asked(_: object, together: list[int]) -> Iterator[places.Places]:
+    def asked(_: object, together: list[int]) -> Iterator[places.PlacementGroups]:
         wanted.append(together)
-        yield places.Places([])
+        yield places.PlacementGroups([])
 
     monkeypatch.setattr(places, "asked", asked)
-    monkeypatch.setattr(places.Places, "given", lambda _: next(given))
+    monkeypatch.setattr(places.PlacementGroups, "given", lambda _: next(given))
     monkeypatch.setattr(places, "EVERY_SECONDS", 0)
     assert places.wait_for(job(**settings)) == 8
     assert wanted == [groups]

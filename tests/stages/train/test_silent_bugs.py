@@ -13,12 +13,12 @@ import torch
 from transformers import AutoTokenizer
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.prompts import chat
+from tasks.core.prompts import chat_turns
 from tasks.stages.train import builders, handling, loop, target_loss
 from tasks.stages.train import engine as engine_module
 from tasks.stages.train.rows import batches, examples, passes, proof, rendering
 from tasks.stages.train.rows.batches import Batch
-from tasks.stages.train.sequence import Together, Ulysses, Whole
+from tasks.stages.train.sequence import PassGroup, Ulysses, WholeRows
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import PROMPTS, MakeJob, make_rows, put_rows, rendered
 from tests.stages.train.plain_texts import put_table
@@ -71,8 +71,8 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
     stops = rendering.stop_tokens(tokenizer, tiny)
 
     def prove(name: str) -> None:
-        made = [rendering.render(*chat(row, PROMPTS), tokenizer, stops) for row in make_rows(6)]
-        proof.prove(examples.read(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops)
+        made = [rendering.render(*chat_turns(row, PROMPTS), tokenizer, stops) for row in make_rows(6)]
+        proof.verify_rows(examples.read(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops)
 
     prove("right")
     plant(monkeypatch)
@@ -83,7 +83,7 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
 def test_a_template_that_leaves_out_what_somebody_says_is_found(tiny: Path) -> None:
     """Serving would ask the same, so that the tokens do not tell. Space may change."""
     tokenizer = AutoTokenizer.from_pretrained(tiny)
-    turns, _ = chat(make_rows(1)[0], PROMPTS)
+    turns, _ = chat_turns(make_rows(1)[0], PROMPTS)
     plain = tokenizer.chat_template
     for kept, wrong in (("| trim", False), ("| replace(' ', '  ')", False), ("[:-1] | trim", True), ("[:5]", True)):
         tokenizer.chat_template = plain.replace("message['content']", f"message['content'] {kept}")
@@ -95,31 +95,31 @@ def test_a_template_that_takes_no_such_conversation_is_told_in_words(tiny: Path)
     tokenizer.chat_template = "{{ raise_exception('no system prompts') }}"
     stops = rendering.stop_tokens(tokenizer, tiny)
     with pytest.raises(InputError, match=r"refuses a conversation of system, user and an answer: no system prompts"):
-        rendering.render(*chat(make_rows(1)[0], PROMPTS), tokenizer, stops)
+        rendering.render(*chat_turns(make_rows(1)[0], PROMPTS), tokenizer, stops)
 
 
 def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:
     """Serving would ask the same, so that only this tells."""
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     tokenizer.chat_template = (tokenizer.bos_token * 2) + tokenizer.chat_template
-    turns, target = chat(make_rows(1)[0], PROMPTS)
+    turns, target = chat_turns(make_rows(1)[0], PROMPTS)
     stops = rendering.stop_tokens(tokenizer, tiny)
     made = rendering.render(turns, target, tokenizer, stops)
-    said = proof.fault(list(made.tokens), made.start, turns, target, tokenizer, stops)
+    said = proof.conversation_fault(list(made.tokens), made.start, turns, target, tokenizer, stops)
     assert said == f"it begins with {tokenizer.bos_token} twice; mend the chat template of the base model"
 
 
 def test_ids_that_do_not_fit_and_rows_that_are_missing_are_found(tiny: Path, tmp_path: Path) -> None:
     table, tokenizer = put_table(tmp_path / "rows.parquet", make_rows(6)), AutoTokenizer.from_pretrained(tiny)
     stops, made = rendering.stop_tokens(tokenizer, tiny), rendered(tiny, 6)
-    right = examples.together(made)
+    right = examples.in_memory(made)
     wrapped = dataclasses.replace(right, tokens=right.tokens.astype(np.uint8))
     with pytest.raises(Refused, match="prompt is not what serving will ask"):
-        proof.prove(wrapped, table, PROMPTS, tokenizer, stops)
+        proof.verify_rows(wrapped, table, PROMPTS, tokenizer, stops)
     with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 5"):
-        proof.prove(examples.together(made[:-1]), table, PROMPTS, tokenizer, stops)
+        proof.verify_rows(examples.in_memory(made[:-1]), table, PROMPTS, tokenizer, stops)
     with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 7"):
-        proof.prove(examples.together([*made, made[0]]), table, PROMPTS, tokenizer, stops)
+        proof.verify_rows(examples.in_memory([*made, made[0]]), table, PROMPTS, tokenizer, stops)
 
 
 def change_batch(change: Callable[[Batch], Batch]) -> Callable[[Patch], None]:
@@ -177,7 +177,7 @@ def change_loss(change: Callable[[Any, torch.Tensor, Batch], torch.Tensor]) -> C
     """What goes backward is another loss than is told."""
 
     def plant(patch: Patch) -> None:
-        start = engine_module.start
+        start = engine_module.create_engine
 
         def started(*given: Any) -> Any:
             engine = start(*given)
@@ -216,14 +216,14 @@ def prepared(change: Callable[[Any], object]) -> Callable[[Patch], None]:
     """A model that is not prepared as its method says."""
 
     def plant(patch: Patch) -> None:
-        real = handling.HANDLING["lora"]
+        real = handling.HANDLERS["lora"]
 
         def prepare(model: Any, training: Any) -> Any:
             made = real.prepare(model, training)
             change(made)
             return made
 
-        patch.setattr(handling, "HANDLING", {**handling.HANDLING, "lora": dataclasses.replace(real, prepare=prepare)})
+        patch.setattr(handling, "HANDLING", {**handling.HANDLERS, "lora": dataclasses.replace(real, prepare=prepare)})
 
     return plant
 
@@ -290,13 +290,13 @@ def test_a_fault_in_the_steps_is_found_before_or_at_the_first(job: MakeJob, monk
     plant(monkeypatch)
     with pytest.raises(Refused, match=words):
         loop.train(made)
-    assert not made.record.exists() or not made.record.read_text(), "no step counts"
+    assert not made.training_log.exists() or not made.training_log.read_text(), "no step counts"
 
 
 @pytest.mark.usefixtures("alone")
 def test_packed_rows_that_see_each_other_are_found_however_little_it_changes(job: MakeJob, monkeypatch: Patch) -> None:
     """The loss of a row alone is compared within rounding, what it sees of another exactly."""
-    monkeypatch.setitem(loop.layout.NEAR, "fp32", 1e9)
+    monkeypatch.setitem(loop.layout.TOLERANCE, "fp32", 1e9)
     made = job(**PACKED)
     loop.train(made)
     see_all(monkeypatch)
@@ -333,8 +333,8 @@ def lost_at_the_border(patch: Patch) -> None:
 
 
 def change_parts(patch: Patch, change: Callable[[Batch], Batch]) -> None:
-    real = Together.mine
-    patch.setattr(Together, "mine", lambda self, batch: change(real(self, batch)))
+    real = PassGroup.own_part
+    patch.setattr(PassGroup, "mine", lambda self, batch: change(real(self, batch)))
 
 
 def lost_in_a_step(patch: Patch) -> None:
@@ -356,7 +356,7 @@ def each_sees_its_part(patch: Patch) -> None:
 
 def without_masks(patch: Patch) -> None:
     """The whole is attended to without the mask that keeps packed rows apart."""
-    patch.setattr(Whole, "mask", lambda *_: None)
+    patch.setattr(WholeRows, "mask", lambda *_: None)
 
 
 TEXTS = {"layout": "packed", "global_batch_size": 12}
@@ -381,7 +381,7 @@ def test_a_fault_in_a_pass_of_two_workers_is_found(
     made = job(workers=2, sequence_parallel=2, **settings)
     told = pair.answers(made, plant)
     assert all(re.search(words, it) for it in told), told
-    assert not made.record.exists() or not made.record.read_text(), "no step counts"
+    assert not made.training_log.exists() or not made.training_log.read_text(), "no step counts"
 
 
 def test_at_least_fifteen_faults_are_planted() -> None:

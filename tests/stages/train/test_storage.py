@@ -15,8 +15,8 @@ import s3fs
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest, tree_manifest
 from tasks.stages.cluster.storage import node, place, trees
-from tasks.stages.cluster.storage.place import Place
-from tasks.stages.train.desk import Desk
+from tasks.stages.cluster.storage.place import TrainingStorage
+from tasks.stages.train.desk import Coordinator
 from tests import other_clock
 from tests.object_store import point_at, settings
 from tests.soaking import soak
@@ -35,7 +35,7 @@ def folder_of(path: Path, **files: bytes) -> Path:
     return path
 
 
-def test_a_folder_comes_back_as_it_was_with_equal_files_stored_once(store: Place, tmp_path: Path) -> None:
+def test_a_folder_comes_back_as_it_was_with_equal_files_stored_once(store: TrainingStorage, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", one=b"same", two=b"same", **{"deep/three": b"other"})
     tree = tree_manifest(folder)
     trees.put(store, "x", folder, tree)
@@ -45,18 +45,18 @@ def test_a_folder_comes_back_as_it_was_with_equal_files_stored_once(store: Place
     assert tree_digest(tmp_path / "b") == tree_digest(folder)
 
 
-def test_what_somebody_else_put_there_is_refused(store: Place, tmp_path: Path) -> None:
+def test_what_somebody_else_put_there_is_refused(store: TrainingStorage, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", one=b"ours")
     tree = tree_manifest(folder)
-    (tmp_path / "store" / trees.SHARED).mkdir()
-    (tmp_path / "store" / trees.SHARED / tree["one"]).write_bytes(b"theirs")
-    trees.put(store, trees.SHARED, folder, tree)
+    (tmp_path / "store" / trees.SHARED_FOLDER).mkdir()
+    (tmp_path / "store" / trees.SHARED_FOLDER / tree["one"]).write_bytes(b"theirs")
+    trees.put(store, trees.SHARED_FOLDER, folder, tree)
     (tmp_path / "b").mkdir()
     with pytest.raises(Refused, match="is not what was stored there; remove it"):
-        trees.get(store, trees.SHARED, tree, tmp_path / "b")
+        trees.get(store, trees.SHARED_FOLDER, tree, tmp_path / "b")
 
 
-def test_what_was_damaged_of_a_training_is_stored_again(store: Place, tmp_path: Path) -> None:
+def test_what_was_damaged_of_a_training_is_stored_again(store: TrainingStorage, tmp_path: Path) -> None:
     """Another attempt makes the same bytes, under the same name."""
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"ours"))
     (tmp_path / "store" / "training-x").mkdir()
@@ -66,37 +66,37 @@ def test_what_was_damaged_of_a_training_is_stored_again(store: Place, tmp_path: 
     trees.get(store, "training-x", tree, tmp_path / "b")
 
 
-def test_a_machine_fetches_once_and_again_where_its_copy_was_changed(store: Place, tmp_path: Path) -> None:
+def test_a_machine_fetches_once_and_again_where_its_copy_was_changed(store: TrainingStorage, tmp_path: Path) -> None:
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"data"))
     trees.put(store, "x", tmp_path / "a", tree)
-    node.fetch(store, "x", tree)
-    first = node.place_of(tree)
+    node.fetch_tree(store, "x", tree)
+    first = node.tree_folder(tree)
     (tmp_path / "store" / "x" / tree["one"]).unlink()
-    node.fetch(store, "x", tree)
+    node.fetch_tree(store, "x", tree)
     (first / "one").write_bytes(b"changed")
     with pytest.raises(Refused, match="lacks what was stored there"):
-        node.fetch(store, "x", tree)
+        node.fetch_tree(store, "x", tree)
     trees.put(store, "x", tmp_path / "a", tree)
-    node.fetch(store, "x", tree)
+    node.fetch_tree(store, "x", tree)
     assert (first / "one").read_bytes() == b"data"
 
 
-def test_what_nobody_asked_for_in_a_week_is_removed(store: Place, tmp_path: Path) -> None:
+def test_what_nobody_asked_for_in_a_week_is_removed(store: TrainingStorage, tmp_path: Path) -> None:
     trees.put(store, "x", tmp_path / "a", tree := tree_manifest(folder_of(tmp_path / "a", one=b"data")))
-    node.fetch(store, "x", tree)
-    folder, others = node.place_of(tree), tmp_path / "cache" / "thesis"
+    node.fetch_tree(store, "x", tree)
+    folder, others = node.tree_folder(tree), tmp_path / "cache" / "thesis"
     others.mkdir()
-    node.sweep()
+    node.remove_unused()
     assert folder.exists()
     week = time.time() - node.UNUSED_SECONDS - 10
     for path in (folder, others):
         os.utime(path, (week, week))
-    node.sweep()
+    node.remove_unused()
     assert not folder.exists() and others.exists()
 
 
 def test_a_storage_that_comes_back_is_waited_for(
-    store: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: TrainingStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def wait(_seconds: float) -> None:
         assert WAITS in capsys.readouterr().out
@@ -109,7 +109,9 @@ def test_a_storage_that_comes_back_is_waited_for(
     assert len(list((tmp_path / "store" / "x").iterdir())) == 1
 
 
-def test_one_that_stays_away_is_given_up(store: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_stays_away_is_given_up(
+    store: TrainingStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.2)
     (tmp_path / "store").rmdir()
     with pytest.raises(Unavailable, match=r"was away for 0 s .*run again: a training then goes on"):
@@ -127,9 +129,9 @@ def test_one_that_stays_away_is_given_up(store: Place, tmp_path: Path, monkeypat
     ],
 )
 def test_a_storage_that_cannot_be_is_an_input_error(monkeypatch: pytest.MonkeyPatch, where: str, words: str) -> None:
-    monkeypatch.setenv(place.SETTING, where)
+    monkeypatch.setenv(place.LOCATION_VARIABLE, where)
     with pytest.raises(InputError, match=words):
-        place.named()
+        place.from_environment()
 
 
 def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
@@ -142,8 +144,8 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
     for name, value in given.items():
         monkeypatch.setenv(name, "nothing")  # restored after the test, whatever is adopted
         monkeypatch.setenv(f"HALLMARK_TRAINING_{name}", value)
-    monkeypatch.setenv(place.SETTING, "s3://training/of/us/")
-    found = place.named()
+    monkeypatch.setenv(place.LOCATION_VARIABLE, "s3://training/of/us/")
+    found = place.from_environment()
     assert found is not None
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"data" * 500_000, two=b"x"))
     trees.put(found, "x", tmp_path / "a", tree)
@@ -160,7 +162,7 @@ def test_a_wrong_key_ends_it_at_once(
 ) -> None:
     point_at(object_store, monkeypatch, AWS_SECRET_ACCESS_KEY="wrong")
     with pytest.raises(InputError, match=r"refuses this machine \(.*\); give it keys in HALLMARK_TRAINING_AWS_ACCESS"):
-        trees.put(Place("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+        trees.put(TrainingStorage("s3://training/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
     assert WAITS not in capsys.readouterr().out
 
 
@@ -188,12 +190,12 @@ def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
     point_at(object_store, monkeypatch, **{setting: value})
     bucket = value if setting == "bucket" else "training"
     with pytest.raises(InputError, match=f"{bucket}/x cannot be reached as it is set .*look at bucket and prefix"):
-        trees.put(Place(f"s3://{bucket}/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+        trees.put(TrainingStorage(f"s3://{bucket}/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
     assert capsys.readouterr().out.count(WAITS) <= 1
 
 
 def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
-    store: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: TrainingStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """S3 says so of a body that did not come whole, and a load balancer that starts anew of TLS."""
     monkeypatch.setattr(place, "SETTING_SECONDS", 0.0)
@@ -206,17 +208,17 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
             raise answer
 
     with pytest.raises(InputError, match=r"cannot be reached as it is set \(.*Bad Request\)"):
-        store._patiently([ask])
+        store._with_retries([ask])
     answers[:] = [None, bad, bad, None]
-    store._patiently([ask, ask])
+    store._with_retries([ask, ask])
     assert not answers and capsys.readouterr().out.count("does not answer") == 2
     monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.0)
     answers[:] = [bad, bad]
     with pytest.raises(Unavailable, match=r"was away for 0 s .*Bad Request"):
-        store._patiently([ask])
+        store._with_retries([ask])
 
 
-def test_a_file_that_others_may_not_read_stays_one(store: Place, tmp_path: Path) -> None:
+def test_a_file_that_others_may_not_read_stays_one(store: TrainingStorage, tmp_path: Path) -> None:
     (tmp_path / "one").write_text("rows")
     (tmp_path / "one").chmod(0o600)
     store.put([("x/one", tmp_path / "one")])
@@ -250,31 +252,31 @@ def test_a_bucket_that_is_not_there_is_an_input_error(
 ) -> None:
     point_at(object_store, monkeypatch)
     with pytest.raises(InputError, match=r"nothing can be stored in s3://nowhere/x .*is there such a bucket"):
-        trees.put(Place("s3://nowhere/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
+        trees.put(TrainingStorage("s3://nowhere/x"), "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
 
 
-def test_the_cache_of_a_machine_is_closed_to_others(store: Place) -> None:
-    assert node.cache(node.TREES).stat().st_mode & 0o777 == 0o700
+def test_the_cache_of_a_machine_is_closed_to_others(store: TrainingStorage) -> None:
+    assert node.cache_folder(node.TREES_FOLDER).stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/../../b", ""])
-def test_a_worker_names_no_file_outside_the_folder(store: Place, tmp_path: Path, name: str) -> None:
+def test_a_worker_names_no_file_outside_the_folder(store: TrainingStorage, tmp_path: Path, name: str) -> None:
     (tmp_path / "b").mkdir()
     with pytest.raises(Refused, match="look at that machine"):
         trees.get(store, "x", {name: A}, tmp_path / "b")
     with pytest.raises(Refused, match="look at that machine"):
-        Desk(tmp_path, tmp_path, 2).part(0, 1, 0, 1, {name: A})
+        Coordinator(tmp_path, tmp_path, 2).part(0, 1, 0, 1, {name: A})
 
 
-def test_all_of_a_storage_is_never_removed(store: Place) -> None:
+def test_all_of_a_storage_is_never_removed(store: TrainingStorage) -> None:
     with pytest.raises(AssertionError):
         store.remove("")
 
 
 def test_keys_that_may_not_remove_leave_things_behind_and_end_nothing(
-    store: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: TrainingStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.1)
-    Path(store.where).rmdir()
+    Path(store.location).rmdir()
     store.remove("training-x")
     assert "training-x is left behind" in capsys.readouterr().out

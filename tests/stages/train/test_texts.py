@@ -31,7 +31,7 @@ END, START = "<|im_end|>", "<|im_start|>"
 def test_every_token_is_predicted_once_and_windows_are_even(tokenizer: Any, text: str, most: int) -> None:
     made = texts.windows(text, tokenizer, most)
     predicted = [token for window in made for token in window[1:]]
-    assert predicted == [*texts.plain(text, tokenizer), tokenizer.eos_token_id]
+    assert predicted == [*texts.text_tokens(text, tokenizer), tokenizer.eos_token_id]
     assert tokenizer.decode(predicted[:-1]) == text
     assert [window[0] for window in made] == [tokenizer.eos_token_id, *(window[-1] for window in made[:-1])]
     sizes = [len(window) for window in made]
@@ -104,7 +104,7 @@ def test_the_stage_takes_windows_of_texts_and_conversations_in_their_order(
     tiny: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     table, stops = put_table(tmp_path / "rows.parquet", ROWS), stop_tokens(tokenizer, tiny)
-    made = list(tokenise.rendered(table, BOTH, tokenizer, stops))
+    made = list(tokenise.render_table(table, BOTH, tokenizer, stops))
     assert len(made) == len(ROWS) and [one for each in made for one in each] == rendered(tiny, ROWS)
 
 
@@ -112,9 +112,9 @@ def test_the_stage_takes_windows_of_texts_and_conversations_in_their_order(
 def test_a_fault_in_a_texts_tokens_is_found(tiny: Path, tokenizer: Any, tmp_path: Path, fault: str) -> None:
     table, made, (plant, words) = put_table(tmp_path / "rows.parquet", ROWS), rendered(tiny, ROWS), FAULTS[fault]
     stops = stop_tokens(tokenizer, tiny)
-    proof.prove(examples.read(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops)
+    proof.verify_rows(examples.read(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops)
     with pytest.raises(Refused, match=rf"row 1 \(record r0\): .*({words})"):
-        proof.prove(examples.read(put_rows(tmp_path / "wrong", plant(made))), table, BOTH, tokenizer, stops)
+        proof.verify_rows(examples.read(put_rows(tmp_path / "wrong", plant(made))), table, BOTH, tokenizer, stops)
 
 
 def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any,
     count, stops = len(made), stop_tokens(tokenizer, tiny)
     for left in (made[:-1], [*made, made[-1]], made[:1]):
         with pytest.raises(Refused, match=rf"expected the tokens of {count} rows, found those of {len(left)}"):
-            proof.prove(examples.together(left), table, BOTH, tokenizer, stops)
+            proof.verify_rows(examples.in_memory(left), table, BOTH, tokenizer, stops)
 
 
 @pytest.fixture(scope="module")

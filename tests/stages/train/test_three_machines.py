@@ -19,7 +19,7 @@ from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.stages.evaluate import predict
 from tasks.stages.train import loop, watch
-from tasks.stages.train.desk import stored
+from tasks.stages.train.desk import stored_checkpoints
 from tasks.stages.train.job import Job
 from tests.patience import wait_until
 from tests.stages.evaluate import house
@@ -74,7 +74,7 @@ class Driver(NamedTuple):
     log: Path
 
     def steps(self) -> int:
-        return len(watch.read_record(self.job.record))
+        return len(watch.read_log(self.job.training_log))
 
     def reaches(self, steps: int) -> None:
         """Wait until so many steps are done."""
@@ -99,7 +99,7 @@ class Driver(NamedTuple):
 
 def workers_of(driver: Driver) -> int:
     """That wrote the newest checkpoint."""
-    return next((each.workers for each in stored(driver.job.checkpoints)), 0)
+    return next((each.workers for each in stored_checkpoints(driver.job.checkpoints)), 0)
 
 
 def alone_in(reads: list[Path], writes: list[Path]) -> list[object]:
@@ -135,9 +135,9 @@ def assert_answers_are_the_same(machines: Machines, layout: Layout) -> None:
     """Stage predict by two machines, which fetch the adapter and what it is of, and in one process."""
     house.write_base(layout)
     house.write_split(layout, [house.row(number) for number in range(40)])
-    house.write_adapter(layout.stage("base_model") / "model", layout.stage("train") / "adapter")
+    house.write_adapter(layout.artefacts("base_model") / "model", layout.artefacts("train") / "adapter")
     predict.run(house.params(), layout, "candidate")
-    alone = tree_digest(layout.stage("predict/candidate"))
+    alone = tree_digest(layout.artefacts("predict/candidate"))
     made = house.params(workers=2).model_dump(mode="json", include={"evaluation", "prompts"})
     layout.params.write_text(yaml.safe_dump(made))
     stage = [sys.executable, "-I", ROOT / "tasks" / "stages" / "start.py", "predict@candidate", predict.__name__]
@@ -146,8 +146,8 @@ def assert_answers_are_the_same(machines: Machines, layout: Layout) -> None:
     log = machines.folder / "predict.log"
     wait_until(lambda: process.poll() is not None, "the answers", seconds=200, saw=log.read_text)
     assert process.returncode == 0, log.read_text()
-    assert tree_digest(layout.stage("predict/candidate")) == alone
-    told = read_json(layout.measured("predict/candidate") / "facts.json")["facts"]
+    assert tree_digest(layout.artefacts("predict/candidate")) == alone
+    told = read_json(layout.measurements("predict/candidate") / "facts.json")["facts"]
     assert told["rows_per_second"]["note"].endswith("by 2 workers together"), log.read_text()
 
 
@@ -157,7 +157,7 @@ def assert_learnt_as_by_one(job: MakeJob, other: Job) -> None:
     alone = {"workers": 1, "least_workers": None, "zero_stage": 0}
     whole = replace(whole, training=whole.training.model_copy(update=alone))
     loop.train(whole)
-    theirs, ours = (watch.read_record(it.record) for it in (other, whole))
+    theirs, ours = (watch.read_log(it.training_log) for it in (other, whole))
     rows = [[(point["step"], point["tokens"], point["targets"], point["lr"]) for point in it] for it in (theirs, ours)]
     assert len(rows[0]) == other.training.epochs * STEPS_OF_AN_EPOCH and rows[0] == rows[1]
     apart = max(abs(one["loss"] - other["loss"]) for one, other in zip(theirs, ours, strict=True))
@@ -167,7 +167,7 @@ def assert_learnt_as_by_one(job: MakeJob, other: Job) -> None:
 def test_a_training_outlives_a_machine_that_is_cut_off(machines: Machines, job: MakeJob, alone: None) -> None:
     """The machine that is left goes on from the checkpoint of both. In the end it is taken away, with notice. No two
     machines share a disk."""
-    made = replace(job("made", **SETTINGS, epochs=8, checkpoint_steps=6), notices=True)
+    made = replace(job("made", **SETTINGS, epochs=8, checkpoint_steps=6), on_cluster=True)
     driver = start(machines, made)
     driver.trains_by(2)
     machines.cut_off("one")
@@ -189,7 +189,7 @@ def test_what_happens_to_machines_changes_nothing_that_is_learnt(
     """One is cut off and killed; the other trains on. The store is away for a while. One joins with another version of
     a library, and is left out. Another joins, its clock a minute ahead, and training grows. One is taken back with
     notice. Nothing lies on a disk that two of them see. Then two of them answer as one process does."""
-    with_others = replace(job("with others", **SETTINGS, epochs=25, checkpoint_steps=5), notices=True)
+    with_others = replace(job("with others", **SETTINGS, epochs=25, checkpoint_steps=5), on_cluster=True)
     driver = start(machines, with_others)
     driver.reaches(12)
     machines.cut_off("one")

@@ -15,13 +15,13 @@ from transformers import AutoModelForCausalLM
 
 from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import early_stopping, loop, watch
-from tasks.stages.train.desk import SAID
+from tasks.stages.train.desk import LINES_FILE
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.train import CURVE, epochs_of
+from tasks.stages.train.train import CURVE_KEYS, epochs_taken
 from tests.shared import made_once
 from tests.soaking import soak
 from tests.stages.train.conftest import VALIDATING, MakeJob, copied, put_rows, rendered, training
@@ -50,12 +50,16 @@ def best(trained: MakeJob, folder: Path) -> Job:
 
 
 def curve(job: Job) -> list[dict[str, Any]]:
-    return [{name: point[name] for name in CURVE if name in point} for point in watch.read_record(job.record)]
+    return [{name: point[name] for name in CURVE_KEYS if name in point} for point in watch.read_log(job.training_log)]
 
 
 def looks(job: Job) -> dict[int, float]:
     """Validation loss by step."""
-    return {point["step"]: point[early_stopping.LOSS] for point in curve(job) if early_stopping.LOSS in point}
+    return {
+        point["step"]: point[early_stopping.VALIDATION_LOSS]
+        for point in curve(job)
+        if early_stopping.VALIDATION_LOSS in point
+    }
 
 
 def plain_loss(model: Any, rows: Examples) -> float:
@@ -74,7 +78,7 @@ def plain_loss(model: Any, rows: Examples) -> float:
 def test_the_rows_that_are_learnt_from_are_all_others(drawn: tuple[int, set[int]]) -> None:
     size, validating = drawn
     rows = Examples(*(np.zeros(size, np.int64),) * 3, np.array(sorted(validating), np.int64))
-    learnt = rows.learnt(np.arange(size - len(validating)))
+    learnt = rows.training_indices(np.arange(size - len(validating)))
     assert learnt.tolist() == [row for row in range(size) if row not in validating]
 
 
@@ -99,12 +103,12 @@ def test_the_result_is_the_model_that_did_best_and_not_the_last(best: Job, tiny:
 
 def test_ten_looks_are_taken_where_nothing_is_said(made: MakeJob) -> None:
     order = Order(on_disk.read(made().rows), training(epochs=20))
-    assert sum(early_stopping.due(order, step) for step in range(1, order.steps + 1)) == 10
+    assert sum(early_stopping.validation_due(order, step) for step in range(1, order.steps + 1)) == 10
 
 
 def test_the_last_step_is_looked_at_too(made: MakeJob) -> None:
     order = Order(on_disk.read(made().rows), training(epochs=4, validate_steps=7))
-    assert [step for step in range(1, order.steps + 1) if early_stopping.due(order, step)] == [7, 14, 20]
+    assert [step for step in range(1, order.steps + 1) if early_stopping.validation_due(order, step)] == [7, 14, 20]
 
 
 def test_looking_changes_no_step(trained: MakeJob, folder: Path) -> None:
@@ -128,8 +132,8 @@ def test_looking_changes_no_step(trained: MakeJob, folder: Path) -> None:
 def test_patience_counts_looks_without_a_lower_loss(losses: list[float], patience: int | None, stops: bool) -> None:
     points = [{"step": 2 * at + 1, "loss": 0.0} for at in range(len(losses))]
     for at, loss in enumerate(losses):
-        points.insert(2 * at + 1, {"step": 2 * at + 2, "loss": 0.0, early_stopping.LOSS: loss})
-    assert early_stopping.over(points, patience) == stops
+        points.insert(2 * at + 1, {"step": 2 * at + 2, "loss": 0.0, early_stopping.VALIDATION_LOSS: loss})
+    assert early_stopping.should_stop(points, patience) == stops
 
 
 def test_a_training_that_gets_no_better_stops(best: Job) -> None:
@@ -137,8 +141,8 @@ def test_a_training_that_gets_no_better_stops(best: Job) -> None:
     *_, lowest, _, _, last = seen
     assert list(seen) == [*range(2, last + 1, 2)]
     assert last < 150 and seen[lowest] == min(seen.values())
-    assert epochs_of(last, best.training, 18) == round(last / 5, 4)
-    assert epochs_of(150, best.training, 18) == 30
+    assert epochs_taken(last, best.training, 18) == round(last / 5, 4)
+    assert epochs_taken(150, best.training, 18) == 30
 
 
 @pytest.mark.parametrize("after", [3, 9, *soak([5, 11])])
@@ -165,7 +169,7 @@ def again(best: Job, tmp_path: Path) -> Job:
 def test_a_training_that_was_over_takes_no_further_step(best: Job, again: Job) -> None:
     loop.train(again)
     assert (curve(again), tree_digest(again.output)) == (curve(best), tree_digest(best.output))
-    assert not [point for point in watch.read_record(again.record) if "seconds" in point]
+    assert not [point for point in watch.read_log(again.training_log) if "seconds" in point]
 
 
 def test_a_checkpoint_without_its_best_weights_is_passed_over(best: Job, again: Job) -> None:
@@ -173,6 +177,6 @@ def test_a_checkpoint_without_its_best_weights_is_passed_over(best: Job, again: 
     assert newest
     (newest.folder / "best" / "adapter_model.safetensors").write_bytes(b"damaged")
     loop.train(again)
-    assert f"{newest.folder.name} is damaged" in (again.scratch / SAID).read_text()
+    assert f"{newest.folder.name} is damaged" in (again.scratch / LINES_FILE).read_text()
     assert tree_digest(again.output) == tree_digest(best.output)
     assert read_json(again.output / "adapter_config.json")["peft_type"] == "LORA"

@@ -17,12 +17,12 @@ from tests.stages.train.spawn import Workers
 
 
 def having(**libraries: str) -> Versions:
-    here = versions.of_here()
+    here = versions.installed_versions()
     return here.model_copy(update={"libraries": here.libraries | libraries})
 
 
 def test_a_machine_with_another_version_is_named() -> None:
-    here = versions.of_here()
+    here = versions.installed_versions()
     here.require_here()
     words = rf"has torch {here.libraries['torch'].replace('+', '.')} in place of 1.0; every"
     with pytest.raises(InputError, match=words):
@@ -34,12 +34,12 @@ def test_a_machine_with_another_version_is_named() -> None:
 
 
 def test_of_torch_alone_another_build_will_do_and_for_answers_none() -> None:
-    release = versions.of_here().libraries["torch"].partition("+")[0]
+    release = versions.installed_versions().libraries["torch"].partition("+")[0]
     for build in ("", "+abc", "+cu128"):
         having(torch=release + build).require_here(builds=False)
     with pytest.raises(InputError, match=r"in place of .*\+abc"):
         having(torch=f"{release}+abc").require_here()
-    peft = versions.of_here().libraries["peft"]
+    peft = versions.installed_versions().libraries["peft"]
     with pytest.raises(InputError, match=r"has peft .* in place of .*\+abc"):
         having(peft=f"{peft}+abc").require_here(builds=False)
 
@@ -50,11 +50,11 @@ def test_machines_that_train_together_have_the_same_builds_and_libraries() -> No
     apart = [("one", having(torch="2.9.1+cu128")), ("two", having(torch="2.9.1+cpu"))]
     first = [("one", having(**{"flash-attn": "2.8"})), ("two", having()), ("three", having())]
     for workers, rank in ((same, 0), (same, 1), (apart, 0), (first, 1), (first, 2)):
-        versions.require_alike(workers, rank)
+        versions.require_majority(workers, rank)
     with pytest.raises(InputError, match=r"two has torch 2.9.1\+cpu where one has 2.9.1\+cu128; install"):
-        versions.require_alike(apart, 1)
+        versions.require_majority(apart, 1)
     with pytest.raises(InputError, match=r"one has flash-attn 2.8 where two has none; install"):
-        versions.require_alike(first, 0)
+        versions.require_majority(first, 0)
 
 
 @pytest.mark.usefixtures("alone")
@@ -65,7 +65,7 @@ def test_a_worker_looks_at_both_before_it_trains(job: MakeJob, monkeypatch: pyte
     trained: list[Job] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "train", trained.append)
-        release = versions.of_here().libraries["torch"].partition("+")[0]
+        release = versions.installed_versions().libraries["torch"].partition("+")[0]
         loop.work(Job(**{**vars(job()), "versions": having(torch=f"{release}+cu128")}))
     assert trained
 

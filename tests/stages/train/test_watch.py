@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core.layout import Layout
 from tasks.stages.train import watch
-from tasks.stages.train.desk import SAID
+from tasks.stages.train.desk import LINES_FILE
 from tasks.stages.train.points import Points
 
 POINTS = [
@@ -35,10 +35,10 @@ def told(points: Points, *names: str) -> list[list[Any]]:
 
 
 def test_the_progress_line_says_where_training_stands() -> None:
-    assert watch.standing(POINTS, 8) == "loss 0.250 200 tok/s eta 2s"
-    assert watch.standing(POINTS, 1000) == "loss 0.250 200 tok/s eta 8m18s"
+    assert watch.progress_line(POINTS, 8) == "loss 0.250 200 tok/s eta 2s"
+    assert watch.progress_line(POINTS, 1000) == "loss 0.250 200 tok/s eta 8m18s"
     looked_at = [POINTS[0], {**POINTS[1], "look_seconds": 3.0, "validation_loss": 0.5}, *POINTS[2:]]
-    assert watch.standing(looked_at, 8) == "loss 0.250 200 tok/s eta 5s, validation 0.500, best 0.500 after step 2"
+    assert watch.progress_line(looked_at, 8) == "loss 0.250 200 tok/s eta 5s, validation 0.500, best 0.500 after step 2"
 
 
 def test_the_last_step_is_not_the_end_of_the_work(
@@ -59,14 +59,14 @@ def test_speed_counts_only_what_this_process_timed() -> None:
     resumed = [{key: value for key, value in point.items() if key != "seconds"} for point in POINTS]
     assert watch.speed(resumed + POINTS) == 200
     assert watch.speed(resumed) == 0
-    assert watch.standing(resumed, 8).endswith("loss 0.250 0 tok/s eta 0s")
+    assert watch.progress_line(resumed, 8).endswith("loss 0.250 0 tok/s eta 0s")
 
 
 def test_a_line_still_being_written_is_left_for_later(tmp_path: Path) -> None:
     record = tmp_path / "record.jsonl"
     put(record, POINTS)
     record.write_text(record.read_text() + '{"step": 5, "lo')
-    assert watch.read_record(record) == POINTS
+    assert watch.read_log(record) == POINTS
 
 
 def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
@@ -75,7 +75,7 @@ def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
     record = tmp_path / "record.jsonl"
     follower = watch.Follower(record, PLAN, points)
     follower.report()
-    (tmp_path / SAID).write_text("a checkpoint is damaged\nhalf a li")
+    (tmp_path / LINES_FILE).write_text("a checkpoint is damaged\nhalf a li")
     put(record, [{"step": 1, "loss": 1.0, "lr": 0.1, "tokens": 100, "targets": 10}, *POINTS[1:]])
     follower.report()
     follower.report()
@@ -102,7 +102,7 @@ def test_a_report_that_takes_long_comes_seldom(points: Points, tmp_path: Path, m
     monkeypatch.setattr(follower, "report", report)
     monkeypatch.setattr(follower, "ended", SimpleNamespace(wait=wait))
     follower.follow()
-    assert waits == [watch.EVERY_SECONDS, pytest.approx(3.0 / watch.SHARE)]
+    assert waits == [watch.REPORT_INTERVAL_SECONDS, pytest.approx(3.0 / watch.MAX_REPORT_SHARE)]
 
 
 def test_after_a_lost_worker_it_reports_on_what_goes_on(
@@ -130,7 +130,7 @@ def test_after_a_lost_worker_it_reports_on_what_goes_on(
 def test_the_points_are_written_to_the_end(points: Points, tmp_path: Path, fails: bool) -> None:
     record = tmp_path / "record.jsonl"
     put(record, POINTS)
-    with contextlib.suppress(RuntimeError), watch.watching(record, PLAN, points):
+    with contextlib.suppress(RuntimeError), watch.reporting(record, PLAN, points):
         if fails:
             raise RuntimeError
     assert told(points, "step", "loss") == [[point["step"], point["loss"]] for point in POINTS]

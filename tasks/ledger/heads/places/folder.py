@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.errors import Unavailable
-from tasks.core.files import write_new
-from tasks.ledger.head_files import filename, size_of
+from tasks.core.files import create_file
+from tasks.ledger.head_files import filename, parse_size
 
 
-class Folder:
+class FolderPlace:
     """Folder that heads are published in.
 
     `add` creates the folder, but not its parent. If the parent is missing, its disk is not mounted, and the folder
@@ -24,29 +24,29 @@ class Folder:
         return str(self._folder)
 
     def sizes(self) -> set[int]:
-        with self._reached():
-            names = [path.name for path in self._folder.iterdir()] if self._there() else []
-        return {size for name in names if (size := size_of(name)) is not None}
+        with self._translate_errors():
+            names = [path.name for path in self._folder.iterdir()] if self._exists() else []
+        return {size for name in names if (size := parse_size(name)) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
-        with self._reached():
+        with self._translate_errors():
             return {size: (self._folder / filename(size)).read_bytes() for size in sorted(sizes & self.sizes())}
 
     def add(self, heads: dict[int, bytes]) -> None:
-        with self._reached():
-            if heads and not self._there():
+        with self._translate_errors():
+            if heads and not self._exists():
                 self._folder.mkdir(exist_ok=True)
             for size, data in sorted(heads.items()):
-                if write_new(self._folder / filename(size), data):
+                if create_file(self._folder / filename(size), data):
                     (self._folder / filename(size)).chmod(0o444)
 
-    def _there(self) -> bool:
+    def _exists(self) -> bool:
         if not self._folder.parent.is_dir():
             raise FileNotFoundError(2, "there is no such folder", str(self._folder.parent))
         return self._folder.is_dir()
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

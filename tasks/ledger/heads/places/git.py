@@ -13,21 +13,21 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
 
 REF = "refs/hallmark/ledger"
-FILE = "head.json"
+HEAD_FILE = "head.json"
 MESSAGE = re.compile(r"Ledger of (\d+) entries")
-SECONDS = 60
+TIMEOUT_SECONDS = 60
 """Timeout of a git command."""
-AGAIN = 5
+MAX_PUSHES = 5
 """Maximum number of pushes, if other machines push at the same time."""
-IDENTITY = {
+COMMIT_IDENTITY = {
     name: value for who in ("AUTHOR", "COMMITTER")
     for name, value in ((f"GIT_{who}_NAME", "Hallmark"), (f"GIT_{who}_EMAIL", "ledger@hallmark.invalid"))
 }  # fmt: skip
-ACCESS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
+ACCESS_VARIABLES = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
 """Environment variables for access to a remote. Git gets none of the caller's other GIT_* variables."""
 
 
-class Git:
+class GitPlace:
     def __init__(self, url: str, kept: Path) -> None:
         self._url = url
         self._clone = kept / f"{sha256_bytes(url.encode())[:16]}.git"
@@ -43,18 +43,18 @@ class Git:
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         commits = self._commits()
         wanted = sorted(sizes & commits.keys())
-        asked = "".join(f"{commits[size]}:{FILE}\n" for size in wanted)
+        asked = "".join(f"{commits[size]}:{HEAD_FILE}\n" for size in wanted)
         answer, heads = io.BytesIO(self._git("cat-file", "--batch", stdin=asked.encode())), {}
         for size in wanted:
             header = answer.readline().split()
             if header[-1] == b"missing":
-                raise Refused(f"{self.name}: commit {commits[size]} holds no {FILE}")
+                raise Refused(f"{self.name}: commit {commits[size]} holds no {HEAD_FILE}")
             heads[size] = answer.read(int(header[-1]))
             answer.readline()
         return heads
 
     def add(self, heads: dict[int, bytes]) -> None:
-        for last_try in [False] * (AGAIN - 1) + [True]:
+        for last_try in [False] * (MAX_PUSHES - 1) + [True]:
             self._fetch()
             tip, missing = self._tip(), {size: heads[size] for size in heads.keys() - self._commits().keys()}
             for size, data in sorted(missing.items()):
@@ -100,7 +100,7 @@ class Git:
 
     def _commit(self, size: int, data: bytes, parent: str | None) -> str:
         blob = self._git("hash-object", "-w", "--stdin", stdin=data).decode().strip()
-        tree = self._git("mktree", stdin=f"100644 blob {blob}\t{FILE}\n".encode()).decode().strip()
+        tree = self._git("mktree", stdin=f"100644 blob {blob}\t{HEAD_FILE}\n".encode()).decode().strip()
         parents = ["-p", parent] if parent else []
         return self._git("commit-tree", tree, *parents, "-m", f"Ledger of {size} entries").decode().strip()
 
@@ -108,16 +108,24 @@ class Git:
         return self._run(*args, cwd=self._clone, stdin=stdin)
 
     def _run(self, *args: str, cwd: Path, stdin: bytes = b"") -> bytes:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in ACCESS}
-        environment = kept | IDENTITY | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in ACCESS_VARIABLES
+        }
+        environment = kept | COMMIT_IDENTITY | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         try:
             done = subprocess.run(
-                ["git", *args], cwd=cwd, env=environment, input=stdin, capture_output=True, timeout=SECONDS, check=False
+                ["git", *args],
+                cwd=cwd,
+                env=environment,
+                input=stdin,
+                capture_output=True,
+                timeout=TIMEOUT_SECONDS,
+                check=False,
             )
         except FileNotFoundError:
             raise Unavailable("git is not installed; install it and try again") from None
         except subprocess.TimeoutExpired:
-            raise Unavailable(f"{self.name} did not answer within {SECONDS} s") from None
+            raise Unavailable(f"{self.name} did not answer within {TIMEOUT_SECONDS} s") from None
         if done.returncode:
             said = done.stderr.decode(errors="replace").replace(self._url, self.name).strip()
             raise Unavailable(f"{self.name} cannot be used: git {args[0]} failed ({said})")

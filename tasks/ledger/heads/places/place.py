@@ -3,7 +3,7 @@
 from typing import Protocol
 
 
-class Place(Protocol):
+class HeadPlace(Protocol):
     """Place where heads are published. Every method raises Unavailable if the place cannot be reached."""
 
     @property

@@ -11,32 +11,32 @@ from pathlib import Path, PurePosixPath
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_file
 from tasks.core.progress import Progress, announce
-from tasks.stages.cluster.storage.place import Place
+from tasks.stages.cluster.storage.place import TrainingStorage
 
-SHARED = "trees"
+SHARED_FOLDER = "trees"
 """Folder of the storage for files that several trainings may use."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 Tree = Mapping[str, str]
 """SHA-256 of each file, by POSIX path relative to the folder."""
 
 
-def put(place: Place, below: str, folder: Path, tree: Tree) -> None:
+def put(place: TrainingStorage, below: str, folder: Path, tree: Tree) -> None:
     """Store the files of a tree in folder `below` of the storage; in SHARED, files that exist are not sent again."""
-    place.put(_pairs(below, tree, folder), again=below != SHARED)
+    place.put(_pairs(below, tree, folder), again=below != SHARED_FOLDER)
 
 
-def share(place: Place, folder: Path, tree: Tree, stage: str, what: str) -> None:
+def put_shared(place: TrainingStorage, folder: Path, tree: Tree, stage: str, what: str) -> None:
     """Store a tree in SHARED, with progress lines that name `stage` and `what` is stored."""
-    announce(stage, f"storing {what} in {place.where}")
+    announce(stage, f"storing {what} in {place.location}")
     sizes = {name: (folder / name).stat().st_size for name in tree}
     progress, done = Progress(stage, sum(sizes.values()) // 1_000_000, "MB"), 0
     for name, digest in tree.items():
-        put(place, SHARED, folder, {name: digest})
+        put(place, SHARED_FOLDER, folder, {name: digest})
         done += sizes[name]
-        progress.tell(done // 1_000_000, f"of {what}")
+        progress.report(done // 1_000_000, f"of {what}")
 
 
-def get(place: Place, below: str, tree: Tree, folder: Path) -> None:
+def get(place: TrainingStorage, below: str, tree: Tree, folder: Path) -> None:
     """Fetch the files of a tree into an empty folder.
 
     Raises:
@@ -48,7 +48,7 @@ def get(place: Place, below: str, tree: Tree, folder: Path) -> None:
     place.get(_pairs(below, tree, folder))
     for name, digest in tree.items():
         if sha256_file(folder / name) != digest:
-            raise Refused(f"{place.where}/{below}/{digest} is not what was stored there; remove it, and run again")
+            raise Refused(f"{place.location}/{below}/{digest} is not what was stored there; remove it, and run again")
 
 
 def require_inside(tree: Tree) -> None:

@@ -16,29 +16,29 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.core import facts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import whole_folder, write_json
+from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.progress import Progress
-from tasks.core.record import Writer, batches, write_table
+from tasks.core.record import TableWriter, read_batches, write_table
 from tasks.stages.data.conversations import prompts, targets
-from tasks.stages.data.quarantine import REMOVED, Counts, count, of_records
+from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, with_source_rows
 from tasks.stages.data.text import is_blank
 
-BATCH = 10_000
+BATCH_ROWS = 10_000
 """Number of records in memory at the same time."""
 
 
-class Cleaned(Frozen):
+class CleanResult(FrozenModel):
     counts: Counts
     by_source: dict[str, Counts]
 
 
 @dataclass(frozen=True)
-class Sifted:
+class CleanedBatch:
     """Kept and removed records of a batch."""
 
     kept: pa.Table
@@ -46,42 +46,42 @@ class Sifted:
     """Table of schema `tasks.stages.data.quarantine.REMOVED`."""
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     """Sections of params.yaml that the stage reads."""
 
     data: Data
 
 
-def run(params: Params, layout: Layout) -> Cleaned:
+def run(params: Params, layout: Layout) -> CleanResult:
     """Clean the records of `ingest`.
 
     Raises:
         InputError: No record is left.
     """
-    path = layout.stage("ingest") / "records.parquet"
+    path = layout.artefacts("ingest") / "records.parquet"
     before, kept = Counter[str](), Counter[str]()
-    parts = [REMOVED.empty_table()]
-    with whole_folder(layout.stage("clean")) as folder:
+    parts = [REMOVED_SCHEMA.empty_table()]
+    with atomic_folder(layout.artefacts("clean")) as folder:
         progress = Progress("clean", pq.read_metadata(path).num_rows)
-        with Writer(folder / "records.parquet", pq.read_schema(path)) as file:
-            for batch in batches(path, rows=BATCH):
-                sifted = sift(batch, params.data)
+        with TableWriter(folder / "records.parquet", pq.read_schema(path)) as file:
+            for batch in read_batches(path, rows=BATCH_ROWS):
+                sifted = clean_batch(batch, params.data)
                 before.update(batch.column("source_id").to_pylist())
                 kept.update(sifted.kept["source_id"].to_pylist())
                 file.write(sifted.kept)
                 parts.append(sifted.removed)
-                progress.tell(before.total())
-        removed = of_records(pa.concat_tables(parts), layout)
+                progress.report(before.total())
+        removed = with_source_rows(pa.concat_tables(parts), layout)
         result = _result(before, kept, removed)
         write_table(removed, folder / "quarantine.parquet")
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
 
-def sift(batch: pa.RecordBatch, data: Data) -> Sifted:
+def clean_batch(batch: pa.RecordBatch, data: Data) -> CleanedBatch:
     """Separate the records that are within the bounds from the others, which get a rule and a reason."""
     halves = (half(batch.column("messages")).to_pylist() for half in (prompts, targets))
-    verdicts = [_misfit(prompt, target, data) for prompt, target in zip(*halves, strict=True)]
+    verdicts = [_violated_bound(prompt, target, data) for prompt, target in zip(*halves, strict=True)]
     records = pa.Table.from_batches([batch])
     there = pa.array([verdict is None for verdict in verdicts], pa.bool_())
     removed = records.select(["source_id", "record_id"]).filter(pc.invert(there))
@@ -93,10 +93,10 @@ def sift(batch: pa.RecordBatch, data: Data) -> Sifted:
         "reason": [reason for _, reason in said],
         "winner": pa.nulls(len(said), pa.string()),
     }
-    return Sifted(records.filter(there), pa.table(columns, schema=REMOVED))
+    return CleanedBatch(records.filter(there), pa.table(columns, schema=REMOVED_SCHEMA))
 
 
-def _misfit(prompt: str, target: str, data: Data) -> tuple[str, str] | None:
+def _violated_bound(prompt: str, target: str, data: Data) -> tuple[str, str] | None:
     if is_blank(prompt):
         return "empty_prompt", "there is no text before the target"
     if len(prompt) < data.min_prompt_chars:
@@ -108,24 +108,24 @@ def _misfit(prompt: str, target: str, data: Data) -> tuple[str, str] | None:
     return None
 
 
-def _result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> Cleaned:
+def _result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> CleanResult:
     if not kept:
         raise InputError(
             f"clean: none of {before.total():,} records is left; look into artefacts/ingest and the bounds in "
             "params.yaml: data"
         )
-    return Cleaned(
-        counts=count("clean", before.total(), kept.total(), removed["rule"].to_pylist()),
+    return CleanResult(
+        counts=stage_counts("clean", before.total(), kept.total(), removed["rule"].to_pylist()),
         by_source={name: _counts_of(name, before, kept, removed) for name in sorted(before)},
     )
 
 
 def _counts_of(source: str, before: Counter[str], kept: Counter[str], removed: pa.Table) -> Counts:
     rules = removed.filter(pc.equal(removed["source_id"], source))["rule"].to_pylist()
-    return count("clean", before[source], kept[source], rules)
+    return stage_counts("clean", before[source], kept[source], rules)
 
 
-def _facts(result: Cleaned) -> facts.Facts:
+def _facts(result: CleanResult) -> facts.Facts:
     return {
         "records": Fact(value=result.counts.records, unit="rows"),
         "quarantined_share": Fact(value=result.counts.share, note="of the records that ingest made"),

@@ -24,22 +24,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core import facts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import whole_folder, write_json
+from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data, NearDuplicates
 from tasks.core.progress import announce
-from tasks.core.record import QUARANTINE, ROW_GROUP, batches, read_table, write_batches, write_table
+from tasks.core.record import QUARANTINE, ROW_GROUP, read_batches, read_table, write_batches, write_table
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.deduplicate import compared, duplicates, preference
-from tasks.stages.data.deduplicate.compared import Compared
-from tasks.stages.data.deduplicate.neighbours import Neighbours, find
+from tasks.stages.data.deduplicate.compared import RecordColumns
+from tasks.stages.data.deduplicate.neighbours import Neighbours, find_neighbours
 from tasks.stages.data.deduplicate.verdicts import CONTRADICTIONS, KEPT, REASONS, UNDECIDED, Verdict
-from tasks.stages.data.quarantine import Counts, count
+from tasks.stages.data.quarantine import Counts, stage_counts
 
-CONFLICTS = pa.schema(
+CONFLICTS_SCHEMA = pa.schema(
     [
         ("record_id", pa.string()),
         ("rule", pa.string()),  # one of `verdicts.CONTRADICTIONS`
@@ -47,7 +47,7 @@ CONFLICTS = pa.schema(
         ("jaccard", pa.float64()),  # of the two prompts
     ]
 )
-CLUSTERS = pa.schema(
+CLUSTERS_SCHEMA = pa.schema(
     [
         ("record_id", pa.string()),
         ("cluster", pa.string()),  # the smallest record_id of the cluster
@@ -55,7 +55,7 @@ CLUSTERS = pa.schema(
 )
 
 
-class Deduplicated(Frozen):
+class DeduplicateResult(FrozenModel):
     counts: Counts
     by_source: dict[str, Counts]
     kept: str
@@ -72,7 +72,7 @@ class Deduplicated(Frozen):
 
 
 @dataclass(frozen=True)
-class Written:
+class TableCounts:
     """Counts of the records in the written tables. They reveal a record that is in none of the tables, or in two."""
 
     kept: Counter[str]
@@ -82,23 +82,23 @@ class Written:
     """Number of kept records that another kept record contradicts."""
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     """Sections of params.yaml that the stage reads."""
 
     data: Data
 
 
-def run(params: Params, layout: Layout) -> Deduplicated:
+def run(params: Params, layout: Layout) -> DeduplicateResult:
     """Deduplicate the records of `clean`.
 
     Raises:
         InputError: No record is left.
     """
-    path = layout.stage("clean") / "records.parquet"
+    path = layout.artefacts("clean") / "records.parquet"
     resolved, near = load_resolved(layout.sources), params.data.near_duplicates
     sources, words = [item.source for item in resolved.sources], resolved.edition_words
     announce("deduplicate", "reading the records")
-    records = compared.read(path, layout.stage("ingest") / "rows.parquet", sources, words)
+    records = compared.read(path, layout.artefacts("ingest") / "rows.parquet", sources, words)
     order = preference.order(records)
     announce("deduplicate", f"exact duplicates among {len(records):,} records")
     winners = duplicates.winners(records, order)
@@ -106,11 +106,11 @@ def run(params: Params, layout: Layout) -> Deduplicated:
     neighbours = None
     if near is not None:
         announce("deduplicate", "near-duplicates of what is left")
-        neighbours = find(records, order[winners[order] == order], near)
+        neighbours = find_neighbours(records, order[winners[order] == order], near)
         later = neighbours.verdicts(path, words)
     verdicts = [*_on_exact_duplicates(winners, later), *later]
     keep = np.ones(len(records), bool)
-    keep[[verdict.record for verdict in verdicts if verdict.goes]] = False
+    keep[[verdict.record for verdict in verdicts if verdict.is_removed]] = False
     if not keep.any():
         raise InputError(
             f"deduplicate: none of {len(records):,} records is left; look into artefacts/clean, and into "
@@ -118,7 +118,7 @@ def run(params: Params, layout: Layout) -> Deduplicated:
         )
     clusters = _clusters(records, neighbours, keep)
     announce("deduplicate", "writing the tables")
-    with whole_folder(layout.stage("deduplicate")) as folder:
+    with atomic_folder(layout.artefacts("deduplicate")) as folder:
         write_batches(_kept(path, keep), pq.read_schema(path), folder / "records.parquet")
         write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")
         write_table(_conflicts(records, verdicts), folder / "conflicts.parquet")
@@ -134,7 +134,7 @@ def _on_exact_duplicates(winners: np.ndarray, later: list[Verdict]) -> Iterator[
     If a later verdict removes the record kept instead, its duplicates get that verdict too, so that every cited record
     is kept.
     """
-    fate = {verdict.record: verdict for verdict in later if verdict.goes}
+    fate = {verdict.record: verdict for verdict in later if verdict.is_removed}
     for record in np.flatnonzero(winners != np.arange(len(winners))).tolist():
         own = Verdict(record, "exact_duplicate", int(winners[record]), 1.0)
         yield fate[own.other]._replace(record=record) if own.other in fate else own
@@ -142,24 +142,24 @@ def _on_exact_duplicates(winners: np.ndarray, later: list[Verdict]) -> Iterator[
 
 def _kept(path: Path, keep: np.ndarray) -> Iterator[pa.RecordBatch]:
     begin = 0
-    for batch in batches(path, rows=ROW_GROUP):
+    for batch in read_batches(path, rows=ROW_GROUP):
         kept = batch.filter(pa.array(keep[begin : begin + len(batch)]))
         begin += len(batch)
         if len(kept):
             yield kept
 
 
-def _clusters(records: Compared, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
+def _clusters(records: RecordColumns, neighbours: Neighbours | None, keep: np.ndarray) -> pa.Table:
     ids, names = [], []
     for group in neighbours.groups(np.flatnonzero(keep)) if neighbours else ():
         members = records.record_id.take(pa.array(group)).to_pylist()
         ids += members
         names += [min(members)] * len(members)
-    return pa.table([ids, names], schema=CLUSTERS).sort_by("record_id")
+    return pa.table([ids, names], schema=CLUSTERS_SCHEMA).sort_by("record_id")
 
 
-def _quarantine(records: Compared, verdicts: list[Verdict]) -> pa.Table:
-    verdicts = [verdict for verdict in verdicts if verdict.goes]
+def _quarantine(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
+    verdicts = [verdict for verdict in verdicts if verdict.is_removed]
     went = pa.array([verdict.record for verdict in verdicts], pa.int64())
     kept = pa.array([None if verdict.rule == UNDECIDED else verdict.other for verdict in verdicts], pa.int64())
     columns = [
@@ -173,7 +173,7 @@ def _quarantine(records: Compared, verdicts: list[Verdict]) -> pa.Table:
     return pa.table(columns, schema=QUARANTINE).sort_by("record_id")
 
 
-def _conflicts(records: Compared, verdicts: list[Verdict]) -> pa.Table:
+def _conflicts(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
     contrary = [verdict for verdict in verdicts if verdict.rule in CONTRADICTIONS]
     columns = [
         records.record_id.take(pa.array([verdict.record for verdict in contrary], pa.int64())),
@@ -181,37 +181,41 @@ def _conflicts(records: Compared, verdicts: list[Verdict]) -> pa.Table:
         records.record_id.take(pa.array([verdict.other for verdict in contrary], pa.int64())),
         pa.array([verdict.jaccard for verdict in contrary], pa.float64()),
     ]
-    return pa.table(columns, schema=CONFLICTS).sort_by("record_id")
+    return pa.table(columns, schema=CONFLICTS_SCHEMA).sort_by("record_id")
 
 
-def _written(folder: Path) -> Written:
+def _written(folder: Path) -> TableCounts:
     kept = read_table(folder / "records.parquet", ["source_id"])["source_id"]
     gone = read_table(folder / "quarantine.parquet", ["source_id", "rule"])
     rules = defaultdict[str, list[str]](list)
     for source, rule in zip(gone["source_id"].to_pylist(), gone["rule"].to_pylist(), strict=True):
         rules[source].append(rule)
     contrary = read_table(folder / "conflicts.parquet", ["rule"])["rule"].to_pylist()
-    return Written(Counter(kept.to_pylist()), rules, contrary.count(KEPT))
+    return TableCounts(Counter(kept.to_pylist()), rules, contrary.count(KEPT))
 
 
 def _result(
-    records: Compared, written: Written, neighbours: Neighbours | None, clusters: pa.Table, near: NearDuplicates | None
-) -> Deduplicated:
+    records: RecordColumns,
+    written: TableCounts,
+    neighbours: Neighbours | None,
+    clusters: pa.Table,
+    near: NearDuplicates | None,
+) -> DeduplicateResult:
     before, kept, rules = Counter(records.source_id.to_pylist()), written.kept, written.rules
     sizes = Counter(clusters["cluster"].to_pylist())
-    return Deduplicated(
-        counts=count("deduplicate", before.total(), kept.total(), chain(*rules.values())),
-        by_source={name: count("deduplicate", before[name], kept[name], rules[name]) for name in sorted(before)},
-        kept=preference.WORDS,
+    return DeduplicateResult(
+        counts=stage_counts("deduplicate", before.total(), kept.total(), chain(*rules.values())),
+        by_source={name: stage_counts("deduplicate", before[name], kept[name], rules[name]) for name in sorted(before)},
+        kept=preference.DESCRIPTION,
         near=near,
         contradictions_kept=written.contradicted,
-        near_pairs=len(neighbours.near) if neighbours else 0,
+        near_pairs=len(neighbours.near_identical_pairs) if neighbours else 0,
         clusters=len(sizes),
         largest_cluster=max(sizes.values(), default=0),
     )
 
 
-def _facts(result: Deduplicated) -> facts.Facts:
+def _facts(result: DeduplicateResult) -> facts.Facts:
     gone = result.counts.quarantined
     stated = {
         "records": Fact(value=result.counts.records, unit="rows"),

@@ -9,13 +9,13 @@ import numpy as np
 
 from tasks.core.params.data import NearDuplicates
 from tasks.stages.data.deduplicate import asked
-from tasks.stages.data.deduplicate.asked import Asked
-from tasks.stages.data.deduplicate.compared import Compared
-from tasks.stages.data.deduplicate.near.groups import components
+from tasks.stages.data.deduplicate.asked import PromptColumns
+from tasks.stages.data.deduplicate.compared import RecordColumns
+from tasks.stages.data.deduplicate.near.groups import connected_components
 from tasks.stages.data.deduplicate.near.pairs import NearPairs, near_pairs
-from tasks.stages.data.deduplicate.verdicts import Item, Nearness, Verdict, judge
+from tasks.stages.data.deduplicate.verdicts import GroupRecord, Similarity, Verdict, judge
 
-SLACK = 0.05
+JACCARD_MARGIN = 0.05
 """Margin below the Jaccard threshold, within which pairs are compared as well.
 
 A typo in a short text costs that much, and a pair that differs in typos only needs no other proof. Of 304 mistyped
@@ -25,7 +25,7 @@ texts of BANKING77 84 % have a Jaccard above .85, and all have one above .8.
 
 @dataclass(frozen=True)
 class Neighbours:
-    records: Compared
+    records: RecordColumns
     order: np.ndarray
     """Positions of the records that are compared, best first."""
     pairs: NearPairs
@@ -33,7 +33,7 @@ class Neighbours:
     thresholds: NearDuplicates
 
     @property
-    def near(self) -> np.ndarray:
+    def near_identical_pairs(self) -> np.ndarray:
         """Pairs of forms that are near-identical: their Jaccard is at least `thresholds.jaccard`."""
         return self.pairs.pairs[self.pairs.jaccards >= self.thresholds.jaccard]
 
@@ -45,12 +45,12 @@ class Neighbours:
         groups = list(self._groups(self.order, self.pairs.pairs))
         wanted = np.zeros(len(self.records), bool)
         wanted[[record for group in groups for record in group.tolist()]] = True
-        said = asked.read(path, wanted, edition_words)
+        said = asked.analyse(path, wanted, edition_words)
         both_ways = np.concatenate((self.pairs.pairs, self.pairs.pairs[:, ::-1]))
         by_form = np.argsort(both_ways[:, 0], kind="stable")
         starts = np.searchsorted(both_ways[by_form, 0], np.arange(len(self.records.forms) + 1))
         jaccards = np.tile(self.pairs.jaccards, 2)[by_form]
-        nearness = Nearness(starts, both_ways[by_form, 1], jaccards, self.thresholds, said.texts, said.uses)
+        nearness = Similarity(starts, both_ways[by_form, 1], jaccards, self.thresholds, said.texts, said.uses)
         return [verdict for group in groups for verdict in judge(self._items(group, said), nearness)]
 
     def groups(self, order: np.ndarray) -> Iterator[np.ndarray]:
@@ -58,7 +58,7 @@ class Neighbours:
 
         The positions of a group are in the order given.
         """
-        return self._groups(order, self.near)
+        return self._groups(order, self.near_identical_pairs)
 
     def _groups(self, order: np.ndarray, pairs: np.ndarray) -> Iterator[np.ndarray]:
         forms = self.records.form[order]
@@ -66,30 +66,32 @@ class Neighbours:
         present[forms[forms >= 0]] = True
         pairs = pairs[present[pairs].all(axis=1)]
         with_form = order[forms >= 0]
-        group = components(len(present), pairs)[self.records.form[with_form]]
+        group = connected_components(len(present), pairs)[self.records.form[with_form]]
         by_group = np.argsort(group, kind="stable")
         ends = np.append(np.flatnonzero(np.diff(group[by_group])) + 1, len(group))
         for begin, end in pairwise([0, *ends.tolist()]):
             if end - begin > 1:
                 yield with_form[by_group[begin:end]]
 
-    def _items(self, group: np.ndarray, said: Asked) -> list[Item]:
+    def _items(self, group: np.ndarray, said: PromptColumns) -> list[GroupRecord]:
         of = self.records
         columns = {
             "record": group, "rank": np.arange(len(group)), "authority": of.authority[group],
             "retired": of.retired[group], "effective": of.effective[group], "version": of.version[group],
             "side": of.side[group], "task": of.task[group], "target": of.target[group], "answer": of.answer[group],
             "form": of.form[group], "content": said.content[group], "signature": said.signature[group],
-            "people": said.people[group], "marked": of.marked[group] | of.dated[group],
-            "titled": said.titled[group] | of.dated[group], "aside": of.aside[group],
+            "people": said.people[group], "marked": of.states_edition[group] | of.dates_are_editions[group],
+            "titled": said.prompt_states_edition[group] | of.dates_are_editions[group], "aside": of.puts_aside[group],
         }  # fmt: skip
-        return [Item(*item) for item in zip(*(columns[name].tolist() for name in Item._fields), strict=True)]
+        return [
+            GroupRecord(*item) for item in zip(*(columns[name].tolist() for name in GroupRecord._fields), strict=True)
+        ]
 
 
-def find(records: Compared, order: np.ndarray, near: NearDuplicates) -> Neighbours:
+def find_neighbours(records: RecordColumns, order: np.ndarray, near: NearDuplicates) -> Neighbours:
     """Find the similar records among those at the positions `order`, which are best first."""
     forms = records.form[order]
     forms = forms[forms >= 0]
     distinct, first = np.unique(forms, return_index=True)
     by_preference = distinct[np.argsort(first, kind="stable")]
-    return Neighbours(records, order, near_pairs(records.forms, by_preference, near.jaccard - SLACK), near)
+    return Neighbours(records, order, near_pairs(records.forms, by_preference, near.jaccard - JACCARD_MARGIN), near)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tasks.stages.data.deduplicate.compared import FIXED_TEST, Compared
+from tasks.stages.data.deduplicate.compared import FIXED_TEST, RecordColumns
 
-WORDS = (
+DESCRIPTION = (
     "every record of a fixed test set; else the record whose source has the higher authority in sources.yaml, then "
     "the one that is not retired, then the one with the newer effective_from, then the one that names the newer "
     "edition of its own. Nothing else tells which of several is better: neither its length nor its place in a file "
@@ -12,15 +12,15 @@ WORDS = (
 )
 
 
-def order(records: Compared) -> np.ndarray:
+def order(records: RecordColumns) -> np.ndarray:
     """Return the positions of the records, best first. The order does not depend on the order of their table.
 
     `whole` ranks records by the digest of their turns, so that longer texts or earlier rows are not preferred. Of
     records with equal turns the first row is preferred, which decides only which row is cited.
     """
     last_is_first = (
-        records.place,
-        records.whole,
+        records.ingest_position,
+        records.full_text_rank,
         -records.version,
         -records.effective,
         records.retired,

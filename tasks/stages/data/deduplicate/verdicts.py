@@ -27,9 +27,9 @@ import numpy as np
 from tasks.core.params.data import NearDuplicates
 from tasks.stages.data.deduplicate.compared import FIXED_TEST
 from tasks.stages.data.deduplicate.near.tells_apart import says_the_same
-from tasks.stages.data.deduplicate.near.vocabulary import Uses
+from tasks.stages.data.deduplicate.near.vocabulary import WordUses
 
-SEEN = 64
+MAX_COMPARED = 64
 """Maximum number of records with other targets, and of other editions, with which a record is compared for each form
 that is similar to its own. The best ones are compared."""
 UNDECIDED, KEPT = "conflict_undecided", "conflict_kept"
@@ -47,7 +47,7 @@ REASONS = {
 """Reasons for removed records, by rule."""
 
 
-class Item(NamedTuple):
+class GroupRecord(NamedTuple):
     """Record of a group of similar records, with the fields of `Compared` and `Asked`."""
 
     record: int
@@ -85,12 +85,12 @@ class Verdict(NamedTuple):
     jaccard: float
 
     @property
-    def goes(self) -> bool:
+    def is_removed(self) -> bool:
         return self.rule != KEPT
 
 
 @dataclass(frozen=True)
-class Nearness:
+class Similarity:
     """Similarity of forms, and equality of contents except for typos."""
 
     starts: np.ndarray
@@ -100,21 +100,21 @@ class Nearness:
     thresholds: NearDuplicates
     texts: Sequence[str]
     """Texts of contents, by number."""
-    uses: Uses
+    uses: WordUses
     """Number of uses of each word in all prompts."""
     _same: dict[tuple[int, int], bool] = field(default_factory=dict)
 
-    def of(self, form: int) -> Iterator[tuple[int, float]]:
+    def similar_forms(self, form: int) -> Iterator[tuple[int, float]]:
         """Yield the forms that are similar to a form, with their Jaccards; the form itself is the first."""
         begin, end = self.starts[form : form + 2]
         yield form, 1.0
         yield from zip(self.others[begin:end].tolist(), self.jaccards[begin:end].tolist(), strict=True)
 
-    def near(self, form: int) -> Iterator[tuple[int, float]]:
+    def near_identical_forms(self, form: int) -> Iterator[tuple[int, float]]:
         """Yield the forms that are near-identical to a form, with their Jaccards; the form itself is the first."""
-        return ((other, jaccard) for other, jaccard in self.of(form) if jaccard >= self.thresholds.jaccard)
+        return ((other, jaccard) for other, jaccard in self.similar_forms(form) if jaccard >= self.thresholds.jaccard)
 
-    def same(self, content: int, other: int) -> bool:
+    def says_the_same(self, content: int, other: int) -> bool:
         """Return whether two contents differ in nothing but typos."""
         if content == other:
             return True
@@ -124,48 +124,50 @@ class Nearness:
             self._same[pair] = all(texts) and says_the_same(*texts, self.uses)
         return self._same[pair]
 
-    def contradict(self, item: Item, other: Item, jaccard: float) -> bool:
+    def contradict(self, item: GroupRecord, other: GroupRecord, jaccard: float) -> bool:
         least = self.thresholds.conflict_jaccard
         return item.answer != other.answer and least is not None and jaccard >= least
 
 
-class Shelf:
+class RecordIndex:
     """Index of the items with which other items are compared, best first."""
 
-    def __init__(self, items: Iterable[Item] = ()) -> None:
-        self._asking: dict[tuple[int, int, int], dict[int, dict[int, Item]]] = defaultdict(lambda: defaultdict(dict))
-        self._titled: dict[tuple[int, int], list[Item]] = defaultdict(list)
+    def __init__(self, items: Iterable[GroupRecord] = ()) -> None:
+        self._asking: dict[tuple[int, int, int], dict[int, dict[int, GroupRecord]]] = defaultdict(
+            lambda: defaultdict(dict)
+        )
+        self._titled: dict[tuple[int, int], list[GroupRecord]] = defaultdict(list)
         for item in items:
             self.add(item)
 
-    def add(self, item: Item) -> None:
+    def add(self, item: GroupRecord) -> None:
         """Add an item. Items must be added best first: only the first with the same content and target is kept."""
         self._asking[item.form, item.task, item.signature][item.content].setdefault(item.target, item)
         if item.titled:
             self._titled[item.form, item.task].append(item)
 
-    def asking_the_same(self, item: Item, nearness: Nearness) -> Iterator[tuple[Item, float]]:
-        for form, jaccard in nearness.of(item.form):
+    def same_question(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
+        for form, jaccard in nearness.similar_forms(item.form):
             for content, there in self._asking.get((form, item.task, item.signature), {}).items():
-                if nearness.same(item.content, content):
+                if nearness.says_the_same(item.content, content):
                     if same := there.get(item.target):
                         yield same, jaccard
-                    yield from ((o, jaccard) for o in islice(there.values(), SEEN) if o.target != item.target)
+                    yield from ((o, jaccard) for o in islice(there.values(), MAX_COMPARED) if o.target != item.target)
 
-    def editions(self, item: Item, nearness: Nearness) -> Iterator[tuple[Item, float]]:
+    def editions(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
         """Yield the items that may be other editions of `item`; they have the same placeholders of people."""
-        for form, jaccard in nearness.near(item.form) if item.titled else ():
-            for other in islice(self._titled.get((form, item.task), ()), SEEN):
+        for form, jaccard in nearness.near_identical_forms(item.form) if item.titled else ():
+            for other in islice(self._titled.get((form, item.task), ()), MAX_COMPARED):
                 if other.people == item.people:
                     yield other, jaccard
 
 
-def judge(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
+def judge(items: Sequence[GroupRecord], nearness: Similarity) -> Iterator[Verdict]:
     """Yield the verdicts on a group of similar items, which are given best first.
 
     A record that a verdict cites as kept is kept, and is itself similar to the removed record, not only to a third one.
     """
-    tests: dict[int, Item] = {}
+    tests: dict[int, GroupRecord] = {}
     for item in items:
         if item.side == FIXED_TEST:
             tests.setdefault(item.form, item)
@@ -173,28 +175,32 @@ def judge(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
     for item in items:
         if item.side == FIXED_TEST:
             continue
-        near = ((tests[form], jaccard, "near_test") for form, jaccard in nearness.near(item.form) if form in tests)
+        near = (
+            (tests[form], jaccard, "near_test")
+            for form, jaccard in nearness.near_identical_forms(item.form)
+            if form in tests
+        )
         if verdict := _verdict(item, near):
             yield verdict
         else:
             rest.append(item)
-    yield from _settle(rest, nearness)
+    yield from _judge_by_precedence(rest, nearness)
 
 
-def _settle(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
+def _judge_by_precedence(items: Sequence[GroupRecord], nearness: Similarity) -> Iterator[Verdict]:
     """Judge items level by level of precedence, so that an item kept on a higher level stays kept."""
-    kept, disputed = Shelf(), Shelf()
+    kept, disputed = RecordIndex(), RecordIndex()
     for _, level in groupby(items, key=lambda item: item.precedence):
-        lost = {item: _lost(item, kept, nearness) for item in level}
+        lost = {item: _removed_for_kept(item, kept, nearness) for item in level}
         left = [item for item, verdict in lost.items() if verdict is None]
-        peers = Shelf(left)
+        peers = RecordIndex(left)
         clashes = {item: _in_dispute(item, disputed, peers, nearness) for item in left}
         yield from (verdict for verdict in (*lost.values(), *clashes.values()) if verdict)
         stay = []
         for item, clash in clashes.items():
             if clash:
                 disputed.add(item)
-            elif verdict := _lost(item, kept, nearness):
+            elif verdict := _removed_for_kept(item, kept, nearness):
                 yield verdict
             else:
                 kept.add(item)
@@ -202,32 +208,32 @@ def _settle(items: Sequence[Item], nearness: Nearness) -> Iterator[Verdict]:
         yield from filter(None, (_contradicted(item, kept, nearness) for item in stay))
 
 
-def _lost(item: Item, kept: Shelf, nearness: Nearness) -> Verdict | None:
+def _removed_for_kept(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
     """Return the verdict that removes an item in favour of the best kept item that a rule prefers; None if none is."""
-    same = ((o, jaccard, _rule(o, item, jaccard, nearness)) for o, jaccard in kept.asking_the_same(item, nearness))
+    same = ((o, jaccard, _rule(o, item, jaccard, nearness)) for o, jaccard in kept.same_question(item, nearness))
     editions = ((o, jaccard, _replaces(o, item)) for o, jaccard in kept.editions(item, nearness))
     return _verdict(item, (*same, *editions))
 
 
-def _in_dispute(item: Item, disputed: Shelf, peers: Shelf, nearness: Nearness) -> Verdict | None:
+def _in_dispute(item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, nearness: Similarity) -> Verdict | None:
     """Return the verdict on an item that contradicts a disputed item or one of equal precedence; None if it does not.
 
     An item of equal precedence counts only if the source of one of the two says `contradictions: put_aside`.
     """
-    candidates = [(other, jaccard, True) for other, jaccard in disputed.asking_the_same(item, nearness)]
-    candidates += [(o, jaccard, item.aside or o.aside) for o, jaccard in peers.asking_the_same(item, nearness)]
+    candidates = [(other, jaccard, True) for other, jaccard in disputed.same_question(item, nearness)]
+    candidates += [(o, jaccard, item.aside or o.aside) for o, jaccard in peers.same_question(item, nearness)]
     return _verdict(
         item, ((o, j, UNDECIDED if aside and nearness.contradict(item, o, j) else None) for o, j, aside in candidates)
     )
 
 
-def _contradicted(item: Item, kept: Shelf, nearness: Nearness) -> Verdict | None:
+def _contradicted(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
     """Return the verdict on a kept item that another kept item contradicts; None if none does."""
-    near = kept.asking_the_same(item, nearness)
+    near = kept.same_question(item, nearness)
     return _verdict(item, ((o, j, KEPT if nearness.contradict(item, o, j) else None) for o, j in near))
 
 
-def _verdict(item: Item, candidates: Iterable[tuple[Item, float, str | None]]) -> Verdict | None:
+def _verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, str | None]]) -> Verdict | None:
     """Return the verdict by the best candidate that has a rule; None if none has."""
     ruled = [(other.rank, rule, other.record, jaccard) for other, jaccard, rule in candidates if rule]
     if not ruled:
@@ -236,7 +242,7 @@ def _verdict(item: Item, candidates: Iterable[tuple[Item, float, str | None]]) -
     return Verdict(item.record, rule, other, jaccard)
 
 
-def _rule(better: Item, worse: Item, jaccard: float, nearness: Nearness) -> str | None:
+def _rule(better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: Similarity) -> str | None:
     """Return the rule that removes the worse of two items with the same question; None if both stay."""
     if better.authority == worse.authority:
         later = _later(better, worse)
@@ -248,10 +254,10 @@ def _rule(better: Item, worse: Item, jaccard: float, nearness: Nearness) -> str 
     return "conflict" if decided and nearness.contradict(better, worse, jaccard) else None
 
 
-def _replaces(better: Item, worse: Item) -> str | None:
+def _replaces(better: GroupRecord, worse: GroupRecord) -> str | None:
     """Return the rule that removes the worse of two items that both state their edition; None if both stay."""
     return "superseded" if better.authority == worse.authority and _later(better, worse) else None
 
 
-def _later(better: Item, worse: Item) -> bool:
+def _later(better: GroupRecord, worse: GroupRecord) -> bool:
     return (better.effective, better.version) > (worse.effective, worse.version)

@@ -17,37 +17,44 @@ from pathlib import Path
 import pyarrow as pa
 
 from tasks.core import facts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import read_json, whole_folder, write_json
+from tasks.core.files import atomic_folder, read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import announce
-from tasks.core.record import batches
+from tasks.core.record import read_batches
 from tasks.sources import vault_writer
 from tasks.sources.sources import ResolvedSources, load_resolved
 from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest import kept
 from tasks.stages.data.ingest.pool import Pool
-from tasks.stages.data.ingest.reading import COUNTS, TABLES, TOKENS, Desk, SourceCounts, Tables
+from tasks.stages.data.ingest.reading import (
+    COUNTS_FILE,
+    TABLE_SCHEMAS,
+    TOKENS_SCHEMA,
+    ReadContext,
+    SourceCounts,
+    TableWriters,
+)
 from tasks.stages.data.quarantine import Counts
 
 
-class Ingested(Frozen):
+class IngestResult(FrozenModel):
     counts: Counts
     sources: list[SourceCounts]
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     """Sections of params.yaml that the stage reads."""
 
     data: Data
     prompts: Prompts
 
 
-def run(params: Params, layout: Layout) -> Ingested:
+def run(params: Params, layout: Layout) -> IngestResult:
     """Write the records of all sources in inputs/sources.json.
 
     Raises:
@@ -57,10 +64,10 @@ def run(params: Params, layout: Layout) -> Ingested:
     resolved = load_resolved(layout.sources)
     _check_tasks(resolved, params)
     vault = _vault(resolved, layout)
-    with Pool() as pool, whole_folder(layout.stage("ingest")) as folder:
-        desk = Desk(resolved, params.data.max_malformed_share, layout.root, vault, pool)
+    with Pool() as pool, atomic_folder(layout.artefacts("ingest")) as folder:
+        desk = ReadContext(resolved, params.data.max_malformed_share, layout.root, vault, pool)
         sources = _gather(desk, layout, folder)
-        result = Ingested(counts=_total(sources), sources=sources)
+        result = IngestResult(counts=_total(sources), sources=sources)
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
@@ -82,7 +89,7 @@ def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
 
 
 def _vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
-    vault = vault_writer.inherited() or _opened(layout)
+    vault = vault_writer.connect() or _opened(layout)
     if vault.keys.fingerprint != resolved.vault:
         raise InputError(
             f"the run was resolved with the vault's key {resolved.vault[:12]}…, and the key given is "
@@ -95,29 +102,29 @@ def _opened(layout: Layout) -> VaultWriter:
     """Open the vault without a supervisor, for a stage that runs by hand."""
     from tasks.sources.vault import open_vault  # SQLAlchemy takes a fifth of a second to import
 
-    return open_vault(layout.keeps)
+    return open_vault(layout.cache_root)
 
 
-def _gather(desk: Desk, layout: Layout, folder: Path) -> list[SourceCounts]:
+def _gather(desk: ReadContext, layout: Layout, folder: Path) -> list[SourceCounts]:
     sources, tokens = [], set[str]()
-    with Tables(folder) as tables:
-        for resolved in desk.every.sources:
-            with kept.piece(resolved, desk, layout) as piece:
+    with TableWriters(folder) as tables:
+        for resolved in desk.resolved.sources:
+            with kept.cached_source(resolved, desk, layout) as piece:
                 announce("ingest", f"adding {resolved.source.id} to the tables")
-                sources.append(SourceCounts.model_validate(read_json(piece.folder / COUNTS)))
+                sources.append(SourceCounts.model_validate(read_json(piece.folder / COUNTS_FILE)))
                 tokens |= _append(piece.folder, tables)
-            how = "read" if piece.fresh else "unchanged since they were read last"
+            how = "read" if piece.read_now else "unchanged since they were read last"
             print(f"source {resolved.source.id}: {sources[-1].counts.rows:,} rows {how}", flush=True)
-        tables.write("tokens", pa.table({"token": sorted(tokens)}, schema=TOKENS))
+        tables.write("tokens", pa.table({"token": sorted(tokens)}, schema=TOKENS_SCHEMA))
     return sources
 
 
-def _append(source: Path, tables: Tables) -> set[str]:
+def _append(source: Path, tables: TableWriters) -> set[str]:
     """Append a source's tables to those of the stage. Return its tokens, which other sources may have as well."""
     for name in ("records", "rows", "quarantine"):
-        for batch in batches(source / f"{name}.parquet"):
-            tables.write(name, pa.Table.from_batches([batch]).cast(TABLES[name]))
-    return {token for batch in batches(source / "tokens.parquet") for token in batch["token"].to_pylist()}
+        for batch in read_batches(source / f"{name}.parquet"):
+            tables.write(name, pa.Table.from_batches([batch]).cast(TABLE_SCHEMAS[name]))
+    return {token for batch in read_batches(source / "tokens.parquet") for token in batch["token"].to_pylist()}
 
 
 def _total(sources: list[SourceCounts]) -> Counts:
@@ -131,7 +138,7 @@ def _total(sources: list[SourceCounts]) -> Counts:
     )
 
 
-def _facts(result: Ingested) -> facts.Facts:
+def _facts(result: IngestResult) -> facts.Facts:
     worst = max(result.sources, key=lambda source: source.malformed / source.counts.rows)
     protected = sum(sum(source.protected.values()) for source in result.sources)
     return {

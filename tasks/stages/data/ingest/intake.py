@@ -18,19 +18,19 @@ from tasks.core.record import SCHEMA
 from tasks.sources.protection import Category
 from tasks.sources.sources import ResolvedSource
 from tasks.sources.vault_writer import Secret
-from tasks.stages.data.ingest.mapping import Reject, to_record
+from tasks.stages.data.ingest.mapping import RejectedRow, to_record
 from tasks.stages.data.protect import records as protecting
 from tasks.stages.data.protect.actions import Outcome
-from tasks.stages.data.protect.records import Guard
-from tasks.stages.data.quarantine import of_row, to_table
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.protect.records import ProtectionContext
+from tasks.stages.data.quarantine import row_entry, to_table
+from tasks.stages.data.readers.rows import MalformedRow, Row
 
-ROWS = pa.schema([("record_id", pa.string()), ("source_id", pa.string()), ("row", pa.int64())])
+ROWS_SCHEMA = pa.schema([("record_id", pa.string()), ("source_id", pa.string()), ("row", pa.int64())])
 """Schema of the source and row of each record."""
 
 
 @dataclass
-class Taken:
+class ProcessedBatch:
     """Records and quarantine of a batch of rows. Only `secrets` holds personal or secret values in plain text."""
 
     records: pa.Table
@@ -47,7 +47,7 @@ class Taken:
 
 
 @dataclass
-class _Tray:
+class _BatchBuilder:
     """Results of a batch while it is processed."""
 
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -60,22 +60,22 @@ class _Tray:
 
 
 @dataclass(frozen=True)
-class Intake:
+class BatchProcessor:
     """Callable that maps and protects batches of rows of one source."""
 
     resolved: ResolvedSource
     as_of: date
-    guard: Guard
+    guard: ProtectionContext
     record_key: bytes
     """Key of record ids: `tasks.sources.vault_keys.VaultKeys.records`."""
 
-    def __call__(self, items: Sequence[Row | Malformed]) -> Taken:
+    def __call__(self, items: Sequence[Row | MalformedRow]) -> ProcessedBatch:
         """Map and protect a batch of rows.
 
         Raises:
             InputError: A row holds text of a class for which its source says `stop`.
         """
-        tray = _Tray()
+        tray = _BatchBuilder()
         mapped = list(self._mapped(items, tray))
         for number, (record, outcome) in zip(
             (number for number, _ in mapped), protecting.protect([r for _, r in mapped], self.guard), strict=True
@@ -83,22 +83,24 @@ class Intake:
             self._put(number, record, outcome, tray)
         return self._taken(tray)
 
-    def _mapped(self, items: Sequence[Row | Malformed], tray: _Tray) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _mapped(self, items: Sequence[Row | MalformedRow], tray: _BatchBuilder) -> Iterator[tuple[int, dict[str, Any]]]:
         for item in items:
             try:
-                if isinstance(item, Malformed):
-                    raise Reject(item.rule, item.reason, malformed=True)
+                if isinstance(item, MalformedRow):
+                    raise RejectedRow(item.rule, item.reason, malformed=True)
                 yield item.number, self._record(item, tray.notes)
-            except Reject as reject:
+            except RejectedRow as reject:
                 self._reject(item.number, reject, tray)
 
     def _record(self, row: Row, notes: Counter[str]) -> dict[str, Any]:
         record = to_record(row.values, self.resolved.source, notes)
         begun, retired, cutoff = record["effective_from"], record["retired_at"], self.resolved.cutoff
         if retired is not None and retired <= self.as_of:
-            raise Reject("retired", f"retired by {self.as_of.isoformat()}")
+            raise RejectedRow("retired", f"retired by {self.as_of.isoformat()}")
         if cutoff is not None and begun is not None and begun < cutoff:
-            raise Reject("past_retention", f"from before {cutoff.isoformat()}, the retention cut-off of its source")
+            raise RejectedRow(
+                "past_retention", f"from before {cutoff.isoformat()}, the retention cut-off of its source"
+            )
         return {"record_id": self._record_id(row.number), **record}
 
     def _record_id(self, row: int) -> str:
@@ -109,38 +111,38 @@ class Intake:
         place = canonical_json([self.resolved.sha256, self.resolved.source.id, row])
         return hmac.digest(self.record_key, place, "sha256").hex()[:32]
 
-    def _put(self, number: int, record: dict[str, Any], outcome: Outcome, tray: _Tray) -> None:
+    def _put(self, number: int, record: dict[str, Any], outcome: Outcome, tray: _BatchBuilder) -> None:
         tray.protected.update(outcome.counts)
-        if outcome.stopped:
+        if outcome.stop_category:
             raise InputError(
-                f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stopped}, for which "
+                f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stop_category}, for which "
                 "`protect` in sources.yaml says stop. Take it out of the source, or say drop or mask"
             )
         if outcome.undetectable:
             reason = "holds a text too long, or too slow to read, to say what of it is about people"
-            self._reject(number, Reject("undetectable", reason), tray)
+            self._reject(number, RejectedRow("undetectable", reason), tray)
             return
-        if outcome.dropped:
-            reason = f"holds text of class {outcome.dropped}, for which its source says drop"
-            self._reject(number, Reject(f"holds_{outcome.dropped}", reason), tray)
+        if outcome.drop_category:
+            reason = f"holds text of class {outcome.drop_category}, for which its source says drop"
+            self._reject(number, RejectedRow(f"holds_{outcome.drop_category}", reason), tray)
             return
         tray.records.append(record)
         tray.numbers.append(number)
         tray.secrets += outcome.secrets
 
-    def _reject(self, number: int, reject: Reject, tray: _Tray) -> None:
-        tray.quarantine.append(of_row(self.resolved.source.id, number, reject.rule, reject.reason))
+    def _reject(self, number: int, reject: RejectedRow, tray: _BatchBuilder) -> None:
+        tray.quarantine.append(row_entry(self.resolved.source.id, number, reject.rule, reject.reason))
         if reject.malformed:
             tray.malformed.append((number, reject.rule))
 
-    def _taken(self, tray: _Tray) -> Taken:
+    def _taken(self, tray: _BatchBuilder) -> ProcessedBatch:
         rows = [
             {"record_id": record["record_id"], "source_id": record["source_id"], "row": number}
             for record, number in zip(tray.records, tray.numbers, strict=True)
         ]
-        return Taken(
+        return ProcessedBatch(
             records=pa.Table.from_pylist(tray.records, schema=SCHEMA),
-            rows=pa.Table.from_pylist(rows, schema=ROWS),
+            rows=pa.Table.from_pylist(rows, schema=ROWS_SCHEMA),
             quarantine=to_table(sorted(tray.quarantine, key=lambda item: item["row"])),
             malformed=tray.malformed,
             rules=Counter(item["rule"] for item in tray.quarantine),

@@ -9,7 +9,7 @@ from typing import Any
 from tasks.core.record import KINDS
 from tasks.sources.sources import Source
 from tasks.stages.data import json_text
-from tasks.stages.data.protect.tokens import disarmed
+from tasks.stages.data.protect.tokens import break_up_tokens
 from tasks.stages.data.text import SURROGATES, is_blank, normalise, repair
 
 ROLES = ("system", "user", "assistant")
@@ -17,7 +17,7 @@ UNKNOWN_LANGUAGE = "und"
 """BCP 47 code of an undetermined language."""
 
 
-class Reject(Exception):
+class RejectedRow(Exception):
     """Raised if a row cannot become a record. `malformed` is true if the row is not what its source declares."""
 
     def __init__(self, rule: str, reason: str, malformed: bool = False) -> None:
@@ -47,7 +47,7 @@ def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[
         "retired_at": _date(row, source, "retired_at"),
         "subjects": [],
         "origin": constants.origin,
-        "labelled_by": _label(row, source, "labelled_by") or disarmed(constants.labelled_by or ""),
+        "labelled_by": _label(row, source, "labelled_by") or break_up_tokens(constants.labelled_by or ""),
         "split": _choice(row, source, "split", ("train", "test")) or constants.split or "",
     }
 
@@ -73,26 +73,26 @@ def _text(value: Any, column: str, notes: Counter[str]) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Reject("not_text", f"column {column!r}: expected text, got {type(value).__name__}", malformed=True)
+        raise RejectedRow("not_text", f"column {column!r}: expected text, got {type(value).__name__}", malformed=True)
     if not value.isascii() and SURROGATES.search(value):
-        raise Reject("undecodable", f"column {column!r}: holds what is not a character", malformed=True)
+        raise RejectedRow("undecodable", f"column {column!r}: holds what is not a character", malformed=True)
     repaired = repair(value)
     notes["repaired_texts"] += repaired is not value and repaired != normalise(value)
-    return disarmed(repaired)
+    return break_up_tokens(repaired)
 
 
 def _target(value: Any, column: str, notes: Counter[str]) -> str:
     target = _text(value if value is None or isinstance(value, str) else _dumps(value, column), column, notes)
     if is_blank(target):
-        raise Reject("missing_target", f"column {column!r} is empty; a record needs a target")
-    _refuse_halves(target, column)
+        raise RejectedRow("missing_target", f"column {column!r} is empty; a record needs a target")
+    _refuse_unpaired_surrogates(target, column)
     return target
 
 
-def _refuse_halves(target: str, column: str) -> None:
+def _refuse_unpaired_surrogates(target: str, column: str) -> None:
     """Reject a JSON target with an unpaired surrogate: the stages that parse it later could not name its row."""
-    if json_text.has_half(target):
-        raise Reject("undecodable", f"column {column!r}: its JSON holds half of a character", malformed=True)
+    if json_text.has_unpaired_surrogate(target):
+        raise RejectedRow("undecodable", f"column {column!r}: its JSON holds half of a character", malformed=True)
 
 
 def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str]) -> str:
@@ -102,18 +102,20 @@ def _json_target(row: dict[str, Any], fields: dict[str, str], notes: Counter[str
         value = row.get(column)
         values[field] = _text(value, column, notes) if isinstance(value, str | None) else value
         if isinstance(value, str | None) and is_blank(values[field]):
-            raise Reject("missing_target", f"column {column!r} is empty; the target needs its field {field!r}")
+            raise RejectedRow("missing_target", f"column {column!r} is empty; the target needs its field {field!r}")
     return _text(_dumps(values, ", ".join(fields.values())), "", Counter())
 
 
 def _dumps(value: Any, column: str) -> str:
-    if json_text.is_deep(value):
-        reason = f"column {column!r}: lists and objects stand in more than {json_text.DEEPEST} others"
-        raise Reject("not_text", reason, malformed=True)
+    if json_text.exceeds_max_depth(value):
+        reason = f"column {column!r}: lists and objects stand in more than {json_text.MAX_DEPTH} others"
+        raise RejectedRow("not_text", reason, malformed=True)
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
-        raise Reject("not_text", f"column {column!r}: {type(value).__name__} is not JSON", malformed=True) from None
+        raise RejectedRow(
+            "not_text", f"column {column!r}: {type(value).__name__} is not JSON", malformed=True
+        ) from None
 
 
 def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
@@ -122,29 +124,29 @@ def _chat(value: Any, column: str, notes: Counter[str]) -> list[dict[str, str]]:
     kept = [turn for turn in turns if turn["role"] != "system"]
     notes["dropped_system_turns"] += len(turns) - len(kept)
     if not kept or kept[-1]["role"] != "assistant" or is_blank(kept[-1]["content"]):
-        raise Reject("missing_target", f"column {column!r}: the last turn is not an assistant's with text")
+        raise RejectedRow("missing_target", f"column {column!r}: the last turn is not an assistant's with text")
     if not any(turn["role"] == "user" for turn in kept):
-        raise Reject("bad_messages", f"column {column!r}: there is no user turn", malformed=True)
-    _refuse_halves(kept[-1]["content"], column)
+        raise RejectedRow("bad_messages", f"column {column!r}: there is no user turn", malformed=True)
+    _refuse_unpaired_surrogates(kept[-1]["content"], column)
     return kept
 
 
 def _turns(value: Any, column: str) -> list[Any]:
     if value is None or value == "":
-        raise Reject("missing_target", f"column {column!r} is empty")
+        raise RejectedRow("missing_target", f"column {column!r} is empty")
     try:
         turns = json_text.loads(value) if isinstance(value, str) else value
     except ValueError:
         turns = None
     if not isinstance(turns, list):
-        raise Reject("bad_messages", f"column {column!r}: expected a list of turns", malformed=True)
+        raise RejectedRow("bad_messages", f"column {column!r}: expected a list of turns", malformed=True)
     return turns
 
 
 def _turn(turn: Any, column: str, notes: Counter[str]) -> dict[str, str]:
     if not isinstance(turn, dict) or turn.get("role") not in ROLES:
         wanted = f"role one of {', '.join(ROLES)}"
-        raise Reject("bad_messages", f"column {column!r}: a turn needs {wanted}, and content", malformed=True)
+        raise RejectedRow("bad_messages", f"column {column!r}: a turn needs {wanted}, and content", malformed=True)
     return {"role": turn["role"], "content": _text(turn.get("content"), column, notes)}
 
 
@@ -166,14 +168,16 @@ def _refuse_unlisted(labels: Iterable[str], source: Source, name: str) -> None:
     listed = None if name == "labelled_by" else source.labels.get(name)  # type: ignore[call-overload]
     if listed is not None and any(label and label not in listed for label in labels):
         column = getattr(source.mapping, name)
-        raise Reject(f"unknown_{name}", f"column {column!r}: holds none of the labels that sources.yaml lists for it")
+        raise RejectedRow(
+            f"unknown_{name}", f"column {column!r}: holds none of the labels that sources.yaml lists for it"
+        )
 
 
 def _choice(row: dict[str, Any], source: Source, name: str, allowed: tuple[str, ...]) -> str:
     value = _label(row, source, name).casefold()
     if value and value not in allowed:
         column = getattr(source.mapping, name)
-        raise Reject(f"unknown_{name}", f"column {column!r}: expected one of {', '.join(allowed)}")
+        raise RejectedRow(f"unknown_{name}", f"column {column!r}: expected one of {', '.join(allowed)}")
     return value
 
 
@@ -181,7 +185,7 @@ def _tags(row: dict[str, Any], source: Source) -> list[str]:
     column = source.mapping.policy_tags
     value = row.get(column) if column is not None else None
     if isinstance(value, dict):
-        raise Reject("not_text", f"column {column!r}: expected tags, got an object", malformed=True)
+        raise RejectedRow("not_text", f"column {column!r}: expected tags, got an object", malformed=True)
     parts = value if isinstance(value, list) else [] if value is None else str(value).split(";")
     tags = {_text(part, column or "", Counter()) for part in parts}
     _refuse_unlisted(tags, source, "policy_tags")
@@ -198,4 +202,4 @@ def _date(row: dict[str, Any], source: Source, name: str) -> date | None:
     try:
         return value if isinstance(value, date) else datetime.fromisoformat(value.strip()).date()
     except (ValueError, AttributeError):
-        raise Reject(f"bad_{name}", f"column {column!r}: expected an ISO 8601 date such as 2024-03-31") from None
+        raise RejectedRow(f"bad_{name}", f"column {column!r}: expected an ISO 8601 date such as 2024-03-31") from None

@@ -16,30 +16,30 @@ from typing import Any, Self, TypeVar
 from tasks.core import usable
 from tasks.core.errors import InputError
 
-WORKERS = "HALLMARK_WORKERS"
+WORKERS_VARIABLE = "HALLMARK_WORKERS"
 """Environment variable with the number of processes of `ingest`; if it is not set, one for each usable core."""
-AHEAD = 2
+BATCHES_IN_FLIGHT = 2
 """Number of batches in flight for each process: enough to keep it busy, few enough to bound the memory."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def workers() -> int:
+def worker_count() -> int:
     """Return the number of processes to use.
 
     Raises:
         InputError: HALLMARK_WORKERS is not a whole number of at least 1.
     """
-    setting = os.environ.get(WORKERS, "")
+    setting = os.environ.get(WORKERS_VARIABLE, "")
     if not setting:
         return usable.cores()
     if not setting.isdecimal() or int(setting) < 1:
-        raise InputError(f"{WORKERS}: expected a whole number of at least 1, got {setting!r}")
+        raise InputError(f"{WORKERS_VARIABLE}: expected a whole number of at least 1, got {setting!r}")
     return int(setting)
 
 
-def batched(items: Iterable[In], size: int, weigh: Callable[[In], int], most: int) -> Iterator[list[In]]:
+def batch_by_weight(items: Iterable[In], size: int, weigh: Callable[[In], int], most: int) -> Iterator[list[In]]:
     """Yield the items in lists of `size`. A list ends early if its items together weigh `most` or more."""
     batch: list[In] = []
     weight = 0
@@ -60,10 +60,10 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._count = workers()
+        self._count = worker_count()
         self._started: ProcessPoolExecutor | None = None
 
-    def in_order(self, work: Callable[[In], Out], batches: Iterable[In]) -> Iterator[Out]:
+    def map_in_order(self, work: Callable[[In], Out], batches: Iterable[In]) -> Iterator[Out]:
         """Yield the result of `work` for each batch, in the order of the batches. Errors of `work` are raised here.
 
         `work` and the batches must be picklable. This process does the work itself if the pool has one process only, or
@@ -78,7 +78,9 @@ class Pool:
             # Spawned, since a forked copy of a process with threads, of which pyarrow has some, may hang.
             context = multiprocessing.get_context("spawn")
             self._started = ProcessPoolExecutor(self._count, context, initializer=_begin)
-        yield from _drawn(self._started, pickle.dumps(work), chain(first, source), self._count * AHEAD)
+        yield from _map_batches(
+            self._started, pickle.dumps(work), chain(first, source), self._count * BATCHES_IN_FLIGHT
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +92,7 @@ class Pool:
             self._started.shutdown(wait=kind is None, cancel_futures=True)
 
 
-def _drawn(pool: ProcessPoolExecutor, work: bytes, batches: Iterator[In], most: int) -> Iterator[Any]:
+def _map_batches(pool: ProcessPoolExecutor, work: bytes, batches: Iterator[In], most: int) -> Iterator[Any]:
     flying: deque[Future[Any]] = deque()
     for batch in batches:
         flying.append(pool.submit(_run, work, batch))

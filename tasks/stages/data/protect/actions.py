@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tasks.sources.protection import IDENTIFYING, Category, Protection
+from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category, Protection
 from tasks.sources.vault_writer import Secret
-from tasks.stages.data.protect.stretch import Stretch
-from tasks.stages.data.protect.tokens import IN_TEXT, token
+from tasks.stages.data.protect.stretch import DetectedSpan
+from tasks.stages.data.protect.tokens import TOKEN_PATTERN, token
 
-YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+YEAR_PATTERN = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 DOMAIN = re.compile(r"@\s?([\w.-]+)$")
 NETWORK = re.compile(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$")
 
@@ -22,37 +22,37 @@ class Outcome:
     secrets: list[Secret] = field(default_factory=list)
     subjects: set[str] = field(default_factory=set)
     """Tokens of the people that the record is about."""
-    dropped: Category | None = None
+    drop_category: Category | None = None
     """First class found whose action is `drop`: the record must go into quarantine. None if there is none."""
-    stopped: Category | None = None
+    stop_category: Category | None = None
     """First class found whose action is `stop`: the run must stop. None if there is none."""
     undetectable: bool = False
     """Whether a text could not be read to its end, so that its personal data is unknown."""
 
 
-def replace(text: str, spans: Sequence[Stretch], protection: Protection, key: bytes, outcome: Outcome) -> str:
+def replace(text: str, spans: Sequence[DetectedSpan], protection: Protection, key: bytes, outcome: Outcome) -> str:
     """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
 
     The spans must be sorted and without overlaps.
     """
     parts, end = [], 0
     for span in spans:
-        parts += [text[end : span.start], _instead(text, span, protection, key, outcome)]
+        parts += [text[end : span.start], _replacement(text, span, protection, key, outcome)]
         end = span.end
     return "".join([*parts, text[end:]])
 
 
-def subjects(finds: Iterable[Stretch], key: bytes) -> set[str]:
+def subjects(finds: Iterable[DetectedSpan], key: bytes) -> set[str]:
     """Return the tokens of the people whom the spans name. Each span must have a spelling."""
-    return {token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING}
+    return {token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING_CATEGORIES}
 
 
-def _instead(text: str, span: Stretch, protection: Protection, key: bytes, outcome: Outcome) -> str:
+def _replacement(text: str, span: DetectedSpan, protection: Protection, key: bytes, outcome: Outcome) -> str:
     category, action = span.category, protection.action(span.category)
     there = text[span.start : span.end]
     value = there if span.spelling is None else span.spelling
     outcome.counts[category] = outcome.counts.get(category, 0) + 1
-    if category in IDENTIFYING:
+    if category in IDENTIFYING_CATEGORIES:
         outcome.subjects.add(token(category, value, key))
     if action == "keep":
         return there
@@ -61,24 +61,24 @@ def _instead(text: str, span: Stretch, protection: Protection, key: bytes, outco
         outcome.secrets.append(Secret(made, value))
         return f"[{made}]"
     if action == "drop":
-        outcome.dropped = outcome.dropped or category
+        outcome.drop_category = outcome.drop_category or category
     if action == "stop":
-        outcome.stopped = outcome.stopped or category
-    return generalised(category, value) if action == "generalise" else f"[{category}]"
+        outcome.stop_category = outcome.stop_category or category
+    return generalise(category, value) if action == "generalise" else f"[{category}]"
 
 
-def generalised(category: Category, value: str) -> str:
+def generalise(category: Category, value: str) -> str:
     """Return the placeholder with the coarse part of a value: year of birth, /24 network or e-mail domain.
 
     The placeholder has the class alone if the value has no such part. The same applies to a domain that looks like a
     token: the vault might hold another value for that token.
     """
     coarse = None
-    if category == "birth_date" and (year := YEAR.search(value)):
+    if category == "birth_date" and (year := YEAR_PATTERN.search(value)):
         coarse = year[0]
     elif category == "network" and (network := NETWORK.match(value)):
         coarse = f"{network[1]}.0/24"
     elif category == "email" and (domain := DOMAIN.search(value)):
         coarse = domain[1]
     made = f"[{category}:{coarse}]"
-    return f"[{category}]" if coarse is None or IN_TEXT.fullmatch(made) else made
+    return f"[{category}]" if coarse is None or TOKEN_PATTERN.fullmatch(made) else made

@@ -20,32 +20,41 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from tasks.stages.data.protect.pieces import one_around, rest, swept, touches, trimmed, words_beside
-from tasks.stages.data.protect.sought import Sought
-from tasks.stages.data.protect.stretch import Stretch, merged
-from tasks.stages.data.protect.telling import Value, is_unexplained
+from tasks.stages.data.protect.pieces import (
+    enclosing_span,
+    overlaps_any,
+    piece_to_replace,
+    without_leftovers,
+    without_overlaps,
+    words_outside,
+)
+from tasks.stages.data.protect.sought import ValueIndex
+from tasks.stages.data.protect.stretch import DetectedSpan, merge
+from tasks.stages.data.protect.telling import Value, is_unknown_word
 from tasks.stages.data.protect.words import Text
 
-ROUNDS = 4
+MAX_ROUNDS = 4
 """Maximum number of rounds. Splitting a value yields new values, for which others may have to be split; more than two
 rounds are rarely needed. The data gate counts the targets that then still have a placeholder which their prompt
 lacks."""
 
-MOST_WORDS = 6
+MAX_FIELD_WORDS = 6
 """Maximum number of words in a field of the target that is treated as a name; recognisers have the same limit."""
-MOST_UNEXPLAINED = 2
+MAX_UNKNOWN_WORDS = 2
 """Maximum number of words on no word list that a field may have beside a name. More would be unsafe, since no German
 word list is long enough."""
 
 
-class Agreed(NamedTuple):
-    texts: list[list[Stretch]]
+class RecordSpans(NamedTuple):
+    spans_by_text: list[list[DetectedSpan]]
     """Spans to replace in each text, each with the spelling of its value."""
-    parted: set[Stretch]
+    split_spans: set[DetectedSpan]
     """Detected spans that are replaced in several pieces, each with the spelling of the whole."""
 
 
-def agree(texts: Sequence[str], found: Sequence[Sequence[Stretch]], said: Sequence[Stretch] = ()) -> Agreed:
+def propagate(
+    texts: Sequence[str], found: Sequence[Sequence[DetectedSpan]], said: Sequence[DetectedSpan] = ()
+) -> RecordSpans:
     """Return the spans to replace in each text of a record.
 
     Args:
@@ -55,96 +64,102 @@ def agree(texts: Sequence[str], found: Sequence[Sequence[Stretch]], said: Sequen
             and their values are replaced in every text, even if they are ordinary words.
     """
     *before, target = found
-    found = [*before, merged(said, target)]
+    found = [*before, merge(said, target)]
     if not any(found):
-        return Agreed([list(finds) for finds in found], set())
-    record, apart = _Record([Text.of(text) for text in texts], found, said), dict[Value, None]()
-    for _ in range(ROUNDS):
+        return RecordSpans([list(finds) for finds in found], set())
+    record, apart = _Record([Text.parse(text) for text in texts], found, said), dict[Value, None]()
+    for _ in range(MAX_ROUNDS):
         known = len(record.values)
-        placed = record.placed(apart)
-        record.name_fields(placed[-1])
-        wanted = [*record.only_in_target(placed), *record.fields_within(placed)]
+        placed = record.spans_to_replace(apart)
+        record.register_name_fields(placed[-1])
+        wanted = [*record.values_only_in_target(placed), *record.fields_within_spans(placed)]
         new = dict.fromkeys(value for value in wanted if value not in apart)
         if not new and len(record.values) == known:
             break
         apart |= new
-    return Agreed(placed, record.parted(placed))
+    return RecordSpans(placed, record.split_spans(placed))
 
 
 class _Record:
-    def __init__(self, texts: Sequence[Text], found: Sequence[Sequence[Stretch]], said: Iterable[Stretch]) -> None:
+    def __init__(
+        self, texts: Sequence[Text], found: Sequence[Sequence[DetectedSpan]], said: Iterable[DetectedSpan]
+    ) -> None:
         self._texts = texts
-        sure = (Value.of(it.category, texts[-1].spelled(it.start, it.end)).surely for it in said)
+        sure = (Value.from_spelling(it.category, texts[-1].unescaped(it.start, it.end)).declared for it in said)
         self.values: dict[tuple[str, ...], Value] = {value.key: value for value in sure}
         """Values by `Value.key`. If two classes have the same words, the class detected first counts."""
         self._found = [
-            [self._known(text, find) for find in trimmed(text.text, finds)]
+            [self._registered(text, find) for find in without_leftovers(text.text, finds)]
             for text, finds in zip(texts, found, strict=True)
         ]
 
-    def placed(self, apart: Collection[Value]) -> list[list[Stretch]]:
+    def spans_to_replace(self, apart: Collection[Value]) -> list[list[DetectedSpan]]:
         """Return the spans to replace in each text, and register pieces of split spans as values.
 
         Values in `apart` take precedence over longer ones that contain them.
         """
-        first, every = Sought(apart), Sought(list(self.values.values()))
+        first, every = ValueIndex(apart), ValueIndex(list(self.values.values()))
         return [
-            self._placed(text, list(first.in_text(text)), [*found, *every.in_text(text)])
+            self._placed(text, list(first.occurrences(text)), [*found, *every.occurrences(text)])
             for text, found in zip(self._texts, self._found, strict=True)
         ]
 
-    def only_in_target(self, placed: Sequence[Sequence[Stretch]]) -> list[Value]:
+    def values_only_in_target(self, placed: Sequence[Sequence[DetectedSpan]]) -> list[Value]:
         *before, target = (
-            {self.values[Value.of(it.category, it.spelling or "").key] for it in each} for each in placed
+            {self.values[Value.from_spelling(it.category, it.spelling or "").key] for it in each} for each in placed
         )
         return sorted(target.difference(*before))
 
-    def name_fields(self, placed: Sequence[Stretch]) -> None:
+    def register_name_fields(self, placed: Sequence[DetectedSpan]) -> None:
         """Register fields of the target as names if they contain a name and otherwise only words on no word list."""
         target = self._texts[-1]
         names = [it for it in placed if it.category == "name"]
-        for start, end in target.fields():
+        for start, end in target.field_spans():
             first = bisect_left(names, start, key=lambda it: it.start)
-            inside = [it for it in names[first : first + MOST_WORDS] if it.end <= end]
-            left = words_beside(target.text, Stretch(start, end, "name"), inside)
-            if inside and 0 < len(left) <= MOST_UNEXPLAINED and all(map(is_unexplained, left)):
-                self._known(target, Stretch(start, end, "name"))
+            inside = [it for it in names[first : first + MAX_FIELD_WORDS] if it.end <= end]
+            left = words_outside(target.text, DetectedSpan(start, end, "name"), inside)
+            if inside and 0 < len(left) <= MAX_UNKNOWN_WORDS and all(map(is_unknown_word, left)):
+                self._registered(target, DetectedSpan(start, end, "name"))
 
-    def fields_within(self, placed: Sequence[Sequence[Stretch]]) -> list[Value]:
+    def fields_within_spans(self, placed: Sequence[Sequence[DetectedSpan]]) -> list[Value]:
         """Return fields of the target that have no span to replace, but are part of a replaced span of the prompt.
 
         Fields of ordinary words are left out: a label such as "top up" is not a name.
         """
         *before, own = placed
         target = self._texts[-1]
-        free = [span for span in target.fields() if not touches(span, own)]
-        fields = [Value.of("name", target.spelled(*span)) for span in free]
-        sought = Sought([value for value in fields if len(value.words) <= MOST_WORDS and not value.common])
+        free = [span for span in target.field_spans() if not overlaps_any(span, own)]
+        fields = [Value.from_spelling("name", target.unescaped(*span)) for span in free]
+        sought = ValueIndex([value for value in fields if len(value.words) <= MAX_FIELD_WORDS and not value.common])
         found = []
         for text, stretches in zip(self._texts, before, strict=False):
-            for it in sought.in_text(text):
-                if (around := one_around(it, stretches)) is not None:
-                    value = Value.of(around.category, it.spelling or "")
+            for it in sought.occurrences(text):
+                if (around := enclosing_span(it, stretches)) is not None:
+                    value = Value.from_spelling(around.category, it.spelling or "")
                     found.append(self.values.setdefault(value.key, value))
         return found
 
-    def parted(self, placed: Sequence[Sequence[Stretch]]) -> set[Stretch]:
+    def split_spans(self, placed: Sequence[Sequence[DetectedSpan]]) -> set[DetectedSpan]:
         return {
             find
             for found, stretches in zip(self._found, placed, strict=True)
             for find in found
-            if one_around(find, stretches) is None
+            if enclosing_span(find, stretches) is None
         }
 
-    def _known(self, text: Text, find: Stretch) -> Stretch:
+    def _registered(self, text: Text, find: DetectedSpan) -> DetectedSpan:
         """Register the value of a span, and return the span with the class and spelling of the registered value."""
-        value = Value.of(find.category, text.spelled(find.start, find.end))
+        value = Value.from_spelling(find.category, text.unescaped(find.start, find.end))
         value = self.values.setdefault(value.key, value)
         return find._replace(category=value.category, spelling=value.spelling)
 
-    def _placed(self, text: Text, first: list[Stretch], others: list[Stretch]) -> list[Stretch]:
+    def _placed(self, text: Text, first: list[DetectedSpan], others: list[DetectedSpan]) -> list[DetectedSpan]:
         whole = {*first, *others}
-        placed: list[Stretch] = []
-        for stretch in merged(list(swept(first)), list(swept(others))):
-            placed += [stretch] if stretch in whole else [self._known(text, piece) for piece in rest(text, stretch)]
+        placed: list[DetectedSpan] = []
+        for stretch in merge(list(without_overlaps(first)), list(without_overlaps(others))):
+            placed += (
+                [stretch]
+                if stretch in whole
+                else [self._registered(text, piece) for piece in piece_to_replace(text, stretch)]
+            )
         return placed

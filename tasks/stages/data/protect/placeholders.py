@@ -4,17 +4,17 @@ import re
 
 from tasks.sources.protection import CATEGORIES
 
-LETTERS = 12
+TOKEN_LENGTH = 12
 """Number of base32 letters in a token: 60 bits. The probability of a collision among a million values is one in two
 million."""
-PATTERN = rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]"
+PLACEHOLDER_PATTERN = rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]"
 """Pattern of a placeholder; its group is the class.
 
 The syntax is also valid in RE2, which PyArrow uses. The pattern also matches casefolded text, since classes are in
 lower case. Other words in brackets belong to the source's text.
 """
-PLACEHOLDER = re.compile(PATTERN)
-TELLING = re.compile(rf"\[\w+:[a-z0-9]{{{LETTERS}}}\]")
+PLACEHOLDER = re.compile(PLACEHOLDER_PATTERN)
+TOKEN_PLACEHOLDER = re.compile(rf"\[\w+:[a-z0-9]{{{TOKEN_LENGTH}}}\]")
 """Placeholder with a token, which distinguishes its value from others."""
 
 
@@ -26,9 +26,9 @@ def without_values(text: str) -> str:
     return PLACEHOLDER.sub(r"[\1]", text) if "[" in text else text
 
 
-def masks(text: str) -> bool:
+def has_masked_value(text: str) -> bool:
     """Return whether the text has a placeholder without a token, such as `[address]` or `[birth_date:1815]`.
 
     Equal placeholders of that kind may stand for different values.
     """
-    return "[" in text and any(not TELLING.fullmatch(match[0]) for match in PLACEHOLDER.finditer(text))
+    return "[" in text and any(not TOKEN_PLACEHOLDER.fullmatch(match[0]) for match in PLACEHOLDER.finditer(text))

@@ -16,38 +16,38 @@ from tasks.sources.protection import Category, Protection
 from tasks.sources.sources import Terms
 from tasks.stages.data.protect import actions, terms
 from tasks.stages.data.protect.actions import Outcome
-from tasks.stages.data.protect.agree import agree
+from tasks.stages.data.protect.agree import propagate
 from tasks.stages.data.protect.recognise.names import lists
-from tasks.stages.data.protect.stretch import Detector, Stretch, merged
+from tasks.stages.data.protect.stretch import DetectedSpan, Detector, merge
 from tasks.stages.data.protect.words import Text
 
 LABELS = ("department", "geography", "language")
 """Fields of a record that hold text of the source, besides messages and tags."""
-PLACE = "geography"
+GEOGRAPHY = "geography"
 """Label in which no names of people are sought: many of its values look like them, such as Santa Clara."""
 WORD = re.compile(r"[^\W\d_]+")
 NUMBER = re.compile(r"(?<!\w)[^\W\d_]{0,4}[-_/ ]?\d(?:[-_/. ]?\d){5,}\w*")
 """Number of six or more digits, grouped or not, with up to four letters before it: P1234567."""
 
-Detected = Mapping[str, list[Stretch] | None]
+SpansByText = Mapping[str, list[DetectedSpan] | None]
 """Detected spans by text; None for a text that could not be read to its end. Texts without any have no key."""
 
 
 @dataclass(frozen=True)
-class Guard:
+class ProtectionContext:
     """Detector, declarations and key with which the records of one source are protected."""
 
     detector: Detector
     protection: Protection
     terms: Terms
     token_key: bytes
-    named: Mapping[str, Collection[str]] = field(default_factory=dict)
+    known_labels: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Values that sources.yaml lists or sets as constants, by label (`Source.named`)."""
-    personal: Mapping[str, Category] = field(default_factory=dict)
+    personal_fields: Mapping[str, Category] = field(default_factory=dict)
     """Classes of the fields of JSON targets that are declared personal, by field name (`Source.personal`)."""
 
 
-def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[dict[str, Any], Outcome]]:
+def protect(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> Iterator[tuple[dict[str, Any], Outcome]]:
     """Yield each record with its texts protected and its `subjects` set, and the outcome.
 
     Records whose outcome is `dropped`, `stopped` or `undetectable` are yielded too; the caller must not write them.
@@ -56,13 +56,13 @@ def protect(records: Sequence[dict[str, Any]], guard: Guard) -> Iterator[tuple[d
     for record in records:
         outcome = Outcome()
 
-        def safe(text: str, more: Sequence[Stretch] = (), outcome: Outcome = outcome) -> str:
+        def safe(text: str, more: Sequence[DetectedSpan] = (), outcome: Outcome = outcome) -> str:
             spans = detected.get(text, ())
             outcome.undetectable |= spans is None
-            spans = merged(spans or (), more) if more else spans
+            spans = merge(spans or (), more) if more else spans
             return actions.replace(text, spans, guard.protection, guard.token_key, outcome) if spans else text
 
-        replaced = _labels(record, safe, guard.named) | {
+        replaced = _labels(record, safe, guard.known_labels) | {
             "messages": _turns(record["messages"], detected, guard, outcome),
             "labelled_by": _labeller(record["labelled_by"], guard, outcome),
         }
@@ -76,7 +76,9 @@ def _texts(record: dict[str, Any]) -> Iterator[str]:
     yield from (record[name] for name in LABELS)
 
 
-def _turns(turns: Sequence[dict[str, str]], detected: Detected, guard: Guard, outcome: Outcome) -> list[dict[str, str]]:
+def _turns(
+    turns: Sequence[dict[str, str]], detected: SpansByText, guard: ProtectionContext, outcome: Outcome
+) -> list[dict[str, str]]:
     """Return the turns, in which every value that was detected in one of them is replaced in all (`agree`).
 
     A field declared personal takes precedence over values detected in it. If the action of its class is `keep`, those
@@ -85,25 +87,25 @@ def _turns(turns: Sequence[dict[str, str]], detected: Detected, guard: Guard, ou
     texts = [turn["content"] for turn in turns]
     found = [detected.get(text, ()) for text in texts]
     outcome.undetectable |= None in found
-    said = _by_purpose(texts[-1], guard.personal)
+    said = _by_purpose(texts[-1], guard.personal_fields)
     kept = [it for it in said if guard.protection.action(it.category) == "keep"]
     *before, target = (spans or () for spans in found)
-    agreed = agree(texts, [*before, merged(target, kept)], [it for it in said if it not in kept])
-    outcome.subjects |= actions.subjects(agreed.parted, guard.token_key)
+    agreed = propagate(texts, [*before, merge(target, kept)], [it for it in said if it not in kept])
+    outcome.subjects |= actions.subjects(agreed.split_spans, guard.token_key)
     return [
         turn | {"content": actions.replace(turn["content"], spans, guard.protection, guard.token_key, outcome)}
-        for turn, spans in zip(turns, agreed.texts, strict=True)
+        for turn, spans in zip(turns, agreed.spans_by_text, strict=True)
     ]
 
 
-def _by_purpose(target: str, personal: Mapping[str, Category]) -> list[Stretch]:
-    fields = Text.of(target).named_fields() if personal else ()
-    return [Stretch(start, end, personal[name]) for name, start, end in fields if name in personal]
+def _by_purpose(target: str, personal: Mapping[str, Category]) -> list[DetectedSpan]:
+    fields = Text.parse(target).named_field_spans() if personal else ()
+    return [DetectedSpan(start, end, personal[name]) for name, start, end in fields if name in personal]
 
 
 def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str, Collection[str]]) -> dict[str, Any]:
     def label(value: str, name: str) -> str:
-        return value if value in named.get(name, ()) else safe(value, _in_label(value, name != PLACE))
+        return value if value in named.get(name, ()) else safe(value, _in_label(value, name != GEOGRAPHY))
 
     return {
         "policy_tags": sorted({label(tag, "policy_tags") for tag in record["policy_tags"]}),
@@ -111,43 +113,43 @@ def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str
     }
 
 
-def _labeller(by: str, guard: Guard, outcome: Outcome) -> str:
+def _labeller(by: str, guard: ProtectionContext, outcome: Outcome) -> str:
     """Return the replacement for `labelled_by`.
 
     The person who labelled a record is not one of its subjects, and is no reason to put it into quarantine.
     """
-    if not by or by in guard.named.get("labelled_by", ()):
+    if not by or by in guard.known_labels.get("labelled_by", ()):
         return by
     aside = Outcome()
-    replaced = actions.replace(by, [Stretch(0, len(by), "name")], guard.protection, guard.token_key, aside)
+    replaced = actions.replace(by, [DetectedSpan(0, len(by), "name")], guard.protection, guard.token_key, aside)
     outcome.secrets += aside.secrets
     outcome.counts["name"] = outcome.counts.get("name", 0) + 1
     return replaced
 
 
 @lru_cache(maxsize=65_536)
-def _in_label(label: str, people: bool = True) -> tuple[Stretch, ...]:
+def _in_label(label: str, people: bool = True) -> tuple[DetectedSpan, ...]:
     """Return the spans that count as personal in a label alone: long numbers, and names without capitals or a cue."""
-    spans = [Stretch(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
+    spans = [DetectedSpan(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
     for first, second in pairwise(WORD.finditer(label) if people else ()):
         if _is_name(first[0].casefold(), second[0].casefold()):
-            spans = merged(spans, [Stretch(first.start(), second.end(), "name")])
+            spans = merge(spans, [DetectedSpan(first.start(), second.end(), "name")])
     return tuple(spans)
 
 
 def _is_name(first: str, second: str) -> bool:
-    known = lists.given(), lists.family(), lists.common_family()
+    known = lists.given_names(), lists.family_names(), lists.common_family_names()
     return (first in known[0] and any(second in names for names in known)) or (
         second in known[0] and any(first in names for names in known)
     )
 
 
-def _detect(texts: list[str], guard: Guard) -> Detected:
+def _detect(texts: list[str], guard: ProtectionContext) -> SpansByText:
     """Return the detected spans by text. The owner's terms take precedence over those of recognisers."""
-    pattern = terms.finder(guard.terms)
+    pattern = terms.compile_terms(guard.terms)
     listed = [terms.find(text, pattern) for text in texts]
     return {
-        text: None if others is None else merged(own, others)
+        text: None if others is None else merge(own, others)
         for text, own, others in zip(texts, listed, guard.detector(texts), strict=True)
         if own or others or others is None
     }

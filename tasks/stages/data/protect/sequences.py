@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 
-class Finder:
+class AhoCorasick:
     def __init__(self, sequences: Iterable[Sequence[str]]) -> None:
         self._next: list[dict[str, int]] = [{}]
         self._ending: list[int | None] = [None]
@@ -19,7 +19,7 @@ class Finder:
         """Failure link of each state: the state of its longest proper suffix that is a prefix of a sequence."""
         self._link()
 
-    def ends(self, words: Iterable[str]) -> Iterator[tuple[int, int]]:
+    def matches(self, words: Iterable[str]) -> Iterator[tuple[int, int]]:
         """Yield the index of each word at which a sequence ends, and the index of the longest such sequence."""
         state = 0
         for place, word in enumerate(words):

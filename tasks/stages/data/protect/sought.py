@@ -3,22 +3,22 @@
 from array import array
 from collections.abc import Collection, Iterator
 
-from tasks.stages.data.protect.sequences import Finder
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.sequences import AhoCorasick
+from tasks.stages.data.protect.stretch import DetectedSpan
 from tasks.stages.data.protect.telling import Value
 from tasks.stages.data.protect.words import Text
 
 
-class Sought:
+class ValueIndex:
     """Index of values by the sequences of words for which a text is searched."""
 
     def __init__(self, values: Collection[Value]) -> None:
-        spelled = {words: value for value in values for words in value.ways}
+        spelled = {words: value for value in values for words in value.word_sequences}
         self._values = list(spelled.values())
-        self._finder = Finder(spelled)
+        self._finder = AhoCorasick(spelled)
         self._lengths = [len(words) for words in spelled]
 
-    def in_text(self, text: Text) -> Iterator[Stretch]:
+    def occurrences(self, text: Text) -> Iterator[DetectedSpan]:
         """Yield the occurrences of values in a text: of those that end at the same word, the longest.
 
         Occurrences may overlap.
@@ -34,7 +34,9 @@ class Sought:
                 names_field.append(word.names_field)
                 yield word.plain
 
-        for last, sequence in self._finder.ends(read()):
+        for last, sequence in self._finder.matches(read()):
             value, first = self._values[sequence], last - self._lengths[sequence] + 1
-            if (value.may_name_field or not names_field[last]) and value.is_at(text, starts[first], ends[last]):
-                yield Stretch(starts[first], ends[last], value.category, value.spelling)
+            if (value.searched_in_field_names or not names_field[last]) and value.matches_at(
+                text, starts[first], ends[last]
+            ):
+                yield DetectedSpan(starts[first], ends[last], value.category, value.spelling)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tasks.sources.protection import Category
 
 
-class Stretch(NamedTuple):
+class DetectedSpan(NamedTuple):
     """Span of a text from `start` to `end` (exclusive), in characters, and its class."""
 
     start: int
@@ -16,14 +16,14 @@ class Stretch(NamedTuple):
     """Spelling from which the token is made, equal in all texts of a record; None for the characters of the span."""
 
 
-Detector = Callable[[Sequence[str]], list[list[Stretch] | None]]
+Detector = Callable[[Sequence[str]], list[list[DetectedSpan] | None]]
 """Function that returns the detected spans of each text, sorted and without overlaps.
 
 The result of a text is None if it could not be read to its end. It does not depend on the other texts.
 """
 
 
-def merged(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]:
+def merge(first: Sequence[DetectedSpan], second: Sequence[DetectedSpan]) -> list[DetectedSpan]:
     """Return the spans of `first`, and the parts of `second` that `first` does not cover, sorted.
 
     Both must be sorted and without overlaps.
@@ -36,7 +36,7 @@ def merged(first: Sequence[Stretch], second: Sequence[Stretch]) -> list[Stretch]
     return sorted(kept)
 
 
-def _outside(item: Stretch, taken: Sequence[Stretch], place: int) -> Iterator[Stretch]:
+def _outside(item: DetectedSpan, taken: Sequence[DetectedSpan], place: int) -> Iterator[DetectedSpan]:
     """Yield the parts of `item` that no span of `taken` covers; spans before index `place` end before it."""
     start = item.start
     while place < len(taken) and taken[place].start < item.end:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.stretch import DetectedSpan
 
 
-def finder(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":
+def compile_terms(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":
     """Return one pattern for all terms, with a named group for each class; None if there are no terms.
 
     Terms are literal except for `*`, which stands for any part of a word. The pattern does not backtrack into a `*`, so
@@ -18,10 +18,10 @@ def finder(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":
     return _compiled(rf"(?<!\w)(?:{'|'.join(groups)})(?!\w)") if groups else None
 
 
-def find(text: str, pattern: "re.Pattern[str] | None") -> list[Stretch]:
+def find(text: str, pattern: "re.Pattern[str] | None") -> list[DetectedSpan]:
     if pattern is None:
         return []
-    return [Stretch(m.start(), m.end(), m.lastgroup) for m in pattern.finditer(text)]  # type: ignore[arg-type]
+    return [DetectedSpan(m.start(), m.end(), m.lastgroup) for m in pattern.finditer(text)]  # type: ignore[arg-type]
 
 
 def _literal(term: str) -> str:

@@ -10,10 +10,10 @@ from tasks.stages.data import json_text
 from tasks.stages.data.protect.recognise.fold import fold
 from tasks.stages.data.protect.recognise.span import Span
 
-PLAIN = re.compile(r"(\w+|[^\w\s])")
-IN_JSON = re.compile(r"((?:\w|\\u[0-9a-fA-F]{4})+|\\.|[^\w\s\"\\])", re.DOTALL)
+PLAIN_WORD = re.compile(r"(\w+|[^\w\s])")
+JSON_WORD = re.compile(r"((?:\w|\\u[0-9a-fA-F]{4})+|\\.|[^\w\s\"\\])", re.DOTALL)
 """Word of a JSON text, in which line ends and quotes are escaped and letters may be: `Ren\\u00e9e`."""
-STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
+JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
 """String in JSON; the second group matches if the string is the name of a field."""
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 ESCAPED = {r"\"": '"', r"\\": "\\", r"\/": "/"}
@@ -36,41 +36,41 @@ class Text(NamedTuple):
     is_json: bool
 
     @staticmethod
-    def of(text: str) -> "Text":
+    def parse(text: str) -> "Text":
         return Text(text, text.lstrip()[:1] in ("{", "[") and _is_json(text))
 
     def words(self) -> Iterator[Word]:
         """Yield the words of the text, with offsets into the original text."""
         folded = fold(self.text)
-        names = _Names(folded.text if self.is_json else "")
-        for match in (IN_JSON if self.is_json else PLAIN).finditer(folded.text):
+        names = _FieldNames(folded.text if self.is_json else "")
+        for match in (JSON_WORD if self.is_json else PLAIN_WORD).finditer(folded.text):
             if plain := self._plain(match[1]):
                 start, end = match.span(1)
-                names_field = names.hold(start)
-                if folded.removed:
-                    start, end, *_ = folded.back(Span(start, end, "", 0))
+                names_field = names.contain(start)
+                if folded.removed_offsets:
+                    start, end, *_ = folded.to_original(Span(start, end, "", 0))
                 yield Word(plain, start, end, names_field)
 
-    def fields(self) -> Iterator[tuple[int, int]]:
+    def field_spans(self) -> Iterator[tuple[int, int]]:
         """Yield start and end of each JSON value that is a non-empty string.
 
         A text that is no JSON has none, since it may be a label.
         """
-        yield from ((start, end) for _, start, end in self.named_fields())
+        yield from ((start, end) for _, start, end in self.named_field_spans())
 
-    def named_fields(self) -> Iterator[tuple[str, int, int]]:
+    def named_field_spans(self) -> Iterator[tuple[str, int, int]]:
         """Yield name, start and end of each JSON value that is a non-empty string.
 
         The name is the last field name before the value, so values in a list have the name of the list.
         """
         name = ""
-        for match in STRING.finditer(self.text) if self.is_json else ():
+        for match in JSON_STRING.finditer(self.text) if self.is_json else ():
             if match[2]:
-                name = self.spelled(*match.span(1))
+                name = self.unescaped(*match.span(1))
             elif match[1]:
                 yield name, *match.span(1)
 
-    def spelled(self, start: int, end: int) -> str:
+    def unescaped(self, start: int, end: int) -> str:
         """Return the characters from `start` to `end`, with JSON escapes decoded."""
         there = self.text[start:end]
         if not self.is_json or "\\" not in there:
@@ -94,12 +94,12 @@ class Text(NamedTuple):
         return word.casefold()
 
 
-class _Names:
+class _FieldNames:
     def __init__(self, text: str) -> None:
-        self._left = (match.span(1) for match in STRING.finditer(text) if match[2])
+        self._left = (match.span(1) for match in JSON_STRING.finditer(text) if match[2])
         self._start = self._end = 0
 
-    def hold(self, place: int) -> bool:
+    def contain(self, place: int) -> bool:
         """Return whether the character at `place` is in the name of a field.
 
         Places must not decrease from call to call.
@@ -109,7 +109,7 @@ class _Names:
         return self._start <= place
 
 
-def of_value(value: str) -> tuple[str, ...]:
+def words_of(value: str) -> tuple[str, ...]:
     """Return the words of a value spelled without JSON escapes."""
     return tuple(word.plain for word in Text(value, False).words())
 

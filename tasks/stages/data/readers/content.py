@@ -16,18 +16,18 @@ from typing import IO
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.sources.sources import ResolvedSource, Source, expand
+from tasks.sources.sources import ResolvedSource, Source, fill_variables
 from tasks.stages.data.readers import gzipped, store
 
-BLOCK = 1 << 20
-IN_MEMORY = 64 * BLOCK
+BLOCK_BYTES = 1 << 20
+MAX_MEMORY_BYTES = 64 * BLOCK_BYTES
 """Maximum number of bytes of a copy in memory; a larger copy is a file."""
-UNUSABLE = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
+UNUSABLE_PATH_ERRNOS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 """Error numbers for a path that cannot exist, other than ENOENT for one that does not."""
 
 
 @dataclass(frozen=True)
-class Pinned:
+class PinnedContent:
     """Content of a source that matches its pinned digest."""
 
     file: IO[bytes]
@@ -37,7 +37,7 @@ class Pinned:
 
 
 @contextmanager
-def read(resolved: ResolvedSource, root: Path) -> Iterator[Pinned]:
+def read(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
     """Yield the pinned content of a source.
 
     Relative locations start at `root`, or, for files that are not committed, at the checkout (`Layout.locate`).
@@ -60,18 +60,18 @@ def read(resolved: ResolvedSource, root: Path) -> Iterator[Pinned]:
 
 def _place(layout: Layout) -> Path:
     """Return a folder on disk to which the caller may write: that of stage `ingest`, or the state before a run."""
-    return layout.kept("ingested", "ingest") if layout.stages.exists() else layout.state
+    return layout.cache_folder("ingested", "ingest") if layout.stages.exists() else layout.state
 
 
 def _copy(place: Path) -> SpooledTemporaryFile[bytes]:
     place.mkdir(parents=True, exist_ok=True)
-    return SpooledTemporaryFile(IN_MEMORY, dir=str(place))
+    return SpooledTemporaryFile(MAX_MEMORY_BYTES, dir=str(place))
 
 
 def _fill(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:
     source, digest, size = resolved.source, hashlib.sha256(), 0
-    with opened(source, root) as file:
-        while block := file.read(BLOCK):
+    with open_content(source, root) as file:
+        while block := file.read(BLOCK_BYTES):
             digest.update(block)
             size += copy.write(block)
     if digest.hexdigest() != resolved.sha256:
@@ -82,15 +82,15 @@ def _fill(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:
         )
 
 
-def _rewound(file: IO[bytes]) -> Pinned:
+def _rewound(file: IO[bytes]) -> PinnedContent:
     file.seek(0)
-    lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK), b""))
+    lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK_BYTES), b""))
     file.seek(0)
-    return Pinned(file, lines)
+    return PinnedContent(file, lines)
 
 
 @contextmanager
-def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
+def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
     """Yield the content of a source as a binary file.
 
     Errors show the location as it is in sources.yaml, because the values of its variables may be passwords, and errors
@@ -100,11 +100,11 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
         InputError: There is no such file or object, or it cannot be opened.
         Unavailable: The store cannot be reached.
     """
-    location, named = expand(source.location), source.location
+    location, named = fill_variables(source.location), source.location
     where = f"source {source.id}: {named}"
     try:
         if location.startswith("s3://"):
-            with store.opened(location, where) as file:
+            with store.open_object(location, where) as file:
                 yield file
         else:
             with _local(source, location, root).open("rb") as file:
@@ -116,7 +116,7 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
     except PermissionError:
         raise InputError(f"source {source.id}: no permission to read {named}") from None
     except OSError as error:
-        if error.errno in UNUSABLE:
+        if error.errno in UNUSABLE_PATH_ERRNOS:
             raise InputError(f"{where} cannot be opened ({error.strerror})") from None
         raise OSError(error.errno, error.strerror) from None  # without the file's name, which has the variables' values
 
@@ -124,7 +124,7 @@ def opened(source: Source, root: Path) -> Iterator[IO[bytes]]:
 def _local(source: Source, location: str, root: Path) -> Path:
     """Return the path of a local file. Pipes and devices are refused, since reading a pipe may never end."""
     try:
-        path = Layout(root).locate(str(Path(location).expanduser()))
+        path = Layout(root).resolve_path(str(Path(location).expanduser()))
         mode = path.stat().st_mode
     except (RuntimeError, ValueError):  # `~` without a home folder, or a zero byte
         raise InputError(f"source {source.id}: {source.location!r} is no path; correct it in sources.yaml") from None

@@ -9,12 +9,12 @@ from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import delimiters
 from tasks.stages.data.readers.columns import check_columns
-from tasks.stages.data.readers.decoding import text
+from tasks.stages.data.readers.decoding import open_text
 from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_row_bytes, refuse_rows
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.readers.rows import MalformedRow, Row
 
 
-class Lines:
+class LimitedLines:
     """Iterator over the lines of a text for the CSV parser.
 
     Iteration raises InputError if a row is longer than its source allows.
@@ -29,7 +29,7 @@ class Lines:
         """Start to count the characters of a row that begins on this line."""
         self._begun, self._characters = line, 0
 
-    def __iter__(self) -> "Lines":
+    def __iter__(self) -> "LimitedLines":
         return self
 
     def __next__(self) -> str:
@@ -41,22 +41,22 @@ class Lines:
         return self.last.replace("\0", "")
 
 
-def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
+def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield rows as text by column. Rows with too few or too many fields, or with stray quotes, are malformed."""
-    content = text(file, source)
+    content = open_text(file, source)
     # Hallmark limits rows; the parser's own limit of a field would cut a row in two.
     limit = csv.field_size_limit(sys.maxsize)
     try:
         # Count all rows first: to process a row costs a hundred times as much as to find its end.
-        for rows, _ in enumerate(_parsed(Lines(content, source), source)):
+        for rows, _ in enumerate(_parsed(LimitedLines(content, source), source)):
             refuse_rows(rows, source)
         content.seek(0)
-        yield from _rows(Lines(content, source), source)
+        yield from _rows(LimitedLines(content, source), source)
     finally:
         csv.field_size_limit(limit)
 
 
-def _parsed(lines: Lines, source: Source) -> Iterator[tuple[int, list[str] | csv.Error]]:
+def _parsed(lines: LimitedLines, source: Source) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """Yield the line on which each row begins, and the row's fields or error. The first row is the header."""
     parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
     while True:
@@ -70,7 +70,7 @@ def _parsed(lines: Lines, source: Source) -> Iterator[tuple[int, list[str] | csv
             yield line, error
 
 
-def _header(row: list[str] | csv.Error, lines: Lines, source: Source) -> list[str]:
+def _header(row: list[str] | csv.Error, lines: LimitedLines, source: Source) -> list[str]:
     if isinstance(row, csv.Error):
         delimiters.check([], lines.last, source)
         raise InputError(f"source {source.id}: the header of {source.location} cannot be read ({row})")
@@ -81,7 +81,7 @@ def _header(row: list[str] | csv.Error, lines: Lines, source: Source) -> list[st
     return header
 
 
-def _rows(lines: Lines, source: Source) -> Iterator[Row | Malformed]:
+def _rows(lines: LimitedLines, source: Source) -> Iterator[Row | MalformedRow]:
     parsed, number = _parsed(lines, source), 0
     header = _header(next(parsed)[1], lines, source)
     width = len(header)
@@ -92,11 +92,11 @@ def _rows(lines: Lines, source: Source) -> Iterator[Row | Malformed]:
         if isinstance(fields, csv.Error):
             if str(fields) == "unexpected end of data":
                 raise _truncated(source, f"within the quoted field of row {number}, which begins on line {line}")
-            yield Malformed(number, "stray_quote", f"line {line}: quotes inside a quoted field must be doubled")
+            yield MalformedRow(number, "stray_quote", f"line {line}: quotes inside a quoted field must be doubled")
         elif len(fields) < width and not lines.last.endswith(("\n", "\r")):
             raise _truncated(source, f"after {len(fields)} of {width} fields of row {number}, on line {line}")
         elif len(fields) != width:
-            yield Malformed(number, "field_count", f"line {line}: {len(fields)} fields, the header has {width}")
+            yield MalformedRow(number, "field_count", f"line {line}: {len(fields)} fields, the header has {width}")
         else:
             yield Row(number, dict(zip(header, fields, strict=True)))
 

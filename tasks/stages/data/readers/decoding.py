@@ -10,8 +10,8 @@ from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 
 BLOCK = 1 << 20
-LIKELY = ("utf-8", "cp1252", "utf-16")
-MARKS = {
+LIKELY_ENCODINGS = ("utf-8", "cp1252", "utf-16")
+BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -31,7 +31,7 @@ SIGNATURES = {
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
 
 
-def text(file: IO[bytes], source: Source) -> TextIO:
+def open_text(file: IO[bytes], source: Source) -> TextIO:
     """Return the content decoded as declared, with its own line ends.
 
     If the rest of the content shows that the declared encoding is right, bytes that do not decode become lone
@@ -64,9 +64,9 @@ def _encoding(head: bytes, source: Source) -> str:
     except (LookupError, ValueError):  # ValueError: the codec cannot encode, or its name has a zero byte
         raise InputError(
             f"source {source.id}: encoding {source.encoding!r} is not a Python text codec; try one of "
-            f"{', '.join(LIKELY)}"
+            f"{', '.join(LIKELY_ENCODINGS)}"
         ) from None
-    mark = next((name for start, name in MARKS.items() if head.startswith(start)), None)
+    mark = next((name for start, name in BYTE_ORDER_MARKS.items() if head.startswith(start)), None)
     if mark == "utf-8-sig" and declared == "utf-8":
         return mark
     if mark in ("utf-16", "utf-32"):
@@ -107,16 +107,16 @@ def _refuse_wrong_encoding(file: IO[bytes], encoding: str, source: Source) -> No
     if _extends_ascii(encoding) and all(block.isascii() for block in _blocks(file)):
         return
     utf8 = encoding in ("utf-8", "utf-8-sig")
-    wrong = undecodable(file, encoding)
+    wrong = first_undecodable_byte(file, encoding)
     if wrong is None:
         one_byte = len("é".encode(encoding, "ignore")) == 1
-        if one_byte and not utf8 and undecodable(file, "utf-8") is None:
-            beyond = undecodable(file, "ascii")
+        if one_byte and not utf8 and first_undecodable_byte(file, "utf-8") is None:
+            beyond = first_undecodable_byte(file, "ascii")
             if beyond is None:
                 raise _wrong(source, 0, "plain ASCII, as is all of it", "utf-8")
             raise _wrong(source, beyond[0], "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
     elif not (utf8 and _some_decode(file)):
-        likely = next((name for name in LIKELY if undecodable(file, name) is None), None)
+        likely = next((name for name in LIKELY_ENCODINGS if first_undecodable_byte(file, name) is None), None)
         raise _wrong(source, wrong[0], f"byte 0x{wrong[1]:02x}", likely)
 
 
@@ -130,7 +130,7 @@ def _some_decode(file: IO[bytes]) -> bool:
     return any(not decoder.decode(block).isascii() for block in _blocks(file))
 
 
-def undecodable(file: IO[bytes], encoding: str) -> tuple[int, int] | None:
+def first_undecodable_byte(file: IO[bytes], encoding: str) -> tuple[int, int] | None:
     """Return offset and value of the first byte that does not decode; None if all bytes do."""
     decoder, start = codecs.getincrementaldecoder(encoding)(), 0
     for block in chain(_blocks(file), [b""]):

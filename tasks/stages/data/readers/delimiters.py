@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 
-USUAL = (",", ";", "\t", "|")
+USUAL_DELIMITERS = (",", ";", "\t", "|")
 
 
 def check(header: Sequence[str], line: str, source: Source) -> None:
@@ -27,7 +27,7 @@ def check(header: Sequence[str], line: str, source: Source) -> None:
             f"source {source.id}: {source.location} looks like JSON Lines and not like CSV; set `kind: jsonl` in "
             "sources.yaml"
         )
-    split = {mark: _names(line, mark) for mark in USUAL if mark != source.delimiter}
+    split = {mark: _names(line, mark) for mark in USUAL_DELIMITERS if mark != source.delimiter}
     likely = max(split, key=lambda mark: (len(wanted & set(split[mark])), len(split[mark])))
     better = len(wanted & set(split[likely])) > len(wanted & set(header))
     if better or len(header) == 1 < len(split[likely]):
@@ -37,9 +37,9 @@ def check(header: Sequence[str], line: str, source: Source) -> None:
         )
 
 
-def most_names(line: str) -> set[str]:
+def header_names(line: str) -> set[str]:
     """Return the names in a header, split at the delimiter that finds most."""
-    return max((set(_names(line, mark)) for mark in USUAL), key=lambda names: len(names))
+    return max((set(_names(line, mark)) for mark in USUAL_DELIMITERS), key=lambda names: len(names))
 
 
 def _names(line: str, delimiter: str) -> list[str]:

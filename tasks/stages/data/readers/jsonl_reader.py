@@ -8,22 +8,22 @@ from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import delimiters
 from tasks.stages.data.readers.columns import check_mapped
-from tasks.stages.data.readers.decoding import text
+from tasks.stages.data.readers.decoding import open_text
 from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_rows
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.readers.rows import MalformedRow, Row
 
 
 class _NotJson(ValueError):
     """Raised for JSON that Python accepts and RFC 8259 does not, and for an object that has a field twice."""
 
 
-def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
+def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield rows as JSON values by field; blank lines are skipped.
 
     A mapped field may be missing in some rows, but not in all of them.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    content = text(file, source)
+    content = open_text(file, source)
     for lines, line in enumerate(lines_of(content, source), start=1):
         refuse_rows(lines, source)
         if lines == 1:
@@ -47,26 +47,26 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
 def _check_form(line: str, source: Source) -> None:
     """Raise InputError if the first line looks like CSV, or like the beginning of one JSON list."""
     where = f"source {source.id}: {source.location}"
-    if source.mapping.columns() <= delimiters.most_names(line):
+    if source.mapping.columns() <= delimiters.header_names(line):
         raise InputError(f"{where} looks like CSV and not like JSON Lines; set `kind: csv` in sources.yaml")
     if line.lstrip("\ufeff").startswith("[") and not line.rstrip().endswith("]"):
         raise InputError(f"{where} looks like one JSON list; write one object a line, without brackets and commas")
 
 
-def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: Source) -> Row | Malformed:
+def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: Source) -> Row | MalformedRow:
     try:
         value = decoder.decode(line.replace("\0", ""))
     except _NotJson as error:
-        return Malformed(number, "not_json", f"line {index}: {error}")
+        return MalformedRow(number, "not_json", f"line {index}: {error}")
     except (ValueError, RecursionError) as error:
         if not line.endswith(("\n", "\r")):
             raise InputError(
                 f"source {source.id}: {source.location} is truncated: its last line ({index}) ends within an object; "
                 "fetch it again"
             ) from None
-        return Malformed(number, "not_json", f"line {index}: {_what(error)}")
+        return MalformedRow(number, "not_json", f"line {index}: {_what(error)}")
     if not isinstance(value, dict):
-        return Malformed(number, "not_object", f"line {index}: expected an object, got {type(value).__name__}")
+        return MalformedRow(number, "not_object", f"line {index}: expected an object, got {type(value).__name__}")
     return Row(number, value)
 
 

@@ -15,24 +15,24 @@ import pyarrow.parquet as pq
 
 UNPACKED, PACKED, V1, V2 = 2, 3, 5, 8
 """Field numbers of PageHeader: unpacked size, packed size, and the headers of data pages of version 1 and 2."""
-VALUES = 1
+VALUES_FIELD = 1
 """Field number of the number of values in the header of a data page."""
-ENCODING = {V1: 2, V2: 4}
+ENCODING_FIELD = {V1: 2, V2: 4}
 """Field number of the encoding in the header of a data page, by version."""
 DELTA_BYTE_ARRAY = 7
 """Encoding that writes each value as the length of the prefix that it shares with the last value, and its suffix."""
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 12
 """Type codes of fields in Thrift's compact protocol."""
-LARGEST = 1 << 32
+MAX_BINARY_BYTES = 1 << 32
 """Exclusive maximum of the length of a binary field in bytes, more than any page has."""
-LONGEST = 10
+MAX_VARINT_BYTES = 10
 """Maximum number of bytes of a 64-bit number, with seven bits in a byte."""
-DEEPEST = 8
+MAX_DEPTH = 8
 """Maximum depth of nested structures; a page header has three levels."""
 
 
 @dataclass(frozen=True)
-class Pages:
+class PageSizes:
     """Sizes of the pages of one column in one row group."""
 
     unpacked: int = 0
@@ -45,7 +45,7 @@ class Pages:
     """Whether a page has the encoding DELTA_BYTE_ARRAY."""
 
 
-def of_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> Pages:
+def measure_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> PageSizes:
     """Measure the pages of a column chunk at the offsets from which pyarrow reads them.
 
     Raises:
@@ -54,7 +54,7 @@ def of_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> Pages:
     place = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < place:
         place = chunk.dictionary_page_offset
-    end, pages = place + chunk.total_compressed_size, Pages()
+    end, pages = place + chunk.total_compressed_size, PageSizes()
     while place < end:
         file.seek(place)
         header = _struct(file)
@@ -63,15 +63,15 @@ def of_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> Pages:
     return pages
 
 
-def _with(pages: Pages, header: dict[int, Any]) -> Pages:
+def _with(pages: PageSizes, header: dict[int, Any]) -> PageSizes:
     data = next((version for version in (V1, V2) if version in header), None)
     values, deltas = 0, pages.deltas
     if data:
         own = header[data] if isinstance(header[data], dict) else {}
-        values, deltas = _count(own, VALUES), deltas or own.get(ENCODING[data]) == DELTA_BYTE_ARRAY
+        values, deltas = _count(own, VALUES_FIELD), deltas or own.get(ENCODING_FIELD[data]) == DELTA_BYTE_ARRAY
     unpacked = pages.unpacked + _count(header, UNPACKED)
     largest = unpacked if deltas else max(pages.largest, header[UNPACKED])
-    return Pages(unpacked, largest, pages.values + values, deltas)
+    return PageSizes(unpacked, largest, pages.values + values, deltas)
 
 
 def _count(fields: dict[int, Any], number: int) -> int:
@@ -83,7 +83,7 @@ def _count(fields: dict[int, Any], number: int) -> int:
 
 def _struct(file: IO[bytes], depth: int = 0) -> dict[int, Any]:
     """Return the numbers and nested structures of a struct, by field number."""
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         raise ValueError("a page header nested too deep")
     fields: dict[int, Any] = {}
     number = 0
@@ -101,7 +101,7 @@ def _value(file: IO[bytes], kind: int, depth: int) -> Any:
     if kind in (I16, I32, I64):
         return _signed(file)
     if kind in (DOUBLE, BINARY):
-        file.seek(8 if kind == DOUBLE else _number(file) % LARGEST, os.SEEK_CUR)
+        file.seek(8 if kind == DOUBLE else _number(file) % MAX_BINARY_BYTES, os.SEEK_CUR)
         return None
     if kind == STRUCT:
         return _struct(file, depth + 1)
@@ -115,7 +115,7 @@ def _signed(file: IO[bytes]) -> int:
 
 def _number(file: IO[bytes]) -> int:
     number = 0
-    for place in range(LONGEST):
+    for place in range(MAX_VARINT_BYTES):
         byte = _byte(file)
         number |= (byte & 127) << 7 * place
         if byte < 128:

@@ -16,32 +16,32 @@ from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import limits, parquet_pages, parquet_sizes
 from tasks.stages.data.readers.columns import check_columns
-from tasks.stages.data.readers.parquet_pages import Pages
-from tasks.stages.data.readers.rows import Malformed, Row
+from tasks.stages.data.readers.parquet_pages import PageSizes
+from tasks.stages.data.readers.rows import MalformedRow, Row
 
 MAGIC = b"PAR1"
-BATCH = 1_000
+MAX_BATCH_ROWS = 1_000
 """Maximum number of rows decoded together; there are fewer if pages are large."""
-IN_BATCH = 128 << 20
+MAX_BATCH_BYTES = 128 << 20
 """Maximum number of bytes of a batch in the worst case, in which every row holds the largest page."""
-LARGEST_PAGE = 128 << 20
+MAX_PAGE_BYTES = 128 << 20
 """Maximum number of bytes that one page may unpack to. Most writers make pages of 1 MiB, DuckDB of up to 100 MB."""
-LARGEST_FOOTER = 32 << 20
+MAX_FOOTER_BYTES = 32 << 20
 """Maximum number of bytes of a footer. pyarrow needs 17 bytes of memory for each: for a footer of 20 MB, with 100,000
 columns, 335 MB and a second."""
-UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError, OverflowError)
+READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError, OverflowError)
 """Errors of pyarrow for a file that it cannot read; OverflowError is for a date of the year 10,000 or later."""
-UNSUPPORTED = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
+UNSUPPORTED_MESSAGE = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
 """Message of pyarrow's OSError for an unsupported feature, such as LZO; pyarrow raises OSError for damage too."""
 
 
-def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
+def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield rows as Python values by column.
 
     No single row is malformed: a file that is damaged, or that uses an unsupported feature, is refused as a whole.
     """
     opened = _opened(file, source)
-    leaves = _mapped(opened, source)
+    leaves = _mapped_leaves(opened, source)
     batch_rows = _rows_together(file, opened.metadata, leaves, source)
     # A list has any number of values, so texts in lists stay in a dictionary and are measured before they are repeated.
     texts = [leaf.path for leaf in leaves.values() if leaf.max_repetition_level and leaf.physical_type == "BYTE_ARRAY"]
@@ -49,24 +49,24 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | Malformed]:
     done = size = 0
     try:
         for batch in opened.iter_batches(batch_size=batch_rows, columns=sorted(source.mapping.columns())):
-            size += parquet_sizes.of(batch)
+            size += parquet_sizes.python_bytes(batch)
             limits.refuse_unpacked(size, source)
             limits.refuse_rows(done + batch.num_rows, source)
             for number, values in enumerate(_values(batch, done, source), start=done + 1):
                 yield Row(number, values)
             done += batch.num_rows
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         raise _refused(error, source, f"is damaged after row {done}") from None
 
 
 def _values(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[dict[str, Any]]:
     """Yield the rows of a batch, converted one by one if the batch is so large that a row may exceed its limit."""
-    if parquet_sizes.of(batch) <= source.max_row_bytes:
+    if parquet_sizes.python_bytes(batch) <= source.max_row_bytes:
         yield from batch.to_pylist()
         return
     for place in range(batch.num_rows):
         row = batch.slice(place, 1)
-        limits.refuse_row_bytes(parquet_sizes.of(row), f"row {done + place + 1}", source)
+        limits.refuse_row_bytes(parquet_sizes.python_bytes(row), f"row {done + place + 1}", source)
         yield from row.to_pylist()
 
 
@@ -81,22 +81,22 @@ def _opened(file: IO[bytes], source: Source) -> pq.ParquetFile:
     footer, magic = int.from_bytes(file.read(4), "little"), file.read()
     if magic != MAGIC:
         raise InputError(f"{where} is truncated: it does not end with Parquet's footer; fetch it again")
-    if footer > LARGEST_FOOTER:
+    if footer > MAX_FOOTER_BYTES:
         raise InputError(
-            f"{where} has a footer of {footer:,} bytes, and {LARGEST_FOOTER:,} are read; write it with fewer columns "
+            f"{where} has a footer of {footer:,} bytes, and {MAX_FOOTER_BYTES:,} are read; write it with fewer columns "
             "or row groups"
         )
     try:
         opened = pq.ParquetFile(file)
         limits.refuse_columns(opened.metadata.num_columns, source)
         check_columns(opened.schema_arrow.names, source)
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         raise _refused(error, source, "is a damaged Parquet file") from None
     limits.refuse_rows(opened.metadata.num_rows, source)
     return opened
 
 
-def _mapped(opened: pq.ParquetFile, source: Source) -> dict[int, pq.ColumnSchema]:
+def _mapped_leaves(opened: pq.ParquetFile, source: Source) -> dict[int, pq.ColumnSchema]:
     """Return the leaf columns of the mapped columns, by number. A struct, or a list of structs, has several leaves."""
     starts = tuple(f"{name}." for name in source.mapping.columns())  # a name may contain a dot itself
     every = map(opened.schema.column, range(opened.metadata.num_columns))
@@ -112,20 +112,20 @@ def _rows_together(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, p
         for number, leaf in leaves.items():
             pages = _pages(file, group.column(number), leaf, source)
             size += pages.unpacked
-            limits.refuse_unpacked(max(size, pages.values * parquet_sizes.VALUE), source)
+            limits.refuse_unpacked(max(size, pages.values * parquet_sizes.VALUE_BYTES), source)
             largest[number] = max(largest[number], pages.largest)
     most = max(largest.values(), default=0)
-    if most > LARGEST_PAGE:
+    if most > MAX_PAGE_BYTES:
         raise InputError(
-            f"source {source.id}: {source.location} has a page that unpacks to {most:,} bytes, and {LARGEST_PAGE:,} "
+            f"source {source.id}: {source.location} has a page that unpacks to {most:,} bytes, and {MAX_PAGE_BYTES:,} "
             "are read; write it anew with pages of the usual size, 1 MiB"
         )
-    return max(1, min(BATCH, IN_BATCH // (sum(largest.values()) or 1)))
+    return max(1, min(MAX_BATCH_ROWS, MAX_BATCH_BYTES // (sum(largest.values()) or 1)))
 
 
-def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, source: Source) -> Pages:
+def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema, source: Source) -> PageSizes:
     try:
-        pages = parquet_pages.of_chunk(file, chunk)
+        pages = parquet_pages.measure_chunk(file, chunk)
     except ValueError as error:
         raise _refused(error, source, "is damaged") from None
     if pages.deltas and leaf.max_repetition_level:
@@ -136,7 +136,7 @@ def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema
 def _refused(error: Exception, source: Source, damaged: str) -> InputError:
     """Return the error for an unreadable file: an unsupported feature is not damage, and fetching again cannot help."""
     where, why = f"source {source.id}: {source.location}", str(error).splitlines()[0]
-    if isinstance(error, pa.ArrowNotImplementedError) or UNSUPPORTED.search(why):
+    if isinstance(error, pa.ArrowNotImplementedError) or UNSUPPORTED_MESSAGE.search(why):
         return InputError(
             f"{where} uses what cannot be read here ({why}); write it with another compression, such as zstd, or with "
             "flat columns"

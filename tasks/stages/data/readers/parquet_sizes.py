@@ -3,17 +3,17 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-VALUE = 32
+VALUE_BYTES = 32
 """Bytes of a Python value in addition to its text."""
 
 
-def of(batch: pa.RecordBatch) -> int:
+def python_bytes(batch: pa.RecordBatch) -> int:
     """Return the bytes of all values of a batch, including the items of its lists."""
     return sum(map(_of, batch.columns))
 
 
 def _of(values: pa.Array) -> int:
-    kind, own = values.type, VALUE * len(values)
+    kind, own = values.type, VALUE_BYTES * len(values)
     if pa.types.is_dictionary(kind):
         return own + _repeated(values)
     if pa.types.is_struct(kind):

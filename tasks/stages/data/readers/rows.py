@@ -16,7 +16,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Malformed:
+class MalformedRow:
     """Row that does not conform to its format."""
 
     number: int
@@ -25,7 +25,7 @@ class Malformed:
     """Reason for the data owner: what was expected and what came, but no value of the row."""
 
 
-Reader = Callable[[IO[bytes], Source], Iterator[Row | Malformed]]
+Reader = Callable[[IO[bytes], Source], Iterator[Row | MalformedRow]]
 """Function that yields the rows of a source, in order, from its unpacked content and its declaration.
 
 The function raises InputError if the whole source is unusable.

@@ -11,16 +11,16 @@ from typing import IO, Any
 from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Unavailable
 
-BLOCK = 8 << 20
+REQUEST_BYTES = 8 << 20
 """Bytes of one request."""
-REPLACED = (412, 416)
+REPLACED_STATUSES = (412, 416)
 """HTTP statuses for an object that is not the one that was opened (`If-Match`), or is now shorter."""
-AGAIN = (408, 409, 425, 429)
+TEMPORARY_STATUSES = (408, 409, 425, 429)
 """HTTP statuses below 500 for temporary failures of the store."""
 
 
 @contextmanager
-def opened(location: str, where: str) -> Iterator[IO[bytes]]:
+def open_object(location: str, where: str) -> Iterator[IO[bytes]]:
     """Yield the object `s3://BUCKET/KEY` as a binary file.
 
     Messages name the object by `where`, since its location may contain secrets.
@@ -35,7 +35,7 @@ def opened(location: str, where: str) -> Iterator[IO[bytes]]:
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:
-        with object_store.reached() as store, _opened(store, location, where) as file:
+        with object_store.opened() as store, _opened(store, location, where) as file:
             yield file
     except (FileNotFoundError, PermissionError):
         raise
@@ -55,7 +55,7 @@ def opened(location: str, where: str) -> Iterator[IO[bytes]]:
 
 def _opened(store: Any, location: str, where: str) -> Any:
     try:
-        return store.open(location, "rb", block_size=BLOCK, cache_type="readahead")
+        return store.open(location, "rb", block_size=REQUEST_BYTES, cache_type="readahead")
     except KeyError:  # the answer has no length
         raise _refused(where, "it does not say how long the object is") from None
     except ValueError:  # the location has a bucket and no key
@@ -68,10 +68,10 @@ def _failure(error: Exception, where: str) -> HallmarkError | None:
     if answer is None:
         return None
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status in REPLACED:
+    if status in REPLACED_STATUSES:
         return InputError(f"{where} changed while it was read; resolve again")
     said = f"the store answers {status} ({answer.get('Error', {}).get('Code', 'no code')})"
-    if 300 <= status < 500 and status not in AGAIN:
+    if 300 <= status < 500 and status not in TEMPORARY_STATUSES:
         return _refused(where, said)
     return Unavailable(f"{where} cannot be read now: {said}; try again later")
 

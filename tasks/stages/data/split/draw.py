@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tasks.stages.data.split.placed import Placed, Places
+from tasks.stages.data.split.placed import Positions, SplitRecords
 
 Stratum = tuple[str, str]
 
 
-def draw(records: Placed, there: Places, rows: int | None) -> Places:
+def draw(records: SplitRecords, there: Positions, rows: int | None) -> Positions:
     """Draw `rows` of the records at the ascending positions `there`, stratified by source and kind in proportion.
 
     The first records of each stratum are drawn. All records are drawn if `rows` is None, or if there are no more than
@@ -22,12 +22,12 @@ def draw(records: Placed, there: Places, rows: int | None) -> Places:
     columns = (column.take(there).to_pylist() for column in (records.source_id, records.kind))
     for position, source_id, kind in zip(there.tolist(), *columns, strict=True):
         strata[source_id, kind].append(position)
-    quotas = allocate({stratum: len(items) for stratum, items in strata.items()}, rows)
+    quotas = allocate_rows({stratum: len(items) for stratum, items in strata.items()}, rows)
     drawn = [position for stratum, items in strata.items() for position in items[: quotas[stratum]]]
     return np.array(sorted(drawn), np.int64)
 
 
-def allocate(sizes: Mapping[Stratum, int], rows: int) -> dict[Stratum, int]:
+def allocate_rows(sizes: Mapping[Stratum, int], rows: int) -> dict[Stratum, int]:
     """Distribute `rows` over the strata in proportion to their sizes, by largest remainder.
 
     Every stratum gets at least one row if there are as many rows as strata.

@@ -8,23 +8,23 @@ from typing import Any
 from tasks.core.files import read_json, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
-from tasks.core.record import batches
-from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, Dataset, Origin, Passage, Value, declared
+from tasks.core.record import read_batches
+from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, Dataset, DatasetSource, StageCounts, Value, declared_fields
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.quarantine import Counts
 
-BEFORE = STAGES[:-1]
+EARLIER_STAGES = STAGES[:-1]
 Segments = dict[str, dict[str, Counter[str]]]
 
 
-def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Dataset:
+def build_manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Dataset:
     """Return the manifest of the dataset in `folder`. `counts` are those of `split`, `data` its parameters."""
-    results = {stage: read_json(layout.stage(stage) / "result.json") for stage in BEFORE}
+    results = {stage: read_json(layout.artefacts(stage) / "result.json") for stage in EARLIER_STAGES}
     segments = _segments(folder)
-    passed = {stage: results[stage]["counts"] for stage in BEFORE} | {"split": counts.model_dump()}
+    passed = {stage: results[stage]["counts"] for stage in EARLIER_STAGES} | {"split": counts.model_dump()}
     return Dataset(
         sources=dict(_origins(layout, results, segments, folder)),
-        counts={stage: Passage.model_validate(passage) for stage, passage in passed.items()},
+        counts={stage: StageCounts.model_validate(passage) for stage, passage in passed.items()},
         rows={side: segments["source_id"][side].total() for side in SIDES},
         digests={side: sha256_file(folder / f"{side}.parquet") for side in SIDES},
         segments={
@@ -36,7 +36,7 @@ def manifest(layout: Layout, folder: Path, counts: Counts, data: Data) -> Datase
 
 def _origins(
     layout: Layout, results: Mapping[str, Any], segments: Segments, folder: Path
-) -> Iterator[tuple[str, Origin]]:
+) -> Iterator[tuple[str, DatasetSource]]:
     people = _people(folder)
     put_aside, not_drawn = (_by_source(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn"))
     ingested = {source["id"]: source for source in results["ingest"]["sources"]}
@@ -44,7 +44,7 @@ def _origins(
         name, source = item.source.id, ingested[item.source.id]
         rows = {side: segments["source_id"][side][name] for side in SIDES}
         passages = {"ingest": source["counts"]}
-        passages |= {stage: results[stage]["by_source"].get(name, NOTHING) for stage in BEFORE[1:]}
+        passages |= {stage: results[stage]["by_source"].get(name, NO_ROWS) for stage in EARLIER_STAGES[1:]}
         left, gone, over = sum(rows.values()), put_aside.get(name, Counter()), not_drawn.get(name, Counter()).total()
         passages["split"] = {
             "rows": left + gone.total() + over,
@@ -54,8 +54,8 @@ def _origins(
         }
         yield (
             name,
-            Origin(
-                **declared(item),
+            DatasetSource(
+                **declared_fields(item),
                 passages=passages,
                 rows=rows,
                 protected=source["protected"],
@@ -64,14 +64,14 @@ def _origins(
         )
 
 
-NOTHING = {"rows": 0, "records": 0, "quarantined": {}}
+NO_ROWS = {"rows": 0, "records": 0, "quarantined": {}}
 """Counts of a stage that received no record of a source."""
 
 
 def _segments(folder: Path) -> Segments:
     segments: Segments = {name: {side: Counter() for side in SIDES} for name in SEGMENTS}
     for side in SIDES:
-        for batch in batches(folder / f"{side}.parquet", SEGMENTS):
+        for batch in read_batches(folder / f"{side}.parquet", SEGMENTS):
             for name in SEGMENTS:
                 counts = batch[name].fill_null("null").value_counts().to_pylist()
                 segments[name][side].update({item["values"]: item["counts"] for item in counts})
@@ -82,7 +82,7 @@ def _people(folder: Path) -> dict[str, Any]:
     """Count the different tokens of people in the records of both sides, by source and class."""
     tokens: defaultdict[str, set[str]] = defaultdict(set)
     for side in SIDES:
-        for batch in batches(folder / f"{side}.parquet", ["source_id", "subjects"]):
+        for batch in read_batches(folder / f"{side}.parquet", ["source_id", "subjects"]):
             for source, subjects in zip(batch["source_id"].to_pylist(), batch["subjects"].to_pylist(), strict=True):
                 tokens[source].update(subjects)
     counts = {source: Counter(token.partition(":")[0] for token in found) for source, found in tokens.items()}
@@ -92,7 +92,7 @@ def _people(folder: Path) -> dict[str, Any]:
 def _by_source(path: Path) -> dict[str, Counter[str]]:
     """Count the records of a table by source and rule."""
     counts: dict[str, Counter[str]] = {}
-    for batch in batches(path, ("source_id", "rule")):
+    for batch in read_batches(path, ("source_id", "rule")):
         for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):
             counts.setdefault(source, Counter())[rule] += 1
     return counts

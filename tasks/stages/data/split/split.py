@@ -21,31 +21,38 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core import facts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import whole_folder, write_json
+from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import announce
-from tasks.core.record import VALIDATION, Writer, batches, read_table, rows_at, write_table
-from tasks.core.steps.data import LAST
+from tasks.core.record import VALIDATION, TableWriter, read_batches, read_rows, read_table, write_table
+from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.dataset import NOT_DRAWN
 from tasks.stages.data import json_text
 from tasks.stages.data.conversations import prompt_keys, targets
-from tasks.stages.data.quarantine import REMOVED, Counts, count, of_records
+from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, with_source_rows
 from tasks.stages.data.split import placed
 from tasks.stages.data.split.draw import draw
-from tasks.stages.data.split.manifest import manifest
-from tasks.stages.data.split.placed import APART, Lots, Placed, Places, cluster_of, lots
-from tasks.stages.data.split.sides import NONE, TEST, TRAIN, assign
+from tasks.stages.data.split.manifest import build_manifest
+from tasks.stages.data.split.placed import (
+    NO_CLUSTER,
+    Positions,
+    RandomNumbers,
+    SplitRecords,
+    cluster_numbers,
+    random_numbers,
+)
+from tasks.stages.data.split.sides import NO_RECORD, TEST, TRAIN, assign_sides
 
-TOGETHER = 200_000
+ROWS_PER_PASS = 200_000
 """Number of records written in one pass over the input; they are in memory together."""
 
 
-class Split(Frozen):
+class SplitResult(FrozenModel):
     counts: Counts
     train_rows: int
     test_rows: int
@@ -59,38 +66,38 @@ class Split(Frozen):
 
 
 @dataclass(frozen=True)
-class Divided:
-    sides: dict[str, Places]
+class Division:
+    sides: dict[str, Positions]
     """Positions of the kept records, by side, training first."""
     removed: pa.Table
     """Table of schema REMOVED: records fixed for training whose prompt is in the fixed test set."""
     not_drawn: pa.Table
     """Table of schema REMOVED: records beyond data.train_rows and data.test_rows, with which nothing is wrong."""
-    validation: Places
+    validation: Positions
     """Positions of the training records that are held out for validation."""
 
 
 @dataclass(frozen=True)
-class Side:
+class SideContent:
     """Content of one side, as read back from its file."""
 
     rows: int
-    prompts: Lots
+    prompts: RandomNumbers
     """Random numbers of the prompt keys, each once."""
     clusters: set[int]
     labels: set[str]
-    answers: int
+    rows_with_target: int
     """Number of records with a target, which plain texts do not have."""
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     """Sections of params.yaml that the stage reads."""
 
     data: Data
     evaluation: Evaluation
 
 
-def run(params: Params, layout: Layout) -> Split:
+def run(params: Params, layout: Layout) -> SplitResult:
     """Divide the records of the last stage that filters.
 
     Raises:
@@ -98,40 +105,40 @@ def run(params: Params, layout: Layout) -> Split:
             records.
     """
     announce("split", "drawing the sides")
-    path = layout.stage(LAST) / "records.parquet"
-    clusters = read_table(layout.stage("deduplicate") / "clusters.parquet")
+    path = layout.artefacts(LAST_FILTER) / "records.parquet"
+    clusters = read_table(layout.artefacts("deduplicate") / "clusters.parquet")
     records = placed.read(path, clusters, params.data.seed)
     divided = divide(records, params.data)
     sides = divided.sides
     _refuse_one_sided(divided, params.data)
-    with whole_folder(layout.stage("split")) as folder:
+    with atomic_folder(layout.artefacts("split")) as folder:
         for side, there in sides.items():
             announce("split", f"writing {len(there):,} {side} records")
-            _write(path, records.place[there], folder / f"{side}.parquet")
+            _write(path, records.table_position[there], folder / f"{side}.parquet")
         write_table(_validation(records, divided), folder / "validation.parquet")
-        write_table(of_records(divided.removed, layout), folder / "quarantine.parquet")
-        write_table(of_records(divided.not_drawn, layout), folder / "not_drawn.parquet")
+        write_table(with_source_rows(divided.removed, layout), folder / "quarantine.parquet")
+        write_table(with_source_rows(divided.not_drawn, layout), folder / "not_drawn.parquet")
         announce("split", "counting what training will read")
         # Read back, so that the figures describe the files that training reads.
         train, test = (_read_back(folder / f"{side}.parquet", clusters, params) for side in sides)
         kept, rules = train.rows + test.rows, divided.removed["rule"].to_pylist()
-        if not test.answers:
+        if not test.rows_with_target:
             raise InputError(
                 "split: none of the test records is a conversation, and plain texts do not show what a model answers; "
                 "add a source of conversations with `constants.split: test`"
             )
-        counts = count("split", len(records), kept, rules, divided.not_drawn.num_rows)
+        counts = stage_counts("split", len(records), kept, rules, divided.not_drawn.num_rows)
         result = _result(train, test, len(divided.validation), counts, params.data)
-        made = manifest(layout, folder, result.counts, params.data)
+        made = build_manifest(layout, folder, result.counts, params.data)
         write_json(folder / "manifest.json", made.model_dump(mode="json"))
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
 
-def divide(records: Placed, data: Data) -> Divided:
-    sides = assign(records, data.test_share, data.validation_share)
-    clashes = np.flatnonzero(sides.winner != NONE)
-    shut_out = records.record_id.take(pa.array(sides.winner[clashes]))
+def divide(records: SplitRecords, data: Data) -> Division:
+    sides = assign_sides(records, data.test_share, data.validation_share)
+    clashes = np.flatnonzero(sides.fixed_test_record != NO_RECORD)
+    shut_out = records.record_id.take(pa.array(sides.fixed_test_record[clashes]))
     removed = _removed(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)
     kept, over = {}, []
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
@@ -140,22 +147,22 @@ def divide(records: Placed, data: Data) -> Divided:
         reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
         left = np.setdiff1d(there, kept[side], assume_unique=True)
         over.append(_removed(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
-    validation = kept[TRAIN][sides.validates[kept[TRAIN]]]
-    return Divided(kept, removed, pa.concat_tables(over), validation)
+    validation = kept[TRAIN][sides.is_validation[kept[TRAIN]]]
+    return Division(kept, removed, pa.concat_tables(over), validation)
 
 
-def _validation(records: Placed, divided: Divided) -> pa.Table:
+def _validation(records: SplitRecords, divided: Division) -> pa.Table:
     places = np.flatnonzero(np.isin(divided.sides[TRAIN], divided.validation, assume_unique=True))
     return pa.table([records.record_id.take(pa.array(divided.validation)), places], schema=VALIDATION)
 
 
-def _removed(records: Placed, positions: Places, rule: str, reason: str, winner: pa.Array) -> pa.Table:
+def _removed(records: SplitRecords, positions: Positions, rule: str, reason: str, winner: pa.Array) -> pa.Table:
     where, size = pa.array(positions), len(positions)
     named = (records.source_id.take(where), records.record_id.take(where))
-    return pa.table([*named, pa.repeat(rule, size), pa.repeat(reason, size), winner], schema=REMOVED)
+    return pa.table([*named, pa.repeat(rule, size), pa.repeat(reason, size), winner], schema=REMOVED_SCHEMA)
 
 
-def _refuse_one_sided(divided: Divided, data: Data) -> None:
+def _refuse_one_sided(divided: Division, data: Data) -> None:
     for side, there in divided.sides.items():
         if not len(there):
             raise InputError(
@@ -170,27 +177,27 @@ def _refuse_one_sided(divided: Divided, data: Data) -> None:
         )
 
 
-def _write(path: Path, places: Places, target: Path) -> None:
+def _write(path: Path, places: Positions, target: Path) -> None:
     """Write the records at these positions of a table, in this order, in several passes that bound the memory."""
-    with Writer(target, pq.read_schema(path)) as file:
-        for begin in range(0, len(places), TOGETHER):
-            file.write(rows_at(path, places[begin : begin + TOGETHER]))
+    with TableWriter(target, pq.read_schema(path)) as file:
+        for begin in range(0, len(places), ROWS_PER_PASS):
+            file.write(read_rows(path, places[begin : begin + ROWS_PER_PASS]))
 
 
-def _read_back(path: Path, clusters: pa.Table, params: Params) -> Side:
+def _read_back(path: Path, clusters: pa.Table, params: Params) -> SideContent:
     ids = pq.read_table(path, columns=["record_id"])["record_id"]
     prompts, labels, answers = [], set[str](), 0
-    for batch in batches(path, ["messages"], placed.BATCH):
+    for batch in read_batches(path, ["messages"], placed.BATCH):
         messages = batch.column("messages")
-        prompts.append(lots(prompt_keys(messages), params.data.seed))
+        prompts.append(random_numbers(prompt_keys(messages), params.data.seed))
         answers += sum(bool(target) for target in targets(messages).to_pylist())
         labels |= {_label(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
-    return Side(
+    return SideContent(
         rows=len(ids),
         prompts=np.unique(np.concatenate(prompts)),
-        clusters=set(cluster_of(ids, clusters).tolist()) - {APART},
+        clusters=set(cluster_numbers(ids, clusters).tolist()) - {NO_CLUSTER},
         labels=labels,
-        answers=answers,
+        rows_with_target=answers,
     )
 
 
@@ -199,14 +206,14 @@ def _label(target: str, how: Evaluation) -> str:
     if how.target == "label":
         return target
     try:
-        value = json_text.whole(target)[how.label_field]
+        value = json_text.loads_strict(target)[how.label_field]
     except (ValueError, KeyError, TypeError):
         return ""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _result(train: Side, test: Side, validation: int, counts: Counts, data: Data) -> Split:
-    return Split(
+def _result(train: SideContent, test: SideContent, validation: int, counts: Counts, data: Data) -> SplitResult:
+    return SplitResult(
         counts=counts,
         train_rows=train.rows,
         test_rows=test.rows,
@@ -217,7 +224,7 @@ def _result(train: Side, test: Side, validation: int, counts: Counts, data: Data
     )
 
 
-def _facts(result: Split) -> facts.Facts:
+def _facts(result: SplitResult) -> facts.Facts:
     stated = {
         "train_rows": Fact(value=result.train_rows, unit="rows"),
         "test_rows": Fact(value=result.test_rows, unit="rows"),

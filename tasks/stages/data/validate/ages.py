@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tasks.sources.sources import ResolvedSources
 
-AGES = {
+AGE_COLUMNS = {
     "age_days": ("effective_from",),
     "refresh_days_left": ("effective_from", "source_id"),
     "retention_days_left": ("effective_from", "source_id"),
@@ -32,7 +32,7 @@ EPOCH = date(1970, 1, 1)
 class Ages:
     resolved: ResolvedSources
 
-    def of(self, name: str, batch: pa.RecordBatch) -> pa.Array:
+    def column(self, name: str, batch: pa.RecordBatch) -> pa.Array:
         """Return the column `name` of AGES for the records of a batch."""
         if name == "retirement_days_left":
             return pc.subtract(_days(batch["retired_at"]), self._today)

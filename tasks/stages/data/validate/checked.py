@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.sources.sources import Suite
 
 
-class CheckedExpectation(Frozen):
+class ExpectationResult(FrozenModel):
     type: str
     column: str | None
     """Column of the expectation; null if it is about the table or about several columns."""
@@ -20,13 +20,13 @@ class CheckedExpectation(Frozen):
     """Observed aggregate, if it is a number that no single record holds."""
 
 
-class CheckedSuite(Frozen):
+class SuiteResult(FrozenModel):
     suite: str
     source: str | None
     """Source of the records; null for the dataset as a whole."""
     rows: int
     success: bool
-    expectations: list[CheckedExpectation]
+    expectations: list[ExpectationResult]
 
     @property
     def page(self) -> str:
@@ -34,10 +34,10 @@ class CheckedSuite(Frozen):
         return f"{'source-' + self.source if self.source else 'dataset'}.html"
 
 
-def summary(suite: Suite, source: str | None, rows: int, result: Any) -> CheckedSuite:
+def suite_result(suite: Suite, source: str | None, rows: int, result: Any) -> SuiteResult:
     """Return the results of a suite from Great Expectations' scrubbed result."""
     expectations = [
-        CheckedExpectation(
+        ExpectationResult(
             type=expectation.type,
             column=expectation.kwargs.get("column"),
             why=expectation.why,
@@ -49,4 +49,4 @@ def summary(suite: Suite, source: str | None, rows: int, result: Any) -> Checked
         for expectation, item in zip(suite.expectations, result.results, strict=True)
     ]
     success = all(expectation.success for expectation in expectations)
-    return CheckedSuite(suite=suite.name, source=source, rows=rows, success=success, expectations=expectations)
+    return SuiteResult(suite=suite.name, source=source, rows=rows, success=success, expectations=expectations)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import InputError
 from tasks.sources.sources import Expectation, Suite
-from tasks.stages.data.validate.ages import AGES
-from tasks.stages.data.validate.questions import Spared, columns_of, to_ge
+from tasks.stages.data.validate.ages import AGE_COLUMNS
+from tasks.stages.data.validate.questions import KeptCategories, columns_of, to_ge
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COUNTS = (
+COUNT_KEYS = (
     "element_count",
     "unexpected_count",
     "unexpected_percent",
@@ -30,9 +30,9 @@ COUNTS = (
     "missing_percent",
 )
 """Parts of a result that are only counts or percentages."""
-MEASURES = ("prompt_chars", "target_chars", *AGES)
+MEASURE_COLUMNS = ("prompt_chars", "target_chars", *AGE_COLUMNS)
 """Columns of numbers about a record, which hold nothing of its content."""
-AGGREGATES = (
+AGGREGATE_EXPECTATIONS = (
     "expect_column_unique_value_count_to_be_between",
     "expect_column_proportion_of_unique_values_to_be_between",
     "expect_column_proportion_of_non_null_values_to_be_between",
@@ -43,14 +43,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Asked:
+class TableExpectations:
     """Expectations of a suite, as their positions in the suite, and the table that they are about."""
 
     positions: Sequence[int]
     frame: "pd.DataFrame"
 
 
-def check(suite: Suite, source: str | None, asked: Iterable[Asked], spared: Spared) -> Any:
+def evaluate(suite: Suite, source: str | None, asked: Iterable[TableExpectations], spared: KeptCategories) -> Any:
     """Return GE's ExpectationSuiteValidationResult of a suite over its tables, scrubbed, in the order of the suite.
 
     A failed expectation is a result and not an error.
@@ -74,15 +74,19 @@ def check(suite: Suite, source: str | None, asked: Iterable[Asked], spared: Spar
 def scrub(result: dict[str, Any], expectation: Expectation) -> dict[str, Any]:
     """Return the counts of one expectation's result, and its observed value if it is a number that no record holds."""
     # Without a percentage the count is one of distinct values, on which GE's renderer fails.
-    kept = {name: result[name] for name in COUNTS if name in result and "unexpected_percent" in result}
+    kept = {name: result[name] for name in COUNT_KEYS if name in result and "unexpected_percent" in result}
     observed, column = result.get("observed_value"), expectation.kwargs.get("column")
-    harmless = column in MEASURES or expectation.type.startswith("expect_table_") or expectation.type in AGGREGATES
+    harmless = (
+        column in MEASURE_COLUMNS
+        or expectation.type.startswith("expect_table_")
+        or expectation.type in AGGREGATE_EXPECTATIONS
+    )
     if harmless and isinstance(observed, Real):
         kept["observed_value"] = float(observed)
     return kept
 
 
-def _validate(suite: Suite, where: str, asked: Asked, spared: Spared) -> Any:
+def _validate(suite: Suite, where: str, asked: TableExpectations, spared: KeptCategories) -> Any:
     import great_expectations as gx
 
     context = _context()

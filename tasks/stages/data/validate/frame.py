@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.core.record import SCHEMA, batches
+from tasks.core.record import SCHEMA, read_batches
 from tasks.sources.sources import ResolvedSources
 from tasks.stages.data import json_text
 from tasks.stages.data.conversations import prompts, targets
-from tasks.stages.data.validate.ages import AGES, Ages
+from tasks.stages.data.validate.ages import AGE_COLUMNS, Ages
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FIELD = "target."
+FIELD_PREFIX = "target."
 """Prefix of a column that is a field of JSON targets."""
-MADE: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
+COMPUTED_COLUMNS: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "messages": lambda batch: pa.array([json.dumps(t, ensure_ascii=False) for t in batch["messages"].to_pylist()]),
     "policy_tags": lambda batch: _joined(batch["policy_tags"]),
     "subjects": lambda batch: _joined(batch["subjects"]),
@@ -32,8 +32,8 @@ MADE: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
 """Columns that are computed from those of the table of records."""
 BATCH = 5_000
 """Number of records read together. Memory also holds the copies of their texts from which columns are computed."""
-HALVES = ("prompt", "target", "prompt_chars", "target_chars")
-KNOWN = (*SCHEMA.names, *HALVES, *AGES)
+MESSAGE_COLUMNS = ("prompt", "target", "prompt_chars", "target_chars")
+KNOWN_COLUMNS = (*SCHEMA.names, *MESSAGE_COLUMNS, *AGE_COLUMNS)
 """All columns except the fields of JSON targets."""
 
 
@@ -48,7 +48,7 @@ class Records:
     def rows(self) -> dict[str, int]:
         """Return the number of records by source id."""
         counts: dict[str, int] = {}
-        for batch in batches(self.path, ["source_id"]):
+        for batch in read_batches(self.path, ["source_id"]):
             for item in batch["source_id"].value_counts().to_pylist():
                 counts[item["values"]] = counts.get(item["values"], 0) + item["counts"]
         return dict(sorted(counts.items()))
@@ -61,8 +61,8 @@ class Records:
         converts the dates in expectations too. If targets are JSON, each field that any target has is a column
         `target.FIELD`, which is null for a target without that field and for one that is not an object.
         """
-        named = [name for name in KNOWN if columns is None or name in columns] or ["source_id"]
-        fields = self.json_target and (columns is None or any(name.startswith(FIELD) for name in columns))
+        named = [name for name in KNOWN_COLUMNS if columns is None or name in columns] or ["source_id"]
+        fields = self.json_target and (columns is None or any(name.startswith(FIELD_PREFIX) for name in columns))
         table = self._table(source, dict.fromkeys([*named, "target"] if fields else named))
         frame = table.select(named).to_pandas()
         if fields:
@@ -74,20 +74,20 @@ class Records:
         ages = Ages(self.resolved)
         needed = {"source_id"} | {name for column in names for name in _made_of(column)}
         parts = []
-        for batch in batches(self.path, sorted(needed), BATCH):
+        for batch in read_batches(self.path, sorted(needed), BATCH):
             own = batch if source is None else batch.filter(pc.equal(batch["source_id"], source))
             parts.append(pa.table({name: _column(name, own, ages) for name in names}))
         return pa.concat_tables(parts)
 
 
 def _made_of(column: str) -> tuple[str, ...]:
-    return AGES.get(column) or (("messages",) if column in HALVES else (column,))
+    return AGE_COLUMNS.get(column) or (("messages",) if column in MESSAGE_COLUMNS else (column,))
 
 
 def _column(name: str, batch: pa.RecordBatch, ages: Ages) -> pa.Array:
-    if name in AGES:
-        return ages.of(name, batch)
-    return MADE[name](batch) if name in MADE else batch[name]
+    if name in AGE_COLUMNS:
+        return ages.column(name, batch)
+    return COMPUTED_COLUMNS[name](batch) if name in COMPUTED_COLUMNS else batch[name]
 
 
 def _joined(lists: pa.ListArray) -> pa.StringArray:
@@ -103,19 +103,19 @@ def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterat
     places = encoded.combine_chunks().indices.to_numpy() if objects else []
     for name in sorted(_names(objects, columns)):
         values = pd.Series([_scalar(item.get(name)) for item in objects])
-        yield f"{FIELD}{name}", values.take(places).reset_index(drop=True)
+        yield f"{FIELD_PREFIX}{name}", values.take(places).reset_index(drop=True)
 
 
 def _names(objects: list[dict[str, Any]], columns: Collection[str] | None) -> set[str]:
     if columns is None:
         return {name for item in objects for name in item}
-    asked = {name.removeprefix(FIELD) for name in columns if name.startswith(FIELD)}
+    asked = {name.removeprefix(FIELD_PREFIX) for name in columns if name.startswith(FIELD_PREFIX)}
     return {name for name in asked if any(name in item for item in objects)}
 
 
 def _object(target: str) -> dict[str, Any]:
     try:
-        value = json_text.whole(target)
+        value = json_text.loads_strict(target)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

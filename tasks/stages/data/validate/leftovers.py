@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tasks.sources.protection import Category
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
-from tasks.stages.data.protect.stretch import Detector, Stretch, merged
+from tasks.stages.data.protect.stretch import DetectedSpan, Detector, merge
 
 
 def sample(record_ids: Iterable[str], size: int) -> set[str]:
@@ -20,7 +20,7 @@ def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Seq
     that the detector cannot read to its end is counted too, since the content of the text is unknown.
     """
     texts = list(dict.fromkeys(text for _, texts in records for text in texts if text))
-    categories = {text: left(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
+    categories = {text: remaining_categories(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
     return sum(
         any(_offends(categories[text], spared.get(source, ())) for text in texts if text) for source, texts in records
     )
@@ -30,10 +30,10 @@ def _offends(categories: set[Category] | None, spared: Sequence[str]) -> bool:
     return categories is None or not categories <= set(spared)
 
 
-def left(text: str, spans: Sequence[Stretch] | None) -> set[Category] | None:
+def remaining_categories(text: str, spans: Sequence[DetectedSpan] | None) -> set[Category] | None:
     """Return the classes of the finds outside of placeholders; None if the text could not be read to its end."""
     if spans is None:
         return None
-    masks = [Stretch(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]
-    pieces = [piece for piece in merged(masks, spans) if piece not in masks]
+    masks = [DetectedSpan(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]
+    pieces = [piece for piece in merge(masks, spans) if piece not in masks]
     return {piece.category for piece in pieces if any(letter.isalnum() for letter in text[piece.start : piece.end])}

@@ -11,19 +11,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.facts import Fact
-from tasks.core.record import batches
+from tasks.core.record import read_batches
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
-FACT = "placeholders_only_in_target"
-EXAMPLES = 5
+FACT_NAME = "placeholders_only_in_target"
+MAX_EXAMPLES = 5
 """Maximum number of records listed as examples."""
 BATCH = 5_000
 
 
-class OnlyInTarget(Frozen):
+class TargetPlaceholders(FrozenModel):
     """Counts of the targets with a placeholder that their prompt lacks."""
 
     records: int
@@ -41,19 +41,19 @@ class OnlyInTarget(Frozen):
         return Fact(value=self.lacking / self.records if self.records else 0.0, note=f"{said}{named}{more}")
 
 
-def count(path: Path) -> OnlyInTarget:
+def count(path: Path) -> TargetPlaceholders:
     """Count the targets in a table of records. A record without a prompt is never counted as lacking."""
     records = with_placeholder = lacking = 0
     examples: list[str] = []
-    for batch in batches(path, ["record_id", "messages"], BATCH):
+    for batch in read_batches(path, ["record_id", "messages"], BATCH):
         records += batch.num_rows
         for record_id, prompt, target in _masked(batch):
             if wanted := _placeholders(target):
                 with_placeholder += 1
                 if prompt and not wanted <= _placeholders(prompt):
                     lacking += 1
-                    examples = heapq.nsmallest(EXAMPLES, [*examples, record_id])
-    return OnlyInTarget(records=records, with_placeholder=with_placeholder, lacking=lacking, examples=examples)
+                    examples = heapq.nsmallest(MAX_EXAMPLES, [*examples, record_id])
+    return TargetPlaceholders(records=records, with_placeholder=with_placeholder, lacking=lacking, examples=examples)
 
 
 def _masked(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, get_args
 
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.core.steps.data import DATA, FILTERED, LAST
+from tasks.core.steps.data import DATA_STAGES, FILTER_NAMES, LAST_FILTER
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Label
 
@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 COLUMN = "outcome"
 KEPT = "kept"
-UNFIT = tuple(
+PROTECTION_RULES = tuple(
     [f"holds_{category}" for category in CATEGORIES]
     + [f"unknown_{label}" for label in get_args(Label) if label != "labelled_by"]
 )
 """Rules by which `ingest` quarantines rows for a protected class or a label, in addition to those in
 `tasks.core.steps.data`.
 """
-BY_STAGE = {stage.name: (*stage.rules, *(UNFIT if stage.name == "ingest" else ())) for stage in DATA}
-NEAR = tuple(rule for rule in BY_STAGE["deduplicate"] if rule != "exact_duplicate")
+RULES_BY_STAGE = {
+    stage.name: (*stage.rules, *(PROTECTION_RULES if stage.name == "ingest" else ())) for stage in DATA_STAGES
+}
+NEAR_DUPLICATE_RULES = tuple(rule for rule in RULES_BY_STAGE["deduplicate"] if rule != "exact_duplicate")
 """Rules of `deduplicate` that apply only if params.yaml: data.near_duplicates is set."""
-RULES = tuple(rule for name in FILTERED for rule in BY_STAGE[name] if rule not in NEAR)
+OTHER_RULES = tuple(rule for name in FILTER_NAMES for rule in RULES_BY_STAGE[name] if rule not in NEAR_DUPLICATE_RULES)
 """All other rules of the stages before `validate`."""
-SPLIT = BY_STAGE["split"]
+SPLIT_RULES = RULES_BY_STAGE["split"]
 """Rules of `split`, which runs after `validate`, so that no expectation can be about them."""
 
 
@@ -43,9 +45,9 @@ def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
     import pandas as pd
 
     counts = _counts(layout, source)
-    near = read_json(layout.stage("deduplicate") / "result.json")["near"] is not None
-    possible = [KEPT, *RULES, *(NEAR if near else ())]
-    if unlisted := sorted(set(counts) - {KEPT, *RULES, *NEAR}):
+    near = read_json(layout.artefacts("deduplicate") / "result.json")["near"] is not None
+    possible = [KEPT, *OTHER_RULES, *(NEAR_DUPLICATE_RULES if near else ())]
+    if unlisted := sorted(set(counts) - {KEPT, *OTHER_RULES, *NEAR_DUPLICATE_RULES}):
         raise AssertionError(
             f"outcomes: stages put rows aside by {', '.join(unlisted)}, which tasks/core/steps/data.py does not list"
         )
@@ -54,15 +56,15 @@ def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
 
 
 def _counts(layout: Layout, source: str | None) -> Counter[str]:
-    ingested = read_json(layout.stage("ingest") / "result.json")["sources"]
+    ingested = read_json(layout.artefacts("ingest") / "result.json")["sources"]
     passages = {"ingest": {item["id"]: item["counts"] for item in ingested}}
-    for stage in FILTERED[1:]:
-        passages[stage] = read_json(layout.stage(stage) / "result.json")["by_source"]
+    for stage in FILTER_NAMES[1:]:
+        passages[stage] = read_json(layout.artefacts(stage) / "result.json")["by_source"]
     outcomes: Counter[str] = Counter()
     for by_source in passages.values():
         for name, counts in by_source.items():
             if source in (None, name):
                 outcomes.update(counts["quarantined"])
-    left = passages[LAST].items()
+    left = passages[LAST_FILTER].items()
     outcomes[KEPT] = sum(counts["records"] for name, counts in left if source in (None, name))
     return outcomes

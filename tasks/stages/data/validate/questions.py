@@ -7,35 +7,35 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.errors import InputError
 from tasks.sources.sources import Expectation
 from tasks.stages.data.validate import outcomes
-from tasks.stages.data.validate.frame import FIELD, KNOWN
+from tasks.stages.data.validate.frame import FIELD_PREFIX, KNOWN_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNSTORABLE = "expect_column_quantile_values_to_be_between"
+UNSUPPORTED_EXPECTATION = "expect_column_quantile_values_to_be_between"
 """Expectation that is refused, since GE 1.24 cannot write its result over pandas: numpy's booleans are not JSON."""
-TEXTS = "expect_texts_to_hold_nothing_protected"
-ABOUT_COLUMNS = "expect_table_column"
+TEXTS_EXPECTATION = "expect_texts_to_hold_nothing_protected"
+COLUMN_SET_PREFIX = "expect_table_column"
 """Prefix of the types of expectations about the set of columns of a table."""
-Spared = Mapping[str, list[str]]
+KeptCategories = Mapping[str, list[str]]
 """Protected classes that texts may contain, by source."""
 
 
-def about_source_rows(expectation: Expectation) -> bool:
+def is_about_source_rows(expectation: Expectation) -> bool:
     """Return whether an expectation is about the outcomes of the sources' rows, not about the remaining records."""
     return expectation.kwargs.get("column") == outcomes.COLUMN
 
 
-def columns_asked(expectations: Iterable[Expectation]) -> set[str] | None:
+def columns_used(expectations: Iterable[Expectation]) -> set[str] | None:
     """Return the columns of the records that expectations use; None for all columns."""
     asked = list(expectations)
-    if any(expectation.type.startswith(ABOUT_COLUMNS) for expectation in asked):
+    if any(expectation.type.startswith(COLUMN_SET_PREFIX) for expectation in asked):
         return None
     return {name for expectation in asked for name in (*columns_of(expectation), *_conditions_of(expectation))}
 
 
 def columns_of(expectation: Expectation) -> Iterator[str]:
-    if expectation.type == TEXTS:
+    if expectation.type == TEXTS_EXPECTATION:
         from tasks.stages.data.validate.own_expectations.texts_hold_nothing_protected import COLUMNS, NEEDED
 
         yield from (*map(str, expectation.kwargs.get("columns", COLUMNS)), *NEEDED)
@@ -46,7 +46,7 @@ def columns_of(expectation: Expectation) -> Iterator[str]:
         yield from map(str, expectation.kwargs.get("column_list", []))
 
 
-def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFrame", spared: Spared) -> Any:
+def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFrame", spared: KeptCategories) -> Any:
     """Create Great Expectations' object of an expectation.
 
     Raises:
@@ -57,12 +57,12 @@ def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFr
     if missing:
         raise InputError(
             f"{where}: {expectation.type} is about {', '.join(map(repr, missing))}, which the records do not have; "
-            f"they have {', '.join(KNOWN)}, {FIELD}FIELD for each field of JSON targets, and {outcomes.COLUMN} of "
+            f"they have {', '.join(KNOWN_COLUMNS)}, {FIELD_PREFIX}FIELD for each field of JSON targets, and {outcomes.COLUMN} of "
             "every row of their sources"
         )
-    if about_source_rows(expectation):
+    if is_about_source_rows(expectation):
         _refuse_unknown_outcomes(expectation, where, frame)
-    given = {"spared": dict(spared)} if expectation.type == TEXTS else {}
+    given = {"spared": dict(spared)} if expectation.type == TEXTS_EXPECTATION else {}
     try:
         return kind(**expectation.kwargs, **given, meta={"position": position, "notes": expectation.why})
     except (TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
@@ -78,8 +78,10 @@ def _class(expectation: Expectation, where: str) -> Any:
 
     from tasks.stages.data.validate.own_expectations import texts_hold_nothing_protected  # noqa: F401  # registers it
 
-    if expectation.type == UNSTORABLE:
-        raise InputError(f"{where}: {UNSTORABLE} does not work here; ask for the median, minimum or maximum instead")
+    if expectation.type == UNSUPPORTED_EXPECTATION:
+        raise InputError(
+            f"{where}: {UNSUPPORTED_EXPECTATION} does not work here; ask for the median, minimum or maximum instead"
+        )
     try:
         return get_expectation_impl(expectation.type)
     except ExpectationNotFoundError:
@@ -92,7 +94,7 @@ def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.Da
     possible = list(frame[outcomes.COLUMN].cat.categories)
     unknown = sorted(set(map(str, expectation.kwargs.get("value_set") or [])) - set(possible))
     if unknown:
-        unsought = set(unknown) & set(outcomes.NEAR)
+        unsought = set(unknown) & set(outcomes.NEAR_DUPLICATE_RULES)
         why = "; params.yaml: data.near_duplicates is null, so nobody looked for them" if unsought else ""
         raise InputError(
             f"{where}: {expectation.type} is about outcome {', '.join(map(repr, unknown))}, which no row can have"
@@ -104,4 +106,4 @@ def _conditions_of(expectation: Expectation) -> Iterator[str]:
     """Yield the columns that a row condition may name."""
     condition = str(expectation.kwargs.get("row_condition", ""))
     words = re.findall(r"[\w.-]+", condition) + re.findall(r"""[`"']([^`"']+)[`"']""", condition)
-    yield from (word for word in words if word in KNOWN or word.startswith(FIELD))
+    yield from (word for word in words if word in KNOWN_COLUMNS or word.startswith(FIELD_PREFIX))

@@ -12,43 +12,43 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tasks.core import facts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import read_json, whole_folder, write_json
+from tasks.core.files import atomic_folder, read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import announce
-from tasks.core.steps.data import LAST
+from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
 from tasks.stages.data.validate import expectations, only_in_target, outcomes
-from tasks.stages.data.validate.checked import CheckedSuite, summary
+from tasks.stages.data.validate.checked import SuiteResult, suite_result
 from tasks.stages.data.validate.docs import pages
-from tasks.stages.data.validate.expectations import Asked
+from tasks.stages.data.validate.expectations import TableExpectations
 from tasks.stages.data.validate.frame import Records
-from tasks.stages.data.validate.only_in_target import OnlyInTarget
-from tasks.stages.data.validate.questions import about_source_rows, columns_asked
+from tasks.stages.data.validate.only_in_target import TargetPlaceholders
+from tasks.stages.data.validate.questions import columns_used, is_about_source_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGE = frozenset({"messages", "prompt", "target"})
+LARGE_COLUMNS = frozenset({"messages", "prompt", "target"})
 """Columns with most of the bytes of a table of records."""
 
 
-class Validated(Frozen):
-    suites: list[CheckedSuite]
-    only_in_target: OnlyInTarget
+class ValidateResult(FrozenModel):
+    suites: list[SuiteResult]
+    only_in_target: TargetPlaceholders
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     """Sections of params.yaml that the stage reads."""
 
     evaluation: Evaluation
 
 
-def run(params: Params, layout: Layout) -> Validated:
+def run(params: Params, layout: Layout) -> ValidateResult:
     """Validate the records of the last stage that filters.
 
     Raises:
@@ -56,18 +56,18 @@ def run(params: Params, layout: Layout) -> Validated:
     """
     suites = Suites.model_validate(read_json(layout.suites))
     resolved = load_resolved(layout.sources)
-    path = layout.stage(LAST) / "records.parquet"
+    path = layout.artefacts(LAST_FILTER) / "records.parquet"
     records = Records(path, resolved, params.evaluation.target == "json")
-    rows, spared = records.rows(), _spared(resolved)
+    rows, spared = records.rows(), _kept_categories(resolved)
     checked = []
     for suite, source in _suites(suites, rows):
         announce("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
-        answer = expectations.check(suite, source, _asked(suite, source, records, layout), spared)
-        checked.append((summary(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
-    validated = Validated(suites=[suite for suite, _ in checked], only_in_target=only_in_target.count(path))
-    for words in _failed(validated):
+        answer = expectations.evaluate(suite, source, _expectations_by_table(suite, source, records, layout), spared)
+        checked.append((suite_result(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
+    validated = ValidateResult(suites=[suite for suite, _ in checked], only_in_target=only_in_target.count(path))
+    for words in _failure_messages(validated):
         print(words, flush=True)
-    with whole_folder(layout.stage("validate")) as folder:
+    with atomic_folder(layout.artefacts("validate")) as folder:
         pages.write(folder / "docs", checked)
         write_json(
             folder / "result.json", {"facts": facts.dump(_facts(validated)), **validated.model_dump(mode="json")}
@@ -87,36 +87,38 @@ def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, st
         yield suites.dataset, None
 
 
-def _asked(suite: Suite, source: str | None, records: Records, layout: Layout) -> Iterator[Asked]:
+def _expectations_by_table(
+    suite: Suite, source: str | None, records: Records, layout: Layout
+) -> Iterator[TableExpectations]:
     """Yield the expectations of a suite, grouped by the table that they are about."""
     numbered = list(enumerate(suite.expectations))
-    if about_records := [(place, item) for place, item in numbered if not about_source_rows(item)]:
-        frame = records.frame(source, columns_asked(item for _, item in about_records))
+    if about_records := [(place, item) for place, item in numbered if not is_about_source_rows(item)]:
+        frame = records.frame(source, columns_used(item for _, item in about_records))
         yield from _by_texts(about_records, frame)
-    if about_rows := [place for place, item in numbered if about_source_rows(item)]:
-        yield Asked(about_rows, outcomes.frame(layout, source))
+    if about_rows := [place for place, item in numbered if is_about_source_rows(item)]:
+        yield TableExpectations(about_rows, outcomes.frame(layout, source))
 
 
-def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame") -> Iterator[Asked]:
+def _by_texts(numbered: Iterable[tuple[int, Expectation]], frame: "pd.DataFrame") -> Iterator[TableExpectations]:
     """Group expectations by the text columns that they use, since GE copies its whole table for each expectation."""
     parts: dict[frozenset[str], list[tuple[int, Expectation]]] = {}
     for place, item in numbered:
-        asked = columns_asked([item])
-        parts.setdefault(LARGE if asked is None else LARGE & asked, []).append((place, item))
+        asked = columns_used([item])
+        parts.setdefault(LARGE_COLUMNS if asked is None else LARGE_COLUMNS & asked, []).append((place, item))
     for part in parts.values():
-        asked = columns_asked(item for _, item in part)
+        asked = columns_used(item for _, item in part)
         names = [name for name in frame.columns if asked is None or name in asked] or frame.columns[:1]
-        yield Asked([place for place, _ in part], frame[list(names)])
+        yield TableExpectations([place for place, _ in part], frame[list(names)])
 
 
-def _spared(resolved: ResolvedSources) -> dict[str, list[str]]:
+def _kept_categories(resolved: ResolvedSources) -> dict[str, list[str]]:
     return {
         item.source.id: [name for name in CATEGORIES if item.source.protect.action(name) == "keep"]
         for item in resolved.sources
     }
 
 
-def _failed(validated: Validated) -> Iterator[str]:
+def _failure_messages(validated: ValidateResult) -> Iterator[str]:
     for suite in validated.suites:
         for each in suite.expectations:
             if not each.success:
@@ -125,11 +127,11 @@ def _failed(validated: Validated) -> Iterator[str]:
                 yield f"suite {suite.suite}: {each.type}{of} failed{broken}: {each.why}"
 
 
-def _facts(validated: Validated) -> facts.Facts:
+def _facts(validated: ValidateResult) -> facts.Facts:
     asked = [expectation for suite in validated.suites for expectation in suite.expectations]
     return {
         "evaluated_expectations": Fact(value=len(asked)),
         "failed_expectations": Fact(value=sum(not expectation.success for expectation in asked)),
         "failed_suites": Fact(value=sum(not suite.success for suite in validated.suites)),
-        only_in_target.FACT: validated.only_in_target.fact(),
+        only_in_target.FACT_NAME: validated.only_in_target.fact(),
     }

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tasks.core.facts import Fact
-from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.contenders import ModelName
 from tasks.stages.evaluate.document import Comparison
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparisonFact:
     """Fact about a comparison, with its name and computation."""
 
     name: str
     """First part of the fact's name, which is `evaluate.NAME_MODEL`; MODEL is base or champion."""
-    fact: Callable[[Which, Comparison], Fact]
+    fact: Callable[[ModelName, Comparison], Fact]

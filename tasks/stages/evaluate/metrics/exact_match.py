@@ -1,11 +1,11 @@
 """Exact match, the share of right answers. Verdicts are based on this metric, so comparing.py computes its gains."""
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, share
+from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, share_with_interval
 
 
-def measure(rows: Rows) -> Measured:
-    return share(rows, lambda _, said: said.right)
+def measure(rows: ScoredRows) -> MetricValues:
+    return share_with_interval(rows, lambda _, said: said.right)
 
 
 def explain(settings: Evaluation) -> str:
@@ -18,7 +18,7 @@ METRIC = Metric(
     name="exact_match",
     title="Exact match",
     about="right answers",
-    computed="share of right answers",
+    computation="share of right answers",
     interval="Wilson",
     explain=explain,
     measure=measure,

@@ -1,11 +1,11 @@
 """Format adherence, the share of well-formed answers as answers.py defines them."""
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, share
+from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, share_with_interval
 
 
-def measure(rows: Rows) -> Measured:
-    return share(rows, lambda _, said: said.well_formed)
+def measure(rows: ScoredRows) -> MetricValues:
+    return share_with_interval(rows, lambda _, said: said.well_formed)
 
 
 def explain(settings: Evaluation) -> str:
@@ -18,7 +18,7 @@ METRIC = Metric(
     name="format_adherence",
     title="Format adherence",
     about="well-formed answers",
-    computed="share of well-formed answers",
+    computation="share of well-formed answers",
     interval="Wilson",
     explain=explain,
     measure=measure,

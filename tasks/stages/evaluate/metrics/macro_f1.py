@@ -7,13 +7,13 @@ import numpy as np
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.intervals import Array
-from tasks.stages.evaluate.metrics.metric import Measured, Metric, Rows, bootstrapped
+from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, values_with_bootstrap
 
 
-def measure(rows: Rows) -> Measured:
+def measure(rows: ScoredRows) -> MetricValues:
     truth = [example.label for example in rows.examples]
-    answered = rows.each(lambda _, said: said.label)
-    return bootstrapped(rows, {which: partial(macro_f1, truth, labels) for which, labels in answered.items()})
+    answered = rows.values_by_model(lambda _, said: said.label)
+    return values_with_bootstrap(rows, {which: partial(macro_f1, truth, labels) for which, labels in answered.items()})
 
 
 def macro_f1(truth: Sequence[str], answered: Sequence[str], weights: Array) -> Array:
@@ -44,7 +44,7 @@ METRIC = Metric(
     name="macro_f1",
     title="Macro-F1",
     about="every label counts the same",
-    computed="mean F1 over expected labels",
+    computation="mean F1 over expected labels",
     interval="bootstrap",
     explain=explain,
     measure=measure,

@@ -4,14 +4,14 @@ It is the probability of so unequal numbers of gained and lost rows if both mode
 """
 
 from tasks.core.facts import Fact
-from tasks.stages.evaluate.contenders import Which
+from tasks.stages.evaluate.contenders import ModelName
 from tasks.stages.evaluate.document import Comparison
-from tasks.stages.evaluate.metrics.compared import Compared
+from tasks.stages.evaluate.metrics.compared import ComparisonFact
 
 
-def fact(other: Which, compared: Comparison) -> Fact:
+def fact(other: ModelName, compared: Comparison) -> Fact:
     note = f"exact McNemar test: {compared.gained} of {compared.rows:,} rows gained, {compared.lost} lost"
     return Fact(value=compared.p, note=note)
 
 
-COMPARED = Compared("mcnemar_p", fact)
+FACT = ComparisonFact("mcnemar_p", fact)

@@ -6,38 +6,38 @@ from typing import TypeVar
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import intervals
-from tasks.stages.evaluate.contenders import MODELS, Which
-from tasks.stages.evaluate.document import Described
-from tasks.stages.evaluate.examples import Example, Said
+from tasks.stages.evaluate.contenders import MODELS, ModelName
+from tasks.stages.evaluate.document import MetricDescription
+from tasks.stages.evaluate.examples import JudgedAnswer, JudgedRow
 from tasks.stages.evaluate.intervals import Array, Interval
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Rows:
+class ScoredRows:
     """Rows over which a metric is computed; there is at least one."""
 
-    examples: Sequence[Example]
+    examples: Sequence[JudgedRow]
     settings: Evaluation
 
     @property
-    def models(self) -> list[Which]:
+    def models(self) -> list[ModelName]:
         """Models that answered every row."""
         return [which for which in MODELS if all(which in example.said for example in self.examples)]
 
-    def each(self, value: Callable[[Example, Said], Value]) -> dict[Which, list[Value]]:
+    def values_by_model(self, value: Callable[[JudgedRow, JudgedAnswer], Value]) -> dict[ModelName, list[Value]]:
         """Return, for each model, `value` of every row and the model's answer to it."""
         return {which: [value(example, example.said[which]) for example in self.examples] for which in self.models}
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricValues:
     """Values of a metric over some rows."""
 
-    scores: Mapping[Which, Interval]
+    scores: Mapping[ModelName, Interval]
     """Value for every model that answered all of the rows."""
-    gains: Mapping[Which, Interval] = field(default_factory=dict)
+    gains: Mapping[ModelName, Interval] = field(default_factory=dict)
     """Candidate's value minus each other model's, with a paired interval; empty if the metric computes no gains."""
 
 
@@ -50,36 +50,38 @@ class Metric:
     title: str
     about: str
     """Subject of the metric in two or three words, shown beside the title."""
-    computed: str
+    computation: str
     """Computation over rows, in a few words for the person who decides on the metric."""
     interval: str
     """Kind of the interval: Wilson, bootstrap, …"""
     explain: Callable[[Evaluation], str]
     """Function that returns the metric's sentence in the report's method section."""
-    measure: Callable[[Rows], Measured]
+    measure: Callable[[ScoredRows], MetricValues]
     unit: str = ""
     """Unit as printed: characters, words, … Empty for a share from 0 to 1, which pages show in percent."""
 
-    def described(self, settings: Evaluation) -> Described:
-        return Described(
+    def description(self, settings: Evaluation) -> MetricDescription:
+        return MetricDescription(
             name=self.name,
             title=self.title,
             about=self.about,
             unit=self.unit,
-            note=f"{self.computed}; {self.interval} interval",
+            note=f"{self.computation}; {self.interval} interval",
             interval=self.interval,
             explanation=self.explain(settings),
         )
 
 
-def share(rows: Rows, counts: Callable[[Example, Said], bool]) -> Measured:
+def share_with_interval(rows: ScoredRows, counts: Callable[[JudgedRow, JudgedAnswer], bool]) -> MetricValues:
     """Return the share of answers for which `counts` is true, with its Wilson interval."""
     of, confidence = len(rows.examples), rows.settings.confidence
-    hits = rows.each(counts)
-    return Measured({which: intervals.wilson(sum(counted), of, confidence) for which, counted in hits.items()})
+    hits = rows.values_by_model(counts)
+    return MetricValues(
+        {which: intervals.wilson_interval(sum(counted), of, confidence) for which, counted in hits.items()}
+    )
 
 
-def bootstrapped(rows: Rows, figures: Mapping[Which, Callable[[Array], Array]]) -> Measured:
+def values_with_bootstrap(rows: ScoredRows, figures: Mapping[ModelName, Callable[[Array], Array]]) -> MetricValues:
     """Return values and paired gains with intervals from a bootstrap over rows, with the same samples for all models.
 
     `figures` has a function for each model that computes the metric in each sample from the draw counts of the rows
@@ -89,10 +91,10 @@ def bootstrapped(rows: Rows, figures: Mapping[Which, Callable[[Array], Array]]) 
     samples = intervals.bootstrap(figures, len(rows.examples), settings.bootstrap_samples, settings.seed)
 
     def interval(values: Array) -> Interval:
-        return intervals.percentiles(float(values[0]), values[1:], settings.confidence)
+        return intervals.percentile_interval(float(values[0]), values[1:], settings.confidence)
 
     others = [which for which in samples if which != "candidate" and "candidate" in samples]
-    return Measured(
+    return MetricValues(
         {which: interval(values) for which, values in samples.items()},
         {other: interval(samples["candidate"] - samples[other]) for other in others},
     )

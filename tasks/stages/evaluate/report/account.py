@@ -11,11 +11,11 @@ from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.sources.dataset import STAGES
 from tasks.stages.evaluate.report import holdings
-from tasks.stages.evaluate.report.holdings import Holding
+from tasks.stages.evaluate.report.holdings import DatasetSource
 
 
 @dataclass(frozen=True)
-class Flow:
+class RowCounts:
     """Row counts of a stage: rows = records + quarantined rows + rows not drawn."""
 
     stage: str
@@ -36,7 +36,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Protected:
+class ProtectedText:
     """Protected text that was found in a source, by class."""
 
     source: str
@@ -67,7 +67,7 @@ class Suite:
 
 
 @dataclass(frozen=True)
-class Point:
+class TrainingStep:
     """One optimizer step of the training."""
 
     step: int
@@ -80,7 +80,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Nearness:
+class DuplicateCounts:
     """Results of stage `deduplicate`: near-duplicates and contradictions."""
 
     kept: str
@@ -94,64 +94,66 @@ class Nearness:
 
 
 @dataclass(frozen=True)
-class Account:
+class StageResults:
     """Results of the other stages; empty for stages without results."""
 
-    holdings: tuple[Holding, ...] = ()
-    flows: tuple[Flow, ...] = ()
-    protected: tuple[Protected, ...] = ()
-    nearness: Nearness | None = None
+    holdings: tuple[DatasetSource, ...] = ()
+    flows: tuple[RowCounts, ...] = ()
+    protected: tuple[ProtectedText, ...] = ()
+    nearness: DuplicateCounts | None = None
     sides: tuple[tuple[str, int], ...] = ()
     """Names of the sides of the split, train and test, with their numbers of rows."""
     suites: tuple[Suite, ...] = ()
-    curve: tuple[Point, ...] = ()
+    curve: tuple[TrainingStep, ...] = ()
 
 
-def read(layout: Layout) -> Account:
+def read(layout: Layout) -> StageResults:
     """Read the results that the stages have written."""
     split, deduplicated = _result(layout, "split"), _result(layout, "deduplicate")
-    curve = layout.stage("train") / "curve.json"
-    return Account(
+    curve = layout.artefacts("train") / "curve.json"
+    return StageResults(
         holdings=holdings.read(layout),
-        flows=tuple(_flows(layout)),
+        flows=tuple(_all_row_counts(layout)),
         protected=tuple(_protected(source) for source in _result(layout, "ingest").get("sources", [])),
-        nearness=_nearness(deduplicated) if "kept" in deduplicated else None,
+        nearness=_duplicate_counts(deduplicated) if "kept" in deduplicated else None,
         sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
         suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
         curve=tuple(
-            Point(point["step"], point["loss"], point["lr"], point.get("validation_loss"))
+            TrainingStep(point["step"], point["loss"], point["lr"], point.get("validation_loss"))
             for point in (read_json(curve) if curve.is_file() else [])
         ),
     )
 
 
 def _result(layout: Layout, stage: str) -> dict[str, Any]:
-    path = layout.stage(stage) / "result.json"
+    path = layout.artefacts(stage) / "result.json"
     return dict(read_json(path)) if path.is_file() else {}
 
 
-def _flows(layout: Layout) -> list[Flow]:
+def _all_row_counts(layout: Layout) -> list[RowCounts]:
     ingest, split = _result(layout, "ingest"), _result(layout, "split")
-    flows = [_flow("ingest", source["id"], source["counts"]) for source in ingest.get("sources", [])]
+    flows = [_row_counts("ingest", source["id"], source["counts"]) for source in ingest.get("sources", [])]
     for stage in STAGES[1:-1]:
         by_source = _result(layout, stage).get("by_source", {})
-        flows += [_flow(stage, source, counts) for source, counts in sorted(by_source.items())]
-    return flows + ([_flow("split", "", split["counts"])] if "counts" in split else [])
+        flows += [_row_counts(stage, source, counts) for source, counts in sorted(by_source.items())]
+    return flows + ([_row_counts("split", "", split["counts"])] if "counts" in split else [])
 
 
-def _flow(stage: str, source: str, counts: dict[str, Any]) -> Flow:
+def _row_counts(stage: str, source: str, counts: dict[str, Any]) -> RowCounts:
     rules = sorted(counts["quarantined"].items(), key=lambda item: (-item[1], item[0]))
-    return Flow(stage, source, counts["rows"], counts["records"], tuple(rules), counts.get("not_drawn", 0))
+    return RowCounts(stage, source, counts["rows"], counts["records"], tuple(rules), counts.get("not_drawn", 0))
 
 
-def _nearness(result: dict[str, Any]) -> Nearness:
-    return Nearness(result["kept"], result["near_pairs"], result["clusters"], result.get("contradictions_kept", 0))
+def _duplicate_counts(result: dict[str, Any]) -> DuplicateCounts:
+    return DuplicateCounts(
+        result["kept"], result["near_pairs"], result["clusters"], result.get("contradictions_kept", 0)
+    )
 
 
-def _protected(source: dict[str, Any]) -> Protected:
+def _protected(source: dict[str, Any]) -> ProtectedText:
     classes = sorted(source.get("protected", {}).items(), key=lambda item: (-item[1], item[0]))
     actions = source.get("actions", {})
-    return Protected(source["id"], tuple((name, actions.get(name, ""), count) for name, count in classes))
+    return ProtectedText(source["id"], tuple((name, actions.get(name, ""), count) for name, count in classes))
 
 
 def _suite(suite: dict[str, Any]) -> Suite:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.core.facts import Facts
-from tasks.stages.evaluate.examples import Example
-from tasks.stages.evaluate.report.account import Point
+from tasks.stages.evaluate.examples import JudgedRow
+from tasks.stages.evaluate.report.account import TrainingStep
 
 WIDTH, HEIGHT = 1000, 300
 """Size of the box of a loss curve in SVG units; the page stretches the box."""
 Scale = Callable[[float], float]
-OTHER = "(other)"
+OTHER_LABEL = "(other)"
 """Column of a heat map for answers that are none of the expected labels."""
 
 
@@ -24,7 +24,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Best:
+class LowestValidation:
     """Step with the lowest validation loss, and its position in the box."""
 
     step: int
@@ -46,13 +46,13 @@ class Curve:
     """Highest learning rate."""
     validation: str
     """Loss of the validation rows, at the steps after which it was computed."""
-    best: Best | None
+    best: LowestValidation | None
     """Lowest validation loss; None if it was never computed."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 
 
-def loss_curve(points: Sequence[Point]) -> Curve | None:
+def loss_curve(points: Sequence[TrainingStep]) -> Curve | None:
     """Return the curves of a training, or None for fewer than two steps."""
     if len(points) < 2:
         return None
@@ -66,7 +66,7 @@ def loss_curve(points: Sequence[Point]) -> Curve | None:
     marks = [step for step in ticks(steps[0], steps[-1]) if steps[0] <= step <= steps[-1]]
     return Curve(
         loss=_line((x(step), y(loss)) for step, loss in zip(steps, losses, strict=True)),
-        smooth=_line((x(step), y(loss)) for step, loss in zip(steps, smoothed(losses), strict=True)),
+        smooth=_line((x(step), y(loss)) for step, loss in zip(steps, running_mean(losses), strict=True)),
         rate=_line((x(step), rate(value)) for step, value in zip(steps, rates, strict=True)),
         peak=peak,
         validation=_line((x(step), y(loss)) for step, loss in looks),
@@ -76,11 +76,11 @@ def loss_curve(points: Sequence[Point]) -> Curve | None:
     )
 
 
-def _best(looks: Sequence[tuple[int, float]], x: Scale, y: Scale) -> Best | None:
+def _best(looks: Sequence[tuple[int, float]], x: Scale, y: Scale) -> LowestValidation | None:
     if not looks:
         return None
     step, loss = min(looks, key=lambda look: look[1])
-    return Best(step, loss, round(x(step), 1), round(y(loss), 1))
+    return LowestValidation(step, loss, round(x(step), 1), round(y(loss), 1))
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -92,7 +92,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [round(place * step, 10) for place in range(first, last + 1)]
 
 
-def smoothed(values: Sequence[float]) -> list[float]:
+def running_mean(values: Sequence[float]) -> list[float]:
     """Return the centred running mean over about a fifteenth of the values."""
     reach = max(1, len(values) // 30)
     windows = (values[max(0, place - reach) : place + reach + 1] for place in range(len(values)))
@@ -107,9 +107,9 @@ def _line(points: Iterable[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
-TIME = "time_"
+TIME_PREFIX = "time_"
 """Prefix of the names of facts that are shares of a training's wall time."""
-PARTS = {
+TIME_LABELS = {
     "forward": "forward",
     "backward": "backward",
     "optimizer": "optimizer step",
@@ -124,7 +124,7 @@ PARTS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class BarPart:
     """Part of a stacked bar; `start` and `width` are in percent."""
 
     name: str
@@ -133,19 +133,19 @@ class Part:
     width: float
 
 
-def time_bar(measured: Facts) -> tuple[Part, ...]:
+def time_bar(measured: Facts) -> tuple[BarPart, ...]:
     """Return the parts of a training's wall time; empty if it was not measured. Parts below 0.1 % are left out."""
     parts, start = [], 0.0
-    for name, words in PARTS.items():
-        share = measured.get(f"{TIME}{name}")
+    for name, words in TIME_LABELS.items():
+        share = measured.get(f"{TIME_PREFIX}{name}")
         if share is not None and float(share.value) >= 0.001:
             width = float(share.value) * 100
-            parts.append(Part(name, words, round(start, 2), round(width, 2)))
+            parts.append(BarPart(name, words, round(start, 2), round(width, 2)))
             start += width
     return tuple(parts)
 
 
-TAKEN = {
+MEASUREMENT_FORMATS = {
     "tokens_per_second": "{:,.0f} tokens a second",
     "fill": "{:.1%} of the computed positions hold a token",
     "mfu": "{:.1%} model FLOPs utilisation",
@@ -155,9 +155,9 @@ TAKEN = {
 """Formats of further measurements of a training, by name of the fact."""
 
 
-def taken(measured: Facts) -> tuple[str, ...]:
+def measurement_texts(measured: Facts) -> tuple[str, ...]:
     """Return further measurements of a training as texts; those that were not measured are left out."""
-    return tuple(words.format(measured[name].value) for name, words in TAKEN.items() if name in measured)
+    return tuple(words.format(measured[name].value) for name, words in MEASUREMENT_FORMATS.items() if name in measured)
 
 
 @dataclass(frozen=True)
@@ -193,13 +193,13 @@ class HeatMap:
         return self.side * (len(self.labels) + 1) + 2
 
 
-def heat_map(examples: Sequence[Example]) -> HeatMap:
+def heat_map(examples: Sequence[JudgedRow]) -> HeatMap:
     """Return the confusion matrix of the candidate."""
     support = Counter(example.label for example in examples)
     names = sorted(support)
     column = {name: place for place, name in enumerate(names)}
     said = Counter(
-        (example.label, label if (label := example.said["candidate"].label) in column else OTHER)
+        (example.label, label if (label := example.said["candidate"].label) in column else OTHER_LABEL)
         for example in examples
     )
     side = max(10, min(28, 780 // (len(names) + 1)))

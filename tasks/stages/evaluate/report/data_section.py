@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.stages.evaluate.report.account import Account, Flow, Protected
+from tasks.stages.evaluate.report.account import ProtectedText, RowCounts, StageResults
 
-REPEATS = {
+RULE_DESCRIPTIONS = {
     "exact_duplicate": "the same conversation and target",
     "near_duplicate": "the same words but for slips of typing and courtesies, the same target",
     "superseded": "an older edition of another record",
@@ -22,27 +22,27 @@ REPEATS = {
 class Bar:
     """Bar of a stage, for all sources together; widths are in percent of the longest bar."""
 
-    flow: Flow
+    flow: RowCounts
     kept: float
     """Width of the records that the stage wrote."""
     aside: float
     """Width of the quarantined rows."""
 
 
-def bars(account: Account) -> tuple[Bar, ...]:
+def bars(account: StageResults) -> tuple[Bar, ...]:
     """Return a bar for each stage, with a length in proportion to the rows that the stage read."""
     stages = list(dict.fromkeys(flow.stage for flow in account.flows))
-    together = [_together([flow for flow in account.flows if flow.stage == stage]) for stage in stages]
+    together = [_sum_over_sources([flow for flow in account.flows if flow.stage == stage]) for stage in stages]
     widest = max((flow.rows for flow in together), default=0) or 1
     return tuple(Bar(flow, flow.records / widest * 100, flow.removed / widest * 100) for flow in together)
 
 
-def _together(flows: Sequence[Flow]) -> Flow:
+def _sum_over_sources(flows: Sequence[RowCounts]) -> RowCounts:
     rules = Counter[str]()
     for flow in flows:
         rules.update(dict(flow.quarantined))
     most_first = sorted(rules.items(), key=lambda item: (-item[1], item[0]))
-    return Flow(
+    return RowCounts(
         stage=flows[0].stage,
         source="",
         rows=sum(flow.rows for flow in flows),
@@ -53,7 +53,7 @@ def _together(flows: Sequence[Flow]) -> Flow:
 
 
 @dataclass(frozen=True)
-class ClassFound:
+class ProtectedClass:
     """Class of protected text, with the number of spans in each source."""
 
     name: str
@@ -67,15 +67,15 @@ class ClassFound:
         return sum(self.counts)
 
 
-def protected(sources: Sequence[Protected]) -> tuple[ClassFound, ...]:
+def protected_classes(sources: Sequence[ProtectedText]) -> tuple[ProtectedClass, ...]:
     """Return every class that was found, the most frequent first."""
     named = {name for source in sources for name, _, _ in source.classes}
     return tuple(sorted((_class(name, sources) for name in named), key=lambda row: (-row.total, row.name)))
 
 
-def _class(name: str, sources: Sequence[Protected]) -> ClassFound:
+def _class(name: str, sources: Sequence[ProtectedText]) -> ProtectedClass:
     own = [[(action, count) for category, action, count in source.classes if category == name] for source in sources]
-    return ClassFound(
+    return ProtectedClass(
         name=name,
         actions=tuple(sorted({action for source in own for action, _ in source})),
         counts=tuple(sum(count for _, count in source) for source in own),
@@ -83,16 +83,16 @@ def _class(name: str, sources: Sequence[Protected]) -> ClassFound:
 
 
 @dataclass(frozen=True)
-class Repeat:
+class RemovedRows:
     rule: str
     words: str
     rows: int
 
 
-def repeats(flows: Sequence[Flow]) -> tuple[Repeat, ...]:
+def removed_by_rule(flows: Sequence[RowCounts]) -> tuple[RemovedRows, ...]:
     """Count the rows that `deduplicate` removed, by rule; rules that removed none are left out."""
     rows = Counter[str]()
     for flow in flows:
         if flow.stage == "deduplicate":
             rows.update(dict(flow.quarantined))
-    return tuple(Repeat(rule, words, rows[rule]) for rule, words in REPEATS.items() if rows[rule])
+    return tuple(RemovedRows(rule, words, rows[rule]) for rule, words in RULE_DESCRIPTIONS.items() if rows[rule])

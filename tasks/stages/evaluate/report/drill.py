@@ -11,7 +11,7 @@ from tasks.core.layout import Layout
 
 
 @dataclass(frozen=True)
-class Hunted:
+class DetectionScore:
     """Detection counts of a kind of defect, in rows, or of a class of protected text, in characters."""
 
     stage: str
@@ -41,18 +41,18 @@ class Hunted:
 
 
 @dataclass(frozen=True)
-class Drill:
-    kinds: tuple[Hunted, ...]
-    classes: tuple[Hunted, ...]
+class PlantedDefects:
+    kinds: tuple[DetectionScore, ...]
+    classes: tuple[DetectionScore, ...]
 
 
-def read(layout: Layout) -> Drill | None:
+def read(layout: Layout) -> PlantedDefects | None:
     """Return the results of the run's drill; None if nothing was planted."""
-    path = layout.measured("planted.json")
+    path = layout.measurements("planted.json")
     if not path.is_file():
         return None
     planted = read_json(path)
-    return Drill(
+    return PlantedDefects(
         kinds=tuple(map(_kind, planted["kinds"])),
         classes=tuple(
             map(_class, sorted(planted["classes"], key=lambda item: (item["category"] == "all", item["category"])))
@@ -60,8 +60,8 @@ def read(layout: Layout) -> Drill | None:
     )
 
 
-def _kind(entry: dict[str, Any]) -> Hunted:
-    return Hunted(
+def _kind(entry: dict[str, Any]) -> DetectionScore:
+    return DetectionScore(
         stage=entry["stage"],
         name=entry["defect"],
         planted=entry["planted"],
@@ -73,8 +73,8 @@ def _kind(entry: dict[str, Any]) -> Hunted:
     )
 
 
-def _class(entry: dict[str, Any]) -> Hunted:
-    return Hunted(
+def _class(entry: dict[str, Any]) -> DetectionScore:
+    return DetectionScore(
         stage="ingest",
         name=entry["category"],
         planted=entry["values"],

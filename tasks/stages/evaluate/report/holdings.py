@@ -10,11 +10,11 @@ from tasks.core.layout import Layout
 from tasks.core.record import read_table
 from tasks.sources.sources import Source, load_resolved
 
-SIDES = ("train", "test")
+SPLIT_SIDES = ("train", "test")
 
 
 @dataclass(frozen=True)
-class Holding:
+class DatasetSource:
     """Source with its share of the dataset."""
 
     source: Source
@@ -31,16 +31,16 @@ class Holding:
         return self.newest is not None and (self.as_of - self.newest).days > self.source.refresh_days
 
 
-def read(layout: Layout) -> tuple[Holding, ...]:
+def read(layout: Layout) -> tuple[DatasetSource, ...]:
     """Return every source of the run; empty if its sources were not resolved."""
     if not layout.sources.is_file():
         return ()
     resolved = load_resolved(layout.sources)
-    tables = [read_table(layout.stage("split") / f"{side}.parquet") for side in SIDES]
+    tables = [read_table(layout.artefacts("split") / f"{side}.parquet") for side in SPLIT_SIDES]
     table = pa.concat_tables([part.select(["source_id", "effective_from"]) for part in tables])
     return tuple(_holding(item.source, table, resolved.as_of) for item in resolved.sources)
 
 
-def _holding(source: Source, table: pa.Table, as_of: date) -> Holding:
+def _holding(source: Source, table: pa.Table, as_of: date) -> DatasetSource:
     own = table.filter(pc.equal(table["source_id"], source.id))
-    return Holding(source, own.num_rows, pc.max(own["effective_from"]).as_py(), as_of)
+    return DatasetSource(source, own.num_rows, pc.max(own["effective_from"]).as_py(), as_of)

@@ -13,14 +13,14 @@ from tasks.core import facts
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import read_json, write_bytes
 from tasks.core.layout import Layout
-from tasks.core.pages import templates
+from tasks.core.pages import template_environment
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
 from tasks.stages.evaluate import examples
-from tasks.stages.evaluate.contenders import MODELS, TITLES, Which
+from tasks.stages.evaluate.contenders import MODEL_TITLES, MODELS, ModelName
 from tasks.stages.evaluate.document import Metrics
 from tasks.stages.evaluate.report import account, charts, data_section, drill, page
-from tasks.stages.evaluate.report.page import Contents
+from tasks.stages.evaluate.report.page import ReportContents
 
 TEMPLATES = Path(__file__).parent / "templates"
 DATA_DOCS = "../artefacts/validate/docs/index.html"
@@ -29,15 +29,15 @@ PROMPT_CHARS = 320
 """Maximum number of characters of a quoted prompt."""
 
 
-def render(contents: Contents) -> str:
+def render(contents: ReportContents) -> str:
     template = _templates().get_template("report.html")
     return template.render(
         contents=contents,
         card=contents.card,
         metrics=contents.metrics,
         account=contents.account,
-        titles=TITLES,
-        success=page.success(contents),
+        titles=MODEL_TITLES,
+        success=page.judge_success_metrics(contents),
         headline=page.headline(contents.metrics),
         verdicts={
             other: page.verdict(other, compared, contents.metrics)
@@ -46,11 +46,11 @@ def render(contents: Contents) -> str:
         dimensions=page.dimensions(contents.metrics),
         quotes=page.quotes(contents),
         bars=data_section.bars(contents.account),
-        protected=data_section.protected(contents.account.protected),
-        repeats=data_section.repeats(contents.account.flows),
+        protected=data_section.protected_classes(contents.account.protected),
+        repeats=data_section.removed_by_rule(contents.account.flows),
         curve=charts.loss_curve(contents.account.curve),
         time=charts.time_bar(contents.trained),
-        taken=charts.taken(contents.trained),
+        taken=charts.measurement_texts(contents.trained),
         map=charts.heat_map(contents.examples),
     )
 
@@ -61,8 +61,8 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
     In contrast to the report of stage `evaluate`, it includes this machine's measurements, results on planted defects,
     and a link to the Data Docs.
     """
-    stage = layout.stage("evaluate")
-    contents = Contents(
+    stage = layout.artefacts("evaluate")
+    contents = ReportContents(
         card=card,
         evaluation=evaluation,
         metrics=Metrics.model_validate(read_json(stage / "metrics.json")),
@@ -70,7 +70,7 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
         examples=examples.collect(layout, evaluation),
         account=account.read(layout),
         measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
-        trained=_facts(layout.measured("train")),
+        trained=_facts(layout.measurements("train")),
         drill=drill.read(layout),
         data_docs=DATA_DOCS if (layout.root / "measured" / DATA_DOCS).is_file() else None,
     )
@@ -79,8 +79,8 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
     return path
 
 
-def _measured(layout: Layout, which: Which) -> Facts:
-    return _facts(layout.measured(f"predict/{which}"))
+def _measured(layout: Layout, which: ModelName) -> Facts:
+    return _facts(layout.measurements(f"predict/{which}"))
 
 
 def _facts(folder: Path) -> Facts:
@@ -89,44 +89,44 @@ def _facts(folder: Path) -> Facts:
 
 
 def _templates() -> jinja2.Environment:
-    pages = templates(TEMPLATES)
+    pages = template_environment(TEMPLATES)
     pages.filters |= {
-        "percent": percent,
-        "points": page.points,
-        "level": level,
-        "difference": difference,
-        "p": p_value,
-        "fact": figure,
+        "percent": format_percent,
+        "points": page.format_points,
+        "level": format_value,
+        "difference": format_difference,
+        "p": format_p_value,
+        "fact": format_fact,
         "short": shorten,
-        "breakable": breakable,
+        "breakable": breakable_html,
     }
     return pages
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """Format a share in percent with one decimal, e.g. 84.2."""
     return f"{share * 100:.1f}"
 
 
-def level(value: float, unit: str) -> str:
+def format_value(value: float, unit: str) -> str:
     """Format a value of a metric: a share, which has no unit, in percent, others as a plain number."""
-    return plain(value) if unit else percent(value)
+    return format_number(value) if unit else format_percent(value)
 
 
-def difference(value: float, unit: str) -> str:
+def format_difference(value: float, unit: str) -> str:
     """Format a difference of two values of a metric: of shares, which have no unit, in percentage points."""
-    return f"{'+' if value >= 0 else ''}{plain(value)}" if unit else page.points(value)
+    return f"{'+' if value >= 0 else ''}{format_number(value)}" if unit else page.format_points(value)
 
 
-def plain(value: float) -> str:
+def format_number(value: float) -> str:
     return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
 
 
-def p_value(p: float) -> str:
+def format_p_value(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
-def figure(fact: Fact) -> str:
+def format_fact(fact: Fact) -> str:
     interval = f" [{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
     number = (
         f"{fact.value:,.0f}" if abs(fact.value) >= 1000 else f"{fact.value:.3g}" if fact.unit else f"{fact.value:.3f}"
@@ -134,7 +134,7 @@ def figure(fact: Fact) -> str:
     return f"{number}{f' {fact.unit}' if fact.unit else ''}{interval}".replace("-", "−")
 
 
-def breakable(text: str) -> Markup:
+def breakable_html(text: str) -> Markup:
     """Escape a text and allow line breaks after underscores."""
     return Markup("_<wbr>").join(text.split("_"))
 

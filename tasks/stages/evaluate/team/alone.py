@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tasks.stages.evaluate.team.answerer import Answerer
-from tasks.stages.evaluate.team.team import Act
+from tasks.stages.evaluate.team.answerer import ModelProcess
+from tasks.stages.evaluate.team.team import Operation
 
 
-class Alone:
-    def __init__(self, answerer: Answerer) -> None:
+class InProcessExecutor:
+    def __init__(self, answerer: ModelProcess) -> None:
         self._answerer = answerer
 
-    def each(self, act: Act, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    def map_unordered(self, act: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
         method = getattr(self._answerer, act)
         return ((number, method(item)) for number, item in enumerate(items))
 

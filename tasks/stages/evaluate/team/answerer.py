@@ -12,61 +12,61 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.stages import libraries
 from tasks.stages.cluster import versions
 from tasks.stages.cluster.storage import node, place, trees
-from tasks.stages.cluster.storage.place import Place
+from tasks.stages.cluster.storage.place import TrainingStorage
 from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.cluster.versions import Versions
 from tasks.stages.evaluate import models
-from tasks.stages.evaluate.decode import Decoder, Generated, Limits, Tokens
-from tasks.stages.evaluate.models import Located
+from tasks.stages.evaluate.decode import Decoder, GeneratedAnswer, StopConditions, Tokens
+from tasks.stages.evaluate.models import ModelFolders
 from tasks.stages.evaluate.team.vllm_engine import VllmEngine
 from tasks.stages.peak_memory import peak_bytes
 
 
 @dataclass(frozen=True)
-class Afar:
+class StoredModel:
     """Location of a model in the storage, for machines that have no disk in common."""
 
-    place: str
+    location: str
     """Storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
     weights: Tree
     adapter: Tree | None
 
 
 @dataclass(frozen=True)
-class Brief:
+class ModelSetup:
     """Instructions for an answerer. They are small, since Ray sends them to each worker."""
 
-    located: Located
+    folders: ModelFolders
     """Folders of the model: on a disk that all workers see, or, with `afar`, on the machine that starts the stage."""
     settings: Evaluation
-    limits: Limits
+    limits: StopConditions
     prefix: Tokens
     """Tokens with which all prompts begin."""
-    longest: int
+    max_tokens: int
     """Maximum number of tokens in a prompt with its answer."""
-    versions: Versions = field(default_factory=versions.of_here)
+    versions: Versions = field(default_factory=versions.installed_versions)
     """Versions of libraries on the machine that starts the stage."""
-    afar: Afar | None = None
+    stored_model: StoredModel | None = None
     """Location of the model in the storage; None if workers read it from a common disk."""
 
 
 class Engine(Protocol):
     """Engine that computes answers: our own decoding or vLLM."""
 
-    def answer(self, prompts: Sequence[Tokens]) -> list[Generated]: ...
+    def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]: ...
 
-    def fresh(self) -> Self:
+    def without_prefix(self) -> Self:
         """Return an engine without a cached prefix, so that it computes the next prompt as a whole."""
         ...
 
 
-class Answerer:
+class ModelProcess:
     """Model that answers batches of prompts, also as an actor of Ray.
 
     Creating it loads nothing; `load` does. So an actor that has no machine yet can be told from one that is loading.
     """
 
-    def __init__(self, brief: Brief) -> None:
+    def __init__(self, brief: ModelSetup) -> None:
         self.brief = brief
         self.model: Any = None
         self.engine: Any = None
@@ -83,19 +83,19 @@ class Answerer:
             Refused: The storage returned something else than was stored.
         """
         self.brief.versions.require_here()
-        located = arrived(self.brief)
+        located = local_folders(self.brief)
         if self.brief.settings.engine == "vllm":
             models.require_device(self.brief.settings)
-            self.engine = VllmEngine(located, self.brief.settings, self.brief.limits, self.brief.longest)
-            libraries.are_loaded()
+            self.engine = VllmEngine(located, self.brief.settings, self.brief.limits, self.brief.max_tokens)
+            libraries.finish_imports()
         else:
-            self.take(models.load(located, self.brief.settings))
+            self.use_model(models.load(located, self.brief.settings))
 
-    def take(self, model: Any) -> None:
+    def use_model(self, model: Any) -> None:
         """Use a model of transformers that the caller has loaded."""
         self.model, self.engine = model, Decoder(model, self.brief.prefix, self.brief.limits)
 
-    def answer(self, prompts: Sequence[Tokens]) -> list[Generated]:
+    def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:
         return list(self.engine.answer(prompts))
 
     def time(self, prompt: Tokens) -> float:
@@ -121,28 +121,28 @@ class Answerer:
         return peak_bytes(self.brief.settings.device == "gpu")
 
 
-def arrived(brief: Brief) -> Located:
+def local_folders(brief: ModelSetup) -> ModelFolders:
     """Return the folders of the model on this machine, fetched from the storage if needed.
 
     Raises:
         InputError: The model should be on a common disk, and this machine does not see its folder.
         Refused: The storage returned something else than was stored.
     """
-    if brief.afar is None:
-        for folder in (brief.located.weights, brief.located.adapter):
+    if brief.stored_model is None:
+        for folder in (brief.folders.weights, brief.folders.adapter):
             if folder and not folder.is_dir():
                 raise InputError(
                     f"the machine {socket.gethostname()} does not see {folder}: mount .hallmark/ there under the same "
-                    f"path, set {place.SETTING}, or set evaluation.workers to 1"
+                    f"path, set {place.LOCATION_VARIABLE}, or set evaluation.workers to 1"
                 )
-        return brief.located
-    node.sweep()
-    storage = Place(brief.afar.place)
-    weights = _fetched(storage, brief.afar.weights)
-    adapter = brief.afar.adapter and _fetched(storage, brief.afar.adapter)
-    return replace(brief.located, base=weights, tuned=adapter or (brief.located.tuned and weights))
+        return brief.folders
+    node.remove_unused()
+    storage = TrainingStorage(brief.stored_model.location)
+    weights = _fetch_tree(storage, brief.stored_model.weights)
+    adapter = brief.stored_model.adapter and _fetch_tree(storage, brief.stored_model.adapter)
+    return replace(brief.folders, base=weights, fine_tuned=adapter or (brief.folders.fine_tuned and weights))
 
 
-def _fetched(storage: Place, tree: Tree) -> Path:
-    node.fetch(storage, trees.SHARED, tree)
-    return node.place_of(tree)
+def _fetch_tree(storage: TrainingStorage, tree: Tree) -> Path:
+    node.fetch_tree(storage, trees.SHARED_FOLDER, tree)
+    return node.tree_folder(tree)

@@ -15,61 +15,61 @@ from tasks.core.files import tree_manifest
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import announce
 from tasks.stages.cluster import connection
-from tasks.stages.cluster.crew import Crew
+from tasks.stages.cluster.crew import WorkerSpec
 from tasks.stages.cluster.storage import place, trees
-from tasks.stages.cluster.storage.place import Place
-from tasks.stages.evaluate.team.answerer import Afar, Answerer, Brief
-from tasks.stages.evaluate.team.team import Act
+from tasks.stages.cluster.storage.place import TrainingStorage
+from tasks.stages.evaluate.team.answerer import ModelProcess, ModelSetup, StoredModel
+from tasks.stages.evaluate.team.team import Operation
 
-LOSSES = 3
+MAX_LOSSES_IN_A_ROW = 3
 """Maximum number of workers lost in a row without an answer in between."""
-PLACE_SECONDS = 600.0
+PLACEMENT_TIMEOUT_SECONDS = 600.0
 """Seconds to wait until the cluster has room for all workers.
 
 Afterwards the workers that have been started begin, and the others join later.
 """
 
 
-def crew(settings: Evaluation) -> Crew:
-    return Crew("evaluation", settings.workers, settings.threads, settings.device == "gpu")
+def worker_spec(settings: Evaluation) -> WorkerSpec:
+    return WorkerSpec("evaluation", settings.workers, settings.threads, settings.device == "gpu")
 
 
 @contextmanager
-def ready(brief: Brief, name: str) -> Iterator["Spread"]:
+def started(brief: ModelSetup, name: str) -> Iterator["RayExecutor"]:
     """Start workers with the model, and end them after the block. `name` appears in progress lines."""
-    storage = place.named() if connection.address() else None
-    brief = sent(brief, storage, name)
+    storage = place.from_environment() if connection.cluster_address() else None
+    brief = with_stored_model(brief, storage, name)
     announce(name, "starting Ray, then loading the model on its workers")
-    with connection.running(crew(brief.settings), apart=storage is not None):
-        spread = Spread(brief, name)
-        spread.gather()
+    with connection.connected(worker_spec(brief.settings), apart=storage is not None):
+        spread = RayExecutor(brief, name)
+        spread.wait_until_loaded()
         yield spread
 
 
-def sent(brief: Brief, storage: Place | None, name: str) -> Brief:
+def with_stored_model(brief: ModelSetup, storage: TrainingStorage | None, name: str) -> ModelSetup:
     """Store the model in the storage, if there is one, and return instructions that name its location there."""
     if storage is None:
         return brief
-    weights, adapter = brief.located.weights, brief.located.adapter
-    afar = Afar(storage.where, tree_manifest(weights), tree_manifest(adapter) if adapter else None)
-    trees.share(storage, weights, afar.weights, name, "the model")
+    weights, adapter = brief.folders.weights, brief.folders.adapter
+    afar = StoredModel(storage.location, tree_manifest(weights), tree_manifest(adapter) if adapter else None)
+    trees.put_shared(storage, weights, afar.weights, name, "the model")
     if adapter and afar.adapter:
-        trees.share(storage, adapter, afar.adapter, name, "the adapter")
-    return replace(brief, afar=afar)
+        trees.put_shared(storage, adapter, afar.adapter, name, "the adapter")
+    return replace(brief, stored_model=afar)
 
 
-class Item(NamedTuple):
+class NumberedItem(NamedTuple):
     number: int
-    what: Any
+    argument: Any
 
 
-class Spread:
+class RayExecutor:
     """Team of Ray actors, which are identified by number. The replacement of a lost worker gets the same number."""
 
-    def __init__(self, brief: Brief, name: str) -> None:
-        self._brief, self._name, self._crew = brief, name, crew(brief.settings)
+    def __init__(self, brief: ModelSetup, name: str) -> None:
+        self._brief, self._name, self._crew = brief, name, worker_spec(brief.settings)
         self._actors: dict[int, Any] = {}
-        self._coming: dict[Any, tuple[int, str]] = {}
+        self._starting: dict[Any, tuple[int, str]] = {}
         """Workers that are starting: number and pending call (`here`, then `load`), by Ray's object reference."""
         self._idle: set[int] = set()
         self._answered: set[int] = set()
@@ -77,42 +77,42 @@ class Spread:
         for worker in range(self._crew.workers):
             self._start(worker)
 
-    def gather(self) -> None:
+    def wait_until_loaded(self) -> None:
         """Wait until all workers that have a machine have loaded the model.
 
         Raises:
             Unavailable: No worker has a machine within PLACE_SECONDS.
         """
-        while self._coming:
-            placed = not any(act == "here" for _, act in self._coming.values())
-            done = self._wait(self._coming, None if placed else PLACE_SECONDS)
-            if not done and not any(act == "load" for _, act in self._coming.values()):
+        while self._starting:
+            placed = not any(act == "here" for _, act in self._starting.values())
+            done = self._completed(self._starting, None if placed else PLACEMENT_TIMEOUT_SECONDS)
+            if not done and not any(act == "load" for _, act in self._starting.values()):
                 break
             for ref in done:
-                self._go_on(ref)
-        self._require_some()
+                self._handle_started(ref)
+        self._require_workers()
         if len(self._idle) < self._crew.workers:
             announce(self._name, f"going on with {len(self._idle)} of {self._crew.workers} workers")
 
-    def each(self, act: Act, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-        rest, again = (Item(*each) for each in enumerate(items)), deque[Item]()
-        busy: dict[Any, tuple[int, Item]] = {}
+    def map_unordered(self, act: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        rest, again = (NumberedItem(*each) for each in enumerate(items)), deque[NumberedItem]()
+        busy: dict[Any, tuple[int, NumberedItem]] = {}
         while True:
             while self._idle and (item := again.popleft() if again else next(rest, None)):
                 worker = min(self._idle)  # so that the same worker answers all single requests
                 self._idle.remove(worker)
-                busy[getattr(self._actors[worker], act).remote(item.what)] = worker, item
+                busy[getattr(self._actors[worker], act).remote(item.argument)] = worker, item
             if self._idle and not busy:
                 return
-            done = self._wait([*busy, *self._coming], None if busy else PLACE_SECONDS)
+            done = self._completed([*busy, *self._starting], None if busy else PLACEMENT_TIMEOUT_SECONDS)
             if not done:
-                self._require_some()
+                self._require_workers()
             for ref in done:
-                if ref in self._coming:
-                    self._go_on(ref)
+                if ref in self._starting:
+                    self._handle_started(ref)
                     continue
                 worker, item = busy.pop(ref)
-                got, answer = self._answer(ref, worker)
+                got, answer = self._result(ref, worker)
                 if not got:
                     again.append(item)
                     continue
@@ -125,29 +125,29 @@ class Spread:
         return len(self._answered)
 
     def peak_bytes(self) -> int:
-        told = [self._answer(self._actors[worker].peak_bytes.remote(), worker) for worker in sorted(self._idle)]
+        told = [self._result(self._actors[worker].peak_bytes.remote(), worker) for worker in sorted(self._idle)]
         return max((held for got, held in told if got), default=0)
 
     def _start(self, worker: int) -> None:
         import ray
 
-        needs = self._crew.needs
-        wanted: Any = ray.remote(Answerer).options(num_cpus=needs["CPU"], num_gpus=needs.get("GPU", 0))
+        needs = self._crew.resources
+        wanted: Any = ray.remote(ModelProcess).options(num_cpus=needs["CPU"], num_gpus=needs.get("GPU", 0))
         self._actors[worker] = actor = wanted.remote(self._brief)
-        self._coming[actor.here.remote()] = worker, "here"
+        self._starting[actor.here.remote()] = worker, "here"
 
-    def _go_on(self, ref: Any) -> None:
+    def _handle_started(self, ref: Any) -> None:
         """Handle the completed call of a starting worker: ask it to load the model, or mark it as idle."""
-        worker, act = self._coming.pop(ref)
-        got, _ = self._answer(ref, worker)
+        worker, act = self._starting.pop(ref)
+        got, _ = self._result(ref, worker)
         if not got:
             return
         if act == "here":
-            self._coming[self._actors[worker].load.remote()] = worker, "load"
+            self._starting[self._actors[worker].load.remote()] = worker, "load"
         else:
             self._idle.add(worker)
 
-    def _answer(self, ref: Any, worker: int) -> tuple[bool, Any]:
+    def _result(self, ref: Any, worker: int) -> tuple[bool, Any]:
         """Return whether the worker returned a result, and the result; start a replacement if the worker is lost.
 
         Raises the worker's own HallmarkError, and Unavailable after too many losses.
@@ -160,10 +160,10 @@ class Spread:
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, HallmarkError) else error) from None
         except (RayActorError, OutOfMemoryError, WorkerCrashedError) as error:
-            self._lost(worker, error)
+            self._replace_lost(worker, error)
             return False, None
 
-    def _lost(self, worker: int, error: Exception) -> None:
+    def _replace_lost(self, worker: int, error: Exception) -> None:
         import ray
 
         ray.kill(self._actors[worker])  # a worker that only lost its connection may still run
@@ -172,7 +172,7 @@ class Spread:
         why = f"worker {worker} of {self._crew.workers} was lost"
         if "OutOfMemory" in str(error) or "out of memory" in str(error):
             why += " for want of memory"
-        if self._lost_in_a_row > LOSSES:
+        if self._lost_in_a_row > MAX_LOSSES_IN_A_ROW:
             raise Unavailable(
                 f"{why}, the {self._lost_in_a_row}th in a row without an answer between; look at the machines' memory, "
                 "or lower evaluation.batch_size"
@@ -180,15 +180,15 @@ class Spread:
         announce(self._name, f"{why}; its rows are answered by others")
         self._start(worker)
 
-    def _require_some(self) -> None:
-        if not self._idle and not any(act == "load" for _, act in self._coming.values()):
+    def _require_workers(self) -> None:
+        if not self._idle and not any(act == "load" for _, act in self._starting.values()):
             raise Unavailable(
-                f"no machine had room for a worker within {PLACE_SECONDS:.0f} s ({self._crew.needs_in_words} each); "
+                f"no machine had room for a worker within {PLACEMENT_TIMEOUT_SECONDS:.0f} s ({self._crew.resources_text} each); "
                 "start machines, or lower evaluation.threads"
             )
 
     @staticmethod
-    def _wait(refs: Iterable[Any], seconds: float | None) -> list[Any]:
+    def _completed(refs: Iterable[Any], seconds: float | None) -> list[Any]:
         import ray
 
         done, _ = ray.wait(list(refs), num_returns=1, timeout=seconds)

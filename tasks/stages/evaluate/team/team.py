@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Protocol
 
-Act = Literal["answer", "time", "foretell"]
+Operation = Literal["answer", "time", "foretell"]
 """Name of a method of `answerer.Answerer` that takes one item."""
 
 
-class Team(Protocol):
+class Executor(Protocol):
     """One or several processes that hold the same model and answer in parallel."""
 
-    def each(self, act: Act, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    def map_unordered(self, act: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
         """Call `act` for each item; yield the item's number with the result, in order of completion."""
         ...
 

@@ -14,10 +14,10 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.params import vllm
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.decode import Generated, Limits, Tokens
-from tasks.stages.evaluate.models import Located
+from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens
+from tasks.stages.evaluate.models import ModelFolders
 
-SETTINGS = {
+ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # run in this process: vLLM ends with it, and scheduling is deterministic
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
@@ -26,7 +26,7 @@ SETTINGS = {
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 
-def require(located: Located, has_texts: bool) -> None:
+def require_supported(located: ModelFolders, has_texts: bool) -> None:
     """Verify that vLLM can serve this model and task.
 
     Raises:
@@ -37,9 +37,9 @@ def require(located: Located, has_texts: bool) -> None:
         why = "vLLM does not foretell plain texts here, and the held-out rows have some"
     elif located.adapter:
         config = read_json(located.adapter / "adapter_config.json")
-        why = vllm.why_not(config["r"], bool(config.get("use_dora")))
+        why = vllm.unsupported_reason(config["r"], bool(config.get("use_dora")))
     if why:
-        raise _refused(why)
+        raise _engine_error(why)
 
 
 def require_installed(settings: Evaluation) -> None:
@@ -49,19 +49,19 @@ def require_installed(settings: Evaluation) -> None:
         InputError: vLLM is not installed.
     """
     if settings.engine == "vllm" and find_spec("vllm") is None:
-        raise _refused("vLLM is not installed here, and docs/guides/cluster.md says which versions go together")
+        raise _engine_error("vLLM is not installed here, and docs/guides/cluster.md says which versions go together")
 
 
-def _refused(why: str) -> InputError:
+def _engine_error(why: str) -> InputError:
     return InputError(f"evaluation.engine vllm: {why}; or set evaluation.engine to transformers")
 
 
-def model_arguments(located: Located, settings: Evaluation, longest: int) -> dict[str, Any]:
+def model_arguments(located: ModelFolders, settings: Evaluation, longest: int) -> dict[str, Any]:
     """Return arguments of `vllm.LLM`; `longest` is the maximum number of tokens in a prompt with its answer."""
     adapter: dict[str, Any] = {}
     if located.adapter:
         rank = read_json(located.adapter / "adapter_config.json")["r"]
-        adapter = {"enable_lora": True, "max_loras": 1, "max_lora_rank": vllm.room_for(rank)}
+        adapter = {"enable_lora": True, "max_loras": 1, "max_lora_rank": vllm.max_lora_rank(rank)}
     return {
         "model": str(located.weights),
         "skip_tokenizer_init": True,  # input and output are tokens
@@ -74,30 +74,30 @@ def model_arguments(located: Located, settings: Evaluation, longest: int) -> dic
     }
 
 
-def sampling_arguments(limits: Limits) -> dict[str, Any]:
+def sampling_arguments(limits: StopConditions) -> dict[str, Any]:
     """Return arguments of `vllm.SamplingParams`: greedy decoding that ends at our stop tokens only."""
     return {
         "temperature": 0.0,
         "max_tokens": limits.max_new_tokens,
-        "stop_token_ids": sorted(limits.stop),
+        "stop_token_ids": sorted(limits.stop_tokens),
         "ignore_eos": True,
         "detokenize": False,
     }
 
 
 class VllmEngine:
-    def __init__(self, located: Located, settings: Evaluation, limits: Limits, longest: int) -> None:
-        for name, value in SETTINGS.items():
+    def __init__(self, located: ModelFolders, settings: Evaluation, limits: StopConditions, longest: int) -> None:
+        for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         from vllm import LLM, SamplingParams
         from vllm.lora.request import LoRARequest
 
-        self._stop = limits.stop
+        self._stop = limits.stop_tokens
         self._sampling = SamplingParams(**sampling_arguments(limits))
         self._adapter = LoRARequest("adapter", 1, str(located.adapter)) if located.adapter else None
         self._llm = LLM(**model_arguments(located, settings, longest))
 
-    def answer(self, prompts: Sequence[Tokens]) -> list[Generated]:
+    def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:
         told = self._llm.generate(
             [{"prompt_token_ids": list(prompt)} for prompt in prompts],
             self._sampling,
@@ -106,11 +106,11 @@ class VllmEngine:
         )
         return [self._generated(list(each.outputs[0].token_ids)) for each in told]
 
-    def _generated(self, tokens: Tokens) -> Generated:
+    def _generated(self, tokens: Tokens) -> GeneratedAnswer:
         stopped = bool(tokens) and tokens[-1] in self._stop
-        return Generated(tokens[:-1] if stopped else tokens, stopped)
+        return GeneratedAnswer(tokens[:-1] if stopped else tokens, stopped)
 
-    def fresh(self) -> Self:
+    def without_prefix(self) -> Self:
         """Empty vLLM's cache of prompt prefixes, and return this engine."""
         self._llm.reset_prefix_cache()
         return self

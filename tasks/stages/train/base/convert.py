@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def from_gguf(gguf: Path, folder: Path) -> None:
+def convert_gguf(gguf: Path, folder: Path) -> None:
     """Convert `gguf` and write it to `folder`.
 
     The precision is bf16, since quantised values have four bits and training computes in bf16 anyway. The logits are

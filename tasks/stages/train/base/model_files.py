@@ -3,11 +3,11 @@
 from fnmatch import fnmatch
 from pathlib import Path
 
-FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 """Patterns of the files that are fetched from a hub repository."""
-BESIDE = ("*.gguf", "*.bpe", "*.tiktoken", "*.vocab", "*.md", "LICENSE*", "LICENCE*", "NOTICE*", ".gitattributes")
+OTHER_FILES = ("*.gguf", "*.bpe", "*.tiktoken", "*.vocab", "*.md", "LICENSE*", "LICENCE*", "NOTICE*", ".gitattributes")
 """Patterns of other files that a local model folder may contain."""
 
 
 def is_part_of_a_model(path: Path) -> bool:
-    return any(fnmatch(path.name, pattern) for pattern in (*FILES, *BESIDE))
+    return any(fnmatch(path.name, pattern) for pattern in (*HUB_FILES, *OTHER_FILES))

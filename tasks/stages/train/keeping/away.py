@@ -17,45 +17,45 @@ from torch import distributed
 from tasks.core.errors import Refused
 from tasks.core.files import tree_manifest
 from tasks.stages.cluster.storage import node, trees
-from tasks.stages.cluster.storage.place import PATIENCE_SECONDS, Place
+from tasks.stages.cluster.storage.place import MAX_OUTAGE_SECONDS, TrainingStorage
 from tasks.stages.cluster.storage.trees import Tree
-from tasks.stages.train.desk import Desk, Stored
-from tasks.stages.train.job import Afar, Job
-from tasks.stages.train.keeping.home import Home
+from tasks.stages.train.desk import Coordinator, StoredCheckpoint
+from tasks.stages.train.job import Job, RemoteStorage
+from tasks.stages.train.keeping.home import TrainingStore
 from tasks.stages.train.recovery import checkpoints, watchdog
 from tasks.stages.train.recovery.checkpoints import Checkpoint, part_of, rank_of
-from tasks.stages.train.workers import gathered, machine
+from tasks.stages.train.workers import gather, machine_id
 
 FOLDERS = ("checkpoints", "output", "scratch")
 
 
-def of(job: Job) -> Home:
+def open_store(job: Job) -> TrainingStore:
     """Return the storage of a training. If machines share no disk, fetch the model and the rows first."""
-    return Home(job) if job.afar is None else Away(job, job.afar)
+    return TrainingStore(job) if job.remote is None else RemoteTrainingStore(job, job.remote)
 
 
-class Away(Home):
-    patience = PATIENCE_SECONDS
+class RemoteTrainingStore(TrainingStore):
+    patience = MAX_OUTAGE_SECONDS
 
-    def __init__(self, job: Job, afar: Afar) -> None:
-        self.afar, self.place = afar, Place(afar.place)
+    def __init__(self, job: Job, afar: RemoteStorage) -> None:
+        self.remote, self.place = afar, TrainingStorage(afar.place)
         self._upload: Upload | None = None
-        self.lies_there: frozenset[str] = frozenset()
+        self.stored_digests: frozenset[str] = frozenset()
         """Digests of what this worker stored for the newest checkpoint and need not store again, such as the best
         weights."""
         self._telling: list[Any] = []
-        shared: list[Any] = [self.tell_desk("arrive") if distributed.get_rank() == 0 else None]
+        shared: list[Any] = [self.call_coordinator("arrive") if distributed.get_rank() == 0 else None]
         distributed.broadcast_object_list(shared)
-        self.attempt, self.known = shared[0]
+        self.attempt, self.stored_checkpoints = shared[0]
         super().__init__(self._arrived(job))
 
     def _arrived(self, job: Job) -> Job:
-        model, rows = (node.place_of(tree) for tree in (self.afar.model, self.afar.rows))
-        of = f"{self.afar.name}-{machine(job)}-"  # several machines may share one home folder
-        self.folder = folder = node.cache(node.WORK) / f"{of}{self.attempt}"
+        model, rows = (node.tree_folder(tree) for tree in (self.remote.model, self.remote.rows))
+        of = f"{self.remote.name}-{machine_id(job)}-"  # several machines may share one home folder
+        self.folder = folder = node.cache_folder(node.WORK_FOLDER) / f"{of}{self.attempt}"
         if self.leads:
-            for tree in (self.afar.model, self.afar.rows):
-                node.fetch(self.place, trees.SHARED, tree)
+            for tree in (self.remote.model, self.remote.rows):
+                node.fetch_tree(self.place, trees.SHARED_FOLDER, tree)
             node.workspace(folder.name, of)
             for part in FOLDERS:
                 (folder / part).mkdir()
@@ -70,23 +70,23 @@ class Away(Home):
     def newest(self) -> Checkpoint | None:
         found = self._sound()
         if distributed.get_rank() == 0:
-            self.tell_desk("took", found.step if found else 0)
+            self.call_coordinator("took", found.step if found else 0)
         return found
 
     def _sound(self) -> Checkpoint | None:
-        for stored in self.known:
+        for stored in self.stored_checkpoints:
             path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
             if self.leads:
                 here = self._fetch(stored, path)
-            if all(gathered(here)):
+            if all(gather(here)):
                 found, _ = checkpoints.read_manifest(path)
                 if found.inputs == self.job.inputs:
                     return found
                 if distributed.get_rank() == 0:
-                    self.say(f"checkpoint {path.name} is {checkpoints.OTHER}; going back to the one before")
+                    self.say(f"checkpoint {path.name} is {checkpoints.OTHER_TRAINING}; going back to the one before")
         return None
 
-    def _fetch(self, stored: Stored, path: Path) -> bool:
+    def _fetch(self, stored: StoredCheckpoint, path: Path) -> bool:
         """Fetch from a checkpoint what the workers of this machine read.
 
         If another number of workers wrote the checkpoint, that is all of it, since it has to be converted.
@@ -97,7 +97,7 @@ class Away(Home):
         needed = {name: digest for name, digest in stored.files.items() if whole or rank_of(name) in (None, *mine)}
         try:
             checkpoints.empty(path)
-            trees.get(self.place, self.afar.name, needed, path)
+            trees.get(self.place, self.remote.name, needed, path)
         except Refused as error:
             self.say(f"checkpoint {path.name}: {error}; going back to the one before")
             return False
@@ -112,10 +112,10 @@ class Away(Home):
     def aside(self, step: int) -> Path:
         self.settle()
         if self.leads:
-            node.in_use(self.job.model, self.job.rows, self.folder)
+            node.mark_used(self.job.model, self.job.rows, self.folder)
             for old in self.job.checkpoints.iterdir():
                 shutil.rmtree(old)
-        return super().aside(step)
+        return super().checkpoint_folder(step)
 
     def settle(self) -> None:
         if self._upload:
@@ -136,39 +136,41 @@ class Away(Home):
 
     def begin(self, curve: Sequence[dict[str, Any]]) -> None:
         if distributed.get_rank() == 0:
-            self.tell_desk("begin", list(curve))
+            self.call_coordinator("begin", list(curve))
 
     def tell(self, point: dict[str, Any]) -> None:
-        if distributed.get_rank() == 0 and (told := self.tell_desk("append", point, wait=False)):
+        if distributed.get_rank() == 0 and (told := self.call_coordinator("append", point, wait=False)):
             self._telling.append(told)
 
     def say(self, line: str) -> None:
-        self.tell_desk("say", line)
+        self.call_coordinator("say", line)
 
     def more(self) -> bool:
-        return bool(self.tell_desk("more"))
+        return bool(self.call_coordinator("more"))
 
     def leave(self) -> bool:
-        return bool(self.tell_desk("leave"))
+        return bool(self.call_coordinator("leave"))
 
     def finish(self, took: dict[str, Any]) -> None:
         weights: Tree = {}
         if distributed.get_rank() == 0:
             weights = tree_manifest(self.job.output)
-            trees.put(self.place, self.afar.name, self.job.output, weights)
+            trees.put(self.place, self.remote.name, self.job.output, weights)
         self._heard()
-        self.tell_desk("finish", distributed.get_rank(), took, weights)
+        self.call_coordinator("finish", distributed.get_rank(), took, weights)
         distributed.barrier()
         if self.leads:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def stack(self, rank: int) -> watchdog.Stack:
-        return watchdog.Stack(super().stack(rank).file, lambda stack: self.tell_desk("stood", rank, stack))
+    def stack(self, rank: int) -> watchdog.StackDestination:
+        return watchdog.StackDestination(
+            super().stack(rank).file, lambda stack: self.call_coordinator("stood", rank, stack)
+        )
 
-    def tell_desk(self, what: str, *given: Any, wait: bool = True) -> Any:
+    def call_coordinator(self, what: str, *given: Any, wait: bool = True) -> Any:
         """Call a method of the coordinator: a Ray actor or, if one worker trains without Ray, a local object."""
-        method = getattr(self.afar.desk, what)
-        if isinstance(self.afar.desk, Desk):
+        method = getattr(self.remote.coordinator, what)
+        if isinstance(self.remote.coordinator, Coordinator):
             return method(*given)
         import ray
 
@@ -179,7 +181,7 @@ class Away(Home):
 class Upload(threading.Thread):
     """Thread that stores this worker's part of a checkpoint."""
 
-    def __init__(self, home: Away, path: Path, step: int) -> None:
+    def __init__(self, home: RemoteTrainingStore, path: Path, step: int) -> None:
         super().__init__(daemon=True)
         self.home, self.path, self.step = home, path, step
         self.error: Exception | None = None
@@ -193,9 +195,9 @@ class Upload(threading.Thread):
     def _store(self) -> None:
         rank, size = distributed.get_rank(), distributed.get_world_size()
         part = part_of(self.path, rank)
-        fresh = {name: digest for name, digest in part.items() if digest not in self.home.lies_there}
-        trees.put(self.home.place, self.home.afar.name, self.path, fresh)
-        self.home.lies_there = frozenset(part.values())
-        old = self.home.tell_desk("part", self.home.attempt, self.step, rank, size, part)
+        fresh = {name: digest for name, digest in part.items() if digest not in self.home.stored_digests}
+        trees.put(self.home.place, self.home.remote.name, self.path, fresh)
+        self.home.stored_digests = frozenset(part.values())
+        old = self.home.call_coordinator("part", self.home.attempt, self.step, rank, size, part)
         if old:
-            self.home.place.remove(*(f"{self.home.afar.name}/{digest}" for digest in old))
+            self.home.place.remove(*(f"{self.home.remote.name}/{digest}" for digest in old))

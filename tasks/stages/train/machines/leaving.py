@@ -13,7 +13,7 @@ from tasks.core.progress import announce
 from tasks.stages.train import watch
 from tasks.stages.train.job import Job
 
-SECONDS = 20.0
+CHECKPOINT_SECONDS = 20.0
 """Maximum number of seconds for the current step and its checkpoint. Spot machines are taken back 30 seconds after the
 notice. Every process that ends a stage waits for longer (`supervise/process.py`, `runs/dvc.py`)."""
 
@@ -31,7 +31,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
         late.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    in_time = threading.Timer(SECONDS, end)
+    in_time = threading.Timer(CHECKPOINT_SECONDS, end)
     in_time.daemon = True
 
     def ask(sign: int, _frame: FrameType | None) -> None:
@@ -42,9 +42,9 @@ def on_sigterm(job: Job) -> Iterator[None]:
             return
         asked.append(sign)
         try:
-            if not watch.goes_on(job.record):
+            if not watch.has_taken_step(job.training_log):
                 raise KeyboardInterrupt
-            job.leave.touch()
+            job.end_request_file.touch()
         except OSError:  # a full disk has no room for a checkpoint either
             raise KeyboardInterrupt from None
         in_time.start()

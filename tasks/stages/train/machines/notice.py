@@ -13,10 +13,10 @@ from typing import Any
 import psutil
 
 REASON = "DRAIN_NODE_REASON_PREEMPTION"
-EVERY_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
-def give(seconds: float) -> bool:
+def give_notice(seconds: float) -> bool:
     """Give notice of a preemption and return whether the workers ended in time.
 
     A training receives the notice within four steps, writes a checkpoint, and ends its workers.
@@ -32,7 +32,7 @@ def give(seconds: float) -> bool:
     for name in mine:
         client.drain_node(name.hex(), reason, "this machine is taken away", int(until * 1000))
     while not (gone := _alive(client).keys().isdisjoint(mine)) and time.time() < until:
-        time.sleep(EVERY_SECONDS)
+        time.sleep(POLL_SECONDS)
     return gone
 
 
@@ -44,4 +44,4 @@ def _alive(client: Any) -> dict[Any, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if give(float(sys.argv[1])) else 1)
+    sys.exit(0 if give_notice(float(sys.argv[1])) else 1)

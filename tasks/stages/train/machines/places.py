@@ -20,7 +20,7 @@ SETTLED_SECONDS = 10.0
 """Seconds without a change in the number of places before a training begins with fewer workers than it asks for."""
 GROW_SECONDS = 60.0
 """Seconds that a training with fewer workers runs before it may be resumed with more, from a checkpoint."""
-EVERY_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 def elastic(training: Training) -> bool:
@@ -42,8 +42,8 @@ def wait_for(job: Job) -> int:
     told, before, since = False, -1, time.monotonic()
     least = training.least_workers
     # The minimum is one group. Else two trainings could each hold a place that the other waits for.
-    with asked(job, [least, *[together] * ((training.workers - least) // together)]) as places:
-        while (now := places.given()) < training.workers:
+    with placement_groups(job, [least, *[together] * ((training.workers - least) // together)]) as places:
+        while (now := places.workers_placed()) < training.workers:
             if now != before:
                 before, since = now, time.monotonic()
             settled = time.monotonic() - since > SETTLED_SECONDS
@@ -53,34 +53,34 @@ def wait_for(job: Job) -> int:
                 told = True
                 words = f"the cluster has no room for the {least} workers of training.least_workers"
                 announce("train", f"waiting for machines: {words}")
-            time.sleep(EVERY_SECONDS)
+            time.sleep(POLL_SECONDS)
     return now
 
 
 @contextmanager
-def looked_for(job: Job, workers: int) -> Iterator[None]:
+def seeking_more_workers(job: Job, workers: int) -> Iterator[None]:
     """Look for room for more workers in a thread, if the block trains with fewer than the training asks for.
 
     The thread creates the file `job.more`. It starts once there is a training log, because until then the workers of
     the block take their own places.
     """
     training, together = job.training, job.training.sequence_parallel
-    job.more.unlink(missing_ok=True)
+    job.more_workers_file.unlink(missing_ok=True)
     if workers == training.workers:
         yield
         return
     ended = threading.Event()
 
     def look() -> None:
-        while not job.record.exists():
-            if ended.wait(EVERY_SECONDS):
+        while not job.training_log.exists():
+            if ended.wait(POLL_SECONDS):
                 return
         if ended.wait(GROW_SECONDS):
             return
-        with asked(job, [together] * ((training.workers - workers) // together)) as places:
-            while not ended.wait(EVERY_SECONDS):
-                if places.given():
-                    job.more.touch()
+        with placement_groups(job, [together] * ((training.workers - workers) // together)) as places:
+            while not ended.wait(POLL_SECONDS):
+                if places.workers_placed():
+                    job.more_workers_file.touch()
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -91,11 +91,11 @@ def looked_for(job: Job, workers: int) -> Iterator[None]:
         thread.join()
 
 
-class Places:
+class PlacementGroups:
     def __init__(self, groups: list[Any]) -> None:
         self._groups = groups
 
-    def given(self) -> int:
+    def workers_placed(self) -> int:
         """Return the number of workers that have a place now."""
         from ray.util import placement_group_table
 
@@ -103,17 +103,17 @@ class Places:
 
 
 @contextmanager
-def asked(job: Job, together: list[int]) -> Iterator[Places]:
+def placement_groups(job: Job, together: list[int]) -> Iterator[PlacementGroups]:
     """Request places from Ray, and return them at the end of the block.
 
     `together` has the number of workers of each placement group. Machines that are unfit are avoided.
     """
     from ray.util import placement_group, remove_placement_group
 
-    needs, where = builders.crew(job.training).needs, builders.elsewhere(job.unfit)
+    needs, where = builders.crew(job.training).resources, builders.label_selector(job.unfit_machines)
     groups = [placement_group([needs] * workers, bundle_label_selector=[where] * workers) for workers in together]
     try:
-        yield Places(groups)
+        yield PlacementGroups(groups)
     finally:
         for group in groups:
             remove_placement_group(group)

@@ -18,43 +18,43 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 DATASETS, CLEANER = "DatasetsCallback", "PlacementGroupCleanerCallback"
 
 
-class Together(Backend):
+class SharedGpusBackend(Backend):
     """Backend that lets each worker see the GPUs of all workers on its machine, as DeepSpeed and NCCL expect."""
 
     share_cuda_visible_devices = True
 
 
-class TogetherConfig(BackendConfig):
+class SharedGpusConfig(BackendConfig):
     @property
     def backend_cls(self) -> type[Backend]:
-        return Together
+        return SharedGpusBackend
 
 
 class Trainer(DataParallelTrainer):
     """Trainer on the machines of a cluster."""
 
-    needless = frozenset({DATASETS})
+    omitted_callbacks = frozenset({DATASETS})
     """Names of the callbacks of Ray Train that are left out."""
 
     def __init__(self, work: Callable[[dict[str, Any]], None], **given: Any) -> None:
-        super().__init__(work, backend_config=TogetherConfig(), **given)
+        super().__init__(work, backend_config=SharedGpusConfig(), **given)
 
     def _create_default_callbacks(self) -> list[Any]:
         callbacks = super()._create_default_callbacks()
-        return [each for each in callbacks if type(each).__name__ not in self.needless]
+        return [each for each in callbacks if type(each).__name__ not in self.omitted_callbacks]
 
 
-class OwnTrainer(Trainer):
+class SingleMachineTrainer(Trainer):
     """Trainer on a Ray cluster of this machine only, which the stage starts and ends."""
 
     needless = frozenset({DATASETS, CLEANER})
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
-        policy = ThisMachine(self.scaling_config)  # type: ignore[arg-type]  # annotated with Ray Train v1's type
+        policy = FixedWorkersPolicy(self.scaling_config)  # type: ignore[arg-type]  # annotated with Ray Train v1's type
         return super()._initialize_and_run_controller(**given | {"scaling_policy": policy})
 
 
-class ThisMachine(FixedScalingPolicy):
+class FixedWorkersPolicy(FixedScalingPolicy):
     """Scaling policy with a fixed number of workers that requests nothing from an autoscaler."""
 
     def after_controller_start(self, train_run_context: Any) -> None:

@@ -11,10 +11,10 @@ from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.train.preflight import memory, operations, speed
-from tasks.stages.train.preflight.memory import ADAM, FP32, Memory
-from tasks.stages.train.preflight.room import GIB, Room
-from tasks.stages.train.preflight.shape import Shape
-from tasks.stages.train.preflight.speed import Calibrated, Measured, Speed
+from tasks.stages.train.preflight.memory import ADAM_BYTES, FP32, Memory
+from tasks.stages.train.preflight.room import GIB, MachineCapacity
+from tasks.stages.train.preflight.shape import ModelShape
+from tasks.stages.train.preflight.speed import CalibratedSpeed, MeasuredSpeed, Speed
 from tasks.stages.train.preflight.workload import Workload
 from tasks.stages.train.recovery import checkpoints
 
@@ -22,9 +22,9 @@ from tasks.stages.train.recovery import checkpoints
 @dataclass(frozen=True)
 class Estimate:
     training: Training
-    shape: Shape
+    shape: ModelShape
     memory: Memory
-    room: Room
+    room: MachineCapacity
     disk: int
     """Bytes of checkpoints and weights."""
     workload: Workload | None
@@ -43,7 +43,7 @@ class Estimate:
         return self.room.disk is not None and self.disk > self.room.disk
 
     @property
-    def busy(self) -> int:
+    def busy_workers(self) -> int:
         """Number of workers that have a row in a step."""
         together = self.training.sequence_parallel
         return min(self.training.workers // together, self.training.global_batch_size) * together
@@ -52,9 +52,11 @@ class Estimate:
     def hours(self) -> float | None:
         if self.workload is None:
             return None
-        forward = operations.FORWARD / (operations.FORWARD + operations.BACK[methods.of(self.training.method).form])
-        tokens = self.workload.tokens + self.workload.looked_at * forward
-        return tokens / (self.speed.tokens_per_second * self.busy) / 3600
+        forward = operations.FORWARD / (
+            operations.FORWARD + operations.BACKWARD[methods.get(self.training.method).form]
+        )
+        tokens = self.workload.tokens + self.workload.validation_tokens * forward
+        return tokens / (self.speed.tokens_per_second * self.busy_workers) / 3600
 
     @property
     def cost(self) -> float | None:
@@ -64,29 +66,29 @@ class Estimate:
 
 def of(
     training: Training,
-    shape: Shape,
+    shape: ModelShape,
     resources: Resources,
-    room: Room,
+    room: MachineCapacity,
     workload: Workload | None,
-    measured: Measured | None = None,
-    calibrated: Calibrated | None = None,
+    measured: MeasuredSpeed | None = None,
+    calibrated: CalibratedSpeed | None = None,
 ) -> Estimate:
-    trained, width = shape.trained(training), memory.BYTES[training.precision]
-    state = trained * (width + ADAM + (FP32 if training.zero_stage or width != FP32 else 0))
+    trained, width = shape.trained_count(training), memory.BYTES[training.precision]
+    state = trained * (width + ADAM_BYTES + (FP32 if training.zero_stage or width != FP32 else 0))
     return Estimate(
         training=training,
         shape=shape,
-        memory=needs(training, shape, workload),
+        memory=memory_needed(training, shape, workload),
         room=room,
-        disk=(checkpoints.KEPT + 1) * (state + trained * width),  # each with the best weights so far
+        disk=(checkpoints.KEPT_CHECKPOINTS + 1) * (state + trained * width),  # each with the best weights so far
         workload=workload,
         speed=speed.of(training, shape, resources, measured, calibrated),
         price_per_hour=resources.price_per_hour,
     )
 
 
-def needs(training: Training, shape: Shape, workload: Workload | None) -> Memory:
-    share = workload.target_share if workload else memory.HALF
+def memory_needed(training: Training, shape: ModelShape, workload: Workload | None) -> Memory:
+    share = workload.target_share if workload else memory.MIN_TARGET_SHARE
     return memory.of(training, shape, largest_pass(training, workload), share)
 
 
@@ -95,11 +97,13 @@ def largest_pass(training: Training, workload: Workload | None) -> int:
     together = training.sequence_parallel
     if workload is None:
         return max(training.micro_batch_tokens, -(-training.max_length // together))
-    return max(min(training.micro_batch_tokens, -(-workload.largest // together)), -(-workload.longest // together))
+    return max(
+        min(training.micro_batch_tokens, -(-workload.largest_pass // together)), -(-workload.longest_row // together)
+    )
 
 
-OTHERWISE = "more machines with training.zero_stage: 3, method lora or qlora, a smaller model, or larger devices"
-CHANGES: tuple[Mapping[str, Any], ...] = (
+OTHER_REMEDIES = "more machines with training.zero_stage: 3, method lora or qlora, a smaller model, or larger devices"
+MEMORY_SAVING_CHANGES: tuple[Mapping[str, Any], ...] = (
     {"gradient_checkpointing": True},
     {"zero_stage": 2},
     {"zero_stage": 3},
@@ -114,18 +118,18 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
     if estimate.fits is not False:
         return {}
     work = estimate.workload
-    longest = work.longest if work else estimate.training.max_length
+    longest = work.longest_row if work else estimate.training.max_length
     for changes in _ever_dearer(estimate.training, -(-longest // estimate.training.sequence_parallel)):
         try:
             changed = Training.model_validate({**estimate.training.model_dump(), **changes})
         except ValidationError:
             continue  # the method does not support it
-        if _fit(changed, needs(changed, estimate.shape, work), estimate.room) is not False:
+        if _fit(changed, memory_needed(changed, estimate.shape, work), estimate.room) is not False:
             return changes
     return None
 
 
-def _fit(training: Training, wanted: Memory, room: Room) -> bool | None:
+def _fit(training: Training, wanted: Memory, room: MachineCapacity) -> bool | None:
     """Return whether a training fits. On a CPU, device and machine have the same memory."""
     if room.device is None:
         return None
@@ -143,7 +147,7 @@ def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]
         tokens //= 2
         changes = {"micro_batch_tokens": tokens}
         yield changes
-    for change in CHANGES:
+    for change in MEMORY_SAVING_CHANGES:
         offloads = "offload" in change
         if offloads and training.device == "cpu":
             continue  # device and machine have the same memory
@@ -171,7 +175,7 @@ def require(estimate: Estimate, where: str = "") -> None:
     if room.device is not None and certain > room.device:
         change = remedies(estimate)
         what = "set " + ", ".join(f"training.{name}: {_yaml(value)}" for name, value in change.items()) if change else (
-            f"take {OTHERWISE}"
+            f"take {OTHER_REMEDIES}"
         )  # fmt: skip
         raise InputError(
             f"a worker needs {certain / GIB:.1f} GiB for weights, gradients and optimizer, and has {where}"
@@ -183,10 +187,10 @@ def require(estimate: Estimate, where: str = "") -> None:
             f"{room.host / GIB:.1f} GiB; take machines with more memory, or set training.offload: none"
         )
     if estimate.lacks_disk:
-        raise InputError(disk_words(estimate))
+        raise InputError(disk_message(estimate))
 
 
-def disk_words(estimate: Estimate) -> str:
+def disk_message(estimate: Estimate) -> str:
     free = estimate.room.disk or 0
     return (
         f"checkpoints and weights take {estimate.disk / GIB:.1f} GiB of disk, and {free / GIB:.1f} GiB are free; make "

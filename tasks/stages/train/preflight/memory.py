@@ -11,16 +11,16 @@ from dataclasses import dataclass, fields
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.stages.train import builders, equipment
-from tasks.stages.train.preflight.shape import Shape
+from tasks.stages.train.preflight.shape import ModelShape
 
 BYTES = {"fp32": 4, "bf16": 2}
 FP32 = 4
-QUANTISED = 0.5 + 1 / 64 + 4 / (64 * 256)
+NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Bytes of a weight in NF4, with a scale in 8 bits for every 64 weights and one in fp32 for every 256 of these
 scales."""
-ADAM = 2 * FP32
+ADAM_BYTES = 2 * FP32
 """Bytes per weight for the running means of the gradient and of its square."""
-RUNTIME = {"cpu": 900_000_000, "gpu": 1_500_000_000}
+RUNTIME_BYTES = {"cpu": 900_000_000, "gpu": 1_500_000_000}
 """Bytes of the process itself: Python, torch and, on a GPU, its context and libraries. The figure for CPUs comes from
 three trainings of SmolLM2 with LoRA, which took 2.48, 2.13, and 2.27 to 2.54 GB; the estimates are 2.27, 2.17 and 2.68
 GB."""
@@ -46,28 +46,30 @@ class Memory:
         return sum(getattr(self, field.name) for field in fields(self) if field.name != "host")
 
 
-HALF = 0.5
+MIN_TARGET_SHARE = 0.5
 """Share of target tokens that most data does not exceed. In plain texts all tokens are targets."""
 
 
-def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF) -> Memory:
+def of(training: Training, shape: ModelShape, tokens: int, target_share: float = MIN_TARGET_SHARE) -> Memory:
     """Return the memory of a worker.
 
     `tokens` is a worker's part of the largest forward pass. `target_share` is the share of targets among its tokens; it
     counts as at least HALF.
     """
     stage, width, workers = training.zero_stage, BYTES[training.precision], training.workers
-    trained, frozen = shape.trained(training), shape.frozen(training)
+    trained, frozen = shape.trained_count(training), shape.frozen_count(training)
     parted = [1 if stage < since else workers for since in (1, 2, 3)]  # optimizer, gradients, weights
-    optimizer = trained * (ADAM + (FP32 if stage or width != FP32 else 0)) // parted[0]
+    optimizer = trained * (ADAM_BYTES + (FP32 if stage or width != FP32 else 0)) // parted[0]
     gradients = _gradients(trained, stage, width) // parted[1]
     weights = (trained + frozen) * width // parted[2]
-    if methods.of(training.method).quantised:
-        weights -= round(sum(map(math.prod, shape.linear().values())) * (width - QUANTISED))
+    if methods.get(training.method).quantised:
+        weights -= round(sum(map(math.prod, shape.linear_weights().values())) * (width - NF4_BYTES))
     offloaded = training.offload != "none"
     host = (optimizer + gradients if offloaded else 0) + (weights if offloaded and stage == 3 else 0)
     step = trained * 2 * FP32 if stage == 0 and width != FP32 else 0  # gradients in fp32, separate and concatenated
-    buffers = step + RUNTIME[training.device] + (builders.BUCKET * width * (2 if stage == 3 else 1) if stage else 0)
+    buffers = (
+        step + RUNTIME_BYTES[training.device] + (builders.BUCKET * width * (2 if stage == 3 else 1) if stage else 0)
+    )
     return Memory(
         weights=0 if offloaded and stage == 3 else weights,
         gradients=0 if offloaded else gradients,
@@ -80,7 +82,7 @@ def of(training: Training, shape: Shape, tokens: int, target_share: float = HALF
 
 def _target_share(training: Training, target_share: float) -> float:
     """Return the maximum share of targets in a worker's part of the rows. Targets are in the last parts of rows."""
-    return min(1.0, max(HALF, target_share) * training.sequence_parallel)
+    return min(1.0, max(MIN_TARGET_SHARE, target_share) * training.sequence_parallel)
 
 
 def _gradients(trained: int, stage: int, width: int) -> int:
@@ -92,9 +94,9 @@ def _gradients(trained: int, stage: int, width: int) -> int:
     return trained * FP32
 
 
-def _activations(training: Training, shape: Shape, tokens: int, width: int, target_share: float) -> int:
-    layer = tokens * (10 * shape.hidden + 4 * shape.inner) * width
-    kept = shape.layers * (tokens * shape.hidden * width if training.gradient_checkpointing else layer)
+def _activations(training: Training, shape: ModelShape, tokens: int, width: int, target_share: float) -> int:
+    layer = tokens * (10 * shape.hidden_width + 4 * shape.feed_forward_width) * width
+    kept = shape.layers * (tokens * shape.hidden_width * width if training.gradient_checkpointing else layer)
     wide = min(tokens, training.max_length)
     scores = 2 * shape.heads * wide * tokens * width if training.attention == "eager" else 0
     # Each worker has the mask of the whole pass, as booleans and as numbers (masks.py). A row longer than a pass goes

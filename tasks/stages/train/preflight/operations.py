@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train.preflight.shape import Shape
+from tasks.stages.train.preflight.shape import ModelShape
 
 FORWARD = 2
 """Operations per weight and token in the forward pass."""
-BACK = {methods.WHOLE: 4, methods.ADAPTER: 2}
+BACKWARD = {methods.FULL_MODEL: 4, methods.ADAPTER: 2}
 """Operations per weight of the base model and token in the backward pass."""
 ATTENTION = 12
 """Operations of attention in both passes, per layer, per unit of query width, and per pair of tokens."""
@@ -37,25 +37,25 @@ class Operations:
     pair: int
     """Operations of attention per pair of tokens in a row."""
 
-    def of(self, lengths: Numbers, targets: Numbers) -> int:
+    def of_rows(self, lengths: Numbers, targets: Numbers) -> int:
         """Return the operations of rows with these numbers of tokens and of target tokens."""
         pairs = int((lengths.astype(np.int64) ** 2).sum())
         return self.token * int(lengths.sum()) + self.target * int(targets.sum()) + self.pair * pairs
 
 
-def of(training: Training, shape: Shape) -> Operations | None:
+def of(training: Training, shape: ModelShape) -> Operations | None:
     """Return the operations of a training; None for a mixture of experts.
 
     In such a model not every weight works on every token, and the headers do not say on how many it does.
     """
     if any("expert" in name for name in shape.weights):
         return None
-    form = methods.of(training.method).form
-    each = FORWARD + BACK[form]
-    adapter = shape.trained(training) if form is methods.ADAPTER else 0
-    linear = sum(rows * columns for rows, columns in shape.linear().values())
+    form = methods.get(training.method).form
+    each = FORWARD + BACKWARD[form]
+    adapter = shape.trained_count(training) if form is methods.ADAPTER else 0
+    linear = sum(rows * columns for rows, columns in shape.linear_weights().values())
     return Operations(
-        token=each * linear + (FORWARD + BACK[methods.WHOLE]) * adapter,
-        target=each * shape.hidden * shape.vocabulary,
-        pair=ATTENTION * shape.layers * shape.queries,
+        token=each * linear + (FORWARD + BACKWARD[methods.FULL_MODEL]) * adapter,
+        target=each * shape.hidden_width * shape.vocabulary,
+        pair=ATTENTION * shape.layers * shape.query_width,
     )

@@ -12,12 +12,12 @@ from tasks.stages.cluster import connection
 from tasks.stages.cluster.storage import place
 
 GIB = 1 << 30
-MOST_GIB = 1e9
+MAX_GIB = 1e9
 """Upper limit for memory in the parameters, in GiB. No training needs as much, so more would change nothing."""
 
 
 @dataclass(frozen=True)
-class Room:
+class MachineCapacity:
     """Bytes that a worker has; None if unknown."""
 
     device: int | None
@@ -28,40 +28,40 @@ class Room:
     """Free disk space for checkpoints and weights of all workers."""
 
 
-def of(training: Training, resources: Resources, folder: Path) -> Room:
+def of(training: Training, resources: Resources, folder: Path) -> MachineCapacity:
     """Return what each worker has.
 
     How many workers a machine of a cluster gets is unknown, so each counts as alone on its machine. Checkpoints will be
     in `folder`, which need not exist. Disk space is None if `resources` describe another machine, or if the training
     keeps its checkpoints in a storage.
     """
-    cluster = connection.address() is not None
+    cluster = connection.cluster_address() is not None
     if cluster:
         device, host = _given(resources.memory_gib), _given(resources.host_memory_gib)
     else:
         device = _given(resources.memory_gib) or _device(training, training.workers, 0)
         host = (_given(resources.host_memory_gib) or usable.memory()) // training.workers
-    elsewhere = (cluster and place.setting()) or (not cluster and resources.memory_gib)
-    return Room(device, host, disk=None if elsewhere else shutil.disk_usage(_there(folder)).free)
+    elsewhere = (cluster and place.location()) or (not cluster and resources.memory_gib)
+    return MachineCapacity(device, host, disk=None if elsewhere else shutil.disk_usage(_there(folder)).free)
 
 
-def is_here(resources: Resources) -> bool:
+def trains_here(resources: Resources) -> bool:
     """Return whether this machine trains: no cluster is set, and `resources` describe no other machine."""
-    return connection.address() is None and resources.memory_gib is None
+    return connection.cluster_address() is None and resources.memory_gib is None
 
 
 def _there(folder: Path) -> Path:
     return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
-def of_worker(training: Training) -> Room:
+def worker_capacity(training: Training) -> MachineCapacity:
     """Return what this worker has on its machine. Only a worker can call it."""
     beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
-    return Room(device=_device(training, beside, own), host=usable.memory() // beside, disk=None)
+    return MachineCapacity(device=_device(training, beside, own), host=usable.memory() // beside, disk=None)
 
 
 def _given(gib: float | None) -> int | None:
-    return None if gib is None else round(min(gib, MOST_GIB) * GIB)
+    return None if gib is None else round(min(gib, MAX_GIB) * GIB)
 
 
 def _device(training: Training, beside: int, place: int) -> int | None:

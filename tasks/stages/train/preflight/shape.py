@@ -10,73 +10,75 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train.base.origins import understood
+from tasks.stages.train.base.origins import raising_input_error
 
-OTHERS = ("lm_head", "embed", "output_projection", "wte", "wpe")
+EMBEDDINGS_AND_HEADS = ("lm_head", "embed", "output_projection", "wte", "wpe")
 """Parts of the names of output heads and embeddings, to which LoRA is not applied."""
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     weights: dict[str, tuple[int, ...]]
     """Shape of each weight by name; tied weights are listed once."""
     layers: int
-    hidden: int
+    hidden_width: int
     """Width of the residual stream."""
-    inner: int
+    feed_forward_width: int
     """Width of the feed-forward layer."""
     heads: int
-    keys: int
+    key_value_heads: int
     """Number of heads of keys and values."""
-    queries: int
+    query_width: int
     """Width of the queries of all heads in a layer."""
     vocabulary: int
     context: int | None
     """Maximum number of tokens in a row; None if the model states no limit."""
-    kinds: frozenset[str]
+    layer_kinds: frozenset[str]
     """Kinds of layers named in the model's configuration; empty if it names none."""
-    positions: frozenset[str]
+    position_kinds: frozenset[str]
     """Kinds of rotary positions named in the model's configuration."""
 
     @property
     def parameters(self) -> int:
         return sum(math.prod(shape) for shape in self.weights.values())
 
-    def linear(self) -> dict[str, tuple[int, ...]]:
+    def linear_weights(self) -> dict[str, tuple[int, ...]]:
         """Return the weight matrices of linear layers, without input embeddings and output head."""
         return {
             name: shape
             for name, shape in self.weights.items()
-            if len(shape) == 2 and shape[0] != self.vocabulary and not any(part in name for part in OTHERS)
+            if len(shape) == 2
+            and shape[0] != self.vocabulary
+            and not any(part in name for part in EMBEDDINGS_AND_HEADS)
         }
 
-    def modules(self) -> set[str]:
-        return {module(name) for name in self.linear()}
+    def linear_modules(self) -> set[str]:
+        return {module_name(name) for name in self.linear_weights()}
 
-    def trained(self, training: Training) -> int:
+    def trained_count(self, training: Training) -> int:
         """Return the number of weights that the training changes."""
-        if methods.of(training.method).form is methods.WHOLE:
+        if methods.get(training.method).form is methods.FULL_MODEL:
             return self.parameters
         assert training.lora_rank
         chosen = [
             shape
-            for name, shape in self.linear().items()
-            if training.lora_targets is None or module(name) in training.lora_targets
+            for name, shape in self.linear_weights().items()
+            if training.lora_targets is None or module_name(name) in training.lora_targets
         ]
         lengths = sum(shape[0] for shape in chosen) if training.lora_variant == "dora" else 0
         return training.lora_rank * sum(map(sum, chosen)) + lengths
 
-    def frozen(self, training: Training) -> int:
+    def frozen_count(self, training: Training) -> int:
         """Return the number of weights that the training reads but does not change."""
-        return 0 if methods.of(training.method).form is methods.WHOLE else self.parameters
+        return 0 if methods.get(training.method).form is methods.FULL_MODEL else self.parameters
 
 
-def module(name: str) -> str:
+def module_name(name: str) -> str:
     """Return the name of the module that a weight belongs to, for example `q_proj`."""
     return name.removesuffix(".weight").rpartition(".")[2]
 
 
-def read(folder: Path) -> Shape:
+def read(folder: Path) -> ModelShape:
     """Read the shape of the model in a Hugging Face folder.
 
     Raises:
@@ -86,11 +88,11 @@ def read(folder: Path) -> Shape:
     for path in sorted(folder.glob("*.safetensors")):
         if path.name == "consolidated.safetensors":
             continue  # the same weights again, for another library
-        with understood(str(path)):
+        with raising_input_error(str(path)):
             weights |= _weights(path)
     if not weights:
         raise InputError(f"{folder}: expected weights as *.safetensors, found none; fetch the model again")
-    with understood(f"{folder}/config.json"):
+    with raising_input_error(f"{folder}/config.json"):
         return _shape(weights, folder)
 
 
@@ -101,24 +103,24 @@ def _weights(path: Path) -> dict[str, tuple[int, ...]]:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
-def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> Shape:
+def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
     config = read_json(folder / "config.json")
     text = config.get("text_config", config)
     try:
         hidden = int(_any(text, "hidden_size", "n_embd", "d_model"))
         heads = int(_any(text, "num_attention_heads", "n_head"))
-        return Shape(
+        return ModelShape(
             weights=weights,
             layers=int(_any(text, "num_hidden_layers", "n_layer", "num_layers")),
-            hidden=hidden,
-            inner=int(text.get("intermediate_size") or text.get("n_inner") or 4 * hidden),
+            hidden_width=hidden,
+            feed_forward_width=int(text.get("intermediate_size") or text.get("n_inner") or 4 * hidden),
             heads=heads,
-            keys=int(text.get("num_key_value_heads") or heads),
-            queries=heads * int(text.get("head_dim") or hidden // heads),
+            key_value_heads=int(text.get("num_key_value_heads") or heads),
+            query_width=heads * int(text.get("head_dim") or hidden // heads),
             vocabulary=int(_any(text, "vocab_size")),
             context=text.get("max_position_embeddings") or text.get("n_positions"),
-            kinds=frozenset(text.get("layer_types") or ()),
-            positions=frozenset(_positions(text.get("rope_parameters") or text.get("rope_scaling") or {})),
+            layer_kinds=frozenset(text.get("layer_types") or ()),
+            position_kinds=frozenset(_positions(text.get("rope_parameters") or text.get("rope_scaling") or {})),
         )
     except LookupError as error:
         raise InputError(f"{folder}/config.json: expected {error} in it, to work out what the model needs") from None

@@ -9,15 +9,15 @@ from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
 from tasks.stages.train import devices
 from tasks.stages.train.preflight import operations, room
-from tasks.stages.train.preflight.shape import Shape
+from tasks.stages.train.preflight.shape import ModelShape
 
-GPU_SHARE, COMMON_GPU = 0.35, "NVIDIA H100 80GB HBM3"
+GPU_PEAK_SHARE, COMMON_GPU = 0.35, "NVIDIA H100 80GB HBM3"
 """Share of a GPU's peak that training is assumed to reach, and the GPU that is assumed if none is known."""
-CPU = {"bf16": 2.0e11, "fp32": 8.0e10}
+THREAD_FLOPS = {"bf16": 2.0e11, "fp32": 8.0e10}
 """Operations per second of a CPU thread in training, by precision; in bf16 with a processor that has instructions for
 it. They correspond to 810 tokens per second of SmolLM2-135M with LoRA on two cores in bf16, and 277 to 377 in fp32
 (docs/decisions/training.md)."""
-WITHOUT_BF16 = 8e8
+THREAD_FLOPS_WITHOUT_BF16 = 8e8
 """Operations per second of a CPU thread in bf16, with a processor that has no instructions for it."""
 
 
@@ -29,7 +29,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredSpeed:
     """Speed of an earlier training in this checkout."""
 
     tokens_per_second: float
@@ -39,7 +39,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class CalibratedSpeed:
     """Speed of some steps that were taken for this estimate (`train/calibrate.py`)."""
 
     tokens_per_second: float
@@ -52,10 +52,10 @@ class Calibrated:
 
 def of(
     training: Training,
-    shape: Shape,
+    shape: ModelShape,
     resources: Resources,
-    measured: Measured | None,
-    calibrated: Calibrated | None = None,
+    measured: MeasuredSpeed | None,
+    calibrated: CalibratedSpeed | None = None,
 ) -> Speed:
     """Return the speed: from the calibration if given, else from the parameters, else measured, else assumed."""
     if calibrated:
@@ -67,12 +67,12 @@ def of(
     if measured and measured.tokens_per_second and _alike(measured.training, training):
         return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
     each, device = (
-        _of_a_gpu(training, room.is_here(resources))
+        _of_a_gpu(training, room.trains_here(resources))
         if training.device == "gpu"
         else (_of_a_thread(training) * _threads(training), "")
     )
     forward = operations.FORWARD * (2 if training.gradient_checkpointing else 1)
-    needed = (forward + operations.BACK[methods.of(training.method).form]) * shape.parameters
+    needed = (forward + operations.BACKWARD[methods.get(training.method).form]) * shape.parameters
     what = f"{each / 1e12:.3g} TFLOPS a worker{device}, {needed / 1e9:.2g} GFLOP a token"
     return Speed(each / needed, f"assumed ({what}); --calibrate measures it on this machine")
 
@@ -82,23 +82,25 @@ def _of_a_gpu(training: Training, here: bool) -> tuple[float, str]:
     import torch
 
     names = [torch.cuda.get_device_name()] if here and torch.cuda.device_count() else []
-    name = next(name for name in (*names, COMMON_GPU) if devices.listed(name, training.precision).operations)
-    return GPU_SHARE * devices.PEAKS[name][
+    name = next(name for name in (*names, COMMON_GPU) if devices.gpu_peak(name, training.precision).operations)
+    return GPU_PEAK_SHARE * devices.PEAKS[name][
         training.precision
-    ] * devices.TERA, f" ({GPU_SHARE:.0%} of the peak of {name})"
+    ] * devices.TERA, f" ({GPU_PEAK_SHARE:.0%} of the peak of {name})"
 
 
 def _threads(training: Training) -> float:
     """Return the threads of a worker that run at the same time: on this machine, at most its share of the cores."""
-    return training.threads if connection.address() else min(training.threads, usable.cores() / training.workers)
+    return (
+        training.threads if connection.cluster_address() else min(training.threads, usable.cores() / training.workers)
+    )
 
 
 def _of_a_thread(training: Training) -> float:
     slow = training.precision == "bf16" and not processor.has_bf16()
-    return WITHOUT_BF16 if slow else CPU[training.precision]
+    return THREAD_FLOPS_WITHOUT_BF16 if slow else THREAD_FLOPS[training.precision]
 
 
-ALIKE = (
+SPEED_PARAMETERS = (
     "method", "device", "precision", "threads", "gradient_checkpointing", "packed", "zero_stage", "offload",
     "attention", "sequence_parallel", "kernels",
 )  # fmt: skip
@@ -106,4 +108,4 @@ ALIKE = (
 
 
 def _alike(one: Training, other: Training) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in ALIKE)
+    return all(getattr(one, name) == getattr(other, name) for name in SPEED_PARAMETERS)

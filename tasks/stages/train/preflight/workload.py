@@ -9,7 +9,7 @@ from tasks.core.params.training import Training
 from tasks.stages.train import early_stopping
 from tasks.stages.train.rows import examples, order, passes
 
-SAMPLE = 50
+SAMPLED_STEPS = 50
 """Number of steps whose forward passes are counted."""
 
 
@@ -20,20 +20,20 @@ class Workload:
     """Number of these rows that are for validation; no step learns from them."""
     tokens: int
     """Tokens of all epochs, without padding."""
-    looked_at: int
+    validation_tokens: int
     """Tokens of the validation rows, over all validations."""
     steps: int
-    passes: float
+    passes_per_step: float
     """Mean number of forward passes of a worker in a step."""
-    largest: int
+    largest_pass: int
     """Tokens of the largest forward pass, with padding."""
-    waste: float
+    padding_share: float
     """Share of positions that hold no token."""
     target_share: float
     """Share of the tokens that the loss covers."""
-    longest: int
+    longest_row: int
     """Tokens of the longest row."""
-    too_long: int
+    rows_too_long: int
     """Number of rows above `training.max_length` or the model's context."""
 
 
@@ -43,20 +43,22 @@ def of(folder: Path, training: Training, context: int | None) -> Workload:
     lengths = rows.lengths()
     most = min(training.max_length, context or training.max_length)
     steps = order.Order(rows, training)
-    looks = sum(early_stopping.due(steps, number + 1) for number in range(steps.steps))
+    looks = sum(early_stopping.validation_due(steps, number + 1) for number in range(steps.steps))
     validation = int(rows.lengths(rows.validation).sum())
-    drawn = [steps.step(int(number)) for number in np.linspace(0, steps.steps - 1, min(SAMPLE, steps.steps))]
+    drawn = [steps.step(int(number)) for number in np.linspace(0, steps.steps - 1, min(SAMPLED_STEPS, steps.steps))]
     plans = [(rows.lengths(step), passes.plan(rows.lengths(step), training, training.workers)) for step in drawn]
     return Workload(
         rows=len(rows),
         validation_rows=len(rows.validation),
         tokens=round((int(lengths.sum()) - validation) * training.epochs),
-        looked_at=looks * validation,
+        validation_tokens=looks * validation,
         steps=steps.steps,
-        passes=float(np.mean([plan.count for _, plan in plans])),
-        largest=max(passes.size(sizes, group, training.packed) for sizes, plan in plans for group in plan.groups),
-        waste=float(np.mean([passes.waste(sizes, plan, training.packed) for sizes, plan in plans])),
+        passes_per_step=float(np.mean([plan.count for _, plan in plans])),
+        largest_pass=max(
+            passes.group_tokens(sizes, group, training.packed) for sizes, plan in plans for group in plan.groups
+        ),
+        padding_share=float(np.mean([passes.padding_share(sizes, plan, training.packed) for sizes, plan in plans])),
         target_share=float(rows.targets().sum() / lengths.sum()),
-        longest=int(lengths.max()),
-        too_long=int((lengths > most).sum()),
+        longest_row=int(lengths.max()),
+        rows_too_long=int((lengths > most).sum()),
     )

@@ -10,15 +10,15 @@ from torch import distributed
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.training import Training
-from tasks.stages.train.rows.batches import Batch, all_share, collate
+from tasks.stages.train.rows.batches import Batch, all_share_prefix, collate
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Rows
 
-LOOKED_AT = 20
+SEARCHED_STEPS = 20
 """Number of steps among which a forward pass with many rows is chosen."""
-ALONE = 4
+ROWS_ALONE = 4
 """Maximum number of rows of a forward pass that are also computed alone: the shortest, which need the least memory."""
-NEAR = {"fp32": 1e-3, "bf16": 0.03}
+TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
 """Maximum relative difference between two computations of a row's loss that is due to rounding."""
 
 REMEDY = {
@@ -29,7 +29,7 @@ REMEDY = {
 
 
 @torch.no_grad()
-def prove(engine: Any, examples: Examples, groups: list[Rows], training: Training, share: bool) -> None:
+def verify(engine: Any, examples: Examples, groups: list[Rows], training: Training, share: bool) -> None:
     """Verify a forward pass over `groups`, each computed by one worker or by workers that share the pass.
 
     Every worker calls it, since ZeRO 3 computes with all of them.
@@ -40,11 +40,11 @@ def prove(engine: Any, examples: Examples, groups: list[Rows], training: Trainin
     """
     groups = [_shortest(examples, group) for group in groups]
     rows = groups[engine.module.together.group]
-    share = share and all_share(examples, groups, worth=1)  # even if it saves little, so that it is verified
+    share = share and all_share_prefix(examples, groups, worth=1)  # even if it saves little, so that it is verified
     laid = collate(examples, rows, training.packed, share, worth=1).to(engine.device)
     engine.eval()  # without dropout, both computations have the same result
     wrong = ""
-    for place in range(ALONE):
+    for place in range(ROWS_ALONE):
         row = int(rows[place]) if place < len(rows) else -1
         together = _loss(engine, _of_row(laid, examples, rows, place, training.packed))
         alone = _alone(engine.module.model, examples, row, engine.device)
@@ -53,14 +53,14 @@ def prove(engine: Any, examples: Examples, groups: list[Rows], training: Trainin
                 f"the base model's own loss over row {row + 1} is {alone}, before anything is trained; check its "
                 "weights, or set training.precision to fp32"
             )
-        if row >= 0 and not abs(together - alone) <= NEAR[training.precision] * max(1.0, abs(alone)):
+        if row >= 0 and not abs(together - alone) <= TOLERANCE[training.precision] * max(1.0, abs(alone)):
             wrong = wrong or (
                 f"the loss of row {row + 1} is {together:.4f} among others and {alone:.4f} alone; a mask, a position "
                 f"or a label is wrong. {REMEDY[training.sequence_parallel > 1]}, and report it"
             )
     seen = _seen(engine, laid, examples, rows) if training.packed else 0.0
     engine.train()
-    if not wrong and abs(seen) > (NEAR[training.precision] if _has_experts(engine.module.model) else 0):
+    if not wrong and abs(seen) > (TOLERANCE[training.precision] if _has_experts(engine.module.model) else 0):
         wrong = (
             f"the packed row {int(rows[1]) + 1} sees the row before it (its loss changes by {seen:.4g} with that row's "
             f"tokens): attention {engine.module.attention or 'auto'} does not keep packed rows apart on this device. "
@@ -75,7 +75,7 @@ def _loss(engine: Any, batch: Batch) -> float:
 
 
 def _shortest(examples: Examples, group: Rows) -> Rows:
-    return np.asarray(group[np.argsort(examples.lengths(group), kind="stable")][:ALONE])
+    return np.asarray(group[np.argsort(examples.lengths(group), kind="stable")][:ROWS_ALONE])
 
 
 def _of_row(laid: Batch, examples: Examples, rows: Rows, place: int, packed: bool) -> Batch:

@@ -13,10 +13,10 @@ def require_targets(model: Any, training: Training) -> None:
 
     PEFT raises no error as long as it finds one of the modules.
     """
-    require_among(linear(model), training)
+    require_names(linear_modules(model), training)
 
 
-def require_among(names: set[str], training: Training) -> None:
+def require_names(names: set[str], training: Training) -> None:
     """Raise InputError if a name in `training.lora_targets` is not among `names`."""
     missing = [wanted for wanted in training.lora_targets or () if wanted not in names]
     if missing:
@@ -25,7 +25,7 @@ def require_among(names: set[str], training: Training) -> None:
         raise InputError(f"training.lora_targets: the base model has no linear layer {', '.join(missing)}{hint}")
 
 
-def linear(model: Any) -> set[str]:
+def linear_modules(model: Any) -> set[str]:
     """Return the names of the linear layers, which LoRA can train."""
     from torch import nn
 
@@ -34,7 +34,7 @@ def linear(model: Any) -> set[str]:
 
 def require_trained(model: Any, training: Training) -> None:
     """Raise Refused if the weights that require gradients are not those of the training method."""
-    adapter = methods.of(training.method).form is methods.ADAPTER
+    adapter = methods.get(training.method).form is methods.ADAPTER
     wrong = [
         name
         for name, weight in model.named_parameters()

@@ -10,27 +10,27 @@ import torch
 
 from tasks.core.errors import InputError, Refused
 
-NEAR = 1e-3
+TOLERANCE = 1e-3
 """Maximum relative change of a norm by writing the state to files and loading it on other workers."""
-MEMORY = 0.9
+ADAM_BETA1 = 0.9
 """Adam's first beta: after the first step, the running mean is 1 - 0.9 times the gradient."""
 
 
-def trained(engine: Any) -> dict[str, Any]:
+def trained_weights(engine: Any) -> dict[str, Any]:
     return {name: weight for name, weight in engine.module.model.named_parameters() if weight.requires_grad}
 
 
-def chosen(engine: Any) -> tuple[str, Any]:
+def probe_weight(engine: Any) -> tuple[str, Any]:
     """Return name and tensor of the smallest weight that has a gradient from the first step on.
 
     With LoRA it is a matrix B. Matrices A have no gradient in the first step, because B is 0.
     """
-    weights = trained(engine)
+    weights = trained_weights(engine)
     name = min(weights, key=lambda it: ("lora_A" in it, int(getattr(weights[it], "ds_numel", weights[it].numel()))))
     return name, weights[name]
 
 
-def moment(engine: Any, weight: Any) -> torch.Tensor | None:
+def first_moment(engine: Any, weight: Any) -> torch.Tensor | None:
     """Return Adam's running mean of a weight's gradient as a flat tensor; None if the optimizer has none.
 
     It is gathered from all workers and must not be called before the first step: a worker without a part of the weight
@@ -52,7 +52,7 @@ def _copy(engine: Any, weight: Any) -> Any:
     return copies.get(id(weight), weight)
 
 
-def of(engine: Any) -> dict[str, Any]:
+def summary(engine: Any) -> dict[str, Any]:
     """Return name and norms of one weight and of its running mean. Every worker calls it.
 
     Raises:
@@ -60,10 +60,10 @@ def of(engine: Any) -> dict[str, Any]:
     """
     from deepspeed.utils import safe_get_full_fp32_param
 
-    name, weight = chosen(engine)
+    name, weight = probe_weight(engine)
     full = safe_get_full_fp32_param(weight)
     full = _copy(engine, weight) if full is None else full
-    held = moment(engine, weight)
+    held = first_moment(engine, weight)
     norms = float(full.detach().float().norm()), 0.0 if held is None else float(held.norm())
     if not all(map(math.isfinite, norms)):
         raise InputError(
@@ -76,18 +76,18 @@ def of(engine: Any) -> dict[str, Any]:
 def require_same(engine: Any, told: dict[str, Any]) -> None:
     """Raise Refused unless the engine's state is that of the checkpoint as it was written."""
     try:
-        now = of(engine)
+        now = summary(engine)
     except ValueError as error:  # raised by ZeRO 1 and 2 if they have no state
         raise Refused(f"the checkpoint was loaded without the optimizer's state ({error}); remove it") from None
     for part in ("weight", "moment"):
-        if now["name"] != told["name"] or abs(now[part] - told[part]) > NEAR * abs(told[part]):
+        if now["name"] != told["name"] or abs(now[part] - told[part]) > TOLERANCE * abs(told[part]):
             raise Refused(
                 f"the checkpoint was not loaded as it was written: the {part} of {told['name']} had a norm of "
                 f"{told[part]:.6g}, and has {now[part]:.6g}; use the versions of constraints.txt, or remove it"
             )
 
 
-def settle(engine: Any, taken: int) -> None:
+def complete_optimizer_state(engine: Any, taken: int) -> None:
     """Complete the optimizer's state after a checkpoint was loaded.
 
     ZeRO connects its weights to the state that it loaded, as it otherwise does in a step. Adam gets a counter of steps

@@ -11,14 +11,14 @@ from tasks.stages.train.proof import state
 from tasks.stages.train.rows.batches import Batch
 from tasks.stages.train.rows.order import Rows
 
-NEAR = {"fp32": 1e-3, "bf16": 0.03}
+TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
 """Maximum relative difference between the optimizer's gradient and that of autograd that is due to rounding."""
 
-FAINT = 1e-4
+ROUNDING_SHARE = 1e-4
 """Smallest gradient, relative to the optimizer's running mean before the step, that rounding does not hide."""
 
 
-class Tally:
+class StepSums:
     """Sums of what all workers computed in a step, for comparison with what the step has."""
 
     def __init__(self, device: Any, together: int = 1) -> None:
@@ -52,24 +52,24 @@ class Tally:
         return float(loss)
 
 
-class FirstStep:
+class FirstStepCheck:
     """Verification of the first optimizer step of a training that begins or is resumed."""
 
     def __init__(self, engine: Any, training: Training, fresh: bool) -> None:
         """Watch the gradients. `fresh` is true if no step was taken yet, so that the optimizer has no state."""
         self.engine, self.training = engine, training
-        self.weights = state.trained(engine)
+        self.weights = state.trained_weights(engine)
         self._met: dict[str, bool] = {}
         self._scale = torch.ones(())
         self._sum: torch.Tensor | None = None
-        self._chosen, self._weight = state.chosen(engine)
-        self._before = None if fresh else state.moment(engine, self._weight)
+        self._chosen, self._weight = state.probe_weight(engine)
+        self._before = None if fresh else state.first_moment(engine, self._weight)
         self._hooks = [
             it.register_hook(lambda gradient, name=name: self._take(name, gradient))
             for name, it in self.weights.items()
         ]
 
-    def take_pass(self, loss: torch.Tensor) -> None:
+    def watch_loss(self, loss: torch.Tensor) -> None:
         """Record the factor by which the engine scales `loss`. It is called before the backward pass."""
 
         def keep(gradient: torch.Tensor) -> None:
@@ -92,7 +92,7 @@ class FirstStep:
         for hook in self._hooks:
             hook.remove()
         self._require_gradients()
-        held = state.moment(self.engine, self._weight)
+        held = state.first_moment(self.engine, self._weight)
         if held is None:
             raise Refused(f"the optimizer does not hold {self._chosen}, so it would never learn; report it")
         assert self._sum is not None
@@ -102,9 +102,9 @@ class FirstStep:
         clipped = min(1.0, self.training.max_grad_norm / (norm + 1e-6))
         gradient = self._sum.reshape(-1) / targets * clipped
         before = torch.zeros_like(gradient) if self._before is None else self._before
-        wanted, fresh = (1 - state.MEMORY) * gradient, held - state.MEMORY * before
-        apart = float((fresh - wanted).norm() / max(wanted.norm(), FAINT * before.norm()))
-        if not apart <= NEAR[self.training.precision]:
+        wanted, fresh = (1 - state.ADAM_BETA1) * gradient, held - state.ADAM_BETA1 * before
+        apart = float((fresh - wanted).norm() / max(wanted.norm(), ROUNDING_SHARE * before.norm()))
+        if not apart <= TOLERANCE[self.training.precision]:
             size = float(fresh.norm() / wanted.norm())
             rounded = self.training.precision == "bf16" and self.training.zero_stage == 0
             hint = "set training.zero_stage to 1, which sums passes in fp32" if rounded else (

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tasks.core.errors import NO_SUCH_DOCUMENT, HallmarkError, InputError, Refused, Unavailable
+from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.progress import announce
 from tasks.stages.train import watch
-from tasks.stages.train.desk import stored
+from tasks.stages.train.desk import stored_checkpoints
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 
-LEAST = 16
+MIN_PASS_TOKENS = 16
 """Minimum number of tokens in a forward pass; the parameters allow no less."""
-FILE = "attempts.json"
+FAILURES_FILE = "attempts.json"
 """File beside the checkpoints with the failures so far, for the case that the training is resumed."""
 
 
@@ -41,7 +41,7 @@ class WorkersLost(Unavailable):
     """Workers ended or no longer answer."""
 
 
-class Unfit(InputError):
+class UnfitMachines(InputError):
     """Machines cannot train with the others."""
 
     def __init__(self, message: str, machines: tuple[str, ...], left: int) -> None:
@@ -53,7 +53,7 @@ class Unfit(InputError):
         return self.message
 
 
-class MachinesChange(WorkersLost):
+class MachinesChanged(WorkersLost):
     """The workers ended after a checkpoint, so that nothing is lost.
 
     The reason is a preemption, room for more workers, or a request to the stage to end.
@@ -73,18 +73,18 @@ class Failure:
     """Step, counted from 0, that later attempts skip; None unless it diverged."""
 
 
-def read(folder: Path) -> list[Failure]:
+def read_failures(folder: Path) -> list[Failure]:
     """Return the failures so far, oldest first."""
-    file = folder / FILE
+    file = folder / FAILURES_FILE
     if not file.is_file():
         return []
     try:
         return [Failure(**each) for each in read_json(file)]
-    except NO_SUCH_DOCUMENT:
+    except DOCUMENT_ERRORS:
         raise Refused(f"{file} is not as it was written; remove the folder to begin anew") from None
 
 
-def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
+def train_until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
     """Call `train` until it succeeds and return the failures, oldest first.
 
     Raises:
@@ -93,31 +93,33 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
         Unfit: More attempts than `training.max_failures` found unfit machines, or too few workers are left.
         OutOfMemory: Memory does not suffice for the smallest forward pass.
     """
-    failures = read(job.checkpoints)
+    failures = read_failures(job.checkpoints)
     if failures:
         job = with_tokens(job, failures[-1].micro_batch_tokens)
-        job = replace(job, skipped=tuple(each.skipped for each in failures if each.skipped is not None))
-        if len(job.skipped) > job.training.max_skipped_steps:
-            raise Refused(f"{job.checkpoints / FILE} leaves out more steps than training.max_skipped_steps; remove it")
+        job = replace(job, skipped_steps=tuple(each.skipped for each in failures if each.skipped is not None))
+        if len(job.skipped_steps) > job.training.max_skipped_steps:
+            raise Refused(
+                f"{job.checkpoints / FAILURES_FILE} leaves out more steps than training.max_skipped_steps; remove it"
+            )
     lost = apart = 0
     while True:
-        began, before = time.monotonic(), job.skipped
-        clear(job)
+        began, before = time.monotonic(), job.skipped_steps
+        clear_traces(job)
         try:
             train(job)
             return failures
         except OutOfMemory as error:
-            job, reason = halved(job, error), str(error)
+            job, reason = with_half_passes(job, error), str(error)
         except Diverged as error:
-            if len(job.skipped) >= job.training.max_skipped_steps:
+            if len(job.skipped_steps) >= job.training.max_skipped_steps:
                 raise
-            job, reason = replace(job, skipped=(*job.skipped, error.number)), f"{error}; it is left out"
-        except Unfit as error:
+            job, reason = replace(job, skipped_steps=(*job.skipped_steps, error.number)), f"{error}; it is left out"
+        except UnfitMachines as error:
             apart += 1  # an autoscaler could start such machines again and again
             if apart > job.training.max_failures:
                 raise
-            job, reason = without(job, error), f"{error}; training leaves it out"
-        except MachinesChange as error:
+            job, reason = without_machines(job, error), f"{error}; training leaves it out"
+        except MachinesChanged as error:
             reason = str(error)
         except WorkersLost as error:
             lost, reason = lost + 1, str(error)
@@ -126,28 +128,32 @@ def until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
                     f"{error}; that was loss {lost}, and training.max_failures is {job.training.max_failures}. "
                     "Checkpoints are kept: run again to go on from the last"
                 ) from None
-        newly = job.skipped[-1] if job.skipped != before else None
-        failures.append(failure(job, reason, time.monotonic() - began, newly))
-        write_json(job.checkpoints / FILE, [asdict(each) for each in failures])
+        newly = job.skipped_steps[-1] if job.skipped_steps != before else None
+        failures.append(failure_of_attempt(job, reason, time.monotonic() - began, newly))
+        write_json(job.checkpoints / FAILURES_FILE, [asdict(each) for each in failures])
         announce("train", f"{reason}; going on from the last checkpoint")
 
 
-def clear(job: Job) -> None:
+def clear_traces(job: Job) -> None:
     """Remove the training log and the stacks of the attempt before."""
-    for stale in (job.record, *job.scratch.glob("stack-*.txt")):
+    for stale in (job.training_log, *job.scratch.glob("stack-*.txt")):
         stale.unlink(missing_ok=True)
 
 
-def failure(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
+def failure_of_attempt(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
     """Return the failure of this attempt. Time after the last checkpoint and without a step counts as lost."""
-    points = watch.read_record(job.record)
-    useful = watch.seconds(points[: kept_steps(job)])
+    points = watch.read_log(job.training_log)
+    useful = watch.total_seconds(points[: checkpointed_steps(job)])
     lost = round(max(0.0, seconds - useful), 1)
     return Failure(reason, len(points), lost, job.training.micro_batch_tokens, skipped)
 
 
-def kept_steps(job: Job) -> int:
-    newest = next(iter(stored(job.checkpoints)), None) if job.afar else checkpoints.newest(job.checkpoints, job.inputs)
+def checkpointed_steps(job: Job) -> int:
+    newest = (
+        next(iter(stored_checkpoints(job.checkpoints)), None)
+        if job.remote
+        else checkpoints.newest(job.checkpoints, job.inputs)
+    )
     return newest.step if newest else 0
 
 
@@ -155,31 +161,33 @@ def with_tokens(job: Job, tokens: int) -> Job:
     return replace(job, training=job.training.model_copy(update={"micro_batch_tokens": tokens}))
 
 
-def halved(job: Job, error: HallmarkError) -> Job:
+def with_half_passes(job: Job, error: HallmarkError) -> Job:
     """Return the job with half as many tokens in a forward pass.
 
     Raises:
         OutOfMemory: The longest row alone is too large.
     """
-    tokens, least = job.training.micro_batch_tokens // 2, longest(job)
-    if job.training.micro_batch_tokens <= max(-(-least // job.training.sequence_parallel), LEAST):
+    tokens, least = job.training.micro_batch_tokens // 2, longest_row(job)
+    if job.training.micro_batch_tokens <= max(-(-least // job.training.sequence_parallel), MIN_PASS_TOKENS):
         raise OutOfMemory(
             f"{error}, even for the longest row alone ({least} tokens); set training.gradient_checkpointing, a higher "
             "training.zero_stage or training.offload: `hallmark preflight` says what would fit"
         ) from None
-    return with_tokens(job, max(tokens, LEAST))
+    return with_tokens(job, max(tokens, MIN_PASS_TOKENS))
 
 
-def without(job: Job, error: Unfit) -> Job:
+def without_machines(job: Job, error: UnfitMachines) -> Job:
     """Return the job without the unfit machines.
 
     Raises:
         Unfit: Fewer than the minimum number of workers are left, or a machine was excluded before.
     """
-    if error.left < (job.training.least_workers or job.training.workers) or {*error.machines} & {*job.unfit}:
+    if error.left < (job.training.least_workers or job.training.workers) or {*error.machines} & {*job.unfit_machines}:
         raise error
-    return replace(job, unfit=(*job.unfit, *error.machines))
+    return replace(job, unfit_machines=(*job.unfit_machines, *error.machines))
 
 
-def longest(job: Job) -> int:
-    return int(read_json(job.rows / "result.json")["longest"]) if (job.rows / "result.json").is_file() else LEAST
+def longest_row(job: Job) -> int:
+    return (
+        int(read_json(job.rows / "result.json")["longest"]) if (job.rows / "result.json").is_file() else MIN_PASS_TOKENS
+    )

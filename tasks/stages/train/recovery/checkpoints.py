@@ -14,23 +14,23 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from tasks.core.errors import Refused, Unavailable, is_full_disk
+from tasks.core.errors import Refused, Unavailable, is_disk_full
 from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_file, tree_manifest, write_json
-from tasks.core.locks import turn
+from tasks.core.locks import hold
 
-KEPT = 2
+KEPT_CHECKPOINTS = 2
 FULL_BYTES = 1 << 20
 """Free bytes of a disk below which it counts as full after a failed write."""
-NAME = re.compile(r"step-\d{9}")
+FOLDER_NAME = re.compile(r"step-\d{9}")
 MANIFEST = "manifest.json"
-STATE = "state"
+STATE_FOLDER = "state"
 """DeepSpeed's tag: the folder in a checkpoint that DeepSpeed writes to."""
-OF_A_RANK = re.compile(r"zero_pp_rank_(\d+)_")
+RANK_FILE = re.compile(r"zero_pp_rank_(\d+)_")
 """Pattern in the name of a file that only one worker writes and reads. The first worker writes all other files."""
 
 
 @contextmanager
-def claim(folder: Path) -> Iterator[Path]:
+def locked_folder(folder: Path) -> Iterator[Path]:
     """Create `folder` and lock it for this process; another run with the same inputs waits.
 
     The folder is removed if the block succeeds, and kept for a later run if it fails.
@@ -39,7 +39,7 @@ def claim(folder: Path) -> Iterator[Path]:
     for odd in (lock, folder):
         if odd.is_symlink() or (odd.exists() and odd.is_dir() != (odd is folder)):
             raise Refused(f"{odd} is not what a training left there; look what it is, and remove it")
-    with turn(lock, "another run trains on the same inputs"):
+    with hold(lock, "another run trains on the same inputs"):
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         shutil.rmtree(folder)  # under the lock; a run that waits for it creates it again
@@ -60,7 +60,7 @@ class Checkpoint:
     """`Job.inputs` of the training that wrote the checkpoint."""
 
 
-def aside(folder: Path, step: int) -> Path:
+def unfinished_folder(folder: Path, step: int) -> Path:
     """Return the folder to which the checkpoint of `step` is written, the same on every worker."""
     return folder / f".step-{step:09d}"
 
@@ -72,7 +72,7 @@ def empty(path: Path) -> None:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def full_disk_as_unavailable(folder: Path) -> Iterator[None]:
     """Raise Unavailable if the disk becomes full in the block.
 
     torch raises a RuntimeError for this that does not contain the system's error.
@@ -82,10 +82,10 @@ def writing(folder: Path) -> Iterator[None]:
     except RuntimeError as error:
         if shutil.disk_usage(folder).free > FULL_BYTES:
             raise
-        raise full(folder) from error
+        raise full_disk_error(folder) from error
 
 
-def full(folder: Path) -> Unavailable:
+def full_disk_error(folder: Path) -> Unavailable:
     return Unavailable(f"no space left on the disk that holds {folder}; free some and run again, nothing is lost")
 
 
@@ -95,9 +95,9 @@ def require_room(folder: Path) -> None:
         with TemporaryFile(dir=folder, buffering=0) as probe:  # a file with a name could be replaced by a link
             probe.write(b"room")
     except OSError as error:
-        if not is_full_disk(error):
+        if not is_disk_full(error):
             raise
-        raise full(folder) from error
+        raise full_disk_error(folder) from error
 
 
 def part_of(folder: Path, rank: int) -> dict[str, str]:
@@ -108,7 +108,7 @@ def part_of(folder: Path, rank: int) -> dict[str, str]:
 
 def rank_of(name: str) -> int | None:
     """Return the worker that a file of a checkpoint belongs to; None for a file that all workers read."""
-    found = OF_A_RANK.search(name)
+    found = RANK_FILE.search(name)
     return int(found[1]) if found else None
 
 
@@ -121,7 +121,7 @@ def commit(written: Path, made: Checkpoint, files: dict[str, str]) -> None:
     final = written.with_name(f"step-{made.step:09d}")
     drop(final)
     written.rename(final)
-    for old in named(final.parent)[:-KEPT]:
+    for old in list_folders(final.parent)[:-KEPT_CHECKPOINTS]:
         drop(old)
 
 
@@ -136,9 +136,9 @@ def drop(checkpoint: Path) -> None:
     remove(dropped)
 
 
-def named(folder: Path) -> list[Path]:
+def list_folders(folder: Path) -> list[Path]:
     """Return everything that has the name of a checkpoint, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name))
+    return sorted(path for path in folder.glob("step-*") if FOLDER_NAME.fullmatch(path.name))
 
 
 def remove(path: Path) -> None:
@@ -148,13 +148,13 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-OTHER = "of another training: its data, parameters, code or model are others"
-STATED = ("step", "curve", "workers", "state", "inputs")
+OTHER_TRAINING = "of another training: its data, parameters, code or model are others"
+MANIFEST_FIELDS = ("step", "curve", "workers", "state", "inputs")
 
 
 def write_manifest(folder: Path, made: Checkpoint, files: dict[str, str]) -> None:
     """Write the description of a checkpoint and the digests of its files, with a digest of both."""
-    told = {**{name: getattr(made, name) for name in STATED}, "files": files}
+    told = {**{name: getattr(made, name) for name in MANIFEST_FIELDS}, "files": files}
     write_json(folder / MANIFEST, {"checkpoint": told, "sha256": sha256_bytes(canonical_json(told))})
 
 
@@ -168,23 +168,23 @@ def read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, str]]:
     told = stated["checkpoint"]
     if stated["sha256"] != sha256_bytes(canonical_json(told)):
         raise ValueError(f"{folder / MANIFEST} is not as it was written")
-    return Checkpoint(folder, **{name: told[name] for name in STATED}), told["files"]
+    return Checkpoint(folder, **{name: told[name] for name in MANIFEST_FIELDS}), told["files"]
 
 
-def shown(line: str) -> None:
+def print_line(line: str) -> None:
     print(line, flush=True)
 
 
-def newest(folder: Path, inputs: str = "", say: Callable[[str], None] = shown) -> Checkpoint | None:
+def newest(folder: Path, inputs: str = "", say: Callable[[str], None] = print_line) -> Checkpoint | None:
     """Return the newest undamaged checkpoint of the training with these `inputs`, or None.
 
     Others are renamed or removed, and `say` is called with a line about each.
     """
-    for path in reversed(named(folder)):
+    for path in reversed(list_folders(folder)):
         checkpoint = read(path)
         if checkpoint and checkpoint.inputs == inputs:
             return checkpoint
-        say(f"checkpoint {path.name} is {OTHER if checkpoint else 'damaged'}; going back to the one before")
+        say(f"checkpoint {path.name} is {OTHER_TRAINING if checkpoint else 'damaged'}; going back to the one before")
         if checkpoint:
             aside = path.with_name(f"other-{path.name}")
             remove(aside)

@@ -11,28 +11,28 @@ from contextlib import contextmanager
 
 from tasks.core.errors import Refused
 
-FORCED, OPPOSITE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+FORCE_VARIABLE, NO_FORCE_VARIABLE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 """Environment variables of torch, which loads nothing if both are set."""
-KINDS = (
+ALLOWED_CLASSES = (
     "deepspeed.runtime.fp16.loss_scaler:LossScaler",
     "deepspeed.runtime.zero.config:ZeroStageEnum",
     "deepspeed.utils.tensor_fragment:fragment_address",
 )
 """Classes of objects that DeepSpeed stores beside tensors."""
-ALLOWED = f"""
+ALLOW_CODE = f"""
 import pkgutil, torch
-torch.serialization.add_safe_globals([pkgutil.resolve_name(name) for name in {KINDS!r}])
+torch.serialization.add_safe_globals([pkgutil.resolve_name(name) for name in {ALLOWED_CLASSES!r}])
 """
 """Python code that permits these classes in another process."""
 
 
 def environment() -> dict[str, str]:
     """Return the environment variables for a process that loads checkpoints."""
-    return {name: value for name, value in os.environ.items() if name != OPPOSITE} | {FORCED: "1"}
+    return {name: value for name, value in os.environ.items() if name != NO_FORCE_VARIABLE} | {FORCE_VARIABLE: "1"}
 
 
 @contextmanager
-def read(name: str) -> Iterator[None]:
+def data_only(name: str) -> Iterator[None]:
     """Make torch load data only, inside the block.
 
     Raises:
@@ -42,10 +42,10 @@ def read(name: str) -> Iterator[None]:
 
     import torch
 
-    before = {variable: os.environ.pop(variable, None) for variable in (FORCED, OPPOSITE)}
-    os.environ[FORCED] = "1"
+    before = {variable: os.environ.pop(variable, None) for variable in (FORCE_VARIABLE, NO_FORCE_VARIABLE)}
+    os.environ[FORCE_VARIABLE] = "1"
     try:
-        with torch.serialization.safe_globals([resolve_name(kind) for kind in KINDS]):
+        with torch.serialization.safe_globals([resolve_name(kind) for kind in ALLOWED_CLASSES]):
             yield
     except pickle.UnpicklingError:
         raise Refused(
@@ -53,5 +53,5 @@ def read(name: str) -> Iterator[None]:
             "the one before"
         ) from None
     finally:
-        del os.environ[FORCED]
+        del os.environ[FORCE_VARIABLE]
         os.environ.update({variable: value for variable, value in before.items() if value is not None})

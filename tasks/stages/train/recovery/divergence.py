@@ -9,23 +9,25 @@ from tasks.stages.train.rows.order import Order, Rows
 
 RECENT = 50
 """Number of recent steps with whose median loss a step is compared."""
-LEAST_STEPS, LEAST_LOSS = 10, 0.01
+MIN_STEPS, MIN_LOSS = 10, 0.01
 """Number of steps before the first comparison, and the loss below which all losses count as equal."""
-NAMED = 16
+ROWS_SHOWN = 16
 """Maximum number of a step's rows that a message names."""
 
 
-def require_sane(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:
+def require_no_jump(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:
     """Raise Diverged if the loss has jumped. It is called before a checkpoint can contain the step."""
     factor, before = order.training.divergence_factor, [it["loss"] for it in curve[-RECENT:] if it["targets"]]
-    usual = max(LEAST_LOSS, statistics.median(before)) if len(before) >= LEAST_STEPS else None
+    usual = max(MIN_LOSS, statistics.median(before)) if len(before) >= MIN_STEPS else None
     if factor and usual and point["loss"] > factor * usual:
         number = point["step"] - 1
-        raise diverged(number, f"is {point['loss']}, {point['loss'] / usual:.1f} times the usual", order.step(number))
+        raise divergence_error(
+            number, f"is {point['loss']}, {point['loss'] / usual:.1f} times the usual", order.step(number)
+        )
 
 
-def diverged(number: int, what: str, rows: Rows) -> Diverged:
-    named = ", ".join(str(int(row) + 1) for row in rows[:NAMED]) + (", …" if len(rows) > NAMED else "")
+def divergence_error(number: int, what: str, rows: Rows) -> Diverged:
+    named = ", ".join(str(int(row) + 1) for row in rows[:ROWS_SHOWN]) + (", …" if len(rows) > ROWS_SHOWN else "")
     return Diverged(
         f"training diverged: the loss of step {number + 1} {what}, over rows {named}; lower training.learning_rate, "
         "look at these rows, or allow some such steps with training.max_skipped_steps",
@@ -33,7 +35,7 @@ def diverged(number: int, what: str, rows: Rows) -> Diverged:
     )
 
 
-def left_out(order: Order, number: int, curve: list[dict[str, Any]]) -> dict[str, Any]:
+def skipped_point(order: Order, number: int, curve: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the log entry of a skipped step, which has no tokens and the loss of the step before."""
     rate, loss = builders.learning_rate(order.training, number, order.steps), curve[-1]["loss"] if curve else 0.0
     return {"step": number + 1, "loss": loss, "lr": rate, "grad_norm": 0.0, "tokens": 0, "targets": 0}

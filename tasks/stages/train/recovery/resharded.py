@@ -8,18 +8,18 @@ from pathlib import Path
 from tasks.core.errors import Unavailable
 from tasks.core.params.training import Training
 from tasks.stages.train.recovery import data_alone
-from tasks.stages.train.recovery.checkpoints import STATE, Checkpoint
+from tasks.stages.train.recovery.checkpoints import STATE_FOLDER, Checkpoint
 
-FOLDER = "universal"
+UNIVERSAL_FOLDER = "universal"
 CONVERT = f"""import sys
 sys.modules["mlflow"] = None
-{data_alone.ALLOWED}
+{data_alone.ALLOW_CODE}
 from deepspeed.checkpoint import ds_to_universal
 ds_to_universal.main(ds_to_universal.parse_arguments())
 """
 
 
-def needed(checkpoint: Checkpoint | None, training: Training, workers: int) -> bool:
+def is_needed(checkpoint: Checkpoint | None, training: Training, workers: int) -> bool:
     """Return whether the checkpoint has to be converted for this number of workers.
 
     ZeRO divides its state by the number of workers. Without ZeRO each worker has all of it.
@@ -37,7 +37,7 @@ def convert(checkpoint: Checkpoint, folder: Path) -> None:
     folder.mkdir(parents=True)
     command = [sys.executable, "-I", "-c", CONVERT, "--inject_missing_state",
                "--num_extract_workers", "1", "--num_merge_workers", "1",
-               "--input_folder", str(checkpoint.folder / STATE), "--output_folder", str(folder / STATE)]  # fmt: skip
+               "--input_folder", str(checkpoint.folder / STATE_FOLDER), "--output_folder", str(folder / STATE_FOLDER)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, env=data_alone.environment())
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-3:])

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 from tasks.core.errors import InputError
 from tasks.stages.train.job import Job
-from tasks.stages.train.recovery.attempts import Unfit
-from tasks.stages.train.workers import gathered, machine
+from tasks.stages.train.recovery.attempts import UnfitMachines
+from tasks.stages.train.workers import gather, machine_id
 
 
 @contextmanager
-def agreed(job: Job) -> Iterator[None]:
+def raising_alike(job: Job) -> Iterator[None]:
     """Raise Unfit on all workers if one of them raises InputError or OSError in the block."""
     complaint = None
     try:
@@ -20,8 +20,8 @@ def agreed(job: Job) -> Iterator[None]:
         complaint = str(error)
     except OSError as error:
         complaint = f"on {socket.gethostname()}: {error}"
-    told = gathered((machine(job), complaint))
+    told = gather((machine_id(job), complaint))
     unfit = {name: words for name, words in told if words}
     if unfit:
         left = sum(name not in unfit for name, _ in told)
-        raise Unfit("; ".join(dict.fromkeys(unfit.values())), tuple(unfit), left)
+        raise UnfitMachines("; ".join(dict.fromkeys(unfit.values())), tuple(unfit), left)

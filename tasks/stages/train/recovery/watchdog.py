@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from tasks.stages.train.builders import FIRST_STEP
+from tasks.stages.train.builders import LONG_STEP_FACTOR
 
-LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')
-OURS = "/tasks/stages/train/"
+FRAME_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')
+OWN_CODE = "/tasks/stages/train/"
 
 
-LAST_WORD_SECONDS = 20.0
+STACK_SECONDS = 20.0
 """Seconds between sending the stack and the end of the process."""
 
 
 @dataclass(frozen=True)
-class Stack:
+class StackDestination:
     """Destination of a hung worker's stack."""
 
     file: Path
@@ -30,15 +30,15 @@ class Stack:
 
 
 @contextmanager
-def guarded(stack: Stack, seconds: float) -> Iterator["Watchdog"]:
+def guard(stack: StackDestination, seconds: float) -> Iterator["Watchdog"]:
     """End the process if the block does not call `Watchdog.fed` for `seconds`."""
     with stack.file.open("w") as file:
         dog = Watchdog(file, seconds, stack.send)
-        dog.fed(FIRST_STEP)
+        dog.feed(LONG_STEP_FACTOR)
         try:
             yield dog
         finally:
-            dog.rest()
+            dog.stop()
 
 
 class Watchdog:
@@ -52,16 +52,16 @@ class Watchdog:
         self._timer: threading.Timer | None = None
         self._watched, self._told = threading.get_ident(), False
 
-    def fed(self, times: int = 1, more: float = 0) -> None:
+    def feed(self, times: int = 1, more: float = 0) -> None:
         """Restart the timer with the limit multiplied by `times`, plus `more` seconds."""
         seconds = self._seconds * times + more
         faulthandler.dump_traceback_later(seconds, exit=True, file=self._file)
         if self._send:
             if self._told:
                 self._send("")
-            self._again(seconds - LAST_WORD_SECONDS)
+            self._again(seconds - STACK_SECONDS)
 
-    def rest(self) -> None:
+    def stop(self) -> None:
         faulthandler.cancel_dump_traceback_later()
         if self._timer:
             self._timer.cancel()
@@ -84,11 +84,11 @@ class Watchdog:
         self._send("".join(lines))
 
 
-def stacks(folder: Path) -> str:
+def hung_lines(folder: Path) -> str:
     """Return the innermost line of Hallmark's code in the stack of each hung worker; empty if none hung."""
     told = []
     for path in sorted(folder.glob("stack-*.txt")):
-        ours = (it for it in LINE.finditer(path.read_text()) if OURS in it["file"])
+        ours = (it for it in FRAME_LINE.finditer(path.read_text()) if OWN_CODE in it["file"])
         if line := next(ours, None):
             told.append(f"{Path(line['file']).name}:{line['line']} in {line['function']} ({path.stem[6:]})")
     return ", ".join(told)

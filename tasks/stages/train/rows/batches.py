@@ -10,7 +10,7 @@ import torch
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Rows
 
-WORTH_SHARING = 100
+MIN_TOKENS_SAVED = 100
 """Minimum number of tokens in a forward pass that a shared prefix has to save; its separate computation costs the
 default model about as much."""
 
@@ -38,7 +38,7 @@ def collate(
     rows: Sequence[int] | Rows,
     packed: bool = False,
     share: bool = False,
-    worth: int = WORTH_SHARING,
+    worth: int = MIN_TOKENS_SAVED,
 ) -> Batch:
     """Return rows as one batch.
 
@@ -70,12 +70,12 @@ def collate(
     return Batch(*(torch.from_numpy(part) for part in (prefix, tokens, positions, predicts, tokens[is_target])))
 
 
-def all_share(examples: Examples, groups: Sequence[Rows], worth: int = WORTH_SHARING) -> bool:
+def all_share_prefix(examples: Examples, groups: Sequence[Rows], worth: int = MIN_TOKENS_SAVED) -> bool:
     """Return whether the rows of every worker in a forward pass have a prefix worth sharing."""
     return all(shared_prefix(examples, group, worth) > 0 for group in groups)
 
 
-def shared_prefix(examples: Examples, rows: Sequence[int] | Rows, worth: int = WORTH_SHARING) -> int:
+def shared_prefix(examples: Examples, rows: Sequence[int] | Rows, worth: int = MIN_TOKENS_SAVED) -> int:
     """Return the number of tokens that all rows begin with, before any target; 0 if it is not worth sharing them.
 
     The last token before a target stays in each row, because the target's first token is predicted there.

@@ -19,18 +19,18 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.core.files import read_json, sha256_file, write_json
 from tasks.stages.train.rows.rendering import Example
 
 Ints = npt.NDArray[np.integer[Any]]
-MAPPED, VALIDATION = ("tokens.bin", "ends.bin", "starts.bin"), "validation.bin"
-FILES = (*MAPPED, VALIDATION)
+MAPPED_FILES, VALIDATION = ("tokens.bin", "ends.bin", "starts.bin"), "validation.bin"
+FILES = (*MAPPED_FILES, VALIDATION)
 INDEX = "index.json"
 
 
-class Origin(Frozen):
+class Origin(FrozenModel):
     """Digests of everything that decides the tokens, except the code. If that changes, DVC runs the stage again."""
 
     data: str
@@ -43,7 +43,7 @@ class Origin(Frozen):
     """Canonical digest of the base model's folder, with tokenizer and chat template."""
 
 
-class Index(Frozen):
+class Index(FrozenModel):
     """Content of index.json."""
 
     examples: int
@@ -66,7 +66,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def learnt(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def training_indices(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Turn indices among the examples for training into indices among all examples."""
         before = self.validation - np.arange(len(self.validation))  # training examples before each validation example
         return numbers + np.searchsorted(before, numbers, side="right")
@@ -93,7 +93,7 @@ class Examples:
                 mapped.madvise(mmap.MADV_DONTNEED)
 
 
-def together(examples: Iterable[Example]) -> Examples:
+def in_memory(examples: Iterable[Example]) -> Examples:
     """Put examples into one `Examples` in memory."""
     listed = list(examples)
     return Examples(
@@ -111,7 +111,7 @@ class Writer:
         self.folder = folder
         self.count = self.tokens = self.targets = self.longest = self.end = 0
         self._width = 2 if vocabulary <= 1 << 16 else 4
-        self._files = [(folder / name).open("wb") for name in MAPPED]
+        self._files = [(folder / name).open("wb") for name in MAPPED_FILES]
 
     def add(self, example: Example) -> None:
         length = len(example.tokens)
@@ -160,7 +160,7 @@ def verify(folder: Path, origin: Origin) -> Index:
     for name in Origin.model_fields:
         if getattr(index.origin, name) != getattr(origin, name):
             raise Refused(
-                f"{folder}: these tokens were made of other {NAMES[name]} than this run has; run stage tokenise again"
+                f"{folder}: these tokens were made of other {ORIGIN_WORDS[name]} than this run has; run stage tokenise again"
             )
     for name, wanted in index.files.items():
         if sha256_file(folder / name) != wanted:
@@ -168,7 +168,12 @@ def verify(folder: Path, origin: Origin) -> Index:
     return index
 
 
-NAMES = {"data": "rows", "validation": "validation rows", "prompts": "prompts", "model": "tokenizer, template or model"}
+ORIGIN_WORDS = {
+    "data": "rows",
+    "validation": "validation rows",
+    "prompts": "prompts",
+    "model": "tokenizer, template or model",
+}
 
 
 def read(folder: Path) -> Examples:
@@ -176,5 +181,5 @@ def read(folder: Path) -> Examples:
     index = read_index(folder)
     kinds = (f"<u{index.token_bytes}", "<i8", "<i4")
     assert sys.byteorder == "little", "written little-endian, and mapped as it is"
-    tokens, ends, starts = (np.memmap(folder / name, kind, "r") for name, kind in zip(MAPPED, kinds, strict=True))
+    tokens, ends, starts = (np.memmap(folder / name, kind, "r") for name, kind in zip(MAPPED_FILES, kinds, strict=True))
     return Examples(tokens, ends, starts, np.fromfile(folder / VALIDATION, "<i8"))

@@ -51,7 +51,7 @@ class Order:
         size, seed = self.training.global_batch_size, self.training.seed
         first = part * STEPS_SORTED * size
         places = np.arange(first, min(first + STEPS_SORTED * size, self._learnt))
-        rows = self.examples.learnt(shuffled(places, self._learnt, (seed, epoch)))
+        rows = self.examples.training_indices(shuffled(places, self._learnt, (seed, epoch)))
         if self.training.order == "by_length":
             rows = rows[np.argsort(self.examples.lengths(rows), kind="stable")]
         steps = [rows[start : start + size] for start in range(0, len(rows), size)]

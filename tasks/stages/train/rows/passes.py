@@ -13,40 +13,40 @@ import numpy.typing as npt
 
 from tasks.core.params.training import Training
 
-Places = npt.NDArray[np.int64]
+RowIndices = npt.NDArray[np.int64]
 """Indices among the rows of a step."""
 
 
 @dataclass(frozen=True, eq=False)
-class Passes:
-    groups: list[Places]
+class PassPlan:
+    groups: list[RowIndices]
     """Groups of rows, each of which goes through the model at once. Their number is a multiple of `at_once`; the last
     groups may be empty."""
-    at_once: int
+    groups_per_pass: int
     """Number of groups in a forward pass: one for each worker, or one for all workers that share a pass
     (sequence.py)."""
 
     @cached_property
     def count(self) -> int:
         """Number of forward passes of each worker."""
-        return len(self.groups) // self.at_once
+        return len(self.groups) // self.groups_per_pass
 
-    def of(self, forward: int) -> list[Places]:
-        return self.groups[forward * self.at_once : (forward + 1) * self.at_once]
+    def groups_of(self, forward: int) -> list[RowIndices]:
+        return self.groups[forward * self.groups_per_pass : (forward + 1) * self.groups_per_pass]
 
 
-def plan(lengths: npt.NDArray[np.int64], training: Training, workers: int) -> Passes:
+def plan(lengths: npt.NDArray[np.int64], training: Training, workers: int) -> PassPlan:
     """Divide the rows of a step, given their lengths in tokens, into forward passes.
 
     A worker gets at most `micro_batch_tokens` in a pass, unless a single row is longer.
     """
     most, at_once = training.micro_batch_tokens * training.sequence_parallel, workers // training.sequence_parallel
-    groups = packed(lengths, most, at_once) if training.packed else padded(lengths, most, at_once)
+    groups = pack_rows(lengths, most, at_once) if training.packed else pad_rows(lengths, most, at_once)
     groups += [np.empty(0, dtype=np.int64)] * (-len(groups) % at_once)
-    return Passes(groups, at_once)
+    return PassPlan(groups, at_once)
 
 
-def padded(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[Places]:
+def pad_rows(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[RowIndices]:
     """Group rows of similar length: at most `most` tokens a group, padding included, and as even as possible."""
     by_length = np.argsort(lengths, kind="stable")
     ordered = lengths[by_length]
@@ -71,7 +71,7 @@ def _groups(ordered: npt.NDArray[np.int64], most: int) -> int:
     return sum(1 for _ in _cuts(ordered, most))
 
 
-def packed(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[Places]:
+def pack_rows(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[RowIndices]:
     """Pack rows into few sequences of similar length, with at most `most` tokens each.
 
     Each row, the longest first, goes to the shortest sequence (Graham, "Bounds on Multiprocessing Timing Anomalies",
@@ -92,19 +92,19 @@ def packed(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[Plac
         count += at_once
 
 
-def size(lengths: npt.NDArray[np.int64], group: Places, is_packed: bool) -> int:
+def group_tokens(lengths: npt.NDArray[np.int64], group: RowIndices, is_packed: bool) -> int:
     """Return the number of tokens in a group, with padding."""
     return int(lengths[group].sum() if is_packed else lengths[group].max(initial=0) * len(group))
 
 
-def computed(lengths: npt.NDArray[np.int64], passes: Passes, is_packed: bool) -> int:
+def computed_positions(lengths: npt.NDArray[np.int64], passes: PassPlan, is_packed: bool) -> int:
     """Return the number of positions in a step: tokens, padding, and waits for the worker with the longest pass."""
     return sum(
-        max(size(lengths, group, is_packed) for group in passes.of(forward)) * passes.at_once
+        max(group_tokens(lengths, group, is_packed) for group in passes.groups_of(forward)) * passes.groups_per_pass
         for forward in range(passes.count)
     )
 
 
-def waste(lengths: npt.NDArray[np.int64], passes: Passes, is_packed: bool) -> float:
+def padding_share(lengths: npt.NDArray[np.int64], passes: PassPlan, is_packed: bool) -> float:
     """Return the share of positions that hold no token."""
-    return 1 - int(lengths.sum()) / computed(lengths, passes, is_packed)
+    return 1 - int(lengths.sum()) / computed_positions(lengths, passes, is_packed)

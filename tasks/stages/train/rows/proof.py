@@ -7,16 +7,18 @@ from typing import Any
 from tasks.core import record, texts
 from tasks.core.errors import Refused
 from tasks.core.params.prompts import Prompt
-from tasks.core.prompts import chat
+from tasks.core.prompts import chat_turns
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.rows.signs import Signs
+from tasks.stages.train.rows.signs import SpecialTokens
 
 COLUMNS = ("record_id", "task", "messages")
-SHOWN = 6
+TOKENS_SHOWN = 6
 """Number of tokens that a message shows before and after the wrong place."""
 
 
-def prove(examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> None:
+def verify_rows(
+    examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
+) -> None:
     """Verify the tokens of every row.
 
     Records whose text contains a special token of the tokenizer must have no row.
@@ -24,17 +26,17 @@ def prove(examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokeni
     Raises:
         Refused: A row is wrong; the message shows its tokens and a remedy.
     """
-    count, signs = 0, Signs(tokenizer)
-    for row in (it for part in record.batches(table, COLUMNS) for it in part.to_pylist()):
-        if signs.stand_in(row, prompts):
+    count, signs = 0, SpecialTokens(tokenizer)
+    for row in (it for part in record.read_batches(table, COLUMNS) for it in part.to_pylist()):
+        if signs.appear_in(row, prompts):
             continue
-        wrong, used, window = "", 1, texts.window_of(row, prompts)
+        wrong, used, window = "", 1, texts.window_size(row, prompts)
         if window is not None:
             used, wrong = text_fault(examples, count, texts.text_of(row), tokenizer, window)
         elif count < len(examples):
-            tokens, (turns, target) = examples.row(count).tolist(), chat(row, prompts)
+            tokens, (turns, target) = examples.row(count).tolist(), chat_turns(row, prompts)
             wrong = template_fault(turns, tokenizer)
-            wrong = wrong or fault(tokens, int(examples.starts[count]), turns, target, tokenizer, stops)
+            wrong = wrong or conversation_fault(tokens, int(examples.starts[count]), turns, target, tokenizer, stops)
         if wrong:
             raise Refused(f"row {count + 1} (record {row['record_id']}): {wrong}")
         count += used
@@ -63,11 +65,14 @@ def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: 
     The check does not depend on how the text was cut: the targets, end to end, have to be the text; each row begins
     with one token of context, the last token of the row before; and no row has more than `most` tokens.
     """
-    wanted = [*texts.plain(text, tokenizer), tokenizer.eos_token_id]
+    wanted = [*texts.text_tokens(text, tokenizer), tokenizer.eos_token_id]
     trained: list[int] = []
     before, place = examples.row(first)[:1].tolist() if first < len(examples) else [], first
     if before and before[0] not in (tokenizer.bos_token_id, tokenizer.eos_token_id):
-        return 1, f"its text begins after {shown(tokenizer, before, 0)}, and not after a special token; report it"
+        return (
+            1,
+            f"its text begins after {tokens_around(tokenizer, before, 0)}, and not after a special token; report it",
+        )
     while len(trained) < len(wanted) and place < len(examples):
         tokens, start = examples.row(place).tolist(), int(examples.starts[place])
         more = f" in window {place - first + 1} of its text"
@@ -82,14 +87,14 @@ def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: 
             (at for at, pair in enumerate(zip(trained, wanted, strict=False)) if pair[0] != pair[1]), len(trained)
         )
         return 1, (
-            f"what is trained is not its text: {shown(tokenizer, trained, at)} instead of "
-            f"{shown(tokenizer, wanted, at)}; run stage tokenise again"
+            f"what is trained is not its text: {tokens_around(tokenizer, trained, at)} instead of "
+            f"{tokens_around(tokenizer, wanted, at)}; run stage tokenise again"
         )
     missing = len(wanted) - len(trained)
     return place - first + -(-missing // (most - 1)), ""
 
 
-def fault(
+def conversation_fault(
     tokens: list[int], start: int, turns: list[dict[str, str]], target: str, tokenizer: Any, stops: set[int]
 ) -> str:
     """Return what is wrong with the row of a conversation; empty if it is right."""
@@ -98,7 +103,7 @@ def fault(
         place = next((at for at, pair in enumerate(zip(tokens, asked, strict=False)) if pair[0] != pair[1]), len(asked))
         return (
             "the prompt is not what serving will ask: "
-            f"{shown(tokenizer, tokens[:start], place)} instead of {shown(tokenizer, asked, place)}; "
+            f"{tokens_around(tokenizer, tokens[:start], place)} instead of {tokens_around(tokenizer, asked, place)}; "
             "choose a base model whose chat template renders a prompt alike with and without its answer"
         )
     if len(asked) > 1 and tokenizer.bos_token_id is not None and asked[0] == asked[1] == tokenizer.bos_token_id:
@@ -108,7 +113,7 @@ def fault(
         return "no token of it is trained; leave such rows out by data.min_prompt_chars or in their source"
     if answer[-1] not in stops:
         return (
-            f"its answer ends in {shown(tokenizer, tokens, len(tokens))} and not in a stop token "
+            f"its answer ends in {tokens_around(tokenizer, tokens, len(tokens))} and not in a stop token "
             f"({', '.join(tokenizer.convert_ids_to_tokens(sorted(stops)))}); choose a base model whose chat template "
             "closes the assistant's turn"
         )
@@ -117,12 +122,12 @@ def fault(
     said = tokenizer.decode(answer[:-1]).strip()
     if not said.endswith(target.strip()) and tokenizer.unk_token_id not in answer:
         return (
-            f"the trained tokens, which begin with {shown(tokenizer, answer, 0)}, are not its answer; choose a base "
+            f"the trained tokens, which begin with {tokens_around(tokenizer, answer, 0)}, are not its answer; choose a base "
             "model whose chat template keeps an answer as it is"
         )
     return ""
 
 
-def shown(tokenizer: Any, tokens: list[int], place: int) -> str:
-    around = tokens[max(0, place - SHOWN) : place + SHOWN]
+def tokens_around(tokenizer: Any, tokens: list[int], place: int) -> str:
+    around = tokens[max(0, place - TOKENS_SHOWN) : place + TOKENS_SHOWN]
     return " ".join(f"{piece!r}" for piece in tokenizer.convert_ids_to_tokens(around)) or "nothing"

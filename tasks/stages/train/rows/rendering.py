@@ -13,7 +13,7 @@ from tasks.core import texts
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.params.prompts import Prompt
-from tasks.core.prompts import Turn, chat
+from tasks.core.prompts import Turn, chat_turns
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ def examples_of(
     record: Mapping[str, Any], prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
 ) -> list[Example]:
     """Return the examples of a record: one of a conversation, or one for each window of a text."""
-    window = texts.window_of(record, prompts)
+    window = texts.window_size(record, prompts)
     if window is None:
-        return [render(*chat(record, prompts), tokenizer, stops)]
+        return [render(*chat_turns(record, prompts), tokenizer, stops)]
     return [Example(tokens, start=1) for tokens in texts.windows(texts.text_of(record), tokenizer, window)]
 
 

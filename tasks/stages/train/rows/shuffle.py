@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 ROUNDS = 6
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
-def shuffled(places: Places, count: int, seed: tuple[int, ...]) -> Places:
+def shuffled(places: Indices, count: int, seed: tuple[int, ...]) -> Indices:
     """Return the numbers at `places` of a shuffled range(count), whose order depends on `seed`."""
     drawn = np.random.SeedSequence([number & (1 << 64) - 1 for number in seed]).generate_state(ROUNDS, np.uint64)
     keys = drawn.astype(np.uint64)

@@ -11,22 +11,22 @@ from typing import Any
 
 from tasks.core import texts
 from tasks.core.params.prompts import Prompt
-from tasks.core.prompts import chat
+from tasks.core.prompts import chat_turns
 
 
-def of(tokenizer: Any) -> set[str]:
+def special_tokens(tokenizer: Any) -> set[str]:
     added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     return {*added, *tokenizer.all_special_tokens} - {""}
 
 
-class Signs:
+class SpecialTokens:
     def __init__(self, tokenizer: Any) -> None:
-        longest_first = sorted(of(tokenizer), key=len, reverse=True)
+        longest_first = sorted(special_tokens(tokenizer), key=len, reverse=True)
         self._any = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
-    def stand_in(self, row: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> bool:
+    def appear_in(self, row: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> bool:
         """Return whether a message or the target contains a special token; False for plain texts."""
-        if texts.window_of(row, prompts) is not None:
+        if texts.window_size(row, prompts) is not None:
             return False
-        turns, target = chat(row, prompts)
+        turns, target = chat_turns(row, prompts)
         return any(self._any.search(words) for words in (*(turn["content"] for turn in turns), target))

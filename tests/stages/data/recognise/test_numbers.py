@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.stages.data.protect.recognise.detect import CATEGORIES
+from tasks.stages.data.protect.recognise.detect import CATEGORY_BY_KIND
 from tests.stages.data.recognise.seen import kinds, seen
 
 TRUE = [
@@ -68,7 +68,7 @@ FALSE = [
 
 @pytest.mark.parametrize(("text", "value", "kind"), TRUE)
 def test_a_true_one_is_found_whole_and_named(text: str, value: str, kind: str) -> None:
-    assert (value, kind) in seen(text) and kind in CATEGORIES
+    assert (value, kind) in seen(text) and kind in CATEGORY_BY_KIND
 
 
 @pytest.mark.parametrize(("text", "never"), FALSE)
@@ -78,4 +78,4 @@ def test_what_only_looks_like_one_is_left(text: str, never: set[str]) -> None:
 
 def test_no_class_waits_for_a_kind_that_nothing_finds() -> None:
     told = {kind for _, _, kind in TRUE}
-    assert set(CATEGORIES) - told == {"PERSON", "ADDRESS", "CREDENTIAL", "HEALTH"}
+    assert set(CATEGORY_BY_KIND) - told == {"PERSON", "ADDRESS", "CREDENTIAL", "HEALTH"}

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from tasks.stages.data.protect.recognise.fold import INVISIBLE, fold
-from tasks.stages.data.protect.recognise.span import Span, choose
+from tasks.stages.data.protect.recognise.fold import INVISIBLE_CHARACTERS, fold
+from tasks.stages.data.protect.recognise.span import Span, resolve_overlaps
 from tests.stages.data.recognise.seen import seen
 
 
@@ -43,14 +43,14 @@ def test_offsets_come_back_through_any_invisible_characters() -> None:
     for _ in range(200):
         text = "".join(c + rng.choice(["", "", "\u200b", "\u200d\u200b"]) for c in f"card {number} ok")
         (found,) = [found for found, kind in seen(text) if kind == "CREDIT_CARD"]
-        assert "".join(c for c in found if c not in INVISIBLE) == number
+        assert "".join(c for c in found if c not in INVISIBLE_CHARACTERS) == number
 
 
 def test_folding_keeps_every_visible_character_in_its_place() -> None:
     rng = random.Random(1)
     for _ in range(200):
         text = "".join(rng.choices("aАé１٣\u200b\u00ad—’ \n🙂漢", k=30))
-        assert len(fold(text).text) == sum(c not in INVISIBLE for c in text)
+        assert len(fold(text).text) == sum(c not in INVISIBLE_CHARACTERS for c in text)
 
 
 def test_choosing_uncovers_no_character() -> None:
@@ -58,6 +58,6 @@ def test_choosing_uncovers_no_character() -> None:
     for _ in range(200):
         starts = [rng.randrange(50) for _ in range(8)]
         spans = [Span(start, start + rng.randrange(1, 12), "K", rng.random()) for start in starts]
-        kept = choose(spans)
+        kept = resolve_overlaps(spans)
         assert {i for s in spans for i in range(s.start, s.end)} == {i for s in kept for i in range(s.start, s.end)}
         assert all(a.end <= b.start for a, b in pairwise(kept))

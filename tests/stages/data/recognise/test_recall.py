@@ -4,13 +4,13 @@ import pytest
 
 from tasks.stages.data.protect.recognise import detect
 from tests.stages.data.recognise import formats
-from tests.stages.data.recognise.planted import Score, names_held_out, planted, scores
+from tests.stages.data.recognise.planted import CharacterScore, names_held_out, planted, scores
 
 WORDS = {"all", "name", "address", "health"}
 """What no form or check digit gives."""
 
 
-def measured(share: float) -> dict[str, Score]:
+def measured(share: float) -> dict[str, CharacterScore]:
     cases = planted(4, seed=3)
     with names_held_out(share):
         return scores(cases, detect.find_all([case.text for case in cases]))

@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-ENDS = " .!?…。;,:"
-DEEPEST = 50
+FINAL_PUNCTUATION = " .!?…。;,:"
+MAX_DEPTH = 50
 """Maximum depth of JSON that is normalised; deeper JSON is compared as text."""
 
 
-def answer(text: str) -> str:
+def normalise_target(text: str) -> str:
     """Return the normal form of a target, which is equal for targets that say the same."""
     if text.lstrip().startswith(("{", "[")):
         try:
@@ -35,7 +35,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _ordered(value: Any, level: int = 0) -> Any:
     """Return the value with fields sorted by name and texts in normal form."""
-    if level > DEEPEST:
+    if level > MAX_DEPTH:
         raise ValueError("too deep")
     if isinstance(value, dict):
         return "{", sorted((_plain(name), _ordered(field, level + 1)) for name, field in value.items())
@@ -48,4 +48,4 @@ def _ordered(value: Any, level: int = 0) -> Any:
 
 def _plain(text: str) -> str:
     plain = " ".join(text.casefold().split())
-    return plain.rstrip(ENDS) or plain
+    return plain.rstrip(FINAL_PUNCTUATION) or plain

@@ -8,11 +8,11 @@ ANCHORS = 4
 In a band of up to five texts these are all pairs. If thousands of texts share a band, as letters made from one template
 do, there would be millions of pairs, and the texts ranked first are the ones to keep anyway.
 """
-MOST = 32
+MAX_PER_TEXT = 32
 """Maximum number of texts, over all bands, with which a text is compared. It limits memory to 256 bytes a text."""
 
 
-def candidates(keys: np.ndarray) -> np.ndarray:
+def candidate_pairs(keys: np.ndarray) -> np.ndarray:
     """Return the pairs of rows with a common band key: int64, n by 2, each pair once.
 
     The first row of a pair is smaller than the second, and pairs are sorted by the second. The rows of `keys` must be
@@ -22,7 +22,7 @@ def candidates(keys: np.ndarray) -> np.ndarray:
     pairs = np.zeros(0, np.int64)  # each pair is one number, with the later row in the high digits
     for band in range(keys.shape[1]):
         pairs = np.union1d(pairs, _in_band(keys[:, band]) @ np.array([1, count]))
-        pairs = pairs[_place_in_run(pairs // count) < MOST]
+        pairs = pairs[_place_in_run(pairs // count) < MAX_PER_TEXT]
     return np.stack(np.divmod(pairs, count)[::-1], axis=1)
 
 

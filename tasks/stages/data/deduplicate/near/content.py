@@ -10,19 +10,19 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-from tasks.stages.data.deduplicate.near.lists.words import read
-from tasks.stages.data.protect.placeholders import PATTERN, masks
+from tasks.stages.data.deduplicate.near.lists.words import read_list
+from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN, has_masked_value
 
 WORD = r"[^\W\d_]+(?:['’`´][^\W\d_]+)*[+#]{0,2}"
 NUMBER = r"(?:(?<!\w)[-−+±])?(?:(?<!\w)\.)?[^\W_]*\d[^\W_]*(?:[.,:/'’_-][^\W_]*\d[^\W_]*)*"
-TOKEN = re.compile(rf"({PATTERN})|({NUMBER})|({WORD})|(\S)")
-MARKS = re.compile(r"(?m)^[\s>#*•–-]+(?!\d)")
+TOKEN = re.compile(rf"({PLACEHOLDER_PATTERN})|({NUMBER})|({WORD})|(\S)")
+LINE_MARKS = re.compile(r"(?m)^[\s>#*•–-]+(?!\d)")
 """Marks of quotations, lists and headings at the beginning of a line; a sign before a number is not such a mark."""
-KEPT = frozenset("%‰§@&/\\°")
+KEPT_SIGNS = frozenset("%‰§@&/\\°")
 """Signs that are kept although Unicode counts them as punctuation; currency and mathematical signs are kept as well."""
-LETTERS = {"ä": "ae", "ö": "oe", "ü": "ue", "'": "", "’": "", "`": "", "´": ""} | {"ß": "ss"}
-SPELLED = str.maketrans(LETTERS)
-ANYWHERE = frozenset({"please", "pls", "bitte"})
+LETTER_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "'": "", "’": "", "`": "", "´": ""} | {"ß": "ss"}
+SPELLING_TABLE = str.maketrans(LETTER_SPELLINGS)
+COURTESY_WORDS = frozenset({"please", "pls", "bitte"})
 OPENS = frozenset('.!?:;\n…"“„»>')
 """Characters after which every word has a capital."""
 
@@ -49,9 +49,9 @@ class Content(NamedTuple):
         return " ".join(word for word in self.text.split() if word.startswith("["))
 
 
-def content(text: str) -> Content:
+def extract_content(text: str) -> Content:
     words = list[str]()
-    plain = MARKS.sub("\n", unicodedata.normalize("NFKC", text))
+    plain = LINE_MARKS.sub("\n", unicodedata.normalize("NFKC", text))
     lower = plain.upper() == plain  # capitals do not distinguish names in a text of capitals only
     for match in TOKEN.finditer(plain):
         placeholder, _, number, word, sign = match.groups()
@@ -61,33 +61,33 @@ def content(text: str) -> Content:
             words.append(number.casefold())
         elif word:
             words.append(_spelled(word, lower))
-        elif _says(sign):
+        elif _is_content(sign):
             words.append(sign)
-    return Content(" ".join(words), masks(plain))
+    return Content(" ".join(words), has_masked_value(plain))
 
 
 def _spelled(word: str, lower: bool) -> str:
-    plain = word.casefold().translate(SPELLED)
+    plain = word.casefold().translate(SPELLING_TABLE)
     if lower or word.islower() or word == "I":
         return plain
     return plain.upper() if word.isupper() and len(word) > 1 else plain.capitalize()
 
 
-def _says(sign: str) -> bool:
+def _is_content(sign: str) -> bool:
     """Return whether a sign that is neither word nor number is part of the content."""
     kind = unicodedata.category(sign)
-    return sign in KEPT or kind in ("Sc", "Sm") or (kind[0] in "MN" and not "\ufe00" <= sign <= "\ufe0f")
+    return sign in KEPT_SIGNS or kind in ("Sc", "Sm") or (kind[0] in "MN" and not "\ufe00" <= sign <= "\ufe0f")
 
 
 def without_courtesy(words: list[str]) -> list[str]:
     """Return the words without courtesy phrases, or all of them if nothing else is left."""
     lower = [word.lower() for word in words]
     begin, end = 0, len(words)
-    while size := _phrase(lower[begin:end][:LONGEST], begins=True):
+    while size := _phrase(lower[begin:end][:MAX_PHRASE_WORDS], begins=True):
         begin += size
-    while size := _phrase(lower[begin:end][-LONGEST:], begins=False):
+    while size := _phrase(lower[begin:end][-MAX_PHRASE_WORDS:], begins=False):
         end -= size
-    return [word for word in words[begin:end] if word.lower() not in ANYWHERE] or words
+    return [word for word in words[begin:end] if word.lower() not in COURTESY_WORDS] or words
 
 
 def _phrase(words: list[str], begins: bool) -> int:
@@ -96,10 +96,10 @@ def _phrase(words: list[str], begins: bool) -> int:
     return next((n for n in sizes if tuple(words[:n] if begins else words[-n:]) in _courtesies()), 0)
 
 
-LONGEST = 6
+MAX_PHRASE_WORDS = 6
 """Maximum number of words of a courtesy phrase."""
 
 
 @lru_cache(maxsize=1)
 def _courtesies() -> frozenset[tuple[str, ...]]:
-    return frozenset(tuple(line.split()) for line in read("courtesy"))
+    return frozenset(tuple(line.split()) for line in read_list("courtesy"))

@@ -10,23 +10,23 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tasks.stages.data.deduplicate.near.markers import DATE, DATED, MONTH, REPLACED, VERSION, said
+from tasks.stages.data.deduplicate.near.markers import DATE, DATED, MONTH, REPLACED, VERSION, edition_pattern
 
-LONGEST = 200
+MAX_STATEMENT_CHARS = 200
 """Maximum number of characters of a statement of the edition."""
-MOST = 3
+MAX_MARKERS = 3
 """Number of dates and versions that are compared, from the highest on: a text that says what is new in version 2 is not
 older than version 2."""
-PARTS = 4
+VERSION_PARTS = 4
 """Number of parts of a version that are compared, as in 2.8.8.1; further parts are ignored."""
-GONE = re.compile(REPLACED)
+REPLACED_PATTERN = re.compile(REPLACED)
 NUMBER = re.compile(r"\d+")
 MONTHS = ("jan", "feb", "m[aä]r", "apr", "ma[yi]", "jun", "jul", "aug", "sep", "o[ck]t", "nov", "de[cz]")
 """Beginnings of the names of months in English and German, as patterns."""
 DECORATION = " \t#>-–•"
 EMPHASIS = re.compile(r"[*_`|]")
-BRACKETS = re.compile(rf"[(\[]([^()\[\]\n]{{1,{LONGEST}}})[)\]]")
-ASKED = re.compile(r"[^.!?\n]*\?")
+BRACKETS = re.compile(rf"[(\[]([^()\[\]\n]{{1,{MAX_STATEMENT_CHARS}}})[)\]]")
+QUESTION_REST = re.compile(r"[^.!?\n]*\?")
 """Rest of a sentence that is a question."""
 SENTENCE_END = re.compile(rf"(?<=[.!?;])\s+(?!{MONTH}|\d)", re.IGNORECASE)
 """End of a sentence, but not the full stop in "1. März" or "v. 2"."""
@@ -38,7 +38,7 @@ class Edition(NamedTuple):
     newness: str
     """Sort key of the edition: larger is newer, and a year is larger than the numbers of most versions. Empty if the
     text states no edition."""
-    said: bool
+    is_stated: bool
     """Whether the text states its edition, or what it replaces."""
 
 
@@ -50,7 +50,7 @@ class _Patterns(NamedTuple):
     """Pattern of a version, or of a date, which is the group `dated`."""
 
 
-def edition(text: str, words: Sequence[str] = ()) -> Edition:
+def parse_edition(text: str, words: Sequence[str] = ()) -> Edition:
     """Separate the edition that a text states from its body.
 
     `words` are an owner's words that state an edition if a date or number follows.
@@ -75,7 +75,7 @@ def _line(line: str, patterns: _Patterns) -> tuple[str, list[str]]:
     marks: list[str] = []
 
     def bracketed(match: re.Match[str]) -> str:
-        if not _is_edition(match[1], patterns) or ASKED.match(line, match.end()):
+        if not _is_edition(match[1], patterns) or QUESTION_REST.match(line, match.end()):
             return match[0]
         marks.append(match[1])
         return " "
@@ -88,7 +88,7 @@ def _line(line: str, patterns: _Patterns) -> tuple[str, list[str]]:
 
 def _is_edition(text: str, patterns: _Patterns) -> bool:
     plain = " ".join(EMPHASIS.sub("", text.casefold()).strip(DECORATION).split())
-    return bool(plain) and len(plain) <= LONGEST and patterns.whole.fullmatch(plain) is not None
+    return bool(plain) and len(plain) <= MAX_STATEMENT_CHARS and patterns.whole.fullmatch(plain) is not None
 
 
 def _heads(lines: list[str], number: int, begin: int) -> bool:
@@ -104,7 +104,7 @@ def _without_end(line: str, end: re.Match[str]) -> str:
 
 @lru_cache(maxsize=8)
 def _patterns(words: tuple[str, ...]) -> _Patterns:
-    dated = f"(?:{DATED}{f'|{said(words, DATE)}' if words else ''})"
+    dated = f"(?:{DATED}{f'|{edition_pattern(words, DATE)}' if words else ''})"
     numbered = f"(?:{VERSION}{f'|{_numbered(words)}' if words else ''})"
     item = f"(?:{numbered}|{dated})"
     return _Patterns(
@@ -116,21 +116,23 @@ def _patterns(words: tuple[str, ...]) -> _Patterns:
 
 
 def _numbered(words: Iterable[str]) -> str:
-    return said(words, r"\d+(?:\.\d+)*")
+    return edition_pattern(words, r"\d+(?:\.\d+)*")
 
 
 def _newness(marks: str, patterns: _Patterns) -> str:
     """Return the sort key of the edition. Lines stay separate, since the object of "replaces" ends with its line."""
     plain = "\n".join(" ".join(line.split()) for line in EMPHASIS.sub("", marks.casefold()).split("\n"))
-    numbers = sorted((_parts(match) for match in patterns.number.finditer(GONE.sub(" ", plain))), reverse=True)
-    return "".join(f"{part:06}" for parts in numbers[:MOST] for part in parts)
+    numbers = sorted(
+        (_parts(match) for match in patterns.number.finditer(REPLACED_PATTERN.sub(" ", plain))), reverse=True
+    )
+    return "".join(f"{part:06}" for parts in numbers[:MAX_MARKERS] for part in parts)
 
 
 def _parts(marker: re.Match[str]) -> list[int]:
-    numbers = [int(number[:6]) for number in NUMBER.findall(marker.group())][:PARTS]
+    numbers = [int(number[:6]) for number in NUMBER.findall(marker.group())][:VERSION_PARTS]
     if marker["dated"]:
         numbers = _dated(marker.group(), numbers)
-    return [*numbers, *[0] * (PARTS - len(numbers))]
+    return [*numbers, *[0] * (VERSION_PARTS - len(numbers))]
 
 
 def _dated(marker: str, numbers: list[int]) -> list[int]:

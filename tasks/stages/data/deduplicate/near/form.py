@@ -13,20 +13,20 @@ from functools import lru_cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.stages.data.deduplicate.near.lists.words import read
-from tasks.stages.data.deduplicate.near.markers import DATE, MARKER, said
-from tasks.stages.data.protect.placeholders import PATTERN
+from tasks.stages.data.deduplicate.near.lists.words import read_list
+from tasks.stages.data.deduplicate.near.markers import DATE, MARKER, edition_pattern
+from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN
 
-MASKED = f"{MARKER}|{DATE}|{PATTERN}"
+IGNORED = f"{MARKER}|{DATE}|{PLACEHOLDER_PATTERN}"
 SALUTATION = r"^(?:hello|hi|hey|dear|good|to whom|hallo|guten|sehr|liebe[rs]?|moin)\b[^,!.?;:]{0,40}[,!]"
 """Pattern of a salutation with a name, also a mistyped one, which the form leaves out."""
-APART = r"[^\p{L}\p{M}\p{N}]"
+NON_WORD = r"[^\p{L}\p{M}\p{N}]"
 UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
-BETWEEN = rf"{APART}*[^\p{{L}}\p{{M}}\p{{N}} ]{APART}*|  +"
+WORD_GAP = rf"{NON_WORD}*[^\p{{L}}\p{{M}}\p{{N}} ]{NON_WORD}*|  +"
 """Characters between words other than a single space: to replace single spaces too takes five times as long."""
 
 
-def even(texts: Iterable[str]) -> pa.Array:
+def normalise(texts: Iterable[str]) -> pa.Array:
     """Casefold texts and normalise their spaces. Arrow can only convert to lower case, and ß must equal SS."""
     return pa.array([" ".join(text.casefold().split()) for text in texts], pa.large_string())
 
@@ -44,21 +44,21 @@ def forms(texts: pa.Array) -> pa.Array:
 
 
 def _words(texts: pa.Array) -> pa.Array:
-    masked = pc.replace_substring_regex(texts, MASKED, " ")
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(masked, BETWEEN, " "))
+    masked = pc.replace_substring_regex(texts, IGNORED, " ")
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(masked, WORD_GAP, " "))
 
 
 @lru_cache(maxsize=1)
 def _courtesies() -> str:
     """Return the courtesy phrases as a pattern. Forms have umlauts, which the list spells with two letters."""
-    longest_first = sorted(read("courtesy"), key=lambda phrase: (-len(phrase), phrase))
+    longest_first = sorted(read_list("courtesy"), key=lambda phrase: (-len(phrase), phrase))
     return "|".join(re.sub("[aou]e", lambda match: f"(?:{match[0]}|{UMLAUTS[match[0]]})", p) for p in longest_first)
 
 
-def may_say_edition(texts: pa.Array, words: Sequence[str] = ()) -> pa.Array:
+def may_state_edition(texts: pa.Array, words: Sequence[str] = ()) -> pa.Array:
     """Return whether texts that `even` has normalised may state an edition, as a test that is faster than `editions`.
 
     `words` are an owner's words that state an edition if a date or number follows.
     """
-    own = f"|{said(words, f'{DATE}|[0-9]')}" if words else ""
+    own = f"|{edition_pattern(words, f'{DATE}|[0-9]')}" if words else ""
     return pc.match_substring_regex(texts, f"{MARKER}{own}")

@@ -4,20 +4,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.stages.data.deduplicate.near.parts import parts
-from tasks.stages.data.deduplicate.near.shingles import BITS, shingles
+from tasks.stages.data.deduplicate.near.parts import batch_ranges
+from tasks.stages.data.deduplicate.near.shingles import WINDOW_BITS, shingle
 
-TOGETHER = 1 << 20
+BATCH_WINDOWS = 1 << 20
 """Maximum number of windows of pairs in memory together; each takes some 50 bytes."""
 
 
-def proven(forms: pa.Array, pairs: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+def pairs_above(forms: pa.Array, pairs: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs with a Jaccard of at least `least`, and their Jaccards.
 
     `pairs` are indices of `forms`, and must be sorted.
     """
     sizes = pc.binary_length(forms).to_numpy()[pairs].sum(axis=1)
-    measured = [jaccards(forms, pairs[begin:end]) for begin, end in parts(sizes, TOGETHER)]
+    measured = [jaccards(forms, pairs[begin:end]) for begin, end in batch_ranges(sizes, BATCH_WINDOWS)]
     shares = np.concatenate([np.zeros(0), *measured])
     return pairs[shares >= least], shares[shares >= least]
 
@@ -25,10 +25,12 @@ def proven(forms: pa.Array, pairs: np.ndarray, least: float) -> tuple[np.ndarray
 def jaccards(forms: pa.Array, pairs: np.ndarray) -> np.ndarray:
     """Return for each pair the number of common windows divided by that of all windows. No form may be empty."""
     ids, places = np.unique(pairs, return_inverse=True)
-    windows = shingles(forms.take(pa.array(ids))).distinct()
+    windows = shingle(forms.take(pa.array(ids))).distinct()
     first, second = places.reshape(-1, 2).T
-    both = np.sort(np.concatenate((windows.of(first), windows.of(second))), kind="stable")  # merges two sorted runs
-    twice = both[1:][both[1:] == both[:-1]] >> BITS
+    both = np.sort(
+        np.concatenate((windows.select(first), windows.select(second))), kind="stable"
+    )  # merges two sorted runs
+    twice = both[1:][both[1:] == both[:-1]] >> WINDOW_BITS
     common = np.bincount(twice.astype(np.int64), minlength=len(pairs))
     sizes = np.diff(windows.starts)
     shares: np.ndarray = common / (sizes[first] + sizes[second] - common)

@@ -20,7 +20,7 @@ DATE = "|".join(
 )
 VERSION = r"\b(?:v|ver|version|rev|revision|release|fassung)\.? ?\d+(?:\.\d+)*\b"  # v2, Version 3.1, Fassung 2
 REPLACED = r"\b(?:replaces|supersedes|superseded by|ersetzt|ersetzt durch)\b[^.;)\n]{0,60}"  # to the end of the clause
-WORDS = (
+EDITION_WORDS = (
     "updated", "last updated", "last modified", "last changed", "last revised", "revised", "as of", "valid from",
     "effective", "effective date", "effective from", "in force since", "in force from", "in effect since",
     "aktualisiert", "zuletzt aktualisiert", "zuletzt geändert", "stand", "neu ab", "gültig ab", "gilt ab",
@@ -29,7 +29,7 @@ WORDS = (
 """Words that state an edition if a date follows. Owners add their own in sources.yaml: edition_words."""
 
 
-def said(words: Iterable[str], what: str) -> str:
+def edition_pattern(words: Iterable[str], what: str) -> str:
     """Return the pattern of any of the words followed by the pattern `what`."""
     plain = {" ".join(word.casefold().split()) for word in words}
     longest_first = sorted(plain, key=lambda word: (-len(word), word))
@@ -37,5 +37,5 @@ def said(words: Iterable[str], what: str) -> str:
     return rf"(?:\b|^)(?:{either})(?:\.?:| on| am| im| vom)? ?(?:{what})"
 
 
-DATED = said(WORDS, DATE)
+DATED = edition_pattern(EDITION_WORDS, DATE)
 MARKER = f"{VERSION}|{REPLACED}|{DATED}"

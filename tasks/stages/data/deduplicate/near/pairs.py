@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.stages.data.deduplicate.near.candidates import candidates
-from tasks.stages.data.deduplicate.near.jaccard import proven
-from tasks.stages.data.deduplicate.near.parts import parts
-from tasks.stages.data.deduplicate.near.shingles import shingles
+from tasks.stages.data.deduplicate.near.candidates import candidate_pairs
+from tasks.stages.data.deduplicate.near.jaccard import pairs_above
+from tasks.stages.data.deduplicate.near.parts import batch_ranges
+from tasks.stages.data.deduplicate.near.shingles import shingle
 from tasks.stages.data.deduplicate.near.signatures import band_keys
 
-TOGETHER = 1 << 20
+BATCH_BYTES = 1 << 20
 """Maximum number of bytes of forms that are shingled together; each takes some 40 bytes of memory."""
 
 
@@ -33,7 +33,7 @@ def near_pairs(forms: pa.Array, order: np.ndarray, least: float) -> NearPairs:
     keys = np.zeros((len(forms), 0), np.uint32)
     if len(order) > 1:
         sizes = pc.binary_length(forms).to_numpy()
-        slices = (forms.slice(begin, end - begin) for begin, end in parts(sizes, TOGETHER))
-        keys = np.concatenate([band_keys(shingles(part), least) for part in slices])
-    pairs = np.sort(order[candidates(keys[order])], axis=1)
-    return NearPairs(*proven(forms, pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], least))
+        slices = (forms.slice(begin, end - begin) for begin, end in batch_ranges(sizes, BATCH_BYTES))
+        keys = np.concatenate([band_keys(shingle(part), least) for part in slices])
+    pairs = np.sort(order[candidate_pairs(keys[order])], axis=1)
+    return NearPairs(*pairs_above(forms, pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], least))

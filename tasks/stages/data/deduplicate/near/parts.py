@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 
-def parts(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+def batch_ranges(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
     """Yield begin and end of parts of consecutive items, whose sizes add up to at most `most`.
 
     An item larger than `most` is a part of its own.

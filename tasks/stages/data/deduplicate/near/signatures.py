@@ -11,22 +11,22 @@ import numpy as np
 from tasks.stages.data.deduplicate.near.shingles import Shingles
 
 BANDS = 32
-MOST_ROWS = 8
+MAX_ROWS_PER_BAND = 8
 """Maximum number of MinHash values of a band. More would miss too many of the pairs just above the threshold, and 256
 values for each form are fast enough."""
-MISSED = 0.001
+MAX_MISSED_SHARE = 0.001
 """Maximum share of the pairs at the threshold that may be missed. At a threshold of .85 the share is .00004."""
 SEED = 17
-MIX = np.uint64(0x9E3779B97F4A7C15)
+MIX_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio: multiplication by it spreads a value over the upper bits (Knuth, TAOCP 6.4)."""
 
 
-def rows(jaccard: float) -> int:
+def rows_per_band(jaccard: float) -> int:
     """Return the number of MinHash values of a band, the largest that the threshold allows.
 
     More values mean fewer candidate pairs whose forms turn out not to be similar.
     """
-    fitting = [rows for rows in range(1, MOST_ROWS + 1) if (1 - jaccard**rows) ** BANDS <= MISSED]
+    fitting = [rows for rows in range(1, MAX_ROWS_PER_BAND + 1) if (1 - jaccard**rows) ** BANDS <= MAX_MISSED_SHARE]
     return max(fitting, default=1)
 
 
@@ -39,11 +39,11 @@ def band_keys(shingles: Shingles, jaccard: float) -> np.ndarray:
     import rensa
 
     matrix: Any = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
-        shingles.values, shingles.starts.astype(np.uint64), BANDS * rows(jaccard), SEED
+        shingles.values, shingles.starts.astype(np.uint64), BANDS * rows_per_band(jaccard), SEED
     )
-    values = np.array(matrix.to_rows(), np.uint64).reshape(len(shingles.starts) - 1, BANDS, rows(jaccard))
+    values = np.array(matrix.to_rows(), np.uint64).reshape(len(shingles.starts) - 1, BANDS, rows_per_band(jaccard))
     keys = np.zeros(values.shape[:2], np.uint64)
-    for row in range(rows(jaccard)):
-        keys = (keys ^ values[:, :, row]) * MIX
+    for row in range(rows_per_band(jaccard)):
+        keys = (keys ^ values[:, :, row]) * MIX_MULTIPLIER
         keys ^= keys >> np.uint64(29)
     return (keys >> np.uint64(32)).astype(np.uint32)

@@ -6,34 +6,34 @@ other difference distinguishes them.
 """
 
 from tasks.stages.data.deduplicate.near.content import without_courtesy
-from tasks.stages.data.deduplicate.near.slips import is_short, is_slip
-from tasks.stages.data.deduplicate.near.vocabulary import Uses
+from tasks.stages.data.deduplicate.near.slips import is_never_typo, is_typo
+from tasks.stages.data.deduplicate.near.vocabulary import WordUses
 from tasks.stages.data.protect.recognise.names.language import is_german
 
 
-def says_the_same(text: str, other: str, uses: Uses) -> bool:
+def says_the_same(text: str, other: str, uses: WordUses) -> bool:
     """Return whether two texts, spelled as `Content.text`, say the same. `uses` is counted on all texts at hand."""
     first, second = sorted((text, other))
     ours, theirs, german = first.split(), second.split(), is_german(first)
-    return _but_for_slips(ours, theirs, uses, german) or _but_for_slips(
+    return _equal_except_typos(ours, theirs, uses, german) or _equal_except_typos(
         without_courtesy(ours), without_courtesy(theirs), uses, german
     )
 
 
-def _but_for_slips(ours: list[str], theirs: list[str], uses: Uses, german: bool) -> bool:
+def _equal_except_typos(ours: list[str], theirs: list[str], uses: WordUses, german: bool) -> bool:
     i = j = 0
     while i < len(ours) and j < len(theirs):
-        if ours[i].lower() == theirs[j].lower() or is_slip(ours[i], theirs[j], uses, german):
+        if ours[i].lower() == theirs[j].lower() or is_typo(ours[i], theirs[j], uses, german):
             i, j = i + 1, j + 1
-        elif _parted(ours[i : i + 2], theirs[j]):
+        elif _is_split_word(ours[i : i + 2], theirs[j]):
             i, j = i + 2, j + 1
-        elif _parted(theirs[j : j + 2], ours[i]):
+        elif _is_split_word(theirs[j : j + 2], ours[i]):
             i, j = i + 1, j + 2
         else:
             return False
     return i == len(ours) and j == len(theirs)
 
 
-def _parted(two: list[str], word: str) -> bool:
+def _is_split_word(two: list[str], word: str) -> bool:
     """Return whether two words are `word` with a space in it: "super market", but neither "in valid" nor "may be"."""
-    return word.isalpha() and "".join(two).lower() == word.lower() and not any(map(is_short, two))
+    return word.isalpha() and "".join(two).lower() == word.lower() and not any(map(is_never_typo, two))

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from tasks.sources.protection import Category
 from tasks.stages.data.protect.recognise import engine
 from tasks.stages.data.protect.recognise.names import model
-from tasks.stages.data.protect.stretch import Stretch
+from tasks.stages.data.protect.stretch import DetectedSpan
 
-KINDS: Mapping[Category, tuple[str, ...]] = {
+KINDS_BY_CATEGORY: Mapping[Category, tuple[str, ...]] = {
     "name": ("PERSON",),
     "address": ("ADDRESS",),
     "email": ("EMAIL_ADDRESS",),
@@ -36,10 +36,12 @@ KINDS: Mapping[Category, tuple[str, ...]] = {
     ),
 }
 """Kinds of span in each class. Classes without a key have no recogniser; the owner's terms define their values."""
-CATEGORIES: Mapping[str, Category] = {kind: category for category, kinds in KINDS.items() for kind in kinds}
+CATEGORY_BY_KIND: Mapping[str, Category] = {
+    kind: category for category, kinds in KINDS_BY_CATEGORY.items() for kind in kinds
+}
 
 
-def find_all(texts: Sequence[str]) -> list[list[Stretch] | None]:
+def find_all(texts: Sequence[str]) -> list[list[DetectedSpan] | None]:
     """Return the detected spans of each text; None for a text that could not be read to its end (`Detector`).
 
     Raises:
@@ -48,6 +50,8 @@ def find_all(texts: Sequence[str]) -> list[list[Stretch] | None]:
     """
     model.pipeline()
     return [
-        None if spans is None else [Stretch(span.start, span.end, CATEGORIES[span.kind]) for span in sorted(spans)]
+        None
+        if spans is None
+        else [DetectedSpan(span.start, span.end, CATEGORY_BY_KIND[span.kind]) for span in sorted(spans)]
         for spans in engine.find_all(texts)
     ]

@@ -13,7 +13,7 @@ from time import thread_time
 from tasks.stages.data.protect.recognise import health
 from tasks.stages.data.protect.recognise.address import address
 from tasks.stages.data.protect.recognise.credentials import assigned, blocks, prefixed, providers
-from tasks.stages.data.protect.recognise.fold import Folded, fold
+from tasks.stages.data.protect.recognise.fold import FoldedText, fold
 from tasks.stages.data.protect.recognise.names import cues, gazetteer, lower, model
 from tasks.stages.data.protect.recognise.names.language import is_german
 from tasks.stages.data.protect.recognise.numbers import (
@@ -28,18 +28,18 @@ from tasks.stages.data.protect.recognise.numbers import (
     uk,
     us,
 )
-from tasks.stages.data.protect.recognise.span import Find, Span, choose
+from tasks.stages.data.protect.recognise.span import Recogniser, Span, resolve_overlaps
 from tasks.stages.data.protect.recognise.windows import Window, windows
 
-LONGEST = 4_000_000
+MAX_CHARACTERS = 4_000_000
 """Maximum number of characters in a text. This limit is checked before the time limit, so that slow and fast machines
 decide alike."""
-SECONDS = 60.0
+TIME_LIMIT = 60.0
 """Maximum processor time in seconds that the rules may take for a text, and again the language model. The rules take 6
 seconds for 1 MB of dense support text."""
-DIGITS = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
+NUMBER_HINT = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
 """Three digits near each other, or the serial number of a German identity card, which may have a single digit."""
-NUMBERS: tuple[Find, ...] = (
+NUMBER_RECOGNISERS: tuple[Recogniser, ...] = (
     iban.find,
     card.find,
     us.find,
@@ -50,18 +50,18 @@ NUMBERS: tuple[Find, ...] = (
     birth.find,
     network.find,
 )
-SECRET = re.compile(
+CREDENTIAL_HINT = re.compile(
     r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)",
 )
 CAPITAL = re.compile(r"[^\W\d_a-z]")
-HEX_GROUPS = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}|(?:[0-9A-Fa-f]{2}-){5}|(?:[0-9A-Fa-f]{4}\.){2}")
+NETWORK_HINT = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}|(?:[0-9A-Fa-f]{2}-){5}|(?:[0-9A-Fa-f]{4}\.){2}")
 
 
 @dataclass
-class _Reading:
-    folded: Folded
+class _TextState:
+    folded: FoldedText
     spans: list[Span] = field(default_factory=list)
-    open: list[Window] = field(default_factory=list)
+    open_windows: list[Window] = field(default_factory=list)
     """Windows for the language model: neither lists nor cues explain all their capitalised words."""
     in_time: bool = True
 
@@ -73,80 +73,80 @@ def find_all(texts: Sequence[str], language_model: bool = True) -> list[list[Spa
     """
     readings = [_read(text) for text in texts]
     if language_model:
-        _ask(readings)
-    return [_chosen(reading) if reading.in_time else None for reading in readings]
+        _run_language_model(readings)
+    return [_final_spans(reading) if reading.in_time else None for reading in readings]
 
 
-def _read(text: str) -> _Reading:
+def _read(text: str) -> _TextState:
     """Find patterns and names in a text, window by window.
 
     The time limit is checked between windows, since `re` cannot be interrupted.
     """
-    if len(text) > LONGEST:
-        return _Reading(Folded("", ()), in_time=False)
-    reading = _Reading(fold(text))
-    end = thread_time() + SECONDS
+    if len(text) > MAX_CHARACTERS:
+        return _TextState(FoldedText("", ()), in_time=False)
+    reading = _TextState(fold(text))
+    end = thread_time() + TIME_LIMIT
     for window in windows(reading.folded.text):
         if thread_time() > end:
-            return _Reading(reading.folded, in_time=False)
-        spans = patterns(window.text) + names(window.text)
-        reading.spans += window.whole(spans)
+            return _TextState(reading.folded, in_time=False)
+        spans = find_patterns(window.text) + find_names(window.text)
+        reading.spans += window.uncut_spans(spans)
         if _is_open(window.text, spans):
-            reading.open.append(window)
+            reading.open_windows.append(window)
     return reading
 
 
-def patterns(text: str) -> list[Span]:
+def find_patterns(text: str) -> list[Span]:
     """Find everything except names in folded text."""
     spans = email.find(text) + health.find(text)
-    digits, capital = DIGITS.search(text), CAPITAL.search(text)
+    digits, capital = NUMBER_HINT.search(text), CAPITAL.search(text)
     if digits:
-        for recogniser in NUMBERS:
+        for recogniser in NUMBER_RECOGNISERS:
             spans += recogniser(text)
-    elif HEX_GROUPS.search(text):
+    elif NETWORK_HINT.search(text):
         spans += network.find(text)
     if digits or capital:
         spans += address.find(text)
-    if SECRET.search(text):
+    if CREDENTIAL_HINT.search(text):
         spans += providers.find(text) + prefixed.find(text) + blocks.find(text) + assigned.find(text)
     return spans
 
 
-def names(text: str) -> list[Span]:
+def find_names(text: str) -> list[Span]:
     """Find names in folded text by cues and lists, without the language model."""
     return cues.find(text) + lower.find(text) + (gazetteer.find(text) if CAPITAL.search(text) else [])
 
 
 def _is_open(text: str, spans: list[Span]) -> bool:
     """Return whether the language model should read a text. It was trained on English only."""
-    sure = [span for span in spans if span.score > gazetteer.GUESS]
-    return gazetteer.unresolved(text, sure) and not is_german(text)
+    sure = [span for span in spans if span.score > gazetteer.GUESS_SCORE]
+    return gazetteer.has_open_words(text, sure) and not is_german(text)
 
 
-def _ask(readings: Sequence[_Reading]) -> None:
+def _run_language_model(readings: Sequence[_TextState]) -> None:
     """Add the spans that the language model finds in the windows left open by lists and cues.
 
     Texts with one open window are read together. Those with several are read window by window, and the time limit is
     checked between two of them.
     """
-    short = [reading for reading in readings if len(reading.open) == 1]
-    answers = model.find(reading.open[0].text for reading in short)
+    short = [reading for reading in readings if len(reading.open_windows) == 1]
+    answers = model.find(reading.open_windows[0].text for reading in short)
     for reading, spans in zip(short, answers, strict=True):
-        reading.spans += reading.open[0].whole(spans)
+        reading.spans += reading.open_windows[0].uncut_spans(spans)
     for reading in readings:
-        if len(reading.open) > 1:
-            _ask_long(reading)
+        if len(reading.open_windows) > 1:
+            _run_language_model_on_long(reading)
 
 
-def _ask_long(reading: _Reading) -> None:
-    end = thread_time() + SECONDS
-    for window in reading.open:
+def _run_language_model_on_long(reading: _TextState) -> None:
+    end = thread_time() + TIME_LIMIT
+    for window in reading.open_windows:
         if thread_time() > end:
             reading.in_time = False
             return
         (spans,) = model.find([window.text])
-        reading.spans += window.whole(spans)
+        reading.spans += window.uncut_spans(spans)
 
 
-def _chosen(reading: _Reading) -> list[Span]:
-    return [reading.folded.back(span) for span in choose(list(dict.fromkeys(reading.spans)))]
+def _final_spans(reading: _TextState) -> list[Span]:
+    return [reading.folded.to_original(span) for span in resolve_overlaps(list(dict.fromkeys(reading.spans)))]

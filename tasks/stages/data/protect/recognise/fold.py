@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tasks.stages.data.protect.recognise.span import Span
 
-INVISIBLE = (
+INVISIBLE_CHARACTERS = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
     "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufe00\ufe01\ufe02\ufe0e\ufe0f\ufeff"
 )
@@ -30,9 +30,9 @@ DOTS = {"\u3002": ".", "\uff0e": ".", "\u2024": ".", "\ufe52": "."}
 CYRILLIC = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
 GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
 """Text that is really in Greek or Cyrillic becomes nonsense, which is harmless: nothing is found in it."""
-STYLED = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
+STYLED_RANGES = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
 """Full-width, mathematical and circled letters and digits."""
-DIGITS = range(0x660, 0x1FBFA)
+DIGIT_RANGE = range(0x660, 0x1FBFA)
 """Range of code points that contains the decimal digits of other scripts."""
 
 
@@ -40,12 +40,12 @@ DIGITS = range(0x660, 0x1FBFA)
 def _table() -> dict[int, str]:
     table = {ord(c): " " for c in SPACES} | {ord(c): "-" for c in DASHES} | {ord(c): "'" for c in QUOTES}
     table |= {ord(c): plain for c, plain in (CYRILLIC | GREEK | DOTS).items()}
-    for points in STYLED:
+    for points in STYLED_RANGES:
         for point in points:
             plain = unicodedata.normalize("NFKC", chr(point))
             if len(plain) == 1 and plain.isascii():
                 table.setdefault(point, plain)
-    for point in DIGITS:
+    for point in DIGIT_RANGE:
         if (digit := unicodedata.decimal(chr(point), None)) is not None:
             table.setdefault(point, str(digit))
     return table
@@ -53,10 +53,12 @@ def _table() -> dict[int, str]:
 
 @lru_cache(maxsize=1)
 def _unusual() -> re.Pattern[str]:
-    return re.compile(f"[{MARKS}" + re.escape(INVISIBLE) + "".join(re.escape(chr(p)) for p in sorted(_table())) + "]")
+    return re.compile(
+        f"[{MARKS}" + re.escape(INVISIBLE_CHARACTERS) + "".join(re.escape(chr(p)) for p in sorted(_table())) + "]"
+    )
 
 
-_GONE = re.compile(f"[{INVISIBLE}{MARKS}]")
+_GONE = re.compile(f"[{INVISIBLE_CHARACTERS}{MARKS}]")
 _MARKED = re.compile(rf"[^\W\d_][{MARKS}]+")
 
 
@@ -65,25 +67,25 @@ def _composed(m: re.Match[str]) -> str:
     return unicodedata.normalize("NFC", m.group())[0] + "\u200b" * (len(m.group()) - 1)
 
 
-class Folded(NamedTuple):
+class FoldedText(NamedTuple):
     """Folded text, and the positions that map it back to the original text."""
 
     text: str
-    removed: tuple[int, ...]
+    removed_offsets: tuple[int, ...]
     """Offset into the folded text of each removed character, in ascending order."""
 
-    def back(self, span: Span) -> Span:
+    def to_original(self, span: Span) -> Span:
         """Return the span with offsets into the original text. Removed characters within it are included."""
-        if not self.removed:
+        if not self.removed_offsets:
             return span
-        start = span.start + bisect_left(self.removed, span.start + 1)
-        return span._replace(start=start, end=span.end + bisect_left(self.removed, span.end))
+        start = span.start + bisect_left(self.removed_offsets, span.start + 1)
+        return span._replace(start=start, end=span.end + bisect_left(self.removed_offsets, span.end))
 
 
-def fold(text: str) -> Folded:
+def fold(text: str) -> FoldedText:
     """Return the folded text. Text that needs no change costs one scan, or none if it is ASCII."""
     if text.isascii() or not _unusual().search(text):
-        return Folded(text, ())
+        return FoldedText(text, ())
     text = _MARKED.sub(_composed, text)
     removed = tuple(m.start() - i for i, m in enumerate(_GONE.finditer(text)))
-    return Folded(_GONE.sub("", text).translate(_table()), removed)
+    return FoldedText(_GONE.sub("", text).translate(_table()), removed)

@@ -10,50 +10,50 @@ from functools import lru_cache
 
 from tasks.stages.data.protect.recognise.data import lists
 from tasks.stages.data.protect.recognise.span import Span
-from tasks.stages.data.protect.recognise.wording import either
+from tasks.stages.data.protect.recognise.wording import alternation
 
 WORD = re.compile(r"[^\W\d_]+")
-REACH = 70
+CONTEXT_LENGTH = 70
 """Number of characters before a term that are searched for the person."""
 KINDS = r"(?:type \d |typ[ -]\d[ -])?"
 
-WHOSE = either("my, his, her, meine?[mnrs]?, seine?[mnrs]?, ihre?[mnrs]?, our son's, our daughter's")
-PEOPLE = either(
+POSSESSIVES = alternation("my, his, her, meine?[mnrs]?, seine?[mnrs]?, ihre?[mnrs]?, our son's, our daughter's")
+PEOPLE = alternation(
     """he, she, who, wife, husband, partner, son, daughter, child, baby, mother, mum, mom, father, dad, brother, sister,
     friend, er, sie, frau, mann, sohn, tochter, kind, mutter, vater, bruder, schwester, freund, freundin"""
 )
-SUFFERS = either(
+SUFFERING = alternation(
     r"""diagnosed (?:with|as), suffer(?:s|ed|ing)? from, (?:being )?treated for, living with, recovering from,
     tested positive for, allergic to, (?:my|his|her) treatment for, leide[tn]?(?: [\w-]{1,20}){0,3} (?:an|unter),
     litt (?:an|unter), erkrankt an, (?:ist|bin|wurde) an, behandelt wegen, in behandlung wegen,
     wegen (?:meine[rs]|seine[rs]|ihre[rs]),
     diagnose[: ], diagnostiziert(?: mit)?, bei (?:mir|ihm|ihr)"""
 )
-HAVE = either(
+FIRST_PERSON = alternation(
     """i have(?: had)?, i've(?: had| got)?, i had, i got, i am, i'm, i was, i take, i'm on, i'm taking,
     ich habe, ich hatte, ich bin, ich war, ich nehme, hab"""
 )
-THEY_HAVE = rf"{PEOPLE} (?:has|have|had|is|was|takes|got|hat|hatte|ist|war|nimmt)"
+THIRD_PERSON = rf"{PEOPLE} (?:has|have|had|is|was|takes|got|hat|hatte|ist|war|nimmt)"
 PATIENT = r"patient(?:in|en|s)?\b"
 BETWEEN = r"(?: [\w'-]{1,20}){0,3} "
 """Up to three words between the person and the term, as in "my rather bad asthma"."""
-TIED = re.compile(
-    rf"(?i)(?:\b{WHOSE}{BETWEEN}|\b{SUFFERS}{BETWEEN}|\b(?:{HAVE}|{THEY_HAVE}){BETWEEN}"
+PERSON_BEFORE = re.compile(
+    rf"(?i)(?:\b{POSSESSIVES}{BETWEEN}|\b{SUFFERING}{BETWEEN}|\b(?:{FIRST_PERSON}|{THIRD_PERSON}){BETWEEN}"
     rf"|\b{PATIENT}[^.!?\n]{{1,50}}[ (]){KINDS}$"
 )
-NAMED = re.compile(rf"\b[A-ZÄÖÜ][\w'-]{{1,20}} (?:has|had|suffers from|hat|hatte|leidet an){BETWEEN}{KINDS}$")
+NAME_BEFORE = re.compile(rf"\b[A-ZÄÖÜ][\w'-]{{1,20}} (?:has|had|suffers from|hat|hatte|leidet an){BETWEEN}{KINDS}$")
 """A capitalised word counts as a person's name here. Names of companies are excluded by the words after the term
 (`ELSEWHERE`)."""
-DENIED = re.compile(
+TOPIC_BEFORE = re.compile(
     r"(?i)\b(?:about|against|questions?|insurance|cover|fragen?|gegen|zum thema)(?: [\w-]{1,20}){0,2} $"
 )
 """Words before a condition that make it a topic or an insured risk and not a person's own."""
-ELSEWHERE = re.compile(
+PRODUCT_AFTER = re.compile(
     r"(?i)[ -](?:insurance|cover(?:age)?|policy|research|charity|awareness|campaign|foundation|trust|leaflet|app|course"
     r"|versicherung|stiftung|forschung|hilfe|kampagne|kurs|vorsorge)\b"
 )
 """Words after a condition that make the whole a product or a cause, such as "cancer research"."""
-OF_PATIENT = re.compile(r"(?i) patient(?:in|en|s)?\b")
+PATIENT_AFTER = re.compile(r"(?i) patient(?:in|en|s)?\b")
 
 
 def find(text: str) -> list[Span]:
@@ -62,16 +62,16 @@ def find(text: str) -> list[Span]:
 
 
 def _is_tied(text: str, start: int, end: int) -> bool:
-    if ELSEWHERE.match(text, end):
+    if PRODUCT_AFTER.match(text, end):
         return False
-    if OF_PATIENT.match(text, end):
+    if PATIENT_AFTER.match(text, end):
         return True
-    before = text[max(0, start - REACH) : start]
-    return bool(TIED.search(before) or NAMED.search(before)) and not DENIED.search(before)
+    before = text[max(0, start - CONTEXT_LENGTH) : start]
+    return bool(PERSON_BEFORE.search(before) or NAME_BEFORE.search(before)) and not TOPIC_BEFORE.search(before)
 
 
 def _terms(text: str) -> Iterator[tuple[int, int]]:
-    starts, end = _starts(), 0
+    starts, end = _patterns_by_prefix(), 0
     for word in WORD.finditer(text):
         if word.start() < end:
             continue
@@ -83,7 +83,7 @@ def _terms(text: str) -> Iterator[tuple[int, int]]:
 
 
 @lru_cache(maxsize=1)
-def _starts() -> dict[str, list[re.Pattern[str]]]:
+def _patterns_by_prefix() -> dict[str, list[re.Pattern[str]]]:
     """Return the patterns of all terms, longest first, by the first four letters or fewer of the term's first word."""
     patterns: dict[str, list[re.Pattern[str]]] = {}
     for term in sorted(set(lists.lines("health")), key=lambda term: (-len(term), term)):

@@ -16,11 +16,11 @@ class Span(NamedTuple):
     context, .6 for the format alone."""
 
 
-Find = Callable[[str], list[Span]]
+Recogniser = Callable[[str], list[Span]]
 """Recogniser: a function that finds spans in folded text (see `fold`), in time linear in its length."""
 
 
-def choose(spans: list[Span]) -> list[Span]:
+def resolve_overlaps(spans: list[Span]) -> list[Span]:
     """Return the spans sorted and without overlaps.
 
     Of two spans that overlap, the one with the higher score is kept, then the longer, then the earlier. The parts of

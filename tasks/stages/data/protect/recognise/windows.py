@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from tasks.stages.data.protect.recognise.span import Span
 
-WINDOW = 20_000
+WINDOW_LENGTH = 20_000
 """Length of a window in characters. It also bounds spaCy's tokeniser, which is quadratic on some texts (spaCy issue
 14020)."""
-OVERLAP = 500
+OVERLAP_LENGTH = 500
 """Number of characters that two neighbouring windows share. A shorter span that one of them cuts is whole in the
 other."""
 
@@ -21,7 +21,7 @@ class Window(NamedTuple):
     total: int
     """Number of characters in the whole text."""
 
-    def whole(self, spans: Iterable[Span]) -> Iterator[Span]:
+    def uncut_spans(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Yield the window's spans with offsets into the whole text, except those that touch a cut edge.
 
         The neighbouring window has such a span whole. One longer than half the overlap is yielded all the same, since
@@ -30,10 +30,10 @@ class Window(NamedTuple):
         for span in spans:
             uncut_left = span.start > 0 or self.start == 0
             uncut_right = span.end < len(self.text) or self.start + len(self.text) == self.total
-            if (uncut_left and uncut_right) or span.end - span.start > OVERLAP // 2:
+            if (uncut_left and uncut_right) or span.end - span.start > OVERLAP_LENGTH // 2:
                 yield span._replace(start=span.start + self.start, end=span.end + self.start)
 
 
 def windows(text: str) -> Iterator[Window]:
-    for start in range(0, max(1, len(text) - OVERLAP), WINDOW - OVERLAP):
-        yield Window(text[start : start + WINDOW], start, len(text))
+    for start in range(0, max(1, len(text) - OVERLAP_LENGTH), WINDOW_LENGTH - OVERLAP_LENGTH):
+        yield Window(text[start : start + WINDOW_LENGTH], start, len(text))

@@ -2,10 +2,10 @@
 
 import re
 
-APART = re.compile(r",\s+")
+SEPARATOR = re.compile(r",\s+")
 
 
-def either(words: str) -> str:
+def alternation(words: str) -> str:
     """Return a pattern that matches any of the comma-separated alternatives; the first that matches wins.
 
     Each alternative may itself be a pattern.
@@ -13,4 +13,4 @@ def either(words: str) -> str:
     >>> either("mr, mrs?, herr")
     '(?:mr|mrs?|herr)'
     """
-    return f"(?:{'|'.join(APART.split(words.strip()))})"
+    return f"(?:{'|'.join(SEPARATOR.split(words.strip()))})"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.files import write_bytes
-from tasks.core.pages import shown
-from tasks.stages.data.validate.checked import CheckedSuite
+from tasks.core.pages import escape_value
+from tasks.stages.data.validate.checked import SuiteResult
 
 TEMPLATES = Path(__file__).parent
 
 
-def write(folder: Path, checked: list[tuple[CheckedSuite, Any]]) -> None:
+def write(folder: Path, checked: list[tuple[SuiteResult, Any]]) -> None:
     """Write index.html and a page for each suite, of which `checked` has the results and GE's scrubbed result."""
     view = _view()
     for suite, result in checked:
@@ -36,5 +36,5 @@ def _view() -> Any:
     from great_expectations.render.view.view import DefaultJinjaPageView
 
     view = DefaultJinjaPageView(custom_views_directory=str(TEMPLATES))
-    view.env.finalize = shown
+    view.env.finalize = escape_value
     return view

@@ -5,19 +5,19 @@ import re
 from tasks.stages.data.protect.recognise.address import english, german, towns
 from tasks.stages.data.protect.recognise.span import Span
 
-GROWING = (
+STREETS_WITH_TOWNS = (
     (german.STREET, (german.TOWN_AFTER,)),
     (english.STREET, (towns.AMERICAN_AFTER, towns.BRITISH_AFTER, towns.ABROAD_AFTER, towns.TOWN_AFTER)),
     (english.BOX, (towns.MILITARY_AFTER, towns.AMERICAN_AFTER)),
 )
-ALONE = (
+STANDALONE_PARTS = (
     (towns.AMERICAN, 0.75),
     (towns.POSTCODE, 0.75),
     (german.TOWN, 0.65),
     (english.UNNUMBERED, 0.65),
     (english.UNIT_ALONE, 0.6),
     (towns.CANADIAN, 0.7),
-    (german.ANY, 0.9),
+    (german.STREET_AND_TOWN, 0.9),
 )
 
 
@@ -27,8 +27,8 @@ def find(text: str) -> list[Span]:
     Scores: .95 for a street with its town, .88 for a street alone, .6 to .9 for other parts of an address, .85 for a
     postal code after a word such as "zip code".
     """
-    spans = [_grown(text, street, tails) for form, tails in GROWING for street in form.finditer(text)]
-    spans += [Span(*m.span(), "ADDRESS", score) for form, score in ALONE for m in form.finditer(text)]
+    spans = [_grown(text, street, tails) for form, tails in STREETS_WITH_TOWNS for street in form.finditer(text)]
+    spans += [Span(*m.span(), "ADDRESS", score) for form, score in STANDALONE_PARTS for m in form.finditer(text)]
     return spans + [Span(*m.span(1), "ADDRESS", 0.85) for m in towns.ZIP_NAMED.finditer(text)]
 
 

@@ -7,41 +7,45 @@ their names, after a street, or after the letter of the country.
 
 import re
 
-from tasks.stages.data.protect.recognise.address.words import BARE, CAP, GAP
+from tasks.stages.data.protect.recognise.address.words import CAPITALISED_WORD, SEPARATOR, UNHYPHENATED_WORD
 from tasks.stages.data.protect.recognise.data import lists
-from tasks.stages.data.protect.recognise.wording import either
+from tasks.stages.data.protect.recognise.wording import alternation
 
-ENDINGS = either(
+ENDINGS = alternation(
     r"""straße, strasse, str\.?, weg, allee, platz, gasse, ring, damm, ufer, chaussee, steig, pfad, graben, markt, wall,
     hof, stieg, kamp, berg, park, tor, twiete, promenade, zeile"""
 )
-TYPES = either(r"Straße, Strasse, Str\.?, Weg, Allee, Platz, Gasse, Ring, Damm, Ufer, Chaussee, Hof, Markt")
-PLACES = either("Am, An der, An den, Im, In der, In den, Zum, Zur, Auf der, Auf dem, Unter den, Hinter der, Vor dem")
-JOINED = rf"(?:{BARE}[ -]){{0,3}}[A-ZÄÖÜ]\w{{1,30}}?{ENDINGS}"
+TYPES = alternation(r"Straße, Strasse, Str\.?, Weg, Allee, Platz, Gasse, Ring, Damm, Ufer, Chaussee, Hof, Markt")
+PLACES = alternation(
+    "Am, An der, An den, Im, In der, In den, Zum, Zur, Auf der, Auf dem, Unter den, Hinter der, Vor dem"
+)
+COMPOUND_STREET = rf"(?:{UNHYPHENATED_WORD}[ -]){{0,3}}[A-ZÄÖÜ]\w{{1,30}}?{ENDINGS}"
 """Street whose type is part of its name, such as "Lindenstraße" or "Karl-Marx-Allee"."""
-APART = rf"(?:{BARE}[ -]){{1,3}}{TYPES}"
+SEPARATE_STREET = rf"(?:{UNHYPHENATED_WORD}[ -]){{1,3}}{TYPES}"
 """Street whose type is a separate word, such as "Berliner Straße"."""
-PLACED = rf"{PLACES} {CAP}"
+LOCATION_STREET = rf"{PLACES} {CAPITALISED_WORD}"
 """Street named by its location, such as "Am Stadtgarten"."""
 YEAR = r"(?:19|20)\d\d(?!\d)"
 HOUSE = rf"(?!{YEAR})" + r"\d{1,4}[ /\-]?\d{0,3}(?:[ ]?[a-zA-Z](?![\w]))?(?![\w])"
-STREET = re.compile(rf"(?<![\w-])(?:{JOINED}|{APART}|{PLACED})[ \n]{{1,2}}{HOUSE}")
+STREET = re.compile(rf"(?<![\w-])(?:{COMPOUND_STREET}|{SEPARATE_STREET}|{LOCATION_STREET})[ \n]{{1,2}}{HOUSE}")
 
-BY = either("am, an der, im, in, ob der, vor der, bei, AM, AN DER, IM, IN")
+TOWN_PREPOSITIONS = alternation("am, an der, im, in, ob der, vor der, bei, AM, AN DER, IM, IN")
 COUNTRY = r"(?:(?:D|DE|A|AT|CH)-)"
-LIKE_YEARS = either(", ".join(map(re.escape, lists.lines("towns_like_years"))))
-ANY_CODE = rf"{COUNTRY}?\d{{4,5}} {BARE}"
-NO_YEAR = rf"(?:(?!{YEAR}){ANY_CODE}|{LIKE_YEARS}(?!\w))"
-MORE = rf"(?:[ /-]{BY}(?= ))?(?:[ /-]{BARE}){{0,2}}(?: \({CAP}\))?"
-TOWN_FORM = rf"{NO_YEAR}{MORE}"
+LIKE_YEARS = alternation(", ".join(map(re.escape, lists.lines("towns_like_years"))))
+ANY_CODE = rf"{COUNTRY}?\d{{4,5}} {UNHYPHENATED_WORD}"
+CODE_AND_TOWN = rf"(?:(?!{YEAR}){ANY_CODE}|{LIKE_YEARS}(?!\w))"
+TOWN_SUFFIX = rf"(?:[ /-]{TOWN_PREPOSITIONS}(?= ))?(?:[ /-]{UNHYPHENATED_WORD}){{0,2}}(?: \({CAPITALISED_WORD}\))?"
+TOWN_FORM = rf"{CODE_AND_TOWN}{TOWN_SUFFIX}"
 """Postal code and town, such as "60311 Frankfurt am Main"."""
-COUNTED = either(
+COUNTABLE_NOUNS = alternation(
     "Euro, EUR, Dollar, USD, Pound, GBP, Franken, CHF, Stück, Uhr, Mal, Tage, Kunden, Personen, Users?, People"
 )
-TOWN = re.compile(rf"(?<![\w.,-])(?!\d{{1,9}} {COUNTED}s?\b){TOWN_FORM}")
+TOWN = re.compile(rf"(?<![\w.,-])(?!\d{{1,9}} {COUNTABLE_NOUNS}s?\b){TOWN_FORM}")
 TOWN_AFTER = re.compile(
-    rf"{GAP}(?:in )?{ANY_CODE}{MORE}|{GAP}(?:in )?\d{{5}}(?!\d)|,? (?:in )?(?=[A-ZÄÖÜ]){CAP}(?=[ \n,.;!?]|$)"
+    rf"{SEPARATOR}(?:in )?{ANY_CODE}{TOWN_SUFFIX}|{SEPARATOR}(?:in )?\d{{5}}(?!\d)|,? (?:in )?(?=[A-ZÄÖÜ]){CAPITALISED_WORD}(?=[ \n,.;!?]|$)"
 )
 ONE_IS_NO_YEAR = rf"(?!{YEAR} ?[a-z]?[,\n] ?{YEAR})"
-ANY = re.compile(rf"(?<![\w-])(?:{BARE}[ -]){{1,4}}{ONE_IS_NO_YEAR}\d{{1,4}} ?[a-z]?[,\n] ?{ANY_CODE}{MORE}")
+STREET_AND_TOWN = re.compile(
+    rf"(?<![\w-])(?:{UNHYPHENATED_WORD}[ -]){{1,4}}{ONE_IS_NO_YEAR}\d{{1,4}} ?[a-z]?[,\n] ?{ANY_CODE}{TOWN_SUFFIX}"
+)
 """Street with any name, recognised by the postal code and town after it."""

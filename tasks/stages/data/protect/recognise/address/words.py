@@ -1,7 +1,7 @@
 """Patterns of capitalised words and of separators in an address."""
 
-CAP = r"[A-ZÄÖÜÀ-Ý][\w'’\-]{1,24}"
-BARE = r"[A-ZÄÖÜÀ-Ý][\w'’]{1,24}"
+CAPITALISED_WORD = r"[A-ZÄÖÜÀ-Ý][\w'’\-]{1,24}"
+UNHYPHENATED_WORD = r"[A-ZÄÖÜÀ-Ý][\w'’]{1,24}"
 """Capitalised word without hyphens, for patterns in which a hyphen separates words. If words could also contain a
 hyphen, the ways to match `Aa-Aa-Aa` would multiply, and the time with them."""
-GAP = r"[ \t]{0,3}(?:,|\n|;|\||-)?[ \t\n]{0,3}"
+SEPARATOR = r"[ \t]{0,3}(?:,|\n|;|\||-)?[ \t\n]{0,3}"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from tasks.stages.data.protect.recognise.credentials.entropy import is_placeholder
+from tasks.stages.data.protect.recognise.credentials.entropy import is_dummy
 from tasks.stages.data.protect.recognise.span import Span
 
 KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----")
@@ -20,7 +20,7 @@ USER_OPTION = re.compile(
 )
 """User and password option of curl and other programs."""
 PASSWORD_OPTION = re.compile(r"(?:\bsshpass\s-p\s?|\s--?pass(?:word|wd)?[ =])[\"']?(?P<secret>[^\s\"']{4,100})")
-PAIRS = re.compile(r"(?i)(?:pwd|password)\s?=\s?(?P<secret>[^;\s\"']{3,100})(?=;|\"|'|\s|$)")
+CONNECTION_STRING = re.compile(r"(?i)(?:pwd|password)\s?=\s?(?P<secret>[^;\s\"']{3,100})(?=;|\"|'|\s|$)")
 HEADER = re.compile(
     r"(?i)\bauthorization\b[\"']?\s?[:=]\s?[\"']?(?:(?:basic|bearer|token|apikey|ssws)\s)?"
     r"(?P<secret>[A-Za-z0-9+/=._~-]{12,2000})"
@@ -43,14 +43,14 @@ def find(text: str) -> list[Span]:
         spans += [Span(m.start("user"), m.end("secret"), "CREDENTIAL", 1.0) for m in _secrets(URL_LOGIN, text)]
     if "-u" in text:
         spans += [Span(m.start("user"), m.end("secret"), "CREDENTIAL", 0.95) for m in _secrets(USER_OPTION, text)]
-    for sign, form, score in (("-p", PASSWORD_OPTION, 0.95), ("=", PAIRS, 0.9)):
+    for sign, form, score in (("-p", PASSWORD_OPTION, 0.95), ("=", CONNECTION_STRING, 0.9)):
         if sign in text:
             spans += [Span(*m.span("secret"), "CREDENTIAL", score) for m in _secrets(form, text)]
     return spans + _headers(text)
 
 
 def _secrets(form: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    return (m for m in form.finditer(text) if not is_placeholder(m["secret"]))
+    return (m for m in form.finditer(text) if not is_dummy(m["secret"]))
 
 
 def _headers(text: str) -> list[Span]:

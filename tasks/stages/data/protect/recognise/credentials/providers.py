@@ -7,11 +7,11 @@ token formats", 2021). It is not verified here, so that mistyped or truncated to
 
 import re
 
-from tasks.stages.data.protect.recognise.credentials.entropy import bits, is_placeholder
+from tasks.stages.data.protect.recognise.credentials.entropy import entropy, is_dummy
 from tasks.stages.data.protect.recognise.span import Span
-from tasks.stages.data.protect.recognise.wording import either
+from tasks.stages.data.protect.recognise.wording import alternation
 
-FORMS: dict[str, str] = {
+KEY_FORMATS: dict[str, str] = {
     "AWS": r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z2-7]{16}|ABSK[A-Za-z0-9+/]{100,270}={0,2}",
     "GOOGLE": r"AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{28}|1//0[\w-]{40,200}",
     "GITHUB": r"gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{36,255}",
@@ -80,8 +80,8 @@ FORMS: dict[str, str] = {
     "YANDEX": r"AQVN[\w-]{35,38}|t1\.[\w-]{20,200}={0,2}\.[\w-]{86}={0,2}",
     "AGE": r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
 }
-ANY = re.compile(rf"(?<![A-Za-z0-9_])(?:{'|'.join(FORMS.values())})(?![A-Za-z0-9])")
-BEGINNINGS = either(
+ANY_KEY = re.compile(rf"(?<![A-Za-z0-9_])(?:{'|'.join(KEY_FORMATS.values())})(?![A-Za-z0-9])")
+KEY_PREFIXES = alternation(
     r"""AKIA, ASIA, ABIA, ACCA, A3T, AIza, ya29, GOCSPX, gh[pousr]_, github_pat, gl[a-z]{2,5}-, xox, xapp,
     hooks\.slack, _(?:live|test|prod)_, whsec_, sk-, hf_, api_org, SK[0-9a-f], AC[0-9a-f], SG\., key-, [0-9a-f]{32}-,
     npm_, pypi-, do[por]_v1, shp, sq0, EAAA, dapi, :AA, Q~, Key=, sig=, ATATT, hv[sbr]\., atlasv1, gls?[ac]_, lin_api,
@@ -90,7 +90,7 @@ BEGINNINGS = either(
     FLWSECK, fm[12], sat\., HRKU, k\.eyJ, _mmk, oy2, API-[A-Z0-9]{9}, ops_eyJ, A3-[A-Z0-9]{6}, sha256~, access-[spd],
     pul-[0-9a-f]{9}, rdme_, xkeysib, sm_, s-s4t2, \d{9}\|, AQVN, t1\., 1//0, /webhooks/"""
 )
-HINT = re.compile(BEGINNINGS)
+HINT = re.compile(KEY_PREFIXES)
 """Cheap scan by which most texts are skipped."""
 
 
@@ -100,6 +100,6 @@ def find(text: str) -> list[Span]:
         return []
     return [
         Span(*m.span(), "CREDENTIAL", 1.0)
-        for m in ANY.finditer(text)
-        if not is_placeholder(m.group()) and bits(m.group()) > 2.5
+        for m in ANY_KEY.finditer(text)
+        if not is_dummy(m.group()) and entropy(m.group()) > 2.5
     ]

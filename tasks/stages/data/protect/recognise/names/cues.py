@@ -6,7 +6,12 @@ Lower case is accepted too, since people type "my name is john smith". Then none
 import re
 
 from tasks.stages.data.protect.recognise.names import cue_forms as forms
-from tasks.stages.data.protect.recognise.names.lists import ambiguous, given, is_word, not_names
+from tasks.stages.data.protect.recognise.names.lists import (
+    ambiguous_given_names,
+    given_names,
+    is_ordinary_word,
+    not_names,
+)
 from tasks.stages.data.protect.recognise.span import Span
 
 SCORES = (
@@ -15,7 +20,7 @@ SCORES = (
     (forms.ROLE, 0.8),
     (forms.GREETING, 0.85),
     (forms.CLOSING, 0.85),
-    (forms.INTRODUCED, 0.8),
+    (forms.INTRODUCTION, 0.8),
     (forms.KIN, 0.8),
 )
 PARTICLES = frozenset({"van", "von", "de", "der", "den", "la", "du", "le", "da", "al"})
@@ -26,8 +31,8 @@ def find(text: str) -> list[Span]:
     if not forms.HINT.search(text):
         return []
     spans = [_trimmed(m, score) for form, score in SCORES for m in form.finditer(text)]
-    spans += [_lower(m) for m in forms.PLAIN.finditer(text)]
-    spans += [_lower(m) for m in forms.SAID.finditer(text) if _starts_given(m["name"])]
+    spans += [_any_case_span(m) for m in forms.LOWER_CASE_INTRODUCTION.finditer(text)]
+    spans += [_any_case_span(m) for m in forms.AMBIGUOUS_CUE.finditer(text) if _starts_given(m["name"])]
     return [s for s in spans if s.end > s.start]
 
 
@@ -37,14 +42,14 @@ def _trimmed(m: re.Match[str], score: float) -> Span:
     for piece in re.finditer(r"[^\s,]+", m["name"]):
         word = piece.group().strip(".").lower()
         titled = score >= 0.85 and not (piece.start() and piece.group().islower())
-        everyday = word in not_names() if word in given() or titled else is_word(word)
+        everyday = word in not_names() if word in given_names() or titled else is_ordinary_word(word)
         if everyday and word not in PARTICLES:
             break
         end = start + piece.end()
-    return Span(start, _bare(m.string, start, end), "PERSON", score)
+    return Span(start, _without_suffix(m.string, start, end), "PERSON", score)
 
 
-def _bare(text: str, start: int, end: int) -> int:
+def _without_suffix(text: str, start: int, end: int) -> int:
     """Return the end of a name without a possessive ending or a full stop."""
     if text[max(start, end - 2) : end] in ("'s", "’s"):
         return end - 2
@@ -53,15 +58,15 @@ def _bare(text: str, start: int, end: int) -> int:
 
 def _starts_given(words: str) -> bool:
     first = words.split()[0].lower()
-    known = first in given() or ("-" in first and all(part in given() for part in first.split("-")))
-    return known and first not in ambiguous() and not is_word(first)
+    known = first in given_names() or ("-" in first and all(part in given_names() for part in first.split("-")))
+    return known and first not in ambiguous_given_names() and not is_ordinary_word(first)
 
 
-def _lower(m: re.Match[str]) -> Span:
+def _any_case_span(m: re.Match[str]) -> Span:
     """Return a name in upper or lower case, up to its first everyday word; an empty span if it begins with one."""
     start = end = m.start("name")
     for piece in re.finditer(r"\S+", m["name"]):
-        if is_word(piece.group()):
+        if is_ordinary_word(piece.group()):
             break
         end = start + piece.end()
     return Span(start, end, "PERSON", 0.75)

@@ -6,13 +6,13 @@ from functools import lru_cache
 from tasks.stages.data.protect.recognise.data import lists
 
 WORD = re.compile(r"[^\W\d_]+")
-READ = 2_000
+CHARACTERS_READ = 2_000
 """Number of characters at the beginning of a text by which its language is chosen."""
 
 
 def is_german(text: str) -> bool:
     """Return whether the text begins with more German function words and umlauts than English function words."""
-    words = [word.lower() for word in WORD.findall(text[:READ])]
+    words = [word.lower() for word in WORD.findall(text[:CHARACTERS_READ])]
     german = sum((word in _german()) + (not word.isascii()) for word in words)
     return german > sum(word in _english() for word in words)
 

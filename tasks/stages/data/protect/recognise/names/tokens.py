@@ -4,13 +4,13 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from tasks.stages.data.protect.recognise.wording import either
+from tasks.stages.data.protect.recognise.wording import alternation
 
 UPPER = "A-Z" + "".join(
     chr(point) for point in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)) if unicodedata.category(chr(point)) == "Lu"
 )
 WORD = rf"[{UPPER}][^\W\d_]{{0,30}}(?:['’`-][^\W\d_]{{1,30}}){{0,3}}"
-PARTICLE = either(
+PARTICLE = alternation(
     "von, van, vom, zu, zur, de, del, della, di, da, dos, du, la, le, der, den, ten, ter, bin, ibn, al, el, af, av"
 )
 RUN = re.compile(rf"(?<![\w@#./-]){WORD}\.?(?:[ \u00a0]{{1,2}}(?:{PARTICLE} ){{0,2}}{WORD}\.?){{0,5}}")
@@ -19,26 +19,26 @@ PIECE = re.compile(WORD)
 SENTENCE_END = re.compile(r"(?:^|[.!?:;\n\"“„(»>*-])\s{0,5}$")
 
 
-class Piece(NamedTuple):
+class CapitalisedWord(NamedTuple):
     """Capitalised word of a text."""
 
     word: str
     start: int
     end: int
-    opens: bool
+    opens_sentence: bool
     """Whether the word is the first of a sentence or line, where ordinary words are capitalised too."""
 
     @property
-    def low(self) -> str:
+    def lower_case(self) -> str:
         return self.word.lower().removesuffix("'s").removesuffix("’s")
 
 
-def runs(text: str) -> list[list[Piece]]:
+def runs(text: str) -> list[list[CapitalisedWord]]:
     """Return the capitalised words of a text, grouped in runs."""
     return [_pieces(text, run) for run in RUN.finditer(text)]
 
 
-def _pieces(text: str, run: re.Match[str]) -> list[Piece]:
+def _pieces(text: str, run: re.Match[str]) -> list[CapitalisedWord]:
     opens = bool(SENTENCE_END.search(text, max(0, run.start() - 8), run.start()))
     words = PIECE.finditer(text, run.start(), run.end())
-    return [Piece(m.group(), m.start(), m.end(), opens and i == 0) for i, m in enumerate(words)]
+    return [CapitalisedWord(m.group(), m.start(), m.end(), opens and i == 0) for i, m in enumerate(words)]

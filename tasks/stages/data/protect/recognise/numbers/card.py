@@ -4,19 +4,21 @@ import re
 
 from tasks.stages.data.protect.recognise.numbers.checks import luhn
 from tasks.stages.data.protect.recognise.span import Span
-from tasks.stages.data.protect.recognise.wording import either
+from tasks.stages.data.protect.recognise.wording import alternation
 
-RUN = re.compile(r"(?<![\d.,+])(?:\d[ \t\n./*_-]{0,3}){11,18}\d(?!\d)")
-ISSUED = re.compile(r"3[0-9]|4|5[0-9]|6[0-9]|2[2-7]|1800|2131|0604")
+DIGIT_RUN = re.compile(r"(?<![\d.,+])(?:\d[ \t\n./*_-]{0,3}){11,18}\d(?!\d)")
+ISSUER_PREFIX = re.compile(r"3[0-9]|4|5[0-9]|6[0-9]|2[2-7]|1800|2131|0604")
 """First digits of issued cards (ISO/IEC 7812): American Express, Diners, JCB, Visa, Mastercard, Maestro, Discover,
 UnionPay."""
-NAMES = either(r"card, visa, master ?card, amex, american express, maestro, karte, kreditkarte\w*, kartennummer, cc")
+NAMES = alternation(
+    r"card, visa, master ?card, amex, american express, maestro, karte, kreditkarte\w*, kartennummer, cc"
+)
 NAMED = re.compile(rf"(?i)\b{NAMES}\b")
-CODE = either("cvv2?, cvc2?, cid, security code, prüfziffer, kartenprüfnummer")
-UNTIL = either(r"expir\w{0,4}, exp, valid (?:thru|until|to), gültig bis, ablaufdatum")
-DETAIL = re.compile(
+CODE = alternation("cvv2?, cvc2?, cid, security code, prüfziffer, kartenprüfnummer")
+EXPIRY_NAMES = alternation(r"expir\w{0,4}, exp, valid (?:thru|until|to), gültig bis, ablaufdatum")
+CARD_DETAIL = re.compile(
     rf"(?i)\b{CODE}\b[^\d\n]{{0,12}}(?P<cvv>\d{{3,4}})(?!\d)"
-    rf"|\b{UNTIL}\b[^\d\n]{{0,12}}(?P<until>(?:0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?\d\d)(?!\d)"
+    rf"|\b{EXPIRY_NAMES}\b[^\d\n]{{0,12}}(?P<until>(?:0?[1-9]|1[0-2]) ?[/.-] ?(?:20)?\d\d)(?!\d)"
 )
 
 
@@ -27,7 +29,7 @@ def find(text: str) -> list[Span]:
     characters before), .75 for an invalid one after such a name, .8 for security codes and expiry dates.
     """
     spans = []
-    for run in RUN.finditer(text):
+    for run in DIGIT_RUN.finditer(text):
         length = _card_length(run.group())
         named = NAMED.search(text, max(0, run.start() - 60), run.start())
         if length:
@@ -36,7 +38,7 @@ def find(text: str) -> list[Span]:
         elif named and sum(c.isdigit() for c in run.group()) > 12:
             spans.append(Span(run.start(), run.end(), "CREDIT_CARD", 0.75))
     if spans or NAMED.search(text):
-        spans += [Span(*m.span("cvv" if m["cvv"] else "until"), "CARD_DETAIL", 0.8) for m in DETAIL.finditer(text)]
+        spans += [Span(*m.span("cvv" if m["cvv"] else "until"), "CARD_DETAIL", 0.8) for m in CARD_DETAIL.finditer(text)]
     return spans
 
 
@@ -46,7 +48,7 @@ def _card_length(run: str) -> int:
     Digits after a separator may be something else, such as an expiry date, so shorter numbers are tried too.
     """
     digits = [c for c in run if c.isdigit()]
-    if not ISSUED.match("".join(digits[:4])):
+    if not ISSUER_PREFIX.match("".join(digits[:4])):
         return 0
     ends = [i + 1 for i, c in enumerate(run) if c.isdigit()]
     for n in range(len(digits), 11, -1):

@@ -3,21 +3,25 @@
 import re
 
 from tasks.stages.data.protect.recognise.span import Span
-from tasks.stages.data.protect.recognise.wording import either
+from tasks.stages.data.protect.recognise.wording import alternation
 
 LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
 PLAIN = re.compile(rf"(?<![\w.+%-]){LOCAL}(?:@|%40)\n?(?:[\w-]{{1,63}}\.){{1,6}}[^\W\d_]{{2,24}}(?![\w])")
 AT = r"(?:\s?@\s?|\s?[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]\s?|\s(?:at|ät)\s)"
 DOT = r"(?:\s?\.\s?|\s?[(\[{<]\s?(?:dot|punkt|\.)\s?[)\]}>]\s?|\s(?:dot|punkt)\s)"
 WORDS = r"[\w-]{1,40}"
-SPELT = re.compile(rf"(?i)(?<![\w.])(?:{WORDS}{DOT}){{0,3}}{WORDS}{AT}(?:{WORDS}{DOT}){{1,3}}[a-z]{{2,10}}(?!\w)")
-OBVIOUS = re.compile(r"(?i)[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]|\s@|@\s|\s(?:dot|punkt)\s|[(\[{<]\s?(?:dot|punkt)")
+SPELT_OUT_ADDRESS = re.compile(
+    rf"(?i)(?<![\w.])(?:{WORDS}{DOT}){{0,3}}{WORDS}{AT}(?:{WORDS}{DOT}){{1,3}}[a-z]{{2,10}}(?!\w)"
+)
+SPELLING_SIGNS = re.compile(r"(?i)[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]|\s@|@\s|\s(?:dot|punkt)\s|[(\[{<]\s?(?:dot|punkt)")
 """Signs that an address was spelt out on purpose: brackets around "at" or "dot", or spaces beside "@" or "dot"."""
-HOSTS = either(
+HOSTS = alternation(
     """gmail, googlemail, yahoo, hotmail, outlook, live, icloud, aol, gmx, web, t-online, freenet, posteo,
     proton(?:mail)?, mail"""
 )
-LOOSE = re.compile(rf"(?i)(?<![\w.])[\w.+-]{{2,40}}\s(?:at|ät)\s{HOSTS}\s?\.\s?[a-z]{{2,3}}(?:\.[a-z]{{2}})?(?!\w)")
+SPELT_OUT_AT = re.compile(
+    rf"(?i)(?<![\w.])[\w.+-]{{2,40}}\s(?:at|ät)\s{HOSTS}\s?\.\s?[a-z]{{2,3}}(?:\.[a-z]{{2}})?(?!\w)"
+)
 HINT = re.compile(r"(?i)\b(?:at|ät)\b|@")
 
 
@@ -27,8 +31,12 @@ def find(text: str) -> list[Span]:
     if "@" in text or "%40" in text:
         spans += [Span(*_trimmed(m), "EMAIL_ADDRESS", 0.95) for m in PLAIN.finditer(text)]
     if HINT.search(text):
-        spans += [Span(*m.span(), "EMAIL_ADDRESS", 0.9) for m in SPELT.finditer(text) if OBVIOUS.search(m.group())]
-        spans += [Span(*m.span(), "EMAIL_ADDRESS", 0.9) for m in LOOSE.finditer(text)]
+        spans += [
+            Span(*m.span(), "EMAIL_ADDRESS", 0.9)
+            for m in SPELT_OUT_ADDRESS.finditer(text)
+            if SPELLING_SIGNS.search(m.group())
+        ]
+        spans += [Span(*m.span(), "EMAIL_ADDRESS", 0.9) for m in SPELT_OUT_AT.finditer(text)]
     return spans
 
 

@@ -11,14 +11,16 @@ from tasks.stages.data.protect.recognise.numbers.checks import (
 )
 from tasks.stages.data.protect.recognise.span import Span
 
-S = r"[ .\-\n/]?"
-TAX_ID = re.compile(rf"(?<![\w/])[1-9]\d{S}\d{{3}}{S}\d{{3}}{S}\d{{3}}(?![\w/])")
+SEPARATOR = r"[ .\-\n/]?"
+TAX_ID = re.compile(rf"(?<![\w/])[1-9]\d{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}(?![\w/])")
 TAX_NAMED = r"(?:steuer-? ?(?:id|identifikations-?nummer|nummer|nr)|idnr|tin|tax id\w*)"
 TAX_OFFICE = re.compile(r"(?<![\w/])\d{2,3} ?/ ?\d{3,4} ?/ ?\d{4,5}(?![\w/])")
 """Steuernummer as tax offices write it. Dates do not match, since their parts are shorter."""
-PENSION = re.compile(rf"(?<!\w)\d{{2}}{S}(?:[0-3]\d|[5-8]\d){S}\d{{2}}{S}\d{{2}}{S}[A-Za-z]{S}\d{{2}}{S}\d(?!\w)")
+PENSION = re.compile(
+    rf"(?<!\w)\d{{2}}{SEPARATOR}(?:[0-3]\d|[5-8]\d){SEPARATOR}\d{{2}}{SEPARATOR}\d{{2}}{SEPARATOR}[A-Za-z]{SEPARATOR}\d{{2}}{SEPARATOR}\d(?!\w)"
+)
 PENSION_NAMED = r"(?:sozialversicherungs|rentenversicherungs|versicherungs|rv|sv)-?\w*|social security"
-HEALTH = re.compile(rf"(?<!\w)[A-Z]{S}\d{{3}}{S}\d{{3}}{S}\d{{3}}(?!\w)")
+HEALTH = re.compile(rf"(?<!\w)[A-Z]{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}(?!\w)")
 HEALTH_NAMED = r"(?:kranken\w*|versicherten\w*|kvnr|kv-?nr|gesundheitskarte|egk|health insurance|insurance)"
 CARD = re.compile(r"(?<!\w)[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8}(?:\d(?: ?D)?)?(?!\w)|(?<!\w)\d{10}D(?!\w)")
 """Number of an identity card or passport (Federal Ministry of the Interior): no vowels, B, D, Q or S in the serial

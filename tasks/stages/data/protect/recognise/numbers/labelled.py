@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from tasks.stages.data.protect.recognise.span import Span
-from tasks.stages.data.protect.recognise.wording import either
+from tasks.stages.data.protect.recognise.wording import alternation
 
 NUMBER = r"[ \-]?(?:numbers?|no|num|nr|nummer|id|code|#|№)"
 LABELS = {
@@ -27,7 +27,7 @@ LABELS = {
     r"|sozialversicherungs|rentenversicherungs|ssn|social security|national insurance|visa",
     "VEHICLE": r"(?:number|license|licence) plates?|registration|kennzeichen|kfz-?kennzeichen|vin|fahrgestell",
 }
-CONNECTING = either(
+CONNECTING = alternation(
     r"""is, was, are, ist, war, lautet, lauten, the, my, our, meine?, die, der, das, number, no\.?, nr\.?, id, of, for,
     with, ends? (?:in|with), which, it'?s, here, to, following, as follows, folgende, mit, von, auf, und zwar"""
 )
@@ -46,7 +46,7 @@ NOT_A_NUMBER = re.compile(
     re.IGNORECASE,
 )
 """Values that may follow a label but are no identifiers: dates, years, amounts and times."""
-UNITS = either(
+UNITS = alternation(
     r"[€$£%], eur\b, usd\b, gbp\b, euros?\b, dollars?\b, pounds?\b, days?\b, hours?\b, minutes?\b, tage?n?\b, "
     r"stunden\b, uhr\b, mal\b, times\b"
 )

@@ -5,7 +5,7 @@ import re
 from tasks.stages.data.protect.recognise.numbers.checks import us_itin, us_ssn
 from tasks.stages.data.protect.recognise.span import Span
 
-NINE = re.compile(r"(?<![\w-])(\d{3})([ .\-\n]?)[ ]?(\d{2})\2[ ]?(\d{4})(?![\w-]|\.\d)")
+NINE_DIGITS = re.compile(r"(?<![\w-])(\d{3})([ .\-\n]?)[ ]?(\d{2})\2[ ]?(\d{4})(?![\w-]|\.\d)")
 NAMED = re.compile(r"(?i)\b(?:ssn|social security|social|itin|taxpayer|tax id|tin)\b[^\n]{0,40}$")
 LETTER = "[AC-HJKMNP-RT-Y]"
 EITHER = "[AC-HJKMNP-RT-Y0-9]"
@@ -20,7 +20,7 @@ def find(text: str) -> list[Span]:
     named one that cannot have been issued, .9 for a Medicare beneficiary identifier.
     """
     spans = [Span(*m.span(), "US_MBI", 0.9) for m in MBI.finditer(text)]
-    for m in NINE.finditer(text):
+    for m in NINE_DIGITS.finditer(text):
         digits = m[1] + m[3] + m[4]
         named = NAMED.search(text, max(0, m.start() - 60), m.start())
         if us_ssn(digits) and (m[2] in ("-", " ") or named):
