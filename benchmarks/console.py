@@ -29,9 +29,9 @@ SCHEDULES = 'schedules:\n  nightly: {cron: "30 2 * * *", timezone: Europe/Berlin
 def make(place: Path, runs: int, releases: int, entries: int) -> Path:
     from benchmarks.ledger import fill
     from infra.console.accounts import Accounts
-    from infra.console.store import open_database
-    from tasks.occasions import deciding
+    from infra.console.database import open_database
     from tasks.runs.run import open_run
+    from tasks.scheduling import control
     from tests import whole_run
     from tests.checkouts import Checkouts
 
@@ -40,7 +40,7 @@ def make(place: Path, runs: int, releases: int, entries: int) -> Path:
     state = project / ".hallmark"
     journals(state, [promoted.id, *ids(runs)])
     promotions(promoted, releases)
-    deciding.declare(promoted.ledger(), promoted.governance(), "ml-engineer", SCHEDULES)
+    control.declare(promoted.ledger(), promoted.governance(), "ml-engineer", SCHEDULES)
     fill(state, entries, promoted.ledger().last() + 1, kind="run.stage")
     Accounts(open_database(state)).set_password("data-owner", PASSWORD)
     return project

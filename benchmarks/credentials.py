@@ -31,7 +31,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the texts are those of the tests
 
-from tasks.stages.data.protect.recognise import engine  # noqa: E402
+from tasks.stages.data.protect.recognisers import engine  # noqa: E402
 from tests.stages.data.recognise.keys import Figures, Key, Text, figures, made  # noqa: E402
 
 GOALS = {"F1": 0.90, "precision": 0.95}

@@ -89,11 +89,11 @@ def frame(root: Path) -> Any:
 
 
 def ours(data: Any) -> None:
-    from tasks.stages.data.validate import expectations
-    from tasks.stages.data.validate.checked import suite_result
-    from tasks.stages.data.validate.expectations import TableExpectations
+    from tasks.stages.data.validate import suite_evaluation
+    from tasks.stages.data.validate.suite_evaluation import TableExpectations
+    from tasks.stages.data.validate.suite_results import suite_result
 
-    answer = expectations.evaluate(suite(), None, [TableExpectations([0], data)], {})
+    answer = suite_evaluation.evaluate(suite(), None, [TableExpectations([0], data)], {})
     assert suite_result(suite(), None, len(data), answer).expectations[0].unexpected_count == len(data) // 2
 
 

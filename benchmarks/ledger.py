@@ -31,10 +31,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.pop("HALLMARK_LEDGER_URL", None)
 
-from tasks.ledger import check as ledger_check  # noqa: E402
+from tasks.ledger import ledger_verification as ledger_check  # noqa: E402
 from tasks.ledger import proof as ledger_proof  # noqa: E402
 from tasks.ledger.entry import Row, format_time  # noqa: E402
-from tasks.ledger.heads import publish  # noqa: E402
+from tasks.ledger.heads import publication  # noqa: E402
 from tasks.ledger.ledger import Ledger, open_ledger  # noqa: E402
 from tasks.policy import governance  # noqa: E402
 from tasks.policy.governance import Governance  # noqa: E402
@@ -174,7 +174,7 @@ def verification(folder: Path, entries: int) -> list[dict[str, Any]]:
     settled = new_governance(folder / "many")
     ledger = open_ledger(settled.state)
     fill(settled.state, entries)
-    first = seconds(lambda: publish.publish(ledger, settled))
+    first = seconds(lambda: publication.publish(ledger, settled))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     report, processor = None, 0.0
 
@@ -193,7 +193,7 @@ def verification(folder: Path, entries: int) -> list[dict[str, Any]]:
     chain.fill(entries)
     peer = seconds(chain.verify)
     ledger.append("a", "b", {})
-    next_ = seconds(lambda: publish.publish(ledger, settled))
+    next_ = seconds(lambda: publication.publish(ledger, settled))
     made = None
 
     def prove() -> None:
@@ -210,7 +210,7 @@ def verification(folder: Path, entries: int) -> list[dict[str, Any]]:
 
     many = seconds(prove_many)
     text = made.model_dump_json()
-    lines = publish.ledger_keys(settled)
+    lines = publication.ledger_keys(settled)
     checks = [seconds(lambda: ledger_proof.verify(ledger_proof.parse(json.loads(text)), lines)) for _ in range(CHECKS)]
     return [
         row(f"full verification of {entries:,} entries", ours, 60, "s", chain.name, peer),
@@ -230,13 +230,13 @@ def tamperings(folder: Path, count: int) -> list[dict[str, Any]]:
 
     The attacker repairs the tree and deletes the heads that are stored beside the ledger.
     """
-    os.environ[publish.PLACES_VARIABLE] = str(folder / "place")
+    os.environ[publication.PLACES_VARIABLE] = str(folder / "place")
     settled = new_governance(folder / "small")
     ledger: Ledger = open_ledger(settled.state)
     for number in range(TAMPERED_ENTRIES + 20):
         ledger.append("gate.closed", f"run-{number % 7}", {**BODY, "n": number})
         if number + 1 in (TAMPERED_ENTRIES // 2, TAMPERED_ENTRIES):
-            publish.publish(ledger, settled)
+            publication.publish(ledger, settled)
     rng, unnoticed, done = random.Random(1), [], Counter()
     for number in range(count):
         copy, kind = folder / f"copy-{number}", KINDS[number % len(KINDS)]
@@ -246,7 +246,7 @@ def tamperings(folder: Path, count: int) -> list[dict[str, Any]]:
         if ledger_check.verify(open_ledger(copy), dataclasses.replace(settled, state=copy)).verdict != "wrong":
             unnoticed.append(tampering)
         shutil.rmtree(copy)
-    del os.environ[publish.PLACES_VARIABLE]
+    del os.environ[publication.PLACES_VARIABLE]
     metric = f"of {count:,} tamperings ({', '.join(f'{n} {kind}' for kind, n in done.items())}) unnoticed"
     return [row(metric, len(unnoticed), 0, "")]
 
@@ -270,7 +270,7 @@ def main() -> None:
     parser.add_argument("--tamperings", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "ledger.json")
     args = parser.parse_args()
-    os.environ.pop(publish.PLACES_VARIABLE, None)
+    os.environ.pop(publication.PLACES_VARIABLE, None)
     with tempfile.TemporaryDirectory(dir=ROOT / "benchmarks") as name:
         folder = Path(name)
         lines = appends(folder) + verification(folder, args.entries) + tamperings(folder, args.tamperings)

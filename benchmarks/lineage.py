@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tasks.inquiry.lineage import ask, build, tables  # noqa: E402
-from tasks.inquiry.lineage.build import IndexedRecord, Mention  # noqa: E402
+from tasks.inquiry.lineage import indexing, queries, tables  # noqa: E402
+from tasks.inquiry.lineage.indexing import IndexedRecord, Mention  # noqa: E402
 from tasks.inquiry.lineage.tables import IndexedDataset, IndexedSource  # noqa: E402
 
 GOAL_SECONDS = 1.0
@@ -40,7 +40,7 @@ def make(state: Path, number: int, keys: list[bytes], subjects: list[bytes]) -> 
     source = IndexedSource(id="src", sha256="0" * 64, owner="data-owner", steward="data-owner")
     about = IndexedDataset(sha256=f"{number:064x}", use_case="bench", sources=(source,), rows={"train": len(keys)})
     records = (IndexedRecord(key, "src", row, "train") for row, key in enumerate(keys, 1))
-    build.write_index(state, about, records, map(Mention, subjects, keys))
+    indexing.write_index(state, about, records, map(Mention, subjects, keys))
 
 
 def drawn(random: np.random.Generator, count: int) -> list[bytes]:
@@ -70,7 +70,11 @@ def measure(state: Path, records: int, datasets: int) -> list[dict[str, Any]]:
     table = pa.table({"record_id": [key.hex() for key in keys]})
     pq.write_table(table, state / "ids.parquet", compression="zstd")
     wanted = keys[records // 3].hex()
-    assert len(ask.memberships_of_record(state, wanted)) == len(ask.memberships_of_subjects(state, [token])) == datasets
+    assert (
+        len(queries.memberships_of_record(state, wanted))
+        == len(queries.memberships_of_subjects(state, [token]))
+        == datasets
+    )
 
     def scan() -> None:
         for _ in range(SCANNED_DATASETS):
@@ -80,8 +84,8 @@ def measure(state: Path, records: int, datasets: int) -> list[dict[str, Any]]:
     return [
         row(f"{what} in {datasets} datasets of {records:,} records", seconds(look), peer)
         for what, look in {
-            "a record": lambda: ask.memberships_of_record(state, wanted),
-            "a person": lambda: ask.memberships_of_subjects(state, [token]),
+            "a record": lambda: queries.memberships_of_record(state, wanted),
+            "a person": lambda: queries.memberships_of_subjects(state, [token]),
         }.items()
     ]
 

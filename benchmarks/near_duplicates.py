@@ -61,8 +61,8 @@ def texts(count: int, words: int, copies: float, changes: int, seed: int) -> Ite
 def ours(given: list[str]) -> Pairs:
     import numpy as np
 
-    from tasks.stages.data.deduplicate.near.form import forms, normalise
-    from tasks.stages.data.deduplicate.near.pairs import near_pairs
+    from tasks.stages.data.deduplicate.similarity.form import forms, normalise
+    from tasks.stages.data.deduplicate.similarity.pairs import near_pairs
 
     folded = [forms(normalise(given[i : i + 5_000])) for i in range(0, len(given), 5_000)]
     import pyarrow as pa
@@ -137,7 +137,7 @@ def write_run(root: Path, records: int) -> None:
     from tasks.core.files import write_json
     from tasks.core.layout import Layout
     from tasks.core.record import SCHEMA, write_table
-    from tasks.stages.data.ingest.intake import ROWS_SCHEMA
+    from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA
 
     layout, stream = Layout(root), texts(records, words=13, copies=0.1, changes=1, seed=2)
     source = {"id": "src", "kind": "csv", "location": "x", "owner": "o", "steward": "o", "access": ["r"]}

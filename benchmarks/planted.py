@@ -18,13 +18,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for the sample's generator and the unseen sentences
 
 from examples.support_triage.generate import PERSONAL, SOUND_ROWS, generate, truth_table  # noqa: E402
-from tasks.core import code  # noqa: E402
+from tasks.core import code_digest  # noqa: E402
 from tasks.core.files import read_json, write_json  # noqa: E402
 from tasks.core.layout import Layout  # noqa: E402
 from tasks.core.params import params  # noqa: E402
-from tasks.inquiry.planted import score  # noqa: E402
-from tasks.inquiry.planted.score import PlantedScore  # noqa: E402
-from tasks.runs.pin import resolve_sources  # noqa: E402
+from tasks.inquiry.planted_defects import score  # noqa: E402
+from tasks.inquiry.planted_defects.score import PlantedScore  # noqa: E402
+from tasks.runs.source_resolution import resolve_sources  # noqa: E402
 from tasks.sources import sources, vault_keys  # noqa: E402
 from tasks.stages.data.clean import clean  # noqa: E402
 from tasks.stages.data.deduplicate import deduplicate  # noqa: E402
@@ -46,7 +46,7 @@ def figures(personal: Path, seed: int, rows: int) -> PlantedScore:
         inventory = sources.load(ROOT / "infra/governance")
         pinned = resolve_sources(inventory, layout.root, TODAY, vault_keys.load(layout.state).fingerprint)
         write_json(layout.sources, pinned.model_dump(mode="json"))
-        write_json(layout.stages, code.stage_digests(ROOT))
+        write_json(layout.stages, code_digest.stage_digests(ROOT))
         shutil.copy(ROOT / "constraints.txt", layout.root)
         for stage in (ingest, clean, deduplicate):
             stage.run(params.load(ROOT / "params.yaml"), layout)

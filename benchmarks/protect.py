@@ -36,8 +36,8 @@ sys.path.insert(0, str(ROOT))  # the planted texts are those of the tests
 from faker import Faker  # noqa: E402
 
 from tasks.sources.protection import Category  # noqa: E402
-from tasks.stages.data.protect.recognise import detect  # noqa: E402
-from tasks.stages.data.protect.stretch import DetectedSpan  # noqa: E402
+from tasks.stages.data.protect.detected_span import DetectedSpan  # noqa: E402
+from tasks.stages.data.protect.recognisers import detector  # noqa: E402
 from tests.stages.data.recognise import formats  # noqa: E402
 from tests.stages.data.recognise.keys import is_held_out  # noqa: E402
 from tests.stages.data.recognise.planted import GAP, CharacterScore, Planted, names_held_out, planted, scores  # noqa: E402
@@ -245,7 +245,7 @@ def main() -> None:
         print("presidio-analyzer is not installed, so there is nothing to compare with: pip install presidio-analyzer")
     for name, cases in sets(given.templates, given.each, given.seed).items():
         with names_held_out(0.5 if name == "planted" else 0.0):
-            ours = measure(cases, detect.find_all)
+            ours = measure(cases, detector.find_all)
         lines += rows(name, ours, measure(cases, peer) if peer else None)
     for line in lines:
         peers = f"{line['peer']}: {line['peer_value']:.3f}  " if line["peer"] else ""

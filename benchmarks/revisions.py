@@ -179,7 +179,7 @@ def ours(kept_forms: list[str], _: list[set[bytes]]) -> Pairs:
     import numpy as np
     import pyarrow as pa
 
-    from tasks.stages.data.deduplicate.near.pairs import near_pairs
+    from tasks.stages.data.deduplicate.similarity.pairs import near_pairs
 
     near = near_pairs(pa.array(kept_forms, pa.large_string()), np.arange(len(kept_forms)), JACCARD)
     return set(map(tuple, near.pairs.tolist()))
@@ -232,7 +232,7 @@ def paragraphs(documents: list[Document], keys: Sequence[str], pairs: Pairs) -> 
     """
     import numpy as np
 
-    from tasks.stages.data.deduplicate.near.groups import connected_components
+    from tasks.stages.data.deduplicate.similarity.groups import connected_components
 
     first: dict[tuple[str, str], int] = {}
     same = [(first.setdefault((d.package, key), i), i) for i, (d, key) in enumerate(zip(documents, keys, strict=True))]
@@ -304,7 +304,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "hallmark-revisions")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "revisions.json")
     given = parser.parse_args()
-    from tasks.stages.data.deduplicate.near.form import forms, normalise
+    from tasks.stages.data.deduplicate.similarity.form import forms, normalise
 
     every = read_documents(fetch_wheels(given.cache))
     every_form: list[str] = forms(normalise(document.text for document in every)).to_pylist()

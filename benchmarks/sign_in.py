@@ -139,7 +139,7 @@ def main() -> int:
 
 def checkout(place: Path) -> Path:
     from infra.console.accounts import Accounts
-    from infra.console.store import open_database
+    from infra.console.database import open_database
     from tests.checkouts import Checkouts
 
     project = Checkouts(place / "checkouts").ready(place / "project")

@@ -86,7 +86,7 @@ def hallmark(*words: str) -> list[str]:
 
 @contextmanager
 def training(clone: Path, threads: int) -> Iterator[Run]:
-    from tasks.stages.train.desk import LOG_FILE
+    from tasks.stages.train.coordinator import LOG_FILE
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -96,7 +96,7 @@ def memory(aside: Path, model: Path, count: int) -> float:
 def checkpoint(aside: Path, model: Path, rows: Path) -> dict[str, float]:
     """Return the bytes of a checkpoint divided by those of what is trained, by ZeRO stage."""
     from benchmarks.training_exact import job, start
-    from tasks.stages.train.preflight import shape
+    from tasks.stages.train.preflight import model_shape
     from tests.stages.train.conftest import training
 
     ratios = {}
@@ -107,7 +107,7 @@ def checkpoint(aside: Path, model: Path, rows: Path) -> dict[str, float]:
         start(folder).wait()
         (kept,) = made.checkpoints.glob("step-*")
         size = sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
-        trained = shape.read(model).trained_count(training(**changes))
+        trained = model_shape.read(model).trained_count(training(**changes))
         ratios[f"ZeRO {stage}"] = size / (trained * (16 if stage else 12))
     return ratios
 

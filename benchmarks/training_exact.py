@@ -59,7 +59,7 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
 def differences_after_kills(folder: Path, model: Path, rows: Path, count: int) -> dict[str, Any]:
     """Kill a training `count` times at random times. Return the differences from an undisturbed one."""
     from tasks.core.files import tree_digest
-    from tasks.stages.train import watch
+    from tasks.stages.train import log_follower
 
     settings = {"global_batch_size": 8, "micro_batch_tokens": 300, "layout": "packed", "checkpoint_steps": 2}
     settings |= {"epochs": STEPS / 3, "lora_dropout": 0.1}
@@ -67,9 +67,9 @@ def differences_after_kills(folder: Path, model: Path, rows: Path, count: int) -
     start(folder / "whole").wait()
     dice, killed = random.Random(17), 0
     while killed < count:
-        before = len(watch.read_log(cut.record))
+        before = len(log_follower.read_log(cut.record))
         process = start(folder / "cut")
-        while process.poll() is None and len(watch.read_log(cut.record)) <= max(before, 1):
+        while process.poll() is None and len(log_follower.read_log(cut.record)) <= max(before, 1):
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 0.15))
         if process.poll() is not None:
@@ -77,9 +77,9 @@ def differences_after_kills(folder: Path, model: Path, rows: Path, count: int) -
         process.send_signal(signal.SIGKILL)
         process.wait()
         killed += 1
-        print(f"killed {killed} of {count}, after step {len(watch.read_log(cut.record))} of {STEPS}", flush=True)
+        print(f"killed {killed} of {count}, after step {len(log_follower.read_log(cut.record))} of {STEPS}", flush=True)
     start(folder / "cut").wait()
-    expected, found = watch.read_log(whole.record), watch.read_log(cut.record)
+    expected, found = log_follower.read_log(whole.record), log_follower.read_log(cut.record)
     keys = ("step", "loss", "lr", "tokens", "targets", "grad_norm")
     return {
         "killed": killed,
@@ -103,7 +103,7 @@ def run_tests(*words: str) -> int:
 
 def largest_loss_difference(folder: Path, model: Path, rows: Path) -> float:
     """Return the largest difference in the loss of a step over the invariance matrix, with one worker."""
-    from tasks.stages.train import watch
+    from tasks.stages.train import log_follower
     from tests.stages.train.test_invariance import CHANGE_THE_STEPS, FEW, REST, SETTINGS
 
     curves: dict[str, list[float]] = {}
@@ -112,7 +112,7 @@ def largest_loss_difference(folder: Path, model: Path, rows: Path) -> float:
     def curve(name: str, changes: dict[str, Any]) -> list[float]:
         made = job(folder / name, model, rows, **SETTINGS, **changes)
         start(folder / name).wait()
-        return [point["loss"] for point in watch.read_log(made.record)]
+        return [point["loss"] for point in log_follower.read_log(made.record)]
 
     for number, changes in enumerate([*FEW, *REST]):
         plain = {key: value for key, value in changes.items() if key in CHANGE_THE_STEPS}

@@ -114,7 +114,7 @@ def settings(folder: Path, name: str, device: str) -> Any:
     """Return the settings of a contender with which it fits according to preflight; None if none fits."""
     from tasks.core.params.resources import Resources
     from tasks.core.params.training import Training
-    from tasks.stages.train.preflight import estimate, room, shape, workload
+    from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, workload
 
     for checkpointing in (False, True):
         asked = Training.model_validate(
@@ -122,8 +122,11 @@ def settings(folder: Path, name: str, device: str) -> Any:
              "learning_rate": 1e-5, "precision": "bf16", "device": device, "layout": "packed", "order": "shuffled",
              "threads": os.cpu_count(), "gradient_checkpointing": checkpointing} | OURS[name]
         )  # fmt: skip
-        work, model = workload.of(folder / "rows", asked, None), shape.read(folder / "model")
-        if estimate.of(asked, model, Resources(), room.of(asked, Resources(), folder), work).fits is not False:
+        work, model = workload.of(folder / "rows", asked, None), model_shape.read(folder / "model")
+        if (
+            estimate.of(asked, model, Resources(), machine_capacity.of(asked, Resources(), folder), work).fits
+            is not False
+        ):
             return asked
     return None
 
@@ -133,10 +136,10 @@ def hallmark_steps(folder: Path, name: str, device: str) -> Iterator[tuple[int, 
     from torch import distributed
 
     from tasks.stages.train import loop
-    from tasks.stages.train.effort import Utilisation
     from tasks.stages.train.job import Job
     from tasks.stages.train.rows import examples
     from tasks.stages.train.rows.order import Order
+    from tasks.stages.train.utilisation import Utilisation
 
     asked = settings(folder, name, device)
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")

@@ -91,19 +91,19 @@ def killed_trainings(folder: Path, kills: int, seed: int) -> list[dict[str, Any]
 
 def undisturbed_losses(folder: Path, model: Path, rows: Path) -> list[float]:
     from benchmarks.training_exact import job, start
-    from tasks.stages.train import watch
+    from tasks.stages.train import log_follower
 
     alone = {"workers": 1, "least_workers": None, "zero_stage": 0}
     made = job(folder, model, rows, **SETTINGS | alone)
     start(folder).wait()
-    return [point["loss"] for point in watch.read_log(made.record)]
+    return [point["loss"] for point in log_follower.read_log(made.record)]
 
 
 def train_and_kill(machines: Any, folder: Path, model: Path, rows: Path, victim: str, step: int) -> dict[str, Any]:
     """Run a training in which a machine is killed after that many steps."""
     from benchmarks.training_exact import job
-    from tasks.stages.train import watch
-    from tasks.stages.train.desk import stored_checkpoints
+    from tasks.stages.train import log_follower
+    from tasks.stages.train.coordinator import stored_checkpoints
     from tests.stages.train import test_three_machines as driven
 
     made = replace(job(folder, model, rows, **SETTINGS), notices=True)
@@ -115,7 +115,7 @@ def train_and_kill(machines: Any, folder: Path, model: Path, rows: Path, victim:
     kept = max((each.step for each in stored_checkpoints(made.checkpoints)), default=0)
     driver.says("was lost; going on from the last checkpoint")
     failures = driver.ends()
-    points = watch.read_log(made.record)
+    points = log_follower.read_log(made.record)
     resumed = sum("seconds" not in point for point in points)  # this attempt did not time the steps of a checkpoint
     losses = [point["loss"] for point in points]
     return {

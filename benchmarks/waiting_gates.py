@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.pop("HALLMARK_LEDGER_URL", None)
 
 from benchmarks.ledger import rows as other_rows  # noqa: E402
-from flows.parked import SuspendedRuns  # noqa: E402
+from flows.suspended_runs import SuspendedRuns  # noqa: E402
 from infra.prefect import access  # noqa: E402
 from tasks.gates import cases, signed_request  # noqa: E402
 from tasks.gates.checks.checks import CheckResult, check_result  # noqa: E402

@@ -7,13 +7,13 @@
     promotion.py  comparison of the candidate with the champion, and its promotion
     lifecycle.py  beginning, journal and end of a run
     artifacts.py  Prefect artifacts: what a run shows in Prefect's UI
-    deployed.py   names of this checkout's deployments and work pools
-    parked.py     resumption of suspended runs whose gate was decided
-    pooled.py     rescheduling of work pools' runs whose machine is gone
+    deployment_names.py   names of this checkout's deployments and work pools
+    suspended_runs.py     resumption of suspended runs whose gate was decided
+    pool_rescheduling.py     rescheduling of work pools' runs whose machine is gone
     watch.py      periodic work: orphaned flow runs, reminders, incidents, published heads
-    tracked.py    MLflow runs, kept up to date
-    occasions.py  runs that schedules and triggers request
-    partly.py     work in parts that may fail one by one
+    mlflow_updates.py    MLflow runs, kept up to date
+    scheduling.py  runs that schedules and triggers request
+    partial_work.py     work in parts that may fail one by one
 
 A flow decides when, where and how often something is tried, shows it, and lets it wait. The work itself is in `tasks/`,
 which does not depend on Prefect.

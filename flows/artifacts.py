@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 
 from flows.lifecycle import activity
 from tasks.core.errors import HallmarkError
-from tasks.core.shown import escape, escape_markdown, inline_code
+from tasks.core.escaping import escape, escape_markdown, inline_code
 from tasks.gates.evidence import Evidence
 from tasks.registry.promote.releases import Release
 from tasks.runs.run import Run
@@ -49,9 +49,7 @@ def show_sources(asked: Evidence) -> None:
 @task(task_run_name="report", persist_result=False)
 def report(run: Run) -> None:
     """Write the report with measurements, and show the candidate's figures and the places of the pages."""
-    from tasks.stages.evaluate.report.report import (
-        write_report,  # imported here: a run that resumes at a gate need not wait for it
-    )
+    from tasks.stages.evaluate.report.rendering import write_report
 
     with activity(run.id, "writing the report"):
         score_planted_values(run)
@@ -70,7 +68,7 @@ def score_planted_values(run: Run) -> None:
     The data gate shows which planted values masking missed, and the report shows all figures. Sources and truth are
     read again for this. If they have changed since the run read them, earlier figures stay, or there are none.
     """
-    from tasks.inquiry.planted import score
+    from tasks.inquiry.planted_defects import score
 
     try:
         score.write_score(run.layout)

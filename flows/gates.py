@@ -15,7 +15,7 @@ from flows.lifecycle import activity, update_journal
 from flows.stages import require_continuable
 from tasks.core.errors import Refused, Unavailable
 from tasks.declarations import declarations
-from tasks.gates import approved, cases, chain, decisions, evidence, gates, statement
+from tasks.gates import cases, decisions, evidence, gates, passed_evidence, record_chain, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import GateStatus
 from tasks.policy import judge
@@ -89,10 +89,10 @@ def ask(run: Run, name: GateName) -> Evidence:
     """
     demo, ledger, governed = run.request.demo_approvals, run.ledger(), run.governance()
     card = run.params.use_case
-    before = approved.last_passed(ledger, card.name, demo) if name == "data" else None
+    before = passed_evidence.last_passed(ledger, card.name, demo) if name == "data" else None
     adopted = promotions.read(ledger, governed, card.name).success_metrics(demo) if name == "evaluation" else None
     with activity(run.id, f"collecting evidence for the {name} gate"):
-        recorded = chain.require(name, run.layout, run.id, ledger, governed)
+        recorded = record_chain.require(name, run.layout, run.id, ledger, governed)
         if name == "release":
             require_agreement(run)
         if name == "data":

@@ -10,17 +10,17 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
 from tasks.core.errors import HallmarkError, Unavailable
-from tasks.core.shown import escape, escape_logs
+from tasks.core.escaping import escape, escape_logs
 from tasks.ledger.ledger import open_ledger
-from tasks.runs import journal, named, records
-from tasks.runs.across import hold_run_lease
-from tasks.runs.asking import Envelope, require_matching_request
-from tasks.runs.hold import hold_run_lock
+from tasks.runs import abbreviated_ids, journal, run_entries
 from tasks.runs.journal import Journal, Status
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, checked_run_id, derived_run_id, new_run_id
 from tasks.runs.run import GIT_REMOTE_VARIABLE, Run, create, exists_here, layout_of, recorded_request
-from tasks.runs.taking_up import is_elsewhere, take_over
+from tasks.runs.run_lease import hold_run_lease
+from tasks.runs.run_lock import hold_run_lock
+from tasks.runs.signed_requests import Envelope, require_matching_request
+from tasks.runs.takeover import is_elsewhere, take_over
 
 POOL_VARIABLE = "HALLMARK_POOLED"
 """Environment variable that the worker of a work pool sets for processes that it starts."""
@@ -118,7 +118,7 @@ def _fetch_run(run: str, commit: str | None) -> None:
     if commit and remote and not checkout.has_commit(commit):
         checkout.fetch_branches(remote)
     begun = recorded_request(checkout_root(), run) is not None and open_ledger(state_folder()).entries(
-        records.RESOLVED, run
+        run_entries.RESOLVED, run
     )
     if begun and (
         is_elsewhere(open_ledger(state_folder()), checkout_root(), run)
@@ -134,14 +134,14 @@ def _failed(run: str, error: str, exit_code: int) -> None:
         if recorded_request(checkout_root(), run) and not is_elsewhere(
             open_ledger(state_folder()), checkout_root(), run
         ):
-            records.record_end(open_ledger(state_folder()), run, "failed", known.commit, None)
+            run_entries.record_end(open_ledger(state_folder()), run, "failed", known.commit, None)
 
 
 def _require_same_request(request: RunRequest, envelope: Envelope | None) -> None:
     with suppress(Unavailable):
         if known := recorded_request(checkout_root(), request.known_run_id):
             require_matching_request(known, request, envelope)
-        named.require_unambiguous(state_folder(), request.known_run_id)
+        abbreviated_ids.require_unambiguous(state_folder(), request.known_run_id)
 
 
 def update_journal(run: str | Journal, **changes: object) -> Journal:
@@ -168,20 +168,20 @@ def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
     """Make the run's worktree and first commit, or open the run if it exists."""
     with activity(request.known_run_id, "finding and digesting its sources"):
         run = create(checkout_root(), request, envelope)
-        if works_for_pool() and not run.ledger().entries(records.RESOLVED, run.id):
+        if works_for_pool() and not run.ledger().entries(run_entries.RESOLVED, run.id):
             run.push(first=True)  # before it is recorded as resolved: from then on, other machines may fetch it
-    records.record_resolution(run.ledger(), run.layout, run.id)
+    run_entries.record_resolution(run.ledger(), run.layout, run.id)
     update_journal(run.id, use_case=run.params.use_case.name, price_per_hour=run.params.evaluation.price_per_hour)
     return run
 
 
 def record_evaluation(run: Run) -> None:
-    records.record_evaluation(run.ledger(), run.layout, run.id, run.params)
+    run_entries.record_evaluation(run.ledger(), run.layout, run.id, run.params)
 
 
 def end_run(run: Run, status: Status, release: str | None) -> str:
     """Commit what the run made on its ref, close its journal, and return its status."""
     commit = run.commit(f"End run {run.id}: {status}")
-    records.record_end(run.ledger(), run.id, status, commit, release)
+    run_entries.record_end(run.ledger(), run.id, status, commit, release)
     update_journal(run.id, status=status, release=release, commit=commit)
     return status

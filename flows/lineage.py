@@ -9,7 +9,7 @@ from tasks.runs.run import Run
 @task(task_run_name="lineage", persist_result=False)
 def index(run: Run) -> None:
     """Index the dataset that passed the data gate, for `hallmark data where`."""
-    from tasks.inquiry.lineage import build  # imported here: a run that resumes at a gate need not wait for it
+    from tasks.inquiry.lineage import indexing  # imported here: a run that resumes at a gate need not wait for it
 
     with activity(run.id, "indexing its records"):
-        build.add_dataset(run.layout, run.params.use_case.name)
+        indexing.add_dataset(run.layout, run.params.use_case.name)

@@ -5,9 +5,9 @@ from prefect.logging import get_run_logger
 
 from flows import artifacts
 from flows.lifecycle import activity
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tasks.registry.promote import champion, promotion
-from tasks.registry.promote.identity import candidate_inputs
+from tasks.registry.promote.candidate_digest import candidate_inputs
 from tasks.runs.run import Run
 
 
@@ -37,6 +37,6 @@ def promote(run: Run) -> str | None:
     with activity(run.id, "verifying everything again and promoting"):
         release = promotion.promote(run.layout, run.id, commit, ledger, governed)
     artifacts.show_promoted(release)
-    for warning in publish.publish_if_changed(ledger, governed):  # the promotion holds even if no head is published
+    for warning in publication.publish_if_changed(ledger, governed):  # the promotion holds even if no head is published
         get_run_logger().warning(warning)
     return release.label

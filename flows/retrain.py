@@ -3,15 +3,15 @@
 from prefect import flow
 
 from flows.artifacts import report
-from flows.deployed import FLOW_NAME
+from flows.deployment_names import FLOW_NAME
 from flows.gates import gate
 from flows.lifecycle import end_run, lifecycle, name_of_flow_run, record_evaluation, resolve
 from flows.lineage import index
 from flows.promotion import promote, unchanged
 from flows.stages import stages
 from tasks.core.graph import DATA_STAGE_NAMES
-from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
+from tasks.runs.signed_requests import Envelope
 
 DEFAULT_REQUEST = RunRequest()
 """Request of a flow run that is given no parameters."""

@@ -9,16 +9,16 @@ from prefect.logging import get_run_logger
 
 from flows.lifecycle import activity, current_flow_run, update_journal
 from tasks.core.errors import HallmarkError, ProcessDied, Refused, TimeLimitExceeded, Unavailable
+from tasks.core.escaping import escape_markdown
 from tasks.core.progress import format_duration
-from tasks.core.shown import escape_markdown
-from tasks.gates import chain
-from tasks.occasions import standing
-from tasks.runs import journal, records
+from tasks.gates import record_chain
+from tasks.runs import journal, run_entries
 from tasks.runs import stage as made
 from tasks.runs.dvc import INGEST_STAGE, PROGRESS_LINE, StageOutcome
 from tasks.runs.journal import StageState
 from tasks.runs.run import Run
-from tasks.runs.taking_up import ELSEWHERE_MESSAGE, other_machine
+from tasks.runs.takeover import ELSEWHERE_MESSAGE, other_machine
+from tasks.scheduling import deployments_in_force
 
 
 def stages(run: Run, *names: str) -> None:
@@ -30,7 +30,7 @@ def stages(run: Run, *names: str) -> None:
         require_continuable(run)
         if not _is_finished(run, name):
             outcome = run_with_retries(run, name)
-            records.record_stage(run.ledger(), run.layout, run.id, outcome)
+            run_entries.record_stage(run.ledger(), run.layout, run.id, outcome)
 
 
 FAILURE_KINDS: tuple[tuple[type[HallmarkError], str], ...] = (
@@ -49,7 +49,7 @@ def run_with_retries(run: Run, name: str) -> StageOutcome:
     Raises:
         HallmarkError: The last failure.
     """
-    in_force = standing.read(run.ledger(), run.governance()).deployments
+    in_force = deployments_in_force.read(run.ledger(), run.governance()).deployments
     waits = {kind: iter(retry.waits()) for kind, retry in in_force.retries if retry}
     while True:
         try:
@@ -89,7 +89,7 @@ def _is_finished(run: Run, name: str) -> bool:
         return False
     line = known.stages.get(name)
     done = line is not None and line.state in ("done", "cached")
-    return done and records.is_stage_recorded(run.ledger(), run.layout, run.id, name)
+    return done and run_entries.is_stage_recorded(run.ledger(), run.layout, run.id, name)
 
 
 @task(task_run_name="{name}", persist_result=False)
@@ -103,7 +103,7 @@ def stage(run: Run, name: str, most: float | None = None) -> StageOutcome:
     by = made.load_worker(governed, ledger)
     _line(run, name, StageState(state="running"))
     try:
-        known = chain.records_of_run(ledger, governed, run.id).get(name)
+        known = record_chain.records_of_run(ledger, governed, run.id).get(name)
         outcome = made.provide_outputs(run.layout, name, by, listener.hear, known, most=most)
         if name == INGEST_STAGE and outcome.cached and (unknown := _unknown_tokens(run)):
             listener.hear(f"the vault does not know {unknown} of the tokens in the cached output; reading again")
@@ -117,9 +117,7 @@ def stage(run: Run, name: str, most: float | None = None) -> StageOutcome:
 
 
 def _unknown_tokens(run: Run) -> int:
-    from tasks.inquiry.vaulted import (
-        count_unknown_tokens,  # imported here: a run that resumes at a gate need not wait for it
-    )
+    from tasks.inquiry.vault_coverage import count_unknown_tokens
 
     return count_unknown_tokens(run.layout)
 

@@ -2,7 +2,7 @@
 
 The watch (infra/prefect/watch.py) calls all of this, because nothing else would do it: a person who decides signs an
 entry of the ledger and need not reach Prefect; a killed process tells nobody; and nobody is there when a deadline
-passes or a waiver expires. parked.py resumes the suspended runs. A signed head of the ledger is taken, whenever the
+passes or a waiver expires. suspended_runs.py resumes the suspended runs. A signed head of the ledger is taken, whenever the
 ledger grew, to a place where the ledger's owner cannot rewrite it.
 
 Of several machines that share a ledger, one does what is done for all of them (`time_passes`); each does what concerns
@@ -19,21 +19,21 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Scheduled
 
 from flows.lifecycle import run_id
-from flows.parked import flow_runs_in_state
-from flows.partly import PartialFailure, PartialWork
+from flows.partial_work import PartialFailure, PartialWork
+from flows.suspended_runs import flow_runs_in_state
 from tasks.core.errors import InputError, Refused
 from tasks.gates import cases, reminders
 from tasks.gates.cases import GateCase
 from tasks.incidents import incidents
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.policy.governance import Governance
-from tasks.registry.admit import rolled_back, undelivered
+from tasks.registry.admit import ledger_rollback, outbox
 from tasks.registry.promote import promotion, waivers
 from tasks.runs import journal
-from tasks.runs.hold import hold_run_lock
-from tasks.runs.rules import GovernanceCache
+from tasks.runs.governance_cache import GovernanceCache
 from tasks.runs.run import installed_governance
+from tasks.runs.run_lock import hold_run_lock
 
 ORPHAN_STATES = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
 """States of flow runs that may have lost their process."""
@@ -56,12 +56,12 @@ def shared_periodic_work(root: Path) -> list[str]:
     parts.attempt("gates that wait", lambda: _remind(ledger, rules.of_any_run))
     raising: dict[str, Callable[[Ledger, Governance], list[Entry]]] = {
         "waivers": waivers.raise_incidents,
-        "ledgers that were rolled back": rolled_back.raise_incidents,
+        "ledgers that were rolled back": ledger_rollback.raise_incidents,
         "incidents that nobody closed": incidents.escalate_overdue,
     }
     for what, raised in raising.items():
         parts.attempt(what, partial(_raise, raised, ledger, rules))
-    parts.attempt("records of ledgers that were rolled back", lambda: _failing(rolled_back.invalid_records(ledger)))
+    parts.attempt("records of ledgers that were rolled back", lambda: _failing(ledger_rollback.invalid_records(ledger)))
     return parts.finish()
 
 
@@ -88,9 +88,9 @@ def local_periodic_work(root: Path) -> list[str]:
 
 
 def _deliver(ledger: Ledger, state: Path) -> list[str]:
-    delivered = undelivered.deliver(ledger, state)
+    delivered = outbox.deliver(ledger, state)
     notes = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
-    return _failing(undelivered.invalid_files(state), notes)
+    return _failing(outbox.invalid_files(state), notes)
 
 
 GovernanceLookup = Callable[[str], Governance | None]
@@ -133,7 +133,7 @@ def _failing(reasons: list[str], done: list[str] | None = None) -> list[str]:
 
 def publish_heads(root: Path) -> list[str]:
     """Publish a head of the ledger if the ledger grew, and return warnings for people."""
-    return publish.publish_if_changed(open_ledger(root / ".hallmark"), installed_governance(root, None))
+    return publication.publish_if_changed(open_ledger(root / ".hallmark"), installed_governance(root, None))
 
 
 def reschedule_orphans(root: Path) -> list[str]:

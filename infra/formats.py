@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from tasks.audit import signed_dossier
+from tasks.audit import dossier_signature
 from tasks.audit.dossier import Dossier
+from tasks.code_versions import signed_version
 from tasks.consent import signed_withdrawal
 from tasks.core.payload.manifest import Manifest
 from tasks.declarations import signed_declaration
@@ -25,15 +26,14 @@ from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import Closing, Escalation, Opening
 from tasks.ledger import entry, export, proof
 from tasks.ledger.heads import heads
-from tasks.occasions import signed_deed
 from tasks.policy import adoption
-from tasks.policy.read_signed import SignedKind
-from tasks.registry.promote import orders
+from tasks.policy.signed_document import SignedKind
+from tasks.registry.promote import rollback_orders
 from tasks.registry.release import bundle, promotions
+from tasks.scheduling import signed_statements
 from tasks.sources.dataset import Dataset
 from tasks.trust import gate_statement, stage_record
 from tasks.trust.stage_record import StageRecord
-from tasks.versions import signed_version
 
 FOLDER = Path(__file__).parents[1] / "docs" / "formats"
 
@@ -68,8 +68,8 @@ def _ledger_format(title: str, kind: SignedKind[Any]) -> Format:
 FORMATS = (
     Format("Adoption of policy and people", adoption.PREDICATE_TYPE, adoption.Adoption, signed=True),
     _ledger_format("Request for a run", signed_request.REQUEST),
-    _ledger_format("Schedules and triggers in force", signed_deed.DECLARATION),
-    _ledger_format("Pause of a schedule, and its end", signed_deed.SWITCH),
+    _ledger_format("Schedules and triggers in force", signed_statements.DECLARATION),
+    _ledger_format("Pause of a schedule, and its end", signed_statements.SWITCH),
     Format("Evidence of a gate", "urn:hallmark:evidence:v1", Evidence),
     _ledger_format("Decision at a gate", signed_decision.DECISION),
     _ledger_format("Signature under a version of the code", signed_version.VERSION),
@@ -78,10 +78,10 @@ FORMATS = (
     Format("Gate statement", gate_statement.PREDICATE_TYPE, gate_statement.GateStatement, signed=True),
     _ledger_format("Withdrawal and restoration of a source", signed_withdrawal.PERSON_KIND),
     _ledger_format("Promotion and rollback", promotions.PROMOTION),
-    _ledger_format("Order of a rollback", orders.ORDER),
+    _ledger_format("Order of a rollback", rollback_orders.ORDER),
     Format("Incident", signed_incident.PREDICATE_TYPE, Opening | Escalation | Closing, signed=True),
     Format("Dossier of a release", "urn:hallmark:dossier:v1", Dossier),
-    _ledger_format("Signature of a dossier", signed_dossier.SIGNATURE),
+    _ledger_format("Signature of a dossier", dossier_signature.SIGNATURE),
     Format("Manifest of a release", "urn:hallmark:manifest:v1", Manifest),
     Format("Manifest of a dataset", "urn:hallmark:dataset:v1", Dataset),
     Format("Files of a release", bundle.TYPE, bundle.Files),

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from infra.prefect.pools import base_job_template
-from tasks.occasions.pools import Pool
+from tasks.scheduling.pools import Pool
 from tests.helm import EXAMPLES, NAMESPACE, render
 
 SETS: dict[str, tuple[str, ...]] = {

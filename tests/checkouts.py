@@ -16,7 +16,7 @@ import pytest
 
 from infra.prefect import access
 from tasks.core.files import UMASK
-from tasks.registry.promote import mirror
+from tasks.registry.promote import mlflow_mirror
 from tasks.runs.run import open_run
 from tests import whole_run
 from tests.copies import copy_tree
@@ -100,7 +100,10 @@ def _make(folder: Path) -> Path:
 
 def _make_tables(folder: Path) -> None:
     """Create the tables of Prefect and MLflow with their own commands."""
-    home, tracking = access.folder(folder), Path(mirror.registry_uri(folder / ".hallmark").removeprefix("sqlite:///"))
+    home, tracking = (
+        access.folder(folder),
+        Path(mlflow_mirror.registry_uri(folder / ".hallmark").removeprefix("sqlite:///")),
+    )
     for path in (home, tracking.parent):
         path.mkdir(mode=0o700)
     for words in (

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.stages.data.protect.recognise import detect
+from tasks.stages.data.protect.recognisers import detector
 from tests.byte_search import SHORTEST, bare
 from tests.stages.data.recognise import planted
 from tests.stages.data.recognise.planted import CATEGORY, GAP, Values
@@ -194,7 +194,7 @@ def _jsonl(texts: list[str], rows: int, each: int, values: Unique, identifiers: 
 
 def missed(identifiers: Sequence[Identifier]) -> set[str]:
     """Return the values in texts that the recognisers do not find completely."""
-    found = detect.find_all([identifier.text for identifier in identifiers])
+    found = detector.find_all([identifier.text for identifier in identifiers])
     left = set()
     for identifier, spans in zip(identifiers, found, strict=True):
         begin = identifier.text.index(identifier.value)

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-from flows import deployed
+from flows import deployment_names
 from infra.prefect import access, server
 from tests.patience import wait_until
 
@@ -39,7 +39,7 @@ def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
 
     def look() -> DeploymentResponse | None:
         with suppress(ObjectNotFound):
-            return client.read_deployment_by_name(deployed.full_runner_deployment(project))
+            return client.read_deployment_by_name(deployment_names.full_runner_deployment(project))
         return None
 
     found = wait_until(look, "the runner to register its deployment", every=0.5, seconds=120)

@@ -30,7 +30,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows import deployed, stages
+from flows import deployment_names, stages
 from flows.retrain import retrain
 from infra.prefect import access, server
 from infra.prefect.server import RunningPrefect
@@ -96,9 +96,9 @@ class Flows:
 
     def __init__(self, project: Path, client: SyncPrefectClient) -> None:
         self.project, self.client = project, client
-        flow = client.create_flow_from_name(deployed.FLOW_NAME)
+        flow = client.create_flow_from_name(deployment_names.FLOW_NAME)
         self.deployment = client.create_deployment(
-            flow, deployed.runner_deployment(project), enforce_parameter_schema=False
+            flow, deployment_names.runner_deployment(project), enforce_parameter_schema=False
         )
 
     def ask(self, parameters: dict[str, object] | None = None, state: State | None = None) -> FlowRun:
@@ -148,7 +148,7 @@ class Flows:
     def all(self, deployment: str = "") -> list[FlowRun]:
         """Return the first 200 flow runs of a deployment, by default the project's own."""
         ours = DeploymentFilter(
-            name=DeploymentFilterName(any_=[deployment or deployed.runner_deployment(self.project)])
+            name=DeploymentFilterName(any_=[deployment or deployment_names.runner_deployment(self.project)])
         )
         return self.client.read_flow_runs(deployment_filter=ours, limit=200)
 

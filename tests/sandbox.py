@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tasks.supervise import box, calls
-from tasks.supervise.box import Sandbox
+from tasks.supervise import sandbox, system_call_filter
 from tasks.supervise.limits import Limits
+from tasks.supervise.sandbox import Sandbox
 from tests.patience import patience
 
 
@@ -41,9 +41,9 @@ def make(place: Path, **more: Any) -> Sandbox:
 def inside(made: Sandbox, source: str) -> Any:
     """Execute Python code in the sandbox and return its variable `found`."""
     words = [sys.executable, "-I", "-c", f"import json\n{source}\nprint(json.dumps(found))"]
-    with calls.open_filter() as handle:
+    with system_call_filter.open_filter() as handle:
         done = subprocess.run(
-            box.command(made, words, handle), env=box.environment(made), pass_fds=box.inherited_handles(handle, made),
+            sandbox.command(made, words, handle), env=sandbox.environment(made), pass_fds=sandbox.inherited_handles(handle, made),
             capture_output=True, text=True, timeout=patience(60),
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -93,6 +93,6 @@ except Unavailable as error:
 
 def supervised(made: Sandbox, source: str, given: Limits) -> str:
     """Execute Python code in the sandbox under supervision, and return the output of the supervisor's process."""
-    command = box.command(made, [sys.executable, "-I", "-c", source])
+    command = sandbox.command(made, [sys.executable, "-I", "-c", source])
     words = [sys.executable, "-c", SUPERVISED, json.dumps(asdict(given)), str(made.outputs), *command]
     return subprocess.run(words, capture_output=True, text=True, timeout=patience(120)).stdout

@@ -14,7 +14,7 @@ from typing import Any
 from configobj import ConfigObj
 
 from tasks.ledger.ledger import open_ledger
-from tasks.runs import asking, run
+from tasks.runs import run, signed_requests
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
 
@@ -193,7 +193,7 @@ def signed(folder: Path, request: RunRequest) -> tuple[RunRequest, dict[str, Any
     checkout = Repository.open(folder)
     request = request.model_copy(update={"commit": request.commit or checkout.commit_of("HEAD")})
     governed = run.installed_governance(folder, request.governance)
-    return request, asking.sign(checkout, open_ledger(governed.state), governed, request)
+    return request, signed_requests.sign(checkout, open_ledger(governed.state), governed, request)
 
 
 def create(folder: Path, run_id: str, by: str = "ml-engineer", **asked: Any) -> run.Run:

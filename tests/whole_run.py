@@ -6,12 +6,12 @@ It is for tests of what follows a run. The run itself is tested in tests/e2e and
 from pathlib import Path
 
 from tasks.core.graph import STEPS, Gate
-from tasks.gates import approved, cases, chain, decisions, evidence, gates, statement
+from tasks.gates import cases, decisions, evidence, gates, passed_evidence, record_chain, statement
 from tasks.gates.evidence import Evidence
-from tasks.inquiry.lineage import build
+from tasks.inquiry.lineage import indexing
 from tasks.registry.promote import promotion
 from tasks.registry.release import promotions
-from tasks.runs import records, stage
+from tasks.runs import run_entries, stage
 from tasks.runs.dvc import StageOutcome
 from tasks.runs.run import Run
 from tasks.trust.gate_statement import GateName
@@ -23,7 +23,7 @@ PEOPLE = {"data": "data-owner", "evaluation": "product-owner", "release": "risk-
 
 def promote(run: Run) -> Run:
     """Promote the release of a run that has passed its last gate, and return the run."""
-    build.add_dataset(run.layout, run.params.use_case.name)
+    indexing.add_dataset(run.layout, run.params.use_case.name)
     commit = run.commit("Gates passed; ready for promotion")
     promotion.promote(run.layout, run.id, commit, run.ledger(), run.governance())
     return run
@@ -44,9 +44,9 @@ def passed(project: Path) -> Run:
 def bring(run: Run, name: str) -> StageOutcome:
     """Execute a stage, or take it from the stage cache, and enter its record in the ledger."""
     ledger, governance = run.ledger(), run.governance()
-    known = chain.records_of_run(ledger, governance, run.id).get(name)
+    known = record_chain.records_of_run(ledger, governance, run.id).get(name)
     outcome = stage.provide_outputs(run.layout, name, stage.load_worker(governance, ledger), lambda _: None, known)
-    records.record_stage(ledger, run.layout, run.id, outcome)
+    run_entries.record_stage(ledger, run.layout, run.id, outcome)
     return outcome
 
 
@@ -61,8 +61,8 @@ def pass_gate(run: Run, gate: GateName) -> None:
 def ask(run: Run, gate: GateName) -> Evidence:
     """Open a gate in the ledger, as flows.gates does."""
     ledger, governance, name = run.ledger(), run.governance(), run.params.use_case.name
-    recorded = chain.require(gate, run.layout, run.id, ledger, governance)
-    before = approved.last_passed(ledger, name, False) if gate == "data" else None
+    recorded = record_chain.require(gate, run.layout, run.id, ledger, governance)
+    before = passed_evidence.last_passed(ledger, name, False) if gate == "data" else None
     adopted = promotions.read(ledger, governance, name).success_metrics(False) if gate == "evaluation" else None
     params, policy = run.params, governance.policy
     return cases.open_gate(

@@ -9,7 +9,7 @@ marks.py      marks around protected values in a text, which survive changes of 
 personal.py   sentences with protected values, added to messages
 cases.py      intent, twist and language of a message, which decide its triage
 compose.py    a case as a ticket, a chat or an e-mail
-mess.py       typing errors, case, emoji and HTML entities
+noise.py       typing errors, case, emoji and HTML entities
 defects.py    kinds of defective rows
 planting.py   insertion of defective rows among sound ones, and the table of truth about them
 sources.py    the three files and their formats

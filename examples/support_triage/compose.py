@@ -2,7 +2,7 @@
 
 from random import Random
 
-from examples.support_triage import mess
+from examples.support_triage import noise
 from examples.support_triage.cases import Case
 from examples.support_triage.grammar import Grammar
 
@@ -19,14 +19,14 @@ class Composer:
         """Return the text of one field of a web form: mostly without a greeting, sometimes with HTML entities."""
         text = self._body(rng, case)
         text = self._maybe(rng, 0.3, "hello", after=" ") + text + self._maybe(rng, 0.25, "bye", before=" ")
-        return mess.add_html_entities(rng, self._scribble(rng, text))
+        return noise.add_html_entities(rng, self._scribble(rng, text))
 
     def email(self, rng: Random, case: Case) -> str:
         """Return lines with a greeting and a signature, sometimes quoted as in a reply."""
         greeting = self._maybe(rng, 0.6, "hello", after="\n")
         sign = self._maybe(rng, 0.6, "sign", before="\n") + self._maybe(rng, 0.6, "name", before="\n")
         text = greeting + self._scribble(rng, self._body(rng, case)) + sign
-        return mess.quote_lines(rng, text)
+        return noise.quote_lines(rng, text)
 
     def chat(self, rng: Random, case: Case) -> list[Turn]:
         """Return one to three turns. The decisive words may be in the customer's first or last turn."""
@@ -73,7 +73,7 @@ class Composer:
         return before + self.grammar.expand_rule(rng, rule) + after if rng.random() < chance else ""
 
     def _scribble(self, rng: Random, text: str) -> str:
-        return mess.add_typing_noise(rng, text, self.language)
+        return noise.add_typing_noise(rng, text, self.language)
 
 
 def _sentence(text: str) -> str:

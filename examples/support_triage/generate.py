@@ -19,7 +19,7 @@ from random import Random
 from examples.support_triage import cases, grammar, marks, planting, sources
 from examples.support_triage.cases import Case
 from examples.support_triage.compose import Composer, Turn
-from examples.support_triage.mess import encodable
+from examples.support_triage.noise import encodable
 from examples.support_triage.personal import PERSONAL_SHARE, PersonalSentences
 from examples.support_triage.planting import Planted
 from examples.support_triage.sources import SOURCES, Row, Source

@@ -6,13 +6,13 @@ from random import Random
 
 from examples.support_triage.defects import AUTHORITATIVE_SOURCE, DEFECTS, DefectKind
 from examples.support_triage.marks import Values
-from examples.support_triage.mess import encodable
+from examples.support_triage.noise import encodable
 from examples.support_triage.sources import Row, Source
 
 
 @dataclass(frozen=True)
 class Planted:
-    """Line of truth.csv, as `tasks.inquiry.planted.truth` reads it."""
+    """Line of truth.csv, as `tasks.inquiry.planted_defects.ground_truth` reads it."""
 
     source_id: str
     row: int

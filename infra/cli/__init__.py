@@ -1,6 +1,6 @@
 """Command `hallmark`, with one file for each command or group of commands.
 
-verbs.py lists all commands. lazy.py imports the module of a command only when the command is called.
+command_table.py lists all commands. lazy_commands.py imports the module of a command only when the command is called.
 
 Exit codes: 0 done, 1 the answer is no, 2 the input is wrong, 3 something that the command needs is away. Errors that a
 person can act on are printed without a traceback.
@@ -13,8 +13,8 @@ import sys
 import typer
 
 from infra import loopback
-from infra.cli import lazy, verbs
-from tasks.core import files, shown
+from infra.cli import command_table, lazy_commands
+from tasks.core import escaping, files
 from tasks.core.errors import HallmarkError, Unavailable, is_disk_full
 
 GC_THRESHOLDS = (20_000, 20, 20)
@@ -29,7 +29,7 @@ DISK_FULL = "no space is left on a disk: on that of .hallmark/, or of /tmp; free
 app = typer.Typer(
     name="hallmark",
     help="Fine-tune language models so that only what passed its gates reaches production.",
-    cls=lazy.group_class(verbs.ALL),
+    cls=lazy_commands.group_class(command_table.ALL),
     callback=lambda: None,  # typer needs one to make an app without commands a group
     no_args_is_help=True,
     add_completion=False,
@@ -42,7 +42,7 @@ def main() -> None:
     """Run the command of `sys.argv`, and turn errors into a message and an exit code."""
     gc.set_threshold(*GC_THRESHOLDS)
     os.umask(files.UMASK)
-    shown.escape_output()
+    escaping.escape_output()
     loopback.bypass_proxy()
     try:
         app()

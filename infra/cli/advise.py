@@ -22,7 +22,7 @@ def advise(
 
     Example: hallmark advise --write
     """
-    from tasks.advice import advise as rules  # slow: imports libraries for tables and models
+    from tasks.advice import ranking as rules  # slow: imports libraries for tables and models
 
     root = shared.checkout_root()
     advice = rules.advise(root, params, shared.parse_changes(changes))

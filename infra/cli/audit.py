@@ -8,16 +8,16 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.registered import Label, open_to_read
-from infra.cli.screen import showing_step
+from infra.cli.progress_display import showing_step
+from infra.cli.release_context import Label, open_to_read
 from infra.cli.shared import console
-from tasks.audit import archive, record
+from tasks.audit import archive, release_facts
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import canonical_json
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.proof import Prover
-from tasks.policy import adopting
+from tasks.policy import adoption_entries
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.trust.keys import Signer
@@ -45,7 +45,7 @@ def audit(
     try:
         with showing_step(f"gathering what is known of {audited.label}", None if as_json else console):
             signer, told = _signer(ledger, governed)
-            gathered = record.gather(audited, ledger, governed)
+            gathered = release_facts.gather(audited, ledger, governed)
             dossier, zipped = archive.write(gathered, _prover(ledger, governed), target, weights, signer)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
@@ -71,14 +71,14 @@ def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[s
     rewritten gets no signature.
     """
     try:
-        away = publish.publish(ledger, governed).unavailable
+        away = publication.publish(ledger, governed).unavailable
         return governed.signer("ledger", ledger.now()), away
     except HallmarkError as error:
         return None, [f"nobody signs the dossier: {error}"]
 
 
 def _root(governed: Governance) -> str:
-    return adopting.root_fingerprint(governed.state) if governed.chain else ""
+    return adoption_entries.root_fingerprint(governed.state) if governed.chain else ""
 
 
 def _prover(ledger: Ledger, governed: Governance) -> Callable[[int], bytes]:

@@ -5,19 +5,19 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import declaring, shared
+from infra.cli import declaration_adoption, shared
 from infra.cli.shared import console
-from tasks.declarations import declarations, standing
+from tasks.declarations import declarations, status
 from tasks.declarations.signed_declaration import DeclaredCard, of_card
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.resolve import read_params
+from tasks.runs.resolution import read_params
 from tasks.runs.run import installed_governance
 
 File = Annotated[Path | None, typer.Option(metavar="FILE", help="Params file of the use case; else params.yaml.")]
 
 
 def adopt(
-    reason: declaring.Reason, params: File = None, who: shared.ActAs = None, as_json: shared.Json = False
+    reason: declaration_adoption.Reason, params: File = None, who: shared.ActAs = None, as_json: shared.Json = False
 ) -> None:
     """Show what changed in the card of a use case since its last adoption, and sign it.
 
@@ -30,7 +30,7 @@ def adopt(
     root = shared.checkout_root()
     governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
     checked, _ = read_params(root / (params or "params.yaml"), {})
-    declaring.sign([of_card(checked)], ledger, governed, shared.acting_person(who), reason, as_json)
+    declaration_adoption.sign([of_card(checked)], ledger, governed, shared.acting_person(who), reason, as_json)
 
 
 def list_cards(params: File = None, as_json: shared.Json = False) -> None:
@@ -40,11 +40,11 @@ def list_cards(params: File = None, as_json: shared.Json = False) -> None:
     """
     root = shared.checkout_root()
     governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
-    now = standing.read(ledger, governed)
+    now = status.read(ledger, governed)
     own = of_card(read_params(root / (params or "params.yaml"), {})[0])
     others = [each.declared for name, each in now.in_force.items()
               if isinstance(each.declared, DeclaredCard) and name != own.subject]  # fmt: skip
-    rows = [declaring.standing_row(each, now, governed) for each in (own, *others)]
+    rows = [declaration_adoption.standing_row(each, now, governed) for each in (own, *others)]
     rows[0]["allowed"] = not declarations.why_not(own, now.in_force, governed.policy)
     if as_json:
         shared.print_json(rows)

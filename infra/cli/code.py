@@ -7,16 +7,16 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.code_versions import sign_off
+from tasks.code_versions.sign_off import SignOffStatus
+from tasks.code_versions.signed_version import ENTRY_KIND, VERSION
 from tasks.core.errors import HallmarkError, InputError
-from tasks.core.shown import escape, escape_line
+from tasks.core.escaping import escape, escape_line
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
-from tasks.runs import tree
+from tasks.runs import commit_tree
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
-from tasks.versions import versions
-from tasks.versions.signed_version import ENTRY_KIND, VERSION
-from tasks.versions.versions import SignOffStatus
 
 Commit = Annotated[str, typer.Argument(metavar="COMMIT", help="The version: a commit, tag or branch.")]
 Reason = Annotated[str, typer.Option(help="What you looked at, or why you take it back. The ledger keeps it.")]
@@ -30,8 +30,8 @@ def list_versions(as_json: shared.Json = False) -> None:
     checkout, ledger, governed = _open()
     commits = _commit_by_tree(ledger)
     head = checkout.commit_of("HEAD")
-    commits.setdefault(tree.read(checkout, head).sha256, head)
-    rows = [_row(sha256, commit, versions.status(ledger, governed, sha256)) for sha256, commit in commits.items()]
+    commits.setdefault(commit_tree.read(checkout, head).sha256, head)
+    rows = [_row(sha256, commit, sign_off.status(ledger, governed, sha256)) for sha256, commit in commits.items()]
     if as_json:
         shared.print_json({"head": head, "versions": rows})
         return
@@ -64,11 +64,11 @@ def withdraw(commit: Commit, reason: Reason, who: shared.ActAs = None, as_json: 
 def _sign(commit: str, who: str | None, reason: str, as_json: bool, withdraw: bool) -> None:
     checkout, ledger, governed = _open()
     named = checkout.commit_of(commit)
-    sha256 = tree.read(checkout, named).sha256
+    sha256 = commit_tree.read(checkout, named).sha256
     if not as_json and not withdraw:
         console.print(_changes_since_signed(checkout, ledger, governed, named))
-    entry = versions.sign(ledger, governed, shared.acting_person(who), sha256, named, reason, withdraw)
-    now = versions.status(ledger, governed, sha256)
+    entry = sign_off.sign(ledger, governed, shared.acting_person(who), sha256, named, reason, withdraw)
+    now = sign_off.status(ledger, governed, sha256)
     if as_json:
         shared.print_json(_row(sha256, named, now) | {"ledger_entry": entry.seq})
         return
@@ -91,7 +91,7 @@ def _commit_by_tree(ledger: Ledger) -> dict[str, str]:
 
 def _changes_since_signed(checkout: Repository, ledger: Ledger, governed: Governance, commit: str) -> str:
     signed = [known for sha256, known in _commit_by_tree(ledger).items()
-              if (it := versions.status(ledger, governed, sha256)).sign_offs and not it.missing]  # fmt: skip
+              if (it := sign_off.status(ledger, governed, sha256)).sign_offs and not it.missing]  # fmt: skip
     before = next((known for known in reversed(signed) if known != commit and _is_here(checkout, known)), None)
     if before is None:
         return f"no version before it is here: you sign for all that commit {commit[:12]} holds"
@@ -112,6 +112,6 @@ def _row(sha256: str, commit: str, it: SignOffStatus) -> dict[str, Any]:
         "commit": commit,
         "tree_sha256": sha256,
         "state": state,
-        "signed_by": versions.signer_ids(it.sign_offs),
+        "signed_by": sign_off.signer_ids(it.sign_offs),
         "text": escape_line(it.text),
     }

@@ -8,13 +8,13 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.screen import ProgressDisplay
+from infra.cli.progress_display import ProgressDisplay
 from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import write_bytes
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.resolve import read_params
+from tasks.runs.resolution import read_params
 from tasks.runs.run import installed_governance
 
 
@@ -45,8 +45,8 @@ def compare(
 
     Example: hallmark compare bases.yaml --rows 60 --steps 20
     """
-    from tasks.compare import candidates, page  # slow: these import libraries for tables and models
-    from tasks.compare import compare as rules
+    from tasks.compare import base_models, html_page  # slow: these import libraries for tables and models
+    from tasks.compare import comparison as rules
     from tasks.compare.rows import RowCounts
 
     if zero_shot_only and (steps or trained_on):
@@ -54,7 +54,7 @@ def compare(
     root = shared.checkout_root()
     settings, _ = read_params(params or root / "params.yaml", shared.parse_changes(changes))
     wish = rules.ComparisonRequest(
-        candidates.load_base_models(file), settings, RowCounts(asked, trained_on), steps, not zero_shot_only
+        base_models.load_base_models(file), settings, RowCounts(asked, trained_on), steps, not zero_shot_only
     )
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
     target = (out or root / ".hallmark" / rules.COMPARISONS_FOLDER) / "comparison.html"
@@ -64,8 +64,8 @@ def compare(
     with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
         document, found = rules.compare(root, wish, ledger, governed, screen)
     with shared.writable_path(target):
-        write_bytes(target, page.render(document).encode())
-    shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, page.summarise(document))
+        write_bytes(target, html_page.render(document).encode())
+    shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, html_page.summarise(document))
     shared.print_notice(f"page: {target}", as_json)
     _raise_failures(found.failures, document.best)
 
@@ -92,8 +92,8 @@ def _show(document: Any, verdict: str) -> None:
 
 
 def _rows(each: Any, document: Any) -> Iterator[tuple[str, ...]]:
-    from tasks.compare.compare import STATE_NAMES
-    from tasks.compare.page import format_number, format_score
+    from tasks.compare.comparison import STATE_NAMES
+    from tasks.compare.html_page import format_number, format_score
 
     policy = "allowed" if each.allowed else "not allowed"
     if not each.standings:

@@ -11,9 +11,9 @@ from infra.cli import shared
 from infra.cli.shared import console
 from infra.console import server
 from infra.console.accounts import Accounts
+from infra.console.database import open_database
 from infra.console.oidc.settings import sign_in_methods
 from infra.console.sessions import Sessions
-from infra.console.store import open_database
 from tasks.core.errors import InputError
 from tasks.runs.run import installed_governance
 from tasks.trust.validity import format_time

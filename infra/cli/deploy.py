@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import occasions, shared
+from infra.cli import occasion_context, shared
 from infra.cli.shared import console
 from infra.prefect import client, pools, server
-from tasks.occasions import checked, deciding, standing
-from tasks.occasions.declared import DEFAULT_PATH, Deployments
 from tasks.runs.repository import Repository
+from tasks.scheduling import control, deployments_check, deployments_in_force
+from tasks.scheduling.deployments_file import DEFAULT_PATH, Deployments
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="What to put in force.")]
 
@@ -29,23 +29,23 @@ def deploy(
 
     Example: hallmark deploy --as ml-engineer
     """
-    at, person = occasions.context(), shared.acting_person(who)
+    at, person = occasion_context.context(), shared.acting_person(who)
     path = at.root / file
-    wanted, text = checked.check(path, Repository.open(at.root), at.ledger, at.governed)
-    changes = deciding.differences(at.standing.deployments, wanted)
+    wanted, text = deployments_check.check(path, Repository.open(at.root), at.ledger, at.governed)
+    changes = control.differences(at.standing.deployments, wanted)
     if not as_json:
         _show(wanted, changes, at.standing)
         if changes and not yes and sys.stdin.isatty() and not typer.confirm("put it in force?"):
             raise typer.Exit(1)
-    entry = deciding.declare(at.ledger, at.governed, person, text)
-    now = standing.read(at.ledger, at.governed)
+    entry = control.declare(at.ledger, at.governed, person, text)
+    now = deployments_in_force.read(at.ledger, at.governed)
     if not as_json:
         told = f"in force, signed by {person}: entry {entry.seq} of the ledger" if entry else "it is in force already"
         console.print(told)
     if wanted.concurrency != at.standing.deployments.concurrency and server.find(at.root):
         shared.print_notice("concurrency counts from the runner's next start: hallmark down, hallmark up", as_json)
     if start:
-        up = occasions.start_prefect(at, as_json)
+        up = occasion_context.start_prefect(at, as_json)
         with client.connected(at.root, up) as prefect:
             for line in pools.synchronise(prefect, at.ledger, now.deployments.pools):
                 shared.print_notice(line, as_json)
@@ -56,7 +56,7 @@ def deploy(
         )
 
 
-def _show(wanted: Deployments, changes: list[str], before: standing.DeploymentsInForce) -> None:
+def _show(wanted: Deployments, changes: list[str], before: deployments_in_force.DeploymentsInForce) -> None:
     console.print(f"{len(wanted.schedules)} schedules, {len(wanted.triggers)} triggers", highlight=False)
     for line in changes or ["nothing changes"]:
         console.print(f"  {line}", markup=False, highlight=False)

@@ -4,7 +4,7 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from infra.doctor import looks
+from infra.doctor import diagnostics
 
 
 def doctor(as_json: shared.Json = False) -> None:
@@ -14,7 +14,7 @@ def doctor(as_json: shared.Json = False) -> None:
 
     Example: hallmark doctor
     """
-    lines = list(looks.run(shared.checkout_root()))
+    lines = list(diagnostics.run(shared.checkout_root()))
     todo = [line for line in lines if line.do]
     if as_json:
         shared.print_json([line._asdict() for line in lines])

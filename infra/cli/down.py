@@ -1,6 +1,6 @@
 """Command `hallmark down`."""
 
-from infra import tracking
+from infra import mlflow_server
 from infra.cli.shared import checkout_root, console
 from infra.console import server as pages
 from infra.prefect import server
@@ -16,9 +16,9 @@ def down() -> None:
     """
     where = checkout_root()
     going = [known.run for known in journal.read_all(where / ".hallmark") if known.status == "running"]
-    if any(each.find(where) for each in (server, pages, tracking)):
+    if any(each.find(where) for each in (server, pages, mlflow_server)):
         console.print("stopping …")
-    stopped = [server.stop(where), pages.stop(where), tracking.stop(where)]
+    stopped = [server.stop(where), pages.stop(where), mlflow_server.stop(where)]
     console.print("stopped" if any(stopped) else "nothing was up")
     for run in going:
         console.print(f"run {run} goes on with the next `hallmark up`")

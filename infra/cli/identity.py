@@ -13,12 +13,12 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
 from tasks.core.files import create_file, write_bytes
-from tasks.policy import adopting, proposal
+from tasks.policy import adoption_entries, proposal
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, MachineName, Person
 from tasks.policy.proposal import Change
 from tasks.runs.run import installed_governance
-from tasks.trust import keys, signing, ssh_agent
+from tasks.trust import keys, signing_keys, ssh_agent
 
 GOVERNANCE = Path("infra") / "governance"
 
@@ -50,7 +50,7 @@ def create(
             f"place, move it and {path.name}.pub away first"
         )
     key = Ed25519PrivateKey.generate()
-    data = keys.private_bytes(key, signing.ask_passphrase(path, again=True) if passphrase else None)
+    data = keys.private_bytes(key, signing_keys.ask_passphrase(path, again=True) if passphrase else None)
     line = keys.public_line(key, who)
     changed = _propose(who, line, name, role, replace, before=lambda: _write(path, data, line))
     _report(who, line, changed, as_json, key=str(path))
@@ -130,7 +130,7 @@ def root(as_json: shared.Json = False) -> None:
 
     Example: hallmark identity root
     """
-    fingerprint = adopting.root_fingerprint(shared.checkout_root() / ".hallmark")
+    fingerprint = adoption_entries.root_fingerprint(shared.checkout_root() / ".hallmark")
     shared.print_json({"root": fingerprint}) if as_json else console.print(fingerprint)
 
 
@@ -164,7 +164,7 @@ def _public_line_of_file(path: Path) -> str:
     beside = Path(f"{path}.pub")
     source = path if path.suffix == ".pub" else beside
     if not source.exists() and path.exists():
-        return signing.from_file(path).public_line
+        return signing_keys.from_file(path).public_line
     try:
         line = source.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

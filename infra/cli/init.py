@@ -7,7 +7,7 @@ import typer
 
 from infra.cli.shared import checkout_root, console
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy import adopting, in_force
+from tasks.policy import adoption_entries, in_force
 from tasks.policy import governance as rules
 from tasks.policy.governance import LOCAL
 from tasks.runs import installation
@@ -40,27 +40,27 @@ def init(
     ours = rules.load(folder, state)
     ledger = open_ledger(state)
     if not new_root:
-        adopting.require_root_of(ledger, state)
+        adoption_entries.require_root_of(ledger, state)
     rules.initialise(state, ours.people)
     if ours.local:
-        adopting.create_root(state)
+        adoption_entries.create_root(state)
         _adopt(folder, state, ledger)
     governed = installed_governance(where, None)
     if governance:
         rules.initialise(state, rules.load(where / governance, state).people)
         installed_governance(where, str(governance))
     console.print(f"ready: keys, ledger and state in {governed.state}")
-    console.print(f"root of trust: {adopting.root_fingerprint(state)}")
+    console.print(f"root of trust: {adoption_entries.root_fingerprint(state)}")
 
 
 def _adopt(folder: Path, state: Path, ledger: Ledger) -> None:
     """Adopt the governance folder with the root key, if nothing is in force or policy leaves changes to that key."""
-    own = state / "keys" / adopting.ROOT_KEY_NAME
+    own = state / "keys" / adoption_entries.ROOT_KEY_NAME
     chain, policy, people = in_force.chain(state, ledger), *in_force.load_proposed(folder, state)
     newest = chain.newest
     if not own.exists() or (newest and newest.environment != LOCAL):
         return
     alone = newest is None or not (newest.policy.changes.policy or newest.policy.changes.people)
     if alone and (newest is None or (newest.policy, newest.people) != (policy, people)):
-        adopting.sign(ledger, chain.root, policy, people, keys.signer_of(keys.load_private(own)))
+        adoption_entries.sign(ledger, chain.root, policy, people, keys.signer_of(keys.load_private(own)))
         console.print(f"in force from now on: {folder}")

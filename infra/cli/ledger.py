@@ -11,17 +11,17 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli import runs, shared
+from infra.cli import run_argument, shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.ledger import check as ledger_check
 from tasks.ledger import export as ledger_export
+from tasks.ledger import ledger_verification as ledger_check
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger import search as ledger_search
-from tasks.ledger.attached import DIGEST_KEY
-from tasks.ledger.heads import publish
+from tasks.ledger.attachments import DIGEST_KEY
+from tasks.ledger.entry_verification import OnProgress, Report
+from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.ledger.walk import OnProgress, Report
 from tasks.policy.governance import Governance
 from tasks.trust import dsse
 from tasks.trust.validity import Key as SigningKey
@@ -45,7 +45,7 @@ def show(
     ] = None,
     subject: Annotated[str | None, typer.Option(help="Subject of the entries, or its beginning.")] = None,
     run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Entries that name a run.", parser=runs.resolve_id)
+        str | None, typer.Option(metavar="RUN", help="Entries that name a run.", parser=run_argument.resolve_id)
     ] = None,
     person: Annotated[
         str | None, typer.Option(metavar="ID", help="Entries that name a person, or that one of their keys signed.")
@@ -182,7 +182,7 @@ def publish_heads(as_json: shared.Json = False) -> None:
     Example: hallmark ledger publish
     """
     ledger, governed = _open_ledger()
-    done = publish.publish(ledger, governed)
+    done = publication.publish(ledger, governed)
     newest = done.newest.model_dump(mode="json") if done.newest else None
     if as_json:
         shared.print_json({"newest": newest, "delivered": done.delivered, "away": done.unavailable, "void": done.void})
@@ -194,7 +194,7 @@ def publish_heads(as_json: shared.Json = False) -> None:
         for name, count in done.delivered.items():
             console.print(f"  {name}: {count:,} new")
         if not done.delivered and not done.unavailable:
-            console.print(f"it is kept beside the ledger alone: {publish.PLACES_VARIABLE} names no place")
+            console.print(f"it is kept beside the ledger alone: {publication.PLACES_VARIABLE} names no place")
     if done.unavailable:
         raise Unavailable("\n".join(done.unavailable))
 
@@ -213,7 +213,7 @@ def _trusted_keys(given: list[str] | None) -> Sequence[str | SigningKey]:
         where = shared.checkout_root()
         from tasks.runs.run import installed_governance
 
-        return publish.ledger_keys(installed_governance(where, None))
+        return publication.ledger_keys(installed_governance(where, None))
     except (InputError, ModuleNotFoundError) as error:  # no checkout, or an installation without the platform
         raise InputError(f"whose signature counts? Give --key with the ledger's public key ({error})") from None
 

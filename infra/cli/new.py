@@ -11,16 +11,16 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused
-from tasks.core.mistakes import ErrorCollector
 from tasks.core.params.values import NAME
 from tasks.policy import people as people_file
 from tasks.policy.governance import LOCAL
-from tasks.scaffold import answers, mapping, opened, place, plan
+from tasks.scaffold import answers, data_file, mapping, paths, plan
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import ColumnProfile
+from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping, UnclearMapping
-from tasks.scaffold.opened import DataFile
 from tasks.scaffold.plan import Plan
 from tasks.sources.protection import CATEGORIES, Category
 
@@ -92,10 +92,10 @@ def _inspect_file(
     mistakes, looked, mapped, columns = ErrorCollector(), None, None, list[ColumnProfile]()
     with mistakes.collect():
         _require_name(name)
-        place.require_free(root / place.EXAMPLES_FOLDER / name)
+        paths.require_free(root / paths.EXAMPLES_FOLDER / name)
     with mistakes.collect():
-        location = place.locate_data(file, root)
-        looked = opened.inspect_file(name if NAME.fullmatch(name) else "new", location, root, form)
+        location = paths.locate_data(file, root)
+        looked = data_file.inspect_file(name if NAME.fullmatch(name) else "new", location, root, form)
         columns = plan.profile_columns(looked)
     if columns:
         with mistakes.collect():

@@ -7,8 +7,8 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError
-from tasks.core.mistakes import ErrorCollector
 from tasks.core.params import params as schema
 
 
@@ -37,10 +37,10 @@ def params(
 
 def _check_files(file: Path, folder: Path) -> schema.Params:
     from tasks.policy import governance as rules  # slow: these import libraries for databases and tables
-    from tasks.runs import checking
+    from tasks.runs import request_checks
 
     root, mistakes = shared.checkout_root(), ErrorCollector()
-    read = checking.check_files(
+    read = request_checks.check_files(
         root, str(file.resolve()), {}, folder, lambda: rules.load(folder, root / ".hallmark"), mistakes
     )
     mistakes.raise_errors()

@@ -9,12 +9,12 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused
-from tasks.gates import policy_cases
+from tasks.gates import policy_tests
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy import adopting, adoption, differences, explain, governance, in_force
-from tasks.policy.adopting import Chain, SigningOutcome
+from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force
+from tasks.policy.adoption_entries import Chain, SigningOutcome
 from tasks.policy.governance import Governance
-from tasks.trust import keys, signing
+from tasks.trust import keys, signing_keys
 from tasks.trust.keys import Signer
 
 Dir = Annotated[Path | None, typer.Argument(metavar="DIR", help="Governance folder. Default: that of the checkout.")]
@@ -34,7 +34,7 @@ def show(as_json: shared.Json = False) -> None:
     waiting = [
         {"digest": adoption.digest(wanted), "proposed": _time(wanted.time), "waits_for": missing,
          "changes": _changes(chain, wanted.policy, wanted.people)}
-        for wanted, missing in adopting.open_proposals(ledger, chain)
+        for wanted, missing in adoption_entries.open_proposals(ledger, chain)
     ]  # fmt: skip
     if as_json:
         document = {
@@ -69,7 +69,7 @@ def check(folder: Dir = None, as_json: shared.Json = False) -> None:
     Example: hallmark policy check infra/governance
     """
     loaded = governance.load(_folder(folder), shared.checkout_root() / ".hallmark")
-    lines = list(explain.lines(loaded.policy, loaded.people))
+    lines = list(explanation.lines(loaded.policy, loaded.people))
     if as_json:
         shared.print_json({"policy_sha256": loaded.policy.digest(), "lines": lines})
     else:
@@ -85,7 +85,7 @@ def test(folder: Dir = None, as_json: shared.Json = False) -> None:
     """
     where = _folder(folder)
     loaded = governance.load(where, shared.checkout_root() / ".hallmark")
-    results = policy_cases.run_cases(policy_cases.load(where), loaded.policy, loaded.people)
+    results = policy_tests.run_cases(policy_tests.load(where), loaded.policy, loaded.people)
     if as_json:
         shared.print_json([result.model_dump(mode="json", by_alias=True) for result in results])
     else:
@@ -116,8 +116,8 @@ def adopt(
     state = where / ".hallmark"
     policy, people = in_force.load_proposed(_folder(folder), state)
     ledger = open_ledger(state)
-    root = signing.from_file(root_key) if root_key else None
-    chain = adopting.read(ledger, keys.fingerprint(root.public_line)) if root else in_force.chain(state, ledger)
+    root = signing_keys.from_file(root_key) if root_key else None
+    chain = adoption_entries.read(ledger, keys.fingerprint(root.public_line)) if root else in_force.chain(state, ledger)
     changes = _changes(chain, policy, people)
     if not as_json:
         console.print("\n".join(changes) or "nothing changes")
@@ -127,15 +127,15 @@ def adopt(
         return
     signer = root or _signer(chain, where, who, ledger)
     if root:
-        adopting.trust_root(state, signer.public_line)
-    outcome = adopting.sign(ledger, chain.root, policy, people, signer)
+        adoption_entries.trust_root(state, signer.public_line)
+    outcome = adoption_entries.sign(ledger, chain.root, policy, people, signer)
     _tell(outcome, changes, as_json)
 
 
 def _signer(chain: Chain, where: Path, who: str | None, ledger: Ledger) -> Signer:
     """Return the key that signs: the root key if policy names nobody for changes, or that of the person who acts."""
     state = where / ".hallmark"
-    own = state / "keys" / adopting.ROOT_KEY_NAME
+    own = state / "keys" / adoption_entries.ROOT_KEY_NAME
     newest = chain.newest
     if newest is None or not (newest.policy.changes.policy or newest.policy.changes.people):
         return keys.signer_of(keys.load_private(own))

@@ -25,21 +25,21 @@ def preflight(
 
     Example: hallmark preflight --set training.lora_rank=64 --set resources.memory_gib=80
     """
-    from tasks.runs import foretold  # imports libraries of models, which takes a second
+    from tasks.runs import training_estimate  # imports libraries of models, which takes a second
 
-    told = foretold.compute(shared.checkout_root(), params, shared.parse_changes(changes), calibrate)
+    told = training_estimate.compute(shared.checkout_root(), params, shared.parse_changes(changes), calibrate)
     if as_json:
-        shared.print_json(foretold.document(told))
+        shared.print_json(training_estimate.document(told))
     else:
-        _print(told, foretold.document(told))
+        _print(told, training_estimate.document(told))
     if told.trains_here:
-        foretold.require_equipment(told.estimate.training)
+        training_estimate.require_equipment(told.estimate.training)
     if told.estimate.fits is False or told.estimate.lacks_disk:
-        raise Refused(foretold.advice(told.estimate))
+        raise Refused(training_estimate.advice(told.estimate))
 
 
 def _print(told: Any, document: dict[str, Any]) -> None:
-    from tasks.stages.train.preflight.room import GIB
+    from tasks.stages.train.preflight.machine_capacity import GIB
 
     console.print(f"{told.model}: {document['parameters']:,} weights, {document['trained']:,} of them trained")
     table = Table("of a worker's memory", "GiB", box=None)

@@ -6,18 +6,18 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import runs, shared
-from infra.cli.registered import open_to_read
-from infra.cli.screen import ProgressDisplay
+from infra.cli import run_argument, shared
+from infra.cli.progress_display import ProgressDisplay
+from infra.cli.release_context import open_to_read
 from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
-from tasks.reproduce import rebuild
+from tasks.reproduce import reproduction
 from tasks.reproduce.original import Original
-from tasks.reproduce.rebuild import Reproduction
+from tasks.reproduce.reproduction import Reproduction
 from tasks.runs.repository import Repository
 from tasks.runs.request import checked_run_id
 from tasks.runs.run import GIT_REMOTE_VARIABLE, ref_of
@@ -29,7 +29,7 @@ def reproduce(
     named: Annotated[
         str,
         typer.Argument(
-            metavar="RELEASE|RUN", help="A release, or a run whose package is made.", parser=runs.resolve_id
+            metavar="RELEASE|RUN", help="A release, or a run whose package is made.", parser=run_argument.resolve_id
         ),
     ],
     keep: Annotated[
@@ -51,7 +51,7 @@ def reproduce(
     with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
         screen.working(f"verifying {named}")
         original = _original(named, checkout, ledger, governed)
-        made = rebuild.reproduce(checkout, original, ledger, governed, screen, keep)
+        made = reproduction.reproduce(checkout, original, ledger, governed, screen, keep)
     shared.print_json(made.model_dump(mode="json")) if as_json else _show(made)
     raise typer.Exit(EXIT[made.verdict])
 

@@ -13,8 +13,8 @@ from tasks.core.graph import GATES_BEFORE_STAGES
 from tasks.core.layout import Layout
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
-from tasks.runs import dvc, tree
-from tasks.runs import resolve as runs
+from tasks.runs import commit_tree, dvc
+from tasks.runs import resolution as runs
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
 
@@ -42,7 +42,7 @@ def resolve(
     if params:
         _refuse_loss(layout, text)
     checkout = Repository.open(layout.root)
-    whole = tree.read(checkout, checkout.snapshot()).sha256
+    whole = commit_tree.read(checkout, checkout.snapshot()).sha256
     runs.resolve(experiment, open_ledger(layout.state), governed, layout, whole)
     for gate in GATES_BEFORE_STAGES:
         statement.write_experiment_gate(layout, gate, governed)

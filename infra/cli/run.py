@@ -10,33 +10,33 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
-from flows import deployed
-from infra.cli import follow, runs, shared
+from flows import deployment_names
+from infra.cli import run_argument, run_progress, shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
 from infra.console import server as pages
 from infra.prefect import client, server
 from infra.prefect.server import RunningPrefect
 from tasks.core.config import checked_reason
+from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.layout import Layout
-from tasks.core.mistakes import ErrorCollector
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.occasions import standing
 from tasks.policy.governance import Governance
-from tasks.runs import asking, journal, records
-from tasks.runs.across import hold_run_lease
-from tasks.runs.asking import Envelope
-from tasks.runs.foreseen import expected_failures
-from tasks.runs.hold import hold_run_lock
+from tasks.runs import journal, run_entries, signed_requests
+from tasks.runs.expected_failures import expected_failures
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
 from tasks.runs.run import GIT_REMOTE_VARIABLE, check_request, exists_here, layout_of, open_run, recorded_request
+from tasks.runs.run_lease import hold_run_lease
+from tasks.runs.run_lock import hold_run_lock
+from tasks.runs.signed_requests import Envelope
 from tasks.runs.summary import summarise
-from tasks.runs.taking_up import is_elsewhere, take_over
+from tasks.runs.takeover import is_elsewhere, take_over
+from tasks.scheduling import deployments_in_force
 from tasks.sources import sources
 from tasks.sources.sources import Source
-from tasks.supervise import box
+from tasks.supervise import sandbox
 
 NEW_ONLY = ("params", "governance", "changes", "who", "demo_approvals", "reason", "pool")
 """Parameters that only a new run accepts. A resumed run has those of its own run request."""
@@ -58,7 +58,9 @@ def run(
     resume: Annotated[
         str | None,
         typer.Option(
-            metavar="RUN", help="Go on with a run that failed or stopped, with its own request.", parser=runs.resolve_id
+            metavar="RUN",
+            help="Go on with a run that failed or stopped, with its own request.",
+            parser=run_argument.resolve_id,
         ),
     ] = None,
     pool: Annotated[
@@ -90,18 +92,18 @@ def run(
         named, ledger = sources.load(governed.folder), open_ledger(governed.state)
         for each in expected_failures(asked, named, ledger, governed, demo_approvals):
             shared.print_notice(str(each), as_json)
-        if why := box.unavailable_reason():
+        if why := sandbox.unavailable_reason():
             shared.print_notice(f"stages run without a sandbox, with all that you may do yourself: {why}", as_json)
         executed_by = _deployment(where, ledger, governed, pool)
-        envelope = asking.sign(checkout, ledger, governed, request)
+        envelope = signed_requests.sign(checkout, ledger, governed, request)
         started = _start_run(where, request, envelope, named.sources, executed_by, say)
         detach = detach or pool is not None
-    with follow.detaching_on_interrupt(started.run_id):
+    with run_progress.detaching_on_interrupt(started.run_id):
         say(f"in Prefect: {started.up.ui}/runs/flow-run/{started.flow_run}")
         if secret := started.up.ui_secret_file(where):
             say(f"its pages ask for a secret once, at {started.up.ui}: {secret}")
         if not detach:
-            follow.show_until_done(where, started.up, started.run_id, started.flow_run, quiet=as_json)
+            run_progress.show_until_done(where, started.up, started.run_id, started.flow_run, quiet=as_json)
     if not detach:
         _print_and_exit(where, started, as_json)
     elif as_json:
@@ -151,13 +153,13 @@ def _on_command_line(context: typer.Context, name: str) -> bool:
 
 
 def _deployment(where: Path, ledger: Ledger, governed: Governance, pool: str | None) -> str:
-    declared = standing.read(ledger, governed).deployments.pools
+    declared = deployments_in_force.read(ledger, governed).deployments.pools
     if pool is not None and pool not in declared:
         raise InputError(
             f"there is no work pool {pool}: declared are {', '.join(sorted(declared)) or 'none'}; write it into "
             "deployments.yaml, then `hallmark deploy`"
         )
-    return deployed.full_run_deployment(where, ledger, pool)
+    return deployment_names.full_run_deployment(where, ledger, pool)
 
 
 def _start_run(
@@ -180,7 +182,7 @@ def _resume_run(where: Path, run_id: str, say: Callable[[str], None]) -> _Starte
     known = journal.read(where / ".hallmark", run_id)
     with hold_run_lock(where / ".hallmark", run_id):
         ledger = open_ledger(where / ".hallmark")
-        records.require_continuable(ledger, run_id)
+        run_entries.require_continuable(ledger, run_id)
         away = is_elsewhere(ledger, where, run_id)
         if away or (known is None and not exists_here(layout_of(where, run_id))):
             known = None

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from infra.cli import changes as shown
-from infra.cli import datasets, runs, shared
+from infra.cli import dataset_table, run_argument, shared
+from infra.cli import difference_tables as shown
 from infra.cli.shared import console
-from tasks.runs import difference, paired
+from tasks.runs import difference, paired_comparison
 from tasks.runs.difference import RunDifference
 from tasks.sources.dataset import Dataset
 
-Named = Annotated[str, runs.REQUIRED]
+Named = Annotated[str, run_argument.REQUIRED]
 
 
 def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
@@ -36,7 +36,7 @@ def _show(changes: RunDifference, dataset: Dataset | None) -> None:
     shown.print_figures(changes.figures, changes.same_test or not (changes.before.evaluated and changes.now.evaluated))
     if changes.paired:
         console.print("\nPAIRED TEST")
-        for line in paired.sentences(changes.paired):
+        for line in paired_comparison.sentences(changes.paired):
             console.print(f"  {line}")
 
 
@@ -45,7 +45,7 @@ def _data(changes: RunDifference, dataset: Dataset | None) -> None:
     if dataset is None or changes.data is None:
         console.print("  not compared: one of them has no dataset")
         return
-    datasets.show(dataset, changes.data, approved=False)
+    dataset_table.show(dataset, changes.data, approved=False)
     if changes.records:
         shown.print_records(changes.records)
     for name, pair in changes.digests.items():

@@ -3,18 +3,18 @@
 import time
 from typing import Annotated
 
-from infra.cli import runs, shared
+from infra.cli import run_argument, shared
 from infra.cli.shared import console
 from infra.prefect import client, server
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.runs import journal
-from tasks.runs.hold import is_executing
+from tasks.runs.run_lock import is_executing
 
 STOP_TIMEOUT_SECONDS = 60.0
 """Maximum number of seconds until the process of the run has ended."""
 
 
-def stop(run: Annotated[str, runs.REQUIRED]) -> None:
+def stop(run: Annotated[str, run_argument.REQUIRED]) -> None:
     """Stop a run that this checkout's runner executes, with the stage in progress. Finished stages stay.
 
     A run that waits at a gate has no process: reject it at the gate instead.

@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli import occasions, shared
-from infra.cli.occasions import Context
+from infra.cli import occasion_context, shared
+from infra.cli.occasion_context import Context
 from infra.cli.shared import console
 from tasks.core.config import checked_reason
-from tasks.occasions import deciding, due, events
-from tasks.occasions.checked import UNCOMMITTED_MESSAGE
-from tasks.occasions.declared import Schedule
-from tasks.occasions.signed_deed import SwitchAction
-from tasks.occasions.taking import Occasion
+from tasks.scheduling import control, due_times, trigger_events
+from tasks.scheduling.deployments_check import UNCOMMITTED_MESSAGE
+from tasks.scheduling.deployments_file import Schedule
+from tasks.scheduling.occasion_entries import Occasion
+from tasks.scheduling.signed_statements import SwitchAction
 
 Named = Annotated[str, typer.Argument(metavar="NAME", help="Schedule or trigger (`hallmark schedule list`).")]
 Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
@@ -24,9 +24,9 @@ def list_schedules(as_json: shared.Json = False) -> None:
 
     Example: hallmark schedule list
     """
-    at = occasions.context()
+    at = occasion_context.context()
     rows = [_row(name, at) for name in at.standing.deployments.named]
-    waits = occasions.uncommitted_edits(at)
+    waits = occasion_context.uncommitted_edits(at)
     if as_json:
         shared.print_json([row | {"uncommitted": waits[row["params"]]} for row in rows])
         return
@@ -65,9 +65,9 @@ def coming(
 
     Example: hallmark schedule next --count 5
     """
-    at = occasions.context()
+    at = occasion_context.context()
     schedules = at.standing.deployments.schedules
-    times = due.next_times(at.standing, at.ledger.now(), count)
+    times = due_times.next_times(at.standing, at.ledger.now(), count)
     if as_json:
         shared.print_json([{"name": name, "due": moment.isoformat()} for moment, name in times])
         return
@@ -93,8 +93,8 @@ def resume(name: Named, reason: Reason, who: shared.ActAs = None, as_json: share
 
 
 def _pause_or_resume(deed: SwitchAction, name: str, reason: str, who: str | None, as_json: bool) -> None:
-    at, person = occasions.context(), shared.acting_person(who)
-    entry = deciding.switch(at.ledger, at.governed, deed, name, person, reason)
+    at, person = occasion_context.context(), shared.acting_person(who)
+    entry = control.switch(at.ledger, at.governed, deed, name, person, reason)
     if as_json:
         shared.print_json({"name": name, "state": f"{deed}d", "person": person, "ledger_entry": entry.seq})
         return
@@ -113,10 +113,12 @@ def run_now(
 
     Example: hallmark schedule run-now nightly --as ml-engineer --reason "the new tickets are there"
     """
-    at, person = occasions.context(), shared.acting_person(who)
+    at, person = occasion_context.context(), shared.acting_person(who)
     at.standing.require(name)
     asks, now = at.standing.deployments.named[name], at.ledger.now()
     why = f": {checked_reason(reason, '--reason has no words; say why now, or leave it out')}" if reason else ""
-    words = events.shorten_reason(f"{name}, asked for now{why}")
-    key = f"{name}/now/{due.key_time(now)}-{secrets.token_hex(4)}"
-    occasions.request_run(at, Occasion(key, name, words, asks.params, asks.changes, pool=asks.pool), person, as_json)
+    words = trigger_events.shorten_reason(f"{name}, asked for now{why}")
+    key = f"{name}/now/{due_times.key_time(now)}-{secrets.token_hex(4)}"
+    occasion_context.request_run(
+        at, Occasion(key, name, words, asks.params, asks.changes, pool=asks.pool), person, as_json
+    )

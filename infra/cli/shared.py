@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli import tables
-from infra.cli.tables import TableConsole
+from infra.cli import table_layout
+from infra.cli.table_layout import TableConsole
 from tasks.core.errors import InputError, Unavailable, is_disk_full
+from tasks.core.escaping import escape_line, json_text
 from tasks.core.files import UMASK
-from tasks.core.shown import escape_line, json_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 ActAs = Annotated[
@@ -73,7 +73,7 @@ def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:
         return
     rows = [list(map(escape_line, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    if console.is_terminal and sum(widths) + tables.COLUMN_GAP * (len(widths) - 1) > console.width:
+    if console.is_terminal and sum(widths) + table_layout.COLUMN_GAP * (len(widths) - 1) > console.width:
         table = Table(*header, box=None)
         for row in rows:
             table.add_row(*row)

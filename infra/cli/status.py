@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import runs, shared
+from infra.cli import run_argument, shared
 from infra.cli.shared import console
 from infra.cli.summary import print_summary
 from infra.console import server as pages
-from infra.prefect import server, watching
+from infra.prefect import server, watch_status
 from tasks.core.errors import InputError
 from tasks.runs import journal
 from tasks.runs.summary import Summary, summarise
@@ -17,7 +17,7 @@ from tasks.runs.summary import Summary, summarise
 
 def status(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Show this run in full.", parser=runs.resolve_id)
+        str | None, typer.Argument(metavar="RUN", help="Show this run in full.", parser=run_argument.resolve_id)
     ] = None,
     as_json: shared.Json = False,
 ) -> None:
@@ -38,7 +38,7 @@ def status(
         return
     up = server.find(shared.checkout_root())
     console.print(f"Prefect: {up.ui if up else 'not up (hallmark up)'}")
-    console.print(f"watch: {watching.read(shared.checkout_root()).words}", markup=False, highlight=False)
+    console.print(f"watch: {watch_status.read(shared.checkout_root()).words}", markup=False, highlight=False)
     table = Table("run", "use case", "status", "asked by", "stages", "gates", "release", box=None, header_style="bold")
     for line in known:
         gates = ", ".join(f"{name} {gate.state}" for name, gate in line.gates.items())

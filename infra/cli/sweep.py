@@ -8,12 +8,12 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.screen import ProgressDisplay
+from infra.cli.progress_display import ProgressDisplay
 from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import Refused
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.resolve import read_params
+from tasks.runs.resolution import read_params
 from tasks.runs.run import installed_governance
 
 
@@ -40,13 +40,13 @@ def sweep(
 
     Example: hallmark sweep --over training.learning_rate=0.0005,0.001,0.002 --over training.lora_rank=8,16
     """
-    from tasks.sweep import space  # slow: these import libraries for tables and models
+    from tasks.sweep import search_space  # slow: these import libraries for tables and models
     from tasks.sweep import sweep as rules
 
     root, given = shared.checkout_root(), shared.parse_changes(changes)
     file = params or root / "params.yaml"
     wish = rules.SweepRequest(
-        space.parse_axes(over), lambda more: read_params(file, {**given, **more})[0], trials, not whole
+        search_space.parse_axes(over), lambda more: read_params(file, {**given, **more})[0], trials, not whole
     )
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
     with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from tasks.core.shown import escape
+from tasks.core.escaping import escape
 
 
 class LiteralConsole(Console):

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import occasions, shared
+from infra.cli import occasion_context, shared
 from tasks.core.config import checked_reason
 from tasks.core.errors import InputError, Refused
-from tasks.occasions import due, events
-from tasks.occasions.declared import Event
+from tasks.scheduling import due_times, trigger_events
+from tasks.scheduling.deployments_file import Event
 
 KEY = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}"
 
@@ -29,7 +29,7 @@ def trigger(
 
     Example: hallmark trigger upstream --as ml-engineer --key export-2026-03-02 --reason "the export is there"
     """
-    at, person = occasions.context(), shared.acting_person(who)
+    at, person = occasion_context.context(), shared.acting_person(who)
     at.standing.require(name)
     found = at.standing.deployments.triggers.get(name)
     if not isinstance(found, Event):
@@ -39,5 +39,5 @@ def trigger(
     words = checked_reason(reason, "say with --reason what happened, so that others can follow it later")
     if key is not None and not re.fullmatch(KEY, key):
         raise InputError(f"--key {key}: expected at most 100 letters, digits and . _ : -, as in export-2026-03-02")
-    what = key or due.key_time(at.ledger.now())
-    occasions.request_run(at, events.make_occasion(name, found, f"event/{what}", words), person, as_json)
+    what = key or due_times.key_time(at.ledger.now())
+    occasion_context.request_run(at, trigger_events.make_occasion(name, found, f"event/{what}", words), person, as_json)

@@ -4,8 +4,8 @@ import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from flows import deployed
-from infra import served, tracking
+from flows import deployment_names
+from infra import local_server, mlflow_server
 from infra.cli.shared import checkout_root, console
 from infra.console import server as pages
 from infra.prefect import server
@@ -20,9 +20,9 @@ def up() -> None:
     """
     where = checkout_root()
     console.print("starting what is not up yet …")
-    before = tracking.find(where)
+    before = mlflow_server.find(where)
     with ThreadPoolExecutor(1) as beside:
-        others = beside.submit(tracking.start, where, console.print)
+        others = beside.submit(mlflow_server.start, where, console.print)
         try:
             _start_all(where, others)
         except KeyboardInterrupt:
@@ -30,19 +30,21 @@ def up() -> None:
             with contextlib.suppress(HallmarkError):
                 others.result()
             if before is None:
-                tracking.stop(where)
+                mlflow_server.stop(where)
             raise
 
 
-def _start_all(where: Path, others: Future[served.RunningServer | None]) -> None:
+def _start_all(where: Path, others: Future[local_server.RunningServer | None]) -> None:
     started = server.start(where, console.print, also=_source_variables(where))
     console.print(f"up: {started.ui} (stop with `hallmark down`)")
     if secret := started.ui_secret_file(where):
         console.print(f"its pages ask for a secret once, at {started.ui}: {secret}")
-    console.print(f"deployment: {deployed.full_runner_deployment(where)}")
+    console.print(f"deployment: {deployment_names.full_runner_deployment(where)}")
     console.print(f"console: {pages.start(where, console.print).origin}")
     if mlflow := others.result():
-        console.print(f"mlflow: {mlflow.origin}, user {tracking.USER}, password in {tracking.secret_file(where)}")
+        console.print(
+            f"mlflow: {mlflow.origin}, user {mlflow_server.USER}, password in {mlflow_server.secret_file(where)}"
+        )
 
 
 def _source_variables(where: Path) -> set[str]:

@@ -15,11 +15,11 @@ from infra.processes import Process
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger import ledger as ledgers
 from tasks.ledger.ledger import open_ledger
-from tasks.occasions import standing
-from tasks.occasions.pools import Pool
 from tasks.runs import dvc
 from tasks.runs.environment import BYTECODE_FOLDER, isolated
 from tasks.runs.run import GIT_REMOTE_VARIABLE, installed_governance
+from tasks.scheduling import deployments_in_force
+from tasks.scheduling.pools import Pool
 
 POLL_SECONDS = "2"
 """Seconds between two requests for flow runs to Prefect, whose default is 10."""
@@ -54,7 +54,7 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
 
 def _declared_pools(where: Path, pool: str) -> dict[str, Pool]:
     governed = installed_governance(where, None)
-    found = standing.read(open_ledger(where / ".hallmark"), governed).deployments.pools
+    found = deployments_in_force.read(open_ledger(where / ".hallmark"), governed).deployments.pools
     if pool not in found:
         known = ", ".join(found) or "none is in force; write `pools` in deployments.yaml, then hallmark deploy"
         raise InputError(f"there is no pool {pool!r}: {known}")

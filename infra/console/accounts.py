@@ -15,7 +15,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
-from infra.console.store import ACCOUNTS, DEVICES
+from infra.console.database import ACCOUNTS, DEVICES
 from tasks.core.database import unavailable_on_error
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes

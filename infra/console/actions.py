@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from infra.console.acts import closing, decision, order, switch
 from infra.console.pages import Access
+from infra.console.signing import gate_decision, incident_closing, rollback_order, schedule_switch
 
 
 class Signing(NamedTuple):
@@ -24,10 +24,17 @@ class Action(NamedTuple):
 
 
 SIGNINGS = (
-    Signing("/gates/{run}/{gate}", decision.draft, decision.record, "a decision at a gate"),
-    Signing("/incidents/{incident}", closing.draft, closing.record, "the end of an incident"),
-    Signing("/releases/{label}", order.draft, order.record, "an order that an earlier release be champion again"),
-    Signing("/schedules/{name}", switch.draft, switch.record, "a schedule or trigger rests, or goes on"),
+    Signing("/gates/{run}/{gate}", gate_decision.draft, gate_decision.record, "a decision at a gate"),
+    Signing("/incidents/{incident}", incident_closing.draft, incident_closing.record, "the end of an incident"),
+    Signing(
+        "/releases/{label}",
+        rollback_order.draft,
+        rollback_order.record,
+        "an order that an earlier release be champion again",
+    ),
+    Signing(
+        "/schedules/{name}", schedule_switch.draft, schedule_switch.record, "a schedule or trigger rests, or goes on"
+    ),
 )
 
 ACTIONS = (

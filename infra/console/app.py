@@ -5,10 +5,10 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from infra.console import disclosing, elsewhere, entrance, failures, routes
+from infra.console import data_access, error_handlers, oidc_routes, routes, sign_in
 from infra.console.context import Context, session_cookie_name
-from infra.console.failures import EscapedJSONResponse
-from infra.console.guard import security_middleware
+from infra.console.error_handlers import EscapedJSONResponse
+from infra.console.middleware import security_middleware
 from infra.console.oidc.settings import SignInMethods
 from infra.console.site import Site
 from tasks.core.pages import STYLES
@@ -35,10 +35,10 @@ def application(site: Site, sign_in_by: SignInMethods = BY_PASSWORD) -> FastAPI:
     app.mount("/style", StaticFiles(directory=STYLES), name="style")
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     routes.add_routes(app, context)
-    disclosing.add_routes(app, context)
-    entrance.add_routes(app, context)
-    elsewhere.add_routes(app, context)
-    failures.add_error_handlers(app, context)
+    data_access.add_routes(app, context)
+    sign_in.add_routes(app, context)
+    oidc_routes.add_routes(app, context)
+    error_handlers.add_error_handlers(app, context)
 
     @app.get("/health", include_in_schema=False)
     async def health() -> dict[str, str]:

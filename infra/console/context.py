@@ -9,13 +9,13 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from infra.console import answers
+from infra.console import rendering
 from infra.console.accounts import Accounts
+from infra.console.database import open_database
 from infra.console.oidc.settings import SignInMethods
-from infra.console.rates import REQUESTS_PER_MINUTE, RateLimits, SignInQueue
+from infra.console.rate_limits import REQUESTS_PER_MINUTE, RateLimits, SignInQueue
 from infra.console.sessions import Session, Sessions
 from infra.console.site import RequestState, Site
-from infra.console.store import open_database
 from tasks.core.errors import InputError, Refused
 from tasks.policy.people import Person
 
@@ -54,7 +54,7 @@ class Context:
         self.rates = RateLimits(REQUESTS_PER_MINUTE)
         self.signing_in, self.signing_in_again = SignInQueue(), SignInQueue()
         self.secure, self.cookie = urlsplit(site.origin).scheme == "https", session_cookie_name(site.origin)
-        self._templates = answers.environment()
+        self._templates = rendering.environment()
 
     def here(self) -> RequestState:
         return RequestState(self.site)

@@ -6,26 +6,26 @@ Every route of the application is in this table or in those of actions.py. A tes
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_type_hints
 
-from infra.console import tables
+from infra.console import csv_tables
 from infra.console.views.artefacts import artefacts
 from infra.console.views.audit import audit
-from infra.console.views.changes import release_comparison
-from infra.console.views.compared import run_comparison, run_comparison_form
 from infra.console.views.data import data
 from infra.console.views.gate import gate
 from infra.console.views.inbox import inbox
 from infra.console.views.incidents import incident, incidents
 from infra.console.views.key import key
 from infra.console.views.ledger import entry, ledger
+from infra.console.views.lineage import lineage
 from infra.console.views.log import log
 from infra.console.views.policy import policy
 from infra.console.views.release import release
+from infra.console.views.release_comparison import release_comparison
 from infra.console.views.releases import production, releases
 from infra.console.views.rows import rows
+from infra.console.views.run_comparison import run_comparison, run_comparison_form
 from infra.console.views.runs import run, runs
 from infra.console.views.schedules import schedule, schedules
 from infra.console.views.waivers import waivers
-from infra.console.views.where import lineage
 
 Access = Literal["anybody", "person"]
 """Access to a page or action: `person` is a signed-in person who holds a role in people.yaml now. Every role may read
@@ -83,5 +83,5 @@ def api_path(page: Page) -> str:
 def csv_paths(page: Page) -> dict[str, str]:
     """Return the path of the CSV of each table of a page, by the name of the table."""
     path = "/inbox" if page.path == "/" else page.path
-    of = tables.names(get_type_hints(page.view)["return"])
-    return {table: f"{path}.csv" if table == tables.MAIN_TABLE else f"{path}/{table}.csv" for table in of}
+    of = csv_tables.names(get_type_hints(page.view)["return"])
+    return {table: f"{path}.csv" if table == csv_tables.MAIN_TABLE else f"{path}/{table}.csv" for table in of}

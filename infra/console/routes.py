@@ -12,11 +12,11 @@ from fastapi import Depends, FastAPI, Header
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from infra.console import answers
+from infra.console import rendering
 from infra.console.actions import SIGNINGS, Signing
 from infra.console.context import Context, Visitor
 from infra.console.pages import PAGES, Page, api_path, csv_paths
-from infra.console.views.files import docs_file, measured_file, report_file
+from infra.console.views.run_pages import docs_file, measured_file, report_file
 from infra.console.views.runs import MAX_ROWS
 
 SERVER_PARAMETERS = ("here", "person")
@@ -45,7 +45,7 @@ def _add_tables(app: FastAPI, context: Context, page: Page) -> None:
 
     def csv_of(table: str) -> Callable[..., Response]:
         def csv(request: Request, visitor: Visitor, **asked: Any) -> Response:
-            text = answers.as_csv(_view(context, page, visitor, asked), table)
+            text = rendering.as_csv(_view(context, page, visitor, asked), table)
             name = re.sub(r"[^A-Za-z0-9.-]+", "-", request.url.path.strip("/"))
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return Response(text, media_type="text/csv; charset=utf-8", headers=headers)

@@ -9,11 +9,11 @@ import uvicorn
 
 from infra import ports
 from infra.console.app import application
-from infra.console.listening import uvicorn_config
+from infra.console.connections import uvicorn_config
 from infra.console.oidc.settings import sign_in_methods
 from infra.console.site import Site
 from tasks.core import files
-from tasks.core.shown import escape_logs
+from tasks.core.escaping import escape_logs
 from tasks.trust.passkey import LOCALHOST
 
 

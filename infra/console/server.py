@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from infra import ports, served
+from infra import local_server, ports
 from infra.console.accounts import Accounts
+from infra.console.database import open_database
 from infra.console.oidc.settings import ISSUER, sign_in_methods
-from infra.console.store import open_database
+from infra.local_server import RunningServer
 from infra.processes import spawn
-from infra.served import RunningServer
 from tasks.core import files, locks
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.trust.passkey import LOCALHOST
@@ -30,7 +30,7 @@ def folder(root: Path) -> Path:
 
 def find(root: Path) -> RunningServer | None:
     """Return the running console of this checkout, or None."""
-    return served.find(folder(root))
+    return local_server.find(folder(root))
 
 
 def address(root: Path) -> str:
@@ -59,7 +59,7 @@ def start(root: Path, say: Callable[[str], None]) -> RunningServer:
 
 def stop(root: Path) -> bool:
     """Stop the console of this checkout. Return whether it was running."""
-    return served.stop(folder(root))
+    return local_server.stop(folder(root))
 
 
 def _start(root: Path, say: Callable[[str], None]) -> RunningServer:
@@ -71,9 +71,9 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningServer:
             origin = proxied or f"{_local_origin()}:{port}"
             command = ["-m", "infra.console.serve", str(root), origin, str(port)]
             process = spawn(folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)})
-            if served.wait_until_ready(process, port, "the console", folder(root) / "console.log"):
+            if local_server.wait_until_ready(process, port, "the console", folder(root) / "console.log"):
                 files.write_bytes(folder(root) / "port", str(port).encode())
-                return served.write_state(folder(root), RunningServer(origin=origin, port=port, process=process))
+                return local_server.write_state(folder(root), RunningServer(origin=origin, port=port, process=process))
         if not proxied:
             say(f"port {wanted} is in use; taking a free one for the console, where browsers have no key of it yet")
     if proxied:  # the proxy keeps sending people to that port, whichever process listens on it

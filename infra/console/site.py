@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.runs.rules import GovernanceCache
+from tasks.runs.governance_cache import GovernanceCache
 from tasks.runs.run import installed_governance
 
 

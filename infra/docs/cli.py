@@ -7,7 +7,7 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from infra.cli import app
-from infra.docs.text import table
+from infra.docs.markdown import table
 
 
 def commands() -> Iterator[tuple[str, TyperCommand]]:

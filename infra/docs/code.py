@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.docs.text import table
+from infra.docs.markdown import table
 
 ROOT = Path(__file__).parents[2]
 TOP_PACKAGES = ("flows", "tasks", "infra")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from infra.docs import schema
-from infra.docs.text import table
+from infra.docs.markdown import table
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats"
 INTRODUCTION = """# Formats

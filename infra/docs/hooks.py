@@ -4,7 +4,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from infra.docs.generated import PAGES
+from infra.docs.pages import PAGES
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

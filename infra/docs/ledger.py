@@ -1,6 +1,6 @@
 """Reference page of the kinds of ledger entries (tasks/ledger/kinds.py)."""
 
-from infra.docs.text import table
+from infra.docs.markdown import table
 from tasks.ledger.kinds import KINDS
 
 INTRODUCTION = """# Ledger entries

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from infra.docs.text import anchor, prose, table
+from infra.docs.markdown import anchor, prose, table
 
 TYPE_WORDS = {
     "string": "text",

@@ -1,6 +1,6 @@
 """Reference page of the environment variables that Hallmark reads."""
 
-from infra.docs.text import table
+from infra.docs.markdown import table
 from infra.prefect.variables import COMMAND_VARIABLES, RUNNER_PREFIX, RUNNER_VARIABLES, Variable
 
 HEADER = ("variable", "meaning", "default")

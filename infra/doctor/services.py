@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from infra.doctor.finding import Finding
-from infra.prefect import server, watching
+from infra.prefect import server, watch_status
 from tasks.core.errors import Unavailable
 from tasks.ledger import ledger
-from tasks.ledger.heads import publish
-from tasks.ledger.heads.places.named import parse
-from tasks.occasions import standing
+from tasks.ledger.heads import publication
+from tasks.ledger.heads.places.setting import parse
 from tasks.policy import in_force
-from tasks.registry.promote import mirror
+from tasks.registry.promote import mlflow_mirror
+from tasks.scheduling import deployments_in_force
 
 TIMEOUT_SECONDS = 5.0
 
@@ -32,7 +32,7 @@ def prefect(root: Path) -> Iterator[Finding]:
 
 def watch(root: Path) -> Iterator[Finding]:
     """Report whether a watch is running. None is needed if no gate is open and no schedule is in force."""
-    found = watching.read(root)
+    found = watch_status.read(root)
     waits = _unattended(root) if found.is_missing and ledger.ledger_exists(root / ".hallmark") else ""
     yield Finding(f"{found.words}; {waits}", "hallmark up, or hallmark watch") if waits else Finding(found.words)
 
@@ -42,12 +42,12 @@ def _unattended(root: Path) -> str:
     if known.loss_reason():
         return ""
     gates = len(known.open_questions())
-    named = len(standing.read(known, in_force.load(folder, root / ".hallmark", known)).deployments.named)
+    named = len(deployments_in_force.read(known, in_force.load(folder, root / ".hallmark", known)).deployments.named)
     return ", ".join(f"{count} {what}" for count, what in ((gates, "open gates"), (named, "schedules")) if count)
 
 
 def mlflow(root: Path) -> Iterator[Finding]:
-    uri = mirror.registry_uri(root / ".hallmark")
+    uri = mlflow_mirror.registry_uri(root / ".hallmark")
     url = urlsplit(uri)
     if url.scheme in ("http", "https"):
         _ask(f"{uri.rstrip('/')}/health", f"MLflow at {url.hostname}:{url.port}")
@@ -76,14 +76,14 @@ def heads(root: Path) -> Iterator[Finding]:
 
     Heads that are stored on this machine alone prove nothing against its owner.
     """
-    places = parse(os.environ.get(publish.PLACES_VARIABLE, ""), root, root / ".hallmark")
+    places = parse(os.environ.get(publication.PLACES_VARIABLE, ""), root, root / ".hallmark")
     for place in places:
         try:
             yield Finding(f"{place.name}: {len(place.sizes())} heads")
         except Unavailable as error:
             yield Finding(str(error), "hallmark ledger publish, once it is back")
     if not places:
-        yield Finding(f"they stay on this machine; {publish.PLACES_VARIABLE} names places for them elsewhere")
+        yield Finding(f"they stay on this machine; {publication.PLACES_VARIABLE} names places for them elsewhere")
 
 
 def _ask(url: str, what: str) -> None:

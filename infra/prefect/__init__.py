@@ -10,12 +10,12 @@
     pools.py          work pools of deployments.yaml, on the Prefect server
     worker.py         process that executes flow runs of a work pool on this machine
     execute.py        process of one flow run of a work pool
-    every.py          periodic work of a service
-    watching.py       state of the watch, for `hallmark status` and `hallmark doctor`
+    periodic.py          periodic work of a service
+    watch_status.py       state of the watch, for `hallmark status` and `hallmark doctor`
     notify.py         notices to people: Prefect notification block, webhook or log
     logs.py           log lines of a run
     client.py         flow runs on the Prefect server: start, resume, cancel and state
-    deployments.yaml  schedules and triggers as proposed (tasks/occasions)
+    deployments.yaml  schedules and triggers as proposed (tasks/scheduling)
 
 If PREFECT_API_URL is set, that server is used, and none is started. Each checkout has a deployment of its own there.
 """

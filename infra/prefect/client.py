@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from flows import deployed
+from flows import deployment_names
 from infra.prefect import access
 from infra.prefect.server import RunningPrefect
 from tasks.core.errors import Refused, Unavailable
-from tasks.runs.asking import Envelope
 from tasks.runs.request import RunRequest
+from tasks.runs.signed_requests import Envelope
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -81,13 +81,13 @@ def create_flow_run(
     with connected(root, up) as client:
         from prefect.exceptions import ObjectNotFound
 
-        name = name or deployed.full_runner_deployment(root)
+        name = name or deployment_names.full_runner_deployment(root)
         for _ in range(300):  # 60 s: a runner registers the deployment a few seconds after its start
             try:
                 deployment = client.read_deployment_by_name(name)
                 break
             except ObjectNotFound:
-                if name != deployed.full_runner_deployment(root):
+                if name != deployment_names.full_runner_deployment(root):
                     raise Unavailable(f"Prefect has no deployment {name}; `hallmark deploy` makes it") from None
                 if not up.runner.alive():
                     raise Unavailable("the runner ended; its log is .hallmark/prefect/runner.log") from None
@@ -112,7 +112,7 @@ def resume(root: Path, up: RunningPrefect, flow_run: str) -> bool:
 
         try:
             known = client.read_flow_run(UUID(flow_run))
-            ours = client.read_deployment_by_name(deployed.full_runner_deployment(root)).id
+            ours = client.read_deployment_by_name(deployment_names.full_runner_deployment(root)).id
         except ObjectNotFound:
             return False
         if known.deployment_id != ours:
@@ -137,7 +137,7 @@ def cancel(root: Path, up: RunningPrefect, flow_run: str) -> None:
 
         try:
             known = client.read_flow_run(UUID(flow_run))
-            ours = client.read_deployment_by_name(deployed.full_runner_deployment(root)).id
+            ours = client.read_deployment_by_name(deployment_names.full_runner_deployment(root)).id
         except (ObjectNotFound, ValueError):
             raise Refused(f"Prefect knows no flow run {flow_run} of this checkout") from None
         if known.deployment_id != ours:

@@ -12,7 +12,7 @@ from prefect.flow_engine import run_flow
 
 from flows import lifecycle
 from flows.retrain import retrain
-from tasks.core.shown import escape_logs
+from tasks.core.escaping import escape_logs
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from flows import deployed
+from flows import deployment_names
 from infra.prefect import access, server
 from tasks.core.config import FrozenModel
 from tasks.core.errors import DOCUMENT_ERRORS, Unavailable
@@ -48,7 +48,10 @@ def read(root: Path, ledger: Ledger, run: str, pools: list[str]) -> list[LogLine
     if up is None:
         raise Unavailable("the Prefect server, which keeps what runs log, is not up here; `hallmark up` starts it")
     given = access.client_environment(root, up.api, own=up.server is not None)
-    ours = [deployed.runner_deployment(root), *(deployed.pool_deployment(ledger, pool) for pool in pools)]
+    ours = [
+        deployment_names.runner_deployment(root),
+        *(deployment_names.pool_deployment(ledger, pool) for pool in pools),
+    ]
     try:
         with httpx.Client(base_url=up.api, headers=_headers(given), timeout=RESPONSE_TIMEOUT_SECONDS) as client:
             return _lines(client, run, ours)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows import deployed
+from flows import deployment_names
 from tasks.core import yaml_text
 from tasks.ledger.ledger import Ledger
-from tasks.occasions.pools import Pool
+from tasks.scheduling.pools import Pool
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -30,7 +30,7 @@ def synchronise(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str,
     A pool that is no longer declared is paused, so that runs that wait in it are not lost.
     """
     done = [line for name, pool in pools.items() for line in _synchronise_pool(client, ledger, name, pool)]
-    ours = deployed.work_pool(ledger, "")
+    ours = deployment_names.work_pool(ledger, "")
     for there in client.read_work_pools(limit=200):
         name = there.name.removeprefix(ours)
         if there.name.startswith(ours) and name not in pools and not there.is_paused:
@@ -43,7 +43,7 @@ def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, po
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectNotFound
 
-    called, wanted = deployed.work_pool(ledger, name), base_job_template(pool)
+    called, wanted = deployment_names.work_pool(ledger, name), base_job_template(pool)
     done = []
     try:
         there = client.read_work_pool(called)
@@ -61,7 +61,7 @@ def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, po
         if (there.base_job_template, there.concurrency_limit, there.is_paused) != (wanted, pool.concurrency, False):
             _update(client, called, base_job_template=wanted, concurrency_limit=pool.concurrency, is_paused=False)
             done.append(f"pool {name} is brought up to date in Prefect")
-    _deploy(client, deployed.pool_deployment(ledger, name), called)
+    _deploy(client, deployment_names.pool_deployment(ledger, name), called)
     return done
 
 
@@ -71,7 +71,7 @@ def _deploy(client: "SyncPrefectClient", name: str, pool: str) -> None:
     from flows.retrain import retrain
 
     client.create_deployment(
-        flow_id=client.create_flow_from_name(deployed.FLOW_NAME),
+        flow_id=client.create_flow_from_name(deployment_names.FLOW_NAME),
         name=name,
         work_pool_name=pool,
         entrypoint="flows/retrain.py:retrain",  # required by Prefect, ignored by Hallmark's workers

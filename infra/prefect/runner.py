@@ -11,16 +11,16 @@ from pathlib import Path
 from prefect.logging import get_logger
 from prefect.runner import Runner
 
-from flows import deployed
+from flows import deployment_names
 from flows.lifecycle import checkout_root
 from flows.retrain import retrain
 from flows.watch import reschedule_orphans
 from infra.prefect import access
 from tasks.core.errors import HallmarkError
-from tasks.core.shown import escape_logs
+from tasks.core.escaping import escape_logs
 from tasks.ledger.ledger import open_ledger
-from tasks.occasions import standing
 from tasks.runs.run import installed_governance
+from tasks.scheduling import deployments_in_force
 
 DEFAULT_CONCURRENCY = 5
 """Default number of flow runs that are executed at the same time, which is Prefect's own limit."""
@@ -41,7 +41,9 @@ async def serve() -> None:
         runner = Runner(name="hallmark", query_seconds=POLL_SECONDS, pause_on_shutdown=False, limit=limit)
     # Added as a flow, not as a deployment, so that the runner never follows code, paths and steps from the server.
     await runner.aadd_flow(
-        retrain, deployed.runner_deployment(checkout_root()), description="One governed run, from sources to release."
+        retrain,
+        deployment_names.runner_deployment(checkout_root()),
+        description="One governed run, from sources to release.",
     )
     for run_id in await asyncio.to_thread(reschedule_orphans, checkout_root()):
         get_logger("hallmark").warning("run %s goes on: its process was gone", run_id)
@@ -65,7 +67,7 @@ def storage_in(folder: Path) -> Iterator[None]:
 def concurrency_limit(root: Path) -> int:
     """Return the maximum number of runs that are executed at the same time, as in force now."""
     try:
-        in_force = standing.read(open_ledger(root / ".hallmark"), installed_governance(root, None))
+        in_force = deployments_in_force.read(open_ledger(root / ".hallmark"), installed_governance(root, None))
     except HallmarkError:  # reported by the commands that need governance or ledger
         return DEFAULT_CONCURRENCY
     return in_force.deployments.concurrency or DEFAULT_CONCURRENCY

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from infra import ports, served
+from infra import local_server, ports
 from infra.prefect import access, notify
 from infra.prefect.settings import EnvironmentDigests
 from infra.processes import Process, end_process, spawn, wait_then_kill
@@ -174,7 +174,9 @@ def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]
             command = [*ENTRY_POINT, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
             server = spawn(access.folder(root), "server", command, access.server_environment(root, api))
             log, is_up = access.folder(root) / "server.log", partial(ports.prefect_responds, api)
-            if served.wait_until_ready(server, port, f"the Prefect server at {api}", log, START_TIMEOUT_SECONDS, is_up):
+            if local_server.wait_until_ready(
+                server, port, f"the Prefect server at {api}", log, START_TIMEOUT_SECONDS, is_up
+            ):
                 return server, api
         say(f"port {wanted} is in use; taking a free one for Prefect")
     raise Unavailable("no free port on 127.0.0.1")

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tasks.stages.cluster.storage import place
+from tasks.stages.cluster.storage import training_storage
 
 
 class Variable(NamedTuple):
@@ -59,8 +59,8 @@ RUNNER_VARIABLES = (
         "they share `.hallmark/`",
     ),
     *(
-        Variable(name, f"`{place.boto_name(name)}` for that storage, and for nothing else")
-        for name in place.AWS_VARIABLES
+        Variable(name, f"`{training_storage.boto_name(name)}` for that storage, and for nothing else")
+        for name in training_storage.AWS_VARIABLES
     ),
     Variable("RAY_AUTH_MODE", "`token` where the cluster asks for a token"),
     Variable(

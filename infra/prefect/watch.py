@@ -21,16 +21,16 @@ from pathlib import Path
 
 from prefect.logging import get_logger
 
-from flows import pooled
+from flows import pool_rescheduling
 from flows.lifecycle import checkout_root
-from flows.occasions import OccasionHandler
-from flows.parked import SuspendedRuns
-from flows.tracked import MlflowSync
+from flows.mlflow_updates import MlflowSync
+from flows.scheduling import OccasionHandler
+from flows.suspended_runs import SuspendedRuns
 from flows.watch import local_periodic_work, publish_heads, shared_periodic_work
 from infra.prefect import notify
-from infra.prefect.every import run_periodically
-from infra.prefect.watching import LEASE_NAME
-from tasks.core.shown import escape_logs
+from infra.prefect.periodic import run_periodically
+from infra.prefect.watch_status import LEASE_NAME
+from tasks.core.escaping import escape_logs
 from tasks.ledger.leases import Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
 
@@ -120,11 +120,11 @@ class Watch:
                 SuspendedRuns(checkout_root(), self._pooled).resume_decided,
             )
             yield run_periodically(
-                POOL_SECONDS, "goes on, its machine was gone", self.while_leader(pooled.reschedule_abandoned)
+                POOL_SECONDS, "goes on, its machine was gone", self.while_leader(pool_rescheduling.reschedule_abandoned)
             )
 
     def _pooled(self) -> list[str]:
-        return pooled.pool_deployments(checkout_root()) if self._turn.is_held else []
+        return pool_rescheduling.pool_deployments(checkout_root()) if self._turn.is_held else []
 
 
 def _words(lease: Lease, mine: bool) -> str:

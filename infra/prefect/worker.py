@@ -18,12 +18,12 @@ import anyio
 import psutil
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
-from flows import deployed
+from flows import deployment_names
 from flows.lifecycle import checkout_root
 from infra.prefect import access
 from infra.prefect.runner import DEFAULT_CONCURRENCY
 from infra.processes import wait_then_kill
-from tasks.core.shown import escape_logs
+from tasks.core.escaping import escape_logs
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import installation
 from tasks.runs.environment import BYTECODE_FOLDER, isolated
@@ -80,7 +80,7 @@ async def serve(pool: str) -> None:
     loop.add_signal_handler(signal.SIGTERM, _kill_and_exit)
     ledger = await asyncio.to_thread(open_ledger, where / ".hallmark")
     worker = Worker(
-        work_pool_name=deployed.work_pool(ledger, pool),
+        work_pool_name=deployment_names.work_pool(ledger, pool),
         name=f"{socket.gethostname()}-{installation.installation_id(where)}",
         create_pool_if_not_found=False,
         limit=DEFAULT_CONCURRENCY,

@@ -6,7 +6,7 @@ SHA256SUMS      digest of every other file but the signature, in the format of `
 release/        folder of the release
 ledger/         ledger entries that claims refer to, with their proofs
 governance/     adoptions of policy and people so far, which say which keys count
-signature.json  digests of all of these files, signed with the ledger's key (signed_dossier.py)
+signature.json  digests of all of these files, signed with the ledger's key (dossier_signature.py)
 """
 
 import shutil
@@ -15,19 +15,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks.audit import chapters, controls, gaps, page, signed_dossier
+from tasks.audit import chapters, controls, dossier_signature, gaps, html_page
+from tasks.audit.artifacts import GOVERNANCE, RELEASE, Artifacts
+from tasks.audit.data_access import data_access_chapter
 from tasks.audit.decisions import decisions_chapter
 from tasks.audit.dossier import Dossier
-from tasks.audit.looked import data_access_chapter
-from tasks.audit.record import ReleaseFacts
-from tasks.audit.shelf import GOVERNANCE, RELEASE, Artifacts
-from tasks.audit.signed_dossier import DossierSignature
-from tasks.audit.since import later_events_chapter, present_state
+from tasks.audit.dossier_signature import DossierSignature
+from tasks.audit.later_events import later_events_chapter, present_state
+from tasks.audit.release_facts import ReleaseFacts
 from tasks.audit.timeline import timeline
 from tasks.core import files
 from tasks.core.errors import InputError
 from tasks.registry.release import bundle
-from tasks.registry.verify import left_out
+from tasks.registry.verify import omitted_weights
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
 
@@ -76,11 +76,11 @@ def write(
             dsse.write(aside / GOVERNANCE / f"{number:04}.json", envelope)
         files.write_bytes(aside / DOCUMENT, dossier.serialised)
         digests = files.tree_manifest(aside)
-        files.write_bytes(aside / PAGE, page.render(dossier, digests).encode())
+        files.write_bytes(aside / PAGE, html_page.render(dossier, digests).encode())
         sums = files.tree_manifest(aside)
         files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
         if signer:
-            dsse.write(aside / signed_dossier.FILE_NAME, _signature(record, files.tree_manifest(aside), signer))
+            dsse.write(aside / dossier_signature.FILE_NAME, _signature(record, files.tree_manifest(aside), signer))
     return dossier, _zip(target)
 
 
@@ -93,7 +93,7 @@ def _signature(record: ReleaseFacts, digests: dict[str, str], signer: Signer) ->
         last_entry=record.last_entry,
         time=record.now,
     )
-    return signed_dossier.sign(said, digests, signer)
+    return dossier_signature.sign(said, digests, signer)
 
 
 def _require_replaceable(target: Path) -> None:
@@ -105,7 +105,7 @@ def _require_replaceable(target: Path) -> None:
     if not (target / DOCUMENT).is_file() or not (target / SUMS).is_file():
         raise InputError(f"{target} is there and is no dossier; name another folder with --to")
     lines = (target / SUMS).read_text("utf-8").splitlines()
-    listed = {SUMS, signed_dossier.FILE_NAME, *(line.partition("  ")[2] for line in lines)}
+    listed = {SUMS, dossier_signature.FILE_NAME, *(line.partition("  ")[2] for line in lines)}
     there = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if not path.is_dir())
     if other := next((name for name in there if name not in listed), None):
         raise InputError(f"{target / other} is not of this dossier; move it away, or name another folder with --to")
@@ -117,10 +117,10 @@ def _archive_of(target: Path) -> Path:
 
 def _copy(folder: Path, target: Path, weights: bool) -> None:
     shutil.copytree(folder, target)
-    if not weights and (left := left_out.weights(bundle.listing(folder))):
+    if not weights and (left := omitted_weights.weights(bundle.listing(folder))):
         for name in left:
             (target / name).unlink()
-        left_out.write(target, left)
+        omitted_weights.write(target, left)
 
 
 def compose(record: ReleaseFacts, shelf: Artifacts, signed_by: str) -> Dossier:

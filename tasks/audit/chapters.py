@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from tasks.audit.artifacts import Artifacts
 from tasks.audit.dossier import Artifact, Chapter, Claim, Kind, Table
-from tasks.audit.record import ReleaseFacts
-from tasks.audit.shelf import Artifacts
+from tasks.audit.release_facts import ReleaseFacts
 from tasks.core.facts import Fact
 from tasks.core.params import methods
 from tasks.gates.checks.checks import CheckResult

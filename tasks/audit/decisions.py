@@ -1,10 +1,10 @@
 """Chapter about the decisions and the policy they were made under. Decisions of demo identities are marked as such."""
 
+from tasks.audit.artifacts import Artifacts
 from tasks.audit.chapters import ClaimContent, chapter
 from tasks.audit.dossier import Chapter, Table
-from tasks.audit.record import ReleaseFacts
-from tasks.audit.shelf import Artifacts
-from tasks.registry.promote.decided import LedgerDecision
+from tasks.audit.release_facts import ReleaseFacts
+from tasks.registry.promote.release_decisions import LedgerDecision
 from tasks.trust.gate_statement import GateName
 
 POLICY, PEOPLE = "attestations/policy.json", "attestations/people.json"

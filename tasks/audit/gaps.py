@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tasks.audit.artifacts import Artifacts
 from tasks.audit.dossier import Framework
-from tasks.audit.record import ReleaseFacts
-from tasks.audit.shelf import Artifacts
+from tasks.audit.release_facts import ReleaseFacts
 from tasks.registry.release import bundle
-from tasks.registry.verify import left_out
+from tasks.registry.verify import omitted_weights
 
 EVALUATION_SUBJECTS = {
     "factual correctness and hallucination": ("halluc", "factual"),
@@ -123,7 +123,7 @@ def _control_gaps(frameworks: Sequence[Framework]) -> Iterator[str]:
 
 
 def weights_left_out(folder: Path) -> str:
-    left = left_out.weights(bundle.listing(folder))
+    left = omitted_weights.weights(bundle.listing(folder))
     size = sum((folder / name).stat().st_size for name in left)
     named = ", ".join(f"{name} (SHA-256 {digest})" for name, digest in left.items())
     return (

@@ -7,7 +7,7 @@ from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import in_force
 from tasks.policy.adoption import Adoption
 from tasks.policy.governance import Governance
-from tasks.registry.history.declared import ReleaseContents
+from tasks.registry.history.release_contents import ReleaseContents
 from tasks.registry.release import bundle
 from tasks.trust.validity import format_time
 

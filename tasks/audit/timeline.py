@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from tasks.audit.dossier import Moment
-from tasks.audit.record import ReleaseFacts
+from tasks.audit.release_facts import ReleaseFacts
 from tasks.registry.history.history import orderers
 
 VERBS = {"approve": "approved", "reject": "rejected", "waive": "waived a check", "withdraw": "withdrew a decision"}

@@ -3,7 +3,7 @@
 contents.py  files of a backup, and its manifest
 save.py      taking a backup, with copies in an order that leaves no reference without its target
 restore.py   restoring into a checkout that has no state yet
-judge.py     verification of a state: ledger, heads and releases
+state_verification.py     verification of a state: ledger, heads and releases
 
 A copy of ledger.db made with `cp` is no backup, since the last entries are in the file ledger.db-wal.
 """

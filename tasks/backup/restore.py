@@ -4,11 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
-from tasks.backup import contents, judge
+from tasks.backup import contents, state_verification
 from tasks.backup.contents import Manifest
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.policy import adopting
+from tasks.policy import adoption_entries
 from tasks.runs.repository import Repository
 
 
@@ -26,8 +26,12 @@ def restore(root: Path, backup: Path) -> Manifest:
     if there := next(iter(sorted(path for path in state.rglob("*") if not path.is_dir())), None):
         raise InputError(f"{state} holds {there.relative_to(state)}; move it away first, nothing is written over")
     manifest = contents.read_manifest(backup)
-    if not (backup / contents.STATE_FOLDER / "ledger.db").exists() and not os.environ.get(judge.LEDGER_VARIABLE):
-        raise InputError(f"this backup has no ledger in it; set {judge.LEDGER_VARIABLE} to the database that has it")
+    if not (backup / contents.STATE_FOLDER / "ledger.db").exists() and not os.environ.get(
+        state_verification.LEDGER_VARIABLE
+    ):
+        raise InputError(
+            f"this backup has no ledger in it; set {state_verification.LEDGER_VARIABLE} to the database that has it"
+        )
     contents.require_unchanged(backup, manifest)
     try:
         _put_back(root, state, backup, manifest)
@@ -47,9 +51,9 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None
                 for name, sha256 in manifest.files.items() if name.startswith(f"{contents.STATE_FOLDER}/")
             }}),
         )  # fmt: skip
-        if (root_key := adopting.root_fingerprint(aside)) != manifest.root:
+        if (root_key := adoption_entries.root_fingerprint(aside)) != manifest.root:
             raise Refused(f"its manifest says that its root key is {manifest.root}, and what it holds is {root_key}")
-        entries = judge.require_valid(aside, root / "infra" / "governance")
+        entries = state_verification.require_valid(aside, root / "infra" / "governance")
         if manifest.entries and entries != manifest.entries:
             raise Refused(f"its ledger has {entries:,} entries, and the manifest says {manifest.entries:,}")
         _fetch_refs(checkout, backup / contents.REFS_BUNDLE)

@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.backup import contents, judge
+from tasks.backup import contents, state_verification
 from tasks.backup.contents import Manifest
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger.ledger import open_ledger
-from tasks.policy import adopting, in_force
+from tasks.policy import adoption_entries, in_force
 from tasks.registry.promote import releases
 from tasks.runs.repository import Repository
 
 EXTERNAL_DATABASES = {
-    judge.LEDGER_VARIABLE: "the ledger",
+    state_verification.LEDGER_VARIABLE: "the ledger",
     "HALLMARK_VAULT_URL": "the vault",
     "MLFLOW_REGISTRY_URI": "MLflow's registry",
     "MLFLOW_TRACKING_URI": "MLflow's tracking server",
@@ -43,15 +43,15 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
         raise InputError(f"{target} is there already; name a new folder, a backup is never written over")
     if target.is_relative_to(state.resolve()):
         raise InputError(f"{target} lies in {state}, which is what is backed up; name a folder elsewhere")
-    begun, trusted = datetime.now(UTC), adopting.root_fingerprint(state)
+    begun, trusted = datetime.now(UTC), adoption_entries.root_fingerprint(state)
     with _translate_errors(target), files.atomic_folder(target, mode=0o700) as aside:
         _copy(state, aside / contents.STATE_FOLDER, with_keys)
         _bundle_refs(root, aside / contents.REFS_BUNDLE)
-        entries = judge.require_valid(aside / contents.STATE_FOLDER, root / "infra" / "governance")
+        entries = state_verification.require_valid(aside / contents.STATE_FOLDER, root / "infra" / "governance")
         manifest = Manifest(
             time=begun,
             root=trusted,
-            entries=0 if os.environ.get(judge.LEDGER_VARIABLE) else entries,
+            entries=0 if os.environ.get(state_verification.LEDGER_VARIABLE) else entries,
             runs=_runs(state),
             private_keys=with_keys,
             elsewhere=[
@@ -66,7 +66,7 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
 def _copy(state: Path, copy: Path, with_keys: bool) -> None:
     _copy_files(state, sorted((state / contents.HEADS).glob("*.json")), copy)
     for name in contents.DATABASES:
-        if (state / name).exists() and not (name == "ledger.db" and os.environ.get(judge.LEDGER_VARIABLE)):
+        if (state / name).exists() and not (name == "ledger.db" and os.environ.get(state_verification.LEDGER_VARIABLE)):
             snapshot(state / name, copy / name)
     keys = contents.visible_files(state / contents.KEYS)
     _copy_files(state, (path for path in keys if with_keys or path.suffix == ".pub"), copy)

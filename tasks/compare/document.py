@@ -1,12 +1,12 @@
 """Comparison of base models as a document, for `--json` and the page."""
 
-from tasks.compare.allowed import ModelTerms
-from tasks.compare.figures import StateScores
+from tasks.compare.metrics import StateScores
+from tasks.compare.model_terms import ModelTerms
 from tasks.compare.outcome import AnsweringFigures, State, TrainingFigures
 from tasks.core.config import FrozenModel
-from tasks.stages.evaluate.document import Comparison, MetricDescription
-from tasks.stages.evaluate.intervals import Interval
 from tasks.stages.evaluate.metrics import exact_match
+from tasks.stages.evaluate.metrics_schema import Comparison, MetricDescription
+from tasks.stages.evaluate.uncertainty import Interval
 
 
 class ComparedModel(FrozenModel):

@@ -11,10 +11,10 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.params import Params
 from tasks.core.record import read_table
 from tasks.stages.evaluate.answers import judge_of
-from tasks.stages.evaluate.contenders import ModelName
-from tasks.stages.evaluate.examples import NO_VALUE
-from tasks.stages.train.preflight import estimate, shape, workload
-from tasks.supervise import box
+from tasks.stages.evaluate.judged_rows import NO_VALUE
+from tasks.stages.evaluate.model_names import ModelName
+from tasks.stages.train.preflight import estimate, model_shape, workload
+from tasks.supervise import sandbox
 
 State = Literal["zero_shot", "fine_tuned"]
 CONTENDERS: dict[State, ModelName] = {"zero_shot": "base", "fine_tuned": "candidate"}
@@ -80,7 +80,7 @@ class ModelOutcome(FrozenModel):
 def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
     """Read the outcome from the outputs of a worktree, up to the stages that were executed."""
     there = {state: which for state, which in CONTENDERS.items() if _answered(layout, which)}
-    model = shape.read(layout.artefacts("base_model") / "model")
+    model = model_shape.read(layout.artefacts("base_model") / "model")
     tokens = layout.artefacts("tokenise")
     work = workload.of(tokens, params.training, model.context) if tokens.exists() else None
     needs = estimate.memory_needed(params.training, model, work)
@@ -93,7 +93,7 @@ def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
         rows=_rows(layout, there, params.evaluation),
         taken={state: _taken(layout, which) for state, which in there.items()},
         trained=_trained(layout) if "fine_tuned" in there else None,
-        machine=box.describe_machine(),
+        machine=sandbox.describe_machine(),
     )
 
 

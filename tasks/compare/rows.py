@@ -16,12 +16,12 @@ from tasks.core.params.params import Params
 from tasks.core.record import VALIDATION, read_batches, read_rows, read_table, write_table
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.scratch import source
+from tasks.scratch import source_run
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.conversations import targets
-from tasks.stages.data.split import placed
+from tasks.stages.data.split import record_columns
 from tasks.stages.data.split.draw import draw
-from tasks.stages.data.split.placed import Positions
+from tasks.stages.data.split.record_columns import Positions
 
 Mask = npt.NDArray[np.bool_]
 DEFAULT_ASKED, DEFAULT_TRAINED_ON = 100, 200
@@ -75,11 +75,11 @@ def choose_rows(
         Refused: The run's data gate has not passed, or an owner has withdrawn a source.
         InputError: There are fewer rows than requested.
     """
-    run = source.newest_run(params, layout)
-    statement = source.require_passed(run, ledger, governance)
+    run = source_run.newest_run(params, layout)
+    statement = source_run.require_passed(run, ledger, governance)
     table = run.artefacts("split") / "train.parquet"
     clusters = read_table(run.artefacts("deduplicate") / "clusters.parquet")
-    records = placed.read(table, clusters, params.data.seed)
+    records = record_columns.read(table, clusters, params.data.seed)
     asked, rest = _held_out(records, have_targets(table)[records.table_position], wanted.asked)
     trained_on = draw(records, rest, DEFAULT_TRAINED_ON if wanted.trained_on is None else wanted.trained_on)
     if wanted.trained_on is not None and len(trained_on) < wanted.trained_on:
@@ -103,7 +103,7 @@ def have_targets(table: Path) -> Mask:
     return np.array([bool(target) for part in parts for target in part], bool)
 
 
-def _held_out(records: placed.SplitRecords, able: Mask, wanted: int | None) -> tuple[Positions, Positions]:
+def _held_out(records: record_columns.SplitRecords, able: Mask, wanted: int | None) -> tuple[Positions, Positions]:
     """Return rows to answer, drawn from those that are `able`, and all rows that share no prompt with them.
 
     Raises InputError if either part would be empty or too small.

@@ -13,7 +13,7 @@ from tasks.core.files import sha256_bytes
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
-from tasks.policy.read_signed import DatedDocument, SignedKind, verify_entry
+from tasks.policy.signed_document import DatedDocument, SignedKind, verify_entry
 from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse
 

@@ -31,7 +31,7 @@ from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
-from tasks.sources import places, sources
+from tasks.sources import locations, sources
 from tasks.sources.sources import ResolvedSource, Source
 
 __all__ = [
@@ -242,7 +242,7 @@ def _affects(use: UsedSource, withdrawn: Withdrawal, root: Path) -> bool:
         return True
     if use.location is None or withdrawn.location is None:
         return False
-    return places.resolved(use.location, root) == places.resolved(withdrawn.location, root)
+    return locations.resolved(use.location, root) == locations.resolved(withdrawn.location, root)
 
 
 def _source_in_runs(ledger: Ledger, governance: Governance, source_id: str) -> Source | None:

@@ -2,15 +2,15 @@
 
 version.py    Hallmark's own version, stored in the state that it writes
 errors.py     exceptions for users, each with its exit code
-mistakes.py   collector of errors, so that a command reports all of them at once
-shown.py      escaping of invisible and control characters in everything that is shown
+error_collector.py   collector of errors, so that a command reports all of them at once
+escaping.py      escaping of invisible and control characters in everything that is shown
 pages.py      Jinja environment for HTML pages
 object_store.py  file system of an S3 store, with redirects disabled
-moments.py    conversion of times to UTC
+utc.py    conversion of times to UTC
 processor.py  CPU features, such as instructions for bf16
-usable.py     cores and memory that this process may use
+resource_limits.py     cores and memory that this process may use
 files.py      digests, canonical JSON, atomic writes of files and folders
-journals.py   removal of SQLite journals that name a super-journal
+sqlite_journals.py   removal of SQLite journals that name a super-journal
 locks.py      file locks between processes
 processes.py  whether a process still runs
 yaml_text.py  YAML parser with limits on size, number of values and depth
@@ -20,7 +20,7 @@ document.py   base class of signed or digested documents, which keep the bytes t
 layout.py     paths of a run's files and of Hallmark's state
 graph.py      table of stages and gates
 steps/        the part of that table that data stages import
-code.py       digest of the code that each stage runs
+code_digest.py       digest of the code that each stage runs
 params/       schema of params.yaml, one file for each section
 record.py     Arrow schemas of records and quarantine, reading and writing of Parquet tables
 facts.py      figures that stages report and gates check

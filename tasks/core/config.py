@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from tasks.core import yaml_text
 from tasks.core.errors import InputError
-from tasks.core.shown import first_hidden_character
+from tasks.core.escaping import first_hidden_character
 
 MAX_REASON_CHARS = 2_000
 """Maximum number of characters of a reason that a person gives."""

@@ -15,7 +15,7 @@ import errno
 import os
 from typing import ClassVar
 
-from tasks.core.shown import escape
+from tasks.core.escaping import escape
 
 
 class HallmarkError(Exception):

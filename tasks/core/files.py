@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from tasks.core.shown import json_text
+from tasks.core.escaping import json_text
 
 _JSON_PIECE = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
 """Pattern of a piece of JSON: a string or one of `[`, `{` and `,`. An unterminated string matches to the end of the

@@ -69,12 +69,12 @@ class Layout:
 
     @property
     def stages(self) -> Path:
-        """Digests of the code of each stage: `tasks.core.code`."""
+        """Digests of the code of each stage: `tasks.core.code_digest`."""
         return self.inputs / "stages.json"
 
     @property
     def code(self) -> Path:
-        """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.tree`."""
+        """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.commit_tree`."""
         return self.inputs / "code.json"
 
     def output_folders(self, stage: str, measures: bool) -> list[Path]:
@@ -102,7 +102,7 @@ class Layout:
         return self.root / "evidence" / f"{name}.json"
 
     def base_model(self, sha256: str) -> Path:
-        """Return the folder of a base model of promoted adapters, by its digest: `tasks.registry.promote.bases`."""
+        """Return the folder of a base model of promoted adapters, by its digest: `tasks.registry.promote.base_models`."""
         return self.state / "bases" / sha256
 
     @property

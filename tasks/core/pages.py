@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tasks.core.shown import escape
+from tasks.core.escaping import escape
 
 HTML_HEAD = Markup("""\
 <meta charset="utf-8">

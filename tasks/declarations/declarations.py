@@ -13,10 +13,10 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.params.values import Sha256
-from tasks.declarations import signed_declaration, standing
-from tasks.declarations.bar import PromotedCriteria, relaxed_criteria
+from tasks.declarations import signed_declaration, status
+from tasks.declarations.criteria import PromotedCriteria, relaxed_criteria
 from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument, DeclaredSource
-from tasks.declarations.standing import DeclarationInForce, DeclarationStatus
+from tasks.declarations.status import DeclarationInForce, DeclarationStatus
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Policy
@@ -57,7 +57,7 @@ def require(ledger: Ledger, governance: Governance, declared: Iterable[DeclaredD
     """
     if governance.local:
         return
-    now, policy, root = standing.read(ledger, governance), governance.policy, governance.state.parent
+    now, policy, root = status.read(ledger, governance), governance.policy, governance.state.parent
     found = (
         (each.subject, why_not(each, now.in_force, policy) or _unsigned_neighbour(each, now, root)) for each in declared
     )
@@ -70,7 +70,7 @@ def complied_with(
     ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]
 ) -> dict[str, DeclarationInForce]:
     """Return the declarations in force that a run complies with, by subject."""
-    now, policy = standing.read(ledger, governance).in_force, governance.policy
+    now, policy = status.read(ledger, governance).in_force, governance.policy
     return {each.subject: now[each.subject] for each in declared if not why_not(each, now, policy)}
 
 
@@ -85,7 +85,7 @@ def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
     """
     if governance.local:
         return {source.id: source for source in sources.load(governance.folder).sources}
-    adopted = (each.declared for each in standing.read(ledger, governance).in_force.values())
+    adopted = (each.declared for each in status.read(ledger, governance).in_force.values())
     return {each.source.id: each.source for each in adopted if isinstance(each, DeclaredSource)}
 
 

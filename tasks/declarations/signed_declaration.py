@@ -10,8 +10,8 @@ from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import UseCase
 from tasks.core.params.values import Name, Sha256, Text
-from tasks.declarations.bar import AcceptanceCriteria
-from tasks.policy.read_signed import DatedDocument, SignedKind
+from tasks.declarations.criteria import AcceptanceCriteria
+from tasks.policy.signed_document import DatedDocument, SignedKind
 from tasks.sources.sources import Source, Suites, Terms
 from tasks.trust import dsse
 

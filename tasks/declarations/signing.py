@@ -5,9 +5,9 @@ from datetime import datetime
 
 from tasks.core.config import checked_reason
 from tasks.core.errors import Refused
-from tasks.declarations import signed_declaration, standing
+from tasks.declarations import signed_declaration, status
 from tasks.declarations.signed_declaration import KIND, Declaration, DeclaredDocument
-from tasks.declarations.standing import DeclarationStatus
+from tasks.declarations.status import DeclarationStatus
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
@@ -30,7 +30,7 @@ def sign(
     reason = checked_reason(reason, "say with --reason what you looked at, so that others can follow it later")
 
     def drafts() -> Entry | list[Draft]:
-        now, at = standing.read(ledger, governance), ledger.now()
+        now, at = status.read(ledger, governance), ledger.now()
         new = [each for each in declared if not _has_signed(person, each, now, governance)]
         said = [_draft(each, person, now, at, governance, reason) for each in new]
         return said or ledger.entries(KIND, declared[-1].subject)[-1]
@@ -44,7 +44,7 @@ def missing_owners(declared: DeclaredDocument, now: DeclarationStatus, governanc
     if now.is_in_force(declared):
         return []
     root = governance.state.parent
-    return standing.missing_owners(
+    return status.missing_owners(
         now.replacement(declared, root).owners, now.signatures(declared, root), governance.people
     )
 
@@ -67,9 +67,9 @@ def _draft(
     reason: str,
 ) -> Draft:
     place, policy = now.replacement(declared, governance.state.parent), governance.policy
-    held = standing.roles_at(governance.people, declared.owner, at)
-    if not standing.may_own(declared, held, policy):
-        wanted = " or ".join(standing.owner_roles(declared, policy)) or "nobody, since its risk tier has no gates"
+    held = status.roles_at(governance.people, declared.owner, at)
+    if not status.may_own(declared, held, policy):
+        wanted = " or ".join(status.owner_roles(declared, policy)) or "nobody, since its risk tier has no gates"
         raise Refused(
             f"{declared.subject}: its owner {declared.owner} holds {', '.join(held) or 'no role'}, and policy asks for "
             f"{wanted}"
@@ -95,5 +95,5 @@ def _has_signed(person: Person, declared: DeclaredDocument, now: DeclarationStat
 
 
 def _stands_in(person: Person, owners: Iterable[str], governance: Governance, at: datetime) -> bool:
-    role = not set(standing.stand_in_roles(governance.policy)).isdisjoint(person.roles_at(at))
-    return role and any(not standing.roles_at(governance.people, owner, at) for owner in owners)
+    role = not set(status.stand_in_roles(governance.policy)).isdisjoint(person.roles_at(at))
+    return role and any(not status.roles_at(governance.people, owner, at) for owner in owners)

@@ -2,23 +2,23 @@
 
 signed_request.py   signed requests for runs
 evidence.py         evidence of a gate: figures, checks and digests of what the stages wrote, in one file
-chain.py            verification of a run's files against the signed stage records
-agreed.py           agreement of several machines on the outputs of a run
+record_chain.py            verification of a run's files against the signed stage records
+agreement.py           agreement of several machines on the outputs of a run
 checks/             checks of a gate: checks.py, purpose.py, change.py
 cases.py            gates in the ledger: opened, open and closed
-approved.py         evidence that last passed a gate
-since.py            differences between evidence and what last passed the gate
+passed_evidence.py         evidence that last passed a gate
+evidence_diff.py            differences between evidence and what last passed the gate
 decisions.py        decisions of people: approve, reject, waive, withdraw
-offered.py          decisions that a person could make now
+possible_decisions.py          decisions that a person could make now
 signed_decision.py  signed decisions, and their verification
 rules/              rules of decisions and requests, used before signing, at the gate and offline
-weigh.py            decisions that count at a gate, and the reasons why others do not
-missing.py          decisions that a gate still needs, in words
-words.py            evidence in words, for terminals and pages
-glance.py           summary for people who are about to decide
+decision_validity.py            decisions that count at a gate, and the reasons why others do not
+missing_decisions.py          decisions that a gate still needs, in words
+evidence_text.py            evidence in words, for terminals and pages
+decision_summary.py           summary for people who are about to decide
 gates.py            state of a gate: passed, failed, rejected, waiting, expired
 overview.py         states of all open gates
 reminders.py        reminders, escalation and closing of gates that wait
 statement.py        gates/NAME.json, the statement that a gate has passed
-policy_cases.py     test cases of a policy, judged by the code that judges gates
+policy_tests.py     test cases of a policy, judged by the code that judges gates
 """

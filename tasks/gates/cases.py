@@ -10,9 +10,9 @@ from typing import Any
 from tasks.core.document import error_text
 from tasks.core.errors import Refused
 from tasks.gates.evidence import Evidence, EvidenceSummary, digest, to_bytes
-from tasks.ledger.attached import DIGEST_KEY
+from tasks.ledger.attachments import DIGEST_KEY
 from tasks.ledger.ledger import Entry, Ledger
-from tasks.ledger.questions import ASKED, CLOSED
+from tasks.ledger.open_questions import ASKED, CLOSED
 from tasks.trust.gate_statement import GateName
 
 __all__ = [

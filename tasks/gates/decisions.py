@@ -10,17 +10,17 @@ from typing import Any
 
 from tasks.core.config import checked_reason
 from tasks.core.errors import InputError, Refused
-from tasks.core.moments import to_utc
+from tasks.core.utc import to_utc
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
+from tasks.gates.decision_validity import deadline, earlier_roles, verify_decisions
 from tasks.gates.evidence import Evidence, require_asks
 from tasks.gates.gates import judge
-from tasks.gates.missing import eligible_approvers, required_approvals
-from tasks.gates.rules import beside, table
+from tasks.gates.missing_decisions import eligible_approvers, required_approvals
+from tasks.gates.rules import all_rules, other_decisions
 from tasks.gates.rules.claim import Claim
 from tasks.gates.rules.person import roles_for
 from tasks.gates.signed_decision import KIND, Decision, SignedDecision, Verb, statement, unverified_claim
-from tasks.gates.weigh import deadline, earlier_roles, verify_decisions
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
 from tasks.policy.governance import Governance
@@ -28,7 +28,7 @@ from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
-from tasks.trust.unchanged import changed_error
+from tasks.trust.statement_checks import changed_error
 
 DECISION_VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
@@ -243,7 +243,7 @@ def _claim(
 
 
 def _only_allowed(claims: list[Claim]) -> Decision:
-    objections = [table.why_not(claim) for claim in claims]
+    objections = [all_rules.why_not(claim) for claim in claims]
     if all(objections):
         raise Refused(str(objections[0]))
     if len(claims) > 1:
@@ -298,5 +298,7 @@ def _require_one_role(decision: Decision, own: list[SignedDecision], before: dic
     """Refuse a decision in a second role. `before` has roles at earlier gates; None if policy allows several."""
     if before is None:
         return
-    if why_not := beside.second_role(decision, beside.first_roles([signed.decision for signed in own], before)):
+    if why_not := other_decisions.second_role(
+        decision, other_decisions.first_roles([signed.decision for signed in own], before)
+    ):
         raise Refused(why_not)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core import facts as facts_module
 from tasks.core.config import FrozenModel
 from tasks.core.document import Document, error_text
@@ -24,14 +24,14 @@ from tasks.core.graph import EVIDENCE_STAGES, STAGES, SUBJECT_STAGES
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.params.values import Name, Sha256
-from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
-from tasks.gates import chain
-from tasks.gates.chain import RecordReference
-from tasks.gates.checks.change import DatasetChange, compare
+from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria
+from tasks.gates import record_chain
 from tasks.gates.checks.checks import CheckResult, check_result, checks_of, standing_facts
+from tasks.gates.checks.dataset_diff import DatasetChange, compare
 from tasks.gates.checks.purpose import Purpose
+from tasks.gates.record_chain import RecordReference
 from tasks.gates.signed_request import RecordedRunRequest, WithRequesters
-from tasks.inquiry.planted import figures
+from tasks.inquiry.planted_defects import gate_facts
 from tasks.policy.policy import Policy, RequiredRole, Tier, WaiverRule
 from tasks.sources import sources
 from tasks.sources.dataset import DECLARED_FIELDS, Dataset, declared_fields
@@ -201,7 +201,7 @@ def collect(
     purpose, bar = Purpose.from_card(params.use_case), AcceptanceCriteria.from_params(params)
     adopted = adopted if gate == "evaluation" else None
     facts |= standing_facts(gate, purpose, dataset, bar, adopted)
-    facts |= figures.read_facts(layout) if gate == "data" else {}
+    facts |= gate_facts.read_facts(layout) if gate == "data" else {}
     return Evidence(
         gate=gate,
         run=asked.request.run_id,
@@ -223,7 +223,7 @@ def collect(
         artefacts=artefacts,
         dataset=dataset,
         change=dataset_change(before, dataset),
-        recorded=chain.references(recorded or {}),
+        recorded=record_chain.references(recorded or {}),
         declared=dict(declared),
     )
 
@@ -362,7 +362,7 @@ def input_digests(layout: Layout) -> dict[str, Sha256]:
     """Return the digests of what decides a run's outputs: code, graph, versions, parameters and inputs."""
     alone = [layout.params, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
     digests = {path.name: sha256_file(path) for path in alone if path.exists()}
-    return digests | {"tasks": code.digest_of_all(layout.root)} | _files(layout, layout.inputs)
+    return digests | {"tasks": code_digest.digest_of_all(layout.root)} | _files(layout, layout.inputs)
 
 
 def _files(layout: Layout, folder: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """State of a gate: `ask` opens it, people decide (decisions.py), `settle` judges and closes it, statement.py writes it.
 
 `judge` relies only on the recorded evidence, the policy and the signatures. It computes all verdicts again, and whether
-each decision counts (weigh.py).
+each decision counts (decision_validity.py).
 """
 
 from datetime import datetime
@@ -13,12 +13,12 @@ from tasks.core.params.values import Sha256
 from tasks.gates import cases
 from tasks.gates.cases import GateCase, OpenedGate, open_evidence, open_gate
 from tasks.gates.checks.checks import CheckResult
+from tasks.gates.decision_validity import DecisionResult, deadline, require_requester, verify_decisions
 from tasks.gates.evidence import Evidence, EvidenceSummary, require_asks, require_checks
-from tasks.gates.missing import missing_approvals, missing_waivers, missing_withdrawals
-from tasks.gates.rules import asking
+from tasks.gates.missing_decisions import missing_approvals, missing_waivers, missing_withdrawals
+from tasks.gates.rules import run_request
 from tasks.gates.signed_decision import KIND, unverified_claim
 from tasks.gates.signed_request import RecordedRunRequest
-from tasks.gates.weigh import DecisionResult, deadline, require_requester, verify_decisions
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import GateRules
@@ -158,7 +158,7 @@ def _rules(evidence: Evidence, governance: Governance, asked: RecordedRunRequest
     rules = rules_for(evidence, governance)
     require_asks(evidence, governance.policy)
     for who in sorted(evidence.requesters):
-        if refused := asking.why_not(who, evidence.tier, governance.policy, governance.people, asked.effective_at):
+        if refused := run_request.why_not(who, evidence.tier, governance.policy, governance.people, asked.effective_at):
             raise Refused(f"run {evidence.run}: {refused}")
     require_checks(evidence, governance.policy)
     return rules

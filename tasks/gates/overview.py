@@ -17,7 +17,7 @@ from tasks.gates.cases import OpenedGate
 from tasks.gates.evidence import EvidenceSummary
 from tasks.gates.gates import GateStatus
 from tasks.gates.signed_decision import KIND
-from tasks.ledger.attached import DIGEST_KEY
+from tasks.ledger.attachments import DIGEST_KEY
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 

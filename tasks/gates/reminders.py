@@ -9,8 +9,8 @@ from typing import Any
 
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
+from tasks.gates.decision_validity import deadline
 from tasks.gates.gates import GateStatus, judge, judge_and_close
-from tasks.gates.weigh import deadline
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import GateRules

@@ -17,7 +17,7 @@ from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.policy.read_signed import DatedDocument, KeyDirectory, SignedKind, verify_envelope
+from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedKind, verify_envelope
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
 from tasks.trust.validity import CLOCK_TOLERANCE
@@ -56,7 +56,7 @@ class SignedRunRequest(DatedDocument, WithRequesters):
     """Id of a person in people.yaml, or `scheduler`."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
     tree_sha256: Sha256
-    """Digest of all files of the commit (`tasks.runs.tree`), since the commit's own name is a SHA-1 in most
+    """Digest of all files of the commit (`tasks.runs.commit_tree`), since the commit's own name is a SHA-1 in most
     repositories."""
     params: str
     params_sha256: Sha256 | None

@@ -9,7 +9,7 @@ from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.policy.read_signed import DatedDocument, SignedKind, verify_entry
+from tasks.policy.signed_document import DatedDocument, SignedKind, verify_entry
 from tasks.trust import dsse
 
 OPENED, ESCALATED, CLOSED = "incident.opened", "incident.escalated", "incident.closed"

@@ -53,7 +53,9 @@ class Access:
         ]
         if not (layout.is_experiment and unseen):
             return self
-        return replace(self, denial_reason=f"those of an experiment are for who may see all its sources, {unseen[0]} as well")
+        return replace(
+            self, denial_reason=f"those of an experiment are for who may see all its sources, {unseen[0]} as well"
+        )
 
     def may_read(self, recorded: RecordedSource) -> bool:
         """Return whether the person has access to single records of the source."""

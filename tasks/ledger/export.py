@@ -25,23 +25,31 @@ from tasks.core.config import FrozenModel
 from tasks.core.document import Document, error_text
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import atomic_file, canonical_json, open_regular_file
-from tasks.ledger import attached
+from tasks.ledger import attachments
 from tasks.ledger import entry as ledger_entry
-from tasks.ledger.attached import DIGEST_KEY
+from tasks.ledger.attachments import DIGEST_KEY
 from tasks.ledger.entry import Row, RowWithDocument
-from tasks.ledger.heads import heads, publish
+from tasks.ledger.entry_verification import (
+    BoundedMessages,
+    Finding,
+    KnownHead,
+    OnProgress,
+    Report,
+    make_report,
+    verify_entries,
+)
+from tasks.ledger.heads import heads, publication
 from tasks.ledger.heads.heads import VoidHead
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.walk import BoundedMessages, Finding, KnownHead, OnProgress, Report, make_report, verify_entries
 from tasks.trust import keys
-from tasks.trust.keyholder import LedgerKeys
+from tasks.trust.ledger_keys import LedgerKeys
 from tasks.trust.validity import Key
 
 # An export comes from somebody else: its counts are not trusted, and reading stops at a line that is too long. JSON
 # takes about thirty times its length in memory.
 MAX_HEADER_BYTES = 2**20
 """Maximum length in bytes of the first line, and of the line of a head."""
-MAX_DOCUMENT_LINE_BYTES = 2 * attached.MAX_DOCUMENT_BYTES + 64
+MAX_DOCUMENT_LINE_BYTES = 2 * attachments.MAX_DOCUMENT_BYTES + 64
 """Maximum length in bytes of a document's line. A document is JSON, which at most doubles when quoted as JSON."""
 _DOCUMENT_LINE_START = f'{{"{DIGEST_KEY}":'.encode()
 """Beginning of a document's line. Only the text after it is parsed."""
@@ -74,7 +82,7 @@ def export(ledger: Ledger, keyholder: LedgerKeys, path: Path) -> ExportResult:
     heads_of, away = _envelopes(keyholder)
     known = sorted(heads_of.items())
     last = ledger.last()  # read after the heads, so that no head covers more entries than the file holds
-    header = Header(entries=last, heads=len(known), keys=[key.public_key for key in publish.ledger_keys(keyholder)])
+    header = Header(entries=last, heads=len(known), keys=[key.public_key for key in publication.ledger_keys(keyholder)])
     with atomic_file(path) as file:
         _write(file, header.serialised)
         for _, (where, envelope) in known:
@@ -142,7 +150,7 @@ def _envelopes(keyholder: LedgerKeys) -> tuple[dict[int, tuple[str, dict[str, An
     """Return place and envelope of one signed head of each size, and why some places cannot be read."""
     envelopes: dict[int, tuple[str, dict[str, Any]]] = {}
     away = []
-    for where in [*publish.configured_places(keyholder), publish.local_heads(keyholder)]:
+    for where in [*publication.configured_places(keyholder), publication.local_heads(keyholder)]:
         try:
             there = where.read(where.sizes())
         except (Refused, Unavailable) as error:
@@ -150,7 +158,7 @@ def _envelopes(keyholder: LedgerKeys) -> tuple[dict[int, tuple[str, dict[str, An
             continue
         for size, data in there.items():
             with suppress(Refused):  # `hallmark ledger verify` reports heads that do not count
-                head, envelope = heads.parse(data, publish.ledger_keys(keyholder))
+                head, envelope = heads.parse(data, publication.ledger_keys(keyholder))
                 if head.size == size:
                     envelopes[size] = (where.name, envelope)
     return envelopes, away

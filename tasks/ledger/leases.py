@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection
 
 from tasks.core import database, migrations
 from tasks.core.migrations import Schema
-from tasks.core.moments import to_utc
+from tasks.core.utc import to_utc
 from tasks.ledger import ledger
 
 Value = TypeVar("Value")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import canonical_json, sha256_bytes
-from tasks.ledger import attached
+from tasks.ledger import attachments
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.entry import Entry, Row, RowWithDocument
 from tasks.ledger.head_files import parse_size
@@ -164,8 +164,8 @@ class Ledger:
             InputError: The document is too long.
         """
         if document is not None:
-            attached.require_fits(document)
-            body = body | {attached.DIGEST_KEY: sha256_bytes(document)}
+            attachments.require_fits(document)
+            body = body | {attachments.DIGEST_KEY: sha256_bytes(document)}
         spelled = canonical_json(body).decode()
         with self.transaction(), self._reading() as connection:
             before, last = self._tables.frontier(connection), self._tables.last(connection)
@@ -379,7 +379,7 @@ def ledger_exists(state: Path) -> bool:
 
 
 def _verified_document(entry: Entry, document: bytes | None) -> bytes | Refused:
-    if wrong := attached.find_mismatch(entry.seq, entry.body, document):
+    if wrong := attachments.find_mismatch(entry.seq, entry.body, document):
         return Refused(wrong)
     if document is None:
         return Refused(f"entry {entry.seq} of the ledger was changed: nothing is attached to it")

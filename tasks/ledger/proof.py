@@ -14,18 +14,18 @@ from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import parse_untrusted_json, read_at_most
 from tasks.core.params.values import Sha256
-from tasks.ledger import attached
+from tasks.ledger import attachments
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.entry import Row
-from tasks.ledger.heads import heads, publish
+from tasks.ledger.heads import heads, publication
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.roots import LedgerRoots
 from tasks.ledger.tree import merkle
 from tasks.trust import dsse, keys
-from tasks.trust.keyholder import LedgerKeys
+from tasks.trust.ledger_keys import LedgerKeys
 from tasks.trust.validity import Key
 
-MAX_FILE_BYTES = 2 * attached.MAX_DOCUMENT_BYTES
+MAX_FILE_BYTES = 2 * attachments.MAX_DOCUMENT_BYTES
 """Maximum size of a proof's file in bytes. Few proofs reach a hundredth of it."""
 MAX_JSON_VALUES = 10_000
 """Maximum number of values in a proof's JSON. A path has at most 126 steps, and a head a few dozen values."""
@@ -78,13 +78,13 @@ class Prover:
     """
 
     def __init__(self, ledger: Ledger, keyholder: LedgerKeys) -> None:
-        envelope = publish.newest_envelope(keyholder)
+        envelope = publication.newest_envelope(keyholder)
         if envelope is None:
             raise InputError(
                 "no head was signed here yet, so there is nothing to prove by; run `hallmark ledger publish`"
             )
         self._ledger, self._roots = ledger, LedgerRoots(ledger)
-        self._signers = publish.ledger_keys(keyholder)
+        self._signers = publication.ledger_keys(keyholder)
         self._envelope, self._head = envelope, heads.verify(envelope, self._signers)
         self._key = next(
             keys.without_comment(key.public_key)
@@ -183,7 +183,7 @@ def verify(proof: Proof, those: Sequence[Key]) -> str:
         return f"what the head of {old.describe()} covers is the beginning of what the head of {head.describe()} covers"
     row = proof.entry.row
     document = None if proof.attached is None else proof.attached.encode(errors="replace")
-    if wrong := attached.find_mismatch(row.seq, ledger_entry.from_row(row).body, document):
+    if wrong := attachments.find_mismatch(row.seq, ledger_entry.from_row(row).body, document):
         raise Refused(wrong)
     if not merkle.verify_inclusion(bytes.fromhex(head.root), head.size, row.leaf_hash(), row.seq - 1, path):
         raise Refused(f"the proof does not show that this is entry {row.seq} under the head of {head.describe()}")
@@ -193,6 +193,6 @@ def verify(proof: Proof, those: Sequence[Key]) -> str:
 def _attached_document(ledger: Ledger, row: Row) -> str | None:
     entry = ledger_entry.from_row(row)
     try:
-        return ledger.documents([entry])[0].decode() if attached.DIGEST_KEY in entry.body else None
+        return ledger.documents([entry])[0].decode() if attachments.DIGEST_KEY in entry.body else None
     except UnicodeDecodeError as error:
         raise Refused(f"what is attached to entry {row.seq} is no text ({error}); nothing is proven of it") from None

@@ -47,5 +47,5 @@ OPEN_QUESTIONS = Table(
     METADATA,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("subject", Text, nullable=False),
-    comment="what stands open (questions.py). What it says can be computed from the entries, and is by `verify`",
+    comment="what stands open (open_questions.py). What it says can be computed from the entries, and is by `verify`",
 )

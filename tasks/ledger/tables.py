@@ -13,10 +13,10 @@ from sqlalchemy.engine import Connection
 from tasks.core import database, migrations
 from tasks.core.errors import Refused
 from tasks.core.migrations import Schema
-from tasks.ledger import attached, earlier
+from tasks.ledger import attachments, earlier_format
 from tasks.ledger.entry import Entry, Row, parse_time_and_body
 from tasks.ledger.guards import guards, missing_guards
-from tasks.ledger.questions import ASKED, CLOSED, OpenQuestions
+from tasks.ledger.open_questions import ASKED, CLOSED, OpenQuestions
 from tasks.ledger.schema import DOCUMENTS, ENTRIES, METADATA, OPEN_QUESTIONS, SUBTREES, TREE
 from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import BLOCK_SIZE, Subtree
@@ -51,7 +51,7 @@ def _require_current_format(connection: Connection, writers: Sequence[str]) -> N
     first = tables.rows(connection, 0, BLOCK_SIZE)
     whole = tables.last(connection) < BLOCK_SIZE
     root = tables.frontier(connection).root() if whole else tables.subtree(connection, BLOCK_SIZE, BLOCK_SIZE)
-    earlier.require_current_format(first, root, tables.url)
+    earlier_format.require_current_format(first, root, tables.url)
 
 
 SCHEMA = Schema("ledger", METADATA, _create_tables, check=_require_current_format)
@@ -149,19 +149,19 @@ class Tables:
         }
 
     def attach(self, connection: Connection, seq: int, document: bytes) -> None:
-        connection.execute(DOCUMENTS.insert().values(seq=seq, data=attached.pack(document)))
+        connection.execute(DOCUMENTS.insert().values(seq=seq, data=attachments.pack(document)))
 
     def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
         """Return documents by seq, empty bytes if one cannot be unpacked. Rows without a document are left out."""
         documents: dict[int, bytes] = {}
         for some in _chunks(seqs):
             rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.seq.in_(some)))
-            documents |= {seq: attached.unpack(data) for seq, data in rows}
+            documents |= {seq: attachments.unpack(data) for seq, data in rows}
         return documents
 
     def documents_between(self, connection: Connection, first: int, last: int) -> dict[int, bytes]:
         rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.seq.between(first, last)))
-        return {seq: attached.unpack(data) for seq, data in rows}
+        return {seq: attachments.unpack(data) for seq, data in rows}
 
     def count_documents(self, connection: Connection) -> int:
         return connection.scalar(SELECT_DOCUMENT_COUNT) or 0

@@ -7,7 +7,7 @@ before it. It has one signature for each person who signed it off, sorted by key
 The root key alone signs the first adoption, and its fingerprint is the root of trust. A later adoption is signed by the
 roles that the policy BEFORE it names under `changes` for what changed, each role by different people, under the people
 before it. If that policy names nobody, which environment `local` alone allows, the root key signs. Roles and keys that
-an adoption adds count from its time on (counting.py), and keys that ended stay ended (ended.py).
+an adoption adds count from its time on (effective_times.py), and keys that ended stay ended (ended_keys.py).
 
 Nothing here reads a ledger, a clock or a file. `verify_chain` needs the envelopes, oldest first, as `Governance.chain`
 and release bundles hold them, and the fingerprint of the root key.
@@ -23,8 +23,8 @@ from tasks.core.document import Document
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.params.values import Name, Sha256
-from tasks.policy import counting, ended, satisfiable
-from tasks.policy.ended import KeyEnds
+from tasks.policy import effective_times, ended_keys, staffing
+from tasks.policy.ended_keys import KeyEnds
 from tasks.policy.gate_rules import LOCAL, RequiredRole
 from tasks.policy.people import People, Person
 from tasks.policy.policy import Policy
@@ -103,8 +103,10 @@ def apply(adoption: Adoption, before: AdoptionInForce | None) -> AdoptionInForce
     Raises:
         Refused: A key that had ended would count again, or a person has no role or key that could ever count.
     """
-    ends = ended.carry_over(adoption.people, before.key_ends if before else {}, adoption.time)
-    people = counting.effective_people(adoption.people, before.people, adoption.time) if before else adoption.people
+    ends = ended_keys.carry_over(adoption.people, before.key_ends if before else {}, adoption.time)
+    people = (
+        effective_times.effective_people(adoption.people, before.people, adoption.time) if before else adoption.people
+    )
     return AdoptionInForce(adoption, people, ends)
 
 
@@ -172,7 +174,7 @@ def required_signatures(before: Adoption, adoption: Adoption) -> RequiredSignatu
 def missing_role(needed: RequiredSignatures, signed_by: Sequence[Person], at: datetime) -> str:
     """Return a role whose signature is missing; empty if each role has different people among the signers."""
     able = [(role, frozenset(p.id for p in signed_by if role.role in p.roles_at(at))) for role in needed.roles]
-    short = satisfiable.first_unfilled([satisfiable.Need(role.role, role.count, people) for role, people in able])
+    short = staffing.first_unfilled([staffing.Need(role.role, role.count, people) for role, people in able])
     return short.role if short else ""
 
 

@@ -12,12 +12,12 @@ from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.policy import people as people_file
 from tasks.policy import policy as policy_file
-from tasks.policy import satisfiable
+from tasks.policy import staffing
 from tasks.policy.gate_rules import AUDITOR
 from tasks.policy.people import MACHINES, OPTIONAL_MACHINES, MachineName, People, Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy
 from tasks.sources.sources import Source, Sources, location_variables
-from tasks.trust import keys, model_key, passkey, signing, ssh_agent, validity
+from tasks.trust import keys, model_key, passkey, signing_keys, ssh_agent, validity
 from tasks.trust.keys import Signer
 from tasks.trust.validity import Key, format_time
 
@@ -138,7 +138,7 @@ class Governance:
         """Return the signer of a person or machine: `given`, else the key that is found here.
 
         A machine's key is a file in `.hallmark/keys`; the scheduler's key, like that of a person, may be elsewhere
-        (tasks/trust/signing.py).
+        (tasks/trust/signing_keys.py).
 
         Raises:
             InputError: No private key is found.
@@ -147,9 +147,9 @@ class Governance:
         at, known, name = at or datetime.now(UTC), self.keys_of(who), _name(who)
         path, current = self.state / "keys" / name, validity.valid_lines(known, at)
         if given is None and (isinstance(who, Person) or who == SCHEDULER):
-            given = signing.for_person(path, current)
+            given = signing_keys.for_person(path, current)
         elif given is None and path.exists():
-            given = signing.for_machine(path)
+            given = signing_keys.for_machine(path)
         if given is None:
             raise InputError(f"the private key of {name} is wanted, and none is at {path}; {self._way_to_a_key(who)}")
         mark = keys.fingerprint(given.public_line)
@@ -168,7 +168,7 @@ class Governance:
         if isinstance(who, str) and who != SCHEDULER:
             return "put it there"
         agent = "which has none of theirs" if ssh_agent.is_running() else f"which {ssh_agent.SOCKET_VARIABLE} names"
-        return f"put it there, name its file in {signing.KEY_VARIABLE}, or add it to the ssh-agent, {agent}: `ssh-add FILE`"
+        return f"put it there, name its file in {signing_keys.KEY_VARIABLE}, or add it to the ssh-agent, {agent}: `ssh-add FILE`"
 
     @property
     def relative_folder(self) -> str:
@@ -203,7 +203,7 @@ def load(folder: Path, state: Path) -> Governance:
     except InputError as error:
         problems.append(str(error))
     if policy is not None and people is not None:
-        problems += satisfiable.problems(policy, people, folder / "policy.yaml")
+        problems += staffing.problems(policy, people, folder / "policy.yaml")
         problems += _missing_keys(policy, people, folder / "people.yaml")
         problems += _localhost_passkeys(policy, people, folder / "people.yaml")
         problems += source_problems(policy, people, folder / "sources.yaml")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger.ledger import Ledger
-from tasks.policy import adopting, adoption, governance
-from tasks.policy.adopting import Chain
+from tasks.policy import adoption, adoption_entries, governance
+from tasks.policy.adoption_entries import Chain
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, Machine, People
 from tasks.policy.policy import Policy
-from tasks.trust.unchanged import changed_error
+from tasks.trust.statement_checks import changed_error
 
 GOVERNANCE_FILES = ("policy.yaml", "people.yaml")
 
@@ -43,7 +43,7 @@ def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
     Raises:
         InputError: Nothing was adopted yet.
     """
-    chain = adopting.read(ledger, adopting.root_fingerprint(state))
+    chain = adoption_entries.read(ledger, adoption_entries.root_fingerprint(state))
     if chain.in_force is None:
         others = "; ".join((*chain.problems, *chain.foreign_problems))
         reasons = f" ({others})" if others else ""
@@ -140,4 +140,4 @@ def chain(state: Path, ledger: Ledger) -> Chain:
     Raises:
         InputError: No root key is known here.
     """
-    return adopting.read(ledger, adopting.root_fingerprint(state))
+    return adoption_entries.read(ledger, adoption_entries.root_fingerprint(state))

@@ -18,7 +18,7 @@ from tasks.core.document import Document
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Text
 from tasks.policy.gate_rules import AUDITOR, LOCAL, KeyStrength
-from tasks.trust import hardware, keys, passkey
+from tasks.trust import hardware_key, keys, passkey
 from tasks.trust.validity import HeldRole, Key
 
 MachineName = Literal["gate", "scheduler", "worker", "ledger"]
@@ -112,7 +112,7 @@ class Person(FrozenModel):
         if wanted == "hardware":
             fits, asked = (
                 [key for key in self.keys if keys.is_in_hardware(key.public_key)],
-                f"in hardware ({hardware.KEY_TYPE}, {passkey.KEY_TYPE})",
+                f"in hardware ({hardware_key.KEY_TYPE}, {passkey.KEY_TYPE})",
             )
         else:
             fits, asked = [key for key in self.keys if not key.installed], "that people.yaml gives"

@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes
-from tasks.core.moments import to_utc
+from tasks.core.utc import to_utc
 from tasks.policy.people import MACHINES, People
 from tasks.trust import keys
 from tasks.trust.validity import Key, format_time

@@ -15,7 +15,7 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
-from tasks.trust.unchanged import require_recent, require_requested
+from tasks.trust.statement_checks import require_recent, require_requested
 
 
 class Draft(NamedTuple):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from tasks.consent import consent, withdrawals
-from tasks.core import code
+from tasks.consent import release_sources, withdrawals
+from tasks.core import code_digest
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.payload import manifest
@@ -31,12 +31,12 @@ def find_obstacles(layout: Layout, released: Manifest | None, params: Params) ->
 
 def withdrawal_reason(layout: Layout, ledger: Ledger, governance: Governance) -> str | None:
     """Return why the sources may not be read again, if an owner has withdrawn one; else None."""
-    return withdrawals.block_reason(ledger, governance, consent.of_run(layout))
+    return withdrawals.block_reason(ledger, governance, release_sources.of_run(layout))
 
 
 def _input_differences(layout: Layout, released: Manifest) -> Iterator[str]:
     """Compare the inputs of stages in the commit with those in the manifest, and yield the differences."""
-    now = manifest.input_fields(layout, code.digest_of_all(layout.root))
+    now = manifest.input_fields(layout, code_digest.digest_of_all(layout.root))
     if released.tree_sha256 == now["tree_sha256"] and released.code_sha256 != now.pop("code_sha256"):
         yield (
             f"the digest of its code was made by a Hallmark before {OLDEST_RESUMABLE_VERSION}, which left docstrings "

@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.core.errors import Refused
 from tasks.core.graph import STAGES
 from tasks.core.payload import manifest
-from tasks.gates import chain
+from tasks.gates import record_chain
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote.releases import Release
@@ -53,7 +53,7 @@ class Original:
         Raises:
             Refused: The run has not made its package.
         """
-        records = chain.records_of_run(ledger, governance, run)
+        records = record_chain.records_of_run(ledger, governance, run)
         folders = {
             folder: records.get(folder.replace("/", "@"))
             for stage in STAGES.values()

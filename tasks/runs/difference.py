@@ -1,7 +1,7 @@
 """Differences between two runs, released or not, read from their worktrees on this machine.
 
 The files are read as they are and nothing is verified: the comparison is for people who work on a model, and no gate
-uses it. `tasks.registry.history.difference` compares two releases, from signed documents.
+uses it. `tasks.registry.history.comparison` compares two releases, from signed documents.
 """
 
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Facts
 from tasks.core.layout import Layout
 from tasks.gates import evidence
-from tasks.gates.checks import change
-from tasks.gates.checks.change import DatasetChange, ValueChange
-from tasks.inquiry import records_changed
-from tasks.inquiry.records_changed import DatasetDiff
-from tasks.registry.history import difference
-from tasks.registry.history.declared import flatten
-from tasks.registry.history.difference import Figure
-from tasks.runs import journal, paired
+from tasks.gates.checks import dataset_diff
+from tasks.gates.checks.dataset_diff import DatasetChange, ValueChange
+from tasks.inquiry import shared_records
+from tasks.inquiry.shared_records import DatasetDiff
+from tasks.registry.history import comparison
+from tasks.registry.history.comparison import Figure
+from tasks.registry.history.release_contents import flatten
+from tasks.runs import journal, paired_comparison
 from tasks.runs.journal import Journal
-from tasks.runs.paired import PairedComparison
+from tasks.runs.paired_comparison import PairedComparison
 from tasks.runs.repository import Repository
 from tasks.runs.run import exists_here, layout_of, ref_of
 from tasks.runs.summary import read_facts
@@ -90,14 +90,14 @@ def compare(root: Path, before: str, now: str) -> tuple[RunDifference, Dataset |
         before=first.side,
         now=second.side,
         lacks=lacks + [f"paired test: {why}"] * bool(why),
-        outcome=change.changed_values(first.outcome, second.outcome),
-        parameters=change.changed_values(first.parameters, second.parameters),
+        outcome=dataset_diff.changed_values(first.outcome, second.outcome),
+        parameters=dataset_diff.changed_values(first.parameters, second.parameters),
         data=_data(first, second),
-        digests=change.changed_values(first.digests, second.digests),
+        digests=dataset_diff.changed_values(first.digests, second.digests),
         records=_records(first, second),
-        made_with=change.changed_values(first.made_with, second.made_with),
+        made_with=dataset_diff.changed_values(first.made_with, second.made_with),
         code=code,
-        figures=difference.figures(first.figures, second.figures),
+        figures=comparison.figures(first.figures, second.figures),
         same_test=same,
         paired=test,
     ), second.dataset
@@ -177,21 +177,21 @@ def _figures(layout: Layout) -> Facts:
 def _data(before: _RunFiles, now: _RunFiles) -> DatasetChange | None:
     if before.dataset is None or now.dataset is None:
         return None
-    return change.compare(before.dataset, now.dataset, before.known.run, _split(before.layout))
+    return dataset_diff.compare(before.dataset, now.dataset, before.known.run, _split(before.layout))
 
 
 def _records(before: _RunFiles, now: _RunFiles) -> DatasetDiff | None:
     if before.dataset is None or now.dataset is None:
         return None
     if before.dataset.digests == now.dataset.digests:
-        return records_changed.IDENTICAL
-    return records_changed.compare_runs(before.layout, now.layout)
+        return shared_records.IDENTICAL
+    return shared_records.compare_runs(before.layout, now.layout)
 
 
 def _paired(before: _RunFiles, now: _RunFiles, same_test: bool) -> tuple[PairedComparison | None, str]:
     if not (before.evaluated and now.evaluated):
         return None, ""
-    return paired.compare(before.layout, now.layout, same_test)
+    return paired_comparison.compare(before.layout, now.layout, same_test)
 
 
 def _split(layout: Layout) -> str:

@@ -24,11 +24,11 @@ from tasks.core.files import write_bytes
 from tasks.core.layout import EXPERIMENTS_FOLDER, Layout
 from tasks.core.processes import is_running
 from tasks.core.progress import format_duration
-from tasks.runs import dvc_lock, dvc_told
-from tasks.runs.dvc_told import DvcOutput
+from tasks.runs import dvc_lock, dvc_output
+from tasks.runs.dvc_output import DvcOutput
 from tasks.runs.environment import CODE_LOADING_VARIABLES
 from tasks.stages.runner import STARTER_VARIABLE
-from tasks.supervise.box import SANDBOX_VARIABLE
+from tasks.supervise.sandbox import SANDBOX_VARIABLE
 from tasks.trust.stage_record import SignedRecord
 
 PROGRESS_LINE = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
@@ -150,7 +150,7 @@ def repro(
     told, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
     if code:
         exited = told.stage_exit_code()
-        raise dvc_told.stage_error(layout.root, stage, code if exited is None else exited, told)
+        raise dvc_output.stage_error(layout.root, stage, code if exited is None else exited, told)
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not told.ran)
 
 

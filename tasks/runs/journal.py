@@ -11,8 +11,8 @@ from typing import Literal
 from tasks.core import files
 from tasks.core.config import FrozenModel
 from tasks.core.layout import Layout
-from tasks.runs.hold import is_executing
 from tasks.runs.request import checked_run_id, is_run_id
+from tasks.runs.run_lock import is_executing
 
 Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"]
 """State of a run. `interrupted` is never written, for runs or stages, because a killed process writes nothing;

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.shown import escape, escape_line
+from tasks.core.escaping import escape, escape_line
 
 NOT_CHANGES = ("dvc.lock",)
 """Files that work by hand leaves in a checkout, and that do not count as changes."""

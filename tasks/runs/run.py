@@ -5,28 +5,28 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tasks.consent import consent, withdrawals
+from tasks.code_versions import sign_off
+from tasks.consent import release_sources, withdrawals
 from tasks.core import files
+from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
-from tasks.core.mistakes import ErrorCollector
 from tasks.core.params.params import Params, load
 from tasks.declarations import declarations
 from tasks.declarations.signed_declaration import DeclaredDocument
-from tasks.gates import agreed, chain, signed_request
+from tasks.gates import agreement, record_chain, signed_request
 from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance, in_force
 from tasks.policy.governance import Governance
-from tasks.runs import asking, checking, dvc, dvc_lock, records, tree
+from tasks.runs import commit_tree, dvc, dvc_lock, request_checks, run_entries, signed_requests
+from tasks.runs.commit_tree import Tree
 from tasks.runs.repository import Repository
 from tasks.runs.request import NO_RUN_MESSAGE, RunRequest, checked_run_id
-from tasks.runs.resolve import read_params, resolve
-from tasks.runs.tree import Tree
+from tasks.runs.resolution import read_params, resolve
 from tasks.sources import sources
 from tasks.sources.sources import load_resolved
 from tasks.trust import dsse
-from tasks.versions import versions
 
 GENERATED_PATHS = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.FIXED_FILES)
 """Paths in a worktree besides the requested tree and `COMMITTED`: outputs, which gates and packages digest, and files
@@ -85,9 +85,9 @@ class Run:
                 f"now: {', '.join(changed[:5])}; start a new run"
             )
         read = [item.source for item in load_resolved(self.layout.sources).sources]
-        if versions.is_required(self.governance(), self.params.use_case.risk_tier, read):
-            versions.require_signed_off(self.ledger(), self.governance(), asked.sha256, self.request.commit)
-        records.record_resolution(self.ledger(), self.layout, self.id)
+        if sign_off.is_required(self.governance(), self.params.use_case.risk_tier, read):
+            sign_off.require_signed_off(self.ledger(), self.governance(), asked.sha256, self.request.commit)
+        run_entries.record_resolution(self.ledger(), self.layout, self.id)
         declarations.require(self.ledger(), self.governance(), self.declarations())
 
     def declarations(self) -> list[DeclaredDocument]:
@@ -100,13 +100,13 @@ class Run:
             Refused: Too few machines have.
         """
         ledger, governed = self.ledger(), self.governance()
-        records = chain.records_of_run(ledger, governed, self.id)
+        records = record_chain.records_of_run(ledger, governed, self.id)
         machines = governed.policy.tier(self.params.use_case.risk_tier).machines
-        agreed.require(machines, records, agreed.records_of_others(ledger, governed, self.id, records), self.id)
+        agreement.require(machines, records, agreement.records_of_others(ledger, governed, self.id, records), self.id)
 
     def withdrawal(self) -> str | None:
         """Return why the run may not continue, if an owner has withdrawn one of its sources; else None."""
-        return withdrawals.block_reason(self.ledger(), self.governance(), consent.of_run(self.layout))
+        return withdrawals.block_reason(self.ledger(), self.governance(), release_sources.of_run(self.layout))
 
     def commit(self, message: str) -> str:
         commit = self.checkout.commit_all(self.layout.root, COMMITTED_PATHS, message, self.request.requested_by)
@@ -167,13 +167,13 @@ def check_request(
     """
     wrong = mistakes or ErrorCollector()
     judged_by = partial(installed_governance, checkout.root, request.governance)
-    read = checking.check_request(checkout, request, judged_by, wrong, elsewhere)
+    read = request_checks.check_request(checkout, request, judged_by, wrong, elsewhere)
     wrong.raise_errors()
     assert read.params and read.governance
     return read.params, read.governance
 
 
-def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = None) -> Run:
+def create(root: Path, request: RunRequest, envelope: signed_requests.Envelope | None = None) -> Run:
     """Make the worktree and the first commit of a run, or open the run if it exists.
 
     The request is verified and recorded on the ledger before anything is made.
@@ -185,14 +185,14 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
     checkout = Repository.open(root)
     layout = layout_of(root, request.known_run_id)
     if exists_here(layout):
-        records.require_continuable(open_ledger(layout.state), request.known_run_id)
+        run_entries.require_continuable(open_ledger(layout.state), request.known_run_id)
         known = open_run(root, request.known_run_id)
-        asking.require_matching_request(known.signed_request, request, envelope)
+        signed_requests.require_matching_request(known.signed_request, request, envelope)
         return known
     at_commit = request.model_copy(update={"commit": checkout.commit_of(request.commit or "HEAD")})
     _, governed = check_request(checkout, at_commit)
     ledger = open_ledger(layout.state)
-    asked = asking.verify_and_record(checkout, ledger, governed, request, envelope)
+    asked = signed_requests.verify_and_record(checkout, ledger, governed, request, envelope)
     code = tree_of(checkout, asked.request)
     checkout.add_worktree(layout.root, asked.request.commit)
     if changed := code.differing_paths(layout.root, GENERATED_PATHS):
@@ -203,8 +203,8 @@ def create(root: Path, request: RunRequest, envelope: asking.Envelope | None = N
     dvc.require_own_dvc_yaml(layout)
     params, text = read_params(_params_file(checkout, layout, asked.request), request.changes)
     read = sources.load(governed.folder).sources
-    if versions.is_required(governed, params.use_case.risk_tier, read):  # again, for the commit that was signed
-        versions.require_signed_off(ledger, governed, code.sha256, asked.request.commit)
+    if sign_off.is_required(governed, params.use_case.risk_tier, read):  # again, for the commit that was signed
+        sign_off.require_signed_off(ledger, governed, code.sha256, asked.request.commit)
     files.write_bytes(layout.params, text.encode())
     dvc_lock.reset(layout.root)
     resolve(params, ledger, governed, layout, code.sha256)
@@ -222,7 +222,7 @@ def tree_of(checkout: Repository, request: SignedRunRequest) -> Tree:
     Raises:
         Refused: The tree is not the one that was signed.
     """
-    committed = tree.read(checkout, request.commit)
+    committed = commit_tree.read(checkout, request.commit)
     if committed.sha256 != request.tree_sha256:
         raise Refused(
             f"commit {request.commit[:12]} holds other files than {request.requested_by} signed for; `git fsck` tells "

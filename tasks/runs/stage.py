@@ -16,7 +16,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import dvc, dvc_cache, dvc_lock
 from tasks.runs.dvc import StageOutcome
-from tasks.supervise import box, kept, materials
+from tasks.supervise import materials, record_store, sandbox
 from tasks.trust import stage_record, validity
 from tasks.trust.keys import Signer
 from tasks.trust.stage_record import SignedRecord
@@ -41,7 +41,7 @@ def load_worker(governance: Governance, ledger: Ledger) -> Worker:
         InputError: The worker has no key here.
         Unavailable: Stages need a sandbox, and this machine has none.
     """
-    boxed = box.is_used(governance.policy.environment)
+    boxed = sandbox.is_used(governance.policy.environment)
     lines = validity.possible_lines(governance.keys_of("worker"), ledger.now())
     return Worker(governance.signer("worker"), lines, boxed)
 
@@ -95,11 +95,15 @@ def _usable_records(
     own = (
         known
         if known
-        and kept.is_usable(known, layout, inputs, by.needs_sandbox)
+        and record_store.is_usable(known, layout, inputs, by.needs_sandbox)
         and known.record.tree_sha256 == _tree(layout)
         else None
     )
-    return [record for record in (own, kept.find(layout, stage, read, by.public_key_lines, by.needs_sandbox)) if record]
+    return [
+        record
+        for record in (own, record_store.find(layout, stage, read, by.public_key_lines, by.needs_sandbox))
+        if record
+    ]
 
 
 def _is_another_runs(record: SignedRecord, layout: Layout) -> bool:
@@ -111,7 +115,7 @@ def _tree(layout: Layout) -> str:
 
 
 def _restore(layout: Layout, record: SignedRecord) -> bool:
-    stage, lock = record.record.name, kept.read_lock_entry(layout, record)
+    stage, lock = record.record.name, record_store.read_lock_entry(layout, record)
     if materials.output_digests(stage, layout) == record.outputs:
         if lock is None or dvc_lock.read_stage(layout.root, stage) != lock:
             dvc.commit(layout, stage)  # the stage ended just before a kill
@@ -122,12 +126,12 @@ def _restore(layout: Layout, record: SignedRecord) -> bool:
     dvc_lock.write_stage(layout.root, stage, lock)
     if layout.is_experiment:
         dvc.commit(layout, stage)  # copies what another run may have made to the cache of experiments
-        kept.store_lock_entry(layout, record, lock)
+        record_store.store_lock_entry(layout, record, lock)
     return True
 
 
 def _computed_record(layout: Layout, stage: str, read: stage_record.Digests, by: Worker) -> SignedRecord:
-    record = kept.find_of_run(layout, stage, read, by.public_key_lines, by.needs_sandbox)
+    record = record_store.find_of_run(layout, stage, read, by.public_key_lines, by.needs_sandbox)
     if record is None:
         raise Refused(
             f"stage {stage} ended, and no record of it counts: the worker's key in .hallmark/keys is not one of "
@@ -149,4 +153,4 @@ def _verify_cached(layout: Layout, record: SignedRecord) -> None:
             f"stage {stage}: the cache held other bytes than the stage left, under the name of these; they are taken "
             f"out of it: hallmark run --resume {layout.root.name}"
         )
-    kept.store_lock_entry(layout, record, lock)
+    record_store.store_lock_entry(layout, record, lock)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.core.errors import InputError
+from tasks.core.escaping import first_hidden_character
 from tasks.core.record import KINDS
-from tasks.core.shown import first_hidden_character
 from tasks.scaffold.columns import MOST_DISTINCT, ColumnProfile
 
 PROMPT_NAMES = (

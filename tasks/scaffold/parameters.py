@@ -9,9 +9,9 @@ from typing import Any
 
 from tasks.core.params.training import VALIDATION_SETTINGS
 from tasks.scaffold.answers import Answers
-from tasks.scaffold.document import Comments
-from tasks.scaffold.expected import round_up
-from tasks.scaffold.sampled import SampleStatistics
+from tasks.scaffold.commented_yaml import Comments
+from tasks.scaffold.sample_statistics import SampleStatistics
+from tasks.scaffold.suites import round_up
 
 BYTES_PER_TOKEN = 1.5
 TEMPLATE_TOKENS = 64

@@ -12,15 +12,23 @@ from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, i
 from tasks.core.files import atomic_folder
 from tasks.core.params import params as parameters_file
 from tasks.policy import governance as rules
-from tasks.policy import satisfiable
+from tasks.policy import staffing
 from tasks.policy.governance import Governance
-from tasks.scaffold import columns, document, expected, governed, parameters, sampled, told
+from tasks.scaffold import (
+    columns,
+    commented_yaml,
+    explanations,
+    governance_files,
+    parameters,
+    sample_statistics,
+    suites,
+)
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.columns import ColumnProfile
+from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
-from tasks.scaffold.opened import DataFile
-from tasks.scaffold.place import EXAMPLES_FOLDER, require_free
-from tasks.scaffold.sampled import SampleStatistics
+from tasks.scaffold.paths import EXAMPLES_FOLDER, require_free
+from tasks.scaffold.sample_statistics import SampleStatistics
 from tasks.sources import sources
 from tasks.sources.sources import ColumnMapping, Constants
 
@@ -90,7 +98,7 @@ def make_plan(root: Path, name: str, tier: str, answers: Answers, opened: DataFi
         Refused: Nobody could request a run that can pass its gates.
     """
     said = {"mapping": ColumnMapping.model_validate(mapped.keys), "constants": Constants(task=name)}
-    sample = sampled.compute_statistics(opened.sample, opened.source.model_copy(update=said))
+    sample = sample_statistics.compute_statistics(opened.sample, opened.source.model_copy(update=said))
     known, folder = PlanInput(name, tier, answers, opened, mapped, sample), root / EXAMPLES_FOLDER / name
     rules_files = _policy_and_people(known, root / "infra" / "governance")
     judged = _read_temporarily(folder, rules_files, lambda trial: rules.load(trial / "governance", root / ".hallmark"))
@@ -102,15 +110,15 @@ def make_plan(root: Path, name: str, tier: str, answers: Answers, opened: DataFi
         files,
         requester,
         judged.policy.environment,
-        told.list_warnings(opened, mapped, sample, answers.personal),
+        explanations.list_warnings(opened, mapped, sample, answers.personal),
     )
 
 
 def _policy_and_people(known: PlanInput, folder: Path) -> list[PlannedFile]:
     _, *sides = parameters.split_sizes(known.rows, known.sample)
     classes = parameters.target_form(known.sample) != "text"
-    policy, changed = governed.adapt_policy(folder, known.tier, (sides[0], sides[1]), classes)
-    people, added = governed.add_owner(folder, known.answers.owner)
+    policy, changed = governance_files.adapt_policy(folder, known.tier, (sides[0], sides[1]), classes)
+    people, added = governance_files.add_owner(folder, known.answers.owner)
     copied = [("as in the checkout", "but for what follows")] * bool(changed)
     new = [(f"{known.answers.owner} added, role data_owner", "they were nobody in people.yaml")] * added
     return [
@@ -128,23 +136,29 @@ def _params(known: PlanInput, judged: Governance, requester: str, root: Path) ->
     made, remarks = parameters.make_params(
         known.name, known.answers, known.sample, known.rows, known.tier, requester, business, base
     )
-    text = document.dump(made, _heading(known.name, requester), remarks)
-    return PlannedFile("params.yaml", text, told.explain_params(known.sample, share, sides))
+    text = commented_yaml.dump(made, _heading(known.name, requester), remarks)
+    return PlannedFile("params.yaml", text, explanations.explain_params(known.sample, share, sides))
 
 
 def _sources(known: PlanInput) -> PlannedFile:
-    made, remarks = governed.make_sources(known.name, known.opened, known.mapped, known.answers, known.sample)
-    guessed = told.explain_source(known.opened, known.mapped, known.sample)
-    return PlannedFile("governance/sources.yaml", document.dump(made, _SOURCES, remarks), guessed)
+    made, remarks = governance_files.make_sources(known.name, known.opened, known.mapped, known.answers, known.sample)
+    guessed = explanations.explain_source(known.opened, known.mapped, known.sample)
+    return PlannedFile("governance/sources.yaml", commented_yaml.dump(made, _SOURCES, remarks), guessed)
 
 
 def _suites(known: PlanInput) -> list[PlannedFile]:
-    own = expected.source_suite(known.name, known.sample, known.rows, known.mapped.keys)
-    whole = expected.dataset_suite(DATASET_SUITE, known.sample)
+    own = suites.source_suite(known.name, known.sample, known.rows, known.mapped.keys)
+    whole = suites.dataset_suite(DATASET_SUITE, known.sample)
     return [
-        PlannedFile(f"governance/expectations/{known.name}.yaml", document.dump(own, _SUITE), told.explain_suite(own)),
         PlannedFile(
-            f"governance/expectations/{DATASET_SUITE}.yaml", document.dump(whole, _DATASET), told.explain_suite(whole)
+            f"governance/expectations/{known.name}.yaml",
+            commented_yaml.dump(own, _SUITE),
+            explanations.explain_suite(own),
+        ),
+        PlannedFile(
+            f"governance/expectations/{DATASET_SUITE}.yaml",
+            commented_yaml.dump(whole, _DATASET),
+            explanations.explain_suite(whole),
         ),
     ]
 
@@ -207,7 +221,7 @@ def _requester(judged: Governance, tier: str, owner: str) -> str:
     for person in judged.people.people:
         if person.demo or person.id == owner or rules_of.request_refusal(person.id, person.roles_at(now)):
             continue
-        hopeless = satisfiable.run_problem(judged.policy, judged.people, tier, [person.id], [owner], False, now)
+        hopeless = staffing.run_problem(judged.policy, judged.people, tier, [person.id], [owner], False, now)
         if not hopeless:
             return person.id
         why = hopeless

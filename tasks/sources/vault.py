@@ -2,7 +2,7 @@
 
 The database is SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). Without the key the database
 reveals no value. The key without the database only makes tokens of values that are known already. `ingest` adds values
-(`vault_writer.py`), and only `reveal` reads them, after the access was entered in the ledger (tasks/inquiry/looks.py).
+(`vault_writer.py`), and only `reveal` reads them, after the access was entered in the ledger (tasks/inquiry/access_entries.py).
 """
 
 import os
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, inspect, select
 from sqlalchemy.engine import Connection
 
-from tasks.core import database, journals, migrations
+from tasks.core import database, migrations, sqlite_journals
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import is_experiments_state
 from tasks.core.migrations import Schema
@@ -186,7 +186,7 @@ def _move(state: Path) -> None:
 def _private_sqlite(path: Path) -> Engine:
     """Open a SQLite file that other users cannot read at any time, including while it is created."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    journals.remove_planted(path.parent)  # earlier versions let `ingest`, a run's own code, write here
+    sqlite_journals.remove_planted(path.parent)  # earlier versions let `ingest`, a run's own code, write here
     engine = database.sqlite(path)
     path.touch(mode=0o600)
     return engine

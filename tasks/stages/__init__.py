@@ -4,8 +4,8 @@ A stage is a module with `run(params, layout)`; `core/graph.py` lists them.
 
     start.py        `python -I tasks/stages/start.py STAGE`, which dvc.yaml calls: imports only this worktree's code
     __main__.py     `python -m tasks.stages STAGE`, for a stage that is run by hand
-    same_python.py  check that stages of data run with the run's version of Python
-    libraries.py    imports that a stage avoids, and garbage collection after importing
+    python_version.py  check that stages of data run with the run's version of Python
+    import_speed.py    imports that a stage avoids, and garbage collection after importing
     peak_memory.py  peak memory of the process
     runner.py       execution of one stage by its module, with its errors and exit code
     data/           from sources to a training and a test set

@@ -4,13 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
-from tasks.stages import runner, same_python
+from tasks.stages import python_version, runner
 
 CODE_STAGE = "code"
-"""Name of the stage that writes the digests of the code of all stages (`tasks.core.code`).
+"""Name of the stage that writes the digests of the code of all stages (`tasks.core.code_digest`).
 
 It is no stage of a run. DVC runs it first when a person runs the pipeline by hand, and so sees which code has changed.
 """
@@ -23,9 +23,9 @@ def run_stage(name: str, root: Path) -> None:
         HallmarkError: A person can correct the cause.
     """
     if name == CODE_STAGE:
-        code.write_digests(Layout(root))
+        code_digest.write_digests(Layout(root))
     else:
-        same_python.require_same_version(name, Layout(root))
+        python_version.require_same_version(name, Layout(root))
         runner.run_module(DVC_STAGES[name].module, name.partition("@")[2], root)
 
 
@@ -34,9 +34,11 @@ def main() -> int:
     parser.add_argument("stage", choices=[CODE_STAGE, *DVC_STAGES])
     name = parser.parse_args().stage
     if name == CODE_STAGE:
-        code.write_digests(Layout(Path.cwd().resolve()))
+        code_digest.write_digests(Layout(Path.cwd().resolve()))
         return 0
-    return runner.run(name, DVC_STAGES[name].module, lambda root: same_python.require_same_version(name, Layout(root)))
+    return runner.run(
+        name, DVC_STAGES[name].module, lambda root: python_version.require_same_version(name, Layout(root))
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.core import config, shown
+from tasks.core import config, escaping
 from tasks.core.errors import HallmarkError, is_disk_full
 from tasks.core.files import write_bytes
 from tasks.core.layout import Layout
@@ -61,7 +61,7 @@ def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None)
 
     `before` is called with the worktree before the stage. Its errors are reported like those of the stage.
     """
-    shown.escape_output()
+    escaping.escape_output()
     if starter := os.environ.get(STARTER_VARIABLE):
         threading.Thread(target=end_after_process, args=(int(starter),), daemon=True).start()
     root = Path.cwd().resolve()

@@ -28,7 +28,7 @@ IMPORT_GC_THRESHOLDS = (50_000, 10, 10)
 
 Python's default of 700 objects takes a fifth of the import time of PyTorch, Ray or Great Expectations. With these, a
 full collection still happens after five million new objects. A process that trains or predicts returns to Python's
-defaults once its model is loaded (libraries.py).
+defaults once its model is loaded (import_speed.py).
 """
 
 

@@ -14,11 +14,11 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import CACHE_VARIABLE, Layout
 from tasks.sources import sources
-from tasks.stages.cluster import member
+from tasks.stages.cluster import cluster_membership
 from tasks.stages.train import points
 from tasks.stages.train.base.model_files import HUB_FILES, is_part_of_a_model
-from tasks.supervise import box, fetched, network
-from tasks.supervise.opened import OpenFiles
+from tasks.supervise import fetched_models, network, sandbox
+from tasks.supervise.open_files import OpenFiles
 
 Environment = Mapping[str, str]
 
@@ -58,7 +58,7 @@ class Grant:
     kept_folders: Callable[[Layout], Iterable[Path]] = _nothing
     """Folders below .hallmark/ that the stage writes; each belongs to one version of the stage's code."""
     fetched_model: Callable[[Layout], str | None] = _no_model
-    """SHA-256 of the model that the stage may fetch; the model is kept if it has this digest (`fetched.py`)."""
+    """SHA-256 of the model that the stage may fetch; the model is kept if it has this digest (`fetched_models.py`)."""
     outside_paths: Callable[[Layout, OpenFiles], Iterable[Path]] = _reads_nothing
     """Files and folders outside of its inputs that the stage reads."""
     home_files: tuple[str, ...] = ()
@@ -132,7 +132,7 @@ def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFil
 
 
 def _at_home(grant: Grant) -> list[Path]:
-    home = box.home_folder()
+    home = sandbox.home_folder()
     return [home / name for name in grant.home_files] if home else []
 
 
@@ -171,7 +171,7 @@ def require_data_location(source: str, path: Path, layout: Layout) -> None:
     places = [
         layout.root.resolve(),
         layout.state.parent.resolve(),
-        *([home.resolve()] if (home := box.home_folder()) else []),
+        *([home.resolve()] if (home := sandbox.home_folder()) else []),
     ]
     within = next((where.relative_to(place) for place in places if where.is_relative_to(place)), where)
     if machine or any(part.startswith(".") for part in within.parts):
@@ -182,7 +182,7 @@ def require_data_location(source: str, path: Path, layout: Layout) -> None:
 
 
 def _is_hidden(where: Path) -> bool:
-    home = box.home_folder()
+    home = sandbox.home_folder()
     within = where.relative_to(home.resolve()).parts[:1] if home and where.is_relative_to(home.resolve()) else ()
     return bool(within) and within[0].startswith(".") and within[0] not in MODEL_FOLDERS_AT_HOME
 
@@ -207,8 +207,8 @@ def _models(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
         path = layout.state.parent / str(folder)
         _require_the_model(path, str(named.get("sha256")), layout, opened)
         yield path
-    if fetched.is_fetched(layout, str(named.get("sha256"))):
-        yield fetched.model_path(layout, str(named.get("sha256")))
+    if fetched_models.is_fetched(layout, str(named.get("sha256"))):
+        yield fetched_models.model_path(layout, str(named.get("sha256")))
     yield from PIP_CONFIG_PATHS
 
 
@@ -244,7 +244,7 @@ def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFi
 
 def _model_has_to_be_fetched(layout: Layout, _: Environment) -> bool:
     named = _base_model(layout)
-    return not named.get("folder") and not fetched.is_fetched(layout, str(named.get("sha256")))
+    return not named.get("folder") and not fetched_models.is_fetched(layout, str(named.get("sha256")))
 
 
 def _fetched(layout: Layout) -> str | None:
@@ -334,7 +334,7 @@ GRANTS: Mapping[str, Grant] = {
         kept_folders=_kept_by_train,
         outside_paths=_of_a_cluster,
         needs_network=_trains_elsewhere,
-        ports=member.PORT_RANGE,
+        ports=cluster_membership.PORT_RANGE,
         variable_prefixes=("RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,
         live_files=(points.POINTS_FILE,),
@@ -342,7 +342,7 @@ GRANTS: Mapping[str, Grant] = {
     "predict": Grant(
         outside_paths=_read_by_predict,
         needs_network=_answers_elsewhere,
-        ports=member.PORT_RANGE,
+        ports=cluster_membership.PORT_RANGE,
         variable_prefixes=("CUDA_",),
         network_variable_prefixes=("RAY_", "NCCL_", "HALLMARK_TRAINING_"),
         devices=True,

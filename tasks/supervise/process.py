@@ -23,7 +23,7 @@ from tasks.supervise import network
 
 STOP_SECONDS = 25.0
 """Seconds that a stage has to end by itself after it is asked to: a training writes a checkpoint first
-(`stages/train/machines/leaving.py`). DVC and the supervisor have longer (`runs/dvc.py`)."""
+(`stages/train/machines/sigterm.py`). DVC and the supervisor have longer (`runs/dvc.py`)."""
 POLL_SECONDS = 1.0
 SET_CHILD_SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""

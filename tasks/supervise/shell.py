@@ -22,15 +22,27 @@ from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.files import canonical_json, read_json, sha256_bytes, write_bytes
 from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
-from tasks.stages import same_python
+from tasks.stages import python_version
 from tasks.stages.runner import STARTER_VARIABLE, error_file
-from tasks.supervise import box, calls, fetched, grants, kept, limits, materials, process, shown, taken, vault_service
-from tasks.supervise.box import Sandbox
-from tasks.supervise.handed_on import copy_live
+from tasks.supervise import (
+    fetched_models,
+    grants,
+    limits,
+    materials,
+    output_check,
+    process,
+    record_store,
+    sandbox,
+    system_call_filter,
+    vault_service,
+    visible_files,
+)
 from tasks.supervise.limits import Limits
-from tasks.supervise.opened import OpenFiles, open_files
+from tasks.supervise.live_files import copy_live
+from tasks.supervise.open_files import OpenFiles, open_files
 from tasks.supervise.process import Inherited
-from tasks.trust import signing, stage_record
+from tasks.supervise.sandbox import Sandbox
+from tasks.trust import signing_keys, stage_record
 from tasks.trust.keys import Signer
 from tasks.trust.stage_record import Environment, StageRecord
 
@@ -76,17 +88,17 @@ def run(stage: str, layout: Layout) -> int:
         Refused: An output is not acceptable, or what the stage reads changed while it ran.
         Unavailable: There is no sandbox, or it would show the state to the stage.
     """
-    signer = signing.for_machine(layout.state / "keys" / "worker")
+    signer = signing_keys.for_machine(layout.state / "keys" / "worker")
     error_file(layout.root, stage).unlink(missing_ok=True)
-    same_python.require_same_version(stage, layout)
+    python_version.require_same_version(stage, layout)
     marks, read = materials.input_marks(stage, layout), materials.read_digests(stage, layout)
     start = layout.root / "tasks" / "stages" / "start.py"
     command = [sys.executable, "-I", str(start), stage, DVC_STAGES[stage].module]
     starter = int(os.environ[STARTER_VARIABLE]) if STARTER_VARIABLE in os.environ else None
-    if os.environ.get(box.SANDBOX_VARIABLE):
+    if os.environ.get(sandbox.SANDBOX_VARIABLE):
         made, code = _run_in_sandbox(stage, layout, command, starter)
     else:
-        shown.require_code(stage, layout, layout.root)
+        visible_files.require_code(stage, layout, layout.root)
         made = None
         with _vault(stage, layout) as vault:
             variables = {**grants.without_sandbox(layout, os.environ), **vault.variables}
@@ -105,16 +117,16 @@ def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Sandbox | N
         materials=stage_record.materials_of(read),
         environment=Environment(
             run=layout.root.name,
-            sandbox=box.version_text() if made else None,
+            sandbox=sandbox.version_text() if made else None,
             network=made.network if made else True,
-            platform=box.describe_machine(),
+            platform=sandbox.describe_machine(),
             packages=sha256_bytes(canonical_json(_packages())),
             experiment=layout.is_experiment,
         ),
         tree_sha256=read_json(layout.code)["tree_sha256"],
     )
     envelope = stage_record.sign(record, materials.output_digests(stage, layout), signer)
-    kept.store(layout, stage, envelope, record.inputs_sha256)
+    record_store.store(layout, stage, envelope, record.inputs_sha256)
 
 
 def _packages() -> list[str]:
@@ -124,20 +136,20 @@ def _packages() -> list[str]:
 
 
 def _run_in_sandbox(stage: str, layout: Layout, command: list[str], starter: int | None) -> tuple[Sandbox, int]:
-    if why := box.unavailable_reason():
+    if why := sandbox.unavailable_reason():
         raise Unavailable(f"this machine had a sandbox when the run went on, and has none now: {why}")
-    box.require_not_mounted(layout.state)
+    sandbox.require_not_mounted(layout.state)
     with _sandbox_folder(layout.state / SANDBOXES_FOLDER) as place, open_files() as read:
         made = _make_sandbox(stage, layout, place, read)
         over = limits.limit_check(LIMITS, place)
         folder = stage.replace("@", "/")
         told = copy_live(grants.of(stage).live_files, made.measured / folder, layout.measurements(folder))
-        with calls.open_filter() as handle, told, _vault(stage, layout) as vault:
+        with system_call_filter.open_filter() as handle, told, _vault(stage, layout) as vault:
             words, inherited = (
-                box.command(made, command, handle),
-                (*box.inherited_handles(handle, made), *vault.handles),
+                sandbox.command(made, command, handle),
+                (*sandbox.inherited_handles(handle, made), *vault.handles),
             )
-            variables = {**box.environment(made), **vault.variables}
+            variables = {**sandbox.environment(made), **vault.variables}
             code = process.run(words, variables, starter, over=over, handles=inherited, ports=made.ports)
         _keep_error(stage, layout, place) if code else _take_outputs(stage, layout, made)
     return made, code
@@ -147,7 +159,7 @@ def _make_sandbox(stage: str, layout: Layout, place: Path, read: OpenFiles) -> S
     grant = grants.of(stage)
     online = grant.needs_network(layout, os.environ)
     reads = {
-        **dict.fromkeys(shown.input_paths(stage, layout)),
+        **dict.fromkeys(visible_files.input_paths(stage, layout)),
         **grants.open_outside_paths(stage, layout, online, read),
     }
     made = Sandbox(
@@ -155,7 +167,7 @@ def _make_sandbox(stage: str, layout: Layout, place: Path, read: OpenFiles) -> S
         tree=place / "tree",
         outputs=place / "artefacts",
         measured=place / "measured",
-        download_folder=(place / fetched.MODELS_FOLDER, layout.state / fetched.MODELS_FOLDER)
+        download_folder=(place / fetched_models.MODELS_FOLDER, layout.state / fetched_models.MODELS_FOLDER)
         if grant.fetched_model(layout)
         else None,
         read_only_mounts=reads,
@@ -169,7 +181,7 @@ def _make_sandbox(stage: str, layout: Layout, place: Path, read: OpenFiles) -> S
     own = made.download_folder[:1] if made.download_folder else ()
     for folder in (made.tree, made.outputs / within, made.measured / within, *own, *made.writable_folders):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shown.lay_out_files(stage, layout, reads, made.tree)
+    visible_files.lay_out_files(stage, layout, reads, made.tree)
     return made
 
 
@@ -179,18 +191,18 @@ def _vault(stage: str, layout: Layout) -> AbstractContextManager[Inherited]:
 
 def _take_outputs(stage: str, layout: Layout, made: Sandbox) -> None:
     if made.download_folder and (sha256 := grants.of(stage).fetched_model(layout)):
-        fetched.store(layout, sha256, made.download_folder[0], stage)
+        fetched_models.store(layout, sha256, made.download_folder[0], stage)
     folder = stage.replace("@", "/")
     for left, target in zip(
         (made.outputs, made.measured), layout.output_folders(stage, DVC_STAGES[stage].has_measurements), strict=False
     ):
-        taken.copy_checked(left, folder, target, stage)
+        output_check.copy_checked(left, folder, target, stage)
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
     """Keep the message of a failed stage if it is its own file: a link could show what the stage cannot reach."""
     said = error_file(place, stage)
-    with contextlib.suppress(OSError), os.fdopen(os.open(said, taken.OPEN_FLAGS), "rb") as file:
+    with contextlib.suppress(OSError), os.fdopen(os.open(said, output_check.OPEN_FLAGS), "rb") as file:
         found = os.fstat(file.fileno())
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
             write_bytes(error_file(layout.root, stage), file.read(MAX_ERROR_BYTES))
@@ -203,10 +215,10 @@ def _sandbox_folder(home: Path) -> Iterator[Path]:
     for left in home.iterdir():
         pid = left.name.partition("-")[0]
         if not (pid.isdigit() and psutil.pid_exists(int(pid))):
-            taken.remove_forcibly(left)
+            output_check.remove_forcibly(left)
     folder = home / f"{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
-        taken.remove_forcibly(folder)
+        output_check.remove_forcibly(folder)

@@ -14,7 +14,7 @@ from tasks.core.params import params as params_file
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.scratch import source
+from tasks.scratch import source_run
 
 SPLIT_FILES = ("train.parquet", "validation.parquet")
 """Files of the run's split. The test side is kept for the evaluation gate."""
@@ -48,8 +48,8 @@ def choose_rows(params: Params, layout: Layout, ledger: Ledger, governance: Gove
         Refused: Its data gate has not passed, or an owner has withdrawn a source.
         InputError: It has no validation rows, or its rows do not fit the prompts.
     """
-    run = source.newest_run(params, layout)
-    statement = source.require_passed(run, ledger, governance)
+    run = source_run.newest_run(params, layout)
+    statement = source_run.require_passed(run, ledger, governance)
     split = run.artefacts("split")
     validation = split / "validation.parquet"
     if not validation.is_file() or not pq.read_metadata(validation).num_rows:  # runs of an earlier version have no file

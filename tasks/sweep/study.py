@@ -8,8 +8,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.sweep import space
-from tasks.sweep.space import Axis
+from tasks.sweep import search_space
+from tasks.sweep.search_space import Axis
 
 DEFAULT_TRIALS = 10
 """Default number of trials if a parameter has a range."""
@@ -41,7 +41,7 @@ def enqueue_trials(study: Any, axes: Sequence[Axis], trials: int | None, seed: i
     """
     if any(not axis.values for axis in axes):
         return trials or DEFAULT_TRIALS
-    corners = list(space.combinations(axes))
+    corners = list(search_space.combinations(axes))
     if trials is not None and trials < len(corners):
         corners = random.Random(seed).sample(corners, trials)
     for corner in corners:

@@ -14,15 +14,15 @@ from tasks.core.params.params import Params
 from tasks.core.progress import format_duration
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.scratch import place, work
-from tasks.scratch.place import Workspace
-from tasks.scratch.work import ProgressReceiver
+from tasks.scratch import stage_execution, workspace
+from tasks.scratch.stage_execution import ProgressReceiver
+from tasks.scratch.workspace import Workspace
 from tasks.stages.cluster import versions
 from tasks.stages.train import early_stopping
-from tasks.supervise import box
-from tasks.sweep import rows, space, study, tracked, trial
+from tasks.supervise import sandbox
+from tasks.sweep import mlflow_trials, rows, search_space, study, trial
 from tasks.sweep.document import SweepDocument, Trial
-from tasks.sweep.space import Axis
+from tasks.sweep.search_space import Axis
 from tasks.sweep.trial import TrialOutcome
 
 SWEEPS_FOLDER = "swept"
@@ -51,9 +51,9 @@ def sweep(
         Refused: The base model is not allowed, or the rows may not be used; see `rows.choose`.
         Unavailable: No run has rows, or stages need a sandbox and there is none.
     """
-    params, *_ = [wish.params_with(corner) for corner in space.combinations(wish.axes)]
+    params, *_ = [wish.params_with(corner) for corner in search_space.combinations(wish.axes)]
     governance.policy.base_models.require(params.base_model, root)
-    boxed = box.is_used(governance.policy.environment)
+    boxed = sandbox.is_used(governance.policy.environment)
     with hold(root / ".hallmark" / f".{SWEEPS_FOLDER}.lock", "another sweep is under way"):
         chosen = rows.choose_rows(params, Layout(root), ledger, governance)
         shared = _Sweep(
@@ -93,7 +93,7 @@ class _Sweep:
     def prepare(self, params: Params, governance: Governance) -> None:
         """Fetch and tokenise for all trials, again if rows, model, prompts or code have changed."""
         given = {name: params.model_dump(mode="json")[name] for name in ("base_model", "prompts")}
-        codes = place.stage_code_digests()
+        codes = workspace.stage_code_digests()
         code = {
             "code": [codes[stage] for stage in (*SHARED_STAGES, "train")],
             "libraries": versions.installed_versions().libraries,
@@ -101,18 +101,18 @@ class _Sweep:
         common = _digest({**given, **code, "rows": self.rows.digests()})
         mark = self.layout.root / "common"
         self.place.remove_unwanted([self.layout.root.name] if mark.is_file() and mark.read_text() == common else [])
-        place.make_worktree(self.layout, params, self.rows, governance)
+        workspace.make_worktree(self.layout, params, self.rows, governance)
         mark.write_text(common)
         for stage in SHARED_STAGES:
             self.watcher.working(stage)
-            work.execute_stage(self.layout, stage, self.boxed, lambda _: None)
+            stage_execution.execute_stage(self.layout, stage, self.boxed, lambda _: None)
 
     def execute_trial(self, asking: Any, number: int, count: int) -> Trial:
         """Execute the next trial that the study suggests."""
         asked = asking.ask()
         changes = {axis.key: axis.suggest(asked) for axis in self.wish.axes}
         what = f"trial {number} of {count}: " + ", ".join(
-            f"{key.removeprefix(space.PARAMS_SECTION)} {value}" for key, value in changes.items()
+            f"{key.removeprefix(search_space.PARAMS_SECTION)} {value}" for key, value in changes.items()
         )
         began = time.monotonic()
         try:
@@ -124,7 +124,9 @@ class _Sweep:
         loss = outcome.best[early_stopping.VALIDATION_LOSS]
         ended = study.trial_state("PRUNED" if outcome.stopped else "COMPLETE")
         asking.tell(asked, None if outcome.stopped else loss, state=ended)
-        if fresh and (why := tracked.log_trial(self.checkout, self.use_case, self.rows.run, number, changes, outcome)):
+        if fresh and (
+            why := mlflow_trials.log_trial(self.checkout, self.use_case, self.rows.run, number, changes, outcome)
+        ):
             self.watcher.line(why)
         how = "stopped early" if outcome.stopped else "done" if fresh else "was done before"
         took = f", {format_duration(time.monotonic() - began)}" if fresh else ""

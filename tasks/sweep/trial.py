@@ -9,8 +9,8 @@ from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.runs import dvc
-from tasks.scratch import place, work
-from tasks.stages.train import early_stopping, train, watch
+from tasks.scratch import stage_execution, workspace
+from tasks.stages.train import early_stopping, log_follower, train
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.order import Order
 
@@ -51,13 +51,13 @@ def run_training(
 
     A training that has done its last step is not stopped, whatever `looked` returns. Raises the errors of the stage.
     """
-    place.write_params(layout, params)
+    workspace.write_params(layout, params)
     for path in layout.output_folders("train", measures=True):
         shutil.rmtree(path, ignore_errors=True)
     wanted = train.Params(training=params.training, prompts=params.prompts)
     kept = layout.cache_folder("checkpoints", "train") / train.inputs_digest(wanted, layout)
     steps = Order(examples.read(layout.artefacts("tokenise")), params.training).steps
-    told, points = 0, list[watch.Point]()
+    told, points = 0, list[log_follower.Point]()
 
     def say(line: str) -> None:
         nonlocal told, points
@@ -70,7 +70,7 @@ def run_training(
                 raise _Stopped
 
     try:
-        work.execute_stage(layout, "train", boxed, say)
+        stage_execution.execute_stage(layout, "train", boxed, say)
     except _Stopped:
         points = [{name: point[name] for name in train.CURVE_KEYS if name in point} for point in points]
         shutil.rmtree(kept, ignore_errors=True)
@@ -87,9 +87,9 @@ def run_training(
     return outcome
 
 
-def _record(kept: Any) -> list[watch.Point]:
-    return watch.read_log(kept / "scratch" / "record.jsonl")
+def _record(kept: Any) -> list[log_follower.Point]:
+    return log_follower.read_log(kept / "scratch" / "record.jsonl")
 
 
-def losses_of(points: list[watch.Point]) -> list[float]:
+def losses_of(points: list[log_follower.Point]) -> list[float]:
     return [point[early_stopping.VALIDATION_LOSS] for point in points if early_stopping.VALIDATION_LOSS in point]

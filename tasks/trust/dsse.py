@@ -23,7 +23,7 @@ from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # n
 from tasks.core.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json, read_at_most, sha256_bytes, write_bytes
-from tasks.core.moments import to_utc
+from tasks.core.utc import to_utc
 from tasks.trust import keys
 from tasks.trust.keys import Signer
 

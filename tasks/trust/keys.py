@@ -1,6 +1,6 @@
 """OpenSSH ed25519 keys in files, created here or taken from `~/.ssh`.
 
-For keys in hardware see hardware.py and passkey.py.
+For keys in hardware see hardware_key.py and passkey.py.
 """
 
 import base64
@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tasks.core.errors import InputError
 from tasks.core.files import create_file, write_bytes
-from tasks.trust import ed25519, hardware, passkey
-from tasks.trust.hardware import HardwareKey
+from tasks.trust import ed25519, hardware_key, passkey
+from tasks.trust.hardware_key import HardwareKey
 from tasks.trust.passkey import Passkey
 
 KEY_TYPE = "ssh-ed25519"
@@ -113,7 +113,7 @@ def _is_hardware_handle(data: bytes) -> bool:
     """Return whether a private key file is of a key in hardware, from its public part, which is never encrypted."""
     body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
     with contextlib.suppress(binascii.Error):
-        return hardware.KEY_TYPE.encode() in base64.b64decode(body)
+        return hardware_key.KEY_TYPE.encode() in base64.b64decode(body)
     return False
 
 
@@ -129,13 +129,13 @@ def verify(line: str, signature: bytes, data: bytes) -> None:
 
 def is_in_hardware(line: str) -> bool:
     """Return whether a public key line is of a type whose keys are in an authenticator."""
-    return hardware.is_public_line(line) or passkey.is_public_line(line)
+    return hardware_key.is_public_line(line) or passkey.is_public_line(line)
 
 
 def _load(line: str) -> Ed25519PublicKey | HardwareKey | Passkey:
     if passkey.is_public_line(line):
         return passkey.load(line)
-    return hardware.load(line) if hardware.is_public_line(line) else load_public(line)
+    return hardware_key.load(line) if hardware_key.is_public_line(line) else load_public(line)
 
 
 @lru_cache(maxsize=1024)

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from tasks.core.errors import InputError
-from tasks.trust.hardware import COUNTER_BYTES, USER_PRESENT, ssh_strings
+from tasks.trust.hardware_key import COUNTER_BYTES, USER_PRESENT, ssh_strings
 
 KEY_TYPE = "sk-ecdsa-sha2-nistp256@openssh.com"
 CURVE = b"nistp256"

@@ -1,7 +1,7 @@
 """Client of a running ssh-agent, which lists its ed25519 keys and signs with them. Private keys never leave the agent.
 
 Messages: https://datatracker.ietf.org/doc/draft-ietf-sshm-ssh-agent/. Form of signatures: RFC 8709 for ed25519 keys,
-hardware.py for keys in hardware.
+hardware_key.py for keys in hardware.
 """
 
 import base64
@@ -12,11 +12,11 @@ import struct
 from cryptography.exceptions import InvalidSignature
 
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.trust import hardware, keys
+from tasks.trust import hardware_key, keys
 from tasks.trust.keys import Signer
 
 SOCKET_VARIABLE = "SSH_AUTH_SOCK"
-KEY_TYPES = (b"ssh-ed25519", hardware.KEY_TYPE.encode())
+KEY_TYPES = (b"ssh-ed25519", hardware_key.KEY_TYPE.encode())
 LIST_REQUEST, LIST_RESPONSE, SIGN_REQUEST, SIGN_RESPONSE = 11, 12, 13, 14
 """Message types of the two requests and their responses."""
 TIMEOUT_SECONDS = 120.0
@@ -83,7 +83,7 @@ def sign(line: str, data: bytes) -> bytes:
         )
     kind, rest = _string(_string(answer)[0])
     try:
-        signature = hardware.signature_from_wire(rest) if hardware.is_public_line(line) else _string(rest)[0]
+        signature = hardware_key.signature_from_wire(rest) if hardware_key.is_public_line(line) else _string(rest)[0]
         keys.verify(line, signature, data)
     except InvalidSignature:
         raise Refused(

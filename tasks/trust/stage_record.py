@@ -22,7 +22,7 @@ TYPE: Literal["urn:hallmark:stage-record:v1"] = "urn:hallmark:stage-record:v1"
 ENTRY_KIND = "run.stage"
 """Kind of the ledger's entries about stages; their subject is the id of the run."""
 CODE_MATERIAL = "tasks"
-"""Name of the material with the digest of the stage's code: `tasks.core.code.of_stage`."""
+"""Name of the material with the digest of the stage's code: `tasks.core.code_digest.of_stage`."""
 
 Digests = Mapping[str, str]
 """SHA-256 of files and folders (`tree_digest`), by path relative to the root of the worktree."""

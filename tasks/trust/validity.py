@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
-from tasks.core.moments import to_utc
 from tasks.core.params.values import Name, Text
+from tasks.core.utc import to_utc
 from tasks.trust import dsse, keys
 
 KeyState = Literal["current", "later", "ended", "revoked"]
@@ -49,7 +49,7 @@ PublicKey = Annotated[str, AfterValidator(_key_line)]
 
 class Period(FrozenModel):
     valid_after: Time | None = None
-    """Start of the validity, which is never before the adoption (tasks/policy/counting.py); default: the adoption."""
+    """Start of the validity, which is never before the adoption (tasks/policy/effective_times.py); default: the adoption."""
     valid_before: Time | None = None
     """End of the validity, exclusive; default: no end."""
 

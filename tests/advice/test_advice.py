@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from tasks.advice import advise, opinions
-from tasks.advice.data import RowProfile
+from tasks.advice import ranking, rules
+from tasks.advice.row_profile import RowProfile
 from tasks.core.errors import InputError
 from tasks.core.params import methods
 from tasks.core.params import params as params_file
@@ -28,13 +28,13 @@ def file(tmp_path: Path) -> Path:
     return shutil.copyfile(Path(__file__).parents[2] / "params.yaml", tmp_path / "params.yaml")
 
 
-def best(data: RowProfile) -> opinions.Opinion:
-    return opinions.rank_approaches(data)[0]
+def best(data: RowProfile) -> rules.Opinion:
+    return rules.rank_approaches(data)[0]
 
 
 def test_every_approach_has_an_opinion_with_reasons() -> None:
     for data in (INTENTS, FACTS, TONE):
-        assert {it.approach for it in opinions.rank_approaches(data)} == set(get_args(Approach))
+        assert {it.approach for it in rules.rank_approaches(data)} == set(get_args(Approach))
     assert all(best(data).reasons for data in (INTENTS, FACTS, TONE))
 
 
@@ -51,14 +51,14 @@ def test_few_rows_speak_against_training() -> None:
 
 
 def test_all_weights_are_worth_it_for_very_many_open_rows_alone() -> None:
-    points = {data.rows: {it.approach: it.points for it in opinions.rank_approaches(data)} for data in (
+    points = {data.rows: {it.approach: it.points for it in rules.rank_approaches(data)} for data in (
         TONE, replace(TONE, rows=80_000, answers=10_000 * 8))}  # fmt: skip
     assert points[4000]["full_fine_tuning"] < 0 < points[80_000]["full_fine_tuning"]
 
 
 def test_the_card_gets_the_approach_and_its_reasons_and_keeps_its_comments(file: Path) -> None:
     comments = file.read_text().count("#")
-    advise.write_card(file, advise.Advice(TONE, opinions.rank_approaches(TONE), "lora", {}))
+    ranking.write_card(file, ranking.Advice(TONE, rules.rank_approaches(TONE), "lora", {}))
     written = params_file.load(file).use_case
     assert written.approach == "instruction_tuning"
     assert written.approach_reason == "answers are texts of 700 characters, whose tone and form are learnt"
@@ -68,8 +68,8 @@ def test_the_card_gets_the_approach_and_its_reasons_and_keeps_its_comments(file:
 @pytest.mark.parametrize("before", ["lora", "full_fine_tuning"])
 @pytest.mark.parametrize("approach", [it for it in get_args(Approach) if it not in methods.TEXT_APPROACHES])
 def test_what_is_written_for_an_approach_is_a_valid_file(file: Path, approach: Approach, before: Approach) -> None:
-    advise.write_card(file, advise.Advice(TONE, [opinions.Opinion(before, 1, ())], "lora", {}))
-    advise.write_card(file, advise.Advice(TONE, [opinions.Opinion(approach, 1, ('a "reason": good',))], "lora", {}))
+    ranking.write_card(file, ranking.Advice(TONE, [rules.Opinion(before, 1, ())], "lora", {}))
+    ranking.write_card(file, ranking.Advice(TONE, [rules.Opinion(approach, 1, ('a "reason": good',))], "lora", {}))
     assert params_file.load(file).use_case.approach == approach
 
 
@@ -77,8 +77,8 @@ def test_plain_texts_are_for_continued_pretraining(file: Path) -> None:
     for rows in (replace(INTENTS, answers=0, answer_chars=0, texts=900), replace(TONE, texts=3000)):
         assert best(rows).approach == "continued_pretraining"
         assert f"{rows.texts:,} of {rows.rows:,} rows are plain texts" in best(rows).reasons
-    only = opinions.rank_approaches(replace(INTENTS, answers=0, answer_chars=0, texts=900))
+    only = rules.rank_approaches(replace(INTENTS, answers=0, answer_chars=0, texts=900))
     assert {it.reasons for it in only[1:]} == {("the rows are plain texts, without answers",)}
-    chosen = opinions.Opinion("continued_pretraining", 1, ())
+    chosen = rules.Opinion("continued_pretraining", 1, ())
     with pytest.raises(InputError, match="goes with a task whose prompt has a text_window"):
-        advise.write_card(file, advise.Advice(TONE, [chosen], "lora", {}))
+        ranking.write_card(file, ranking.Advice(TONE, [chosen], "lora", {}))

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.backup import contents, judge
+from tasks.backup import contents, state_verification
 from tasks.backup.restore import restore
 from tasks.backup.save import save
 from tasks.core import files
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.gates import cases, decisions
-from tasks.ledger import check
-from tasks.ledger.heads import publish
+from tasks.ledger import ledger_verification
+from tasks.ledger.heads import publication
 from tasks.ledger.ledger import open_ledger
-from tasks.policy import adopting, in_force
+from tasks.policy import adoption_entries, in_force
 from tasks.registry.promote import releases
 from tests.registry.conftest import (  # noqa: F401
     copied,
@@ -51,7 +51,7 @@ def checkout_once(tmp_path_factory: pytest.TempPathFactory, released_once: Path)
 @pytest.fixture(scope="module")
 def saved_once(tmp_path_factory: pytest.TempPathFactory, checkout_once: Path) -> Path:
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv(adopting.ROOT_VARIABLE, raising=False)
+        environment.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
         save(checkout_once, folder := tmp_path_factory.mktemp("saved") / "backup", with_keys=False)
     return folder
 
@@ -82,7 +82,7 @@ def checkout_of(before: Path, root: Path) -> House:
     commit(checkout, "A checkout")
     git(checkout, "update-ref", "refs/hallmark/runs/run-1", "HEAD")
     house.ask(house.begin("run-2", b"next"), "data")
-    publish.publish(house.ledger, house.governance)
+    publication.publish(house.ledger, house.governance)
     return house
 
 
@@ -110,13 +110,13 @@ def test_what_is_restored_verifies_and_decides_on(house: House, there: Path, tmp
     back = in_force.load(
         there / "infra" / "governance", there / ".hallmark", ledger := open_ledger(there / ".hallmark")
     )
-    assert check.verify(ledger, back).verdict == "holds"
+    assert ledger_verification.verify(ledger, back).verdict == "holds"
     (release,) = releases.list_releases(ledger, back)
     assert release.bundle.startswith(str(there)) and releases.verify(Path(release.bundle), back).verdict == "valid"
     (waiting,) = cases.open_evidence(ledger)
     decisions.decide(ledger, back, waiting, "owner", "approve", "as before the disk broke")
     assert git(there, "rev-parse", "refs/hallmark/runs/run-1") == git(house.root, "rev-parse", "HEAD")
-    assert publish.publish(ledger, back).newest, "it goes on from the head that was backed up"
+    assert publication.publish(ledger, back).newest, "it goes on from the head that was backed up"
 
 
 @pytest.mark.attack(rights="disk", stopped="what a backup says of its root key is compared with what it holds")
@@ -146,9 +146,9 @@ def test_it_is_taken_while_another_process_writes(house: House, tmp_path: Path) 
         try:
             assert other.stdout and other.stdout.readline() == "ready\n"
             for number in range(2):
-                publish.publish(house.ledger, house.governance)
+                publication.publish(house.ledger, house.governance)
                 manifest = save(house.root, tmp_path / f"backup-{number}", with_keys=False)
-                assert manifest.entries >= publish.newest_head(house.governance).size  # type: ignore[union-attr]
+                assert manifest.entries >= publication.newest_head(house.governance).size  # type: ignore[union-attr]
         finally:
             other.kill()
     assert not list((tmp_path / "backup-1" / "state").glob("ledger.db-*")), "all of it is in one file"
@@ -230,18 +230,18 @@ def test_an_interrupted_restore_leaves_nothing_half(
     backup: Path, there: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(path.name for path in there.iterdir())
-    where = {"require_same": contents, "require_holds": judge, "rename": Path}[step]
+    where = {"require_same": contents, "require_holds": state_verification, "rename": Path}[step]
     monkeypatch.setattr(where, step, dies)
     with pytest.raises(KeyboardInterrupt):
         restore(there, backup)
     monkeypatch.undo()
-    monkeypatch.delenv(adopting.ROOT_VARIABLE, raising=False)
+    monkeypatch.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
     assert sorted(path.name for path in there.iterdir()) == before
     restore(there, backup)
 
 
 def test_an_interrupted_backup_leaves_nothing(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "require_holds", dies)
+    monkeypatch.setattr(state_verification, "require_holds", dies)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
         save(house.root, tmp_path / "backup", with_keys=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core.files import sha256_file, write_json
 from tasks.core.layout import Layout
-from tasks.supervise.box import SANDBOX_VARIABLE
+from tasks.supervise.sandbox import SANDBOX_VARIABLE
 from tasks.trust import keys
 from tests.forking import Forking
 
@@ -86,7 +86,7 @@ def bring(supervisors: Forking, layout: Layout, body: str, more: Mapping[str, st
     shutil.copytree(ROOT / "tasks", layout.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
     text = FRAME.format(body="\n".join(f"    {line}" for line in body.strip("\n").splitlines()))
     (layout.root / CLEAN).write_text(text)
-    write_json(layout.stages, {"clean": code.stage_digest(layout.root, "clean")})
+    write_json(layout.stages, {"clean": code_digest.stage_digest(layout.root, "clean")})
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], SANDBOX_VARIABLE: "1", **(more or {})}
     words = ("-c", "python -I tasks/stages/start.py clean")
     if more:

@@ -17,8 +17,8 @@ from tasks.core.files import canonical_json, sha256_bytes
 from tasks.core.layout import Layout
 from tasks.ledger import head_files
 from tasks.ledger.heads import heads
-from tasks.runs.pin import resolve_source
-from tasks.supervise import kept
+from tasks.runs.source_resolution import resolve_source
+from tasks.supervise import record_store
 from tasks.trust import dsse, keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord
 from tests.answering import Quiet, serving
@@ -76,7 +76,7 @@ def test_a_record_that_is_something_else_is_none(tmp_path: Path, what: str) -> N
     path = record_of(layout)
     ODD[what](path)
     with at_most(10):
-        assert kept.find(layout, "clean", READ, ["ssh-ed25519 AAAA"], boxed=True) is None
+        assert record_store.find(layout, "clean", READ, ["ssh-ed25519 AAAA"], boxed=True) is None
 
 
 def signed(layout: Layout, **more: object) -> tuple[str, dict[str, object]]:
@@ -111,10 +111,10 @@ def test_a_record_that_is_written_otherwise_is_none(tmp_path: Path, how: str) ->
     line, envelope = signed(layout)
     path = record_of(layout)
     path.write_bytes(canonical_json(envelope))
-    assert kept.find(layout, "clean", READ, [line], boxed=True) is not None, "as it was signed it is one"
+    assert record_store.find(layout, "clean", READ, [line], boxed=True) is not None, "as it was signed it is one"
     text = CHANGES[how](envelope)
     path.write_bytes(text if isinstance(text, bytes) else str(text).encode())
-    assert kept.find(layout, "clean", READ, [line], boxed=True) is None
+    assert record_store.find(layout, "clean", READ, [line], boxed=True) is None
 
 
 @pytest.mark.attack(rights="disk", stopped="a record is of the work that it names, whatever its file is called")
@@ -127,7 +127,7 @@ def test_the_record_of_other_work_in_its_place_is_none(tmp_path: Path, other: di
     path = record_of(layout)
     path.write_bytes(canonical_json(envelope))
     counts = [] if "no" in other else [line]
-    assert kept.find(layout, "clean", READ, counts, boxed=True) is None
+    assert record_store.find(layout, "clean", READ, counts, boxed=True) is None
 
 
 @pytest.mark.attack(rights="disk", stopped="what a lock of DVC's says is read where it can be, and signed by nobody")
@@ -137,7 +137,7 @@ def test_a_lock_that_is_something_else_is_none(tmp_path: Path, what: str) -> Non
     line, envelope = signed(layout)
     record = stage_record.verify_executed(envelope, [line])
     ODD[what](layout.state / "records" / f"{record.sha256}.lock.json")
-    assert kept.read_lock_entry(layout, record) is None
+    assert record_store.read_lock_entry(layout, record) is None
 
 
 HEADS = {

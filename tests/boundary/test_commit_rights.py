@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
-from tasks.declarations import standing
+from tasks.declarations import status
 from tasks.declarations.signed_declaration import DECLARATION, KIND
-from tasks.gates import policy_cases
-from tasks.runs import tree
+from tasks.gates import policy_tests
+from tasks.runs import commit_tree
 from tasks.runs.repository import Repository
 from tasks.sources.sources import Source
 from tests.declarations.test_declarations import SOURCE, outside, require, sign, source, waits  # noqa: F401
@@ -41,14 +41,14 @@ def clone(tmp_path: Path) -> Path:
     return cloned(tmp_path / "clone")
 
 
-def brought(clone: Path, run: str = "r1") -> tuple[tree.Tree, Path]:
+def brought(clone: Path, run: str = "r1") -> tuple[commit_tree.Tree, Path]:
     """The tree of HEAD, and a run's worktree of it."""
     checkout = Repository.open(clone)
     at = checkout.commit_of("HEAD")
     worktree = clone / ".hallmark" / "runs" / run
     worktree.parent.mkdir(parents=True, exist_ok=True)
     checkout.add_worktree(worktree, at)
-    return tree.read(checkout, at), worktree
+    return commit_tree.read(checkout, at), worktree
 
 
 ATTRIBUTES = ["ident", "text eol=crlf", "filter=lfs", "export-subst", "merge=ours", "diff=x"]
@@ -156,7 +156,7 @@ def test_no_hook_of_the_clone_runs(clone: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def surrounded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, tree.Tree]:
+def surrounded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, commit_tree.Tree]:
     """A clone, another repository beside it, and the tree of the clone."""
     place = tmp_path_factory.mktemp("surrounded")
     clone, other = cloned(place / "clone"), place / "else"
@@ -193,7 +193,7 @@ def surrounded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, tr
     ids=lambda given: next(iter(given)),
 )
 def test_variables_lead_git_nowhere_else(
-    surrounded: tuple[Path, Path, tree.Tree], monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    surrounded: tuple[Path, Path, commit_tree.Tree], monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
     clone, other, before = surrounded
     touched = other / "touched"
@@ -247,7 +247,7 @@ def test_what_was_adopted_before_does_not_come_back(outside: House, times: int) 
     )
     for _ in range(times):
         outside.ledger.append(KIND, old.subject, old.body)
-    assert standing.read(outside.ledger, outside.governance).in_force["source/tickets"].declared == narrow
+    assert status.read(outside.ledger, outside.governance).in_force["source/tickets"].declared == narrow
     with pytest.raises(Refused, match="access differ"):
         require(outside, wide)
 
@@ -282,7 +282,7 @@ def test_cases_of_a_policy_are_refused_in_words(tmp_path: Path, text: str) -> No
     touched = tmp_path / "touched"
     (tmp_path / "policy_tests.yaml").write_text(text.replace("TOUCHED", str(touched)))
     with pytest.raises(InputError):
-        policy_cases.load(tmp_path)
+        policy_tests.load(tmp_path)
     assert not touched.exists()
 
 

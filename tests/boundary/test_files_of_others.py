@@ -13,7 +13,7 @@ from tasks.backup.restore import restore
 from tasks.backup.save import save
 from tasks.core.errors import HallmarkError
 from tasks.core.files import canonical_json, sha256_file
-from tasks.declarations import standing
+from tasks.declarations import status
 from tasks.registry.verify import verification
 from tests.backup.test_backup import checkout_of, clone
 from tests.in_process import hallmark, hallmark_json
@@ -93,7 +93,7 @@ def litter(house: House, *kinds: str) -> None:
         for subject in ("triage", "run-1", "run-2", "source/tickets", "card/triage"):
             for body in ODD.values():
                 house.ledger.append(kind, subject, body)
-    assert standing.read(house.ledger, house.governance).in_force == {}
+    assert status.read(house.ledger, house.governance).in_force == {}
     assert hallmark_json(house.checkout(), "releases", "list") == before
     for command in ("gates list --all", "incidents list --all", "code list", "policy show"):
         hallmark(house.checkout(), *command.split())

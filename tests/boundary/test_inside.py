@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core.errors import Refused
 from tasks.core.files import write_json
 from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import EXPERIMENT_TIER, Layout
-from tasks.supervise import box, shell, taken
-from tasks.supervise.box import Sandbox
-from tasks.supervise.opened import open_files
+from tasks.supervise import output_check, sandbox, shell
+from tasks.supervise.open_files import open_files
+from tasks.supervise.sandbox import Sandbox
 from tests.boundary.stage_of import ROOT, a_run, as_it_is, bring, sparse
 from tests.forking import Forking
 from tests.patience import patience
@@ -97,7 +97,7 @@ def grown(folder: Path) -> Layout:
         },
     )  # fmt: skip
     (layout.root / "tasks").symlink_to(ROOT / "tasks")
-    write_json(layout.stages, code.stage_digests(ROOT))
+    write_json(layout.stages, code_digest.stage_digests(ROOT))
     (layout.root / "tasks").unlink()
     return layout
 
@@ -320,7 +320,7 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, set[str]
     key.write_text("secret")
     ends = {"a key": [os.open(key, os.O_RDONLY)], "a folder": [os.open(place, os.O_RDONLY)], "a pipe": [*os.pipe()]}
     every = [end for kind in ends.values() for end in kind]
-    words = box.command(made, [sys.executable, "-I", "-c", NUMBERS])
+    words = sandbox.command(made, [sys.executable, "-I", "-c", NUMBERS])
     command = [sys.executable, "-c", HANDED, ",".join(map(str, every)), *words]
     try:
         subprocess.run(command, pass_fds=every, check=True, timeout=patience(60))
@@ -360,7 +360,7 @@ def test_it_types_nothing_into_the_terminal_of_who_started_it(tmp_path: Path) ->
     settings = termios.tcgetattr(side)
     settings[3] &= ~(termios.ECHO | termios.ICANON)
     termios.tcsetattr(side, termios.TCSANOW, settings)
-    words = box.command(made, [sys.executable, "-I", "-c", TYPES])
+    words = sandbox.command(made, [sys.executable, "-I", "-c", TYPES])
     command = [sys.executable, "-c", HANDED.replace("map(int, sys.argv[1].split(','))", "()"), "1", *words]
     try:
         subprocess.run(
@@ -524,7 +524,7 @@ def test_a_link_for_its_whole_folder_moves_nothing(tmp_path: Path, place: str) -
     outputs.mkdir(parents=True)
     (outputs / "clean").symlink_to(layout.state / place)
     with pytest.raises(Refused, match="which is no folder; nothing of it is taken"):
-        taken.copy_checked(outputs, "clean", layout.artefacts("clean"), "clean")
+        output_check.copy_checked(outputs, "clean", layout.artefacts("clean"), "clean")
     assert as_it_is(layout.state) == before
 
 
@@ -537,6 +537,6 @@ def test_what_it_leaves_is_nobody_elses_to_read(tmp_path: Path, mode: int) -> No
     (outputs / "x").write_text("x")
     for path in (outputs / "x", outputs):
         path.chmod(mode if path.is_dir() or not mode & stat.S_ISGID else 0o777)
-    taken.copy_checked(outputs.parent, "clean", layout.artefacts("clean"), "clean")
+    output_check.copy_checked(outputs.parent, "clean", layout.artefacts("clean"), "clean")
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (layout.artefacts("clean"), layout.artefacts("clean") / "x")}
     assert modes <= {0o700, 0o600}

@@ -14,21 +14,21 @@ from uuid import uuid4
 import pytest
 
 from flows import lifecycle
-from flows.parked import _names_a_run
+from flows.suspended_runs import _names_a_run
 from infra.cli import shared
 from infra.prefect import access, server
 from infra.prefect.server import RunningPrefect
 from infra.processes import Process
-from tasks.core import journals, locks
+from tasks.core import locks, sqlite_journals
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.gates import evidence
-from tasks.runs import hold, pin
+from tasks.runs import run_lock, source_resolution
 from tasks.runs.request import derived_run_id
 from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.base.base_model import Params
-from tasks.supervise import grants, kept, limits, taken
+from tasks.supervise import grants, limits, output_check, record_store
 from tasks.supervise.limits import Limits
 from tests.sandbox import inside, make, needs_sandbox
 from tests.stages.data.build import messages, source, table
@@ -82,7 +82,7 @@ def test_no_source_is_a_key(layout: Layout, location: str, monkeypatch: pytest.M
     named = source(location)
     for root in (layout.root, layout.state.parent):
         with pytest.raises(InputError, match="where no data is; correct its location"):
-            pin.resolve_source(named, root)
+            source_resolution.resolve_source(named, root)
     with pytest.raises(InputError, match="where no data is"):
         grants.require_data_location(
             "s", layout.resolve_path(str(Path(location.replace("${NONE:-", "").replace("}", "")).expanduser())), layout
@@ -97,7 +97,7 @@ def test_data_lies_where_people_have_it(layout: Layout, monkeypatch: pytest.Monk
     for path in (home / "data.csv", home / "data" / "data.csv", layout.root / "data.csv", checkout / "data.csv"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(table(messages(2)))
-        assert pin.resolve_source(source(str(path)), layout.root).bytes
+        assert source_resolution.resolve_source(source(str(path)), layout.root).bytes
 
 
 def hot_journal(database: Path, victim: Path) -> None:
@@ -108,11 +108,14 @@ def hot_journal(database: Path, victim: Path) -> None:
     page = database.read_bytes()[:512]
     total = (1 + sum(page[i] for i in range(512 - 200, 0, -200))) & 0xFFFFFFFF
     counts = (1, 1, len(database.read_bytes()) // 512, 512, 512)
-    header = journals.SUPER_JOURNAL_MAGIC + b"".join(number.to_bytes(4, "big") for number in counts)
+    header = sqlite_journals.SUPER_JOURNAL_MAGIC + b"".join(number.to_bytes(4, "big") for number in counts)
     record = (1).to_bytes(4, "big") + page + total.to_bytes(4, "big")
     lock = (0x40000000 // 512 + 1).to_bytes(4, "big")
     ends = (
-        name + len(name).to_bytes(4, "big") + (sum(name) & 0xFFFFFFFF).to_bytes(4, "big") + journals.SUPER_JOURNAL_MAGIC
+        name
+        + len(name).to_bytes(4, "big")
+        + (sum(name) & 0xFFFFFFFF).to_bytes(4, "big")
+        + sqlite_journals.SUPER_JOURNAL_MAGIC
     )
     database.with_name(f"{database.name}-journal").write_bytes(header.ljust(512, b"\0") + record + lock + ends)
 
@@ -127,7 +130,7 @@ def test_a_journal_deletes_no_file_of_anybody(tmp_path: Path, name: str) -> None
     def opened() -> bool:
         victim.write_text("secret")
         hot_journal(place / "vault.db", victim)
-        yes = bool(journals.remove_planted(place)) if guarded else True
+        yes = bool(sqlite_journals.remove_planted(place)) if guarded else True
         with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(place / "vault.db")) as connection:
             connection.execute("SELECT * FROM t").fetchall()
         return yes and victim.exists()
@@ -140,11 +143,11 @@ def test_a_journal_deletes_no_file_of_anybody(tmp_path: Path, name: str) -> None
 
 
 def test_a_journal_of_its_own_stays(tmp_path: Path) -> None:
-    (tmp_path / "vault.db-journal").write_bytes(journals.SUPER_JOURNAL_MAGIC + bytes(600))
+    (tmp_path / "vault.db-journal").write_bytes(sqlite_journals.SUPER_JOURNAL_MAGIC + bytes(600))
     (tmp_path / "short-journal").write_bytes(b"")
     (tmp_path / "folder-journal").mkdir()
     os.mkfifo(tmp_path / "pipe-journal")
-    assert journals.remove_planted(tmp_path) == [tmp_path / "pipe-journal"]
+    assert sqlite_journals.remove_planted(tmp_path) == [tmp_path / "pipe-journal"]
 
 
 @pytest.mark.attack(rights="stage", stopped="no link leads to the folder that is taken, at any height")
@@ -155,7 +158,7 @@ def test_the_outputs_of_another_run_are_not_taken(tmp_path: Path, link: str) -> 
     (left / link).parent.mkdir(parents=True)
     (left / link).symlink_to(other if link == "predict" else other / "base")
     with pytest.raises(Refused, match="which is no folder; nothing of it is taken"):
-        taken.copy_checked(left, "predict/base", tmp_path / "run" / "base", "predict@base")
+        output_check.copy_checked(left, "predict/base", tmp_path / "run" / "base", "predict@base")
     assert (other / "base").is_dir() and not (tmp_path / "run").exists()
 
 
@@ -202,10 +205,10 @@ DEEP = b"[" * 200_000
 ], ids=["deep", "a pipe", "a folder", "large", "without end"])  # fmt: skip
 def test_a_record_of_places_that_is_none_is_nothing(layout: Layout, plant: Callable[[Path], object]) -> None:
     record: Any = SimpleNamespace(said=SimpleNamespace(taken_from=None), sha256="0" * 64)
-    path = kept._lock(layout.run_state, record)
+    path = record_store._lock(layout.run_state, record)
     path.parent.mkdir()
     plant(path)
-    assert kept.read_lock_entry(layout, record) is None
+    assert record_store.read_lock_entry(layout, record) is None
 
 
 @pytest.mark.attack(rights="stage", stopped="figures that a stage states are bounded before they are read")
@@ -225,7 +228,7 @@ def test_an_id_of_somebody_elses_is_no_path(tmp_path: Path, run: Any) -> None:
     with pytest.raises(InputError):
         lifecycle.run_id(made)
     assert not _names_a_run(made)
-    with pytest.raises(InputError), hold.hold_run_lock(tmp_path, str(run)):
+    with pytest.raises(InputError), run_lock.hold_run_lock(tmp_path, str(run)):
         pass
     assert list(tmp_path.iterdir()) == []
 

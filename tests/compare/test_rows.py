@@ -18,9 +18,9 @@ from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.record import read_table, write_table
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.resolve import read_params
+from tasks.runs.resolution import read_params
 from tasks.runs.run import installed_governance
-from tasks.scratch import source
+from tasks.scratch import source_run
 from tasks.stages.data.conversations import prompt_keys
 from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import PREDICATE_TYPE, GateStatement, read_authority, require_gate
@@ -173,7 +173,7 @@ def test_rows_of_an_experiment_are_for_experiments_alone(project: Path) -> None:
     with pytest.raises(Unavailable, match="no run of use case tiny has come as far as its rows yet"):
         choose(project)
     params, _ = read_params(project / "params.yaml", {"use_case.risk_tier": EXPERIMENT_TIER})
-    assert source.newest_run(params, Layout(project)).root == run.root
+    assert source_run.newest_run(params, Layout(project)).root == run.root
 
 
 def test_without_a_run_there_is_nothing_to_compare_on(tmp_path: Path, checkouts: Checkouts) -> None:
@@ -193,4 +193,4 @@ def test_rows_that_the_parameters_cannot_put_to_a_model_are_refused(project: Pat
     with pytest.raises(
         InputError, match=f"expected a task triage of conversations, since run .* has rows of it, {came}"
     ):
-        source.newest_run(params, Layout(project))
+        source_run.newest_run(params, Layout(project))

@@ -15,15 +15,15 @@ from fastapi import FastAPI
 from infra.console import accounts
 from infra.console.accounts import Accounts
 from infra.console.app import BY_PASSWORD, application
+from infra.console.database import open_database
 from infra.console.oidc.settings import SignInMethods
 from infra.console.site import Site
-from infra.console.store import open_database
 from tasks.incidents import incidents
 from tasks.ledger.ledger import open_ledger
-from tasks.occasions import deciding
 from tasks.runs import journal
 from tasks.runs.journal import GateState, Journal, StageState
 from tasks.runs.run import installed_governance
+from tasks.scheduling import control
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.console.servers import free_port, served
@@ -73,7 +73,7 @@ def copy_of_lived_in(checkouts: Checkouts, shared: Path, folder: Path) -> Path:
 def live_in(project: Path) -> Path:
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
     write_journal(project, whole_run.RUN, "promoted", release="tiny-1")
-    deciding.declare(ledger, governed, "ml-engineer", SCHEDULES)
+    control.declare(ledger, governed, "ml-engineer", SCHEDULES)
     wait_at_data_gate(project, WAITING)
     wait_at_data_gate(project, FAILING, **{"data.seed": "3", "data.train_rows": "5"})
     incidents.open_if_new(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major", "risk_officer",

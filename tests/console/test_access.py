@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from infra.console.actions import ACTIONS
 from infra.console.app import session_cookie_name
+from infra.console.database import SESSIONS, open_database
 from infra.console.pages import PAGES, api_path, csv_paths
 from infra.console.sessions import Sessions
-from infra.console.store import SESSIONS, open_database
 from tests.console.conftest import PASSWORD, WAITING
 from tests.console.visits import ORIGIN, signed_in, visiting
 from tests.whole_run import RUN

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from infra.console import accounts as accounts_module
 from infra.console.accounts import DEVICE_LIFETIME, FIRST_LOCKOUT, MAX_FAILED_ATTEMPTS, MAX_LOCKOUT, REFUSAL, Accounts
-from infra.console.rates import SignInQueue, TooManyRequests
+from infra.console.database import ACCOUNTS, SESSIONS, open_database
+from infra.console.rate_limits import SignInQueue, TooManyRequests
 from infra.console.sessions import IDLE_TIMEOUT, MAX_DURATION, Sessions
-from infra.console.store import ACCOUNTS, SESSIONS, open_database
 from tasks.core.errors import InputError, Refused
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)

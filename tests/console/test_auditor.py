@@ -10,8 +10,8 @@ from infra.console.app import application
 from infra.console.pages import PAGES
 from infra.console.site import Site
 from tasks.ledger.ledger import open_ledger
-from tasks.occasions import deciding
 from tasks.runs.run import installed_governance
+from tasks.scheduling import control
 from tests.checkouts import Checkouts
 from tests.console.visits import ORIGIN, govern, seated
 from tests.in_process import hallmark
@@ -38,7 +38,7 @@ def test_an_auditor_reads_every_page(reader: TestClient, path: str) -> None:
 
 def test_an_auditor_is_offered_no_switch_of_a_schedule(reader: TestClient, root: Path) -> None:
     ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
-    deciding.declare(ledger, governed, "ml-engineer", "schedules: {nightly: {every: 1h}}")
+    control.declare(ledger, governed, "ml-engineer", "schedules: {nightly: {every: 1h}}")
     assert "hallmark schedule pause" in seated(reader.app, root, "ml-engineer").get("/schedules/nightly").text
     page = reader.get("/schedules/nightly")
     assert page.status_code == 200 and "hallmark schedule" not in page.text and "data-asked" not in page.text

@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from infra.console.accounts import Accounts
-from infra.console.answers import FORMULA_PREFIXES
-from infra.console.store import open_database
+from infra.console.database import open_database
+from infra.console.rendering import FORMULA_PREFIXES
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageState
 from tests.checkouts import Checkouts

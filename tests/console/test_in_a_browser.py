@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from infra.console.context import session_cookie_name
+from infra.console.database import open_database
 from infra.console.pages import PAGES
 from infra.console.sessions import Sessions
-from infra.console.store import open_database
 from tasks.core.layout import Layout
 from tasks.gates import signed_decision
 from tasks.incidents import incidents
 from tasks.ledger.ledger import open_ledger
-from tasks.occasions import standing
 from tasks.runs.run import installed_governance
+from tasks.scheduling import deployments_in_force
 from tests.console.browsing import NEEDED, asked_of, browser, lie, opened, with_key
 from tests.console.conftest import FAILING, PASSWORD, WAITING, Console, write_journal
 from tests.console.test_access import GIVEN
@@ -192,7 +192,7 @@ def test_a_schedule_rests_and_goes_on_by_its_page(engineer: Any, console: Consol
         page.wait_for_selector(f".badge:has-text('{state}')")
         assert "Recorded: nightly" in page.inner_text("#recorded")
     ledger, governed = open_ledger(console.root / ".hallmark"), installed_governance(console.root, None)
-    assert not standing.read(ledger, governed).paused and not page.faults
+    assert not deployments_in_force.read(ledger, governed).paused and not page.faults
 
 
 def pages() -> list[str]:

@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
 
-from infra.console import listening
-from infra.console.listening import MAX_CONNECTIONS, MAX_WAITING_CONNECTIONS, LimitedConnection
+from infra.console import connections
+from infra.console.connections import MAX_CONNECTIONS, MAX_WAITING_CONNECTIONS, LimitedConnection
 from tests.console.servers import free_port, served
 from tests.patience import patience
 
@@ -44,7 +44,7 @@ async def body(request: Request) -> int:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    config = listening.uvicorn_config(app, free_port(), behind=False)
+    config = connections.uvicorn_config(app, free_port(), behind=False)
     with served(config):
         yield config.port
 
@@ -102,7 +102,7 @@ def test_a_request_may_come_in_pieces(port: int, said: str) -> None:
 
 @pytest.mark.parametrize("said", SAID)
 def test_a_request_has_a_limit_of_time(port: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "SECONDS", 1)
+    monkeypatch.setattr(connections, "SECONDS", 1)
     with say(port, SAID[said]) as waits, suppress(ConnectionResetError):
         assert waits.recv(1) == b""
 

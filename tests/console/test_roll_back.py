@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.console.accounts import Accounts
-from infra.console.store import open_database
+from infra.console.database import open_database
 from tasks.incidents import incidents
 from tasks.registry.release import promotions
 from tests.console.browsing import NEEDED, browser, lie, opened

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tasks.core.layout import Layout
-from tasks.inquiry.looks import PERSON_SOUGHT, ROW_READ, TOKENS_READ
+from tasks.inquiry.access_entries import PERSON_SOUGHT, ROW_READ, TOKENS_READ
 from tasks.ledger.ledger import open_ledger
 from tests.console.conftest import WAITING, write_journal
 from tests.console.visits import reader_of

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from infra.console.rates import RateLimits, TooManyRequests
+from infra.console.rate_limits import RateLimits, TooManyRequests
 from infra.console.views import runs, training
 from infra.console.views.runs import RunRow
 from tasks.core.errors import Refused

@@ -8,7 +8,7 @@ import pytest
 
 from infra.console import server
 from infra.console.accounts import Accounts
-from infra.console.store import open_database
+from infra.console.database import open_database
 from tasks.core.errors import InputError, Refused, Unavailable
 
 

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from infra.console.app import application, session_cookie_name
+from infra.console.database import open_database
 from infra.console.sessions import Sessions
 from infra.console.site import Site
-from infra.console.store import open_database
 from tests.in_process import adopt, hallmark
 
 ORIGIN = "http://127.0.0.1:4220"

@@ -15,16 +15,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra.docs import cli, code, schema
-from infra.docs.generated import PAGES
-from infra.docs.text import anchor
+from infra.docs.markdown import anchor
+from infra.docs.pages import PAGES
 from infra.prefect import variables
-from tasks.compare.candidates import BaseModelFile
+from tasks.compare.base_models import BaseModelFile
 from tasks.core import config, yaml_text
 from tasks.core.params.params import Params
-from tasks.gates.policy_cases import Cases
-from tasks.occasions.declared import Deployments
+from tasks.gates.policy_tests import Cases
 from tasks.policy.people import People
 from tasks.policy.policy import BreakGlass, Policy
+from tasks.scheduling.deployments_file import Deployments
 from tasks.sources.sources import Source, Sources, Suite
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import code, graph
+from tasks.core import code_digest, graph
 from tasks.core.graph import DVC_STAGES, STAGES, STEPS, SUBJECT_STAGES, Gate, Stage
 from tasks.core.steps import data
 
@@ -100,7 +100,7 @@ GIVEN = {"authority", "stages"}
 
 def named(stage: Stage) -> Iterator[str]:
     """Inputs and outputs of other stages that its code names."""
-    for path in code.stage_files(ROOT, stage.name):
+    for path in code_digest.stage_files(ROOT, stage.name):
         if path.suffix == ".py" and "stages" in path.parts:
             for match in PATHS.finditer(path.read_text()):
                 yield f"inputs/{match[1]}.json" if match[1] else f"artefacts/{match[2].rstrip('/')}"
@@ -117,13 +117,13 @@ def test_a_stage_declares_the_files_that_its_code_names(stage: Stage) -> None:
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=lambda stage: stage.name)
 def test_a_new_stage_or_section_makes_no_stage_run_again(stage: Stage) -> None:
-    mine = {path.relative_to(ROOT).as_posix() for path in code.stage_files(ROOT, stage.name)}
-    assert not mine & {"tasks/core/graph.py", "tasks/core/code.py", "tasks/core/params/params.py"}
+    mine = {path.relative_to(ROOT).as_posix() for path in code_digest.stage_files(ROOT, stage.name)}
+    assert not mine & {"tasks/core/graph.py", "tasks/core/code_digest.py", "tasks/core/params/params.py"}
 
 
 def test_another_metric_or_page_lets_no_model_answer_again() -> None:
     evaluate = ROOT / "tasks" / "stages" / "evaluate"
-    followed = {path for path in code.stage_files(ROOT, "predict") if path.is_relative_to(evaluate)}
+    followed = {path for path in code_digest.stage_files(ROOT, "predict") if path.is_relative_to(evaluate)}
     judging = {evaluate / f"{name}.py" for name in ("answers", "intervals", "document", "comparing", "scoring")}
     assert followed and not followed & judging
     assert {path.parent for path in followed} == {evaluate, evaluate / "team"}, "neither metrics/ nor report/"
@@ -132,14 +132,14 @@ def test_another_metric_or_page_lets_no_model_answer_again() -> None:
 def test_no_stage_runs_code_that_its_digest_does_not_follow() -> None:
     """But the two files that start stages: they import the stage that is asked for."""
     starting = {ROOT / "tasks" / "stages" / name for name in ("runner.py", "start.py")}
-    followed = {path for stage in STAGES.values() for path in code.stage_files(ROOT, stage.name)}
+    followed = {path for stage in STAGES.values() for path in code_digest.stage_files(ROOT, stage.name)}
     for path in followed - starting:
         if path.suffix == ".py":
             assert not re.search(r"importlib\.import_module|__import__|\bexec\(|runpy|__doc__", path.read_text()), path
 
 
 def test_every_name_that_dvc_knows_has_a_digest_of_its_code() -> None:
-    assert code.stage_digests(ROOT).keys() == DVC_STAGES.keys()
+    assert code_digest.stage_digests(ROOT).keys() == DVC_STAGES.keys()
 
 
 @pytest.mark.parametrize("package", sorted(ROOT.glob("tasks/**/__init__.py")), ids=str)

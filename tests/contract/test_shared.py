@@ -69,9 +69,13 @@ def test_where_the_first_failed_another_is_alone(tmp_path: Path) -> None:
 OWN_CLOCK = re.compile(r"""setattr\(\s*(time, ["']|["'][\w.]*\btime\.)(monotonic|sleep)\b""")
 
 
-@pytest.mark.parametrize("word", ['setattr(time, "sleep", wait)', 'setattr("flows.parked.time.monotonic", clock)'])
+@pytest.mark.parametrize(
+    "word", ['setattr(time, "sleep", wait)', 'setattr("flows.suspended_runs.time.monotonic", clock)']
+)
 def test_a_clock_that_other_threads_wait_by_is_seen(word: str) -> None:
-    assert OWN_CLOCK.search(word) and not OWN_CLOCK.search('setattr("flows.parked.time", SimpleNamespace(sleep=wait))')
+    assert OWN_CLOCK.search(word) and not OWN_CLOCK.search(
+        'setattr("flows.suspended_runs.time", SimpleNamespace(sleep=wait))'
+    )
 
 
 def test_no_test_replaces_the_clock_that_other_threads_wait_by() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core.errors import InputError
 
 MODULE = '''"""Says what it is."""
@@ -44,7 +44,8 @@ def root(tmp_path: Path) -> Path:
 
 def names(root: Path) -> list[str]:
     return [
-        path.relative_to(root).as_posix() for path in code.module_files(code.SourceTree(root), ["tasks.stages.join"])
+        path.relative_to(root).as_posix()
+        for path in code_digest.module_files(code_digest.SourceTree(root), ["tasks.stages.join"])
     ]
 
 
@@ -65,11 +66,11 @@ def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> Non
     ids=["docstring", "description of a field", "comment", "blank line", "space"],
 )  # fmt: skip
 def test_what_code_can_read_of_itself_counts(root: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
-    monkeypatch.setattr(code, "files_in", lambda tree, _: code.module_files(tree, ["tasks.stages.join"]))
-    before = code.stage_digest(root, "clean")
+    monkeypatch.setattr(code_digest, "files_in", lambda tree, _: code_digest.module_files(tree, ["tasks.stages.join"]))
+    before = code_digest.stage_digest(root, "clean")
     assert old in MODULE
     (root / "tasks" / "stages" / "join.py").write_text(MODULE.replace(old, new))
-    assert code.stage_digest(root, "clean") != before
+    assert code_digest.stage_digest(root, "clean") != before
 
 
 @pytest.mark.attack(rights="commit", stopped="what starts a stage, and every package above its code, is in its digest")
@@ -85,14 +86,14 @@ def test_what_code_can_read_of_itself_counts(root: Path, monkeypatch: pytest.Mon
 )
 def test_what_starts_a_stage_counts(tmp_path: Path, name: str) -> None:
     source = Path(__file__).parents[2]
-    for path in code.stage_files(source, "clean"):
+    for path in code_digest.stage_files(source, "clean"):
         target = tmp_path / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    before = code.stage_digest(tmp_path, "clean")
-    assert before == code.stage_digest(source, "clean")
+    before = code_digest.stage_digest(tmp_path, "clean")
+    assert before == code_digest.stage_digest(source, "clean")
     (tmp_path / name).write_text((tmp_path / name).read_text() + "\nLAYERS = 3\n")
-    assert code.stage_digest(tmp_path, "clean") != before
+    assert code_digest.stage_digest(tmp_path, "clean") != before
 
 
 def test_code_that_is_no_python_is_told(root: Path) -> None:

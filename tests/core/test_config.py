@@ -10,7 +10,7 @@ from pydantic import Field
 from tasks.core import config
 from tasks.core.errors import InputError
 from tasks.core.params import params
-from tasks.runs.resolve import read_params
+from tasks.runs.resolution import read_params
 from tests.tiny_project import PARAMS
 
 GOOD = PARAMS.replace("DIGEST", "a" * 64)

@@ -14,10 +14,10 @@ from tasks.core.params import methods
 from tasks.core.params.methods import ADAPTER, METHODS, Method, MethodName
 from tasks.core.params.training import Training
 from tasks.core.payload.manifest import Manifest
-from tasks.registry.promote import bases
+from tasks.registry.promote import base_models
 from tasks.stages.evaluate import models
 from tasks.stages.package import package
-from tasks.stages.train import handling
+from tasks.stages.train import method_handlers
 
 ROOT = Path(__file__).parents[2]
 THIRD = Method(form=ADAPTER, trained_part="a third kind of adapter of", approaches=("lora",))
@@ -45,7 +45,7 @@ def told(layout: Layout) -> Manifest:
 
 
 def test_a_method_that_may_be_asked_for_is_one_that_is_handled() -> None:
-    assert set(get_args(MethodName)) == METHODS.keys() == handling.HANDLERS.keys()
+    assert set(get_args(MethodName)) == METHODS.keys() == method_handlers.HANDLERS.keys()
 
 
 def test_no_other_code_compares_the_name_of_a_method() -> None:
@@ -53,18 +53,25 @@ def test_no_other_code_compares_the_name_of_a_method() -> None:
     files = [path for room in ("tasks", "flows", "infra") for path in (ROOT / room).rglob("*.py")]
     naming = {path.relative_to(ROOT / "tasks").as_posix() for path in files if named.search(path.read_text())}
     approaches, proposed = "core/params/use_case.py", "scaffold/parameters.py"
-    default, advised = "core/params/training.py", "advice/opinions.py"  # an approach is called as its method is
-    assert naming == {"core/params/methods.py", "stages/train/handling.py", approaches, proposed, default, advised}
+    default, advised = "core/params/training.py", "advice/rules.py"  # an approach is called as its method is
+    assert naming == {
+        "core/params/methods.py",
+        "stages/train/method_handlers.py",
+        approaches,
+        proposed,
+        default,
+        advised,
+    }
 
 
 def test_a_method_that_is_not_in_the_table_is_refused_everywhere(layout: Layout) -> None:
     with pytest.raises(ValidationError, match="Input should be 'lora'"):
         Training.model_validate({"method": "third"})
     for use in (
-        lambda: handling.handler_of("third"),
+        lambda: method_handlers.handler_of("third"),
         lambda: package.trained_folder(layout, "third"),
         lambda: models.locate(layout, "champion"),
-        lambda: bases.copy_base_model(layout, told(layout)),
+        lambda: base_models.copy_base_model(layout, told(layout)),
     ):
         with pytest.raises(Refused, match="training method 'third' is not one that this version"):
             use()
@@ -75,11 +82,11 @@ def test_a_method_of_the_table_is_handled_as_the_table_says(layout: Layout, monk
     assert package.trained_folder(layout, "third") == layout.artefacts("train") / "adapter"
     located = models.locate(layout, "champion")
     assert located is not None and located.form == ADAPTER
-    assert bases.copy_base_model(layout, told(layout)) == layout.base_model(base(layout))
+    assert base_models.copy_base_model(layout, told(layout)) == layout.base_model(base(layout))
     assert methods.for_approach("lora")[-1] == "third"
     assert methods.other_settings("third") == METHODS["lora"].settings
     with pytest.raises(KeyError):
-        handling.handler_of("third")
+        method_handlers.handler_of("third")
     (layout.artefacts("train") / "adapter").rename(layout.artefacts("train") / "model")
     with pytest.raises(InputError, match=r"training\.method third leaves adapter in .*, found model"):
         package.trained_folder(layout, "third")

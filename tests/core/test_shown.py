@@ -17,11 +17,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from infra.cli.terminal import LiteralConsole
-from tasks.core import shown
+from tasks.core import escaping
 from tasks.core.errors import InputError
-from tasks.core.files import write_json
-from tasks.core.pages import escape_value as put_in
-from tasks.core.shown import (
+from tasks.core.escaping import (
     HIDDEN_CHARACTERS,
     escape,
     escape_line,
@@ -30,6 +28,8 @@ from tasks.core.shown import (
     inline_code,
     json_text,
 )
+from tasks.core.files import write_json
+from tasks.core.pages import escape_value as put_in
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = (
@@ -122,7 +122,7 @@ def guarded() -> Iterator[io.StringIO]:
     """Everything that this process prints and logs, as commands and stages have it."""
     told, factory = io.StringIO(), logging.getLogRecordFactory()
     with redirect_stdout(told), redirect_stderr(told):
-        shown.escape_output()
+        escaping.escape_output()
         try:
             yield told
         finally:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tasks.core.params.use_case import SuccessMetric
-from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria, next_criteria, relaxed_criteria
+from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria, next_criteria, relaxed_criteria
 
 BEFORE = {"name": "right", "fact": "evaluate.exact_match", "bound": "value", "at_least": 0.4}
 FAST = {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900}

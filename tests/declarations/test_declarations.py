@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
-from tasks.declarations import declarations, signed_declaration, signing, standing
+from tasks.declarations import declarations, signed_declaration, signing, status
 from tasks.declarations.signed_declaration import KIND, DeclaredCard, DeclaredDocument, DeclaredSource
 from tasks.sources.sources import Source, Suites
 from tasks.trust import dsse, keys
@@ -64,7 +64,7 @@ def require(house: House, *declared: DeclaredDocument) -> None:
 
 
 def waits(house: House, declared: DeclaredDocument) -> list[str]:
-    return signing.missing_owners(declared, standing.read(house.ledger, house.governance), house.governance)
+    return signing.missing_owners(declared, status.read(house.ledger, house.governance), house.governance)
 
 
 def signed_first(house: House, declared: DeclaredDocument, owner: str) -> dict[str, Any]:
@@ -258,7 +258,7 @@ def test_what_was_signed_otherwise_adopts_nothing(outside: House) -> None:
     swapped = dsse.statement(signed_declaration.PREDICATE_TYPE, {"source/tickets": "1" * 64}, said.json_value)
     outside.ledger.append(KIND, "source/tickets", {"envelope": dsse.sign(swapped, outside.key("owner"))})
     outside.ledger.append(KIND, "source/tickets", {"envelope": None})
-    now = standing.read(outside.ledger, outside.governance)
+    now = status.read(outside.ledger, outside.governance)
     assert {name: each.declared for name, each in now.in_force.items()} == {
         "source/tickets": source()
     } and not now.unfinished

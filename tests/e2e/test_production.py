@@ -13,7 +13,7 @@ from unittest.mock import patch
 import psutil
 import pytest
 
-from tasks.runs.hold import is_executing
+from tasks.runs.run_lock import is_executing
 from tests import costs, patience
 from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
@@ -29,7 +29,7 @@ LOOKED = ("--reason", "looked at it")
 
 
 COMMAND = "from infra.cli import main\nmain()\n"
-COMMANDS = ("infra.cli", "infra.cli.code", "infra.cli.declaring", "infra.cli.doctor", "infra.cli.policy")
+COMMANDS = ("infra.cli", "infra.cli.code", "infra.cli.declaration_adoption", "infra.cli.doctor", "infra.cli.policy")
 
 
 class Production:

@@ -19,8 +19,8 @@ from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.record import read_table
 from tasks.gates import evidence
-from tasks.inquiry.planted import score
-from tasks.inquiry.planted.score import PlantedScore
+from tasks.inquiry.planted_defects import score
+from tasks.inquiry.planted_defects.score import PlantedScore
 from tasks.runs.run import Run
 from tasks.sources import sources
 from tasks.stages.data.clean import clean

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.parked import SuspendedRuns
+from flows.suspended_runs import SuspendedRuns
 from tasks.gates import cases
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.taking_up import TAKEN_UP
+from tasks.runs.takeover import TAKEN_UP
 from tests.checkouts import Checkouts
 from tests.governed.postgres import new_database
 from tests.in_process import hallmark

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from flows import artifacts
-from tasks.inquiry.planted import figures, score
+from tasks.inquiry.planted_defects import gate_facts, score
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.ingest import ingest
-from tasks.stages.evaluate.report import drill
+from tasks.stages.evaluate.report import planted_defects
 from tests.stages.data.build import Run, messages, params, source, table
 
 TRUTH = "source_id,row,defect,original,value\nsrc,1,name,,Ada Lovelace\n"
@@ -33,20 +33,20 @@ def made(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def judged(run: Run) -> Any:
     artifacts.score_planted_values(SimpleNamespace(layout=run.layout))  # type: ignore[arg-type]
-    return drill.read(run.layout)
+    return planted_defects.read(run.layout)
 
 
 def test_the_data_gate_gets_the_recall_of_masking_by_class(made: Run) -> None:
-    assert figures.read_facts(made.layout) == {}
-    assert figures.describe_misses({}).startswith("not measured here: nobody planted values in these sources")
+    assert gate_facts.read_facts(made.layout) == {}
+    assert gate_facts.describe_misses({}).startswith("not measured here: nobody planted values in these sources")
     (made.root / "truth.csv").write_text(TRUTH + "src,2,credential,,message number 0\n")
     made.resolve(source("data.csv"), truth="truth.csv")
     artifacts.score_planted_values(SimpleNamespace(layout=made.layout))  # type: ignore[arg-type]
-    found = figures.read_facts(made.layout)
+    found = gate_facts.read_facts(made.layout)
     assert {name: fact.value for name, fact in found.items()} == {
         "planted.recall_name": 1, "planted.recall_credential": 0, "planted.recall_all": 11 / 25
     }  # fmt: skip
-    assert figures.describe_misses(found) == (
+    assert gate_facts.describe_misses(found) == (
         "credential 100.0% (0 of 14 characters of 1 planted values); nothing of name. "
         "Of all: 56.0% (11 of 25 characters of 2 planted values)"
     )

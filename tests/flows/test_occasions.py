@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.occasions import OccasionHandler, create_flow_run
-from flows.partly import PartialFailure
+from flows.partial_work import PartialFailure
+from flows.scheduling import OccasionHandler, create_flow_run
 from infra.prefect.runner import DEFAULT_CONCURRENCY, concurrency_limit
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
-from tasks.occasions import deciding, events, requests, taking
-from tasks.occasions.book import STARTED, TAKEN, OccasionLog
-from tasks.occasions.declared import Event
 from tasks.runs import installation
 from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
+from tasks.scheduling import control, occasion_entries, requests, trigger_events
+from tasks.scheduling.deployments_file import Event
+from tasks.scheduling.occasion_log import STARTED, TAKEN, OccasionLog
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
 from tests.patience import patience, wait_until
@@ -42,7 +42,7 @@ def flows(tmp_path: Path, checkouts: Checkouts, prefect_server: Server) -> Itera
 
 
 def declare(project: Path, text: str) -> None:
-    deciding.declare(open_ledger(project / ".hallmark"), installed_governance(project, None), "ml-engineer", text)
+    control.declare(open_ledger(project / ".hallmark"), installed_governance(project, None), "ml-engineer", text)
 
 
 def soon(project: Path) -> tuple[datetime, str]:
@@ -57,9 +57,9 @@ def soon(project: Path) -> tuple[datetime, str]:
 def take_event(project: Path, key: str) -> str:
     """As a command or a runner does that is killed once the ledger has the occasion. Returns the run's id."""
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
-    occasion = events.make_occasion("upstream", Event(on="event"), f"event/{key}", "the export is there")
+    occasion = trigger_events.make_occasion("upstream", Event(on="event"), f"event/{key}", "the export is there")
     ask = requests.request_signer(Repository.open(project), ledger, governed, occasion)
-    entry = taking.record_taken(ledger, OccasionLog(), occasion, installation.installation_id(project), ask)
+    entry = occasion_entries.record_taken(ledger, OccasionLog(), occasion, installation.installation_id(project), ask)
     assert entry is not None and entry.kind == TAKEN
     return str(entry.body["run"])
 

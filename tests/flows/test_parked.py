@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event
 
 from flows import gates
-from flows.parked import FULL_CHECK_SECONDS, SuspendedRuns
-from flows.partly import PartialFailure
+from flows.partial_work import PartialFailure
+from flows.suspended_runs import FULL_CHECK_SECONDS, SuspendedRuns
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import load
@@ -86,7 +86,7 @@ def test_nothing_new_costs_one_question_and_opens_no_run(
     def opened(*_: object) -> None:
         raise AssertionError("a run was opened")
 
-    monkeypatch.setattr("flows.parked.Rules", opened)
+    monkeypatch.setattr("flows.suspended_runs.Rules", opened)
     assert parked.decided_runs(whole=False) == set() and len(statements) == 1
     ledger.append("run.stage", "another run", {})
     assert parked.decided_runs(whole=False) == set() and len(statements) == 3, "what runs do answers no gate"
@@ -185,7 +185,7 @@ def test_a_run_that_cannot_be_resumed_keeps_no_other(
 ) -> None:
     first, second = sorted(answered)
     prefect, parked = Prefect([first, second], refused=[first]), SuspendedRuns(project)
-    monkeypatch.setattr("flows.parked.get_client", lambda **_: nullcontext(prefect))
+    monkeypatch.setattr("flows.suspended_runs.get_client", lambda **_: nullcontext(prefect))
     with pytest.raises(PartialFailure, match=f"run {first} cannot go on: .*not now") as told:
         parked.resume_decided()
     assert told.value.done == [second] and prefect.parked == [first]
@@ -197,8 +197,8 @@ def test_runs_that_have_ended_are_not_asked_for_again_and_again(
     project: Path, answered: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefect, parked, now = Prefect([], refused=[]), SuspendedRuns(project), [1e6]
-    monkeypatch.setattr("flows.parked.get_client", lambda **_: nullcontext(prefect))
-    monkeypatch.setattr("flows.parked.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("flows.suspended_runs.get_client", lambda **_: nullcontext(prefect))
+    monkeypatch.setattr("flows.suspended_runs.time", SimpleNamespace(monotonic=lambda: now[0]))
     for asked in (2, 3):  # whole, and one that may be about to park; whole again, and they have ended
         assert parked.resume_decided() == parked.resume_decided() == []
         assert prefect.asked == asked
@@ -215,7 +215,7 @@ def test_the_next_whole_look_is_a_minute_after_one_also_where_prefect_is_away(
 
     parked, looks = SuspendedRuns(project), []
     look = parked.decided_runs
-    monkeypatch.setattr("flows.parked.get_client", away)
+    monkeypatch.setattr("flows.suspended_runs.get_client", away)
     monkeypatch.setattr(parked, "answered", lambda whole: looks.append(whole) or look(whole))
     for _ in range(3):
         with pytest.raises(ConnectionError):

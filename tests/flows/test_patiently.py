@@ -12,11 +12,11 @@ from prefect.logging import disable_run_logger
 from flows import stages
 from tasks.core.errors import HallmarkError, InputError, ProcessDied, Refused, TimeLimitExceeded, Unavailable
 from tasks.ledger.ledger import open_ledger
-from tasks.occasions import deciding
 from tasks.runs import journal, stage
 from tasks.runs.dvc import StageOutcome
 from tasks.runs.journal import Journal, StageState
 from tasks.runs.run import Run
+from tasks.scheduling import control
 from tests.checkouts import Checkouts
 from tests.tiny_project import create
 
@@ -32,7 +32,7 @@ timeouts: {train: 2h}
 def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Run:
     project = checkouts.ready(tmp_path_factory.mktemp("project"))
     run = create(project, "one")
-    deciding.declare(open_ledger(project / ".hallmark"), run.governance(), "ml-engineer", FILE)
+    control.declare(open_ledger(project / ".hallmark"), run.governance(), "ml-engineer", FILE)
     journal.write(run.layout.state, Journal(run="one", requested_by="ml-engineer"))
     return run
 

@@ -11,12 +11,12 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Completed, Paused, Running
 
-from flows import artifacts, lifecycle, parked
-from flows.parked import SuspendedRuns
+from flows import artifacts, lifecycle, suspended_runs
+from flows.suspended_runs import SuspendedRuns
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.runs import journal
-from tasks.runs.hold import hold_run_lock
 from tasks.runs.request import RunRequest
+from tasks.runs.run_lock import hold_run_lock
 from tests.checkouts import Checkouts
 from tests.in_process import adopt, hallmark, hallmark_json
 from tests.prefect_server import Flows, Server
@@ -88,9 +88,9 @@ def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path, flows: Flow
 
 
 def test_every_page_of_flow_runs_is_looked_at(project: Path, flows: Flows, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parked, "PAGE", 2)
+    monkeypatch.setattr(suspended_runs, "PAGE", 2)
     made = {flows.ask(state=Paused()).id for _ in range(5)}
-    found = [flow_run.id for flow_run in parked.flow_runs_in_state(project, flows.client, StateType.PAUSED)]
+    found = [flow_run.id for flow_run in suspended_runs.flow_runs_in_state(project, flows.client, StateType.PAUSED)]
     for flow_run in made:
         flows.client.delete_flow_run(flow_run)
     assert made <= set(found) and len(found) == len(set(found))

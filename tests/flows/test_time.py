@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.partly import PartialFailure, PartialWork
+from flows.partial_work import PartialFailure, PartialWork
 from flows.watch import local_periodic_work, shared_periodic_work
 from tasks.gates import cases
 from tasks.ledger.ledger import open_ledger
-from tasks.registry.admit import rolled_back, undelivered
+from tasks.registry.admit import ledger_rollback, outbox
 from tests.checkouts import Checkouts
 from tests.flows.test_parked import RUNS, ask
 from tests.gates.test_reminders import clock
@@ -33,11 +33,11 @@ def passes(project: Path) -> tuple[list[str], list[str]]:
 
 @pytest.mark.attack(rights="database", stopped="what cannot be read is told, and the rest is looked at all the same")
 def test_one_bad_row_or_file_stops_nothing_that_time_brings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, kept = open_ledger(project / ".hallmark"), project / ".hallmark" / undelivered.FOLDER
+    ledger, kept = open_ledger(project / ".hallmark"), project / ".hallmark" / outbox.FOLDER
     ledger.append(cases.ASKED, "run-x", {"gate": "data"}, b"junk")
     ask(project, ledger, RUNS[0])
-    ledger.append(rolled_back.ENTRY_KIND, "triage", {"release": "any words"})
-    undelivered.store(project / ".hallmark", "1-whole", rolled_back.ENTRY_KIND, "triage", RECORD)
+    ledger.append(ledger_rollback.ENTRY_KIND, "triage", {"release": "any words"})
+    outbox.store(project / ".hallmark", "1-whole", ledger_rollback.ENTRY_KIND, "triage", RECORD)
     (kept / "0-torn.json").write_text("{")
 
     clock(ledger.now() + timedelta(days=400), monkeypatch)
@@ -51,7 +51,7 @@ def test_one_bad_row_or_file_stops_nothing_that_time_brings(project: Path, monke
 
 
 def test_a_step_that_fails_is_told_and_the_others_are_done(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_ledger(project / ".hallmark").append(rolled_back.ENTRY_KIND, "triage", RECORD)
+    open_ledger(project / ".hallmark").append(ledger_rollback.ENTRY_KIND, "triage", RECORD)
 
     def broken(*_: object) -> list[str]:
         raise KeyError("a defect")

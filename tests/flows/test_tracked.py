@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from flows.partly import PartialFailure
-from flows.tracked import SHOWN_FILE, MlflowSync
+from flows.mlflow_updates import SHOWN_FILE, MlflowSync
+from flows.partial_work import PartialFailure
 from tasks.core.errors import Unavailable
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.runs import curve, journal
-from tasks.runs.hold import hold_run_lock
+from tasks.runs import journal, training_curve
 from tasks.runs.journal import GateState, Journal, StageState
 from tasks.runs.mlflow_runs import tracking_uri
+from tasks.runs.run_lock import hold_run_lock
 from tests.checkouts import Checkouts
 from tests.whole_run import RUN
 
@@ -72,7 +72,7 @@ def test_a_run_is_shown_once_with_what_was_signed_of_it(project: Path) -> None:
 def test_it_follows_a_run_from_its_training_to_its_end(project: Path) -> None:
     """The curve comes while the training goes on, each step once; a process that is killed ends it, the next
     goes on."""
-    tracked, points = MlflowSync(project), project / ".hallmark" / "runs" / RUN / curve.CURVE_PATH
+    tracked, points = MlflowSync(project), project / ".hallmark" / "runs" / RUN / training_curve.CURVE_PATH
     signed = points.read_bytes()
     try:
         with hold_run_lock(project / ".hallmark", RUN):

@@ -20,7 +20,7 @@ import pytest
 from prefect.client.schemas.objects import StateType
 
 from flows.lifecycle import run_id
-from flows.parked import flow_runs_in_state
+from flows.suspended_runs import flow_runs_in_state
 from infra.prefect import access, client, logs, server
 from infra.prefect.server import RunningPrefect
 from tasks.core.errors import Unavailable

@@ -16,20 +16,20 @@ from threading import Event
 
 import pytest
 
-from flows.occasions import OccasionHandler
-from infra.doctor import looks
-from infra.prefect import access, watching
+from flows.scheduling import OccasionHandler
+from infra.doctor import diagnostics
+from infra.prefect import access, watch_status
 from infra.prefect.watch import Watch
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.gates import cases
 from tasks.gates.signed_decision import KIND
 from tasks.ledger.leases import LEASE_DURATION, Lease, Leases, open_leases
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.occasions import deciding
-from tasks.occasions.book import TAKEN
 from tasks.runs import installation
 from tasks.runs.environment import isolated
 from tasks.runs.run import installed_governance
+from tasks.scheduling import control
+from tasks.scheduling.occasion_log import TAKEN
 from tests.checkouts import Checkouts
 from tests.flows.test_occasions import look
 from tests.governed.postgres import Cluster, cluster, new_database
@@ -63,7 +63,7 @@ def declare(ledger: Ledger, root: Path) -> datetime:
     """A schedule, and when it is due first."""
     anchor = ledger.now() + timedelta(seconds=patience(2))
     text = f"schedules:\n  hourly: {{every: 1h, anchor: '{anchor:%Y-%m-%d %H:%M:%S}'}}\n"
-    deciding.declare(ledger, installed_governance(root, None), "ml-engineer", text)
+    control.declare(ledger, installed_governance(root, None), "ml-engineer", text)
     return anchor
 
 
@@ -138,9 +138,9 @@ def test_one_watches_for_all_and_another_takes_over(
     first, second = machines
     ledger, leases = open_ledger(first / ".hallmark"), open_leases(first / ".hallmark")
     ours, theirs = installation.installation_id(first), installation.installation_id(second)
-    assert watching.read(first) == watching.WatchStatus("nobody has watched yet", True)
+    assert watch_status.read(first) == watch_status.WatchStatus("nobody has watched yet", True)
     with watch(first) as one:
-        until(lambda: ours in watching.read(second).words, "the first machine to watch", first)
+        until(lambda: ours in watch_status.read(second).words, "the first machine to watch", first)
         with prefect_server.used(), prefect_server.client() as client, watch(second, prefect_server.api) as other:
             until(lambda: "watches since" in log_file(second).read_text(), "the second to see the first", second)
             declare(ledger, first)
@@ -150,24 +150,24 @@ def test_one_watches_for_all_and_another_takes_over(
             one.send_signal(signal.SIGKILL)
             one.wait()
             shift(leases, LEASE_DURATION)  # in place of waiting
-            until(lambda: theirs in watching.read(first).words, "the second to take over", second)
+            until(lambda: theirs in watch_status.read(first).words, "the second to take over", second)
             declare(ledger, first)
             until(lambda: len(ledger.entries(TAKEN)) == 2, "the second to ask for a run", second)
             assert asked(ledger) == [ours, theirs], "each occasion once"
 
             outlive(database, second, Flows(second, client), other)
-            until(lambda: theirs in watching.read(first).words, "the second to have its lease again", second)
+            until(lambda: theirs in watch_status.read(first).words, "the second to have its lease again", second)
             other.send_signal(signal.SIGTERM)
             assert other.wait(timeout=patience(60)) == 0
-    found = watching.read(first)
+    found = watch_status.read(first)
     assert found.words.startswith("nobody for ") and not found.is_missing, "who is told to end lets go"
 
-    def line() -> looks.ReportLine:
-        (found,) = looks.run(first, {"watch": looks.DIAGNOSTICS["watch"]})
+    def line() -> diagnostics.ReportLine:
+        (found,) = diagnostics.run(first, {"watch": diagnostics.DIAGNOSTICS["watch"]})
         return found
 
     assert not line().do, "nothing waits"
-    shift(leases, LEASE_DURATION + watching.MAX_ABSENCE)
+    shift(leases, LEASE_DURATION + watch_status.MAX_ABSENCE)
     assert line().says.startswith("nobody for 5m") and line().says.endswith("; 1 schedules")
     assert "hallmark up" in line().do
 
@@ -214,10 +214,10 @@ def test_a_renewal_that_is_under_way_takes_nothing_back_from_who_lets_go(
         futures.wait([end], timeout=0.5)  # it must not end before the renewal
         goes_on.set()
         assert renewal.result() == ["this process watches"] and end.result() is None
-    assert ours.renew(tmp_path) == [] and watching.read(tmp_path).words.startswith("nobody for ")
+    assert ours.renew(tmp_path) == [] and watch_status.read(tmp_path).words.startswith("nobody for ")
 
 
 def test_this_process_is_the_one_that_is_named(tmp_path: Path) -> None:
-    assert str(os.getpid()) not in watching.read(tmp_path).words and not list(tmp_path.iterdir()), (
+    assert str(os.getpid()) not in watch_status.read(tmp_path).words and not list(tmp_path.iterdir()), (
         "asking makes nothing"
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from flows.gates import gate
-from flows.parked import SuspendedRuns
 from flows.stages import stages
+from flows.suspended_runs import SuspendedRuns
 from tasks.core.errors import Refused
 from tasks.runs.run import Run
 from tests.checkouts import Checkouts

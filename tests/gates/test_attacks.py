@@ -18,7 +18,7 @@ from tasks.core.files import canonical_json, sha256_bytes
 from tasks.gates import cases, evidence, gates
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import KIND, Decision, statement
-from tasks.ledger import attached
+from tasks.ledger import attachments
 from tasks.ledger.ledger import Entry
 from tasks.trust import dsse, keys
 from tests.governed.house import PEOPLE, House, put_result, raw, reload
@@ -273,14 +273,14 @@ def attached_to(house: House, seq: int) -> list[bytes]:
     with sqlite3.connect(house.state / "ledger.db") as connection:
         found = connection.execute("SELECT data FROM hallmark_ledger_attached WHERE seq = ?", (seq,)).fetchall()
     connection.close()
-    return [attached.unpack(data) for (data,) in found]
+    return [attachments.unpack(data) for (data,) in found]
 
 
 def exchange(house: House, seq: int, change: Any) -> None:
     """Attach something else to an entry."""
     body = json.loads(attached_to(house, seq)[0])
     change(body)
-    data = attached.pack(canonical_json(body)).hex()
+    data = attachments.pack(canonical_json(body)).hex()
     raw(house, f"UPDATE hallmark_ledger_attached SET data = X'{data}' WHERE seq = {seq}")
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import sha256_file, tree_digest, write_json
-from tasks.gates import evidence, missing, words
+from tasks.gates import evidence, evidence_text, missing_decisions
 from tasks.gates.checks.checks import check_result
 from tasks.gates.evidence import Evidence, RequiredDecisions
 from tasks.policy.gate_rules import STANDING_CHECKS
@@ -99,7 +99,7 @@ def test_a_gate_says_which_records_a_figure_names_and_nothing_else_of_a_runs_own
     check = Check(name="c", fact="validate.placeholders_only_in_target", at_most=0)
     result = check_result(check, {check.fact: Fact(value=0.5, note=note)})
     assert (result.why, result.verdict) == (why, "failed")
-    assert "is 0.5, wanted at most 0" in missing.missing_waivers([result], RequiredDecisions(
+    assert "is 0.5, wanted at most 0" in missing_decisions.missing_waivers([result], RequiredDecisions(
         roles=[], waive=None, deadline_days=1, owners=[], besides_owner=None
     ))[0]  # fmt: skip
     other = Check(name="c", fact="validate.other", at_most=0)
@@ -107,15 +107,15 @@ def test_a_gate_says_which_records_a_figure_names_and_nothing_else_of_a_runs_own
 
 
 def test_the_data_gate_says_what_masking_missed_of_planted_values(house: House) -> None:
-    assert words.masking_gaps(house.collect("data"))["masking missed"].startswith("not measured here")
+    assert evidence_text.masking_gaps(house.collect("data"))["masking missed"].startswith("not measured here")
     counts = {"category": "address", "values": 16, "truth": 200, "hit": 150, "marked": 150, "right": 150}
     write_json(house.layout.measurements("planted.json"), {"kinds": [], "classes": [counts | {"taken_for": {}}]})
     found = house.collect("data")
     assert found.facts["planted.recall_address"].value == 0.75
     wanted = "address 25.0% (150 of 200 characters of 16 planted values)"
     assert (
-        words.masking_gaps(found) == {"masking missed": wanted}
-        and words.masking_gaps(house.collect("evaluation")) == {}
+        evidence_text.masking_gaps(found) == {"masking missed": wanted}
+        and evidence_text.masking_gaps(house.collect("evaluation")) == {}
     )
     check = Check(name="c", fact="planted.recall_address", at_least=0.8)
     assert check_result(check, found.facts).verdict == "failed", "policy may ask for it"
@@ -145,7 +145,7 @@ def test_every_file_looked_at_has_its_digest(house: House) -> None:
         "params.yaml",
         "tasks",
     }
-    assert found.pop("tasks") == code.digest_of_all(house.layout.root)
+    assert found.pop("tasks") == code_digest.digest_of_all(house.layout.root)
     assert all(sha256_file(house.layout.root / path) == digest for path, digest in found.items())
 
 

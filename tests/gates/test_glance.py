@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.core.graph import GATES
-from tasks.gates import glance, signed_request, words
+from tasks.gates import decision_summary, evidence_text, signed_request
 from tasks.sources.dataset import DatasetSource
 from tests.governed.datasets import origin
 from tests.governed.house import House
@@ -13,34 +13,37 @@ WHY = "labels of March\nand then some"
 
 def test_it_says_who_asked_why_and_for_what(house: House) -> None:
     signed_request.record(house.ledger, house.governance, house.sign_request(reason=WHY))
-    said = glance.lines(house.collect(), house.ledger, house.governance)
+    said = decision_summary.lines(house.collect(), house.ledger, house.governance)
     assert said["asked by"].startswith("asker: labels of March") and "\n" not in said["asked by"]
-    assert said["problem"] and said["for"] and said["who decides"] == words.deciders(house.collect().asks)
+    assert said["problem"] and said["for"] and said["who decides"] == evidence_text.deciders(house.collect().asks)
 
 
 def test_a_run_without_a_reason_says_so(house: House) -> None:
-    said = glance.lines(house.collect(), house.ledger, house.governance)
+    said = decision_summary.lines(house.collect(), house.ledger, house.governance)
     assert said["asked by"] == "asker: no reason was given"
 
 
 @pytest.mark.parametrize("gate", GATES)
 def test_it_says_what_follows_with_who_decides_there(house: House, gate: str) -> None:
-    said = glance.lines(house.collect(gate), house.ledger, house.governance)["once it passes"]
+    said = decision_summary.lines(house.collect(gate), house.ledger, house.governance)["once it passes"]
     later = GATES[GATES.index(gate) + 1 :]
     assert [each in said for each in (f"the {name} gate" for name in GATES)] == [name in later for name in GATES]
     assert said.endswith("promotion") and ("train" in said) == (gate == "data")
 
 
 def test_a_demo_is_for_no_production(house: House) -> None:
-    assert glance.next_steps(house.collect(demo=True), house.governance).endswith(
+    assert decision_summary.next_steps(house.collect(demo=True), house.governance).endswith(
         "promotion as a demo, not for production"
     )
 
 
 @pytest.mark.parametrize("gate", GATES)
 def test_it_says_what_can_be_undone(house: House, gate: str) -> None:
-    said = glance.lines(house.collect(gate), house.ledger, house.governance)["can be undone"]
-    assert said.startswith("a decision can be withdrawn while the gate is open") and glance.REMEDIES[gate] in said
+    said = decision_summary.lines(house.collect(gate), house.ledger, house.governance)["can be undone"]
+    assert (
+        said.startswith("a decision can be withdrawn while the gate is open")
+        and decision_summary.REMEDIES[gate] in said
+    )
 
 
 def of_people(counts: dict[str, int] | None) -> DatasetSource:
@@ -49,11 +52,11 @@ def of_people(counts: dict[str, int] | None) -> DatasetSource:
 
 def test_people_are_counted_by_class_over_all_sources() -> None:
     several = [of_people({"name": 1_200, "email": 3}), of_people({"name": 4})]
-    assert glance.people_counts(several).startswith("name 1,204, email 3 (different values")
-    assert glance.people_counts([of_people({})]) == "nobody was found in it"
-    assert "an earlier version" in glance.people_counts([*several, of_people(None)])
+    assert decision_summary.people_counts(several).startswith("name 1,204, email 3 (different values")
+    assert decision_summary.people_counts([of_people({})]) == "nobody was found in it"
+    assert "an earlier version" in decision_summary.people_counts([*several, of_people(None)])
 
 
 def test_the_terms_of_a_source_stand_beside_it() -> None:
-    said = glance.terms(of_people({}))
+    said = decision_summary.terms(of_people({}))
     assert {*said} == {"class", "lawful basis", "licence", "region", "kept", "approved for"} and all(said.values())

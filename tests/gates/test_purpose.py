@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
-from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
+from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria
 from tasks.gates import gates
 from tasks.gates.checks.purpose import unapproved
 from tasks.gates.evidence import Evidence

@@ -14,10 +14,10 @@ import pytest
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import write_json
 from tasks.gates.evidence import Evidence
-from tasks.gates.rules import table
+from tasks.gates.rules import all_rules
 from tasks.gates.signed_decision import DECISION
 from tasks.ledger.ledger import Entry
-from tasks.registry.verify import decided
+from tasks.registry.verify import decision_checks
 from tasks.registry.verify.attestations import ReleaseDecision
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
@@ -192,7 +192,7 @@ CASES = [
 def test_no_rule_is_without_a_case() -> None:
     """`withdrawn` is tried below: it takes a decision that counts until then."""
     beside_others = ["repeated", "another_role"]
-    assert sorted(case.rule for case in CASES) == sorted([*(rule.__name__ for rule in table.RULES), *beside_others])
+    assert sorted(case.rule for case in CASES) == sorted([*(rule.__name__ for rule in all_rules.RULES), *beside_others])
 
 
 @pytest.mark.attack(rights="approver", stopped="one table of rules, asked by all who ask")
@@ -229,7 +229,7 @@ def offline(house: House, asked: Evidence) -> str:
     """Why a release does not hold that has all of the decisions that were made; empty where it does."""
     those = [released(house, entry) for entry in house.ledger.entries("gate.decision")]
     try:
-        decided.require_valid(those, asked, house.governance.policy, house.ledger.now(), {})
+        decision_checks.require_valid(those, asked, house.governance.policy, house.ledger.now(), {})
     except Refused as error:
         return str(error)
     return ""

@@ -12,7 +12,7 @@ from tasks.core.errors import HallmarkError
 from tasks.gates import cases, gates
 from tasks.gates.evidence import Evidence, to_bytes
 from tasks.gates.overview import OpenGate, open_gates
-from tasks.ledger import attached
+from tasks.ledger import attachments
 from tasks.ledger.ledger import open_ledger
 from tasks.trust import dsse
 from tests.governed.datasets import dataset, origin
@@ -71,7 +71,7 @@ def test_each_takes_less_than_five_kilobytes_of_the_ledger(waiting: House) -> No
     asked = waiting.ledger.open_questions()
     documents = waiting.ledger.documents(asked)
     assert len(asked) == GATES and min(map(len, documents)) > 9000
-    taken = [len(json.dumps(e.body)) + len(attached.pack(d)) for e, d in zip(asked, documents, strict=True)]
+    taken = [len(json.dumps(e.body)) + len(attachments.pack(d)) for e, d in zip(asked, documents, strict=True)]
     assert max(taken) + 600 < LEDGER_BYTES, "which leaves room for the row's other columns and the indexes"
 
 

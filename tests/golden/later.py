@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from tasks.core.config import FrozenModel
 from tasks.core.migrations import Schema
 from tasks.ledger import proof
-from tasks.policy import adopting
+from tasks.policy import adoption_entries
 
 Model = type[BaseModel]
 
@@ -53,7 +53,7 @@ def _rebuild(kinds: list[Model]) -> None:
     for kind in kinds:
         kind.model_rebuild(force=True)
     proof._PROOF.rebuild(force=True)
-    adopting._verified.cache_clear()  # another version is another process
+    adoption_entries._verified.cache_clear()  # another version is another process
 
 
 @contextmanager

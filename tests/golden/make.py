@@ -20,16 +20,16 @@ from tasks.consent import withdrawals
 from tasks.core.files import atomic_folder, canonical_json, write_bytes, write_json
 from tasks.gates import decisions
 from tasks.incidents import incidents
-from tasks.inquiry.lineage import build, tables
-from tasks.inquiry.lineage.build import IndexedRecord, Mention
+from tasks.inquiry.lineage import indexing, tables
+from tasks.inquiry.lineage.indexing import IndexedRecord, Mention
 from tasks.inquiry.lineage.tables import RUNS, IndexedSource
 from tasks.ledger import export
 from tasks.ledger import proof as ledger_proof
-from tasks.ledger.heads import publish
-from tasks.policy import adopting, in_force
+from tasks.ledger.heads import publication
+from tasks.policy import adoption_entries, in_force
 from tasks.registry.admit import admission
-from tasks.registry.promote import emergency, promotion
-from tasks.registry.promote.mirror import RegistryClient
+from tasks.registry.promote import emergency_rollback, promotion
+from tasks.registry.promote.mlflow_mirror import RegistryClient
 from tasks.sources import vault
 from tasks.sources.vault import Secret
 from tasks.stages.data.protect.tokens import token
@@ -79,7 +79,7 @@ def _live(house: House) -> None:
     """Every kind of signed statement there is, and a gate that stays open."""
     ledger = house.ledger
     _release(house, "run-1", b"adapter", short=True)
-    publish.publish(ledger, house.governance)
+    publication.publish(ledger, house.governance)
     _adopt(house)
     _release(house, "run-2", b"better")
     declare(house)
@@ -88,7 +88,7 @@ def _live(house: House) -> None:
     for person in ("risk-officer", "second"):
         promotion.rollback(ledger, house.governance, "triage-1", person, "wrong queue")
     promotion.rollback(ledger, house.governance, "triage-2", "night", "wrong queue again", break_glass=True)
-    emergency.confirm(ledger, house.governance, "triage-2", "risk-officer", "it was right")
+    emergency_rollback.confirm(ledger, house.governance, "triage-2", "risk-officer", "it was right")
     incidents.open_if_new(
         ledger, house.governance, "alias-moved", "triage-2", {"alias": "champion"}, "minor", "risk", "It was moved.",
         answer_by=ledger.now(),
@@ -98,7 +98,7 @@ def _live(house: House) -> None:
     open_gate = house.begin("run-3", b"third")
     house.open(open_gate, "data")
     house.ask(open_gate, "evaluation")
-    publish.publish(ledger, house.governance)
+    publication.publish(ledger, house.governance)
 
 
 def _release(house: House, run: str, weights: bytes, short: bool = False) -> None:
@@ -134,7 +134,7 @@ def _adopt(house: House) -> None:
     policy, people = in_force.load_proposed(house.governance.folder, house.state)
     for person in ("risk-officer", "second"):
         signer = keys.signer_of(keys.load_private(house.state / "keys" / person))
-        adopting.sign(house.ledger, house.root_of_trust, policy, people, signer)
+        adoption_entries.sign(house.ledger, house.root_of_trust, policy, people, signer)
     house.governance = in_force.load(house.governance.folder, house.state, house.ledger)
 
 
@@ -152,7 +152,7 @@ def _lineage(house: House) -> dict[str, Any]:
     records = [IndexedRecord(tables.record_key(one), "tickets", row, side) for row, (one, side) in enumerate(zip(
         RECORDS, ("train", "test"), strict=True), start=1)]  # fmt: skip
     mentions = [Mention(tables.subject_key(t), record.key) for t, record in zip(tokens, records, strict=True)]
-    build.write_index(house.state, about, records, mentions)
+    indexing.write_index(house.state, about, records, mentions)
     with tables.writing(house.state) as connection:
         connection.execute(RUNS.insert(), {"dataset": 1, "run": "run-1"})
     return {"dataset": about.sha256, "records": list(RECORDS), "subjects": tokens}

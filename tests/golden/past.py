@@ -8,17 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tasks.audit import archive, record
+from tasks.audit import archive, release_facts
 from tasks.consent import signed_withdrawal, withdrawals
 from tasks.core.files import canonical_json
 from tasks.gates import cases, gates, signed_decision
 from tasks.incidents import incidents
-from tasks.inquiry.lineage import ask
-from tasks.ledger import check, export, proof
+from tasks.inquiry.lineage import queries
+from tasks.ledger import export, ledger_verification, proof
 from tasks.ledger.proof import Prover
-from tasks.policy import adopting, adoption
+from tasks.policy import adoption, adoption_entries
 from tasks.registry.admit import admission
-from tasks.registry.history import declared
+from tasks.registry.history import release_contents
 from tasks.registry.promote import releases
 from tasks.registry.release import promotions
 from tasks.registry.verify import verification
@@ -53,13 +53,13 @@ def bundles(past: Past) -> None:
     for label in ("triage-1", "triage-2"):
         checked = verification.verify_from_root(past.house.bundle(label), past.facts["root"])
         assert checked.verdict == "valid", checked.against
-        assert declared.read(past.house.bundle(label)).label == label
+        assert release_contents.read(past.house.bundle(label)).label == label
 
 
 def chain(past: Past) -> None:
     """The adoptions follow from the root key, by themselves and in the ledger, by the same statements."""
     envelopes = json.loads((past.folder / "adoptions.json").read_bytes())
-    found = adopting.read(past.house.ledger, past.facts["root"])
+    found = adoption_entries.read(past.house.ledger, past.facts["root"])
     assert adoption.verify_chain(envelopes, past.facts["root"]).adoption.sequence == len(envelopes) == 2
     assert list(found.envelopes) == envelopes and not found.problems
 
@@ -74,7 +74,7 @@ def exported(past: Past) -> None:
 
 def ledger(past: Past) -> None:
     """The ledger's database holds under its signed heads."""
-    report = check.verify(past.house.ledger, past.house.governance)
+    report = ledger_verification.verify(past.house.ledger, past.house.governance)
     assert report.verdict == "holds", report.findings
     assert report.anchored == past.facts["entries"]
 
@@ -104,7 +104,7 @@ def admitted(past: Past) -> None:
     found = admission.admit(past.house.ledger, past.house.governance, NAME)
     assert (found.label, found.ledger_unavailable) == (past.facts["champion"], False)
     assert past.house.ledger.last() == before + 1
-    assert check.verify(past.house.ledger, past.house.governance).verdict == "holds"
+    assert ledger_verification.verify(past.house.ledger, past.house.governance).verdict == "holds"
 
 
 def audited(past: Past) -> None:
@@ -113,7 +113,7 @@ def audited(past: Past) -> None:
     prover = Prover(house.ledger, house.governance)
     for label in ("triage-1", "triage-2"):
         release = releases.get(house.ledger, house.governance, label)
-        gathered = record.gather(release, house.ledger, house.governance)
+        gathered = release_facts.gather(release, house.ledger, house.governance)
         made, _ = archive.write(
             gathered,
             lambda seq: canonical_json(prover.prove_inclusion(seq).model_dump(mode="json")),
@@ -126,10 +126,10 @@ def databases(past: Past) -> None:
     """The vault tells its values with its key, and the index of lineage where records and people are."""
     state, facts = past.house.state, past.facts
     assert vault.open_vault(state).reveal(list(facts["vault"]), lambda _: None) == facts["vault"]
-    assert [each.sha256 for each in ask.datasets(state)] == [facts["dataset"]]
-    assert ask.runs_with_dataset(state, facts["dataset"]) == ["run-1"]
-    assert [each.row for one in facts["records"] for each in ask.memberships_of_record(state, one)] == [1, 2]
-    assert [each.row for each in ask.memberships_of_subjects(state, facts["subjects"])] == [1, 2]
+    assert [each.sha256 for each in queries.datasets(state)] == [facts["dataset"]]
+    assert queries.runs_with_dataset(state, facts["dataset"]) == ["run-1"]
+    assert [each.row for one in facts["records"] for each in queries.memberships_of_record(state, one)] == [1, 2]
+    assert [each.row for each in queries.memberships_of_subjects(state, facts["subjects"])] == [1, 2]
 
 
 CHECKS: tuple[Callable[[Past], None], ...] = (

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tasks.trust import passkey
-from tasks.trust.hardware import KEY_TYPE
+from tasks.trust.hardware_key import KEY_TYPE
 
 TOUCHED, VERIFIED = 0x01, 0x04
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.declarations.bar import PromotedCriteria
+from tasks.declarations.criteria import PromotedCriteria
 from tasks.gates import evidence as evidence_module
 from tasks.gates import gates, signed_request
 from tasks.gates.decisions import decide

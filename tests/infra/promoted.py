@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.declarations.bar import AcceptanceCriteria
+from tasks.declarations.criteria import AcceptanceCriteria
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra import tracking
+from infra import mlflow_server
 from infra.console import server as console
 from infra.prefect import server
 from tests.checkouts import Checkouts
@@ -115,13 +115,13 @@ def test_prefect_asks_for_its_secret(project: Path) -> None:
 
 def test_mlflow_asks_for_its_password_under_its_own_name(project: Path, tmp_path: Path) -> None:
     (tmp_path / "sign_in.ini").write_text(SIGN_IN)
-    at = f"http://127.0.0.1:{tracking.PORT}"
+    at = f"http://127.0.0.1:{mlflow_server.PORT}"
     given = {"MLFLOW_BACKEND_STORE_URI": "sqlite:////tmp/db/mlflow.db", "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://artifacts/",
              "MLFLOW_FLASK_SERVER_SECRET_KEY": "secret", "MLFLOW_AUTH_ADMIN_PASSWORD": "a long password",
              "MLFLOW_AUTH_CONFIG_PATH": "/srv/mlflow/sign_in.ini"}  # fmt: skip
     asked = [
         (f"{at}/health", "10.1.2.3:5000"),
-        (at, f"hallmark-mlflow.hallmark.svc:{tracking.PORT}"),
+        (at, f"hallmark-mlflow.hallmark.svc:{mlflow_server.PORT}"),
         (at, "evil.example"),
     ]
     mounts = {"/srv/mlflow": tmp_path, "/tmp/db": project / ".hallmark" / "mlflow"}

@@ -13,7 +13,7 @@ import pytest
 
 import infra.cli
 from infra import ports, processes
-from infra.cli import follow
+from infra.cli import run_progress
 from infra.console import server as pages
 from infra.prefect import access, client, server
 from infra.prefect.server import RunningPrefect
@@ -24,8 +24,8 @@ from tasks.core.files import read_json, write_json
 from tasks.policy import judge
 from tasks.policy.judge import Judge
 from tasks.runs import journal
-from tasks.runs.hold import hold_run_lock
 from tasks.runs.journal import Journal
+from tasks.runs.run_lock import hold_run_lock
 from tests import tiny_project
 from tests.answering import listening
 from tests.editing import edit
@@ -79,12 +79,12 @@ def test_a_flow_run_that_ends_without_an_account_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, message: str, error: type[HallmarkError], wanted: str
 ) -> None:
     """The journal says running for ever: another process holds the run, the disk is full, the process was killed."""
-    monkeypatch.setattr(follow, "PREFECT_SECONDS", 0.1)
+    monkeypatch.setattr(run_progress, "PREFECT_SECONDS", 0.1)
     monkeypatch.setattr(client, "state_of", lambda *_: (state, message))
     journal.write(tmp_path / ".hallmark", Journal(run="r1", requested_by="ml-engineer", flow_run="f1"))
     up = RunningPrefect(api="http://127.0.0.1:1/api", server=None, runner=Process(pid=1, started=0))
     with pytest.raises(error, match=wanted):
-        follow.show_until_done(tmp_path, up, "r1", "f1", quiet=True)
+        run_progress.show_until_done(tmp_path, up, "r1", "f1", quiet=True)
 
 
 def test_a_run_in_progress_is_not_resumed_and_nothing_is_started(project: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import deployed
+from flows import deployment_names
 from infra.prefect import access, server
 from infra.prefect.server import RunningPrefect
 from infra.prefect.settings import EnvironmentDigests
@@ -76,7 +76,9 @@ def test_a_checkout_that_was_moved_still_finds_its_own(project: Path, running: P
 
 def test_a_copy_is_another_installation_and_stays_one(project: Path, copy: Path) -> None:
     ours, theirs = installation.installation_id(project), installation.installation_id(copy)
-    assert ours != theirs and deployed.full_runner_deployment(project) != deployed.full_runner_deployment(copy)
+    assert ours != theirs and deployment_names.full_runner_deployment(
+        project
+    ) != deployment_names.full_runner_deployment(copy)
     assert (installation.installation_id(project), installation.installation_id(copy)) == (ours, theirs)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import datasets
+from infra.cli import dataset_table
 from infra.cli.shared import console
-from tasks.gates import approved, decisions, evidence, gates
+from tasks.gates import decisions, evidence, gates, passed_evidence
 from tasks.gates.evidence import Evidence
 from tasks.runs.run import Run
 from tasks.sources.dataset import SIDES, STAGES, Dataset, DatasetSource, StageCounts, declared_fields
@@ -56,7 +56,7 @@ def project(project: Path) -> Path:
 def ask(run: Run) -> Evidence:
     for stage in stages(validate=True).values():
         stage.run(run.params, run.layout)
-    before = approved.last_passed(run.ledger(), run.params.use_case.name, demo=False)
+    before = passed_evidence.last_passed(run.ledger(), run.params.use_case.name, demo=False)
     policy = run.governance().policy
     return gates.open_gate(
         run.ledger(), evidence.collect("data", run.layout, run.params, policy, run.signed_request, before)
@@ -110,6 +110,6 @@ def test_every_rule_is_told() -> None:
     origin = DatasetSource(**known, passages=passages, rows=sides, protected={})
     made = Dataset(sources={"src": origin}, counts=passages, rows=sides, digests={}, segments={}, settings={})
     with console.capture() as capture:
-        datasets.show(made, None)
+        dataset_table.show(made, None)
     told = capture.get()
     assert all(f"{rule} {count}" in told for rule, count in rules.items()) and "…" not in told

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.docs.generated import PAGES
+from infra.docs.pages import PAGES
 
 ROOT = Path(__file__).parents[2]
 LOADING = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "srcset")}

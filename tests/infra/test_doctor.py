@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor import installed, looks, places
+from infra.doctor import diagnostics, software, storage
 from tests import in_process
 from tests.checkouts import Checkouts
 from tests.editing import edit
@@ -38,7 +38,7 @@ def _files(project: Path) -> dict[Path, bytes]:
 def todo(project: Path, look: str) -> str:
     """What a look found, and what it asks for."""
     return " ".join(
-        f"{line.says}: {line.do}" for line in looks.run(project, {look: looks.DIAGNOSTICS[look]}) if line.do
+        f"{line.says}: {line.do}" for line in diagnostics.run(project, {look: diagnostics.DIAGNOSTICS[look]}) if line.do
     )
 
 
@@ -150,8 +150,8 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
 
 
 def test_a_full_disk_and_another_python(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "LEAST_FREE_GIB", 1e9)
-    monkeypatch.setattr(installed, "SERIES", ((2, 7),))
+    monkeypatch.setattr(storage, "LEAST_FREE_GIB", 1e9)
+    monkeypatch.setattr(software, "SERIES", ((2, 7),))
     assert "make room" in todo(project, "disk") and "make PYTHON" in todo(project, "Python")
 
 

@@ -12,9 +12,9 @@ import pytest
 from typer.main import get_command
 
 import infra.cli
-from infra.cli import verbs
-from infra.cli.lazy import Command, CommandGroup
-from tasks.policy import adopting
+from infra.cli import command_table
+from infra.cli.lazy_commands import Command, CommandGroup
+from tasks.policy import adoption_entries
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark
 from tests.infra.test_gates import ask, bring_keys
@@ -45,7 +45,7 @@ ITSELF = {
     "ledger check": "is about a file",
     "ledger publish": "walks from the last head",
     "releases verify": "is about a folder",
-    "releases admit": "works with the ledger away, and knows one that was cut (tasks/registry/admit/rolled_back.py)",
+    "releases admit": "works with the ledger away, and knows one that was cut (tasks/registry/admit/ledger_rollback.py)",
     "releases rollback": "is for emergencies; its head is not signed, and it says so",
 }
 """Verbs that no look precedes, each with its reason; any other is looked at, a new one too."""
@@ -60,7 +60,7 @@ DATES = {"expires", "as_of"}
 
 
 def every_verb() -> Iterator[tuple[str, Command]]:
-    for name, one in verbs.ALL.items():
+    for name, one in command_table.ALL.items():
         if isinstance(one, CommandGroup):
             yield from ((f"{name} {below}", verb) for below, verb in one.commands.items())
         else:
@@ -135,11 +135,11 @@ def test_the_verbs_that_no_look_precedes_are_these() -> None:
 def test_with_another_root_of_trust_nothing_is_told(
     project: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(adopting.ROOT_VARIABLE, "SHA256:" + "A" * 43)
+    monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, "SHA256:" + "A" * 43)
     given = arguments(command) if command in LOOKED_AT else command.split()
     code, told = call(monkeypatch, given), capsys.readouterr()
     assert code == 2, told
-    assert adopting.ROOT_VARIABLE in told.err and not told.out
+    assert adoption_entries.ROOT_VARIABLE in told.err and not told.out
 
 
 @pytest.mark.parametrize("command", [*LOOKED_AT, *ALONE - LOOKED_AT.keys()])

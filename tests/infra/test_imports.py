@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import verbs
-from infra.cli.lazy import Command, CommandGroup
+from infra.cli import command_table
+from infra.cli.lazy_commands import Command, CommandGroup
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import models
 from tests.forking import Forking, importing
@@ -18,7 +18,9 @@ from tests.infra.test_gates import RUN, ask, bring_keys
 from tests.loaded_modules import HEAVY, ROOT, loaded
 
 NEEDED_BY_MOST = {"cryptography", "rich", "securesystemslib", "sqlalchemy"}
-LISTS = {"": verbs.ALL} | {name: found.commands for name, found in verbs.ALL.items() if isinstance(found, CommandGroup)}
+LISTS = {"": command_table.ALL} | {
+    name: found.commands for name, found in command_table.ALL.items() if isinstance(found, CommandGroup)
+}
 
 
 @pytest.fixture(scope="module")

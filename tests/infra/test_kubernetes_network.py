@@ -6,20 +6,20 @@ import pytest
 from ray._private.ray_constants import DEFAULT_PORT
 from ruamel.yaml import YAML
 
-from infra import tracking
+from infra import mlflow_server
 from infra.prefect import server
-from tasks.stages.cluster import member
+from tasks.stages.cluster import cluster_membership
 from tasks.stages.cluster.connection import STORE_BYTES
 from tests.chart import SETS, WHERE, Change, Manifest, manifests, of_kind, pods, training_policy
 from tests.helm import EXAMPLES
 
 Ports = frozenset[tuple[Any, ...]]
-RAY = (member.PORT_RANGE.start, member.PORT_RANGE.stop - 1)
+RAY = (cluster_membership.PORT_RANGE.start, cluster_membership.PORT_RANGE.stop - 1)
 ANY: Ports = frozenset()
 TO_RAY = frozenset({(DEFAULT_PORT, None), RAY})
 WITHIN: dict[tuple[str, str], Ports] = {
     **{(part, "prefect"): frozenset({(server.PORT, None)}) for part in ("watch", "worker", "runner")},
-    **{(part, "mlflow"): frozenset({(tracking.PORT, None)}) for part in ("watch", "runner")},
+    **{(part, "mlflow"): frozenset({(mlflow_server.PORT, None)}) for part in ("watch", "runner")},
     ("runner", "training"): TO_RAY,
     ("training", "runner"): frozenset({RAY}),
     ("training", "training"): ANY,
@@ -67,16 +67,19 @@ def test_people_reach_the_pages_alone() -> None:
         for each in policy["spec"].get("ingress") or []
         if pages in each["from"]
     }
-    assert open_to == {"prefect": server.PORT, "mlflow": tracking.PORT, "console": 8443}
+    assert open_to == {"prefect": server.PORT, "mlflow": mlflow_server.PORT, "console": 8443}
 
 
 @pytest.mark.parametrize("which", SETS)
 def test_ray_listens_on_the_ports_that_are_open(which: str) -> None:
     (cluster,) = of_kind(manifests(which), "RayCluster")
-    single = {name: str(member.PORT_RANGE.start + place) for place, name in enumerate(member.PORT_OPTIONS)}
+    single = {
+        name: str(cluster_membership.PORT_RANGE.start + place)
+        for place, name in enumerate(cluster_membership.PORT_OPTIONS)
+    }
     last = {
-        "min-worker-port": str(member.PORT_RANGE.start + len(single)),
-        "max-worker-port": str(member.PORT_RANGE.stop - 1),
+        "min-worker-port": str(cluster_membership.PORT_RANGE.start + len(single)),
+        "max-worker-port": str(cluster_membership.PORT_RANGE.stop - 1),
     }
     for group in (cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]):
         given = group["rayStartParams"]

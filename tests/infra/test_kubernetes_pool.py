@@ -9,8 +9,8 @@ from prefect.utilities.templating import apply_values
 
 from infra.prefect.pools import COMMAND, base_job_template
 from tasks.core.errors import InputError
-from tasks.occasions.declared import load
-from tasks.occasions.pools import Pool
+from tasks.scheduling.deployments_file import load
+from tasks.scheduling.pools import Pool
 
 IMAGE = f"registry.example/hallmark@sha256:{'a' * 64}"
 POOL = Pool(type="kubernetes", image=IMAGE, namespace="ml", concurrency=4)

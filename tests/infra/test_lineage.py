@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
-from tasks.inquiry.lineage import build
-from tasks.inquiry.looks import PERSON_SOUGHT
+from tasks.inquiry.access_entries import PERSON_SOUGHT
+from tasks.inquiry.lineage import indexing
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.release import bundle
 from tasks.runs.run import installed_governance
@@ -54,7 +54,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
     run = create(folder, "one")
     for stage in stages().values():
         stage.run(run.params, run.layout)
-    build.add_dataset(run.layout, "tiny")
+    indexing.add_dataset(run.layout, "tiny")
     release(folder, run.layout)
     return folder
 
@@ -66,7 +66,7 @@ def release(folder: Path, layout: Layout) -> None:
     told = manifest.Manifest(
         name="tiny", tier="limited", demo=False, method="lora", base_model_origin="m", base_model_licence="MIT",
         base_model_sha256="0" * 64, stages={"split": tree_digest(layout.artefacts("split"))},
-        **manifest.input_fields(layout, code.digest_of_all(layout.root)),
+        **manifest.input_fields(layout, code_digest.digest_of_all(layout.root)),
     )  # fmt: skip
     path = bundle.folder(governed.state, RELEASE) / bundle.PAYLOAD / "manifest.json"
     write_json(path, told.model_dump(mode="json"))

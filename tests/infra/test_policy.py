@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.policy import adopting, in_force
+from tasks.policy import adoption_entries, in_force
 from tasks.runs.run import installed_governance
 from tasks.trust import keys
 from tests import editing
@@ -35,7 +35,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path
 
 @pytest.fixture
 def project(once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv(adopting.ROOT_VARIABLE, raising=False)
+    monkeypatch.delenv(adoption_entries.ROOT_VARIABLE, raising=False)
     in_force._say_once.cache_clear()
     return shutil.copytree(once, tmp_path / "project", symlinks=True)
 
@@ -117,7 +117,7 @@ def test_a_root_key_other_than_the_pinned_one_is_refused(project: Path, tmp_path
         project, "policy", "adopt", "infra/governance", "--root-key", str(tmp_path / "other" / "root"), code=2
     )
     assert f"the root key given is {other}" in told
-    monkeypatch.setenv(adopting.ROOT_VARIABLE, other)
+    monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, other)
     assert "find out who replaced it" in hallmark(project, "data", "inventory", code=2)
     assert "find out who replaced it" in hallmark(project, "identity", "root", code=2)
 
@@ -131,7 +131,7 @@ def test_a_ledger_that_was_begun_under_another_root_key_is_told(project: Path) -
     assert "this ledger was begun under another root key" in told and "trusts none yet" in told
     assert (
         f"has adoptions under {first}" in told
-        and f"set {adopting.ROOT_VARIABLE} to it" in " ".join(told.split())
+        and f"set {adoption_entries.ROOT_VARIABLE} to it" in " ".join(told.split())
         and "--new-root" in told
     )
     assert not any(path.exists() for path in held), "no second root key was made"
@@ -154,7 +154,7 @@ def test_a_second_machine_of_a_shared_ledger_adopts_no_root_of_its_own(
     first = hallmark(project, "identity", "root").strip()
     assert f"has adoptions under {first}" in hallmark(second, "init", code=1)
     assert not (second / ".hallmark" / "keys").exists(), "nothing was made"
-    monkeypatch.setenv(adopting.ROOT_VARIABLE, first)
+    monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, first)
     assert f"root of trust: {first}" in hallmark(second, "init")
     assert hallmark_json(second, "policy", "show")["other_roots"] == []
 

@@ -25,8 +25,8 @@ from prefect.client.schemas.schedules import IntervalSchedule
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
-from flows import deployed
-from infra import tracking
+from flows import deployment_names
+from infra import mlflow_server
 from infra.console import server as pages
 from infra.prefect import access, server
 from infra.prefect.server import RunningPrefect
@@ -84,11 +84,11 @@ def test_every_address_that_up_says_answers(project: Path, up: RunningPrefect, s
 
 
 def test_up_again_starts_nothing(project: Path, up: RunningPrefect, said: str) -> None:
-    before = (server.find(project), pages.find(project), tracking.find(project))
+    before = (server.find(project), pages.find(project), mlflow_server.find(project))
     assert None not in before
     again = hallmark(project, "up")
     assert set(re.findall(r"http://\S+", again)) == set(re.findall(r"http://\S+", said))
-    assert (server.find(project), pages.find(project), tracking.find(project)) == before
+    assert (server.find(project), pages.find(project), mlflow_server.find(project)) == before
 
 
 def test_no_socket_answers_without_the_secret(project: Path, up: RunningPrefect) -> None:
@@ -225,7 +225,12 @@ def rejected(
     are planted for all its stages."""
     made = tmp_path_factory.mktemp("planted") / "made"
     own = {"PREFECT_API_URL": up.api, "PREFECT_API_AUTH_STRING": access.secret(project)}
-    command = [Path(sys.executable).with_name("prefect"), "deployment", "run", deployed.full_runner_deployment(project)]
+    command = [
+        Path(sys.executable).with_name("prefect"),
+        "deployment",
+        "run",
+        deployment_names.full_runner_deployment(project),
+    ]
     done = subprocess.run(command, env=os.environ | own, cwd=made.parent, check=True, capture_output=True, text=True)
 
     def parked() -> list[dict[str, Any]]:
@@ -281,4 +286,4 @@ def test_where_server_and_runner_died_up_starts_all_anew_with_another_secret(
     assert pages.find(project) == shown, "the console went on"
     assert access.secret(project) != before
     with prefect(project) as client:
-        assert deployment(client, project).name == deployed.runner_deployment(project)
+        assert deployment(client, project).name == deployment_names.runner_deployment(project)

@@ -8,7 +8,7 @@ import pytest
 from ray.autoscaler._private.util import prepare_config, validate_config
 from ruamel.yaml import YAML
 
-from tasks.stages.cluster import member
+from tasks.stages.cluster import cluster_membership
 from tasks.stages.cluster.connection import STORE_BYTES
 from tests.helm import CHART
 from tests.tiny_project import ROOT
@@ -36,10 +36,13 @@ def test_ray_takes_no_key_that_there_is_not() -> None:
 def test_ray_listens_where_the_guide_says_and_asks_for_a_token(of: str) -> None:
     command = cluster()[f"{of}_start_ray_commands"][-1]
     given = dict(word.removeprefix("--").partition("=")[::2] for word in shlex.split(command) if word.startswith("--"))
-    single = {name: str(member.PORT_RANGE.start + place) for place, name in enumerate(member.PORT_OPTIONS)}
+    single = {
+        name: str(cluster_membership.PORT_RANGE.start + place)
+        for place, name in enumerate(cluster_membership.PORT_OPTIONS)
+    }
     last = {
-        "min-worker-port": str(member.PORT_RANGE.start + len(single)),
-        "max-worker-port": str(member.PORT_RANGE.stop - 1),
+        "min-worker-port": str(cluster_membership.PORT_RANGE.start + len(single)),
+        "max-worker-port": str(cluster_membership.PORT_RANGE.stop - 1),
     }
     assert given.items() >= (single | last | {"object-store-memory": str(STORE_BYTES)}).items()
     assert "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=" in command

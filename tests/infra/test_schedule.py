@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import occasions
-from infra.doctor import looks
+from infra.cli import occasion_context
+from infra.doctor import diagnostics
 from tasks.core.config import load
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
-from tasks.occasions.book import STARTED, TAKEN
-from tasks.occasions.declared import DEFAULT_PATH, Deployments
 from tasks.runs.run import installed_governance
+from tasks.scheduling.deployments_file import DEFAULT_PATH, Deployments
+from tasks.scheduling.occasion_log import STARTED, TAKEN
 from tests.editing import changed, moved
 from tests.in_process import hallmark, hallmark_json
 from tests.loaded_modules import ROOT
@@ -41,11 +41,11 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Runs that Prefect is asked for, which these tests do not start."""
     runs: list[str] = []
 
-    def begin(at: occasions.Context, taken: object, as_json: bool) -> str:
+    def begin(at: occasion_context.Context, taken: object, as_json: bool) -> str:
         runs.append(taken.run)
         return "flow-run"
 
-    monkeypatch.setattr(occasions, "begin", begin)
+    monkeypatch.setattr(occasion_context, "begin", begin)
     return runs
 
 
@@ -119,7 +119,7 @@ def test_every_mistake_of_a_file_is_told_with_its_line(project: Path, text: str,
 
 
 def test_a_tier_that_takes_no_scheduler_takes_no_schedule(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.gates.rules.asking.why_not", lambda *_: "policy does not let the scheduler ask")
+    monkeypatch.setattr("tasks.gates.rules.run_request.why_not", lambda *_: "policy does not let the scheduler ask")
     (project / "wrong.yaml").write_text(FILE)
     said = hallmark(project, "deploy", "wrong.yaml", *AS, "--no-start", code=2)
     assert "schedules.nightly.params: params.yaml is of risk tier limited: policy does not let" in said
@@ -173,7 +173,7 @@ def test_an_event_makes_one_run_for_each_key(project: Path, handed: list[str]) -
 
 def test_the_doctor_says_what_keeps_schedules_from_asking(project: Path) -> None:
     def lines() -> str:
-        found = looks.run(project, {"schedules": looks.DIAGNOSTICS["schedules"]})
+        found = diagnostics.run(project, {"schedules": diagnostics.DIAGNOSTICS["schedules"]})
         return " ".join(f"{line.says} {line.do}" for line in found)
 
     assert "3 in force" in lines()
@@ -192,7 +192,7 @@ def test_what_is_not_committed_waits_and_a_run_is_judged_by_what_is(project: Pat
         told = hallmark(project, "schedule", "list")
         assert f"params.yaml {says}" in told and f"source messages (examples/messages.csv) {says}" in told
         assert all(len(row["uncommitted"]) == 2 for row in hallmark_json(project, "schedule", "list"))
-        found = [line.says for line in looks.run(project, {"schedules": looks.DIAGNOSTICS["schedules"]})]
+        found = [line.says for line in diagnostics.run(project, {"schedules": diagnostics.DIAGNOSTICS["schedules"]})]
         assert f"params.yaml {says}" in found
         assert hallmark_json(project, "schedule", "run-now", "nightly", *AS)["run"] == handed[-1]
 

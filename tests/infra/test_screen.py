@@ -10,15 +10,15 @@ import threading
 import pytest
 from rich.console import Console
 
-from infra.cli import screen
-from infra.cli.screen import ProgressDisplay, showing_step
+from infra.cli import progress_display
+from infra.cli.progress_display import ProgressDisplay, showing_step
 from tests.patience import wait_until
 
 
 @pytest.fixture(autouse=True)
 def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screen, "TICK_SECONDS", 0.01)
-    monkeypatch.setattr(screen, "QUIET_SECONDS", 0)
+    monkeypatch.setattr(progress_display, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(progress_display, "QUIET_SECONDS", 0)
 
 
 def shown(terminal: bool) -> tuple[Console, io.StringIO]:
@@ -67,7 +67,7 @@ MOVES = """
 from tasks.core import shown
 shown.guard()
 from infra.cli.shared import console
-from infra.cli.screen import Screen
+from infra.cli.progress_display import Screen
 with Screen(console) as told:
     told.working("train")
     input()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import ports, served
+from infra import local_server, ports
 from infra.processes import Process, end_process, spawn
 from tasks.core.errors import Unavailable
 
@@ -42,7 +42,7 @@ def test_it_is_ready_once_it_answers_at_its_own_port(tmp_path: Path, started: li
         asked.append(len(asked))
         return len(asked) == 2
 
-    assert served.wait_until_ready(process, port, "it", tmp_path / "log", answers=answers)
+    assert local_server.wait_until_ready(process, port, "it", tmp_path / "log", answers=answers)
     assert len(asked) == 2 and process.alive()
 
 
@@ -55,14 +55,14 @@ def test_an_interrupted_wait_leaves_no_server(
     process = start(tmp_path, started, SLEEPS, port)
     monkeypatch.setattr(ports, "held_by", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        served.wait_until_ready(process, port, "it", tmp_path / "log")
+        local_server.wait_until_ready(process, port, "it", tmp_path / "log")
     assert not process.alive()
 
 
 def test_one_that_never_answers_is_ended(tmp_path: Path, started: list[Process], port: int) -> None:
     process = start(tmp_path, started, SLEEPS, port)
     with pytest.raises(Unavailable, match="it does not answer; its log is"):
-        served.wait_until_ready(process, port, "it", tmp_path / "log", seconds=0.5)
+        local_server.wait_until_ready(process, port, "it", tmp_path / "log", seconds=0.5)
     assert not process.alive()
 
 
@@ -70,4 +70,4 @@ def test_another_was_faster_to_take_the_port(tmp_path: Path, started: list[Proce
     with socket.create_server(("127.0.0.1", 0)) as others:
         port = others.getsockname()[1]
         process = start(tmp_path, started, LISTENS, port)
-        assert not served.wait_until_ready(process, port, "it", tmp_path / "log", answers=lambda: True)
+        assert not local_server.wait_until_ready(process, port, "it", tmp_path / "log", answers=lambda: True)

@@ -6,7 +6,7 @@ import pytest
 
 from flows import lifecycle
 from tasks.core.errors import InputError
-from tasks.runs import journal, named
+from tasks.runs import abbreviated_ids, journal
 from tasks.runs.journal import Journal
 from tasks.runs.request import RunRequest, new_run_id
 from tests.governed.house import put_result
@@ -31,13 +31,13 @@ def waiting(project: Path) -> Path:
 
 @pytest.mark.parametrize("part", ["abcd", "-abcd", "20260101-000000-a", RUN])
 def test_a_run_is_found_by_what_it_alone_begins_or_ends_with(waiting: Path, part: str) -> None:
-    assert named.expand(waiting / ".hallmark", part) == RUN
+    assert abbreviated_ids.expand(waiting / ".hallmark", part) == RUN
 
 
 @pytest.mark.parametrize("part", ["bcd", "000000", "ABCD", "../runs", "zzzz", "", "x" * 5000])
 def test_what_fits_no_run_stays_what_was_said(waiting: Path, part: str) -> None:
     """Three characters are too few, the middle of an id does not count, and what is no id at all leads nowhere."""
-    assert named.expand(waiting / ".hallmark", part) == part
+    assert abbreviated_ids.expand(waiting / ".hallmark", part) == part
 
 
 def test_a_part_of_several_names_them_all(waiting: Path) -> None:
@@ -53,7 +53,7 @@ def test_commands_take_a_part_of_an_id(waiting: Path, of_run: list[str]) -> None
 
 def test_an_id_that_is_the_beginning_of_another_is_itself(waiting: Path) -> None:
     journal.write(waiting / ".hallmark", Journal(run="beef", requested_by="ml-engineer"))
-    assert named.expand(waiting / ".hallmark", "beef") == "beef"
+    assert abbreviated_ids.expand(waiting / ".hallmark", "beef") == "beef"
     journal.path(waiting / ".hallmark", "beef").unlink()
 
 
@@ -68,7 +68,7 @@ def test_no_run_is_called_as_a_part_of_another(waiting: Path, name: str, monkeyp
     with pytest.raises(InputError, match="a run cannot be called"), lifecycle.lifecycle(RunRequest(run_id=name), None):
         raise AssertionError("it began")
     assert name not in journal.run_ids(waiting / ".hallmark"), "nor does what failed keep the name"
-    assert named.expand(waiting / ".hallmark", "abcd") == RUN
+    assert abbreviated_ids.expand(waiting / ".hallmark", "abcd") == RUN
 
 
 def test_ids_that_are_given_out_are_free_whatever_runs_are_called(tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_ids_that_are_given_out_are_free_whatever_runs_are_called(tmp_path: Path
     for given in ("20270101-000000-ab12", "20270101-000000-0000ab12", new_run_id(), "week", "abc", "letters"):
         if given == "week":
             with pytest.raises(InputError, match="there is run weekly"):
-                named.require_unambiguous(tmp_path, given)
+                abbreviated_ids.require_unambiguous(tmp_path, given)
         else:
-            named.require_unambiguous(tmp_path, given)
+            abbreviated_ids.require_unambiguous(tmp_path, given)
 
 
 @pytest.mark.parametrize("words", [[], ["release"], ["abcd"], ["abcd", "release"]])

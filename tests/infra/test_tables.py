@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.table import Table
 
-from infra.cli.tables import TableConsole
+from infra.cli.table_layout import TableConsole
 
 ROOT = Path(__file__).parents[2]
 words = st.text("abcdefghij_.0123456789", min_size=1, max_size=70)

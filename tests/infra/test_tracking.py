@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from infra import tracking
+from infra import mlflow_server
 from infra.cli.up import up
+from infra.local_server import RunningServer
 from infra.prefect import server
-from infra.served import RunningServer
 from tasks.core.errors import InputError
-from tasks.registry.promote import mirror
+from tasks.registry.promote import mlflow_mirror
 from tests.checkouts import Checkouts
 
 NEW = b'{"name": "mine"}'
@@ -25,15 +25,15 @@ CHANGES = (
 
 @pytest.fixture
 def project(tmp_path: Path, checkouts: Checkouts, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(tracking.PORT_VARIABLE, "0")
-    monkeypatch.delenv(tracking.EXTERNAL_SERVER_VARIABLE, raising=False)
+    monkeypatch.setenv(mlflow_server.PORT_VARIABLE, "0")
+    monkeypatch.delenv(mlflow_server.EXTERNAL_SERVER_VARIABLE, raising=False)
     return checkouts.ready(tmp_path / "project")
 
 
 def asked(up: RunningServer, path: str, password: str = "", content: bytes | None = None) -> int:
     headers = {"content-type": "application/json"}
     if password:
-        headers["authorization"] = f"Basic {b64encode(f'{tracking.USER}:{password}'.encode()).decode()}"
+        headers["authorization"] = f"Basic {b64encode(f'{mlflow_server.USER}:{password}'.encode()).decode()}"
     request = urllib.request.Request(f"{up.origin}{path}", content, headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -46,16 +46,16 @@ def asked(up: RunningServer, path: str, password: str = "", content: bytes | Non
 @pytest.mark.attack(rights="registry", stopped="MLflow's pages ask for a password, and change nothing for who has it")
 def test_who_knows_the_password_may_look_and_nobody_else(project: Path) -> None:
     """What lies in the server's folder is no code of its."""
-    planted = tracking.folder(project) / "mlflow" / "__init__.py"
+    planted = mlflow_server.folder(project) / "mlflow" / "__init__.py"
     planted.parent.mkdir(parents=True)
     planted.write_text(f"import pathlib; pathlib.Path({str(project / 'ran')!r}).touch(); raise SystemExit")
-    with mirror.RegistryClient(project / ".hallmark") as client:
+    with mlflow_mirror.RegistryClient(project / ".hallmark") as client:
         client.create_experiment("mine")
-    shown = tracking.start(project, print)
+    shown = mlflow_server.start(project, print)
     try:
-        assert shown and tracking.start(project, print) == shown, "it is up already"
-        password = tracking.secret_file(project).read_text()
-        assert tracking.secret_file(project).stat().st_mode & 0o077 == 0
+        assert shown and mlflow_server.start(project, print) == shown, "it is up already"
+        password = mlflow_server.secret_file(project).read_text()
+        assert mlflow_server.secret_file(project).stat().st_mode & 0o077 == 0
         search, found = f"{MLFLOW}/experiments/search", b'{"max_results": 5}'
         for wrong in ("", "another"):
             assert (asked(shown, "/", wrong), asked(shown, search, wrong, found)) == (401, 401)
@@ -65,8 +65,8 @@ def test_who_knows_the_password_may_look_and_nobody_else(project: Path) -> None:
         for path in CHANGES:
             assert asked(shown, path, password, NEW) == 403, path
     finally:
-        assert tracking.stop(project)
-    assert tracking.find(project) is None and not tracking.stop(project)
+        assert mlflow_server.stop(project)
+    assert mlflow_server.find(project) is None and not mlflow_server.stop(project)
     assert not (project / "ran").exists()
 
 
@@ -81,29 +81,29 @@ def test_an_interrupted_up_leaves_no_pages_that_it_began(
     monkeypatch.chdir(project)
     monkeypatch.setattr(server, "start", interrupted)
     served_here = ["-m", "http.server", "--bind", "127.0.0.1"]
-    monkeypatch.setattr(tracking, "_command", lambda root, port: [*served_here, str(port)])
+    monkeypatch.setattr(mlflow_server, "_command", lambda root, port: [*served_here, str(port)])
     with pytest.raises(KeyboardInterrupt):
         up()
     assert "ending what was begun" in capsys.readouterr().out
-    assert tracking.find(project) is None
-    before = tracking.start(project, print)
+    assert mlflow_server.find(project) is None
+    before = mlflow_server.start(project, print)
     try:
         with pytest.raises(KeyboardInterrupt):
             up()
-        assert tracking.find(project) == before, "it was up before"
+        assert mlflow_server.find(project) == before, "it was up before"
     finally:
-        assert tracking.stop(project)
+        assert mlflow_server.stop(project)
 
 
 def test_none_is_started_where_another_is_named_or_none_is_wanted(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(tracking.EXTERNAL_SERVER_VARIABLE, "http://127.0.0.1:1")
-    assert tracking.start(project, print) is None
-    monkeypatch.delenv(tracking.EXTERNAL_SERVER_VARIABLE)
-    monkeypatch.setenv(tracking.PORT_VARIABLE, "off")
-    assert tracking.start(project, print) is None
-    monkeypatch.setenv(tracking.PORT_VARIABLE, "99999")
+    monkeypatch.setenv(mlflow_server.EXTERNAL_SERVER_VARIABLE, "http://127.0.0.1:1")
+    assert mlflow_server.start(project, print) is None
+    monkeypatch.delenv(mlflow_server.EXTERNAL_SERVER_VARIABLE)
+    monkeypatch.setenv(mlflow_server.PORT_VARIABLE, "off")
+    assert mlflow_server.start(project, print) is None
+    monkeypatch.setenv(mlflow_server.PORT_VARIABLE, "99999")
     with pytest.raises(InputError, match="HALLMARK_MLFLOW_PORT: expected a port from 1 to 65535, 0 for any free one"):
-        tracking.start(project, print)
-    assert not (tracking.folder(project) / "up.json").exists()
+        mlflow_server.start(project, print)
+    assert not (mlflow_server.folder(project) / "up.json").exists()

@@ -7,7 +7,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
 from tasks.declarations import declarations, signing
-from tasks.inquiry import access, disclose
+from tasks.inquiry import access, disclosure
 from tasks.inquiry.conflicts import pairs
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
@@ -77,9 +77,9 @@ def outside_local(run: Run) -> Governance:
     return governance.load(folder, state)
 
 
-def look(run: Run, governed: Governance, who: str) -> disclose.DisclosedRow:
+def look(run: Run, governed: Governance, who: str) -> disclosure.DisclosedRow:
     record = run.records_of("ingest")[0]["record_id"]
-    return disclose.disclose(
+    return disclosure.disclose(
         run.layout, record, access.access_of_signer(governed, who), "a test", open_ledger(run.layout.state)
     )
 

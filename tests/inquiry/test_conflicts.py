@@ -12,12 +12,12 @@ from rich.console import Console
 
 from infra.cli.data.conflicts import _show
 from tasks.core.errors import InputError, Refused
+from tasks.core.escaping import escape
 from tasks.core.files import write_json
 from tasks.core.layout import EXPERIMENT_TIER
-from tasks.core.shown import escape
 from tasks.inquiry.access import Access
-from tasks.inquiry.conflicts import page, pairs
-from tasks.inquiry.conflicts.words import DiffPiece, diff_texts
+from tasks.inquiry.conflicts import html_page, pairs
+from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
 from tasks.policy.people import People
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tests.stages.data.build import TODAY, Run, record, source
@@ -111,7 +111,7 @@ def test_a_pair_that_nothing_decides_is_shown_once_with_both_records(run: Run, s
     assert (sides["b"].row, sides["b"].owner, sides["b"].effective_from) == (12, "bob", date(2025, 1, 1))
     assert sides["a"].kept == sides["b"].kept == kept
     said = ("both are kept", "both kept") if kept else ("neither is kept", "neither kept")
-    assert said[0] in terminal(found(run)) and said[1] in page.render(found(run))
+    assert said[0] in terminal(found(run)) and said[1] in html_page.render(found(run))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_more_than_asked_for_are_counted(run: Run) -> None:
     ])  # fmt: skip
     shown = found(run, "ada", most=2)
     assert (len(shown.pairs), shown.total) == (2, 3)
-    assert "2 of 3 pairs" in page.render(shown)
+    assert "2 of 3 pairs" in html_page.render(shown)
 
 
 def test_a_run_that_did_not_look_says_so(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_run_that_did_not_look_says_so(tmp_path: Path) -> None:
 
 def test_hostile_texts_are_shown_and_do_nothing(run: Run) -> None:
     judged(run, two(f"{LONG} {HOSTILE}", f"{LONG} {HOSTILE}"))
-    html = page.render(found(run))
+    html = html_page.render(found(run))
     assert "<script" not in html and "<img" not in html and "default-src 'none'" in html
     assert "&lt;script&gt;alert(1)" in html and "{{ 7*7 }}" in html and "&lt;U+202E&gt;gnp.exe" in html
     told = terminal(found(run))

@@ -9,8 +9,8 @@ from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes, write_json
 from tasks.core.layout import EXPERIMENT_TIER
 from tasks.core.record import QUARANTINE, SCHEMA, write_table
-from tasks.inquiry import disclose
-from tasks.inquiry.disclose import DisclosedRow
+from tasks.inquiry import disclosure
+from tasks.inquiry.disclosure import DisclosedRow
 from tasks.ledger import entry
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
@@ -50,7 +50,7 @@ def leave(run: Run, text: str, record_id: str = "0" * 32) -> None:
 
 
 def look(run: Run) -> DisclosedRow:
-    return disclose.disclose(run.layout, "src:1", run.access(OWNER), "a test", open_ledger(run.layout.state))
+    return disclosure.disclose(run.layout, "src:1", run.access(OWNER), "a test", open_ledger(run.layout.state))
 
 
 @pytest.mark.attack(

@@ -13,8 +13,8 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
-from tasks.inquiry import disclose, inventory, looks
-from tasks.inquiry.lineage import ask, build, tables
+from tasks.inquiry import access_entries, disclosure, inventory
+from tasks.inquiry.lineage import indexing, queries, tables
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import People
 from tasks.sources import vault_keys
@@ -41,17 +41,17 @@ def dataset(run: Run, rows: list[dict[str, str]], **fields: Any) -> tables.Index
     run.resolve(source("data.csv", **fields))
     for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
-    return build.add_dataset(run.layout, "tests")
+    return indexing.add_dataset(run.layout, "tests")
 
 
 def test_a_record_is_found_with_its_side_source_and_row(run: Run, state: Path) -> None:
     made = dataset(run, messages(40))
     for side in ("train", "test"):
         for record in run.records_of("split", side)[:3]:
-            (found,) = ask.memberships_of_record(state, record["record_id"])
+            (found,) = queries.memberships_of_record(state, record["record_id"])
             number = int(record["messages"][0]["content"].split()[-1])
             assert (found.dataset, found.side, found.source_id, found.row) == (made.sha256, side, "src", number + 1)
-    assert ask.memberships_of_record(state, "f" * 32) == []
+    assert queries.memberships_of_record(state, "f" * 32) == []
     assert sum(made.rows.values()) == 40
 
 
@@ -59,11 +59,11 @@ def test_a_person_is_found_in_every_dataset_by_their_token(run: Run, state: Path
     first = dataset(run, [*messages(20), PERSON])
     second = dataset(run, [*messages(30), PERSON, PERSON | {"text": "Ada Lovelace once more, hello"}])
     key = vault_keys.load(state).tokens
-    found = ask.memberships_of_subjects(state, [token("name", "ada  LOVELACE", key)])
+    found = queries.memberships_of_subjects(state, [token("name", "ada  LOVELACE", key)])
     assert sorted((m.dataset, m.row) for m in found) == sorted(
         [(first.sha256, 21), (second.sha256, 31), (second.sha256, 32)]
     )
-    assert ask.memberships_of_subjects(state, [token("name", "Somebody Else", key)]) == []
+    assert queries.memberships_of_subjects(state, [token("name", "Somebody Else", key)]) == []
     stored = b"".join(path.read_bytes() for path in state.glob(f"{tables.DATABASE_FILE}*"))
     assert stored and b"Lovelace" not in stored
 
@@ -72,10 +72,10 @@ def test_what_was_put_aside_is_found_as_that(run: Run, state: Path) -> None:
     """The second of two equal records is a duplicate: the run has it, a release would not."""
     made = dataset(run, [*messages(20), PERSON, PERSON])
     assert made.rows[tables.QUARANTINED] == 1
-    found = ask.memberships_of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
+    found = queries.memberships_of_subjects(state, [token("name", "Ada Lovelace", vault_keys.load(state).tokens)])
     kept, gone = sorted(found, key=lambda member: member.side == tables.QUARANTINED)
     assert (kept.row, kept.side in SIDES, gone.row, gone.side) == (21, True, 22, tables.QUARANTINED)
-    assert [member.row for member in ask.memberships_of_dataset(state, made.sha256)] == list(range(1, 22))
+    assert [member.row for member in queries.memberships_of_dataset(state, made.sha256)] == list(range(1, 22))
 
 
 def test_what_was_not_drawn_is_found_as_that(run: Run, state: Path) -> None:
@@ -83,28 +83,28 @@ def test_what_was_not_drawn_is_found_as_that(run: Run, state: Path) -> None:
     run.resolve(source("data.csv"))
     for stage in stages().values():
         stage.run(params(test_share=0.3, train_rows=4, test_rows=2), run.layout)
-    made = build.add_dataset(run.layout, "tests")
+    made = indexing.add_dataset(run.layout, "tests")
     assert made.rows == {"train": 4, "test": 2, tables.QUARANTINED: 1, tables.NOT_DRAWN: 25}
     left = run.records_of("split", "not_drawn")[0]
-    (found,) = ask.memberships_of_record(state, left["record_id"])
+    (found,) = queries.memberships_of_record(state, left["record_id"])
     assert (found.side, found.row) == (tables.NOT_DRAWN, left["row"])
-    assert len(ask.memberships_of_dataset(state, made.sha256)) == 6
+    assert len(queries.memberships_of_dataset(state, made.sha256)) == 6
 
 
 def test_indexing_again_changes_nothing(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
     before = rows(state)
-    assert build.add_dataset(run.layout, "tests") == made
-    assert rows(state) == before and ask.datasets(state) == [made]
+    assert indexing.add_dataset(run.layout, "tests") == made
+    assert rows(state) == before and queries.datasets(state) == [made]
 
 
 def test_a_dataset_knows_every_run_that_made_it(run: Run, state: Path) -> None:
     made = dataset(run, messages(20))
-    assert ask.runs_with_dataset(state, made.sha256) == [run.root.name]
+    assert queries.runs_with_dataset(state, made.sha256) == [run.root.name]
     again = Layout(state / "runs" / "20260303-120000-a1b2")
     shutil.copytree(run.root / "artefacts", again.root / "artefacts")
-    assert build.add_dataset(again, "tests") == made
-    assert set(ask.runs_with_dataset(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
+    assert indexing.add_dataset(again, "tests") == made
+    assert set(queries.runs_with_dataset(state, made.sha256)) == {run.root.name, "20260303-120000-a1b2"}
 
 
 @pytest.mark.parametrize("table", [table.name for table in tables.METADATA.sorted_tables])
@@ -117,20 +117,20 @@ def test_an_index_is_written_whole_or_not_at_all(run: Run, state: Path, table: s
         dataset(run, [*messages(30), PERSON])
     whole = {name: found for name, found in rows(state).items() if name != tables.RUNS.name}
     if table == tables.RUNS.name:  # by then the dataset is indexed, and its run follows when it is asked again
-        assert len(ask.datasets(state)) == 2
+        assert len(queries.datasets(state)) == 2
     else:
-        assert whole == {name: before[name] for name in whole} and ask.datasets(state) == [first]
+        assert whole == {name: before[name] for name in whole} and queries.datasets(state) == [first]
     sql(state, "DROP TRIGGER full")
-    made = build.add_dataset(run.layout, "tests")
+    made = indexing.add_dataset(run.layout, "tests")
     assert (
-        ask.runs_with_dataset(state, made.sha256) == [run.root.name]
-        and len(ask.memberships_of_dataset(state, made.sha256)) == 31
+        queries.runs_with_dataset(state, made.sha256) == [run.root.name]
+        and len(queries.memberships_of_dataset(state, made.sha256)) == 31
     )
 
 
 def test_what_another_run_indexed_meanwhile_is_left_as_it_is(run: Run, state: Path) -> None:
     made, before = dataset(run, messages(20)), rows(state)
-    build.write_index(state, made, [build.IndexedRecord(bytes(8), "src", 1, "train")], [])
+    indexing.write_index(state, made, [indexing.IndexedRecord(bytes(8), "src", 1, "train")], [])
     assert rows(state) == before
 
 
@@ -141,26 +141,26 @@ def test_neighbours_in_a_large_index_are_not_mixed_up(tmp_path: Path) -> None:
     read = tables.IndexedSource(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
     for sha256 in ("0" * 64, "1" * 64):
         about = tables.IndexedDataset(sha256=sha256, use_case="t", sources=(read,), rows={})
-        records = [build.IndexedRecord(key.to_bytes(8), "src", row, "train") for row, key in enumerate(keys)]
-        build.write_index(tmp_path, about, records, [])
+        records = [indexing.IndexedRecord(key.to_bytes(8), "src", row, "train") for row, key in enumerate(keys)]
+        indexing.write_index(tmp_path, about, records, [])
     for place in (0, 1, 2, 3, 5_000, len(keys) - 1):
-        found = ask.memberships_of_record(tmp_path, f"{keys[place]:016x}" + "0" * 16)
+        found = queries.memberships_of_record(tmp_path, f"{keys[place]:016x}" + "0" * 16)
         assert [(one.dataset[0], one.row) for one in found] == [("0", place), ("1", place)]
-    assert ask.memberships_of_record(tmp_path, f"{3:016x}" + "0" * 16) == []
+    assert queries.memberships_of_record(tmp_path, f"{3:016x}" + "0" * 16) == []
 
 
 def test_two_records_whose_ids_begin_alike_are_both_found(tmp_path: Path) -> None:
     read = tables.IndexedSource(id="src", sha256="1" * 64, owner="data-owner", steward="data-owner")
     about = tables.IndexedDataset(sha256="0" * 64, use_case="t", sources=(read,), rows={})
-    build.write_index(tmp_path, about, [build.IndexedRecord(bytes(8), "src", row, "train") for row in (3, 7)], [])
-    assert [found.row for found in ask.memberships_of_record(tmp_path, "0" * 32)] == [3, 7]
+    indexing.write_index(tmp_path, about, [indexing.IndexedRecord(bytes(8), "src", row, "train") for row in (3, 7)], [])
+    assert [found.row for found in queries.memberships_of_record(tmp_path, "0" * 32)] == [3, 7]
 
 
 def test_nothing_indexed_is_no_answer_and_leaves_no_file(tmp_path: Path) -> None:
     assert (
-        ask.memberships_of_record(tmp_path, "0" * 32)
-        == ask.datasets(tmp_path)
-        == ask.runs_with_dataset(tmp_path, "0" * 64)
+        queries.memberships_of_record(tmp_path, "0" * 32)
+        == queries.datasets(tmp_path)
+        == queries.runs_with_dataset(tmp_path, "0" * 64)
         == []
     )
     assert list(tmp_path.iterdir()) == []
@@ -170,14 +170,14 @@ def test_an_index_of_an_earlier_version_is_refused_in_words(run: Run, state: Pat
     made = dataset(run, messages(20))
     (state / "lineage").mkdir()
     for question in (
-        lambda: ask.datasets(state),
-        lambda: ask.memberships_of_dataset(state, made.sha256),
-        lambda: ask.memberships_of_record(state, "0" * 32),
-        lambda: ask.memberships_of_subjects(state, ["name:abc"]),
+        lambda: queries.datasets(state),
+        lambda: queries.memberships_of_dataset(state, made.sha256),
+        lambda: queries.memberships_of_record(state, "0" * 32),
+        lambda: queries.memberships_of_subjects(state, ["name:abc"]),
     ):
         with pytest.raises(Unavailable, match=r"lineage: an earlier version .* Delete the folder"):
             question()
-    assert build.add_dataset(run.layout, "tests") == made, "a run goes on"
+    assert indexing.add_dataset(run.layout, "tests") == made, "a run goes on"
 
 
 def test_an_index_that_says_otherwise_than_the_manifest_is_a_defect(run: Run, state: Path) -> None:
@@ -193,8 +193,8 @@ def test_an_index_that_says_otherwise_than_the_manifest_is_a_defect(run: Run, st
         manifest["sources"][name]["rows"] = signed[other]
     write_json(path, manifest)
     with pytest.raises(AssertionError, match=r"lineage: the manifest has .* records of "):
-        build.add_dataset(run.layout, "triage")
-    assert ask.datasets(state) == [], "and nothing of it is kept"
+        indexing.add_dataset(run.layout, "triage")
+    assert queries.datasets(state) == [], "and nothing of it is kept"
 
 
 def sql(state: Path, statement: str) -> list[Any]:
@@ -209,18 +209,18 @@ def rows(state: Path) -> dict[str, list[Any]]:
     return {table: sql(state, f"SELECT * FROM {table}") for table in tables.METADATA.tables}
 
 
-def shown(run: Run, person: str, reason: str = "the person asked") -> disclose.DisclosedRow:
+def shown(run: Run, person: str, reason: str = "the person asked") -> disclosure.DisclosedRow:
     record, who = next(r for r in run.records_of("ingest") if r["subjects"]), PEOPLE.get(person)
     assert who is not None
     ledger = open_ledger(run.layout.state)
-    return disclose.disclose(run.layout, record["record_id"][:20], run.access(who), reason, ledger)
+    return disclosure.disclose(run.layout, record["record_id"][:20], run.access(who), reason, ledger)
 
 
 def test_an_owner_sees_a_record_as_its_source_had_it_and_the_ledger_knows(run: Run) -> None:
     dataset(run, [*messages(20), PERSON, PERSON])
     found = shown(run, "data-owner")
     assert found.messages[0]["content"] == PERSON["text"] and found.row == 21
-    (entry,) = open_ledger(run.layout.state).entries(looks.TOKENS_READ, found.record_id)
+    (entry,) = open_ledger(run.layout.state).entries(access_entries.TOKENS_READ, found.record_id)
     assert entry.body["person"] == "data-owner" and "Lovelace" not in json.dumps(entry.body)
 
 
@@ -249,7 +249,7 @@ def test_who_holds_no_role_for_a_source_sees_nothing(run: Run) -> None:
         shown(run, "stranger")
     with pytest.raises(InputError, match="for a reason only"):
         shown(run, "data-owner", reason=" ")
-    assert len(open_ledger(run.layout.state).entries(looks.TOKENS_READ)) == 1, "only who was shown something"
+    assert len(open_ledger(run.layout.state).entries(access_entries.TOKENS_READ)) == 1, "only who was shown something"
 
 
 def test_the_inventory_tells_quality_freshness_and_what_would_be_lost(tmp_path: Path) -> None:

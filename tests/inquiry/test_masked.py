@@ -9,7 +9,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.layout import EXPERIMENT_TIER
 from tasks.core.record import SCHEMA, write_table
-from tasks.inquiry import masked
+from tasks.inquiry import masked_samples
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
 from tasks.sources.sources import ResolvedSource, ResolvedSources
@@ -48,8 +48,8 @@ def person(name: str) -> Person:
     return Person.model_validate({"id": name, "name": name, "roles": ["data_owner"]})
 
 
-def found(run: Run, who: str) -> masked.MaskedSamples:
-    return masked.find_samples(run.layout, run.access(person(who)))
+def found(run: Run, who: str) -> masked_samples.MaskedSamples:
+    return masked_samples.find_samples(run.layout, run.access(person(who)))
 
 
 def test_an_owner_sees_two_of_each_class_of_their_own_sources(run: Run) -> None:
@@ -64,7 +64,7 @@ def test_an_owner_sees_two_of_each_class_of_their_own_sources(run: Run) -> None:
 def test_of_an_experiment_nobody_sees_one_sources_alone(tmp_path: Path) -> None:
     experiment = sampled(tmp_path / ".hallmark" / "runs" / "r1")
     write_json(experiment.layout.authority, {"tier": EXPERIMENT_TIER})
-    assert found(experiment, "bob") == masked.MaskedSamples(samples=[], closed=[*OWNERS])
+    assert found(experiment, "bob") == masked_samples.MaskedSamples(samples=[], closed=[*OWNERS])
 
 
 def test_each_placeholder_of_a_stretch_is_marked(run: Run) -> None:
@@ -83,9 +83,9 @@ def test_a_long_text_is_cut_around_it(run: Run) -> None:
 
 
 def test_who_may_see_none_is_told_which_are_closed(run: Run) -> None:
-    assert found(run, "eve") == masked.MaskedSamples(samples=[], closed=list(OWNERS))
+    assert found(run, "eve") == masked_samples.MaskedSamples(samples=[], closed=list(OWNERS))
 
 
 def test_a_run_without_records_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no records here"):
-        masked.find_samples(Run(tmp_path).layout, Access(person("ada"), frozenset(), {}))
+        masked_samples.find_samples(Run(tmp_path).layout, Access(person("ada"), frozenset(), {}))

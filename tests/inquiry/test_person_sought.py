@@ -6,9 +6,9 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.inquiry.access import Access
-from tasks.inquiry.lineage import build, person
-from tasks.inquiry.lineage.person import PersonSearch
-from tasks.inquiry.looks import PERSON_SOUGHT
+from tasks.inquiry.access_entries import PERSON_SOUGHT
+from tasks.inquiry.lineage import indexing, person_search
+from tasks.inquiry.lineage.person_search import PersonSearch
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.people import Person
 from tasks.sources import vault_keys
@@ -35,7 +35,7 @@ def done(run: Run) -> Run:
     run.resolve(tickets, chats, emails.model_copy(update={"access": ["auditor"]}))
     for stage in stages().values():
         stage.run(params(test_share=0.3), run.layout)
-    build.add_dataset(run.layout, "tests")
+    indexing.add_dataset(run.layout, "tests")
     return run
 
 
@@ -48,7 +48,7 @@ def ledger(run: Run) -> Ledger:
 
 
 def sought(run: Run, access: Access, value: str = ADA, reason: str = WHY) -> PersonSearch:
-    return person.find_person(run.layout.state, value, access, reason, ledger(run))
+    return person_search.find_person(run.layout.state, value, access, reason, ledger(run))
 
 
 def counts(found: PersonSearch) -> dict[str, int]:

@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
-from tasks.inquiry.planted import score, values
-from tasks.inquiry.planted.characters import count_characters, score_classes
-from tasks.inquiry.planted.replaced import find_masked_spans
-from tasks.inquiry.planted.score import PlantedScore
-from tasks.inquiry.planted.truth import DEFECT_KINDS, PlantedValue, RowLocation
+from tasks.inquiry.planted_defects import score, value_score
+from tasks.inquiry.planted_defects.character_score import count_characters, score_classes
+from tasks.inquiry.planted_defects.ground_truth import DEFECT_KINDS, PlantedValue, RowLocation
+from tasks.inquiry.planted_defects.masked_spans import find_masked_spans
+from tasks.inquiry.planted_defects.score import PlantedScore
 from tasks.sources.protection import Protection
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
 from tasks.stages.data.deduplicate.verdicts import REASONS
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.protect import actions
-from tasks.stages.data.protect.stretch import DetectedSpan
+from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.evaluate.report.data_section import RULE_DESCRIPTIONS
 from tests.stages.data.build import Run, params, source, table
 
@@ -176,7 +176,7 @@ def test_texts_that_differ_otherwise_are_refused(original: str, protected: str) 
 def test_every_place_of_a_value_counts_once_and_as_a_whole_word() -> None:
     place = RowLocation("src", 1)
     planted = [PlantedValue(place, "name", "Ada"), PlantedValue(place, "name", "Ada Lee")]
-    (spans,) = values.locate_values(planted, ["Ada Lee and Ada, not Adam"])
+    (spans,) = value_score.locate_values(planted, ["Ada Lee and Ada, not Adam"])
     assert sorted((span.start, span.end) for span in spans) == [(0, 7), (12, 15)]
 
 

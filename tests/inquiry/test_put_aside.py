@@ -10,8 +10,8 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.record import read_table, write_table
-from tasks.inquiry import inventory, put_aside
-from tasks.inquiry.put_aside import QuarantinedRow, QuarantinedRows
+from tasks.inquiry import inventory, quarantined_rows
+from tasks.inquiry.quarantined_rows import QuarantinedRow, QuarantinedRows
 from tasks.sources import dataset as dataset_of
 from tasks.sources.dataset import STAGES, Dataset, StageCounts
 from tests.stages.data.build import Run, messages, params, source, stages, table
@@ -50,7 +50,7 @@ def done(run: Run) -> Run:
 
 def found(run: Run, *rules: str, sources: tuple[str, ...] = ("b",)) -> dict[int, QuarantinedRow]:
     """By row."""
-    return {entry.row: entry for entry in put_aside.read_quarantine(run.layout, sources, rules).first_rows(100)}
+    return {entry.row: entry for entry in quarantined_rows.read_quarantine(run.layout, sources, rules).first_rows(100)}
 
 
 def lines(asked: QuarantinedRows, path: Path) -> list[dict[str, str]]:
@@ -64,7 +64,7 @@ def test_every_place_states_one_figure_for_a_source(done: Run) -> None:
     dataset = Dataset.from_bytes((done.layout.artefacts("split") / "manifest.json").read_bytes())
     for name, origin in dataset.sources.items():
         listed: Counter[str] = Counter()
-        for count in put_aside.read_quarantine(done.layout, [name]).counts():
+        for count in quarantined_rows.read_quarantine(done.layout, [name]).counts():
             listed[count.rule] += count.rows
         assert dict(listed) == origin.quarantined
         (quality,) = inventory.quality_trend(name, [done.layout.root])
@@ -97,15 +97,15 @@ def test_what_was_kept_instead_is_told_with_its_place(done: Run) -> None:
 
 
 def test_rows_come_by_source_and_row_and_the_first_are_enough(done: Run) -> None:
-    every = put_aside.read_quarantine(done.layout)
+    every = quarantined_rows.read_quarantine(done.layout)
     order = [(entry.source_id, entry.row) for entry in every.first_rows(100)]
     assert order == sorted(order) and {name for name, _ in order} == {"a", "b"} and every.total == len(order)
     assert [(entry.source_id, entry.row) for entry in every.first_rows(3)] == order[:3]
-    assert every.first_rows(100) == put_aside.read_quarantine(done.layout).first_rows(100)
+    assert every.first_rows(100) == quarantined_rows.read_quarantine(done.layout).first_rows(100)
 
 
 def test_counts_are_those_of_the_stages(done: Run) -> None:
-    counts = put_aside.read_quarantine(done.layout).counts()
+    counts = quarantined_rows.read_quarantine(done.layout).counts()
     for stage in STAGES:
         by_rule = done.result(stage)["counts"]["quarantined"]
         for rule, rows in by_rule.items():
@@ -113,33 +113,33 @@ def test_counts_are_those_of_the_stages(done: Run) -> None:
     own = [one.rows for one in counts if one.source_id == "b"]
     assert (
         own == sorted(own, reverse=True)
-        and sum(one.rows for one in counts) == put_aside.read_quarantine(done.layout).total
+        and sum(one.rows for one in counts) == quarantined_rows.read_quarantine(done.layout).total
     )
 
 
 def test_records_that_were_not_drawn_are_counted_apart(done: Run) -> None:
     """In = out + put aside + not drawn, of every source too; and of one record it is told."""
-    asked, over = put_aside.read_quarantine(done.layout), done.records_of("split", "not_drawn")
+    asked, over = quarantined_rows.read_quarantine(done.layout), done.records_of("split", "not_drawn")
     assert "not_drawn" not in {one.rule for one in asked.counts()} and asked.not_drawn == len(over) > 20
     counts = done.result("split")["counts"]
     assert counts["rows"] == counts["records"] + sum(counts["quarantined"].values()) + counts["not_drawn"]
     assert counts["not_drawn"] == asked.not_drawn
     origins = read_json(done.layout.artefacts("split") / "manifest.json")["sources"]
     for name in ("a", "b"):
-        own, passage = put_aside.read_quarantine(done.layout, [name]), origins[name]["passages"]["split"]
+        own, passage = quarantined_rows.read_quarantine(done.layout, [name]), origins[name]["passages"]["split"]
         assert passage["not_drawn"] == own.not_drawn == sum(item["source_id"] == name for item in over)
         read = origins[name]["passages"]["ingest"]["rows"]
         assert read == sum(origins[name]["rows"].values()) + own.total + own.not_drawn
-    (told,) = put_aside.reasons_for_row(done.layout, over[0]["source_id"], over[0]["row"])
+    (told,) = quarantined_rows.reasons_for_row(done.layout, over[0]["source_id"], over[0]["row"])
     assert (told.stage, told.rule) == ("split", "not_drawn") and "keeps 10 of" in told.reason
 
 
 def test_what_an_earlier_version_put_among_the_others_is_counted_apart_too(done: Run) -> None:
-    now, folder = put_aside.read_quarantine(done.layout), done.layout.artefacts("split")
+    now, folder = quarantined_rows.read_quarantine(done.layout), done.layout.artefacts("split")
     parts = [read_table(folder / f"{name}.parquet") for name in ("quarantine", "not_drawn")]
     write_table(pa.concat_tables(parts), folder / "quarantine.parquet")
     (folder / "not_drawn.parquet").unlink()
-    before = put_aside.read_quarantine(done.layout)
+    before = quarantined_rows.read_quarantine(done.layout)
     assert (before.not_drawn, before.counts()) == (now.not_drawn, now.counts())
 
 
@@ -147,42 +147,42 @@ def test_sources_and_rules_narrow_it(done: Run) -> None:
     assert set(found(done, "missing_target")) == {21}
     assert set(found(done, "missing_target", "field_count", sources=("a", "b"))) == {21, 27}
     assert found(done, "missing_target", sources=("a",)) == {}
-    nothing = put_aside.read_quarantine(done.layout, (), ["near_test"])
+    nothing = quarantined_rows.read_quarantine(done.layout, (), ["near_test"])
     assert (nothing.total, nothing.counts(), nothing.first_rows(5)) == (0, [], [])
 
 
 def test_a_source_or_rule_that_there_is_not_is_told_with_those_there_are(done: Run) -> None:
     with pytest.raises(InputError, match=r"has no source 'c'; it has b, a$"):
-        put_aside.read_quarantine(done.layout, ["a", "c"])
+        quarantined_rows.read_quarantine(done.layout, ["a", "c"])
     with pytest.raises(
         InputError, match=r"there is no rule 'mising_target'; run .* put rows aside by .*missing_target"
     ):
-        put_aside.read_quarantine(done.layout, (), ["mising_target"])
+        quarantined_rows.read_quarantine(done.layout, (), ["mising_target"])
 
 
 def test_a_run_is_told_as_far_as_it_has_come(run: Run) -> None:
     with pytest.raises(InputError, match=r"name one that has been through `ingest`"):
-        put_aside.read_quarantine(run.layout)
+        quarantined_rows.read_quarantine(run.layout)
     run.ingest(table([*messages(3), {"text": "no label", "label": ""}]))
-    (entry,) = put_aside.read_quarantine(run.layout).first_rows(10)
+    (entry,) = quarantined_rows.read_quarantine(run.layout).first_rows(10)
     assert (entry.stage, entry.row, entry.winner_row) == ("ingest", 4, None)
 
 
 def test_a_run_that_put_nothing_aside_has_nothing_to_tell(run: Run, tmp_path: Path) -> None:
     run.ingest(table(messages(3)))
-    asked = put_aside.read_quarantine(run.layout)
+    asked = quarantined_rows.read_quarantine(run.layout)
     assert (asked.total, asked.counts(), asked.first_rows(5), lines(asked, tmp_path / "all.csv")) == (0, [], [], [])
 
 
 def test_the_file_has_every_row_and_no_value_and_is_the_same_again(done: Run, tmp_path: Path) -> None:
-    asked, path = put_aside.read_quarantine(done.layout), tmp_path / "out" / "all.csv"
+    asked, path = quarantined_rows.read_quarantine(done.layout), tmp_path / "out" / "all.csv"
     written = lines(asked, path)
     assert written == [
         {name: "" if value is None else str(value) for name, value in entry} for entry in asked.first_rows(asked.total)
     ]
     assert SECRET not in path.read_text()
     before = path.read_bytes()
-    put_aside.read_quarantine(done.layout).write(path)
+    quarantined_rows.read_quarantine(done.layout).write(path)
     assert path.read_bytes() == before and [one.name for one in path.parent.iterdir()] == ["all.csv"]
 
 
@@ -190,15 +190,15 @@ def test_the_file_has_every_row_and_no_value_and_is_the_same_again(done: Run, tm
 def test_no_cell_of_the_file_is_a_formula(run: Run, tmp_path: Path, column: str) -> None:
     rows = [{"x": "a message", column: label} for label in ("a", "b", "", "a")]
     run.ingest(table(rows, ["x", column]), mapping={"prompt": "x", "response": column})
-    written = lines(put_aside.read_quarantine(run.layout), tmp_path / "all.csv")
+    written = lines(quarantined_rows.read_quarantine(run.layout), tmp_path / "all.csv")
     assert [row["rule"] for row in written] == ["missing_target"]
     cells = [cell for row in written for cell in row.values()]
     assert all(cell[:1].isalnum() for cell in cells if cell)
 
 
 def test_a_row_is_asked_about_alone(done: Run) -> None:
-    assert [entry.rule for entry in put_aside.reasons_for_row(done.layout, "b", 21)] == ["missing_target"]
+    assert [entry.rule for entry in quarantined_rows.reasons_for_row(done.layout, "b", 21)] == ["missing_target"]
     kept = done.records_of("split", "train")[0]["record_id"]
     place = next(item for item in done.records_of("ingest", "rows") if item["record_id"] == kept)
-    assert put_aside.reasons_for_row(done.layout, place["source_id"], place["row"]) == []
-    assert put_aside.reasons_for_row(done.layout, "c", 21) == []
+    assert quarantined_rows.reasons_for_row(done.layout, place["source_id"], place["row"]) == []
+    assert quarantined_rows.reasons_for_row(done.layout, "c", 21) == []

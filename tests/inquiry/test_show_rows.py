@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.inquiry import disclose, looks, reread
+from tasks.inquiry import access_entries, disclosure, source_row
 from tasks.inquiry.access import Access
-from tasks.inquiry.disclose import DisclosedRow
+from tasks.inquiry.disclosure import DisclosedRow
 from tasks.ledger.ledger import Entry, open_ledger
 from tasks.policy.people import Person
-from tasks.runs.pin import resolve_source
+from tasks.runs.source_resolution import resolve_source
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.stages.data.build import Run, messages, params, source, table
 
@@ -33,7 +33,7 @@ ROWS: list[dict[str, Any]] = [*({**row, "note": ""} for row in messages(3)), BAD
 
 
 def show(run: Run, wanted: str, person: Person = OWNER, reason: str = "a test") -> DisclosedRow:
-    return disclose.disclose(run.layout, wanted, run.access(person), reason, open_ledger(run.layout.state))
+    return disclosure.disclose(run.layout, wanted, run.access(person), reason, open_ledger(run.layout.state))
 
 
 def looked(run: Run) -> list[Entry]:
@@ -62,7 +62,7 @@ def test_the_look_is_on_the_ledger_without_what_was_seen(ingested: Run) -> None:
     show(ingested, "src:4", reason=" whose is it ")
     (entry,) = looked(ingested)
     sha256 = resolve_source(source("data.csv"), ingested.root).sha256
-    assert (entry.kind, entry.subject) == (looks.ROW_READ, "src:4")
+    assert (entry.kind, entry.subject) == (access_entries.ROW_READ, "src:4")
     assert entry.body == {"person": "data-owner", "reason": "whose is it", "sha256": sha256}
 
 
@@ -70,7 +70,7 @@ def test_a_row_that_became_a_record_is_shown_as_one(ingested: Run) -> None:
     record = ingested.records_of("ingest")[1]["record_id"]
     found = show(ingested, "src:2")
     assert (found.record_id, found.columns) == (record, {}) and found == show(ingested, record)
-    assert [(entry.kind, entry.subject) for entry in looked(ingested)] == [(looks.TOKENS_READ, record)] * 2
+    assert [(entry.kind, entry.subject) for entry in looked(ingested)] == [(access_entries.TOKENS_READ, record)] * 2
 
 
 def as_jsonl(rows: list[dict[str, Any]]) -> bytes:
@@ -149,7 +149,7 @@ def test_what_is_no_text_is_told_as_json_would_have_it() -> None:
         "deep": reduce(lambda inner, _: [inner], range(900), "x"),
         "raw": b"\xff",
     }
-    told, deep = reread.as_texts(values), "<lists and objects in more than 100 others>"
+    told, deep = source_row.as_texts(values), "<lists and objects in more than 100 others>"
     assert [*told.values()] == ["2025-01-02", None, "true", '["x", {"y": null}]', "<U+D800>", deep, "b'\\xff'"]
 
 
@@ -209,13 +209,13 @@ def test_what_cannot_be_recorded_is_not_read(ingested: Run) -> None:
         connection.execute("DROP TABLE hallmark_ledger")
     (ingested.root / "data.csv").unlink()  # reading it would be another error
     with pytest.raises(Unavailable):
-        disclose.disclose(ingested.layout, "src:4", ingested.access(OWNER), "a test", ledger)
+        disclosure.disclose(ingested.layout, "src:4", ingested.access(OWNER), "a test", ledger)
 
 
 def test_a_run_before_ingest_has_no_rows(run: Run) -> None:
     for wanted in ("src:1", "0a"):
         with pytest.raises(InputError, match=r"has no records here; name a run that has been through `ingest`"):
-            disclose.disclose(
+            disclosure.disclose(
                 run.layout, wanted, Access(OWNER, frozenset(), {}), "a test", open_ledger(run.layout.state)
             )
 
@@ -224,12 +224,12 @@ def test_reading_stops_at_the_row(run: Run) -> None:
     """What stands behind it is cut off within a quote, at which reading on would end."""
     (run.root / "data.csv").write_bytes(b'text,label\none,a\ntwo\nthree,"b')
     pinned = resolve_source(source("data.csv"), run.root)
-    assert reread.read_row(pinned, 1, run.layout) == Row(1, {"text": "one", "label": "a"})
-    assert reread.read_row(pinned, 2, run.layout) == MalformedRow(
+    assert source_row.read_row(pinned, 1, run.layout) == Row(1, {"text": "one", "label": "a"})
+    assert source_row.read_row(pinned, 2, run.layout) == MalformedRow(
         2, "field_count", "line 3: 1 fields, the header has 2"
     )
     with pytest.raises(InputError, match="is truncated"):
-        reread.read_row(pinned, 3, run.layout)
+        source_row.read_row(pinned, 3, run.layout)
 
 
 def test_a_look_leaves_nothing_behind(ingested: Run) -> None:

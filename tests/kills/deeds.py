@@ -13,7 +13,7 @@ import infra.cli
 from tasks.gates import cases, gates, statement
 from tasks.gates.signed_decision import KIND, Verb, read
 from tasks.incidents import incidents, signed_incident
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tasks.registry.admit import admission
 from tasks.registry.promote import intents, promotion
 from tasks.registry.release import promotions
@@ -60,7 +60,7 @@ def promote() -> None:
     """As flows/promotion.py does it, after the run's commit and before it shows it in Prefect."""
     house = open_house(Path.cwd())
     release = promotion.promote(house.run(CANDIDATE), CANDIDATE, COMMIT, house.ledger, house.governance)
-    publish.publish_if_changed(house.ledger, house.governance)
+    publication.publish_if_changed(house.ledger, house.governance)
     print(f"promoted {release.label}")
 
 

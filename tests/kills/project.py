@@ -9,9 +9,9 @@ from pathlib import Path
 from tasks.core.files import write_json
 from tasks.gates import decisions
 from tasks.ledger.ledger import open_ledger
-from tasks.policy import adopting, governance, in_force
-from tasks.registry.admit import admission, undelivered
-from tasks.registry.promote import assembly, mirror, promotion
+from tasks.policy import adoption_entries, governance, in_force
+from tasks.registry.admit import admission, outbox
+from tasks.registry.promote import assembly, mlflow_mirror, promotion
 from tests.registry.house import NAME, PEOPLE, POLICY, House, adopt
 
 RULES = POLICY.replace("ENVIRONMENT", "local").replace(
@@ -33,7 +33,10 @@ def make(folder: Path, states: set[str]) -> None:
         changed(folder / "start", folder / "two", promote)
     if "glass broken" in states:
         changed(folder / "two", folder / "glass broken", break_glass)
-    for name, module, step in (("whole bundle", mirror, "register"), ("half a bundle", assembly, "add_promotion")):
+    for name, module, step in (
+        ("whole bundle", mlflow_mirror, "register"),
+        ("half a bundle", assembly, "add_promotion"),
+    ):
         if name in states:
             changed(folder / "start", folder / name, lambda house, at=(module, step): promote_until(house, *at))
 
@@ -47,7 +50,7 @@ def start(root: Path) -> None:
     for name in ("dvc.yaml", "params.yaml"):
         (root / name).touch()
     governance.initialise(state, governance.load(folder, state).people)
-    adopting.create_root(state)
+    adoption_entries.create_root(state)
     adopt(folder, state, open_ledger(state), "root")
     house = open_house(root)
     house.release("run-1", WEIGHTS["triage-1"])
@@ -60,7 +63,7 @@ def start(root: Path) -> None:
     admission.admit(house.ledger, house.governance, NAME)
     for number in range(KEPT):
         kept = {"kind": "admission.admitted", "subject": NAME, "body": {"number": number}, "happened": "before"}
-        write_json(state / undelivered.FOLDER / f"2026010{number}T000000-{number}.json", kept)
+        write_json(state / outbox.FOLDER / f"2026010{number}T000000-{number}.json", kept)
     house.ledger.close()
 
 

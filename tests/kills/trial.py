@@ -18,10 +18,10 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from tasks.core.errors import HallmarkError
-from tasks.ledger import check as ledger_check
-from tasks.ledger.heads import publish
+from tasks.ledger import ledger_verification as ledger_check
+from tasks.ledger.heads import publication
 from tasks.registry.admit import admission
-from tasks.registry.promote import intents, mirror, promotion, releases
+from tasks.registry.promote import intents, mlflow_mirror, promotion, releases
 from tasks.registry.release import promotions
 from tests.kills.deeds import Deed
 from tests.kills.project import WEIGHTS, open_house
@@ -254,7 +254,7 @@ def whole(deed: Deed) -> list[str]:
 
 
 def _ledger(house: House) -> list[str]:
-    publish.publish(house.ledger, house.governance)
+    publication.publish(house.ledger, house.governance)
     report = ledger_check.verify(house.ledger, house.governance)
     return [finding.text for finding in report.findings if finding.verdict == "wrong"]
 
@@ -285,9 +285,11 @@ def _files(house: House) -> list[str]:
 
 
 def _mirror(house: House, champion: str) -> list[str]:
-    with mirror.RegistryClient(house.state) as client:
-        versions = [version.tags[mirror.RELEASE_TAG] for version in client.search_model_versions(f"name = '{NAME}'")]
-        shown = client.get_model_version_by_alias(NAME, releases.CHAMPION).tags[mirror.RELEASE_TAG]
+    with mlflow_mirror.RegistryClient(house.state) as client:
+        versions = [
+            version.tags[mlflow_mirror.RELEASE_TAG] for version in client.search_model_versions(f"name = '{NAME}'")
+        ]
+        shown = client.get_model_version_by_alias(NAME, releases.CHAMPION).tags[mlflow_mirror.RELEASE_TAG]
     known = sorted(str(r.label) for r in releases.list_releases(house.ledger, house.governance))
     wrong = [] if sorted(versions) == known else [f"MLflow has versions of {versions}, released are {known}"]
     return wrong + ([] if shown == champion else [f"MLflow shows {shown} as champion"])

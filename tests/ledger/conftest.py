@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Ledger, open_ledger
 from tests.governed.fixtures import cluster, folder, house, made
 from tests.governed.house import House
@@ -34,7 +34,7 @@ def away(tmp_path: Path) -> Path:
 def kept(house: House, away: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A ledger of 8 entries with heads of 3 and 6, published."""
     away.parent.mkdir()
-    monkeypatch.setenv(publish.PLACES_VARIABLE, str(away))
+    monkeypatch.setenv(publication.PLACES_VARIABLE, str(away))
     for _ in range(2):
         append(house, 3)
         published(house)

@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.ledger import check as ledger_check
-from tasks.ledger.heads import publish
-from tasks.ledger.walk import Report
+from tasks.ledger import ledger_verification as ledger_check
+from tasks.ledger.entry_verification import Report
+from tasks.ledger.heads import publication
 from tests.governed.house import House
 from tests.ledger_tampering import mend, unguard
 
@@ -20,8 +20,8 @@ def append(house: House, count: int) -> None:
             house.ledger.append("a.b", f"subject {number}", {"n": number, "who": "ä"})
 
 
-def published(house: House) -> publish.Publication:
-    return publish.publish(house.ledger, house.governance)
+def published(house: House) -> publication.Publication:
+    return publication.publish(house.ledger, house.governance)
 
 
 def verified(house: House) -> Report:

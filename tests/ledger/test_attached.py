@@ -13,10 +13,10 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.gates import cases
 from tasks.gates.evidence import Evidence, to_bytes
-from tasks.ledger import attached
+from tasks.ledger import attachments
 from tasks.ledger import export as ledger_export
 from tasks.ledger import proof as ledger_proof
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Ledger, open_ledger
 from tests.governed.house import House, put_result
 from tests.ledger.publishing import edit, published, rewrite, said, verified
@@ -44,16 +44,16 @@ def test_documents_come_back_as_they_were(ledger: Ledger, tmp_path: Path) -> Non
 def test_what_was_packed_against_a_dictionary_cannot_be_read() -> None:
     """Some versions before the first release did so; whoever opens such a ledger is told that the entry was changed."""
     packer = zlib.compressobj(9, zdict=b"approved_by requested_by")
-    assert attached.unpack(packer.compress(b"requested_by") + packer.flush()) == b""
+    assert attachments.unpack(packer.compress(b"requested_by") + packer.flush()) == b""
 
 
 def test_evidence_takes_half_of_its_bytes(house: House) -> None:
     document = to_bytes(house.collect())
-    assert len(attached.pack(document)) < len(document) / 2
+    assert len(attachments.pack(document)) < len(document) / 2
 
 
 def test_what_is_too_long_is_refused_and_nothing_recorded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attached, "MOST", 100)
+    monkeypatch.setattr(attachments, "MOST", 100)
     with pytest.raises(InputError, match="101 bytes are to be attached"):
         ledger.append("a", "x", {}, bytes(101))
     assert ledger.entries() == [] and ledger.count_documents() == 0
@@ -63,7 +63,7 @@ UPDATE = "UPDATE hallmark_ledger_attached SET data = {} WHERE seq = {}"
 INSERT = "INSERT INTO hallmark_ledger_attached SELECT {}, data FROM hallmark_ledger_attached WHERE seq = 2"
 DELETE = "DELETE FROM hallmark_ledger_attached"
 FORGED = {
-    "changed": (UPDATE.format(f"X'{attached.pack(b'{}').hex()}'", 2), "entry 2 of the ledger was changed"),
+    "changed": (UPDATE.format(f"X'{attachments.pack(b'{}').hex()}'", 2), "entry 2 of the ledger was changed"),
     "swapped": (
         UPDATE.format("(SELECT data FROM hallmark_ledger_attached WHERE seq = 2)", 4),
         "entry 4 of the ledger was",
@@ -71,7 +71,10 @@ FORGED = {
     "not packed": (UPDATE.format("X'00'", 2), "entry 2 of the ledger was changed"),
     "no bytes": (UPDATE.format("'text'", 4), "entry 4 of the ledger was changed"),
     "longer": (UPDATE.format("data || X'00'", 2), "entry 2 of the ledger was changed"),
-    "a bomb": (UPDATE.format(f"X'{attached.pack(bytes(65 * 2**20)).hex()}'", 2), "entry 2 of the ledger was changed"),
+    "a bomb": (
+        UPDATE.format(f"X'{attachments.pack(bytes(65 * 2**20)).hex()}'", 2),
+        "entry 2 of the ledger was changed",
+    ),
     "missing": (f"{DELETE} WHERE seq = 4", "what is attached to entry 4 of the ledger is missing"),
     "all missing": (DELETE, "what is attached to entry 2 of the ledger is missing"),
     "added": (INSERT.format(7), "something is attached to entry 7 of the ledger that it does not name"),
@@ -93,7 +96,7 @@ def test_an_attachment_that_is_changed_shows(asked: House, tmp_path: Path, forge
     if forgery != "added to nothing":
         path = tmp_path / "ledger.jsonl"
         ledger_export.export(asked.ledger, asked.governance, path)
-        assert ledger_export.verify(path, publish.ledger_keys(asked.governance)).verdict == "wrong"
+        assert ledger_export.verify(path, publication.ledger_keys(asked.governance)).verdict == "wrong"
 
 
 @pytest.mark.attack(rights="database", stopped="triggers on the table")
@@ -140,7 +143,7 @@ def test_an_export_has_the_evidence_as_it_is(asked: House, tmp_path: Path) -> No
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     texts = [line["attached"] for line in lines if "attached" in line]
     assert [Evidence.model_validate_json(text).run for text in texts] == ["run-1", "run-2"]
-    report = ledger_export.verify(path, publish.ledger_keys(asked.governance))
+    report = ledger_export.verify(path, publication.ledger_keys(asked.governance))
     assert (report.verdict, report.entries) == ("holds", 7)
 
 
@@ -163,13 +166,13 @@ def test_a_changed_attachment_of_an_export_is_refused(
     first = next(at for at, line in enumerate(path.read_bytes().splitlines()) if line.startswith(b'{"attached"'))
     rewrite(path, lambda found: forge(found, first))
     try:
-        assert ledger_export.verify(path, publish.ledger_keys(asked.governance)).verdict == "wrong"
+        assert ledger_export.verify(path, publication.ledger_keys(asked.governance)).verdict == "wrong"
     except Refused as error:
         assert "line" in str(error)
 
 
 def test_a_proof_has_what_is_attached_and_holds_for_nothing_else(asked: House) -> None:
-    keys = publish.ledger_keys(asked.governance)
+    keys = publication.ledger_keys(asked.governance)
     proof: dict[str, Any] = json.loads(
         ledger_proof.prove_inclusion(asked.ledger, asked.governance, 4).model_dump_json()
     )

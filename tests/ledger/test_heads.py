@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.ledger import check as ledger_check
 from tasks.ledger import export as ledger_export
-from tasks.ledger.heads import heads, publish
+from tasks.ledger import ledger_verification as ledger_check
+from tasks.ledger.heads import heads, publication
 from tasks.ledger.heads.places.folder import FolderPlace
 from tasks.policy.governance import Governance
 from tasks.trust import dsse
@@ -19,7 +19,7 @@ from tests.ledger.publishing import append, published, said, verified
 
 def test_a_head_says_what_the_ledger_holds(kept: House, away: Path) -> None:
     assert sorted(path.name for path in away.iterdir()) == ["000000000003.json", "000000000006.json"]
-    head, envelope = heads.parse((away / "000000000006.json").read_bytes(), publish.ledger_keys(kept.governance))
+    head, envelope = heads.parse((away / "000000000006.json").read_bytes(), publication.ledger_keys(kept.governance))
     (first, *_), before = kept.ledger.rows(), list(kept.ledger.rows(upto=6))
     assert head.ledger == first.leaf_hash().hex() and head.size == 6 and head.time >= kept.ledger.entries()[5].time
     assert dsse.subjects(dsse.unverified_statement(envelope)) == {"ledger": head.root}
@@ -71,7 +71,7 @@ def test_an_export_has_the_heads_that_can_be_reached(kept: House, away: Path, tm
     away.parent.rename(tmp_path / "unmounted")
     done = ledger_export.export(kept.ledger, kept.governance, tmp_path / "two.jsonl")
     assert done.header.heads == 2 and str(away) in done.unavailable[0]
-    key = publish.ledger_keys(kept.governance)
+    key = publication.ledger_keys(kept.governance)
     for name in ("one.jsonl", "two.jsonl"):
         assert ledger_export.verify(tmp_path / name, key).verdict == "holds"
 
@@ -79,7 +79,7 @@ def test_an_export_has_the_heads_that_can_be_reached(kept: House, away: Path, tm
 def test_a_head_published_while_an_export_begins_covers_no_more_than_it_holds(
     kept: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    places = publish.configured_places
+    places = publication.configured_places
 
     def meanwhile(governance: Governance) -> object:
         patched.undo()
@@ -88,9 +88,9 @@ def test_a_head_published_while_an_export_begins_covers_no_more_than_it_holds(
         return places(governance)
 
     with monkeypatch.context() as patched:
-        patched.setattr(publish, "places", meanwhile)
+        patched.setattr(publication, "places", meanwhile)
         ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")
-    report = ledger_export.verify(tmp_path / "all.jsonl", publish.ledger_keys(kept.governance))
+    report = ledger_export.verify(tmp_path / "all.jsonl", publication.ledger_keys(kept.governance))
     assert report.verdict == "holds", report
 
 
@@ -99,11 +99,11 @@ def test_two_machines_publish_to_one_place(kept: House, away: Path, tmp_path: Pa
     other = tmp_path / "other"
     shutil.copytree(kept.state / "keys", other / "keys")
     theirs = dataclasses.replace(kept.governance, state=other)
-    assert publish.publish(kept.ledger, theirs).delivered == {str(away): 1}
+    assert publication.publish(kept.ledger, theirs).delivered == {str(away): 1}
     append(kept, 1)
     assert published(kept).delivered == {str(away): 1}
     append(kept, 1)
-    assert publish.publish(kept.ledger, theirs).newest is not None
+    assert publication.publish(kept.ledger, theirs).newest is not None
     assert {head.head.size for head in ledger_check.known_heads(theirs)[0]} == {3, 6, 8, 9, 10}
     assert verified(kept).verdict == "holds"
 
@@ -113,7 +113,7 @@ def test_another_head_that_came_to_a_place_meanwhile_is_told(kept: House, monkey
     add = FolderPlace.add
 
     def raced(self: FolderPlace, given: dict[int, bytes]) -> None:
-        add(self, dict.fromkeys(given, b"{}") if self.name != publish.local_heads(kept.governance).name else given)
+        add(self, dict.fromkeys(given, b"{}") if self.name != publication.local_heads(kept.governance).name else given)
         add(self, given)
 
     monkeypatch.setattr(FolderPlace, "add", raced)
@@ -131,13 +131,13 @@ def test_no_key_says_what_to_do(kept: House) -> None:
 def test_a_place_that_is_none_is_a_mistake_of_whoever_set_it(
     kept: House, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    monkeypatch.setenv(publish.PLACES_VARIABLE, words)
+    monkeypatch.setenv(publication.PLACES_VARIABLE, words)
     with pytest.raises(InputError, match="HALLMARK_LEDGER_HEADS"):
         published(kept)
 
 
 def test_a_folder_that_cannot_be_written_is_away(kept: House, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(publish.PLACES_VARIABLE, f"{away} /proc/heads")
+    monkeypatch.setenv(publication.PLACES_VARIABLE, f"{away} /proc/heads")
     done = published(kept)
     assert (
         done.delivered == {str(away): 1}
@@ -145,4 +145,4 @@ def test_a_folder_that_cannot_be_written_is_away(kept: House, away: Path, monkey
         and "/proc/heads cannot be used" in done.unavailable[0]
     )
     with pytest.raises(Unavailable):
-        publish.configured_places(kept.governance)[1].add({1: b"x"})
+        publication.configured_places(kept.governance)[1].add({1: b"x"})

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
-from tasks.ledger.heads import heads, publish
+from tasks.ledger.heads import heads, publication
 from tasks.trust import dsse, keys
 from tests.governed.house import PEOPLE, House, reload
 from tests.ledger.publishing import append, published, said, verified
@@ -20,7 +20,7 @@ FORGED_HEAD = pytest.mark.attack(rights="disk", stopped="the signature of the le
 
 def forged(house: House, size: int, **changes: object) -> bytes:
     """A head of the ledger as it is, but for `changes`, signed with the ledger's key."""
-    tree = publish.newest_head(house.governance)
+    tree = publication.newest_head(house.governance)
     assert tree is not None
     head = tree.model_copy(update={"size": size, **changes})
     statement = dsse.statement(heads.HEAD_TYPE, {"ledger": head.root}, head.model_dump(mode="json"))
@@ -107,7 +107,7 @@ def rekeyed(house: House, ended: str) -> None:
 
 @pytest.mark.attack(rights="disk", stopped="heads by a revoked key count for nothing")
 def test_heads_of_a_revoked_key_do_not_count_and_the_next_goes_on_from_those_before(kept: House, away: Path) -> None:
-    three = heads.parse((away / "000000000003.json").read_bytes(), publish.ledger_keys(kept.governance))[0]
+    three = heads.parse((away / "000000000003.json").read_bytes(), publication.ledger_keys(kept.governance))[0]
     rekeyed(kept, f"revoked_as_of: '{three.time + timedelta(microseconds=1)}', reason: stolen")
     report = verified(kept)
     assert (report.verdict, report.anchored) == ("holds", 3)
@@ -123,7 +123,7 @@ def test_a_revoked_key_replaces_no_head(kept: House, away: Path) -> None:
     published(kept)
     eight = away / "000000000008.json"
     rekeyed(kept, f"revoked_as_of: '{kept.ledger.now().isoformat()}', reason: stolen")
-    head = heads.parse(eight.read_bytes(), publish.ledger_keys(kept.governance))[0]
+    head = heads.parse(eight.read_bytes(), publication.ledger_keys(kept.governance))[0]
     later = head.model_copy(update={"time": kept.ledger.now()})
     eight.chmod(0o644)
     eight.write_bytes(canonical_json(heads.sign(later, kept.key("old-ledger"))))
@@ -147,11 +147,11 @@ def test_what_only_says_that_a_revoked_key_signed_it_is_wrong(kept: House, away:
     ("kind", "subject"), [("urn:hallmark:other:v1", "ledger"), (heads.HEAD_TYPE, "another")], ids=["type", "subject"]
 )
 def test_another_statement_by_the_ledgers_key_is_no_head(kept: House, kind: str, subject: str) -> None:
-    head = publish.newest_head(kept.governance)
+    head = publication.newest_head(kept.governance)
     assert head is not None
     envelope = dsse.sign(dsse.statement(kind, {subject: head.root}, head.model_dump(mode="json")), kept.key("ledger"))
     with pytest.raises(Refused, match="a signed statement that is no head"):
-        heads.verify(envelope, publish.ledger_keys(kept.governance))
+        heads.verify(envelope, publication.ledger_keys(kept.governance))
 
 
 def test_a_key_that_ended_before_its_successor_was_adopted_stops_nothing(kept: House) -> None:
@@ -163,4 +163,4 @@ def test_a_key_that_ended_before_its_successor_was_adopted_stops_nothing(kept: H
     append(kept, 1)
     with pytest.raises(Refused, match="So no head is signed: put the private key that counts in the place of"):
         published(kept)
-    assert publish.publish_if_changed(kept.ledger, kept.governance)
+    assert publication.publish_if_changed(kept.ledger, kept.governance)

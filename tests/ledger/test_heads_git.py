@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.ledger.heads import heads, publish
+from tasks.ledger.heads import heads, publication
 from tests.governed.house import House
 from tests.ledger.publishing import append, edit, published, said, verified
 from tests.tiny_project import git
@@ -16,7 +16,7 @@ from tests.tiny_project import git
 def remote(tmp_path: Path, house: House, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "remote.git"
     git(tmp_path, "init", "--quiet", "--bare", str(folder))
-    monkeypatch.setenv(publish.PLACES_VARIABLE, str(folder))
+    monkeypatch.setenv(publication.PLACES_VARIABLE, str(folder))
     append(house, 3)
     published(house)
     append(house, 2)
@@ -27,7 +27,7 @@ def test_each_head_is_a_commit(house: House, remote: Path) -> None:
     assert published(house).delivered == {str(remote): 1}
     assert git(remote, "log", "--format=%s", "refs/hallmark/ledger") == "Ledger of 5 entries\nLedger of 3 entries"
     head = git(remote, "show", "refs/hallmark/ledger:head.json")
-    assert heads.parse(head.encode(), publish.ledger_keys(house.governance))[0].size == 5
+    assert heads.parse(head.encode(), publication.ledger_keys(house.governance))[0].size == 5
     assert published(house).delivered == {str(remote): 0} and verified(house).anchored == 5
 
 
@@ -82,7 +82,7 @@ def test_a_remote_that_is_away_is_retried(house: House, remote: Path, tmp_path: 
 
 
 def test_a_password_in_a_url_stays_secret(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(publish.PLACES_VARIABLE, "http://anna:s3cret@127.0.0.1:9/heads")
+    monkeypatch.setenv(publication.PLACES_VARIABLE, "http://anna:s3cret@127.0.0.1:9/heads")
     append(house, 1)
     (told,) = published(house).unavailable
     assert "127.0.0.1:9/heads" in told and "s3cret" not in told

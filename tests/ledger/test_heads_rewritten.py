@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.ledger import check as ledger_check
 from tasks.ledger import export as ledger_export
-from tasks.ledger.heads import publish
+from tasks.ledger import ledger_verification as ledger_check
+from tasks.ledger.heads import publication
 from tasks.ledger.ledger import open_ledger
 from tests.governed.house import House
 from tests.ledger.publishing import UNTYPED, append, edit, published, said, verified
@@ -42,13 +42,13 @@ def test_a_rewritten_ledger_gets_no_new_head(kept: House, away: Path) -> None:
     with pytest.raises(Refused, match="was rewritten: its tree of 8 entries does not go on"):
         published(kept)
     assert len(list(away.iterdir())) == 2
-    assert "was rewritten" in publish.publish_if_changed(kept.ledger, kept.governance)[0]
+    assert "was rewritten" in publication.publish_if_changed(kept.ledger, kept.governance)[0]
 
 
 @pytest.mark.attack(rights="database", stopped="the newest head is compared with a shorter tree too")
 def test_a_ledger_that_was_cut_is_told_by_the_runner(kept: House) -> None:
     edit(kept, "DELETE FROM hallmark_ledger WHERE seq > 5")
-    assert "was rewritten" in publish.publish_if_changed(kept.ledger, kept.governance)[0]
+    assert "was rewritten" in publication.publish_if_changed(kept.ledger, kept.governance)[0]
 
 
 @pytest.mark.attack(rights="database", stopped="the tree beside the entries, and published heads")
@@ -126,7 +126,7 @@ def test_a_clock_that_ran_back_is_told_and_is_no_tampering(kept: House, monkeypa
 @pytest.mark.attack(rights="database", stopped="an entry that is no text is refused, by name")
 def test_an_entry_that_is_no_text_is_told_without_a_traceback(kept: House, tmp_path: Path) -> None:
     edit(kept, "UPDATE hallmark_ledger SET subject = CAST(x'ff' AS TEXT) WHERE seq = 7", mended=False)
-    assert "entry 7 of the ledger was changed" in publish.publish_if_changed(kept.ledger, kept.governance)[0]
+    assert "entry 7 of the ledger was changed" in publication.publish_if_changed(kept.ledger, kept.governance)[0]
     with pytest.raises(Refused, match="entry 7 of the ledger was changed"):
         ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")
     assert not (tmp_path / "all.jsonl").exists()

@@ -6,7 +6,7 @@ import pytest
 import s3fs
 
 from tasks.core.errors import Refused
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tests.governed.house import House
 from tests.ledger.publishing import append, edit, published, said, verified
 from tests.object_store import nobody, settings
@@ -23,7 +23,7 @@ def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch, request: pytest.F
     if not files.exists("heads"):
         files.mkdir("heads")
     place = f"s3://heads/{request.node.name}"
-    monkeypatch.setenv(publish.PLACES_VARIABLE, place)
+    monkeypatch.setenv(publication.PLACES_VARIABLE, place)
     return place
 
 
@@ -66,7 +66,7 @@ def test_a_store_that_is_away_gets_its_heads_later(
 def test_a_bucket_that_is_not_there_is_away(
     house: House, bucket: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(publish.PLACES_VARIABLE, place)
+    monkeypatch.setenv(publication.PLACES_VARIABLE, place)
     append(house, 1)
     assert "there is no such bucket" in published(house).unavailable[0]
 

@@ -7,8 +7,8 @@ import pytest
 
 from tasks.core.errors import Unavailable
 from tasks.gates import cases
-from tasks.ledger import check as ledger_check
-from tasks.ledger.heads import publish
+from tasks.ledger import ledger_verification as ledger_check
+from tasks.ledger.heads import publication
 from tasks.ledger.ledger import open_ledger
 from tests.checkouts import Checkouts
 from tests.governed.house import House
@@ -39,8 +39,8 @@ def test_a_head_on_a_full_disk_is_none_and_the_next_one_is_whole(house: House) -
         filler = fill(heads)
         with pytest.raises(Unavailable, match="No space left"):
             published(house)
-        assert publish.local_heads(house.governance).sizes() == set()
-        told = publish.publish_if_changed(house.ledger, house.governance)
+        assert publication.local_heads(house.governance).sizes() == set()
+        told = publication.publish_if_changed(house.ledger, house.governance)
         assert len(told) == 1 and "No space left" in told[0]
         filler.unlink()
         newest = published(house).newest
@@ -52,7 +52,7 @@ def test_a_full_place_is_away_and_gets_its_heads_later(
 ) -> None:
     append(house, 2)
     with small_disk(tmp_path / "disk", 1):
-        monkeypatch.setenv(publish.PLACES_VARIABLE, str(tmp_path / "disk"))
+        monkeypatch.setenv(publication.PLACES_VARIABLE, str(tmp_path / "disk"))
         filler = fill(tmp_path / "disk")
         assert "No space left" in published(house).unavailable[0]
         filler.unlink()

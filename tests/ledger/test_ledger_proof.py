@@ -14,10 +14,10 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import canonical_json
-from tasks.ledger import check as ledger_check
 from tasks.ledger import export as ledger_export
+from tasks.ledger import ledger_verification as ledger_check
 from tasks.ledger import proof as ledger_proof
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tasks.ledger.proof import Inclusion
 from tasks.policy.people import Machine
 from tasks.trust import keys
@@ -38,7 +38,7 @@ def signed(house: House) -> House:
 
 
 def known(house: House) -> list[Key]:
-    return publish.ledger_keys(house.governance)
+    return publication.ledger_keys(house.governance)
 
 
 def head_file(house: House, size: int) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def test_heads_of_a_key_count_until_it_is_revoked(signed: House) -> None:
     people = own.model_copy(update={"machines": own.machines | machines})
     (signed.state / "keys" / "newer").replace(signed.state / "keys" / "ledger")
     later = dataclasses.replace(signed.governance, people=people)
-    done = publish.publish(signed.ledger, later)
+    done = publication.publish(signed.ledger, later)
     assert done.newest is not None and done.newest.size == 11
     assert ledger_check.verify(signed.ledger, later).verdict == "holds"
     assert ledger_proof.prove_inclusion(signed.ledger, later, 3).key == keys.without_comment(new)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.ledger import check as ledger_check
+from tasks.ledger import ledger_verification as ledger_check
 from tasks.ledger import roots
 from tasks.ledger.proof import Prover
 from tasks.ledger.tables import Tables

@@ -7,9 +7,10 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Entry
-from tasks.occasions import deciding, due, standing
-from tasks.occasions.book import OccasionLog
-from tasks.occasions.signed_deed import (
+from tasks.policy import signed_entry
+from tasks.scheduling import control, deployments_in_force, due_times
+from tasks.scheduling.occasion_log import OccasionLog
+from tasks.scheduling.signed_statements import (
     DECLARED,
     PAUSED,
     RESUMED,
@@ -19,7 +20,6 @@ from tasks.occasions.signed_deed import (
     declaration_statement,
     switch_statement,
 )
-from tasks.policy import signed_entry
 from tasks.trust import dsse
 from tests.gates.test_reminders import clock
 from tests.governed.house import PEOPLE, House, reload
@@ -29,7 +29,7 @@ FILE = 'schedules:\n  nightly: {cron: "0 3 * * *", timezone: Europe/Berlin, miss
 
 
 def declare(house: House, text: str = FILE, by: str = "lead") -> None:
-    deciding.declare(house.ledger, house.governance, by, text)
+    control.declare(house.ledger, house.governance, by, text)
 
 
 def write(house: House, file: str, key: str = "lead", **other: object) -> None:
@@ -51,25 +51,26 @@ def write_switch(house: House, deed: SwitchAction, key: str = "lead") -> None:
 
 
 def switch(house: House, deed: SwitchAction, name: str = "nightly", reason: str = "the store moves") -> Entry:
-    return deciding.switch(house.ledger, house.governance, deed, name, "lead", reason)
+    return control.switch(house.ledger, house.governance, deed, name, "lead", reason)
 
 
 def resting(house: House) -> set[str]:
-    return set(standing.read(house.ledger, house.governance).paused)
+    return set(deployments_in_force.read(house.ledger, house.governance).paused)
 
 
 def found(house: House) -> list[str]:
-    now = standing.read(house.ledger, house.governance)
+    now = deployments_in_force.read(house.ledger, house.governance)
     return [
-        each.occasion.key for each in due.due_occasions(now, OccasionLog().update(house.ledger), house.ledger.now())
+        each.occasion.key
+        for each in due_times.due_occasions(now, OccasionLog().update(house.ledger), house.ledger.now())
     ]
 
 
 def test_a_file_is_in_force_once_it_is_signed_and_the_same_again_is_no_news(house: House) -> None:
-    assert standing.read(house.ledger, house.governance).declaration is None
+    assert deployments_in_force.read(house.ledger, house.governance).declaration is None
     declare(house)
     declare(house, by="owner")
-    now = standing.read(house.ledger, house.governance)
+    now = deployments_in_force.read(house.ledger, house.governance)
     assert now.declaration and now.declaration.person == "lead" and list(now.deployments.schedules) == ["nightly"]
     (entry,) = house.ledger.entries(DECLARED)
     assert entry.subject == sha256_bytes(FILE.encode()) == now.sha256
@@ -84,7 +85,7 @@ def test_a_file_that_nobody_signed_starts_nothing(house: House) -> None:
     write(house, other, environment="production")
     write(house, other, text=FILE + "# more\n")
     write_switch(house, "pause", key="owner")
-    now = standing.read(house.ledger, house.governance)
+    now = deployments_in_force.read(house.ledger, house.governance)
     assert now.sha256 == sha256_bytes(FILE.encode()) and not now.paused
 
 
@@ -152,7 +153,7 @@ def test_an_old_switch_that_is_appended_again_changes_nothing(house: House) -> N
 def test_a_signed_pause_is_not_recorded_again(house: House) -> None:
     """By who kept it, after somebody else let the schedule go on."""
     declare(house)
-    person, drafts = deciding.draft_switch(house.ledger, house.governance, "pause", "nightly", "lead", "r")
+    person, drafts = control.draft_switch(house.ledger, house.governance, "pause", "nightly", "lead", "r")
     (draft,) = signed_entry.draw_up(house.ledger, drafts)
     kept = dsse.sign(draft.statement, house.key("lead"))
     assert signed_entry.record_signed(house.ledger, house.governance, person, drafts, [kept]).kind == PAUSED
@@ -180,22 +181,22 @@ def test_a_name_that_went_and_came_back_still_rests(house: House) -> None:
 def test_a_file_of_another_version_is_told_and_starts_nothing(house: House) -> None:
     declare(house)
     write(house, "schedules: {}\nfrom_a_later_version: 1\n")
-    now = standing.read(house.ledger, house.governance)
+    now = deployments_in_force.read(house.ledger, house.governance)
     assert not now.deployments.schedules and "from_a_later_version: unknown key" in now.problem
 
 
 def test_differences_name_what_is_new_gone_and_otherwise() -> None:
-    before = standing.parse(FILE + "  old: {every: 6h}\n")
-    after = standing.parse(
+    before = deployments_in_force.parse(FILE + "  old: {every: 6h}\n")
+    after = deployments_in_force.parse(
         FILE.replace("0 3", "0 4") + "triggers:\n  data: {on: source_changed}\ntimeouts: {train: 12h}\n"
     )
-    assert deciding.differences(before, after) == [
+    assert control.differences(before, after) == [
         "trigger data is new: source_changed",
         "schedule old is gone",
         "schedules.nightly.cron: 0 3 * * * becomes 0 4 * * *",
         "timeouts.train: nothing becomes 12h",
     ]
-    assert deciding.differences(after, after) == []
+    assert control.differences(after, after) == []
 
 
 def test_a_schedule_is_declared_by_who_made_it_what_it_is(house: House) -> None:
@@ -204,8 +205,8 @@ def test_a_schedule_is_declared_by_who_made_it_what_it_is(house: House) -> None:
     files = [nightly, f"{nightly}  weekly: {{cron: '0 3 * * 1'}}\n", nightly.replace("'0 3 * * *'", "'0 4 * * *'")]
     found = []
     for text, person in zip(files, ("owner", "lead", "both"), strict=True):
-        deciding.declare(house.ledger, house.governance, person, text)
-        found.append(dict(standing.read(house.ledger, house.governance).declared_by))
+        control.declare(house.ledger, house.governance, person, text)
+        found.append(dict(deployments_in_force.read(house.ledger, house.governance).declared_by))
     assert found == [{"nightly": "owner"}, {"nightly": "owner", "weekly": "lead"}, {"nightly": "both"}]
 
 
@@ -215,17 +216,17 @@ def test_what_somebody_put_in_force_who_left_another_takes_over_as_it_is(house: 
     assert owner in PEOPLE
     ended = owner.replace("[data-owner]", "[{role: data-owner, valid_before: 2026-01-01}]")
     reload(house, people=PEOPLE.replace(owner, ended))
-    assert standing.read(house.ledger, house.governance).without_declarer == ("nightly",)
+    assert deployments_in_force.read(house.ledger, house.governance).without_declarer == ("nightly",)
     declare(house, by="lead")
-    now = standing.read(house.ledger, house.governance)
+    now = deployments_in_force.read(house.ledger, house.governance)
     assert (now.declared_by, now.without_declarer) == ({"nightly": "lead"}, ())
-    assert deciding.declare(house.ledger, house.governance, "lead", FILE) is None
+    assert control.declare(house.ledger, house.governance, "lead", FILE) is None
 
 
 def test_who_declared_something_else_before_somebody_left_takes_nothing_over(house: House) -> None:
     declare(house, by="owner")
-    deciding.declare(house.ledger, house.governance, "lead", f"{FILE}  weekly: {{cron: '0 3 * * 1'}}\n")
+    control.declare(house.ledger, house.governance, "lead", f"{FILE}  weekly: {{cron: '0 3 * * 1'}}\n")
     ended = f"{{id: owner, name: Data owner, roles: [{{role: data-owner, valid_before: {house.ledger.now()}}}]}}"
     reload(house, people=PEOPLE.replace("{id: owner, name: Data owner, roles: [data-owner]}", ended))
-    now = standing.read(house.ledger, house.governance)
+    now = deployments_in_force.read(house.ledger, house.governance)
     assert (now.declared_by, now.without_declarer) == ({"nightly": "owner", "weekly": "lead"}, ("nightly",))

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.occasions import due, taking
-from tasks.occasions.book import PASSED_OVER, TAKEN, OccasionLog
-from tasks.occasions.declared import Deployments
-from tasks.occasions.standing import DeploymentsInForce
-from tasks.occasions.taking import OccasionRequest
 from tasks.runs.request import RunRequest
+from tasks.scheduling import due_times, occasion_entries
+from tasks.scheduling.deployments_file import Deployments
+from tasks.scheduling.deployments_in_force import DeploymentsInForce
+from tasks.scheduling.occasion_entries import OccasionRequest
+from tasks.scheduling.occasion_log import PASSED_OVER, TAKEN, OccasionLog
 from tests.gates.test_reminders import clock
 
 SINCE = datetime(2026, 3, 20, tzinfo=UTC)
@@ -42,11 +42,11 @@ class Runner:
         clock(at(time), self.patch)
         book = (book or OccasionLog()).update(self.ledger)
         done = []
-        for each in due.due_occasions(now, book, self.ledger.now()):
+        for each in due_times.due_occasions(now, book, self.ledger.now()):
             if each.passed_over:
-                entry = taking.record_passed_over(self.ledger, book, each.occasion, each.passed_over)
+                entry = occasion_entries.record_passed_over(self.ledger, book, each.occasion, each.passed_over)
             else:
-                entry = taking.record_taken(self.ledger, book, each.occasion, "here", signs)
+                entry = occasion_entries.record_taken(self.ledger, book, each.occasion, "here", signs)
             done += [(entry.kind, entry.subject)] if entry else []
         return done
 
@@ -132,5 +132,5 @@ def test_the_next_times_of_all_come_in_order() -> None:
     deployments = Deployments.model_validate({"schedules": both})
     now = DeploymentsInForce(deployments, None, dict.fromkeys(both, SINCE), {"rests": None})
     begin = at("2026-03-20 00:30:00")
-    assert [name for _, name in due.next_times(now, begin, 4)] == ["b", "a", "a", "b"]
-    assert due.next_times(now, begin, 1)[0][0] - begin == timedelta(minutes=30)
+    assert [name for _, name in due_times.next_times(now, begin, 4)] == ["b", "a", "a", "b"]
+    assert due_times.next_times(now, begin, 1)[0][0] - begin == timedelta(minutes=30)

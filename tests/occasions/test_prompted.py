@@ -6,13 +6,13 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.gates import signed_request
-from tasks.occasions import events, prompted
-from tasks.occasions.book import OccasionLog
-from tasks.occasions.declared import Deployments
-from tasks.occasions.events import TriggerContext
-from tasks.runs.committed import CommitFiles
-from tasks.runs.records import RESOLVED
+from tasks.runs.commit_files import CommitFiles
 from tasks.runs.repository import Repository
+from tasks.runs.run_entries import RESOLVED
+from tasks.scheduling import prompt_changes, trigger_events
+from tasks.scheduling.deployments_file import Deployments
+from tasks.scheduling.occasion_log import OccasionLog
+from tasks.scheduling.trigger_events import TriggerContext
 from tests.governed.house import House
 from tests.tiny_project import git
 
@@ -42,7 +42,7 @@ class Checkout:
         """Key and reason of what the trigger answers to, as the watch asks."""
         named = Deployments.model_validate({"triggers": {"words": {"on": "prompts_changed", **trigger}}}).triggers
         place = TriggerContext(self.root, self.house.ledger, self.house.governance, OccasionLog())
-        found = events.find_occasions("words", named["words"], self.house.ledger.now(), place)
+        found = trigger_events.find_occasions("words", named["words"], self.house.ledger.now(), place)
         return [(each.key, each.reason) for each in found]
 
 
@@ -115,4 +115,4 @@ def test_an_experiment_with_the_new_prompts_is_no_run_of_the_triggers_tier(check
 
 def test_a_file_without_the_section_has_no_prompts(checkout: Checkout) -> None:
     checkout.commit("- a list\n", "list.yaml")
-    assert prompted.read_prompts(CommitFiles.head(Repository.open(checkout.root)), "list.yaml") == {}
+    assert prompt_changes.read_prompts(CommitFiles.head(Repository.open(checkout.root)), "list.yaml") == {}

@@ -4,9 +4,9 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.gates import signed_request
-from tasks.occasions import requests
-from tasks.occasions.book import TAKEN, OccasionLog
-from tasks.occasions.taking import OccasionRequest
+from tasks.scheduling import requests
+from tasks.scheduling.occasion_entries import OccasionRequest
+from tasks.scheduling.occasion_log import TAKEN, OccasionLog
 from tests.governed.house import House
 
 

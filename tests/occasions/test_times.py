@@ -6,8 +6,8 @@ from itertools import islice, pairwise
 
 import pytest
 
-from tasks.occasions import durations, times
-from tasks.occasions.declared import Schedule
+from tasks.scheduling import durations, times
+from tasks.scheduling.deployments_file import Schedule
 
 BERLIN, SANTIAGO, LORD_HOWE = (
     times.time_zone(name) for name in ("Europe/Berlin", "America/Santiago", "Australia/Lord_Howe")

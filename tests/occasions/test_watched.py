@@ -9,13 +9,13 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.gates import signed_request
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.occasions import events, sketch, taking, watched
-from tasks.occasions.book import OccasionLog
-from tasks.occasions.declared import SourceChanged
-from tasks.runs.committed import CommitFiles
-from tasks.runs.pin import resolve_source
-from tasks.runs.records import RESOLVED
+from tasks.runs.commit_files import CommitFiles
 from tasks.runs.repository import Repository
+from tasks.runs.run_entries import RESOLVED
+from tasks.runs.source_resolution import resolve_source
+from tasks.scheduling import occasion_entries, sketch, source_changes, trigger_events
+from tasks.scheduling.deployments_file import SourceChanged
+from tasks.scheduling.occasion_log import OccasionLog
 from tasks.sources.sources import Sources
 from tests.governed.house import House
 from tests.occasions.test_due import SINCE, signs
@@ -79,13 +79,13 @@ class Watch:
     def head(self) -> CommitFiles:
         return CommitFiles.head(Repository.open(self.root))
 
-    def look(self) -> watched.SourceChange | None:
+    def look(self) -> source_changes.SourceChange | None:
         book = OccasionLog().update(self.ledger)
-        return watched.find_change("data", self.trigger, self.since, self.named, self.ledger, book, self.head())
+        return source_changes.find_change("data", self.trigger, self.since, self.named, self.ledger, book, self.head())
 
-    def take(self, change: watched.SourceChange) -> str:
-        occasion = events.make_occasion("data", self.trigger, change.id, change.words, contents=change.contents)
-        entry = taking.record_taken(self.ledger, OccasionLog(), occasion, "here", signs)
+    def take(self, change: source_changes.SourceChange) -> str:
+        occasion = trigger_events.make_occasion("data", self.trigger, change.id, change.words, contents=change.contents)
+        entry = occasion_entries.record_taken(self.ledger, OccasionLog(), occasion, "here", signs)
         assert entry is not None
         return entry.kind
 

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.gates.evidence import Evidence
-from tasks.policy import adopting, adoption, in_force
-from tasks.policy.adopting import ADOPTED, SigningOutcome
+from tasks.policy import adoption, adoption_entries, in_force
 from tasks.policy.adoption import Adoption
+from tasks.policy.adoption_entries import ADOPTED, SigningOutcome
 from tasks.trust import dsse, keys
 from tests.gates.test_attacks import plant
 from tests.governed.house import PEOPLE, POLICY, House, raw
@@ -28,7 +28,7 @@ EASIER = TWO.replace("at_least: 100}", "at_least: 50}")
 @pytest.fixture
 def house(house: House) -> House:
     """With the sample policy in force."""
-    adopting.create_root(house.state)
+    adoption_entries.create_root(house.state)
     adopt(house, "root")
     return house
 
@@ -37,15 +37,15 @@ def adopt(house: House, signer: str, policy: str = POLICY, people: str = PEOPLE)
     (house.governance.folder / "policy.yaml").write_text(policy)
     (house.governance.folder / "people.yaml").write_text(people)
     what = in_force.load_proposed(house.governance.folder, house.state)
-    return adopting.sign(house.ledger, root(house), *what, house.key(signer))
+    return adoption_entries.sign(house.ledger, root(house), *what, house.key(signer))
 
 
 def root(house: House) -> str:
-    return adopting.root_fingerprint(house.state)
+    return adoption_entries.root_fingerprint(house.state)
 
 
 def newest(house: House) -> Adoption:
-    found = adopting.read(house.ledger, root(house)).newest
+    found = adoption_entries.read(house.ledger, root(house)).newest
     assert found
     return found
 
@@ -76,7 +76,7 @@ def forged(house: House, signer: str, **changes: Any) -> dict[str, Any]:
 
 
 def why_not(house: House) -> str:
-    return adopting.read(house.ledger, root(house)).problems[-1]
+    return adoption_entries.read(house.ledger, root(house)).problems[-1]
 
 
 def test_what_the_named_roles_sign_is_in_force(house: House) -> None:
@@ -241,12 +241,12 @@ def test_another_root_key_on_the_disk_puts_nothing_in_force(house: House, monkey
     keys.create(house.state / "keys", "root")
     with pytest.raises(InputError, match=r"no policy is in force under root key .*it follows from root key"):
         rows(house)
-    monkeypatch.setenv(adopting.ROOT_VARIABLE, trusted)
+    monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, trusted)
     with pytest.raises(InputError, match="find out who replaced it"):
         rows(house)
     (house.state / "keys" / "root.pub").unlink()
     assert rows(house) == 100, "the fingerprint alone is enough"
-    adopting.create_root(house.state)
+    adoption_entries.create_root(house.state)
     assert not (house.state / "keys" / "root.pub").exists(), "no key is made where one is pinned"
 
 
@@ -342,7 +342,7 @@ def test_a_key_that_ended_does_not_come_back(house: House, was: str, told: str) 
 
 def test_junk_in_the_ledger_is_passed_over(house: House) -> None:
     for body in ({}, {"envelope": None}, {"envelope": {"payload": "x"}}, {"envelope": []}):
-        for kind in (adopting.PROPOSED, adopting.SIGNED, ADOPTED):
+        for kind in (adoption_entries.PROPOSED, adoption_entries.SIGNED, ADOPTED):
             house.ledger.append(kind, "0" * 64, body)
     adopt(house, "risk-one", OTHER)
     assert rows(house) == 50

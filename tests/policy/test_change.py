@@ -6,8 +6,8 @@ import pytest
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_json
-from tasks.gates import approved, evidence
-from tasks.gates.checks.change import ValueChange, compare
+from tasks.gates import evidence, passed_evidence
+from tasks.gates.checks.dataset_diff import ValueChange, compare
 from tasks.gates.evidence import Evidence
 from tests.governed.datasets import dataset, origin, put
 from tests.governed.house import House
@@ -71,17 +71,17 @@ def test_the_dataset_and_its_change_are_part_of_what_is_signed(house: House) -> 
 
 def test_only_what_passed_for_the_same_use_case_was_approved(house: House) -> None:
     put(house.layout, dataset({"a": origin(100)}))
-    assert approved.last_passed(house.ledger, "triage", demo=False) is None
+    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) is None
     waits = house.ask(run="run-1")
-    assert approved.last_passed(house.ledger, "triage", demo=False) is None
+    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) is None
     house.decide(waits, "both", "reject", role="data-owner")
     assert house.settle(waits).state == "rejected"
-    assert approved.last_passed(house.ledger, "triage", demo=False) is None
+    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) is None
     for run, rows in (("run-2", 105), ("run-3", 110)):
         put(house.layout, dataset({"a": origin(rows)}))
         newest = approve(house, run)
-    assert approved.last_passed(house.ledger, "triage", demo=False) == newest
-    assert approved.last_passed(house.ledger, "another", demo=False) is None
+    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) == newest
+    assert passed_evidence.last_passed(house.ledger, "another", demo=False) is None
 
 
 def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(house: House) -> None:
@@ -89,8 +89,8 @@ def test_what_demo_identities_let_through_is_compared_with_on_demo_runs_only(hou
     asked = house.ask(run="run-1", demo=True)
     house.decide(asked, "demo-owner")
     assert house.settle(asked).state == "passed"
-    assert approved.last_passed(house.ledger, "triage", demo=False) is None
-    assert approved.last_passed(house.ledger, "triage", demo=True) == asked
+    assert passed_evidence.last_passed(house.ledger, "triage", demo=False) is None
+    assert passed_evidence.last_passed(house.ledger, "triage", demo=True) == asked
 
 
 def test_a_resumed_run_is_still_compared_with_what_was_approved_before_it(house: House) -> None:
@@ -137,7 +137,7 @@ def test_a_manifest_of_other_sources_than_the_run_was_resolved_with_is_refused(
 
 
 def collect(house: House, run: str) -> Evidence:
-    before = approved.last_passed(house.ledger, "triage", demo=False)
+    before = passed_evidence.last_passed(house.ledger, "triage", demo=False)
     policy = house.governance.policy
     return evidence.collect("data", house.layout, house.params, policy, house.request(run), before)
 

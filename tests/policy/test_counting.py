@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.policy import counting
+from tasks.policy import effective_times
 from tasks.policy.people import People
 from tasks.trust import keys
 
@@ -56,23 +56,23 @@ def test_of_the_past_counts_only_what_counted_then(
     was: tuple[str, str] | None, said: tuple[str, str], counts: list[tuple[str, str]]
 ) -> None:
     before = people(["x", *([role(*was)] if was else [])], [key(*was)] if was else [])
-    now = counting.effective_people(people(["x", role(*said)], [key(*said)]), before, AT).people[0]
+    now = effective_times.effective_people(people(["x", role(*said)], [key(*said)]), before, AT).people[0]
     assert times(now.roles) == [("", ""), *counts] and times(now.keys) == counts
 
 
 def test_a_role_that_ended_may_be_given_again_and_the_time_between_stays_out() -> None:
     before = people([role("", "03-01")], [LINE])
-    now = counting.effective_people(people([role()], [LINE]), before, AT)
+    now = effective_times.effective_people(people([role()], [LINE]), before, AT)
     assert times(now.people[0].roles) == [("", "03-01"), ("06-01", "")]
-    later = counting.effective_people(people([role()], [LINE]), now, AT.replace(month=8))
+    later = effective_times.effective_people(people([role()], [LINE]), now, AT.replace(month=8))
     assert times(later.people[0].roles) == [("", "03-01"), ("06-01", "")]
 
 
 def test_who_was_a_demo_identity_begins_anew() -> None:
-    now = counting.effective_people(people(["r"], [LINE]), people(["r"], [LINE], demo=True), AT)
+    now = effective_times.effective_people(people(["r"], [LINE]), people(["r"], [LINE], demo=True), AT)
     assert times(now.people[0].roles) == times(now.people[0].keys) == [("06-01", "")]
     assert (
-        counting.effective_people(people(["r"], [LINE], demo=True), people(["r"], [LINE]), AT)
+        effective_times.effective_people(people(["r"], [LINE], demo=True), people(["r"], [LINE]), AT)
         .people[0]
         .roles[0]
         .is_valid(AT)
@@ -82,7 +82,10 @@ def test_who_was_a_demo_identity_begins_anew() -> None:
 def test_machines_are_as_people() -> None:
     before = people(["r"], [LINE])
     said = People.model_validate(before.model_dump() | {"machines": {"gate": {"keys": [OTHER, _third()]}}})
-    assert times(counting.effective_people(said, before, AT).keys_of_machine("gate")) == [("", ""), ("06-01", "")]
+    assert times(effective_times.effective_people(said, before, AT).keys_of_machine("gate")) == [
+        ("", ""),
+        ("06-01", ""),
+    ]
 
 
 def _third() -> str:
@@ -96,4 +99,4 @@ def _third() -> str:
 def test_nobody_is_added_with_what_never_counts(roles: Given, those: Given, told: str) -> None:
     before = People.model_validate({"people": [{"id": "bob", "name": "Bob", "roles": ["r"]}]})
     with pytest.raises(Refused, match=told):
-        counting.effective_people(people(roles, those), before, AT)
+        effective_times.effective_people(people(roles, those), before, AT)

@@ -7,8 +7,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import Refused
-from tasks.policy import adopting, adoption, ended, in_force
-from tasks.policy.ended import KeyEnds
+from tasks.policy import adoption, adoption_entries, ended_keys, in_force
+from tasks.policy.ended_keys import KeyEnds
 from tasks.policy.people import People
 from tasks.trust import keys
 from tests.governed.house import PEOPLE, House
@@ -64,7 +64,7 @@ CASES = {
 @pytest.mark.attack(rights="approver", stopped="the end of a key is carried along the adoptions, whoever is given it")
 @pytest.mark.parametrize("steps", CASES.values(), ids=CASES)
 def test_a_key_does_not_come_back_by_a_detour(house: House, steps: list[str]) -> None:
-    adopting.create_root(house.state)
+    adoption_entries.create_root(house.state)
     adopt(house, "root")
     for step in steps[:-1]:
         assert adopt(house, "risk-one", people=step).adopted
@@ -88,7 +88,7 @@ def said(**key: Any) -> People:
 def carried(*adopted: tuple[People, datetime]) -> KeyEnds:
     ends: KeyEnds = {}
     for those, at in adopted:
-        ends = ended.carry_over(those, ends, at)
+        ends = ended_keys.carry_over(those, ends, at)
     return ends
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.policy import governance, satisfiable
+from tasks.policy import governance, staffing
 from tasks.policy.people import MACHINES
 from tasks.trust import keys
 from tests.governed.house import PEOPLE, POLICY
@@ -81,7 +81,7 @@ def test_a_role_that_ended_stops_runs_and_not_what_was_decided(folder: Path) -> 
     loaded = governance.load(folder, folder / "state")
     days = {day: datetime(2026, 3, day, tzinfo=UTC) for day in (1, 2)}
     found = {
-        day: satisfiable.run_problem(loaded.policy, loaded.people, "low", ["asker"], [], False, moment)
+        day: staffing.run_problem(loaded.policy, loaded.people, "low", ["asker"], [], False, moment)
         for day, moment in days.items()
     }
     assert found[1] == ""

@@ -9,7 +9,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.gates import decisions, signed_request
 from tasks.gates.evidence import Evidence
-from tasks.policy import satisfiable
+from tasks.policy import staffing
 from tests.governed.datasets import dataset, origin, put
 from tests.governed.house import PEOPLE, POLICY, House, put_result, reload, request
 
@@ -185,7 +185,7 @@ def test_what_a_run_could_not_pass_is_told_for_its_requester_and_owners(house: H
     now = house.ledger.now()
 
     def told(requester: str, *owned: str) -> str:
-        return satisfiable.run_problem(
+        return staffing.run_problem(
             house.governance.policy, house.governance.people, "low", [requester], owned, False, now
         )
 

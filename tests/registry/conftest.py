@@ -21,7 +21,7 @@ HOUSES = "houses"
 @pytest.fixture(scope="session")
 def empty_registry(shared: Path) -> Path:
     """An MLflow database with its tables: making them takes three seconds, copying them none."""
-    from tasks.registry.promote.mirror import RegistryClient
+    from tasks.registry.promote.mlflow_mirror import RegistryClient
     from tests.registry import mlflow_once  # noqa: F401
 
     def make(folder: Path) -> None:

@@ -10,19 +10,19 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core.files import sha256_bytes, write_json
 from tasks.core.graph import EVIDENCE_STAGES, GATES, STAGES
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.declarations import declarations
-from tasks.gates import chain, decisions, evidence, gates, signed_request, statement
+from tasks.gates import decisions, evidence, gates, record_chain, signed_request, statement
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import GateStatus
 from tasks.gates.signed_decision import Verb
 from tasks.gates.signed_request import RecordedRunRequest
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy import adopting, governance, in_force
+from tasks.policy import adoption_entries, governance, in_force
 from tasks.policy.governance import Governance
 from tasks.registry.admit import admission
 from tasks.registry.promote import champion, promotion
@@ -185,7 +185,7 @@ class House:
     @property
     def root_of_trust(self) -> str:
         """What an outsider was told by another way."""
-        return adopting.root_fingerprint(self.state)
+        return adoption_entries.root_fingerprint(self.state)
 
     def adopt(self, change: Callable[[str], str], name: str = "policy.yaml") -> None:
         """Another policy or other people, signed off by the risk officer."""
@@ -228,7 +228,7 @@ class House:
             YAML().dump(PARAMS | {"use_case": PARAMS["use_case"] | card, "training": seed}, file)
         write_json(layout.sources, {"sources": [SOURCE], "as_of": "2026-03-01", "vault": "0" * 32})
         write_json(layout.code, {"tree_sha256": "0" * 64})
-        code.write_digests(layout)
+        code_digest.write_digests(layout)
         write_json(layout.suites, {"by_source": {}, "dataset": None})
         dsse.write(layout.request, self.request(run, demo).envelope)
         authority = authority_of(self.governance, str(card.get("risk_tier", "low")))
@@ -271,7 +271,7 @@ class House:
         adopted = promotions.read(self.ledger, self.governance, NAME).success_metrics(asked.request.demo_approvals)
         seen = [name for stage in EVIDENCE_STAGES[gate] for name in STAGES[stage].dvc_names]
         record(layout, self.ledger, self.state / "keys" / "worker", seen)
-        recorded = chain.require(gate, layout, layout.root.name, self.ledger, self.governance)
+        recorded = record_chain.require(gate, layout, layout.root.name, self.ledger, self.governance)
         keeps_to = declarations.of_run(layout, checked, policy)
         kept = declarations.digests(declarations.complied_with(self.ledger, self.governance, keeps_to))
         found = evidence.collect(
@@ -386,7 +386,7 @@ def found(root: Path) -> House:
     folder, state = root / "governance", root / ".hallmark"
     write_governance(folder)
     governance.initialise(state, governance.load(folder, state).people)
-    adopting.create_root(state)
+    adoption_entries.create_root(state)
     adopt(folder, state, open_ledger(state), "root")
     return open_house(root)
 
@@ -400,7 +400,7 @@ def adopt(folder: Path, state: Path, ledger: Ledger, who: str) -> None:
     """What the folder says is in force from now on, signed with the key of a person or the root key."""
     policy, people = in_force.load_proposed(folder, state)
     signer = keys.signer_of(keys.load_private(state / "keys" / who))
-    assert adopting.sign(ledger, adopting.root_fingerprint(state), policy, people, signer).adopted
+    assert adoption_entries.sign(ledger, adoption_entries.root_fingerprint(state), policy, people, signer).adopted
 
 
 def write_governance(folder: Path, environment: str = "local") -> None:

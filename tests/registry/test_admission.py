@@ -10,7 +10,7 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import canonical_json
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.registry.admit import admission, remembered, rolled_back, undelivered
+from tasks.registry.admit import admission, last_admission, ledger_rollback, outbox
 from tasks.registry.admit.admission import Admitted
 from tasks.registry.release import promotions
 from tests.governed.house import raw
@@ -77,17 +77,17 @@ def test_with_the_ledger_away_what_was_admitted_goes_on_and_is_delivered_once(re
     admit(released)
     admitted = admit(released, away)
     assert weights(admitted) == b"adapter" and admitted.ledger_unavailable
-    kept = list((released.state / undelivered.FOLDER).iterdir())
+    kept = list((released.state / outbox.FOLDER).iterdir())
     assert len(kept) == 1 and len(released.ledger.entries(admission.ADMITTED)) == 1
     saved = kept[0].read_bytes()
 
-    assert undelivered.deliver(released.ledger, released.state) == 1
+    assert outbox.deliver(released.ledger, released.state) == 1
     assert not kept[0].exists()
     late = released.ledger.entries(admission.ADMITTED)[-1].body
     assert late["ledger_away"] and late["kept"] == kept[0].stem and late["happened"]
 
     kept[0].write_bytes(saved)  # as after a kill between recording it and removing the file
-    assert undelivered.deliver(released.ledger, released.state) == 0
+    assert outbox.deliver(released.ledger, released.state) == 0
     assert len(released.ledger.entries(admission.ADMITTED)) == 2 and not kept[0].exists()
 
 
@@ -110,14 +110,14 @@ def test_with_the_ledger_away_files_are_verified_all_the_same(released: House, a
     swap(writable(released.bundle()))
     with pytest.raises(Refused, match="changed"):
         admit(released, away)
-    assert undelivered.deliver(released.ledger, released.state) == 1
+    assert outbox.deliver(released.ledger, released.state) == 1
     assert len(released.ledger.entries(admission.REFUSED)) == 1
 
 
 @pytest.mark.attack(rights="disk", stopped="the gate's signature")
 def test_a_statement_remembered_by_hand_is_not_believed(released: House, away: Ledger) -> None:
     admit(released)
-    path = released.state / remembered.FOLDER / f"{NAME}.json"
+    path = released.state / last_admission.FOLDER / f"{NAME}.json"
     newest = promotions.read(released.ledger, released.governance, NAME).newest
     assert newest is not None
     forged = newest.promotion.model_copy(update={"sequence": 99})
@@ -155,17 +155,17 @@ def test_a_ledger_that_was_rolled_back_opens_an_incident_and_so_does_the_right_o
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     for _ in range(2):
         admit(succeeded)
-    (opened,) = rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)
-    assert not rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)
+    (opened,) = ledger_rollback.raise_incidents(succeeded.ledger, succeeded.governance)
+    assert not ledger_rollback.raise_incidents(succeeded.ledger, succeeded.governance)
     (one,) = incidents.read_all(succeeded.ledger, succeeded.governance)
     assert (one.opening.what, one.opening.about, one.severity) == ("ledger-rolled-back", "triage-2", "critical")
     assert opened.subject == one.id and one.opening.role == "risk"
 
-    (kept,) = (succeeded.state / undelivered.FOLDER).iterdir()
+    (kept,) = (succeeded.state / outbox.FOLDER).iterdir()
     right = open_ledger(succeeded.root / "whole")
     assert not admit(succeeded, right).ledger_unavailable and not kept.exists()
-    assert len(right.entries(rolled_back.ENTRY_KIND)) == 1
-    assert len(rolled_back.raise_incidents(right, succeeded.governance)) == 1
+    assert len(right.entries(ledger_rollback.ENTRY_KIND)) == 1
+    assert len(ledger_rollback.raise_incidents(right, succeeded.governance)) == 1
 
 
 def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(succeeded: House) -> None:
@@ -174,17 +174,17 @@ def test_a_rolled_back_ledger_that_cannot_be_written_is_told_later(succeeded: Ho
     raw(succeeded, f"DELETE FROM hallmark_ledger WHERE seq > {before}")
     full(succeeded, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert weights(admit(succeeded)) == b"second"
-    assert not succeeded.ledger.entries(rolled_back.ENTRY_KIND)
+    assert not succeeded.ledger.entries(ledger_rollback.ENTRY_KIND)
     full(succeeded, "DROP TRIGGER full")
-    assert undelivered.deliver(succeeded.ledger, succeeded.state) == 2
-    assert len(rolled_back.raise_incidents(succeeded.ledger, succeeded.governance)) == 1
+    assert outbox.deliver(succeeded.ledger, succeeded.state) == 2
+    assert len(ledger_rollback.raise_incidents(succeeded.ledger, succeeded.governance)) == 1
 
 
 def test_a_record_that_holds_anything_opens_nothing(released: House) -> None:
-    released.ledger.append(rolled_back.ENTRY_KIND, NAME, {"tier": "low", "release": 7})
-    released.ledger.append(rolled_back.ENTRY_KIND, NAME, {})
-    assert not rolled_back.raise_incidents(released.ledger, released.governance)
-    assert len(rolled_back.invalid_records(released.ledger)) == 2
+    released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, {"tier": "low", "release": 7})
+    released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, {})
+    assert not ledger_rollback.raise_incidents(released.ledger, released.governance)
+    assert len(ledger_rollback.invalid_records(released.ledger)) == 2
 
 
 RECORD = {
@@ -204,24 +204,24 @@ RECORD = {
     ids=["words for a release", "a release of another model", "words for a tier", "no number"],
 )
 def test_the_gate_signs_no_words_of_a_record_that_nobody_signed(released: House, more: dict[str, object]) -> None:
-    released.ledger.append(rolled_back.ENTRY_KIND, NAME, RECORD | more)
-    assert not rolled_back.raise_incidents(released.ledger, released.governance)
+    released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, RECORD | more)
+    assert not ledger_rollback.raise_incidents(released.ledger, released.governance)
     assert not incidents.read_all(released.ledger, released.governance)
-    (told,) = rolled_back.invalid_records(released.ledger)
+    (told,) = ledger_rollback.invalid_records(released.ledger)
     assert "opens no incident" in told and "evil" not in told
-    released.ledger.append(rolled_back.ENTRY_KIND, NAME, RECORD)
-    assert len(rolled_back.raise_incidents(released.ledger, released.governance)) == 1
+    released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, RECORD)
+    assert len(ledger_rollback.raise_incidents(released.ledger, released.governance)) == 1
 
 
 def test_what_has_opened_its_incident_is_read_once_however_often_it_was_told(
     released: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(20):
-        released.ledger.append(rolled_back.ENTRY_KIND, NAME, RECORD)
-    assert len(rolled_back.raise_incidents(released.ledger, released.governance)) == 1
+        released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, RECORD)
+    assert len(ledger_rollback.raise_incidents(released.ledger, released.governance)) == 1
     reads, read = [], incidents.read_all
     monkeypatch.setattr(incidents, "read", lambda *given: reads.append(1) or read(*given))
-    assert not rolled_back.raise_incidents(released.ledger, released.governance) and len(reads) == 1
+    assert not ledger_rollback.raise_incidents(released.ledger, released.governance) and len(reads) == 1
 
 
 @pytest.mark.attack(rights="disk", stopped="what cannot be read is set aside and told, and the others are delivered")
@@ -231,13 +231,13 @@ def test_what_has_opened_its_incident_is_read_once_however_often_it_was_told(
 def test_a_torn_record_keeps_no_other_from_the_ledger(released: House, away: Ledger, torn: bytes) -> None:
     admit(released)
     admit(released, away)
-    folder = released.state / undelivered.FOLDER
+    folder = released.state / outbox.FOLDER
     (folder / "0-torn.json").write_bytes(torn)
     (folder / "0-torn.unreadable").write_bytes(b"one before")
     assert not admit(released).ledger_unavailable
     assert [e.body["ledger_away"] for e in released.ledger.entries(admission.ADMITTED)] == [False, True, False]
     assert sorted(path.read_bytes() for path in folder.iterdir()) == sorted([torn, b"one before"]), "nothing is lost"
-    assert len(undelivered.invalid_files(released.state)) == 2
+    assert len(outbox.invalid_files(released.state)) == 2
 
 
 def full(house: House, statement: str) -> None:
@@ -259,7 +259,7 @@ def test_a_full_table_is_a_ledger_that_is_away(released: House) -> None:
     admit(released)
     full(released, "CREATE TRIGGER full BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert weights(admit(released)) == b"adapter"
-    assert len(list((released.state / undelivered.FOLDER).iterdir())) == 1
+    assert len(list((released.state / outbox.FOLDER).iterdir())) == 1
 
 
 def test_rolled_back_means_the_earlier_release_is_admitted(succeeded: House) -> None:

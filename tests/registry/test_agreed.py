@@ -10,7 +10,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
-from tasks.gates import agreed, chain
+from tasks.gates import agreement, record_chain
 from tasks.policy import in_force
 from tasks.registry.release import bundle
 from tasks.registry.verify import verification
@@ -61,7 +61,7 @@ def again(layout: Layout, key: Path, **said: Any) -> dict[str, Any]:
 
 
 def put(house: House, layout: Layout, records: object) -> None:
-    house.ledger.append(agreed.REPRODUCED, layout.root.name, {"records": records})
+    house.ledger.append(agreement.REPRODUCED, layout.root.name, {"records": records})
 
 
 def test_a_run_that_one_machine_made_is_not_released(by_one: House) -> None:
@@ -89,7 +89,7 @@ def other_materials(house: House, layout: Layout, key: Path) -> dict[str, Any]:
 def taken(house: House, layout: Layout, key: Path) -> dict[str, Any]:
     """Signed by the other machine without computing anything: taken from the first one's."""
     signer = keys.signer_of(keys.load_private(key))
-    known = chain.records_of_run(house.ledger, house.governance, layout.root.name)
+    known = record_chain.records_of_run(house.ledger, house.governance, layout.root.name)
     return {name: stage_record.sign_cached(record, record.record.tree_sha256, signer) for name, record in known.items()}
 
 
@@ -126,11 +126,11 @@ def test_who_took_it_from_the_other_machine_is_no_second_one(by_one: House) -> N
     }
     assert {record.keyid for record in of_run.values()} == {keys.fingerprint(own.public_line)}
     put(by_one, layout, again(layout, second))
-    found = agreed.records_of_others(by_one.ledger, by_one.governance, "run-1", of_run)
-    assert agreed.disagreeing_stages(2, of_run, found) == sorted(DVC_STAGES)
-    assert agreed.disagreeing_stages(1, of_run, found) == []
+    found = agreement.records_of_others(by_one.ledger, by_one.governance, "run-1", of_run)
+    assert agreement.disagreeing_stages(2, of_run, found) == sorted(DVC_STAGES)
+    assert agreement.disagreeing_stages(1, of_run, found) == []
     as_a_release_has_it = {name: [record] for name, record in computed.items()}
-    assert agreed.disagreeing_stages(2, of_run, as_a_release_has_it) == sorted(DVC_STAGES)
+    assert agreement.disagreeing_stages(2, of_run, as_a_release_has_it) == sorted(DVC_STAGES)
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release holds the other machine's records, which anybody checks")

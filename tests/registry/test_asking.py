@@ -17,7 +17,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params import params as parameters
-from tasks.core.payload import asking
+from tasks.core.payload import inference_config
 from tasks.registry.admit import admission
 from tasks.stages.evaluate import predict
 from tests.registry import house as houses
@@ -104,12 +104,12 @@ def test_a_candidate_that_says_no_stop_is_not_packaged(house: House) -> None:
     write_json(layout.artefacts("predict/candidate") / "result.json", {"facts": {}})
     read = parameters.load(layout.params)
     with pytest.raises(InputError, match="run the stage predict@candidate again"):
-        asking.from_run(layout, read.prompts, read.evaluation)
+        inference_config.from_run(layout, read.prompts, read.evaluation)
 
 
 @pytest.mark.parametrize("content", [None, "{}", '{"system": {}, "decoding": {"do_sample": true}, "dtype": "int4"}'])
 def test_a_release_that_does_not_say_how_it_is_asked_is_not_admitted(tmp_path: Path, content: str | None) -> None:
     if content is not None:
-        (tmp_path / asking.FILE_NAME).write_text(content)
+        (tmp_path / inference_config.FILE_NAME).write_text(content)
     with pytest.raises(Refused, match="does not say how it is asked"):
-        asking.read(tmp_path)
+        inference_config.read(tmp_path)

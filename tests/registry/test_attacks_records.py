@@ -8,7 +8,7 @@ from tasks.core.errors import Refused
 from tasks.core.files import read_json
 from tasks.incidents import incidents
 from tasks.registry.admit import admission
-from tasks.registry.promote import mirror, promotion, releases
+from tasks.registry.promote import mlflow_mirror, promotion, releases
 from tasks.registry.release import promotions
 from tasks.trust import keys
 from tests.governed.house import raw
@@ -19,18 +19,18 @@ from tests.registry.house import NAME, House
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion; the alias is put back")
 def test_an_alias_moved_by_hand_changes_nothing_that_is_served(succeeded: House) -> None:
-    with mirror.RegistryClient(succeeded.state) as client:
+    with mlflow_mirror.RegistryClient(succeeded.state) as client:
         client.set_registered_model_alias(NAME, "champion", "1")
         client.delete_registered_model_alias(NAME, "rollback")
     assert succeeded.served() == b"second"
-    found = mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME)
+    found = mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME)
     assert found.aliases == {"champion": "triage-2", "rollback": "triage-1"}
     assert (
         len(found.moved_by_hand) == 2 and "alias champion of triage was at MLflow version 1" in found.moved_by_hand[0]
     )
     opened = [one.opening for one in incidents.read_all(succeeded.ledger, succeeded.governance)]
     assert [(one.what, one.role) for one in opened] == [("alias-moved", "risk")] * 2
-    assert mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME).moved_by_hand == []
+    assert mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME).moved_by_hand == []
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion, its files by digest")
@@ -41,7 +41,7 @@ def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
     weights = tmp_path / "own" / "model" / "adapter_model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"evil")
-    with mirror.RegistryClient(succeeded.state) as client:
+    with mlflow_mirror.RegistryClient(succeeded.state) as client:
         attack(client, NAME, tmp_path / "own")
     if (succeeded.bundle("triage-2") / "payload/model" / weights.name).read_bytes() == b"evil":
         with pytest.raises(Refused, match="changed: payload/model/adapter_model"):
@@ -52,10 +52,10 @@ def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")
 def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
-    with mirror.RegistryClient(released.state) as client:
+    with mlflow_mirror.RegistryClient(released.state) as client:
         client.delete_registered_model(NAME)
     assert released.served() == b"adapter"
-    assert mirror.set_aliases(released.ledger, released.governance, NAME).aliases["champion"] == "triage-1"
+    assert mlflow_mirror.set_aliases(released.ledger, released.governance, NAME).aliases["champion"] == "triage-1"
 
 
 @pytest.mark.attack(rights="database", stopped="promotions are numbered, and numbers only rise")
@@ -136,7 +136,7 @@ def test_intents_of_others_lead_to_no_deletion(released: House) -> None:
     assert precious.exists()
     assert releases.verify(Path(release.bundle), released.governance).ok
     assert released.served() == b"adapter"
-    with mirror.RegistryClient(released.state) as client:
+    with mlflow_mirror.RegistryClient(released.state) as client:
         assert client.get_model_version_by_alias(NAME, "champion").tags["hallmark.release"] == "triage-1"
 
 

@@ -8,9 +8,9 @@ from typing import get_args
 
 import pytest
 
-from tasks.audit import archive, controls, gaps, record
+from tasks.audit import archive, controls, gaps, release_facts
+from tasks.audit.artifacts import Artifacts
 from tasks.audit.dossier import Dossier, Kind
-from tasks.audit.shelf import Artifacts
 from tasks.consent import withdrawals
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
@@ -28,7 +28,7 @@ def no_proof(seq: int) -> bytes:
 
 def audited(house: House, target: Path, label: str = "triage-1", **how: bool) -> Dossier:
     release = releases.get(house.ledger, house.governance, label)
-    told, _ = archive.write(record.gather(release, house.ledger, house.governance), no_proof, target, **how)
+    told, _ = archive.write(release_facts.gather(release, house.ledger, house.governance), no_proof, target, **how)
     return told
 
 
@@ -99,7 +99,7 @@ def test_the_page_loads_nothing_and_every_link_leads_somewhere(succeeded: House,
 def test_an_approval_of_before_that_has_no_reason_is_told(released: House) -> None:
     """Nobody signs one now; those that were signed count."""
     release = releases.get(released.ledger, released.governance, "triage-1")
-    known = record.gather(release, released.ledger, released.governance)
+    known = release_facts.gather(release, released.ledger, released.governance)
     (one,) = known.decisions["data"]
     mute = replace(one, signed=replace(one.signed, decision=one.decision.model_copy(update={"reason": ""})))
     told = gaps.missing(replace(known, decisions={"data": [mute]}), Artifacts(released.bundle(), no_proof), [])

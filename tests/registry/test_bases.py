@@ -11,7 +11,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
-from tasks.registry.promote import bases
+from tasks.registry.promote import base_models
 from tests.registry.house import House
 
 
@@ -54,14 +54,14 @@ def test_a_base_model_that_is_not_the_packages_stops_promotion(ready: House) -> 
     with pytest.raises(Refused, match=r"base_model: artefacts/base_model/result\.json changed since it was signed"):
         ready.promote(layout)
     with pytest.raises(Refused, match="is not the base model that the package was made with"):
-        bases.copy_base_model(layout, manifest.read(layout.artefacts("package") / "payload"))
+        base_models.copy_base_model(layout, manifest.read(layout.artefacts("package") / "payload"))
     assert kept(ready) == [] and not ready.bundle().exists()
 
 
 def test_a_whole_model_needs_none(house: House) -> None:
     layout = house.begin("run-1")
     told = described(layout)
-    assert bases.copy_base_model(layout, told.model_copy(update={"method": "full"})) is None
+    assert base_models.copy_base_model(layout, told.model_copy(update={"method": "full"})) is None
     assert kept(house) == []
 
 
@@ -71,7 +71,7 @@ def test_on_another_disk_it_is_copied(house: House, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "link", other_disk)
     layout = house.begin("run-1")
-    folder = bases.copy_base_model(layout, described(layout))
+    folder = base_models.copy_base_model(layout, described(layout))
     assert folder is not None and tree_digest(folder) == tree_digest(base_of(layout))
 
 
@@ -83,7 +83,7 @@ def test_a_full_disk_keeps_nothing_half_and_leaves_the_old_champion(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bases.files, "copy_open", full)
+    monkeypatch.setattr(base_models.files, "copy_open", full)
     with pytest.raises(Unavailable, match="No space left"):
         ready.promote(layout)
     assert kept(ready) == [] and not ready.bundle().exists()

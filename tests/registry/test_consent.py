@@ -12,7 +12,7 @@ from tasks.consent import withdrawals
 from tasks.core.errors import Refused
 from tasks.core.files import write_json
 from tasks.registry.admit import admission
-from tasks.registry.promote import intents, mirror, orders, promotion, recovery, releases
+from tasks.registry.promote import intents, mlflow_mirror, promotion, recovery, releases, rollback_orders
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tests.registry.house import NAME, SOURCE, House, open_house, writable
@@ -59,13 +59,13 @@ def test_inputs_that_no_longer_name_the_source_help_nobody(ready: House) -> None
 def test_a_withdrawal_while_the_release_is_being_built_is_in_time(
     ready: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registered: Callable[..., None] = mirror.register
+    registered: Callable[..., None] = mlflow_mirror.register
 
     def register(*args: object) -> None:
         registered(*args)
         withdraw(ready)
 
-    monkeypatch.setattr(mirror, "register", register)
+    monkeypatch.setattr(mlflow_mirror, "register", register)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
         ready.promote(ready.run("run-1"))
     assert champion(ready) == [] and not ready.bundle().exists()
@@ -104,10 +104,10 @@ def test_no_rollback_to_what_was_trained_on_it(succeeded: House) -> None:
 
 
 def test_a_release_that_does_not_say_what_it_was_trained_on_is_not_promoted(released: House, tmp_path: Path) -> None:
-    from tasks.consent import consent
+    from tasks.consent import release_sources
 
     with pytest.raises(Refused, match="cannot be read which sources"):
-        consent.require_not_withdrawn(tmp_path, released.ledger, released.governance)
+        release_sources.require_not_withdrawn(tmp_path, released.ledger, released.governance)
     assert promotions.read(released.ledger, released.governance, NAME).newest
 
 
@@ -115,7 +115,7 @@ def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
     succeeded: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else's connection writes between the look at the release and the ledger's transaction."""
-    target: Callable[..., SignedPromotion] = orders.target_statement
+    target: Callable[..., SignedPromotion] = rollback_orders.target_statement
 
     def looked(*args: object) -> SignedPromotion:
         found = target(*args)
@@ -124,7 +124,7 @@ def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
         owner.join()
         return found
 
-    monkeypatch.setattr(orders, "target", looked)
+    monkeypatch.setattr(rollback_orders, "target", looked)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
         succeeded.roll_back("worse")
     assert champion(succeeded) == ["triage-2"]

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
-from tasks.registry.promote import intents, mirror, promotion, releases
+from tasks.registry.promote import intents, mlflow_mirror, promotion, releases
 from tasks.registry.release import promotions
 from tests import forking
 from tests.forking import FOR_PROMOTION, Forking
@@ -98,11 +98,11 @@ def check(house: House) -> str:
     folders = sorted(path.name for path in (house.state / "releases").iterdir())
     assert folders == sorted(str(release.label) for release in known)
     assert intents.pending(house.ledger) == []
-    with mirror.RegistryClient(house.state) as client:
+    with mlflow_mirror.RegistryClient(house.state) as client:
         versions = client.search_model_versions(f"name = '{NAME}'")
-        assert sorted(version.tags[mirror.RELEASE_TAG] for version in versions) == folders
+        assert sorted(version.tags[mlflow_mirror.RELEASE_TAG] for version in versions) == folders
         champion = client.get_model_version_by_alias(NAME, "champion")
-        assert champion.tags[mirror.RELEASE_TAG] == reigning.label
+        assert champion.tags[mlflow_mirror.RELEASE_TAG] == reigning.label
     return weights
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tasks.code_versions import sign_off
 from tasks.core.errors import Refused
 from tasks.core.params import params
 from tasks.declarations import declarations, signed_declaration, signing
@@ -19,7 +20,6 @@ from tasks.registry.release import bundle
 from tasks.registry.verify import verification
 from tasks.sources.sources import Source, Suites
 from tasks.trust import dsse
-from tasks.versions import versions
 from tests.registry.conftest import After
 from tests.registry.forging import resign, rewrite
 from tests.registry.house import COMMIT, PARAMS, SOURCE, House, copy, open_house
@@ -37,7 +37,7 @@ def opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def sign_off_in_production(house: House) -> None:
     production = house.in_environment("production")
-    versions.sign(house.ledger, production, "risk-officer", "0" * 64, COMMIT, "reviewed")
+    sign_off.sign(house.ledger, production, "risk-officer", "0" * 64, COMMIT, "reviewed")
 
 
 def release_adopted(house: House) -> None:

@@ -11,12 +11,12 @@ import pytest
 import typer
 
 from infra.cli.releases.verify import verify
-from tasks.audit import archive, checked, record, signed_dossier
+from tasks.audit import archive, dossier_signature, dossier_verification, release_facts
 from tasks.audit.dossier import Dossier
-from tasks.audit.signed_dossier import FILE_NAME, DossierSignature
+from tasks.audit.dossier_signature import FILE_NAME, DossierSignature
 from tasks.core.files import canonical_json, tree_manifest
-from tasks.inquiry import looks
-from tasks.ledger.heads import publish
+from tasks.inquiry import access_entries
+from tasks.ledger.heads import publication
 from tasks.ledger.proof import Prover
 from tasks.registry.promote import releases
 from tasks.registry.release.report import Verification
@@ -42,9 +42,9 @@ class Made(NamedTuple):
 
 def dossier(house: House, target: Path, label: str = "triage-1", signed: bool = True, **how: bool) -> Dossier:
     """As `hallmark audit` writes it."""
-    publish.publish(house.ledger, house.governance)
+    publication.publish(house.ledger, house.governance)
     prover = Prover(house.ledger, house.governance)
-    gathered = record.gather(releases.get(house.ledger, house.governance, label), house.ledger, house.governance)
+    gathered = release_facts.gather(releases.get(house.ledger, house.governance, label), house.ledger, house.governance)
     signer = house.key("ledger") if signed else None
     told, _ = archive.write(
         gathered,
@@ -60,12 +60,14 @@ def dossier(house: House, target: Path, label: str = "triage-1", signed: bool = 
 def made(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Iterator[Made]:
     """Of a release that people let through, of whose data somebody looked at something, in three ways."""
     house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
-    looks.record_access(house.ledger, looks.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64})
-    looks.record_access(
-        house.ledger, looks.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}
+    access_entries.record_access(
+        house.ledger, access_entries.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64}
     )
-    looks.record_access(
-        house.ledger, looks.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}
+    access_entries.record_access(
+        house.ledger, access_entries.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}
+    )
+    access_entries.record_access(
+        house.ledger, access_entries.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}
     )
     house.adopt(lambda text: text.replace("at_least: 0.7", "at_least: 0.6"))
     yield Made(house, folder := tmp_path_factory.mktemp("outside") / "dossier", dossier(house, folder))
@@ -86,15 +88,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory, founded_once: Path) -> Iterat
 
 
 def outside(made: Made, folder: Path) -> Verification:
-    return checked.verify_from_root(folder, made.house.root_of_trust)
+    return dossier_verification.verify_from_root(folder, made.house.root_of_trust)
 
 
 def signed_anew(made: Made, folder: Path, by: str = "ledger", **other: Any) -> None:
     """Sign what lies there with the key of a machine or person; `other`: what the signature says otherwise."""
     said = json.loads((made.folder / FILE_NAME).read_bytes())
-    before = signed_dossier.SIGNATURE.predicate(said).model_dump() | other
+    before = dossier_signature.SIGNATURE.predicate(said).model_dump() | other
     (folder / FILE_NAME).unlink()
-    envelope = signed_dossier.sign(DossierSignature(**before), tree_manifest(folder), made.house.key(by))
+    envelope = dossier_signature.sign(DossierSignature(**before), tree_manifest(folder), made.house.key(by))
     (folder / FILE_NAME).write_bytes(canonical_json(envelope))
 
 
@@ -111,7 +113,7 @@ def test_one_command_checks_all_of_it(made: Made, capsys: pytest.CaptureFixture[
     ):  # fmt: skip
         assert expected in told, expected
     assert told.strip().splitlines()[-1].startswith("valid: the dossier of triage-1, digest ")
-    assert checked.verify(made.folder, made.house.governance).verdict == "valid"
+    assert dossier_verification.verify(made.folder, made.house.governance).verdict == "valid"
 
 
 def a_byte(name: str) -> Callable[[Path], None]:
@@ -204,7 +206,7 @@ def test_a_key_that_was_revoked_signs_for_nothing(released: House, tmp_path: Pat
     """Whoever has it could date a dossier back."""
     dossier(released, tmp_path / "before")
     rekeyed(released, "revoked_as_of: 2100-01-01, reason: stolen")
-    found = checked.verify(tmp_path / "before", released.governance)
+    found = dossier_verification.verify(tmp_path / "before", released.governance)
     assert found.verdict == "invalid" and "is revoked as of 2100-01-01" in found.against
 
 

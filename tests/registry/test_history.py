@@ -9,7 +9,7 @@ from tasks.core.errors import InputError
 from tasks.gates import signed_decision
 from tasks.registry.history import history
 from tasks.registry.history.history import ModelState
-from tasks.registry.release import promotions, reigns
+from tasks.registry.release import production_periods, promotions
 from tests.registry.house import NAME, House, open_house
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -88,7 +88,7 @@ def test_a_time_that_was_moved_back_moves_nothing(succeeded: House) -> None:
     assert second.entry is not None
     early = second.entry.model_copy(update={"time": first.promotion.time - timedelta(days=9)})
     moved = promotions.SignedPromotion(second.promotion, second.release_sha256, second.sha256, second.envelope, early)
-    told = reigns.production_periods(promotions.Promotions((first, moved), ()))
+    told = production_periods.production_periods(promotions.Promotions((first, moved), ()))
     assert told[1].since == second.promotion.time
     assert told[0].until == second.promotion.time
 

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.registry.promote.identity import candidate_inputs
+from tasks.registry.promote.candidate_digest import candidate_inputs
 from tests.registry.house import House
 
 

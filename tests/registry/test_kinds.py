@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.registry.admit import admission
-from tasks.reproduce.rebuild import Reproduction
+from tasks.reproduce.reproduction import Reproduction
 from tests.contract.test_ledger_kinds import documented
 from tests.registry.house import NAME, House
 

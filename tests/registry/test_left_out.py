@@ -7,13 +7,13 @@ import pytest
 import typer
 
 from infra.cli.releases.verify import verify
-from tasks.audit import archive, record
+from tasks.audit import archive, release_facts
 from tasks.core import files
 from tasks.core.errors import Refused
 from tasks.registry.admit import admission
 from tasks.registry.promote import releases
 from tasks.registry.release import bundle
-from tasks.registry.verify import left_out, verification
+from tasks.registry.verify import omitted_weights, verification
 from tests.registry.house import NAME, House, copy, writable
 from tests.registry.test_audit import no_proof
 
@@ -24,7 +24,7 @@ WEIGHTS = f"{bundle.PAYLOAD}/model/adapter_model.safetensors"
 def folder(released: House, tmp_path: Path) -> Path:
     """The release as `hallmark audit --no-weights` hands it on."""
     release = releases.get(released.ledger, released.governance, "triage-1")
-    told = record.gather(release, released.ledger, released.governance)
+    told = release_facts.gather(release, released.ledger, released.governance)
     archive.write(told, no_proof, tmp_path / "dossier", weights=False)
     return tmp_path / "dossier" / archive.RELEASE
 
@@ -64,7 +64,7 @@ def marked(*names: str) -> Callable[[Path], None]:
         listing = bundle.listing(folder)
         for name in names:
             (folder / name).unlink()
-        left_out.write(folder, {name: listing[name] for name in names})
+        omitted_weights.write(folder, {name: listing[name] for name in names})
 
     return change
 
@@ -77,7 +77,7 @@ def changed_and_marked(folder: Path) -> None:
 
 def another_digest(folder: Path) -> None:
     (folder / WEIGHTS).unlink()
-    left_out.write(folder, {WEIGHTS: "0" * 64})
+    omitted_weights.write(folder, {WEIGHTS: "0" * 64})
 
 
 ATTACKS: dict[str, Callable[[Path], None]] = {
@@ -88,10 +88,10 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "parameters": marked(f"{bundle.PAYLOAD}/params.yaml"),
     "evidence": marked(f"{bundle.ATTESTATIONS}/evidence/evaluation.json"),
     "weights and the tokenizer": marked(WEIGHTS, f"{bundle.PAYLOAD}/model/tokenizer.json"),
-    "nothing": lambda folder: left_out.write(folder, {}),
+    "nothing": lambda folder: omitted_weights.write(folder, {}),
     "no list": lambda folder: files.write_bytes(folder / bundle.LEFT_OUT, b'{"files":[]}'),
     "a list of lists": lambda folder: files.write_bytes(folder / bundle.LEFT_OUT, b"[" * 100_000),
-    "a name from outside": lambda folder: left_out.write(folder, {"../../etc/passwd": "0" * 64}),
+    "a name from outside": lambda folder: omitted_weights.write(folder, {"../../etc/passwd": "0" * 64}),
 }
 
 

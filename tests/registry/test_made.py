@@ -10,10 +10,10 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.core.files import read_json, write_json
 from tasks.core.graph import DATA_STAGE_NAMES, DVC_STAGES
-from tasks.gates import chain
+from tasks.gates import record_chain
 from tasks.policy.judge import Judge
 from tasks.registry.release import bundle, contents
-from tasks.registry.verify import attestations, attested, made, trust, verification
+from tasks.registry.verify import attestation_checks, attestations, stage_record_checks, trust, verification
 from tasks.trust import dsse, keys, stage_record
 from tests.recorded import record, sign
 from tests.registry.forging import resign
@@ -83,23 +83,23 @@ def test_a_stage_without_a_record_that_counts_passes_no_gate(house: House) -> No
         if key:
             record(layout, house.ledger, house.state / "keys" / key, ["split"])
         with pytest.raises(Refused, match=without):
-            chain.require("data", layout, "run-1", house.ledger, house.governance)
+            record_chain.require("data", layout, "run-1", house.ledger, house.governance)
     house.ledger.append(stage_record.ENTRY_KIND, "run-1", {"stage": "split", "envelope": {"payload": 1}})
     house.ledger.append(stage_record.ENTRY_KIND, "run-1", {"stage": "split"})
     with pytest.raises(Refused, match=without):
-        chain.require("data", layout, "run-1", house.ledger, house.governance)
+        record_chain.require("data", layout, "run-1", house.ledger, house.governance)
     record(layout, house.ledger, worker(house), ["split"])
-    assert len(chain.require("data", layout, "run-1", house.ledger, house.governance)) == len(DATA_STAGE_NAMES)
+    assert len(record_chain.require("data", layout, "run-1", house.ledger, house.governance)) == len(DATA_STAGE_NAMES)
 
 
 def test_a_stage_without_a_sandbox_counts_in_environment_local_alone(house: House) -> None:
     layout = house.begin("run-1")
     record(layout, house.ledger, worker(house), sandbox=None)
-    found = chain.require("data", layout, "run-1", house.ledger, house.governance)
-    assert {each.sandbox for each in chain.references(found).values()} == {None}
+    found = record_chain.require("data", layout, "run-1", house.ledger, house.governance)
+    assert {each.sandbox for each in record_chain.references(found).values()} == {None}
     elsewhere = house.in_environment("production")
     with pytest.raises(Refused, match="stage ingest: it ran without a sandbox, which does not count in environment p"):
-        chain._verified_records(["ingest"], layout, found, elsewhere)
+        record_chain._verified_records(["ingest"], layout, found, elsewhere)
 
 
 def change_record(house: House, name: str, change: Change, key: str = "worker") -> Path:
@@ -156,7 +156,7 @@ def test_the_record_of_something_else_makes_a_release_invalid(
 def test_a_gap_in_the_chain_shows_even_where_every_gate_looked_at_it(released: House, material: str, why: str) -> None:
     files = Attested(released, "train", other_material(material))
     with pytest.raises(Refused, match=why):
-        made._check_chain(files.attested, files.records, files.listing)
+        stage_record_checks._check_chain(files.attested, files.records, files.listing)
 
 
 def same(_: dict[str, Any], __: dict[str, str]) -> None:
@@ -166,10 +166,12 @@ def same(_: dict[str, Any], __: dict[str, str]) -> None:
 @pytest.mark.attack(rights="gate key", stopped="outside local a release is of code that was signed off, also offline")
 def test_offline_too_code_is_signed_off_outside_local(released: House) -> None:
     files = Attested(released, "train", same)
-    assert "nobody signed its version of the code off" in attested._check_code_signoff(files.attested, files.promotion)
+    assert "nobody signed its version of the code off" in attestation_checks._check_code_signoff(
+        files.attested, files.promotion
+    )
     elsewhere = files.promotion.model_copy(update={"environment": "production"})
     with pytest.raises(Refused, match="its version of the code was not signed off: it lacks the signature of somebody"):
-        attested._check_code_signoff(files.attested, elsewhere)
+        attestation_checks._check_code_signoff(files.attested, elsewhere)
 
 
 @pytest.mark.attack(rights="gate key", stopped="a release was promoted by a Hallmark that may judge, also offline")
@@ -186,8 +188,8 @@ def test_offline_too_what_promoted_may_judge(released: House, judge: Judge | Non
     update = {"environment": "production", "judges": ["a" * 64]}
     files.attested.policy = files.attested.policy.model_copy(update=update)
     with pytest.raises(Refused, match=why):
-        attested._check_judge(files.attested, judge)
-    assert attested._check_judge(files.attested, Judge(version="1", sha256="a" * 64, editable=False))
+        attestation_checks._check_judge(files.attested, judge)
+    assert attestation_checks._check_judge(files.attested, Judge(version="1", sha256="a" * 64, editable=False))
 
 
 class Attested:
@@ -224,5 +226,7 @@ def test_a_record_that_is_taken_away_or_signed_by_another_shows(released: House)
 
 def test_what_no_record_says_is_told(released: House) -> None:
     """Of a release of a version that recorded no stages: tests/golden has one that verifies."""
-    assert made.NOT_VERIFIABLE not in verification.verify(released.bundle(), released.governance).unchecked
+    assert (
+        stage_record_checks.NOT_VERIFIABLE not in verification.verify(released.bundle(), released.governance).unchecked
+    )
     assert read_json(released.bundle() / "attestations/evidence/data.json")["recorded"].keys() >= {"ingest", "split"}

@@ -9,15 +9,15 @@ import pytest
 from huggingface_hub import ModelCard
 
 from infra.cli.summary import scores_table
-from infra.cli.tables import TableConsole
+from infra.cli.table_layout import TableConsole
 from tasks.core.facts import Fact
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.runs import summary
 from tasks.stages.evaluate import evaluate
-from tasks.stages.evaluate.intervals import Array
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, values_with_bootstrap
+from tasks.stages.evaluate.uncertainty import Array
 from tests.registry.house import House
 from tests.stages.evaluate import house as evaluation
 from tests.stages.evaluate.browser import Page

@@ -11,9 +11,9 @@ import pytest
 
 from tasks.core import graph
 from tasks.core.errors import InputError
-from tasks.policy import adopting, adoption, governance, in_force
+from tasks.policy import adoption, adoption_entries, governance, in_force
 from tasks.policy.policy import Policy, Tier
-from tasks.registry.history import declared
+from tasks.registry.history import release_contents
 from tasks.registry.promote import releases, waivers
 from tasks.registry.release import promotions
 from tasks.registry.verify import verification
@@ -65,7 +65,7 @@ def test_a_release_with_another_gate_verifies_and_is_read(theirs: House) -> None
     line = promotions.read(theirs.ledger, theirs.governance, NAME)
     assert line.newest is not None and line.newest.promotion.gates == ["data", "evaluation", "release", "audit"]
     assert waivers.failed_checks(theirs.ledger, theirs.governance, line.newest) == []
-    assert list(declared.read(theirs.bundle()).evidence) == ["data", "evaluation", "release", "audit"]
+    assert list(release_contents.read(theirs.bundle()).evidence) == ["data", "evaluation", "release", "audit"]
     assert [release.label for release in releases.list_releases(theirs.ledger, theirs.governance)] == ["triage-1"]
 
 
@@ -77,7 +77,7 @@ def test_the_other_gate_is_asked_for(theirs: House, what: str) -> None:
 
 
 def test_no_run_is_made_and_nothing_adopted_with_a_gate_that_is_not_here(theirs: House) -> None:
-    chain = adopting.read(theirs.ledger, theirs.root_of_trust)
+    chain = adoption_entries.read(theirs.ledger, theirs.root_of_trust)
     assert adoption.verify_chain(chain.envelopes, theirs.root_of_trust).adoption.policy == theirs.governance.policy
     with pytest.raises(InputError, match=r"policy.yaml:\d+: tiers.low: a tier has either no gates or all of data, "):
         governance.load(theirs.governance.folder, theirs.state)

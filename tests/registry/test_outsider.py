@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.registry.release import bundle
-from tasks.registry.verify import attested, verification
+from tasks.registry.verify import attestation_checks, verification
 from tests.in_process import hallmark, hallmark_json
 from tests.loaded_modules import HEAVY, loaded
 from tests.registry.house import House, copy
@@ -103,13 +103,13 @@ def test_verifying_needs_no_library_that_opens_models_or_databases(folder: Path,
 def test_a_file_that_changes_while_it_is_verified_is_noticed(
     folder: Path, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checks = attested.verify
+    checks = attestation_checks.verify
 
     def meanwhile(*given: object) -> Iterator[object]:
         (folder / "payload" / "model" / "adapter_model.safetensors").write_bytes(b"evil")
         yield from checks(*given)
 
-    monkeypatch.setattr(attested, "checks", meanwhile)
+    monkeypatch.setattr(attestation_checks, "checks", meanwhile)
     checked = verification.verify_from_root(folder, root)
     assert checked.verdict == "invalid" and "changed while it was verified" in checked.against
 

@@ -9,7 +9,7 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, sha256_file, tree_digest, write_json
 from tasks.gates import gates, statement
-from tasks.registry.promote import assembly, champion, mirror, promotion, releases
+from tasks.registry.promote import assembly, champion, mlflow_mirror, promotion, releases
 from tasks.registry.release import promotions
 from tasks.trust import dsse
 from tests.registry.house import COMMIT, NAME, House
@@ -21,7 +21,7 @@ def aliases(house: House) -> dict[str, list[str]]:
 
 def mlflow_aliases(house: House) -> dict[str, str]:
     """Release by alias, as MLflow's own client tells."""
-    with mirror.RegistryClient(house.state) as client:
+    with mlflow_mirror.RegistryClient(house.state) as client:
         found = client.get_registered_model(NAME).aliases
         return {
             alias: client.get_model_version(NAME, version).tags["hallmark.release"] for alias, version in found.items()
@@ -66,7 +66,7 @@ def test_mlflow_mirrors_it_with_tags_that_lead_back(succeeded: House) -> None:
     layout = succeeded.run("run-2")
     release = releases.get(succeeded.ledger, succeeded.governance, "triage-2")
     assert mlflow_aliases(succeeded) == {"champion": "triage-2", "rollback": "triage-1"}
-    with mirror.RegistryClient(succeeded.state) as client:
+    with mlflow_mirror.RegistryClient(succeeded.state) as client:
         tags = client.get_model_version_by_alias(NAME, "champion").tags
     assert tags["hallmark.sha256"] == release.sha256
     assert tags["hallmark.commit"] == COMMIT
@@ -106,17 +106,17 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told_why(ready: Hou
 def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine promotes after this one has looked: its lock is not ours."""
     ours, theirs = ready.run("run-1"), ready.ready("run-2", b"theirs")
-    register = mirror.register
+    register = mlflow_mirror.register
 
     def meanwhile(*args: object) -> int:
         number = register(*args)  # type: ignore[arg-type]
-        monkeypatch.setattr(mirror, "register", register)
+        monkeypatch.setattr(mlflow_mirror, "register", register)
         monkeypatch.setattr(promotion.intents, "LOCK", "lock-of-another-machine")
         monkeypatch.setattr(promotion.recovery, "settle", lambda *_: [])
         ready.promote(theirs)
         return number
 
-    monkeypatch.setattr(mirror, "register", meanwhile)
+    monkeypatch.setattr(mlflow_mirror, "register", meanwhile)
     with pytest.raises(Refused, match="promoted in the meantime"):
         ready.promote(ours)
     assert ready.served() == b"theirs"

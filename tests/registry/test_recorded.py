@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tasks.core.errors import Refused
 from tasks.core.files import canonical_json
 from tasks.ledger import proof as ledger_proof
-from tasks.ledger.heads import heads, publish
+from tasks.ledger.heads import heads, publication
 from tasks.registry.promote import promotion, releases
 from tasks.registry.release import bundle, contents, promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.release.report import Verification
-from tasks.registry.verify import recorded, verification
+from tasks.registry.verify import promotion_proof, verification
 from tasks.trust import keys
 from tests.registry.house import NAME, House, writable
 
@@ -29,7 +29,7 @@ def signed(house: House, label: str = "triage-1") -> SignedPromotion:
 
 
 def check(house: House, value: Any, of: SignedPromotion) -> str:
-    return recorded.check(value, of, publish.ledger_keys(house.governance)).text
+    return promotion_proof.check(value, of, publication.ledger_keys(house.governance)).text
 
 
 def test_the_proof_is_of_this_promotion_under_a_head_of_the_ledger(released: House) -> None:
@@ -67,7 +67,7 @@ def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
     with pytest.raises(Refused, match="another entry than this release's promotion"):
         check(succeeded, proof(succeeded, "triage-2"), signed(succeeded))
     succeeded.roll_back("worse on refunds")
-    publish.publish(succeeded.ledger, succeeded.governance)
+    publication.publish(succeeded.ledger, succeeded.governance)
     later = succeeded.ledger.entries(promotions.PROMOTED, NAME)[-1]
     of_rollback = ledger_proof.prove_inclusion(succeeded.ledger, succeeded.governance, later.seq).model_dump(
         mode="json"
@@ -79,7 +79,7 @@ def test_the_proof_of_another_promotion_is_refused(succeeded: House) -> None:
 def test_a_head_by_another_key_or_no_proof_at_all_is_refused(released: House) -> None:
     value, of = proof(released), signed(released)
     other = released.governance.signer("gate")
-    head = heads.verify(value["head"], publish.ledger_keys(released.governance))
+    head = heads.verify(value["head"], publication.ledger_keys(released.governance))
     for forged in (
         value | {"head": heads.sign(head, other)},
         value | {"key": released.governance.keys_of("gate")[0].public_key},
@@ -141,7 +141,7 @@ def test_a_proof_by_a_revoked_key_is_no_proof_and_is_made_anew(released: House) 
 def test_a_proof_by_a_key_that_nobody_adopted_makes_nothing_valid(released: House) -> None:
     own = keys.signer_of(Ed25519PrivateKey.generate())
     value = proof(released)
-    head = heads.verify(value["head"], publish.ledger_keys(released.governance))
+    head = heads.verify(value["head"], publication.ledger_keys(released.governance))
     forged = value | {"head": heads.sign(head, own), "key": own.public_line}
     writable(released.bundle())
     (released.bundle() / bundle.LEDGER).write_bytes(canonical_json(forged))

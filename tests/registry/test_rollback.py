@@ -13,7 +13,7 @@ from tasks.incidents import incidents, signed_incident
 from tasks.incidents.incidents import Incident
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance
-from tasks.registry.promote import emergency, intents, orders, promotion, recovery, waivers
+from tasks.registry.promote import emergency_rollback, intents, promotion, recovery, rollback_orders, waivers
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust import dsse, keys
@@ -79,7 +79,7 @@ def test_a_rollback_takes_everybody_whom_the_release_gate_asks(crowd: House) -> 
     assert order(crowd, "risk-officer") == ["2 more orders in role approver"]
     assert order(crowd, "one") == ["1 more order in role approver"]
     assert order(crowd, "one") == ["1 more order in role approver"], "said twice is said once"
-    assert len(crowd.ledger.entries(orders.ORDERED)) == 2
+    assert len(crowd.ledger.entries(rollback_orders.ORDERED)) == 2
     assert crowd.served() == b"second"
     assert order(crowd, "two") == []
     assert crowd.served() == b"adapter"
@@ -122,11 +122,11 @@ def test_orders_count_no_more_once_another_release_is_promoted(crowd: House) -> 
 @pytest.mark.parametrize("change", ["release", "follows", "person", "environment"])
 def test_an_order_that_says_something_else_or_is_written_anew_joins_nothing(crowd: House, change: str) -> None:
     order(crowd, "risk-officer")
-    (genuine,) = crowd.ledger.entries(orders.ORDERED)
+    (genuine,) = crowd.ledger.entries(rollback_orders.ORDERED)
     statement = dsse.unverified_statement(genuine.body["envelope"])
     forged = statement | {"predicate": statement["predicate"] | {change: "0" * 64, "role": "approver"}}
     for envelope in (dsse.sign(forged, crowd.governance.signer("gate")), genuine.body["envelope"], {}, None):
-        crowd.ledger.append(orders.ORDERED, NAME, {"envelope": envelope})
+        crowd.ledger.append(rollback_orders.ORDERED, NAME, {"envelope": envelope})
     assert order(crowd, "one") == ["1 more order in role approver"]
 
 
@@ -155,13 +155,13 @@ def test_breaking_the_glass_takes_one_and_a_second_confirms_it(crowd: House) -> 
     assert signed["break_glass"] and dsse.digest(one.entry.body["order"]) == made.promotion.order_sha256
 
     with pytest.raises(Refused, match="it was their own deed"):
-        emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "night", "fine")
+        emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "night", "fine")
     with pytest.raises(Refused, match="it takes role risk"):
-        emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "one", "fine")
-    emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "fine")
+        emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "one", "fine")
+    emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "fine")
     assert [one.state for one in opened(crowd)] == ["closed"]
     with pytest.raises(Refused, match="was closed by risk-officer: fine"):
-        emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "second", "fine")
+        emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "second", "fine")
 
 
 def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(crowd: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_unconfirmed_in_time_it_escalates_and_serving_goes_on(crowd: House, monk
     (one,) = opened(crowd)
     assert (one.state, one.severity) == ("escalated", "critical")
     assert crowd.served() == b"adapter"
-    emergency.confirm(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "late, but right")
+    emergency_rollback.confirm(crowd.ledger, crowd.governance, "triage-1", "risk-officer", "late, but right")
     assert opened(crowd)[0].state == "closed"
 
 
@@ -201,7 +201,7 @@ def test_without_a_rule_nobody_breaks_it_and_unbroken_nobody_confirms(succeeded:
     with pytest.raises(Refused, match="policy lets nobody break the glass in risk tier low"):
         order(succeeded, "risk-officer", break_glass=True)
     with pytest.raises(InputError, match="nobody has broken the glass for 'triage-1'"):
-        emergency.confirm(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "fine")
+        emergency_rollback.confirm(succeeded.ledger, succeeded.governance, "triage-1", "risk-officer", "fine")
 
 
 def test_a_crash_between_the_statement_and_its_incident_leaves_neither(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.declarations import bar
+from tasks.declarations import criteria
 from tasks.gates.evidence import Evidence
 from tasks.policy.gate_rules import STANDING_CHECKS
 from tasks.registry.promote import champion, rollback
@@ -183,7 +183,7 @@ def test_a_statement_that_holds_the_next_version_to_less_does_not_verify(release
     resign(
         released,
         folder,
-        bar=bar.AcceptanceCriteria(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
+        bar=criteria.AcceptanceCriteria(success_metrics=[], confidence=0.95, base_rows=400, judged_by="json intent"),
     )
     assert "holds the next version to something else" in against(released, folder)
 

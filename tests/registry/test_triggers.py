@@ -13,11 +13,11 @@ from tasks.core.params.params import load
 from tasks.declarations import signing
 from tasks.declarations.signed_declaration import of_card
 from tasks.incidents import incidents
-from tasks.occasions import events
-from tasks.occasions.book import OccasionLog
-from tasks.occasions.declared import Deployments
-from tasks.occasions.events import TriggerContext
-from tasks.policy.adopting import ADOPTED
+from tasks.policy.adoption_entries import ADOPTED
+from tasks.scheduling import trigger_events
+from tasks.scheduling.deployments_file import Deployments
+from tasks.scheduling.occasion_log import OccasionLog
+from tasks.scheduling.trigger_events import TriggerContext
 from tests.registry.conftest import copied
 from tests.registry.house import PARAMS, House
 from tests.tiny_project import git
@@ -29,7 +29,7 @@ def happened(house: House, since: datetime = LONG_AGO, **trigger: Any) -> list[t
     """Key and reason of every occasion of a trigger."""
     declared = Deployments.model_validate({"triggers": {"t": trigger}}).triggers["t"]
     place = TriggerContext(house.root, house.ledger, house.governance, OccasionLog().update(house.ledger))
-    return [(each.key, each.reason) for each in events.find_occasions("t", declared, since, place)]
+    return [(each.key, each.reason) for each in trigger_events.find_occasions("t", declared, since, place)]
 
 
 def params(house: House) -> Path:

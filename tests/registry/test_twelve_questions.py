@@ -13,8 +13,8 @@ import pytest
 from infra.console.site import RequestState, Site
 from infra.console.views import audit
 from infra.console.views.audit import AnswerLine
-from tasks.inquiry import looks
-from tasks.ledger.heads import publish
+from tasks.inquiry import access_entries
+from tasks.ledger.heads import publication
 from tests.in_process import hallmark, hallmark_json
 from tests.registry import asked_raw
 from tests.registry.conftest import copied
@@ -53,16 +53,18 @@ def asked(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Iter
     house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
     until = datetime.now(UTC) + timedelta(days=20)
     house.promote(house.ready_waived("run-2", until, "few rows of returns", weights=b"second"))
-    looks.record_access(house.ledger, looks.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64})
-    looks.record_access(
-        house.ledger, looks.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}
+    access_entries.record_access(
+        house.ledger, access_entries.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64}
     )
-    looks.record_access(
-        house.ledger, looks.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}
+    access_entries.record_access(
+        house.ledger, access_entries.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}
+    )
+    access_entries.record_access(
+        house.ledger, access_entries.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}
     )
     house.adopt(lambda text: text.replace("at_least: 0.7", "at_least: 0.6"))
     house.ledger.append("release.reproduced", LABEL, {"verdict": "the same"})
-    publish.publish(house.ledger, house.governance)
+    publication.publish(house.ledger, house.governance)
     root = house.checkout()
     command = [sys.executable, "-I", asked_raw.__file__, str(house.state), LABEL]
     raw = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ledger import check as ledger_check
-from tasks.registry.promote import intents, mirror, promotion, releases
+from tasks.ledger import ledger_verification as ledger_check
+from tasks.registry.promote import intents, mlflow_mirror, promotion, releases
 from tasks.registry.release import promotions
 from tests import forking
 from tests.forking import FOR_PROMOTION, Forked, Forking
@@ -107,8 +107,8 @@ def check(winner: House, loser: House, label: str, weights: bytes) -> None:
     line = promotions.read(winner.ledger, winner.governance, NAME)
     assert [signed.promotion.label for signed in line.valid] == ["triage-1", label] and line.problems == ()
     assert winner.served() == weights
-    with mirror.RegistryClient(winner.state) as client:
-        versions = {v.tags[mirror.RELEASE_TAG]: v for v in client.search_model_versions(f"name = '{NAME}'")}
+    with mlflow_mirror.RegistryClient(winner.state) as client:
+        versions = {v.tags[mlflow_mirror.RELEASE_TAG]: v for v in client.search_model_versions(f"name = '{NAME}'")}
         assert sorted(versions) == ["triage-1", label]
         assert client.get_model_version_by_alias(NAME, "champion").version == versions[label].version
     assert sorted(path.name for path in (winner.state / "releases").iterdir()) == ["triage-1", label]

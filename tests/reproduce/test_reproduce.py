@@ -13,10 +13,10 @@ from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
-from tasks.reproduce import obstacles, rebuild
+from tasks.reproduce import obstacles, reproduction
 from tasks.reproduce.original import Original
-from tasks.reproduce.place import reproduction_worktree
-from tasks.reproduce.rebuild import ReproducedStage, Reproduction
+from tasks.reproduce.reproduction import ReproducedStage, Reproduction
+from tasks.reproduce.worktree import reproduction_worktree
 from tasks.runs.repository import Repository
 from tasks.runs.run import open_run
 from tasks.trust import dsse, keys, stage_record
@@ -57,7 +57,7 @@ def test_what_a_failed_stage_says_is_not_recorded() -> None:
         release=None, sha256=None, run="r1", commit="0" * 40, verdict="incomplete", stages=stages, notes=[],
         machine="m", kept=None,
     )  # fmt: skip
-    recorded = rebuild._without_messages(made)
+    recorded = reproduction._without_messages(made)
     assert "Ada" not in str(recorded) and "Ada" in str(made), "who builds it again is told"
     assert [each["why"] == why for each, why in zip(recorded["stages"], said, strict=True)] == list(said.values())
 
@@ -131,9 +131,9 @@ def again(*came_out: str) -> list[ReproducedStage]:
 
 
 def test_one_difference_decides_the_verdict() -> None:
-    assert rebuild._verdict(again("same", "same")) == "identical"
-    assert rebuild._verdict(again("same", "cannot")) == "incomplete"
-    assert rebuild._verdict(again("cannot", "differs")) == "differs"
+    assert reproduction._verdict(again("same", "same")) == "identical"
+    assert reproduction._verdict(again("same", "cannot")) == "incomplete"
+    assert reproduction._verdict(again("cannot", "differs")) == "differs"
 
 
 CLEAN = """
@@ -163,8 +163,10 @@ def test_how_far_a_stage_is_reaches_whoever_watches(tmp_path: Path) -> None:
     """A stage of minutes shows that it goes on, in its own words; what else it prints is not shown."""
     watcher, layout = Heard(), run_of(tmp_path, CLEAN)
     nothing: Any = None
-    work = rebuild._ReproductionJob(layout, nothing, layout, None, watcher, worker=None, boxed=False, supervised=False)
-    found, why = rebuild._build(work, "clean", "clean", [])
+    work = reproduction._ReproductionJob(
+        layout, nothing, layout, None, watcher, worker=None, boxed=False, supervised=False
+    )
+    found, why = reproduction._build(work, "clean", "clean", [])
     assert found == tree_digest(layout.artefacts("clean")) and not why
     assert watcher.told == [("clean", "reading"), ("clean", "1/2 tickets 9 rows/s eta 3s")]
 
@@ -202,7 +204,7 @@ def test_what_cannot_be_built_is_put_in_place_where_the_first_run_has_it(
     layout.root.joinpath("dvc.lock").write_text(LOCK)
     layout.artefacts("ingest").parent.mkdir()
     chain = ("ingest", "clean", "deduplicate")
-    monkeypatch.setattr(rebuild, "STAGES", {name: rebuild.STAGES[name] for name in chain})
+    monkeypatch.setattr(reproduction, "STAGES", {name: reproduction.STAGES[name] for name in chain})
     for name in chain:
         first.artefacts(name).mkdir(parents=True)
         (first.artefacts(name) / "rows").write_text("as the source had them")
@@ -212,10 +214,10 @@ def test_what_cannot_be_built_is_put_in_place_where_the_first_run_has_it(
     elif left == "other bytes":
         (first.artefacts("ingest") / "rows").write_text("others")
     of = Original("tiny-1", "r0", "0" * 40, wanted, {})
-    work = rebuild._ReproductionJob(
+    work = reproduction._ReproductionJob(
         layout, of, first, "taken back", Heard(), worker=None, boxed=False, supervised=False
     )
-    ingest, clean, deduplicate = rebuild._stages(work)
+    ingest, clean, deduplicate = reproduction._stages(work)
     assert ingest.why.startswith("its sources may not be read again: taken back")
     assert ingest.why.endswith(LEFT_FIRST) == (left == "as it was")
     away = ("cannot", f"it reads what could not be built: ingest; {LEFT_FIRST}")

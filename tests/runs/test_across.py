@@ -8,8 +8,8 @@ import pytest
 
 from tasks.core.errors import Refused
 from tasks.ledger.leases import LEASE_DURATION, LEASES, Leases, open_leases
-from tasks.runs import across, installation
-from tasks.runs.across import hold_run_lease
+from tasks.runs import installation, run_lease
+from tasks.runs.run_lease import hold_run_lease
 from tests.governed.postgres import started
 
 RUN = "20260101-000000-aaaa"
@@ -17,8 +17,8 @@ RUN = "20260101-000000-aaaa"
 
 @pytest.fixture
 def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
-    monkeypatch.setattr(across, "RENEW_SECONDS", 0.3)
-    monkeypatch.setattr(across, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(run_lease, "RENEW_SECONDS", 0.3)
+    monkeypatch.setattr(run_lease, "LOOK_SECONDS", 0.1)
     with started() as url:
         monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
         for name in ("one", "two"):
@@ -54,7 +54,7 @@ def test_one_that_died_is_waited_for_until_its_term_is_over(
         if len(looked) == 3:
             end(leases)
 
-    monkeypatch.setattr(across.time, "sleep", passes)
+    monkeypatch.setattr(run_lease.time, "sleep", passes)
     with hold_run_lease(two, RUN):
         assert looked == [0.1] * 3
         lease, now = leases.get(f"run/{RUN}")

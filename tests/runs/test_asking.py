@@ -14,7 +14,7 @@ from tasks.core.files import write_bytes
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import asking
+from tasks.runs import signed_requests
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.runs.run import Run, create, installed_governance, layout_of, open_run, request_of_local_run
@@ -176,9 +176,9 @@ def test_the_scheduler_signs_with_a_key_that_may_lie_elsewhere(
     request = RunRequest(run_id="signed", requested_by=SCHEDULER, commit=checkout.commit_of("HEAD"))
     with moved(project / ".hallmark" / "keys" / SCHEDULER, tmp_path / "key") as key:
         with pytest.raises(InputError, match="the private key of scheduler is wanted"):
-            asking.sign(checkout, open_ledger(governed.state), governed, request)
+            signed_requests.sign(checkout, open_ledger(governed.state), governed, request)
         monkeypatch.setenv("HALLMARK_KEY", str(key))
-        envelope = asking.sign(checkout, open_ledger(governed.state), governed, request)
+        envelope = signed_requests.sign(checkout, open_ledger(governed.state), governed, request)
     assert create(project, request, envelope).request.requested_by == SCHEDULER
 
 
@@ -190,7 +190,7 @@ def test_outside_local_the_api_asks_for_nothing(project: Path) -> None:
     outside = replace(governed, policy=policy)
     ledger, request = open_ledger(governed.state), RunRequest(run_id="unsigned")
     with pytest.raises(Refused, match=r"nobody signed that: .* sign: hallmark run --as scheduler"):
-        asking.verify_and_record(Repository.open(project), ledger, outside, request, None)
+        signed_requests.verify_and_record(Repository.open(project), ledger, outside, request, None)
     assert signed_request.request_for_run(ledger, governed, "unsigned") is None
 
 

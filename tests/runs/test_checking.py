@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.mistakes import ErrorCollector
-from tasks.runs import first_look
+from tasks.runs import quick_checks
 from tasks.stages.data.readers import content
 from tests.checkouts import Checkouts
 from tests.editing import changed, edit
@@ -87,14 +87,14 @@ def test_the_beginning_of_a_source_shows_what_it_is(tmp_path: Path, data: bytes,
     (tmp_path / "data").write_bytes(data)
     declared = source("data", kind=kind, mapping={"prompt": "text", "response": "label"})
     with pytest.raises(InputError, match=wanted):
-        first_look.check_source(declared, partial(content.open_content, root=tmp_path))
+        quick_checks.check_source(declared, partial(content.open_content, root=tmp_path))
 
 
 def test_a_large_source_is_opened_and_left_to_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(first_look, "SMALL", 10)
+    monkeypatch.setattr(quick_checks, "SMALL", 10)
     (tmp_path / "data").write_bytes(b"other,columns\na,b\n")
     declared = source("data", mapping={"prompt": "text", "response": "label"})
-    first_look.check_source(declared, partial(content.open_content, root=tmp_path))
+    quick_checks.check_source(declared, partial(content.open_content, root=tmp_path))
 
 
 def test_the_expectations_known_by_their_files_are_those_of_the_library() -> None:
@@ -102,7 +102,7 @@ def test_the_expectations_known_by_their_files_are_those_of_the_library() -> Non
 
     from tasks.stages.data.validate.own_expectations import texts_hold_nothing_protected  # noqa: F401
 
-    assert set(list_registered_expectation_implementations()) <= first_look.known_expectations()
+    assert set(list_registered_expectation_implementations()) <= quick_checks.known_expectations()
 
 
 def test_the_worst_kind_of_several_is_raised_and_one_stays_what_it_is() -> None:

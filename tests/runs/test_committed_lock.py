@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.config import read_yaml, to_plain
-from tasks.runs import dvc, tree
+from tasks.runs import commit_tree, dvc
 from tasks.runs.dvc_lock import EMPTY_LOCK
 from tasks.runs.run import COMMITTED_PATHS, GENERATED_PATHS
 from tests import whole_run
@@ -36,7 +36,7 @@ def test_a_committed_lock_brings_no_outputs(tmp_path: Path, checkouts: Checkouts
 def test_what_is_not_compared_with_the_commit_is_in_no_commit() -> None:
     """params.yaml is on record, dvc.lock begins empty, settings of DVC are ours, and git holds no .git."""
     assert {*COMMITTED_PATHS, *GENERATED_PATHS} == {
-        *tree.RUN_OUTPUT_PATHS,
+        *commit_tree.RUN_OUTPUT_PATHS,
         "params.yaml",
         "dvc.lock",
         ".git",

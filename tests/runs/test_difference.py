@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.runs import difference, journal, paired
+from tasks.runs import difference, journal, paired_comparison
 from tasks.runs.difference import RunDifference
 from tasks.runs.journal import GateState, Journal
 from tests import whole_run
@@ -68,7 +68,7 @@ def test_parameters_gates_and_answers_that_differ_are_told(once: Path, second: L
     answer(second, lambda number: True)
     answer(Layout(second.root.parent / FIRST), lambda number: number > 5)
     found = compare(once)
-    assert found.paired and "the second run is better" in paired.sentences(found.paired)
+    assert found.paired and "the second run is better" in paired_comparison.sentences(found.paired)
     assert {name: (it.before, it.now) for name, it in found.parameters.items()} == {"training.epochs": (1, 3)}
     assert (found.outcome["data gate"].before, found.outcome["data gate"].now) == (None, "rejected")
     assert found.paired and found.paired.by == "id"

@@ -10,7 +10,7 @@ from tasks.core.layout import CACHE_VARIABLE, EXPERIMENTS_FOLDER
 from tasks.runs import dvc, stage
 from tasks.runs.run import Run
 from tasks.sources import vault_keys
-from tasks.supervise import grants, kept, materials
+from tasks.supervise import grants, materials, record_store
 from tasks.trust import stage_record
 from tests.checkouts import Checkouts
 from tests.tiny_project import create, dvc_remote
@@ -72,7 +72,7 @@ def test_its_record_counts_for_no_governed_run(project: Path, tried: Run) -> Non
         shutil.copyfile(tried.layout.inputs / name, governed.layout.inputs / name)
     by = stage.load_worker(governed.governance(), governed.ledger())
     read = materials.read_digests("ingest", governed.layout)
-    record = kept.find(
+    record = record_store.find(
         tried.layout, "ingest", materials.read_digests("ingest", tried.layout), by.public_key_lines, by.needs_sandbox
     )
     assert (
@@ -80,10 +80,10 @@ def test_its_record_counts_for_no_governed_run(project: Path, tried: Run) -> Non
         and record.record.environment.experiment
         and record.record.inputs_sha256 == stage_record.inputs_digest("ingest", read)
     )
-    assert kept.find(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
-    kept.store(governed.layout, "ingest", record.envelope, record.record.inputs_sha256)
-    assert kept.find(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
-    assert not kept.is_usable(record, governed.layout, record.record.inputs_sha256, by.needs_sandbox)
+    assert record_store.find(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
+    record_store.store(governed.layout, "ingest", record.envelope, record.record.inputs_sha256)
+    assert record_store.find(governed.layout, "ingest", read, by.public_key_lines, by.needs_sandbox) is None
+    assert not record_store.is_usable(record, governed.layout, record.record.inputs_sha256, by.needs_sandbox)
 
 
 def test_what_a_governed_run_made_it_is_given_as_a_copy(project: Path) -> None:

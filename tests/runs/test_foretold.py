@@ -10,8 +10,8 @@ import torch
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.runs import foretold, resolve
-from tasks.stages.cluster.storage import place
+from tasks.runs import resolution, training_estimate
+from tasks.stages.cluster.storage import training_storage
 from tests.checkouts import Checkouts
 
 
@@ -25,19 +25,21 @@ def why(project: Path, changes: dict[str, str] | None = None) -> list[str]:
     """A run would be refused."""
     layout = Layout(project)
     layout.state.mkdir(exist_ok=True)
-    return list(foretold.find_obstacles(resolve.read_params(project / "params.yaml", changes or {})[0], layout))
+    return list(
+        training_estimate.find_obstacles(resolution.read_params(project / "params.yaml", changes or {})[0], layout)
+    )
 
 
 def test_before_anything_was_made_it_goes_by_parameters_and_model_alone(project: Path) -> None:
-    told = foretold.compute(project, None, {})
+    told = training_estimate.compute(project, None, {})
     checkpoints = project / ".hallmark" / "checkpoints"
     checkpoints.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda of: SimpleNamespace(free=0 if of == checkpoints else 10**12))
-        short = foretold.compute(project, None, {})
+        short = training_estimate.compute(project, None, {})
     checkpoints.rmdir()
-    assert short.estimate.lacks_disk and "make room" in foretold.advice(short.estimate)
-    assert foretold.document(short)["disk_fits"] is False
+    assert short.estimate.lacks_disk and "make room" in training_estimate.advice(short.estimate)
+    assert training_estimate.document(short)["disk_fits"] is False
     assert told.estimate.fits and told.estimate.workload is None and told.rows_run == ""
     assert not list((project / ".hallmark").iterdir())
 
@@ -48,12 +50,15 @@ def test_for_a_gpu_that_is_not_here_nothing_is_foretold(project: Path, monkeypat
     gpu = {"training.device": "gpu"}
     none = "training.workers 1 on device gpu needs as many GPUs, and this machine has none; set RAY_ADDRESS"
     with pytest.raises(InputError, match=none):
-        foretold.compute(project, None, gpu, calibrating=True)
+        training_estimate.compute(project, None, gpu, calibrating=True)
     assert none in why(project, gpu)[0], "a run asks that first"
     without = gpu | {"base_model.folder": "none/here", "base_model.wheel": "null", "base_model.sha256": "a" * 64}
     assert none in why(project, without)[0]
     elsewhere = gpu | {"resources.memory_gib": "80"}
-    assert foretold.compute(project, None, elsewhere, calibrating=False).estimate.fits and why(project, elsewhere) == []
+    assert (
+        training_estimate.compute(project, None, elsewhere, calibrating=False).estimate.fits
+        and why(project, elsewhere) == []
+    )
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=80 << 30, name="any")
@@ -64,7 +69,7 @@ def test_for_a_gpu_that_is_not_here_nothing_is_foretold(project: Path, monkeypat
         in why(project, gpu | {"training.workers": "2"})[0]
     )
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
-    assert foretold.compute(project, None, gpu).estimate.fits is None and why(project, gpu) == []
+    assert training_estimate.compute(project, None, gpu).estimate.fits is None and why(project, gpu) == []
 
 
 def test_what_the_answers_would_lack_is_told_before_the_training_is_paid_for(
@@ -81,26 +86,26 @@ def test_what_the_answers_would_lack_is_told_before_the_training_is_paid_for(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     vllm = gpu | {"evaluation.engine": "vllm"}
     assert "evaluation.engine vllm: vLLM is not installed here" in why(project, vllm)[0]
-    asked, _ = resolve.read_params(project / "params.yaml", vllm)
-    assert list(foretold.find_obstacles(asked, Layout(project), elsewhere=True)) == [], (
+    asked, _ = resolution.read_params(project / "params.yaml", vllm)
+    assert list(training_estimate.find_obstacles(asked, Layout(project), elsewhere=True)) == [], (
         "another machine looks at its own"
     )
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_model_that_cannot_be_read_is_told_in_words(project: Path, name: str) -> None:
-    asked, _ = resolve.read_params(project / "params.yaml", {})
+    asked, _ = resolution.read_params(project / "params.yaml", {})
     assert asked.base_model.folder, "a folder, whose headers alone are read"
     (project / asked.base_model.folder / name).write_bytes(b"{ no model")
     with pytest.raises(InputError, match=name):
-        foretold.compute(project, None, {})
+        training_estimate.compute(project, None, {})
     assert name in why(project)[0]
 
 
 def test_a_target_that_the_base_model_has_not_is_named_before_anything_is_made(project: Path) -> None:
     wrong = {"training.lora_targets": "[q_proj, o_prjo]"}
     with pytest.raises(InputError, match="has no linear layer o_prjo; like it are o_proj"):
-        foretold.compute(project, None, wrong)
+        training_estimate.compute(project, None, wrong)
     assert "has no linear layer o_prjo" in why(project, wrong)[0]
     assert why(project, {"training.lora_targets": "[q_proj, down_proj]"}) == []
 
@@ -108,7 +113,7 @@ def test_a_target_that_the_base_model_has_not_is_named_before_anything_is_made(p
 def test_a_run_is_refused_what_cannot_fit_and_on_a_cluster_goes_by_what_is_said(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("RAY_ADDRESS", place.LOCATION_VARIABLE):
+    for name in ("RAY_ADDRESS", training_storage.LOCATION_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     small = {"resources.memory_gib": "0.0001"}
     assert why(project) == []
@@ -118,6 +123,6 @@ def test_a_run_is_refused_what_cannot_fit_and_on_a_cluster_goes_by_what_is_said(
     assert "has 0.0 GiB" in why(project)[0]
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
     assert "are free; make room" in why(project)[0]  # a disk that the machines share
-    monkeypatch.setenv(place.LOCATION_VARIABLE, "s3://bucket/training")
+    monkeypatch.setenv(training_storage.LOCATION_VARIABLE, "s3://bucket/training")
     assert why(project) == []
     assert "a worker needs" in why(project, small)[0]

@@ -11,8 +11,8 @@ import pytest
 from tasks.core import locks
 from tasks.core.errors import Refused
 from tasks.runs import journal
-from tasks.runs.hold import LOCK_WAIT_SECONDS, hold_run_lock, is_executing
 from tasks.runs.journal import Journal, StageState
+from tasks.runs.run_lock import LOCK_WAIT_SECONDS, hold_run_lock, is_executing
 
 
 def test_a_second_process_is_refused_after_a_moment(tmp_path: Path) -> None:

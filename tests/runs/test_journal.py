@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.runs import journal, named
+from tasks.runs import abbreviated_ids, journal
 from tasks.runs.journal import GateState, Journal
 from tasks.runs.summary import summarise
 
@@ -48,7 +48,7 @@ def test_an_odd_file_takes_no_run_away(tmp_path: Path) -> None:
     known = {RUN: "interrupted"} | {f"2026010{day}-000000-feed": "unreadable" for day in (5, 6, 7)}
     assert {line.run: line.status for line in journal.read_all(tmp_path)} == known
     assert [line.run for line in journal.read_newest(tmp_path, 9)] == sorted(known, reverse=True)
-    assert named.expand(tmp_path, "20260101") == RUN
+    assert abbreviated_ids.expand(tmp_path, "20260101") == RUN
     cut, copied = (journal.read(tmp_path, f"2026010{day}-000000-feed") for day in (5, 7))
     assert cut and cut.error and "cannot be read as the journal of a run" in cut.error and not cut.finished
     assert copied and copied.error and "is the journal of another run" in copied.error

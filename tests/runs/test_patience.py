@@ -6,14 +6,14 @@ from prefect.runner._process_manager import ProcessManager
 
 from infra.cli import runs_stop
 from tasks.runs import dvc
-from tasks.stages.train.machines import leaving
+from tasks.stages.train.machines import sigterm
 from tasks.supervise import process
 
 
 def test_each_waits_for_longer_than_the_one_it_asks() -> None:
     of_prefect = inspect.signature(ProcessManager.kill).parameters["grace_seconds"].default
     order = [
-        leaving.CHECKPOINT_SECONDS,
+        sigterm.CHECKPOINT_SECONDS,
         process.STOP_SECONDS,
         dvc.END_SECONDS,
         of_prefect,

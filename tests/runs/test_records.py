@@ -12,7 +12,7 @@ from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.core.version import VERSION
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.runs import dvc, journal, records
+from tasks.runs import dvc, journal, run_entries
 from tasks.runs import stage as made
 from tasks.runs.dvc import StageOutcome
 from tasks.runs.journal import Journal
@@ -51,7 +51,7 @@ def ledger(layout: Layout) -> Ledger:
 
 
 def step(layout: Layout, ledger: Ledger) -> Entry:
-    return records.record_stage(ledger, layout, "r1", dvc.repro(layout, "clean", print))
+    return run_entries.record_stage(ledger, layout, "r1", dvc.repro(layout, "clean", print))
 
 
 def test_a_stage_is_recorded_with_what_it_read_and_left(layout: Layout, ledger: Ledger) -> None:
@@ -66,20 +66,20 @@ def test_a_stage_is_recorded_with_what_it_read_and_left(layout: Layout, ledger: 
     write_json(layout.inputs / "a.json", {"a": 1})
     again = step(layout, ledger)
     assert again.body["outputs"] == entry.body["outputs"] and again.body["cached"], "it came from the run cache"
-    assert [e.seq for e in ledger.entries(records.STAGE, "r1")] == [entry.seq, other.seq, again.seq]
+    assert [e.seq for e in ledger.entries(run_entries.STAGE, "r1")] == [entry.seq, other.seq, again.seq]
 
 
 def test_a_stage_that_dvc_knows_nothing_of_is_not_recorded(layout: Layout, ledger: Ledger) -> None:
     with pytest.raises(Refused, match=r"says nothing of stage clean"):
-        records.record_stage(ledger, layout, "r1", StageOutcome(stage="clean", seconds=1, cached=False))
+        run_entries.record_stage(ledger, layout, "r1", StageOutcome(stage="clean", seconds=1, cached=False))
 
 
 def test_an_end_is_recorded_once_and_a_later_one_besides(ledger: Ledger) -> None:
-    failed = records.record_end(ledger, "r1", "failed", "c1", None)
-    assert records.record_end(ledger, "r1", "failed", "c1", None) == failed
-    assert records.record_end(ledger, "r2", "failed", "c1", None) != failed
-    records.record_end(ledger, "r1", "promoted", "c2", "tiny-1")
-    assert [e.body["status"] for e in ledger.entries(records.ENDED, "r1")] == ["failed", "promoted"]
+    failed = run_entries.record_end(ledger, "r1", "failed", "c1", None)
+    assert run_entries.record_end(ledger, "r1", "failed", "c1", None) == failed
+    assert run_entries.record_end(ledger, "r2", "failed", "c1", None) != failed
+    run_entries.record_end(ledger, "r1", "promoted", "c2", "tiny-1")
+    assert [e.body["status"] for e in ledger.entries(run_entries.ENDED, "r1")] == ["failed", "promoted"]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_a_kill_between_a_stage_and_its_record_is_made_good_on_resume(
     for _ in range(2):
         flow.stages(run, "ingest", "clean")
     assert kinds(run) == ["run.requested", "run.stage", "run.stage"]
-    ingest, clean = run.ledger().entries(records.STAGE, run.id)
+    ingest, clean = run.ledger().entries(run_entries.STAGE, run.id)
     pinned = resolve_sources_of(run)
     assert ingest.body["read"]["source/messages"] == pinned, "which content of which source it opened"
     assert set(clean.body["read"]) >= {"artefacts/ingest"}
@@ -148,7 +148,7 @@ def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path
     journal.write(project / ".hallmark", Journal(run="resolved", requested_by="ml-engineer"))
     run = lifecycle.resolve(request, envelope)
     assert lifecycle.resolve(request, envelope).signed_request == run.signed_request
-    [entry] = run.ledger().entries(records.RESOLVED, run.id)
+    [entry] = run.ledger().entries(run_entries.RESOLVED, run.id)
     assert entry.body["sources"] == {"messages": resolve_sources_of(run)}
     assert entry.body["tree_sha256"] == run.request.tree_sha256 and entry.body["hallmark"] == VERSION
     run.require_unchanged()
@@ -176,7 +176,7 @@ def test_parameters_and_inputs_changed_after_resolving_are_refused(project: Path
 def test_a_run_that_another_version_began_ends_in_words_that_name_it(project: Path, by: str | None, told: str) -> None:
     run = create(project, f"begun-{(by or 'before').replace('.', '-')}")
     named = {"hallmark": by} if by else {}
-    run.ledger().append(records.RESOLVED, run.id, {"files": {}, "sources": {}, **named})
+    run.ledger().append(run_entries.RESOLVED, run.id, {"files": {}, "sources": {}, **named})
     for go_on in (lambda: create(project, run.id), run.require_unchanged):
         with pytest.raises(Refused, match=told):
             go_on()
@@ -215,7 +215,7 @@ def test_a_run_that_fails_says_so_and_not_why(project: Path, monkeypatch: pytest
             lifecycle.lifecycle(RunRequest.from_signed(run.request), run.signed_request.envelope),
         ):
             raise ValueError("Ada Lovelace")
-    [entry] = run.ledger().entries(records.ENDED, run.id)
+    [entry] = run.ledger().entries(run_entries.ENDED, run.id)
     assert entry.body == {"status": "failed", "commit": None, "release": None}
 
 

@@ -14,7 +14,7 @@ from tasks.runs import dvc, dvc_lock
 from tasks.runs import stage as made
 from tasks.runs.run import Run
 from tasks.runs.stage import Worker
-from tasks.supervise import box, kept, materials
+from tasks.supervise import materials, record_store, sandbox
 from tasks.trust import keys, stage_record
 from tests import whole_run
 from tests.checkouts import Checkouts
@@ -61,11 +61,11 @@ def first(project: Path) -> Run:
 
 
 def path_of(layout: Layout, record: stage_record.SignedRecord) -> Path:
-    return layout.state / kept.RECORDS_FOLDER / f"{record.record.inputs_sha256}.json"
+    return layout.state / record_store.RECORDS_FOLDER / f"{record.record.inputs_sha256}.json"
 
 
 def lock_of(layout: Layout, record: stage_record.SignedRecord) -> Path:
-    return layout.state / kept.RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}.lock.json"
+    return layout.state / record_store.RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}.lock.json"
 
 
 def inodes(folder: Path) -> set[int]:
@@ -76,7 +76,7 @@ def test_another_run_of_the_same_work_takes_it_and_says_from_where(project: Path
     second = create(project, "second")
     taken, before = done(second, "ingest", "clean"), done(first, "ingest", "clean")
     for name, record in taken.items():
-        original = kept.find(
+        original = record_store.find(
             first.layout, name, materials.read_digests(name, first.layout), by(first).public_key_lines, boxed=False
         )
         assert original and original.record.taken_from is None and original.record.environment.run == whole_run.RUN
@@ -168,9 +168,9 @@ def test_a_record_says_what_was_read_and_left(unsigned: tuple[Run, stage_record.
     assert record.outputs == materials.output_digests("clean", run.layout)
     assert record.record.inputs == materials.read_digests("clean", run.layout)
     assert set(record.record.inputs) >= {"tasks", "params.yaml#data", "artefacts/ingest", "inputs/sources.json"}
-    assert record.record.environment.sandbox == (None if box.unavailable_reason() else box.version_text())
+    assert record.record.environment.sandbox == (None if sandbox.unavailable_reason() else sandbox.version_text())
     assert record.record.environment.run == "unsigned" and record.record.taken_from is None
-    assert not record.record.environment.network or box.unavailable_reason()
+    assert not record.record.environment.network or sandbox.unavailable_reason()
 
 
 @pytest.mark.attack(rights="disk", stopped="a record counts by the worker's signature, not by its place")
@@ -179,7 +179,7 @@ def test_a_planted_record_is_none(project: Path, first: Run, how: str) -> None:
     run = create(project, f"planted-{how.replace(' ', '-')}")
     done(run, "ingest", "clean")
     read, worker = materials.read_digests("clean", run.layout), by(run)
-    genuine = kept.find(run.layout, "clean", read, worker.public_key_lines, worker.needs_sandbox)
+    genuine = record_store.find(run.layout, "clean", read, worker.public_key_lines, worker.needs_sandbox)
     assert genuine
     place = path_of(run.layout, genuine)
     before = place.read_bytes()
@@ -194,11 +194,12 @@ def test_a_planted_record_is_none(project: Path, first: Run, how: str) -> None:
         envelope = stage_record.sign(said.model_copy(update={"environment": without}), genuine.outputs, ours)
     text = json.dumps(envelope, sort_keys=True, separators=(",", ":"))
     place.write_text(text[: len(text) // 2] if how == "half a file" else text)
-    assert kept.find(run.layout, "clean", read, worker.public_key_lines, boxed=True) is None
+    assert record_store.find(run.layout, "clean", read, worker.public_key_lines, boxed=True) is None
     place.write_bytes(before)
-    assert kept.find(run.layout, "clean", read, worker.public_key_lines, boxed=True) or box.unavailable_reason(), (
-        "the genuine one counts"
-    )
+    assert (
+        record_store.find(run.layout, "clean", read, worker.public_key_lines, boxed=True)
+        or sandbox.unavailable_reason()
+    ), "the genuine one counts"
 
 
 @needs_sandbox
@@ -212,18 +213,18 @@ def test_without_a_sandbox_the_record_says_so_and_counts_for_nobody_who_has_one(
     for name in ("git", "sh", "rm"):
         (shims / name).symlink_to(f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", ":".join([*path, str(shims)]))
-    box.unavailable_reason.cache_clear()
+    sandbox.unavailable_reason.cache_clear()
     try:
-        assert box.unavailable_reason() is not None
+        assert sandbox.unavailable_reason() is not None
         record = done(run, "ingest")["ingest"]
         assert record.record.environment.sandbox is None
         assert made.provide_outputs(run.layout, "ingest", by(run), print).cached, "here it counts"
     finally:
         monkeypatch.undo()
-        box.unavailable_reason.cache_clear()
+        sandbox.unavailable_reason.cache_clear()
     worker, read = by(run), materials.read_digests("ingest", run.layout)
     assert worker.needs_sandbox, "a machine with a sandbox does it again"
-    assert kept.find(run.layout, "ingest", read, worker.public_key_lines, boxed=True) is None
+    assert record_store.find(run.layout, "ingest", read, worker.public_key_lines, boxed=True) is None
 
 
 def test_a_worker_whose_key_counts_no_more_is_told(project: Path, first: Run) -> None:

@@ -14,10 +14,10 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import open_ledger
-from tasks.runs import dvc, journal, records, taking_up
+from tasks.runs import dvc, journal, run_entries, takeover
 from tasks.runs.request import RunRequest
 from tasks.runs.run import GIT_REMOTE_VARIABLE, Run, exists_here, layout_of, open_run
-from tasks.runs.taking_up import TAKEN_UP, is_elsewhere, take_over
+from tasks.runs.takeover import TAKEN_UP, is_elsewhere, take_over
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.editing import changed, moved
@@ -39,7 +39,7 @@ def pushed(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Ru
     git(folder, "init", "--quiet", "--bare", str(folder.with_name("git")))
     dvc_remote(folder, folder.with_name("store"))
     run = create(folder, RUN)
-    records.record_resolution(run.ledger(), run.layout, RUN)
+    run_entries.record_resolution(run.ledger(), run.layout, RUN)
     whole_run.bring(run, "ingest")
     run.commit("Ask at the data gate")
     with pytest.MonkeyPatch.context() as environment:
@@ -85,11 +85,11 @@ def test_what_was_half_removed_in_a_kill_is_never_put_back(tmp_path: Path, monke
             found.rmdir()
             raise KeyboardInterrupt("as SIGKILL: nothing is done after it")
 
-    with monkeypatch.context() as kill, pytest.raises(KeyboardInterrupt), taking_up._set_aside(layout):
+    with monkeypatch.context() as kill, pytest.raises(KeyboardInterrupt), takeover._set_aside(layout):
         (layout.root / "new").mkdir(parents=True)
-        kill.setattr(taking_up.shutil, "rmtree", killed)
-    assert taking_up.shutil.rmtree is removed
-    with pytest.raises(Refused), taking_up._set_aside(layout):
+        kill.setattr(takeover.shutil, "rmtree", killed)
+    assert takeover.shutil.rmtree is removed
+    with pytest.raises(Refused), takeover._set_aside(layout):
         raise Refused("the remote is away")
     assert [path.name for path in layout.root.iterdir()] == ["new"], "what was taken up, whole"
     assert not list((layout.state / "replaced").iterdir())
@@ -213,7 +213,7 @@ def test_a_ref_that_holds_something_else_is_not_taken_up(pushed: Run, second: Pa
     git(clone, "checkout", "--quiet", "FETCH_HEAD")
     before = git(clone, "rev-parse", "HEAD")
     if changed == "dvc.lock":  # outputs of another run, which anybody may have in the DVC remote
-        digest = records._lock_entry(Layout(clone), "ingest")["outs"][0]["md5"]
+        digest = run_entries._lock_entry(Layout(clone), "ingest")["outs"][0]["md5"]
         text = (clone / changed).read_text()
         (clone / changed).write_text(text.replace(digest, f"{'0' * 32}.dir"))
     else:

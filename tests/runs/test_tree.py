@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.runs import tree
+from tasks.runs import commit_tree
+from tasks.runs.commit_tree import Tree
 from tasks.runs.repository import Repository
-from tasks.runs.tree import Tree
 from tests.tiny_project import commit, git
 
 
@@ -32,7 +32,7 @@ def clone(tmp_path: Path) -> Path:
 
 def read(folder: Path) -> Tree:
     checkout = Repository.open(folder)
-    return tree.read(checkout, checkout.commit_of("HEAD"))
+    return commit_tree.read(checkout, checkout.commit_of("HEAD"))
 
 
 def planted(path: str) -> Callable[[Path], None]:

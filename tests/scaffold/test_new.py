@@ -13,7 +13,7 @@ import pytest
 from tasks.core import config
 from tasks.core.params.params import load
 from tasks.policy import policy
-from tasks.scaffold import form, opened, plan
+from tasks.scaffold import data_file, file_format, plan
 from tasks.scaffold.plan import PlannedFile
 from tasks.sources import sources
 from tasks.sources.sources import Source
@@ -204,7 +204,7 @@ def test_a_file_that_is_none_is_told_in_words_and_nothing_is_written(
 def test_a_file_that_is_too_large_is_told_before_it_is_read_whole(
     project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opened, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(data_file, "MOST_BYTES", 1 << 20)
     for data in (b"a,b\n" + b"\0" * (1 << 21), gzip.compress(b"a,b\n" * (1 << 20))):
         assert "more than 1,048,576 bytes, and `hallmark new` looks at no larger file" in refused(project, data, folder)
 
@@ -351,14 +351,14 @@ def test_who_says_of_no_field_that_it_is_personal_is_told_to_look(project: Path,
 
 
 def test_only_texts_that_a_file_may_hold_are_dumped_as_yaml(tmp_path: Path) -> None:
-    from tasks.scaffold import document
+    from tasks.scaffold import commented_yaml
 
     value = {"a": {"b": ["x: y", "# no", "null", "1"], "c": None, "d": 0.5}, "e": [{"f": "yes"}, {"f": "é\n\tz"}]}
-    text = document.dump(value, "one\ntwo", {"a.b": "why", "e.f": "twice"})
+    text = commented_yaml.dump(value, "one\ntwo", {"a.b": "why", "e.f": "twice"})
     (tmp_path / "a.yaml").write_text(text)
     assert config.to_plain(config.read_yaml(tmp_path / "a.yaml")) == value
     assert text.startswith("# one\n# two\n") and "# why" in text and "# twice" in text
 
 
 def test_encodings_that_are_tried_are_those_that_there_are() -> None:
-    assert all("x".encode(name) for name in form.ENCODINGS)
+    assert all("x".encode(name) for name in file_format.ENCODINGS)

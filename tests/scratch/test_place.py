@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tasks.core import files
 from tasks.core.params import params as params_file
-from tasks.scratch import place
-from tasks.scratch.place import Workspace
+from tasks.scratch import workspace
+from tasks.scratch.workspace import Workspace
 from tests.stages.evaluate import house
 
 
@@ -28,6 +28,6 @@ def test_a_folder_beside_the_checkout_is_found(tmp_path: Path) -> None:
     layout.root.mkdir(parents=True)
     params = house.params()
     base = params.base_model.model_copy(update={"folder": "../models/own", "wheel": None})
-    place.write_params(layout, params.model_copy(update={"base_model": base}))
+    workspace.write_params(layout, params.model_copy(update={"base_model": base}))
     said = params_file.load(layout.params).base_model.folder
     assert said and (layout.state.parent / said).samefile(model)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.inquiry import looks
+from tasks.inquiry import access_entries
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import governance
 from tasks.policy.people import People, Person
@@ -41,7 +41,7 @@ def stored(state: Path) -> bytes:
 
 
 def reveal(opened: Vault, state: Path, *tokens: str, reason: str = "asked by the person") -> dict[str, str]:
-    return opened.reveal(tokens, looks.token_recorder(open_ledger(state), "record 1", "data-owner", reason))
+    return opened.reveal(tokens, access_entries.token_recorder(open_ledger(state), "record 1", "data-owner", reason))
 
 
 def test_values_come_back_and_lie_nowhere_readable(state: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_is_missing_is_told(opened: Vault) -> None:
 
 def test_every_reading_is_on_the_ledger_with_its_reason(opened: Vault, state: Path) -> None:
     reveal(opened, state, ANNA.token)
-    (entry,) = open_ledger(state).entries(looks.TOKENS_READ)
+    (entry,) = open_ledger(state).entries(access_entries.TOKENS_READ)
     assert entry.subject == "record 1"
     assert entry.body == {"person": "data-owner", "reason": "asked by the person", "tokens": [ANNA.token]}
     assert ANNA.value not in str(entry)
@@ -74,7 +74,7 @@ def test_every_reading_is_on_the_ledger_with_its_reason(opened: Vault, state: Pa
 def test_it_opens_for_a_reason_only(opened: Vault, state: Path, reason: str) -> None:
     with pytest.raises(InputError, match="for a reason only"):
         reveal(opened, state, ANNA.token, reason=reason)
-    assert open_ledger(state).entries(looks.TOKENS_READ) == []
+    assert open_ledger(state).entries(access_entries.TOKENS_READ) == []
 
 
 def test_what_cannot_be_recorded_is_not_shown(opened: Vault, state: Path) -> None:
@@ -82,7 +82,7 @@ def test_what_cannot_be_recorded_is_not_shown(opened: Vault, state: Path) -> Non
     with sqlite3.connect(state / "ledger.db") as connection:
         connection.execute("DROP TABLE hallmark_ledger")
     with pytest.raises(Unavailable):
-        opened.reveal([ANNA.token], looks.token_recorder(ledger, "record 1", "data-owner", "why not"))
+        opened.reveal([ANNA.token], access_entries.token_recorder(ledger, "record 1", "data-owner", "why not"))
 
 
 @pytest.mark.usefixtures("opened")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.stages import libraries, start
+from tasks.stages import import_speed, start
 
 LOOK = """
 import gc
@@ -37,6 +37,6 @@ def test_the_process_of_a_stage_leaves_out_a_library_and_collects_garbage_later(
 def test_a_process_that_others_share_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     before = gc.get_threshold(), gc.get_freeze_count()
-    libraries.hide("colorsys")
-    libraries.finish_imports()
+    import_speed.hide("colorsys")
+    import_speed.finish_imports()
     assert "colorsys" not in sys.modules and (gc.get_threshold(), gc.get_freeze_count()) == before

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tasks.core.errors import Unavailable
-from tasks.supervise import box, process
+from tasks.supervise import process, sandbox
 from tests.patience import patience, wait_until
 from tests.sandbox import inside, make, needs_sandbox
 
@@ -27,7 +27,7 @@ SYSTEM = {
     "/proc",
     "/sys",
     "/dev",
-    *box.SYSTEM_FOLDERS,
+    *sandbox.SYSTEM_FOLDERS,
     str(Path(sys.prefix).resolve()),
     str(Path(sys.base_prefix).resolve()),
 }
@@ -177,7 +177,7 @@ def test_no_process_outlives_its_sandbox(tmp_path: Path) -> None:
 def test_it_ends_with_its_supervisor_and_is_asked_to_first(tmp_path: Path, how: str) -> None:
     made = make(tmp_path)
     starter = subprocess.Popen(["sleep", "600"])
-    command = box.command(made, [sys.executable, "-I", "-c", WAITS])
+    command = sandbox.command(made, [sys.executable, "-I", "-c", WAITS])
     wanted_by = starter.pid if how == "left alone" else 0
     supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISED, str(wanted_by), *command])
     wait_until((made.outputs / "started").exists, "the stage to start", process=supervisor)
@@ -262,39 +262,39 @@ process.subprocess.Popen, process.PATIENCE = Asked, 600
 
 @needs_sandbox
 def test_asked_as_it_starts_it_ends_as_soon_as_there_is_a_stage(tmp_path: Path) -> None:
-    command = box.command(make(tmp_path), [sys.executable, "-I", "-c", WAITS])
+    command = sandbox.command(make(tmp_path), [sys.executable, "-I", "-c", WAITS])
     done = subprocess.run([sys.executable, "-c", AT_ONCE + SUPERVISED, "0", *command], timeout=patience(120))
     assert done.returncode == 128 + signal.SIGTERM
 
 
 def test_where_there_is_none_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def forget() -> None:
-        for known in (box.unavailable_reason, box.version_text, box._version):
+        for known in (sandbox.unavailable_reason, sandbox.version_text, sandbox._version):
             known.cache_clear()
 
     def why() -> str | None:
         forget()
-        return box.unavailable_reason()
+        return sandbox.unavailable_reason()
 
     monkeypatch.setenv("PATH", str(tmp_path))
     try:
         assert "bubblewrap is not installed" in str(why())
-        assert not box.is_used("local")
+        assert not sandbox.is_used("local")
         with pytest.raises(Unavailable, match="stages run in a sandbox in environment production, and bubblewrap is"):
-            box.is_used("production")
+            sandbox.is_used("production")
         for text, told in (
             ("echo bubblewrap 0.4.1", "0.8 or newer is needed, and this is bubblewrap 0.4.1"),
             ('[ "$1" = --version ] && echo bubblewrap 0.12.0 || { echo "bwrap: not permitted" >&2; exit 1; }',
              "cannot make a sandbox here (bwrap: not permitted)"),
         ):  # fmt: skip
-            (tmp_path / box.BUBBLEWRAP).write_text(f"#!/bin/sh\n{text}\n")
-            (tmp_path / box.BUBBLEWRAP).chmod(0o755)
+            (tmp_path / sandbox.BUBBLEWRAP).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / sandbox.BUBBLEWRAP).chmod(0o755)
             assert told in str(why())
     finally:
         forget()
 
 
 def test_a_checkout_in_what_every_stage_sees_is_refused() -> None:
-    box.require_not_mounted(Path.cwd() / ".hallmark")
+    sandbox.require_not_mounted(Path.cwd() / ".hallmark")
     with pytest.raises(Unavailable, match="which the sandbox of a stage shows; move the checkout or the environment"):
-        box.require_not_mounted(Path(sys.prefix) / "checkout" / ".hallmark")
+        sandbox.require_not_mounted(Path(sys.prefix) / "checkout" / ".hallmark")

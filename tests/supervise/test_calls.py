@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tasks.supervise import calls
+from tasks.supervise import system_call_filter
 from tests.sandbox import inside_each, make, needs_sandbox
 
 pytestmark = [
     needs_sandbox,
     pytest.mark.skipif(
-        platform.machine() not in calls.NUMBERS_BY_MACHINE, reason="there is no filter for this machine"
+        platform.machine() not in system_call_filter.NUMBERS_BY_MACHINE, reason="there is no filter for this machine"
     ),
 ]
 
@@ -30,11 +30,21 @@ def tried(number, *given):
 ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
-def here() -> calls.SystemCallNumbers:
-    return calls.NUMBERS_BY_MACHINE[platform.machine()]
+def here() -> system_call_filter.SystemCallNumbers:
+    return system_call_filter.NUMBERS_BY_MACHINE[platform.machine()]
 
 
-NAMES = (*calls.DENIED_CALLS, "socket", "socketpair", "ioctl", "fcntl", "setsockopt", "sendto", "sendmsg", "sendmmsg")
+NAMES = (
+    *system_call_filter.DENIED_CALLS,
+    "socket",
+    "socketpair",
+    "ioctl",
+    "fcntl",
+    "setsockopt",
+    "sendto",
+    "sendmsg",
+    "sendmmsg",
+)
 OTHER_TCP = (256, socket.IPPROTO_MPTCP, socket.IPPROTO_TCP)
 """Protocols of a socket, of which the last is open; 256 is IPPROTO_SMC, which a kernel without it refuses as well."""
 COMMANDS = (fcntl.F_SETLEASE, fcntl.F_NOTIFY, fcntl.F_GETFD)
@@ -66,7 +76,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         f"tried({number}, 0, {', '.join(['0'] * (place - 1))}, {socket.MSG_FASTOPEN}, 0, 0)"
         for number, place in here().sends
     ]
-    typed = [f"tried({here().ioctl}, 0, {request_}, 0)" for request_ in (*calls.TERMINAL_INPUT_IOCTLS, 0x5413)]
+    typed = [
+        f"tried({here().ioctl}, 0, {request_}, 0)" for request_ in (*system_call_filter.TERMINAL_INPUT_IOCTLS, 0x5413)
+    ]
     second = [f"{FORKED}{call}" for call in SECOND] if platform.machine() == "x86_64" else []
     asked = [
         *closed,
@@ -86,9 +98,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.attack(rights="stage", stopped="a filter of system calls answers that they are not permitted")
-@pytest.mark.parametrize("name", calls.DENIED_CALLS)
+@pytest.mark.parametrize("name", system_call_filter.DENIED_CALLS)
 def test_a_call_is_closed(answers: dict[str, Any], name: str) -> None:
-    number = dict(zip(calls.DENIED_CALLS, here().denied, strict=True))[name]
+    number = dict(zip(system_call_filter.DENIED_CALLS, here().denied, strict=True))[name]
     assert answers[f"tried({number}, 0, 0, 0, 0, 0, 0)"] == errno.EPERM
 
 
@@ -140,7 +152,7 @@ def test_the_addresses_of_the_machine_can_be_asked_for(answers: dict[str, Any]) 
 
 
 @pytest.mark.attack(rights="stage", stopped="a filter of system calls types nothing into a terminal")
-@pytest.mark.parametrize("request_", calls.TERMINAL_INPUT_IOCTLS)
+@pytest.mark.parametrize("request_", system_call_filter.TERMINAL_INPUT_IOCTLS)
 def test_nothing_is_typed_into_a_terminal(answers: dict[str, Any], request_: int) -> None:
     typed, size = (answers[f"tried({here().ioctl}, 0, {number}, 0)"] for number in (request_, 0x5413))
     assert typed == errno.EPERM and size != errno.EPERM, "to ask for its size is fine"
@@ -153,13 +165,13 @@ def test_second_numbers_end_the_process(answers: dict[str, Any], call: str) -> N
     assert answers[f"{FORKED}{call}"] == 31, "SIGSYS"
 
 
-@pytest.mark.parametrize("machine", calls.NUMBERS_BY_MACHINE)
+@pytest.mark.parametrize("machine", system_call_filter.NUMBERS_BY_MACHINE)
 def test_the_numbers_are_those_of_libseccomp(machine: str) -> None:
     try:
         library = ctypes.CDLL("libseccomp.so.2")
     except OSError:
         pytest.skip("libseccomp is not installed")
-    known = calls.NUMBERS_BY_MACHINE[machine]
+    known = system_call_filter.NUMBERS_BY_MACHINE[machine]
     assert known.arch == ARCH[machine]
     numbers = {
         name: library.seccomp_syscall_resolve_name_arch(ctypes.c_uint32(known.arch), name.encode()) for name in NAMES
@@ -175,5 +187,5 @@ def test_the_numbers_are_those_of_libseccomp(machine: str) -> None:
 
 def test_a_machine_without_a_filter_has_a_sandbox_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "other")
-    with calls.open_filter() as handle:
+    with system_call_filter.open_filter() as handle:
         assert handle is None

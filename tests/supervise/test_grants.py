@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra import tracking
-from tasks.core import code
+from infra import mlflow_server
+from tasks.core import code_digest
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
-from tasks.supervise import grants, shown
-from tasks.supervise.opened import open_files
+from tasks.supervise import grants, visible_files
+from tasks.supervise.open_files import open_files
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_training_has_a_network_on_a_cluster_alone(layout: Layout) -> None:
 @pytest.mark.attack(rights="stage", stopped="no stage writes where a server of Hallmark's runs")
 @pytest.mark.parametrize("stage", [*grants.GRANTS, "split"])
 def test_no_stage_writes_where_mlflow_runs(layout: Layout, stage: str) -> None:
-    served = tracking.folder(layout.state.parent)
+    served = mlflow_server.folder(layout.state.parent)
     for folder in grants.of(stage).kept_folders(layout):
         assert not served.is_relative_to(folder) and not folder.is_relative_to(served)
 
@@ -138,7 +138,7 @@ def test_what_other_code_kept_is_not_among_what_a_stage_keeps(layout: Layout) ->
 def with_code(place: Path, *stages: str) -> Layout:
     """A run with the code of these stages."""
     layout, source = Layout(place / ".hallmark" / "runs" / "r1"), Path(__file__).parents[2]
-    for path in {path for stage in stages for path in code.stage_files(source, stage)}:
+    for path in {path for stage in stages for path in code_digest.stage_files(source, stage)}:
         target = layout.root / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
@@ -153,8 +153,8 @@ def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
     folder = layout.root / "tasks" / "stages" / "data" / "clean"
     (folder / "words.txt").symlink_to(tmp_path / "secret")
     (folder / "more").symlink_to(tmp_path, target_is_directory=True)
-    code.write_digests(layout)
-    shown.lay_out_files("clean", layout, (), tmp_path / "tree")
+    code_digest.write_digests(layout)
+    visible_files.lay_out_files("clean", layout, (), tmp_path / "tree")
     copied = {path.name for path in (tmp_path / "tree").rglob("*")}
     assert "clean.py" in copied and not {"words.txt", "more", "secret"} & copied
 
@@ -162,12 +162,12 @@ def test_a_link_brings_nothing_among_the_code(tmp_path: Path) -> None:
 @pytest.mark.attack(rights="commit", stopped="what is shown to a stage is the code that its run was resolved with")
 @pytest.mark.parametrize("name", ["stages/data/clean/clean.py", "stages/start.py", "core/__init__.py"])
 def test_code_that_was_changed_since_is_shown_to_no_stage(tmp_path: Path, name: str) -> None:
-    layout = with_code(tmp_path, *code.STAGES)
-    code.write_digests(layout)
+    layout = with_code(tmp_path, *code_digest.STAGES)
+    code_digest.write_digests(layout)
     changed = layout.root / "tasks" / name
     changed.write_text(changed.read_text() + "\nLAYERS = 3\n")
     with pytest.raises(Refused, match=r"the code of stage clean in .* is not what the run was resolved with"):
-        shown.lay_out_files("clean", layout, (), tmp_path / "tree")
+        visible_files.lay_out_files("clean", layout, (), tmp_path / "tree")
 
 
 @pytest.mark.attack(rights="stage", stopped="a link that a stage left in what it keeps leads no other to anything")

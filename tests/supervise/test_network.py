@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.stages.cluster import member
+from tasks.stages.cluster import cluster_membership
 from tasks.supervise import grants, network
 from tests.boundary.stage_of import a_run
 from tests.patience import patience
@@ -111,7 +111,7 @@ def test_a_stage_reaches_the_ports_that_its_own_settings_name(tmp_path: Path, mo
              "RAY_ADDRESS": "10.0.0.1:6379", "HALLMARK_STAGE_PORTS": "8000, 8100-8101"}  # fmt: skip
     layout, always = a_run(tmp_path), {*network.DEFAULT_PORTS, 8000, 8100, 8101}
     assert grants.ports("ingest", layout, given) == {*always, 9000, 9001}
-    assert grants.ports("train", layout, given) == {*always, 6379, *member.PORT_RANGE}
+    assert grants.ports("train", layout, given) == {*always, 6379, *cluster_membership.PORT_RANGE}
 
 
 def test_a_machine_that_closes_no_port_leaves_all_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.supervise import box, grants
-from tasks.supervise.opened import open_files
+from tasks.supervise import grants, sandbox
+from tasks.supervise.open_files import open_files
 from tests.sandbox import inside, make, needs_sandbox
 
 HANDLES = """
@@ -31,7 +31,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @needs_sandbox
-@pytest.mark.skipif(box._version() < box.BIND_FD_VERSION, reason="this bubblewrap mounts nothing by its handle")
+@pytest.mark.skipif(sandbox._version() < sandbox.BIND_FD_VERSION, reason="this bubblewrap mounts nothing by its handle")
 @pytest.mark.attack(rights="disk", stopped="a source is opened, looked at and mounted by one handle")
 def test_a_link_in_its_place_is_not_mounted(data: Path, tmp_path: Path) -> None:
     """Nor is anything of the handle left inside, since it leads out."""

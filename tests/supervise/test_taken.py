@@ -13,7 +13,7 @@ import pytest
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
-from tasks.supervise import fetched, taken
+from tasks.supervise import fetched_models, output_check
 from tests.boundary.stage_of import sparse
 
 Plant = Callable[[Path], object]
@@ -48,7 +48,7 @@ def test_many_small_holes_are_not_written_out(left: Path, tmp_path: Path) -> Non
     with (left / "x").open("wb") as file:
         file.truncate(3 * 4096)
     with pytest.raises(Refused, match="says that it has 12,288 bytes and has fewer"):
-        taken.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+        output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
 
 
 @pytest.mark.attack(rights="stage", stopped="of what a stage leaves, plain files and folders are taken")
@@ -68,7 +68,7 @@ def test_what_is_no_plain_file_is_not_taken(left: Path, tmp_path: Path, plant: P
     plant(left / "docs" / "x")
     target = tmp_path / "run" / "clean"
     with pytest.raises(Refused, match=f"stage clean left clean/docs/x, which {why}; nothing of it is taken"):
-        taken.copy_checked(left.parent, "clean", target, "clean")
+        output_check.copy_checked(left.parent, "clean", target, "clean")
     assert not target.exists()
 
 
@@ -78,7 +78,7 @@ def test_the_rest_takes_the_place_of_what_was_there(left: Path, tmp_path: Path) 
     target = tmp_path / "run" / "clean"
     target.mkdir(parents=True)
     (target / "old").write_text("x")
-    taken.copy_checked(left.parent, "clean", target, "clean")
+    output_check.copy_checked(left.parent, "clean", target, "clean")
     assert sorted(path.name for path in target.rglob("*")) == ["docs", "page.html", "result.json"]
     assert stat.S_IMODE((target / "docs" / "page.html").stat().st_mode) == 0o600
 
@@ -88,7 +88,7 @@ def test_a_file_that_is_still_open_elsewhere_changes_nothing(left: Path, tmp_pat
     """As where a stage handed its own on, through a socket."""
     target = tmp_path / "run" / "clean"
     with (left / "result.json").open("r+") as handed_on:
-        taken.copy_checked(left.parent, "clean", target, "clean")
+        output_check.copy_checked(left.parent, "clean", target, "clean")
         handed_on.write("[]")
     assert (left / "result.json").read_text() == "[]" and (target / "result.json").read_text() == "{}"
 
@@ -105,9 +105,9 @@ def test_folders_without_end_stop_nobody(left: Path, tmp_path: Path) -> None:
     os.close(deep)
     try:
         with pytest.raises(Refused, match="what stage clean left cannot be read"):
-            taken.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+            output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
     finally:
-        taken.remove_forcibly(left)  # pytest could not either
+        output_check.remove_forcibly(left)  # pytest could not either
     assert not left.exists()
 
 
@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_opened_is_not_passed_over(
 
     monkeypatch.setattr(os, "open", shut)
     with pytest.raises(Refused, match="cannot be read"):
-        taken.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+        output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
     assert not list((tmp_path / "run").iterdir())
 
 
@@ -134,9 +134,9 @@ def test_a_full_disk_is_told_as_one_and_leaves_nothing_half(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(taken.files, "copy_open", full)
+    monkeypatch.setattr(output_check.files, "copy_open", full)
     with pytest.raises(Unavailable, match="no space left on that disk; free some and run it again"):
-        taken.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
+        output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
     assert not list((tmp_path / "run").iterdir())
 
 
@@ -147,7 +147,7 @@ def test_another_model_than_was_asked_for_is_not_kept(tmp_path: Path) -> None:
     wanted = sha256_bytes(b"weights")
     for text, kept in (("another", False), ("weights", True)):
         (box / wanted).write_text(text)
-        fetched.store(layout, wanted, box, "base_model")
-        assert fetched.is_fetched(layout, wanted) is kept
-    names = {path.name for path in fetched.model_path(layout, wanted).parent.iterdir()}
+        fetched_models.store(layout, wanted, box, "base_model")
+        assert fetched_models.is_fetched(layout, wanted) is kept
+    names = {path.name for path in fetched_models.model_path(layout, wanted).parent.iterdir()}
     assert names <= {wanted, f".{wanted}.lock"}

@@ -4,23 +4,23 @@ import optuna
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.sweep import space
+from tasks.sweep import search_space
 
 
 def test_lists_and_ranges_are_told_apart_and_every_corner_is_checked() -> None:
-    axes = space.parse_axes(["training.lora_rank=8, 16", "training.learning_rate=1e-4..0.01"])
+    axes = search_space.parse_axes(["training.lora_rank=8, 16", "training.learning_rate=1e-4..0.01"])
     assert axes[0].values == ("8", "16") and (axes[1].low, axes[1].high) == (1e-4, 0.01)
-    corners = [tuple(corner.values()) for corner in space.combinations(axes)]
+    corners = [tuple(corner.values()) for corner in search_space.combinations(axes)]
     assert corners == [(rank, rate) for rank in ("8", "16") for rate in ("0.0001", "0.001", "0.01")]
 
 
 def test_a_list_is_a_value() -> None:
-    (axis,) = space.parse_axes(["training.lora_targets=[q_proj, v_proj],[q_proj],null"])
+    (axis,) = search_space.parse_axes(["training.lora_targets=[q_proj, v_proj],[q_proj],null"])
     assert axis.values == ("[q_proj, v_proj]", "[q_proj]", "null")
 
 
 def test_a_range_between_whole_numbers_gives_whole_numbers() -> None:
-    (axis,) = space.parse_axes(["training.lora_rank=8..64"])
+    (axis,) = search_space.parse_axes(["training.lora_rank=8..64"])
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     values = [int(axis.suggest(study.ask())) for _ in range(20)]
     assert axis.sample_values == ("8", "64") and len(set(values)) > 5 and min(values) >= 8 and max(values) <= 64
@@ -51,4 +51,4 @@ def test_a_range_between_whole_numbers_gives_whole_numbers() -> None:
 )
 def test_what_cannot_be_is_refused_with_what_to_write(given: list[str], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        space.parse_axes(given)
+        search_space.parse_axes(given)

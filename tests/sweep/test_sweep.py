@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from urllib3.util import connection
 
-from infra.cli.screen import ProgressDisplay
+from infra.cli.progress_display import ProgressDisplay
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json
 from tasks.core.graph import DATA_STAGE_NAMES
@@ -22,10 +22,10 @@ from tasks.ledger.ledger import open_ledger
 from tasks.policy.policy import BaseModels
 from tasks.runs import journal, mlflow_runs
 from tasks.runs.journal import Journal
-from tasks.runs.resolve import read_params
+from tasks.runs.resolution import read_params
 from tasks.runs.run import Run, installed_governance, open_run
 from tasks.stages.data.split import split
-from tasks.sweep import rows, space, study, tracked
+from tasks.sweep import mlflow_trials, rows, search_space, study
 from tasks.sweep.document import SweepDocument, Trial
 from tasks.sweep.sweep import SweepRequest, sweep
 from tasks.sweep.trial import TrialOutcome
@@ -126,7 +126,7 @@ def test_tracking_that_is_away_is_told_in_a_line_and_holds_up_no_trial(
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{taken.getsockname()[1]}")
         project, told = swept
         outcome = TrialOutcome.model_validate(told["trials"][0]["outcome"])
-        said = tracked.log_trial(Layout(project), "tiny", "r1", 7, {}, outcome)
+        said = mlflow_trials.log_trial(Layout(project), "tiny", "r1", 7, {}, outcome)
     assert said and said.startswith("tracking is away") and said.endswith("trial 7 is not in MLflow")
     assert len(tries) == 2, "by default MLflow tries for four minutes"
     assert not capfd.readouterr().out
@@ -203,7 +203,7 @@ def test_a_base_model_whose_licence_policy_does_not_list_is_not_opened(passed: P
     governance = installed_governance(passed, None)
     strict = governance.policy.model_copy(update={"base_models": BaseModels(licences=["MIT"])})
     params = params_file.load(passed / "params.yaml")
-    wish = SweepRequest(space.parse_axes(["training.lora_rank=2,4"]), lambda _: params)
+    wish = SweepRequest(search_space.parse_axes(["training.lora_rank=2,4"]), lambda _: params)
     with pytest.raises(Refused, match=r"base_model\.licence: policy lists MIT"):
         sweep(
             passed, wish, open_ledger(passed / ".hallmark"), replace(governance, policy=strict), ProgressDisplay(None)

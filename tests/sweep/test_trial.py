@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.scratch import work
+from tasks.scratch import stage_execution
 from tasks.stages.train import train
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example
@@ -50,6 +50,6 @@ def test_one_that_has_come_to_its_end_is_not_stopped(
         write_json(layout.measurements("train") / "facts.json", {"facts": measured})
         write_json(layout.artefacts("train") / "curve.json", points)
 
-    monkeypatch.setattr(work, "bring", bring)
+    monkeypatch.setattr(stage_execution, "bring", bring)
     outcome = trial.run_training(layout, PARAMS, False, lambda _: None, lambda _: True)
     assert outcome.stopped is stopped and len(outcome.points) == (recorded if stopped else STEPS)

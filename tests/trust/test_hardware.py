@@ -12,8 +12,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from tasks.core.errors import InputError, Refused
-from tasks.gates import policy_cases
-from tasks.trust import dsse, hardware, keys, signing, ssh_agent
+from tasks.gates import policy_tests
+from tasks.trust import dsse, hardware_key, keys, signing_keys, ssh_agent
 from tests.gates.test_attacks import plant
 from tests.governed.authenticator import VERIFIED, Agent, Authenticator, packed
 from tests.governed.house import PEOPLE, POLICY, House, reload
@@ -66,8 +66,8 @@ def test_a_persons_other_key_does_not_do_where_hardware_is_asked(owned: House) -
 def test_cases_of_a_policy_wait_for_no_touch(owned: House, token: Authenticator, person: str, state: str) -> None:
     told = {"name": "c", "tier": "low", "gate": "data", "requester": "asker", "owners": ["owner"], "expect": state,
             "facts": {"split.train_rows": 100}, "decisions": [{"person": person, "role": "data-owner"}]}  # fmt: skip
-    (result,) = policy_cases.run_cases(
-        [policy_cases.Case.model_validate(told)], owned.governance.policy, owned.governance.people
+    (result,) = policy_tests.run_cases(
+        [policy_tests.Case.model_validate(told)], owned.governance.policy, owned.governance.people
     )
     assert result.ok, result.text
     assert token.counter == 0
@@ -81,7 +81,7 @@ def test_untouched_it_signs_nothing(token: Authenticator, flags: int) -> None:
         ssh_agent.sign(token.line, b"data")
     with pytest.raises(InvalidSignature):
         keys.verify(token.line, token.sign(b"data"), b"data")
-    token.flags = hardware.USER_PRESENT | VERIFIED
+    token.flags = hardware_key.USER_PRESENT | VERIFIED
     assert len(ssh_agent.sign(token.line, b"data")) == 69
 
 
@@ -91,7 +91,7 @@ def test_no_byte_of_a_signature_can_be_another(token: Authenticator) -> None:
     assert dsse.verify(envelope, [token.line]) == STATEMENT
     raw = base64.b64decode(envelope["signatures"][0]["sig"])
     others = [raw[:i] + bytes([raw[i] ^ bit]) + raw[i + 1 :] for i in range(len(raw)) for bit in (1, 4, 128)]
-    wire = packed(hardware.KEY_TYPE.encode()) + packed(raw[:64]) + raw[64:]
+    wire = packed(hardware_key.KEY_TYPE.encode()) + packed(raw[:64]) + raw[64:]
     for other in (*others, raw[:64], raw[:-1], raw + b"\0", wire):
         changed = {"keyid": envelope["signatures"][0]["keyid"], "sig": base64.b64encode(other).decode()}
         with pytest.raises(Refused, match="does not match"):
@@ -113,7 +113,12 @@ def test_a_plain_signature_with_its_key_is_none(token: Authenticator) -> None:
 
 def test_what_was_signed_for_something_else_than_ssh_does_not_count() -> None:
     site = Authenticator(b"https://example.org")
-    for line in (site.line, f"{hardware.KEY_TYPE} AAAA", hardware.KEY_TYPE, f"{hardware.KEY_TYPE} {'A' * 200}"):
+    for line in (
+        site.line,
+        f"{hardware_key.KEY_TYPE} AAAA",
+        hardware_key.KEY_TYPE,
+        f"{hardware_key.KEY_TYPE} {'A' * 200}",
+    ):
         with pytest.raises(InputError, match=r"expected one public key line `sk-ssh-ed25519@openssh\.com"):
             keys.fingerprint(line)
 
@@ -121,7 +126,7 @@ def test_what_was_signed_for_something_else_than_ssh_does_not_count() -> None:
 def test_an_agents_keys_that_cannot_be_one_of_ours_are_passed_over(token: Authenticator) -> None:
     token.others = [Authenticator(b"https://example.org").blob, packed(b"ssh-ed25519") + packed(b"short"), token.blob]
     assert ssh_agent.public_lines() == [token.line, token.line]
-    found = signing.from_agent([token.line])
+    found = signing_keys.from_agent([token.line])
     assert found and found.public_line == token.line
 
 
@@ -138,10 +143,10 @@ def test_its_file_is_a_handle_and_the_agent_signs(
     body = base64.b64encode(b"openssh-key-v1\0" + packed(b"none") * 2 + packed(b"") + packed(token.blob)).decode()
     path.write_text(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n")
     path.chmod(0o600)
-    assert signing.from_file(path, [token.line]).public_line == token.line
+    assert signing_keys.from_file(path, [token.line]).public_line == token.line
     monkeypatch.delenv(ssh_agent.SOCKET_VARIABLE)
     with pytest.raises(InputError, match="in hardware and signs through an ssh-agent alone: `ssh-add"):
-        signing.from_file(path, [token.line])
+        signing_keys.from_file(path, [token.line])
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="openssh-client is not installed")
@@ -163,7 +168,7 @@ def test_openssh_agrees(token: Authenticator, tmp_path: Path) -> None:
     form = packed(b"file") + packed(b"") + packed(b"sha512")
     signed = b"SSHSIG" + form + packed(hashlib.sha512(b"data").digest())
     ours = ssh_agent.sign(token.line, signed)
-    wire = packed(hardware.KEY_TYPE.encode()) + packed(ours[:64]) + ours[64:]
+    wire = packed(hardware_key.KEY_TYPE.encode()) + packed(ours[:64]) + ours[64:]
     armoured = b"SSHSIG" + struct.pack(">I", 1) + packed(token.blob) + form + packed(wire)
     lines = base64.encodebytes(armoured).decode()
     (tmp_path / "said.sig").write_text(f"-----BEGIN SSH SIGNATURE-----\n{lines}-----END SSH SIGNATURE-----\n")
@@ -174,7 +179,7 @@ def test_openssh_agrees(token: Authenticator, tmp_path: Path) -> None:
     assert verified()
     theirs = base64.b64decode("".join((tmp_path / "said.sig").read_text().splitlines()[1:-1]))
     wire = theirs[-73:]
-    keys.verify(token.line, hardware.signature_from_wire(wire), signed)
+    keys.verify(token.line, hardware_key.signature_from_wire(wire), signed)
     for other in (wire + b"0", wire[:-1], struct.pack(">I", 63) + wire[4:]):
         with pytest.raises(InvalidSignature):
-            hardware.signature_from_wire(other)
+            hardware_key.signature_from_wire(other)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.trust import hardware, keys
+from tasks.trust import hardware_key, keys
 
 needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
@@ -114,7 +114,7 @@ POINTS = {"the neutral one": 1, "order 2": PRIME - 1, "order 4": 0, "no canonica
 @pytest.mark.parametrize("point", POINTS)
 def test_a_point_for_which_anybody_can_sign_is_no_key(point: str, sign: int) -> None:
     raw = (POINTS[point] | sign << 255).to_bytes(32, "little")
-    for kind, application in ((keys.KEY_TYPE, b""), (hardware.KEY_TYPE, b"ssh:")):
+    for kind, application in ((keys.KEY_TYPE, b""), (hardware_key.KEY_TYPE, b"ssh:")):
         parts = [part for part in (kind.encode(), raw, application) if part]
         blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         with pytest.raises(InputError, match="expected one"):

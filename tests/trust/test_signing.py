@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.trust import keys, signing, ssh_agent
+from tasks.trust import keys, signing_keys, ssh_agent
 from tests.governed.house import PEOPLE, House, reload
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="openssh-client is not installed")
@@ -143,12 +143,12 @@ def test_the_file_that_the_environment_names(brought: House, tmp_path: Path, mon
         ("dsa", "ecdsa", "expected an ed25519 key"),
         ("other", "ed25519", r"the key SHA256:\S+ is not one that owner can sign with"),
     ):
-        monkeypatch.setenv(signing.KEY_VARIABLE, str(tmp_path / name))
+        monkeypatch.setenv(signing_keys.KEY_VARIABLE, str(tmp_path / name))
         if kind:
             key_file(tmp_path / name, kind=kind)
         with pytest.raises(HallmarkError, match=told):
             brought.decide(asked, "owner")
-    monkeypatch.setenv(signing.KEY_VARIABLE, str(tmp_path / "own"))
+    monkeypatch.setenv(signing_keys.KEY_VARIABLE, str(tmp_path / "own"))
     (tmp_path / "own").chmod(0o644)
     with pytest.raises(InputError, match="chmod 600"):
         brought.decide(asked, "owner")
@@ -162,17 +162,17 @@ def test_the_key_of_the_project_goes_before_the_one_named_and_that_before_the_ag
 ) -> None:
     here, named, held = (key_file(tmp_path / name) for name in ("here", "named", "held"))
     run("ssh-add", "-q", tmp_path / "held")
-    monkeypatch.setenv(signing.KEY_VARIABLE, str(tmp_path / "named"))
+    monkeypatch.setenv(signing_keys.KEY_VARIABLE, str(tmp_path / "named"))
 
     def signs() -> str:
-        signer = signing.for_person(tmp_path / "here", [here, named, held])
+        signer = signing_keys.for_person(tmp_path / "here", [here, named, held])
         assert signer
         return keys.fingerprint(signer.public_line)
 
     assert signs() == keys.fingerprint(here)
     (tmp_path / "here").unlink()
     assert signs() == keys.fingerprint(named)
-    monkeypatch.delenv(signing.KEY_VARIABLE)
+    monkeypatch.delenv(signing_keys.KEY_VARIABLE)
     assert signs() == keys.fingerprint(held)
 
 
@@ -218,10 +218,10 @@ def test_in_a_script_a_key_with_a_passphrase_signs_through_the_agent_alone(
     line = key_file(tmp_path / "locked", "secret")
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(InputError, match="in a script let an ssh-agent sign: `ssh-add"):
-        signing.from_file(tmp_path / "locked", [line])
+        signing_keys.from_file(tmp_path / "locked", [line])
     answer = tmp_path / "answer"
     answer.write_text("#!/bin/sh\necho secret\n")
     answer.chmod(0o700)
     run("ssh-add", "-q", tmp_path / "locked", SSH_ASKPASS=str(answer), SSH_ASKPASS_REQUIRE="force")
-    signer = signing.from_file(tmp_path / "locked", [line])
+    signer = signing_keys.from_file(tmp_path / "locked", [line])
     keys.load_public(line).verify(signer.sign(b"data"), b"data")

@@ -13,9 +13,9 @@ from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import KIND
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, open_ledger
-from tasks.policy import adopting, in_force
-from tasks.policy.adopting import PROPOSED, SIGNED, SigningOutcome
-from tasks.trust import keys, signing
+from tasks.policy import adoption_entries, in_force
+from tasks.policy.adoption_entries import PROPOSED, SIGNED, SigningOutcome
+from tasks.trust import keys, signing_keys
 from tasks.trust.keys import Signer
 from tests.asking_agent import AskingAgent, needs_ssh_agent
 from tests.consent.test_withdrawals import declare
@@ -123,7 +123,7 @@ def test_a_withdrawal_of_other_decisions_than_were_there_is_not_recorded(house: 
 @pytest.fixture
 def adopted(house: House) -> House:
     """With the sample policy in force."""
-    adopting.create_root(house.state)
+    adoption_entries.create_root(house.state)
     adopt(house, "root")
     return house
 
@@ -131,7 +131,7 @@ def adopted(house: House) -> House:
 def adopt_slowly(house: House, slow: Slow, policy: str) -> Callable[[], SigningOutcome]:
     (house.governance.folder / "policy.yaml").write_text(policy)
     what = in_force.load_proposed(house.governance.folder, house.state)
-    return lambda: adopting.sign(house.ledger, root(house), *what, slow.signer)
+    return lambda: adoption_entries.sign(house.ledger, root(house), *what, slow.signer)
 
 
 def test_others_write_while_somebody_signs_an_adoption(adopted: House) -> None:
@@ -203,7 +203,7 @@ def test_who_is_taken_off_while_they_sign_records_nothing(
     read: House, monkeypatch: pytest.MonkeyPatch, deed: str
 ) -> None:
     act, slow = owners(deed, read), Slow(read.key("owner"))
-    monkeypatch.setattr(signing, "of_person", lambda *_: slow.signer)
+    monkeypatch.setattr(signing_keys, "of_person", lambda *_: slow.signer)
     last: list[int] = []
     acting = meanwhile(slow, act, lambda: (revoke(read, "owner"), last.append(read.ledger.last())))
     with pytest.raises(Refused, match="has changed while it was being signed"):
@@ -219,7 +219,7 @@ def test_a_source_that_has_another_owner_meanwhile_is_not_given_by_the_one_befor
     withdrawals.withdraw(house.ledger, house.governance, "tickets", "owner", "consent ended")
     declare(house, "both", "both")
     slow = Slow(house.key("both"))
-    monkeypatch.setattr(signing, "of_person", lambda *_: slow.signer)
+    monkeypatch.setattr(signing_keys, "of_person", lambda *_: slow.signer)
     acting = meanwhile(
         slow,
         lambda: withdrawals.restore(house.ledger, house.governance, "tickets", "both", "a mistake"),

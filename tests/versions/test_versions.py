@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from tasks.code_versions import sign_off, signed_version
+from tasks.code_versions.signed_version import ENTRY_KIND, Version
 from tasks.core.errors import InputError, Refused
 from tasks.trust import dsse
-from tasks.versions import signed_version, versions
-from tasks.versions.signed_version import ENTRY_KIND, Version
 from tests.governed.house import COMMIT, PEOPLE, POLICY, House, keyed, reload
 
 TREE, OTHER = "a" * 64, "b" * 64
@@ -23,15 +23,15 @@ def outside(house: House, code: str = "code: [{role: risk}]") -> None:
 
 
 def sign(house: House, who: str, withdraw: bool = False, tree: str = TREE) -> None:
-    versions.sign(house.ledger, house.governance, who, tree, COMMIT, "looked at it", withdraw)
+    sign_off.sign(house.ledger, house.governance, who, tree, COMMIT, "looked at it", withdraw)
 
 
 def require(house: House, tree: str = TREE) -> None:
-    versions.require_signed_off(house.ledger, house.governance, tree, COMMIT)
+    sign_off.require_signed_off(house.ledger, house.governance, tree, COMMIT)
 
 
 def text(house: House) -> str:
-    return versions.status(house.ledger, house.governance, TREE).text
+    return sign_off.status(house.ledger, house.governance, TREE).text
 
 
 @pytest.mark.attack(rights="commit", stopped="a governed run is made of code that the roles of policy signed off")
@@ -161,4 +161,4 @@ def test_an_experiment_with_sources_that_are_not_public_needs_it_too(
 ) -> None:
     """Or that lie in a store, whose keys its code has."""
     named: Any = [SimpleNamespace(classification=it, location=location) for it, location in read]
-    assert versions.is_required(house.governance, tier, named) is asked
+    assert sign_off.is_required(house.governance, tier, named) is asked

@@ -4,19 +4,19 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import declaring, shared
+from infra.cli import declaration_adoption, shared
 from tasks.core.errors import InputError, Refused
-from tasks.declarations import declarations, signing, standing
+from tasks.declarations import declarations, signing, status
 from tasks.declarations.signed_declaration import DeclaredSource
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
-from tasks.runs import pin
+from tasks.runs import source_resolution
 from tasks.runs.run import installed_governance
 from tasks.sources import sources
 
 
 def adopt(
-    reason: declaring.Reason,
+    reason: declaration_adoption.Reason,
     names: Annotated[
         list[str] | None, typer.Argument(metavar="SOURCE…", help="Ids of sources; left out, all that wait for you.")
     ] = None,
@@ -38,8 +38,8 @@ def adopt(
     person = shared.acting_person(who)
     meant = _declarations_to_sign(names or [], ledger, governed, person)
     for each in meant:
-        pin.require_data_location(each.source, root)
-    declaring.sign(meant, ledger, governed, person, reason, as_json)
+        source_resolution.require_data_location(each.source, root)
+    declaration_adoption.sign(meant, ledger, governed, person, reason, as_json)
 
 
 def _declarations_to_sign(names: list[str], ledger: Ledger, governed: Governance, who: str) -> list[DeclaredSource]:
@@ -50,7 +50,7 @@ def _declarations_to_sign(names: list[str], ledger: Ledger, governed: Governance
         raise InputError(f"{', '.join(map(repr, unknown))} is not in sources.yaml, which has {', '.join(known)}")
     if names:
         return [known[name] for name in dict.fromkeys(names)]
-    now, at = standing.read(ledger, governed), ledger.now()
+    now, at = status.read(ledger, governed), ledger.now()
     person = governed.actor(who, at)
     if waiting := [each for each in declared if signing.is_awaited(person, each, now, governed, at)]:
         return waiting

@@ -7,14 +7,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli import runs, shared
-from infra.cli.data.newest import newest
+from infra.cli import run_argument, shared
+from infra.cli.data.default_run import newest
 from infra.cli.shared import console
 from tasks.core.files import write_bytes
 from tasks.inquiry import access
-from tasks.inquiry.conflicts import page, pairs
+from tasks.inquiry.conflicts import html_page, pairs
 from tasks.inquiry.conflicts.pairs import Conflicts, Pair, PairRecord
-from tasks.inquiry.conflicts.words import DiffPiece, diff_texts
+from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
 from tasks.runs.run import governance_of, layout_of
 
 PAGE_MODE = 0o600
@@ -22,7 +22,7 @@ PAGE_MODE = 0o600
 
 
 def conflicts(
-    run: Annotated[str | None, runs.OPTIONAL] = None,
+    run: Annotated[str | None, run_argument.OPTIONAL] = None,
     undecided: Annotated[bool, typer.Option("--undecided", help="Only those that no rule decided.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 20,
     html: Annotated[
@@ -43,7 +43,7 @@ def conflicts(
     listing = pairs.find_conflicts(layout, looker, limit, undecided)
     if html:
         with shared.writable_path(html) as path:
-            write_bytes(path, page.render(listing).encode(), mode=PAGE_MODE)
+            write_bytes(path, html_page.render(listing).encode(), mode=PAGE_MODE)
     if as_json:
         shared.print_json(listing.model_dump(mode="json"))
     elif not html:
@@ -65,7 +65,7 @@ def _show(listing: Conflicts) -> None:
         console.print(_table(pair), soft_wrap=False)
     if listing.pairs:
         console.print("What to do:")
-        for line in page.REMEDIES:
+        for line in html_page.REMEDIES:
             console.print(f"  {line}")
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from rich.table import Table
 
-from infra.cli import declaring, shared
+from infra.cli import declaration_adoption, shared
 from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Withdrawal
-from tasks.declarations import declarations, standing
+from tasks.declarations import declarations, status
 from tasks.inquiry.inventory import InventoryItem, quality_trend, read_inventory
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
@@ -55,10 +55,13 @@ def inventory(
 
 def _adopted(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
     """Return, by source, the state of its adoption in words, or None if environment `local` does not need it."""
-    inventory, now = sources.load(governed.folder), standing.read(ledger, governed)
+    inventory, now = sources.load(governed.folder), status.read(ledger, governed)
     declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
     asked = not governed.local or any(each.subject in now.in_force for each in declared)
-    return {each.source.id: declaring.standing_row(each, now, governed)["text"] if asked else None for each in declared}
+    return {
+        each.source.id: declaration_adoption.standing_row(each, now, governed)["text"] if asked else None
+        for each in declared
+    }
 
 
 def _source_uses(

@@ -2,17 +2,17 @@
 
 from typing import Annotated
 
-from infra.cli import datasets, runs, shared
+from infra.cli import dataset_table, run_argument, shared
 from tasks.core.errors import InputError
-from tasks.gates import approved, cases, evidence
-from tasks.gates.checks.change import DatasetChange
+from tasks.gates import cases, evidence, passed_evidence
+from tasks.gates.checks.dataset_diff import DatasetChange
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import open_run
 from tasks.sources.dataset import Dataset
 
 
 def manifest(
-    run: Annotated[str, runs.REQUIRED],
+    run: Annotated[str, run_argument.REQUIRED],
     as_json: shared.Json = False,
 ) -> None:
     """Show the sources of a run's dataset, and the differences from the last approved dataset.
@@ -24,7 +24,7 @@ def manifest(
         known = change.model_dump(mode="json") if change else None
         shared.print_json({"dataset": dataset.model_dump(mode="json"), "change": known})
     else:
-        datasets.show(dataset, change)
+        dataset_table.show(dataset, change)
 
 
 def _manifest(run: str) -> tuple[Dataset, DatasetChange | None]:
@@ -37,5 +37,5 @@ def _manifest(run: str) -> tuple[Dataset, DatasetChange | None]:
     dataset = evidence.read_dataset(opened.layout)
     if dataset is None:
         raise InputError(f"run {run} has no dataset yet; name a run that has been through `split`")
-    before = approved.last_passed(ledger, opened.params.use_case.name, opened.request.demo_approvals)
+    before = passed_evidence.last_passed(ledger, opened.params.use_case.name, opened.request.demo_approvals)
     return dataset, evidence.dataset_change(before, dataset)

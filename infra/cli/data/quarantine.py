@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli import runs, shared
-from infra.cli.data.newest import newest
+from infra.cli import run_argument, shared
+from infra.cli.data.default_run import newest
 from infra.cli.shared import console
-from tasks.inquiry import put_aside
-from tasks.inquiry.put_aside import QuarantinedRow, RuleCount
+from tasks.inquiry import quarantined_rows
+from tasks.inquiry.quarantined_rows import QuarantinedRow, RuleCount
 from tasks.runs.run import layout_of
 
 ID_DIGITS = 8
@@ -18,7 +18,7 @@ ID_DIGITS = 8
 
 
 def quarantine(
-    run: Annotated[str | None, runs.OPTIONAL] = None,
+    run: Annotated[str | None, run_argument.OPTIONAL] = None,
     source: Annotated[
         list[str] | None, typer.Option("--source", metavar="ID", help="Rows of this source. May be repeated.")
     ] = None,
@@ -39,7 +39,7 @@ def quarantine(
     """
     root = shared.checkout_root()
     layout = layout_of(root, run) if run else newest(root, "ingest")
-    aside = put_aside.read_quarantine(layout, source or (), rule or ())
+    aside = quarantined_rows.read_quarantine(layout, source or (), rule or ())
     shown = [] if csv and not as_json else aside.first_rows(limit)
     if csv:
         with shared.writable_path(csv) as path:

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.inquiry.lineage import ask
+from tasks.inquiry.lineage import queries
 from tasks.ledger.ledger import open_ledger
 from tasks.registry.promote import releases
 from tasks.runs.repository import Repository
@@ -31,7 +31,7 @@ def records(
     promoted = releases.get(ledger, installed_governance(root, None), release)
     pinned = Repository.open(root).git("show", "--end-of-options", f"{promoted.commit}:inputs/sources.json")
     named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
-    members = ask.memberships_of_dataset(root / ".hallmark", releases.dataset_digest(promoted))
+    members = queries.memberships_of_dataset(root / ".hallmark", releases.dataset_digest(promoted))
     if as_json:
         shared.print_json(
             [

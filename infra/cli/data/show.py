@@ -4,18 +4,20 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import runs, shared
+from infra.cli import run_argument, shared
 from infra.cli.shared import console
-from tasks.core.shown import escape
-from tasks.inquiry import access, disclose
-from tasks.inquiry.disclose import DisclosedRow
+from tasks.core.escaping import escape
+from tasks.inquiry import access, disclosure
+from tasks.inquiry.disclosure import DisclosedRow
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import governance_of, layout_of
 
 
 def show(
     record: Annotated[str, typer.Argument(metavar="RECORD", help="Id of a record, its beginning, or SOURCE:ROW.")],
-    run: Annotated[str, typer.Option(metavar="RUN", help="Run that the record or row is of.", parser=runs.resolve_id)],
+    run: Annotated[
+        str, typer.Option(metavar="RUN", help="Run that the record or row is of.", parser=run_argument.resolve_id)
+    ],
     reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
     who: shared.ActAs = None,
     as_json: shared.Json = False,
@@ -30,7 +32,7 @@ def show(
     root = shared.checkout_root()
     layout = layout_of(root, run)
     looker = access.access_of_signer(governance_of(root, layout), shared.acting_person(who))
-    shown = disclose.disclose(layout, record, looker, reason, open_ledger(root / ".hallmark"))
+    shown = disclosure.disclose(layout, record, looker, reason, open_ledger(root / ".hallmark"))
     if as_json:
         shared.print_json(shown.model_dump(mode="json"))
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra import whereabouts
+from infra import record_lookup
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
@@ -37,10 +37,10 @@ def where(
     state, governed = root / ".hallmark", installed_governance(root, None)
     ledger = open_ledger(state)
     if subject is None:
-        found = whereabouts.find_record(state, record or "", ledger, governed)
+        found = record_lookup.find_record(state, record or "", ledger, governed)
     else:
         looker = access.access_of_signer(governed, shared.acting_person(who))
-        found = whereabouts.find_person(state, subject, reason, looker, ledger, governed)
+        found = record_lookup.find_person(state, subject, reason, looker, ledger, governed)
     if found.closed:
         shared.print_notice(
             f"not looked in, since {who} may not look at their records: {'; '.join(found.closed)}", as_json

@@ -15,7 +15,7 @@ from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.registry.promote.releases import ReleasesByTrainingData
-from tasks.runs import pin
+from tasks.runs import source_resolution
 from tasks.runs.run import installed_governance
 
 
@@ -60,7 +60,7 @@ def withdraw(
 def _content_digests(ledger: Ledger, governed: Governance, source: str, root: Path) -> list[str]:
     """Return the digest of the source's content. It is not needed for a withdrawal, so the list may be empty."""
     try:
-        return [pin.resolve_source(declarations.inventory(ledger, governed)[source], root).sha256]
+        return [source_resolution.resolve_source(declarations.inventory(ledger, governed)[source], root).sha256]
     except (HallmarkError, KeyError):
         return []
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli import shared
-from infra.cli.gates import asked, page
-from infra.cli.gates.asked import Question
+from infra.cli.gates import gate_question, page
+from infra.cli.gates.gate_question import Question
 from infra.cli.shared import console
 from infra.prefect import server
 from tasks.core.errors import InputError, Refused
@@ -37,7 +37,7 @@ Digest = Annotated[
 
 
 def approve(
-    reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.ActAs = None, role: Role = None,
+    reason: Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None, role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask for confirmation, and sign your approval.
@@ -48,7 +48,7 @@ def approve(
 
 
 def reject(
-    reason: Reason, run: asked.RunId = None, gate: asked.Gate = None, who: shared.ActAs = None, role: Role = None,
+    reason: Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None, role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask for confirmation, and sign your rejection. The run stops.
@@ -62,8 +62,8 @@ def waive(
     check: Annotated[list[str], typer.Option(help="Name of a failed check. May be repeated.")],
     reason: Reason,
     expires: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day the waiver counts.")],
-    run: asked.RunId = None,
-    gate: asked.Gate = None,
+    run: gate_question.RunId = None,
+    gate: gate_question.Gate = None,
     who: shared.ActAs = None,
     digest: Digest = None,
     yes: Yes = False,
@@ -86,8 +86,8 @@ def waive(
 
 def withdraw(
     reason: Reason,
-    run: asked.RunId = None,
-    gate: asked.Gate = None,
+    run: gate_question.RunId = None,
+    gate: gate_question.Gate = None,
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
@@ -95,13 +95,13 @@ def withdraw(
 
     Example: hallmark gates withdraw 20260303-120000-a1b2 data --as data-owner --reason "looked at the wrong run"
     """
-    _decide(asked.find(run, gate, as_json), who, "withdraw", reason, as_json)
+    _decide(gate_question.find(run, gate, as_json), who, "withdraw", reason, as_json)
 
 
 def _show_and_confirm(
     run: str | None, gate: str | None, deed: str, digest: str | None, yes: bool, as_json: bool
 ) -> Question:
-    question = asked.find(run, gate, as_json)
+    question = gate_question.find(run, gate, as_json)
     case = question.case
     _require_same_evidence(case, digest)
     if as_json:
@@ -132,7 +132,7 @@ def _decide(question: Question, who: str | None, verb: Verb, reason: str, as_jso
     entry = decisions.decide(question.ledger, question.governance, evidence, person, verb, reason, **more)
     standing = question.standing()
     if as_json:
-        shared.print_json(asked.standing_row(evidence, standing) | {"ledger_entry": entry.seq})
+        shared.print_json(gate_question.standing_row(evidence, standing) | {"ledger_entry": entry.seq})
     else:
         where = f"{evidence.gate} gate of run {evidence.run}"
         console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {verb}, {where}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli import shared
-from infra.cli.gates import asked, page
+from infra.cli.gates import gate_question, page
 from tasks.core.errors import HallmarkError
 from tasks.gates import cases, gates
 from tasks.gates.evidence import EvidenceSummary
@@ -14,7 +14,7 @@ from tasks.gates.gates import GateStatus
 from tasks.gates.overview import open_gates
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
-from tasks.runs.rules import GovernanceCache
+from tasks.runs.governance_cache import GovernanceCache
 
 
 def list_gates(
@@ -54,7 +54,7 @@ def _all(ledger: Ledger, rules: GovernanceCache) -> GateRows:
 
 
 def _governed(rules: GovernanceCache, summary: EvidenceSummary) -> Governance:
-    return rules.of_local_run(summary.run) or asked.substitute_governance(summary, rules.installed())
+    return rules.of_local_run(summary.run) or gate_question.substitute_governance(summary, rules.installed())
 
 
 def _row(known: dict[str, Any], standing: GateStatus | HallmarkError) -> dict[str, Any]:
@@ -74,20 +74,20 @@ def _state_and_waiting(standing: GateStatus | HallmarkError) -> tuple[str, list[
     """Return the state of a gate and the people it waits for; for a gate that cannot be judged, the reason instead."""
     if isinstance(standing, GateStatus):
         return standing.state, standing.waiting_for
-    return "elsewhere" if isinstance(standing, asked.OnAnotherMachine) else "void", [str(standing)]
+    return "elsewhere" if isinstance(standing, gate_question.OnAnotherMachine) else "void", [str(standing)]
 
 
-def show(run: asked.RunId = None, gate: asked.Gate = None, as_json: shared.Json = False) -> None:
+def show(run: gate_question.RunId = None, gate: gate_question.Gate = None, as_json: shared.Json = False) -> None:
     """Show the evidence of a gate: its digest, each check, the changes since the last approval, and decisions.
 
     The command also shows who must still decide.
 
     Example: hallmark gates show a1b2
     """
-    question = asked.find(run, gate, as_json)
+    question = gate_question.find(run, gate, as_json)
     case, standing = question.case, question.standing()
     if as_json:
         more = {"asked": case.opening.time.isoformat(), "evidence": case.evidence.model_dump(mode="json")}
-        shared.print_json(asked.standing_row(case.evidence, standing) | more)
+        shared.print_json(gate_question.standing_row(case.evidence, standing) | more)
     else:
         page.show(case, standing, question.ledger, question.governance)

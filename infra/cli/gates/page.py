@@ -2,21 +2,21 @@
 
 from rich.table import Table
 
-from infra.cli import datasets
+from infra.cli import dataset_table
 from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
-from tasks.core.shown import escape_line
-from tasks.gates import glance, since, words
+from tasks.core.escaping import escape_line
+from tasks.gates import decision_summary, evidence_diff, evidence_text
 from tasks.gates.cases import GateCase
+from tasks.gates.evidence_diff import EvidenceDiff
 from tasks.gates.gates import CheckStatus, DecisionStatus, GateStatus
-from tasks.gates.since import EvidenceDiff
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 
 
 def show(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> None:
-    evidence, before = case.evidence, since.since_last_passed(case.evidence, ledger)
+    evidence, before = case.evidence, evidence_diff.since_last_passed(case.evidence, ledger)
     console.print(f"{evidence.gate} gate of run {evidence.run}: {standing.state}", style="bold")
     if evidence.dataset:
         uses = [UsedSource(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
@@ -26,9 +26,9 @@ def show(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governa
     console.print(_checks(standing, before) if standing.checks else "\n policy asks no check at this gate")
     console.print()
     if evidence.dataset:
-        datasets.show(evidence.dataset, evidence.change)
+        dataset_table.show(evidence.dataset, evidence.change)
     else:
-        console.print(f" {words.changed_files(before)}")
+        console.print(f" {evidence_text.changed_files(before)}")
     for decision in standing.decisions:
         console.print(f" {_decision(decision)}")
     for wanted in standing.waiting_for:
@@ -37,19 +37,23 @@ def show(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governa
 
 def _head(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> Table:
     evidence, now = case.evidence, ledger.now()
-    waits = f", {words.duration(now - case.opening.time)} ago" if case.closed is None else ""
-    left = f", in {words.duration(standing.deadline - now)}" if case.closed is None and standing.deadline > now else ""
+    waits = f", {evidence_text.duration(now - case.opening.time)} ago" if case.closed is None else ""
+    left = (
+        f", in {evidence_text.duration(standing.deadline - now)}"
+        if case.closed is None and standing.deadline > now
+        else ""
+    )
     lines = {
         "subject": f"output of {evidence.subject.stage} {evidence.subject.sha256}",
         "evidence": f"SHA-256 {case.sha256}",
         "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
-        "made by": words.origin(evidence),
-        **words.masking_gaps(evidence),
+        "made by": evidence_text.origin(evidence),
+        **evidence_text.masking_gaps(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
         "asked": f"{case.opening.time:%Y-%m-%d %H:%M} UTC{waits}",
-        **glance.lines(evidence, ledger, governed),
+        **decision_summary.lines(evidence, ledger, governed),
         "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
     }
     table = Table(show_header=False, box=None, padding=(0, 1))
@@ -69,7 +73,7 @@ def _checks(standing: GateStatus, before: EvidenceDiff | None) -> Table:
 def _cells(check: CheckStatus) -> list[str]:
     result = check.result
     name = f"{result.name} ({result.fact})" + f": {result.why}" * bool(result.why)
-    return [name, words.outcome(check), words.figure(result), words.limit(result)]
+    return [name, evidence_text.outcome(check), evidence_text.figure(result), evidence_text.limit(result)]
 
 
 def _decision(decision: DecisionStatus) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli import shared
-from infra.cli.screen import showing_step
+from infra.cli.progress_display import showing_step
 from infra.cli.shared import console
 from tasks.registry.admit import admission
 from tasks.registry.admit.admission import Admitted

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from infra import compared
-from infra.cli import changes as shown
-from infra.cli import datasets, shared
-from infra.cli.registered import open_to_read
+from infra import release_diff
+from infra.cli import dataset_table, shared
+from infra.cli import difference_tables as shown
+from infra.cli.release_context import open_to_read
 from infra.cli.shared import console
-from tasks.registry.history.declared import ReleaseContents
-from tasks.registry.history.difference import Difference
+from tasks.registry.history.comparison import Difference
+from tasks.registry.history.release_contents import ReleaseContents
 
 Named = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, or the folder of a release.")]
 
@@ -23,7 +23,7 @@ def diff(before: Named, now: Named, as_json: shared.Json = False) -> None:
     Example: hallmark releases diff support-triage-1 support-triage-2
     """
     ledger, governed = open_to_read()
-    changes, latest = compared.compare_releases(shared.checkout_root(), before, now, ledger, governed)
+    changes, latest = release_diff.compare_releases(shared.checkout_root(), before, now, ledger, governed)
     shared.print_json(changes.model_dump(mode="json")) if as_json else _show(changes, latest)
     raise typer.Exit(1 if changes.before.against or changes.now.against else 0)
 
@@ -35,7 +35,7 @@ def _show(changes: Difference, now: ReleaseContents) -> None:
     first, second = (f"{side.release} (run {side.run})" for side in (changes.before, changes.now))
     console.print(f"from {first} to {second}")
     console.print("\nDATA")
-    datasets.show(now.dataset, changes.data)
+    dataset_table.show(now.dataset, changes.data)
     shown.print_records(changes.records)
     shown.print_settings("PARAMETERS", changes.parameters)
     shown.print_code(changes.made_with, changes.code, changes.code_why)

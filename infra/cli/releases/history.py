@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from infra.cli import shared
-from infra.cli.registered import open_to_read
+from infra.cli.release_context import open_to_read
 from infra.cli.shared import console
 from tasks.registry.history import history
 from tasks.registry.history.history import AliasHolder, ModelState, ProductionState

@@ -3,7 +3,7 @@
 from typing import Any
 
 from infra.cli import shared
-from infra.cli.registered import Label, open_to_read
+from infra.cli.release_context import Label, open_to_read
 from infra.cli.shared import console
 from tasks.registry.promote import releases, waivers
 from tasks.registry.promote.releases import Release

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.registered import Label, open_to_change
+from infra.cli.release_context import Label, open_to_change
 from infra.cli.shared import console
-from tasks.ledger.heads import publish
-from tasks.registry.promote import emergency, promotion
+from tasks.ledger.heads import publication
+from tasks.registry.promote import emergency_rollback, promotion
 
 
 def rollback(
@@ -35,7 +35,7 @@ def rollback(
     made, wanted, _ = promotion.rollback(
         ledger, governed, release, shared.acting_person(who), reason, role, break_glass
     )
-    for text in publish.publish_if_changed(ledger, governed):
+    for text in publication.publish_if_changed(ledger, governed):
         print(f"hallmark: {text}", file=sys.stderr)
     if as_json:
         shared.print_json(made.model_dump(mode="json") | {"waiting_for": wanted})
@@ -58,7 +58,7 @@ def confirm(
     Example: hallmark releases confirm support-triage-1 --as approver --reason "refunds went to the wrong queue"
     """
     ledger, governed = open_to_change()
-    entry = emergency.confirm(ledger, governed, release, shared.acting_person(who), reason)
+    entry = emergency_rollback.confirm(ledger, governed, release, shared.acting_person(who), reason)
     document = {"release": release, "incident": entry.subject, "state": "closed", "ledger_entry": entry.seq}
     done = f"confirmed: entry {entry.seq} of the ledger closes {entry.subject}"
     shared.print_json(document) if as_json else console.print(done)

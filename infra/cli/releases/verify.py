@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.screen import showing_step
+from infra.cli.progress_display import showing_step
 from infra.cli.shared import console
-from tasks.audit import checked, signed_dossier
+from tasks.audit import dossier_signature, dossier_verification
 from tasks.core.errors import InputError
 from tasks.registry.release import bundle
 from tasks.registry.release.report import EXIT_CODES, Verification
@@ -64,8 +64,8 @@ def _folder(named: Path) -> Path:
 
 
 def _from_root(folder: Path, root: str) -> Verification:
-    if signed_dossier.is_dossier(folder):
-        return checked.verify_from_root(folder, root)
+    if dossier_signature.is_dossier(folder):
+        return dossier_verification.verify_from_root(folder, root)
     return verification.verify_from_root(folder, root)
 
 
@@ -81,6 +81,6 @@ def _own(folder: Path) -> Verification:
         raise InputError(f"this installation has no keys of its own ({error}); say --root FINGERPRINT") from None
 
     governed = installed_governance(where, None)
-    if signed_dossier.is_dossier(folder):
-        return checked.verify(folder, governed)
+    if dossier_signature.is_dossier(folder):
+        return dossier_verification.verify(folder, governed)
     return releases.verify(folder, governed)

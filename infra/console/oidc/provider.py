@@ -12,7 +12,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 from pydantic import BaseModel, ValidationError
 
 from infra.console.oidc import id_token
-from infra.console.oidc.fetching import TIMEOUT, BoundedTransport, get_json
+from infra.console.oidc.http import TIMEOUT, BoundedTransport, get_json
 from infra.console.oidc.settings import ISSUER, ProviderSettings
 from infra.console.oidc.transactions import SignInTransaction
 from tasks.core.document import error_text

@@ -1,14 +1,14 @@
 """Files that the stages of a run wrote, each with its digest in the signed stage record."""
 
 from infra.console.site import RequestState
-from infra.console.views import hearing
-from infra.console.views.files import run_layout
+from infra.console.views import free_text
+from infra.console.views.run_pages import run_layout
 from infra.console.views.runs import RowLimit
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
-from tasks.gates import chain
+from tasks.gates import record_chain
 from tasks.policy.people import Person
 from tasks.runs.run import governance_of
 from tasks.trust.stage_record import SignedRecord
@@ -56,10 +56,10 @@ def artefacts(here: RequestState, person: Person, run: str, most: RowLimit = PAG
     """
     layout = run_layout(here, run)
     if layout.is_experiment:
-        hearing.require_access(here, layout, person, "names of files")
+        free_text.require_access(here, layout, person, "names of files")
     if not layout.root.is_dir():
         raise InputError(f"there is no run {run!r} here")
-    signed = chain.records_of_run(here.ledger, governance_of(here.site.root, layout), run)
+    signed = record_chain.records_of_run(here.ledger, governance_of(here.site.root, layout), run)
     known = {name: signed[name] for name in DVC_STAGES if name in signed}
     listed = [(name, path, sha256) for name, record in known.items() for path, sha256 in sorted(record.outputs.items())]
     return Artefacts(

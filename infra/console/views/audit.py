@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from infra.console.site import RequestState
-from tasks.audit import gaps, record
-from tasks.audit.record import ReleaseFacts
+from tasks.audit import gaps, release_facts
+from tasks.audit.release_facts import ReleaseFacts
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError
-from tasks.ledger import glance, search
+from tasks.ledger import quick_check, search
 from tasks.ledger.kinds import DATA_ACCESS_GROUP
 from tasks.ledger.search import EntryFilter
 from tasks.policy.people import Person
@@ -58,7 +58,7 @@ def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
         return AuditPage(release="", releases=[], verdict="", demo=False, standing="", questions=[])
     named = releases.get(here.ledger, here.governance, release or labels[0])
     try:
-        gathered = record.gather(named, here.ledger, here.governance)
+        gathered = release_facts.gather(named, here.ledger, here.governance)
     except InputError as error:  # the folder is on another machine, or damaged
         why = str(error)
         return AuditPage(
@@ -187,7 +187,7 @@ def can_it_be_rebuilt(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLi
 
 
 def is_the_log_whole(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
-    wrong = list(glance.find_problems(here.ledger, here.governance))
+    wrong = list(quick_check.find_problems(here.ledger, here.governance))
     for each in wrong:
         yield AnswerLine(text=each)
     if not wrong:

@@ -1,10 +1,10 @@
 """Checks of a gate: failed ones first, then waived ones, then the others."""
 
 from tasks.core.config import FrozenModel
-from tasks.gates import words
+from tasks.gates import evidence_text
 from tasks.gates.evidence import Evidence
+from tasks.gates.evidence_diff import EvidenceDiff
 from tasks.gates.gates import CheckStatus, GateStatus
-from tasks.gates.since import EvidenceDiff
 
 
 class Check(FrozenModel):
@@ -36,9 +36,9 @@ def _check(check: CheckStatus, before: EvidenceDiff | None, evidence: Evidence) 
         name=result.name,
         fact=result.fact,
         holds=check.holds,
-        outcome=words.outcome(check),
-        value=words.figure(result),
-        wanted=words.limit(result),
+        outcome=evidence_text.outcome(check),
+        value=evidence_text.figure(result),
+        wanted=evidence_text.limit(result),
         before=before.value(result.fact) if before else "",
         why=result.why,
         waivable=waive is not None and waive.covers(result.name),

@@ -1,13 +1,13 @@
 """Evaluation of a run: each metric of each model with its interval, and comparisons of models."""
 
 from infra.console.site import RequestState
-from infra.console.views import looked_at
+from infra.console.views import evidence_files
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.core.layout import Layout
-from tasks.stages.evaluate.contenders import MODEL_TITLES, ModelName
-from tasks.stages.evaluate.document import Comparison, Metrics
-from tasks.stages.evaluate.intervals import Interval
+from tasks.stages.evaluate.metrics_schema import Comparison, Metrics
+from tasks.stages.evaluate.model_names import MODEL_TITLES, ModelName
+from tasks.stages.evaluate.uncertainty import Interval
 
 
 class MetricFigure(FrozenModel):
@@ -47,8 +47,8 @@ def read(here: RequestState, layout: Layout) -> Evaluation | None:
     path = layout.artefacts("evaluate") / "metrics.json"
     if not path.is_file():
         return None
-    looked_at.compare(here, layout, "evaluation", path)
-    with looked_at.refuse_unreadable(layout.root.name):
+    evidence_files.compare(here, layout, "evaluation", path)
+    with evidence_files.refuse_unreadable(layout.root.name):
         return _shown(Metrics.model_validate_json(path.read_bytes()))
 
 

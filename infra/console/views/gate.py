@@ -3,22 +3,22 @@
 from datetime import datetime
 
 from infra.console.site import RequestState
-from infra.console.views import checks, dataset
-from infra.console.views.asked import SigningForm, key_fingerprints
+from infra.console.views import checks, gate_dataset
 from infra.console.views.checks import Check
-from infra.console.views.dataset import Distribution, GateSource
 from infra.console.views.evaluation import Evaluation, read_or_reason
-from infra.console.views.files import run_layout
+from infra.console.views.gate_dataset import Distribution, GateSource
+from infra.console.views.run_pages import run_layout
+from infra.console.views.signing_form import SigningForm, key_fingerprints
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
-from tasks.gates import cases, gates, glance, signed_decision, since, words
+from tasks.gates import cases, decision_summary, evidence_diff, evidence_text, gates, signed_decision
 from tasks.gates.cases import GateCase
 from tasks.gates.evidence import Evidence
 from tasks.gates.gates import DecisionStatus
-from tasks.gates.offered import PossibleDecision, possible_decisions
+from tasks.gates.possible_decisions import PossibleDecision, possible_decisions
 from tasks.gates.reminders import REMINDED
 from tasks.gates.signed_decision import Verb
 from tasks.policy.governance import Governance
@@ -97,7 +97,7 @@ def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
     case, governed = newest_case(here, run, gate)
     evidence = case.evidence
     standing = gates.judge_case(case, here.ledger, governed, here.now)
-    before = since.since_last_passed(evidence, here.ledger)
+    before = evidence_diff.since_last_passed(evidence, here.ledger)
     still_open = case.closed is None
     looked = {path.rsplit("/", 1)[-1] for path in evidence.artefacts}
     listed = checks.rows(standing, before, evidence)
@@ -111,18 +111,18 @@ def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
         tier=evidence.tier,
         demo=evidence.demo,
         state=standing.state,
-        verdict=words.verdict(standing),
+        verdict=evidence_text.verdict(standing),
         held_back=_obstacle(here, evidence, governed),
         evidence_sha256=case.sha256,
         asked=case.opening.time,
         deadline=standing.deadline,
         closed=case.closed.time if case.closed else None,
-        glance=glance.lines(evidence, here.ledger, governed),
+        glance=decision_summary.lines(evidence, here.ledger, governed),
         facts=_facts(evidence),
         checks=listed,
-        sources=dataset.sources(evidence),
-        distributions=dataset.distributions(evidence),
-        changes=dataset.changes(evidence, before),
+        sources=gate_dataset.sources(evidence),
+        distributions=gate_dataset.distributions(evidence),
+        changes=gate_dataset.changes(evidence, before),
         reminded=[each.time for each in here.ledger.entries(REMINDED, run) if each.body.get("sha256") == case.sha256],
         evaluation=figures,
         wrong=wrong,
@@ -166,8 +166,8 @@ def _obstacle(here: RequestState, evidence: Evidence, governed: Governance) -> s
 def _facts(evidence: Evidence) -> dict[str, str]:
     return {
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}",
-        "made by": words.origin(evidence),
-        **words.masking_gaps(evidence),
+        "made by": evidence_text.origin(evidence),
+        **evidence_text.masking_gaps(evidence),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
         "looked at": f"{len(evidence.artefacts)} files, {len(evidence.facts)} figures",

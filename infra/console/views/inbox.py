@@ -5,7 +5,7 @@ from datetime import datetime
 from infra.console.site import RequestState
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
-from tasks.gates import missing
+from tasks.gates import missing_decisions
 from tasks.gates.evidence import EvidenceSummary
 from tasks.gates.gates import GateStatus
 from tasks.gates.overview import OpenGate, open_gates
@@ -88,8 +88,8 @@ def possible_decisions(here: RequestState, summary: EvidenceSummary, standing: G
     if any(verb == "reject" for verb, _ in said):
         return []
     found = []
-    for role, _, _ in missing.required_approvals_from(summary, []):
-        able = missing.eligible_approvers(summary, _governed(here, summary), role, [], here.now)
+    for role, _, _ in missing_decisions.required_approvals_from(summary, []):
+        able = missing_decisions.eligible_approvers(summary, _governed(here, summary), role, [], here.now)
         if person.id in {each.id for each in able} and ("approve", role) not in said:
             found.append(f"decide in role {role}")
     waive, failed = summary.asks.waive, [check for check in standing.checks if not check.holds]

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from infra.console.site import RequestState
-from infra.console.views.asked import SigningForm, key_fingerprints
+from infra.console.views.signing_form import SigningForm, key_fingerprints
 from tasks.core.config import FrozenModel
 from tasks.incidents import incidents as record
 from tasks.incidents import signed_incident

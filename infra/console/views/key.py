@@ -1,7 +1,7 @@
 """Key with which a person's browser signs."""
 
 from infra.console.site import RequestState
-from infra.console.views.asked import key_fingerprints
+from infra.console.views.signing_form import key_fingerprints
 from tasks.core.config import FrozenModel
 from tasks.policy.people import Person
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from infra.console.site import RequestState
-from infra.console.views import hearing
-from infra.console.views.files import run_layout
+from infra.console.views import free_text
+from infra.console.views.run_pages import run_layout
 from infra.console.views.runs import EntryNumber, RowLimit
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.shown import json_text
+from tasks.core.escaping import json_text
 from tasks.ledger import search
 from tasks.ledger.kinds import KINDS
 from tasks.ledger.ledger import Entry
@@ -107,7 +107,9 @@ def entry(here: RequestState, person: Person, number: EntryNumber) -> EntryPage:
     if not found or found[0].seq != number:
         raise InputError(f"the ledger has no entry {number}; it has {here.ledger.count()}")
     body = search.decode_envelopes(found[0].body)
-    if _is_of_an_experiment(body) and (why := hearing.access_denial(here, run_layout(here, found[0].subject), person)):
+    if _is_of_an_experiment(body) and (
+        why := free_text.access_denial(here, run_layout(here, found[0].subject), person)
+    ):
         body["envelope"]["statement"]["subject"] = f"names of files may hold texts of records, and {why}"
     return EntryPage(
         entry=number,

@@ -4,15 +4,15 @@ The code of a run's own commit may log whatever it reads.
 """
 
 from infra.console.site import RequestState
-from infra.console.views import hearing
-from infra.console.views.files import run_layout
+from infra.console.views import free_text
+from infra.console.views.run_pages import run_layout
 from infra.prefect import logs
 from infra.prefect.logs import LogLine
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
-from tasks.occasions import standing
 from tasks.policy.people import Person
 from tasks.runs.run import recorded_request
+from tasks.scheduling import deployments_in_force
 
 
 class Log(FrozenModel):
@@ -32,9 +32,9 @@ def log(here: RequestState, person: Person, run: str) -> Log:
     layout = run_layout(here, run)
     if recorded_request(here.site.root, run) is None:
         raise InputError(f"nobody has asked for a run {run!r}")
-    if why := hearing.access_denial(here, layout, person):
+    if why := free_text.access_denial(here, layout, person):
         return Log(run=run, rows=[], missing=f"A log may hold texts of records, and {why}.")
-    pools = list(standing.read(here.ledger, here.governance).deployments.pools)
+    pools = list(deployments_in_force.read(here.ledger, here.governance).deployments.pools)
     try:
         lines = logs.read(here.site.root, here.ledger, run, pools)
     except Unavailable as error:

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from infra.console.site import RequestState
-from infra.console.views.asked import key_fingerprints
+from infra.console.views.signing_form import key_fingerprints
 from tasks.core.config import FrozenModel
-from tasks.policy import adopting, differences, explain, in_force
-from tasks.policy.adopting import Chain
+from tasks.policy import adoption_entries, differences, explanation, in_force
+from tasks.policy.adoption_entries import Chain
 from tasks.policy.people import Person
 
 
@@ -46,8 +46,8 @@ def policy(here: RequestState, person: Person) -> PolicyPage:
     return PolicyPage(
         environment=governed.policy.environment,
         policy_sha256=governed.policy.digest(),
-        root=adopting.root_fingerprint(here.state),
-        lines=list(explain.lines(governed.policy, governed.people)),
+        root=adoption_entries.root_fingerprint(here.state),
+        lines=list(explanation.lines(governed.policy, governed.people)),
         people=[_member(here, each) for each in governed.people.people],
         adoptions=[_adopted(chain, place) for place in reversed(range(len(chain.adoptions)))],
         problems=list(chain.problems),

@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from infra.console.site import RequestState
-from infra.console.views.asked import SigningForm, key_fingerprints
+from infra.console.views.signing_form import SigningForm, key_fingerprints
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.policy.people import Person
-from tasks.registry.history import declared
-from tasks.registry.promote import emergency, orders
+from tasks.registry.history import release_contents
+from tasks.registry.promote import emergency_rollback, rollback_orders
 from tasks.registry.promote import releases as promoted
-from tasks.registry.promote.decided import DecisionSummary
-from tasks.registry.promote.orders import SignedOrder
+from tasks.registry.promote.release_decisions import DecisionSummary
 from tasks.registry.promote.releases import Release
+from tasks.registry.promote.rollback_orders import SignedOrder
 from tasks.registry.promote.waivers import FailedCheck
 from tasks.registry.release.promotions import Promotions, SignedPromotion
 from tasks.registry.release.report import Verification
@@ -74,7 +74,7 @@ def release(here: RequestState, person: Person, label: str) -> ReleasePage:
     """
     known, line = promoted.get_with_promotions(here.ledger, here.governance, label)
     target, newest = _rollback_target(line, label), line.newest
-    given = orders.pending_orders(here.ledger, here.governance, target, newest) if target and newest else []
+    given = rollback_orders.pending_orders(here.ledger, here.governance, target, newest) if target and newest else []
     return ReleasePage(
         release=known,
         label=str(known.label),
@@ -84,14 +84,14 @@ def release(here: RequestState, person: Person, label: str) -> ReleasePage:
         lineage=_lineage(known),
         champion=newest.promotion.label if newest else "",
         ordered=[RollbackOrder(person=it.order.person, role=it.order.role, reason=it.order.reason) for it in given],
-        waits_for=orders.missing_orders(here.governance, target, given) if target else [],
+        waits_for=rollback_orders.missing_orders(here.governance, target, given) if target else [],
         asked_of=_asked(here, person, target, newest, given) if target and newest else None,
     )
 
 
 def _lineage(known: Release) -> Provenance | None:
     try:
-        said, dataset = declared.read(Path(known.bundle)), promoted.dataset_digest(known)
+        said, dataset = release_contents.read(Path(known.bundle)), promoted.dataset_digest(known)
     except HallmarkError:
         return None
     return Provenance(
@@ -116,14 +116,14 @@ def _asked(
     here: RequestState, person: Person, target: SignedPromotion, newest: SignedPromotion, given: list[SignedOrder]
 ) -> SigningForm | None:
     held, governed = person.roles_at(here.now), here.governance
-    roles = [role for role in orders.deciding_roles(governed, target.promotion.tier) if role in held]
-    breaking = [role for role in emergency.roles(governed, target.promotion.tier) if role in held]
+    roles = [role for role in rollback_orders.deciding_roles(governed, target.promotion.tier) if role in held]
+    breaking = [role for role in emergency_rollback.roles(governed, target.promotion.tier) if role in held]
     if not roles and not breaking:
         return None
     label = target.promotion.label
     return SigningForm(
         path=f"/releases/{label}",
-        type=orders.ORDER_TYPE,
+        type=rollback_orders.ORDER_TYPE,
         person=person.id,
         keys=key_fingerprints(here, person),
         about={"release": label, "environment": governed.policy.environment, "follows": newest.sha256},

@@ -10,7 +10,7 @@ from tasks.registry.history import history
 from tasks.registry.history.history import ProductionState
 from tasks.registry.promote import releases as promoted
 from tasks.registry.promote.releases import Release
-from tasks.registry.release import promotions, reigns
+from tasks.registry.release import production_periods, promotions
 from tasks.registry.release.promotions import Promotions
 
 PAGE_SIZE = 15
@@ -87,10 +87,10 @@ def releases(
 
 
 def _reigns(line: Promotions) -> list[ChampionPeriod]:
-    return [_reign(each) for each in reigns.production_periods(line)[-MAX_PERIODS:]]
+    return [_reign(each) for each in production_periods.production_periods(line)[-MAX_PERIODS:]]
 
 
-def _reign(each: reigns.ProductionPeriod) -> ChampionPeriod:
+def _reign(each: production_periods.ProductionPeriod) -> ChampionPeriod:
     it, entry = each.signed.promotion, each.signed.entry
     return ChampionPeriod(
         model=it.name, release=it.label, since=each.since, until=each.until, by=it.action,

@@ -5,19 +5,19 @@ may see single records of their source.
 """
 
 from infra.console.site import RequestState
-from infra.console.views import looked_at
-from infra.console.views.files import run_layout
+from infra.console.views import evidence_files
+from infra.console.views.run_pages import run_layout
 from infra.console.views.runs import RowLimit
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.inquiry import access, masked, put_aside
+from tasks.inquiry import access, masked_samples, quarantined_rows
 from tasks.inquiry.access import Access
 from tasks.inquiry.conflicts import pairs
 from tasks.inquiry.conflicts.pairs import Pair
-from tasks.inquiry.conflicts.words import DiffPiece, diff_texts
-from tasks.inquiry.masked import MaskedSamples
-from tasks.inquiry.put_aside import QuarantinedRow, RuleCount
+from tasks.inquiry.conflicts.text_diff import DiffPiece, diff_texts
+from tasks.inquiry.masked_samples import MaskedSamples
+from tasks.inquiry.quarantined_rows import QuarantinedRow, RuleCount
 from tasks.policy.people import Person
 from tasks.runs.run import governance_of
 from tasks.sources.sources import load_resolved
@@ -74,20 +74,20 @@ def rows(
         Refused: A file is not the one in the gate's evidence, cannot be read, or is too large.
     """
     layout = run_layout(here, run)
-    with looked_at.refuse_unreadable(run):
+    with evidence_files.refuse_unreadable(run):
         return _rows(here, person, layout, source, rule, most)
 
 
 def _rows(here: RequestState, person: Person, layout: Layout, source: str, rule: str, most: int) -> RowsPage:
     run, files = layout.root.name, [layout.artefacts(stage) / f"{name}.parquet" for stage, name in FILES]
-    compared = looked_at.compare(here, layout, "data", *(path for path in files if path.exists()))
-    looked_at.refuse_large(
+    compared = evidence_files.compare(here, layout, "data", *(path for path in files if path.exists()))
+    evidence_files.refuse_large(
         *(path for path in files if path.exists() and path.stem in FILES_IN_MEMORY), most=MAX_BYTES_IN_MEMORY
     )
     looker = access.access_of_person(governance_of(here.site.root, layout), person).for_run(layout)
     open_to = {item.source.id for item in load_resolved(layout.sources).sources if looker.may_read(item.source)}
-    every = put_aside.read_quarantine(layout)
-    wanted = put_aside.read_quarantine(layout, [source] if source else (), [rule] if rule else ())
+    every = quarantined_rows.read_quarantine(layout)
+    wanted = quarantined_rows.read_quarantine(layout, [source] if source else (), [rule] if rule else ())
     found, withheld, of = _conflicts(layout, looker)
     return RowsPage(
         run=run,
@@ -97,7 +97,7 @@ def _rows(here: RequestState, person: Person, layout: Layout, source: str, rule:
         rule=rule,
         total=wanted.total,
         rows=[_redacted(each, open_to) for each in wanted.first_rows(most)],
-        masked=masked.find_samples(layout, looker),
+        masked=masked_samples.find_samples(layout, looker),
         conflicts=found,
         conflicts_of=of,
         withheld=withheld,
@@ -120,7 +120,7 @@ def _redacted(entry: QuarantinedRow, open_to: set[str]) -> QuarantinedRow:
 
 
 def _rule(rule: str, source: str, open_to: set[str]) -> str:
-    return rule if source in open_to or rule in put_aside.KNOWN_RULES else "another rule"
+    return rule if source in open_to or rule in quarantined_rows.KNOWN_RULES else "another rule"
 
 
 def _conflicts(layout: Layout, looker: Access) -> tuple[list[Contradiction], int, int]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.console.site import RequestState
-from infra.console.views import hearing, looked_at, training
+from infra.console.views import evidence_files, free_text, training
 from infra.console.views.evaluation import Evaluation, read_or_reason
 from infra.console.views.training import Training
 from tasks.core.config import FrozenModel
@@ -120,7 +120,7 @@ class RunPage(FrozenModel):
 def runs(here: RequestState, person: Person, below: str = "", most: RowLimit = PAGE_SIZE) -> Runs:
     """Return a page of runs, newest first. It begins below the id `below`, if one is given."""
     known = journal.read_newest(here.state, most + 1, below)
-    rows = [_row(here, hearing.redacted(here, person, each)) for each in known[:most]]
+    rows = [_row(here, free_text.redacted(here, person, each)) for each in known[:most]]
     return Runs(rows=rows, tallies=_tallies(rows), older=rows[-1].run if len(known) > most else "")
 
 
@@ -199,8 +199,8 @@ def run(here: RequestState, person: Person, run: str) -> RunPage:
     if known is None:
         raise InputError(f"there is no run {run!r} here")
     layout = Layout(here.state / "runs" / run)
-    stands = hearing.redacted(here, person, journal.with_current_status(here.state, known))
-    open_to = looked_at.compare(here, layout, "evaluation") or not hearing.access_denial(here, layout, person)
+    stands = free_text.redacted(here, person, journal.with_current_status(here.state, known))
+    open_to = evidence_files.compare(here, layout, "evaluation") or not free_text.access_denial(here, layout, person)
     figures, wrong = read_or_reason(here, layout) if open_to else (None, "")
     curve, wrong_too = _training(here, layout) if open_to else (None, "")
     return RunPage(

@@ -4,15 +4,15 @@ from datetime import datetime
 from itertools import islice
 
 from infra.console.site import RequestState
-from infra.console.views.asked import SigningForm, key_fingerprints
+from infra.console.views.signing_form import SigningForm, key_fingerprints
 from tasks.core.config import FrozenModel
 from tasks.core.files import sha256_bytes
-from tasks.occasions import due, standing
-from tasks.occasions.book import PASSED_OVER, TAKEN, OccasionLog
-from tasks.occasions.declared import Schedule
-from tasks.occasions.signed_deed import SWITCH_TYPE
-from tasks.occasions.standing import DeploymentsInForce
 from tasks.policy.people import Person
+from tasks.scheduling import deployments_in_force, due_times
+from tasks.scheduling.deployments_file import Schedule
+from tasks.scheduling.deployments_in_force import DeploymentsInForce
+from tasks.scheduling.occasion_log import PASSED_OVER, TAKEN, OccasionLog
+from tasks.scheduling.signed_statements import SWITCH_TYPE
 
 MAX_OCCASIONS = 20
 """Maximum number of next occasions, and of past ones, on a page."""
@@ -48,7 +48,7 @@ class Schedules(FrozenModel):
 
 
 def schedules(here: RequestState, person: Person) -> Schedules:
-    stands, book = standing.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
+    stands, book = deployments_in_force.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
     return Schedules(
         rows=[_row(here, name, stands, book) for name in stands.deployments.named],
         coming=_coming(here, stands),
@@ -83,7 +83,7 @@ def schedule(here: RequestState, person: Person, name: str) -> SchedulePage:
     Raises:
         InputError: No schedule or trigger of this name is in force.
     """
-    stands, book = standing.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
+    stands, book = deployments_in_force.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
     stands.require(name)
     return SchedulePage(
         name=name,
@@ -131,7 +131,7 @@ def _coming(here: RequestState, stands: DeploymentsInForce) -> list[NextOccasion
     named = stands.deployments.schedules
     return [
         NextOccasion(due=moment, local=f"{named[name].local_time(moment)} {named[name].timezone}", name=name)
-        for moment, name in due.next_times(stands, here.now, MAX_OCCASIONS)
+        for moment, name in due_times.next_times(stands, here.now, MAX_OCCASIONS)
     ]
 
 

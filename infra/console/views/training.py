@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from infra.console.site import RequestState
-from infra.console.views import looked_at
+from infra.console.views import evidence_files
 from tasks.core.config import FrozenModel
 from tasks.core.files import read_json, sha256_file
 from tasks.core.layout import Layout
-from tasks.gates import chain
+from tasks.gates import record_chain
 from tasks.runs.run import governance_of
 from tasks.stages.evaluate.report import charts
-from tasks.stages.evaluate.report.account import TrainingStep
+from tasks.stages.evaluate.report.stage_results import TrainingStep
 
 CURVE = "artefacts/train/curve.json"
 MAX_CURVE_BYTES = 8 << 20
@@ -55,14 +55,16 @@ def read(here: RequestState, layout: Layout) -> Training | None:
     path = layout.root / CURVE
     if not path.is_file() or path.stat().st_size > MAX_CURVE_BYTES:
         return None
-    record = chain.records_of_run(here.ledger, governance_of(here.site.root, layout), layout.root.name).get("train")
+    record = record_chain.records_of_run(here.ledger, governance_of(here.site.root, layout), layout.root.name).get(
+        "train"
+    )
     if record is None or record.outputs.get(CURVE) != sha256_file(path):
         return None
     return _of(path, layout.root.name)
 
 
 def _of(path: Path, run: str) -> Training | None:
-    with looked_at.refuse_unreadable(run):
+    with evidence_files.refuse_unreadable(run):
         return _drawn([_point(each) for each in read_json(path)])
 
 

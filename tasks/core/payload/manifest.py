@@ -30,9 +30,9 @@ class Manifest(Document):
     method: str
     """Training method, which determines the form of payload/model: `tasks.core.params.methods`."""
     tree_sha256: Sha256
-    """SHA-256 over the whole tree of the run's commit (`tasks.runs.tree`)."""
+    """SHA-256 over the whole tree of the run's commit (`tasks.runs.commit_tree`)."""
     code_sha256: Sha256
-    """SHA-256 over the code of all stages (`tasks.core.code.digest`)."""
+    """SHA-256 over the code of all stages (`tasks.core.code_digest.digest`)."""
     params_sha256: Sha256
     constraints_sha256: Sha256
     base_model_origin: str

@@ -12,7 +12,7 @@ from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.use_case import SuccessMetric
-from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria, relaxed_criteria
+from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria, relaxed_criteria
 from tasks.gates.checks.purpose import Purpose, unapproved
 from tasks.policy.gate_rules import STANDING_CHECKS, Check, GateRules
 from tasks.sources.dataset import Dataset

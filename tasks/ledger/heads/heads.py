@@ -1,7 +1,7 @@
 """Signed heads of the ledger's tree. A change of earlier entries contradicts a head that was signed before.
 
 A head states how many entries the ledger had at a time, and the root hash over them. It is signed with the machine key
-`ledger` and stored under `.hallmark/heads`. `publish` (tasks/ledger/heads/publish.py) copies it to places where the
+`ledger` and stored under `.hallmark/heads`. `publish` (tasks/ledger/heads/publication.py) copies it to places where the
 database's owner cannot rewrite it.
 """
 
@@ -13,8 +13,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
-from tasks.core.moments import to_utc
 from tasks.core.params.values import Sha256
+from tasks.core.utc import to_utc
 from tasks.ledger.tree.merkle import Frontier
 from tasks.trust import dsse, validity
 from tasks.trust.keys import Signer

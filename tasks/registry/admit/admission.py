@@ -14,12 +14,12 @@ from tasks.core import files
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.params import methods
-from tasks.core.payload import asking, manifest
-from tasks.core.payload.asking import InferenceSettings
+from tasks.core.payload import inference_config, manifest
+from tasks.core.payload.inference_config import InferenceSettings
 from tasks.ledger.ledger import Ledger, get_ledger
 from tasks.policy import in_force
 from tasks.policy.governance import Governance
-from tasks.registry.admit import remembered, rolled_back, undelivered
+from tasks.registry.admit import last_admission, ledger_rollback, outbox
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.registry.verify import verification
@@ -74,16 +74,14 @@ def admit(ledger: Ledger, governance: Governance, name: str, server: str = "") -
             raise Refused(f"no release of {name!r} is promoted in environment {where}; there is nothing to serve")
         admitted = _verify(newest, governance, away)
     except HallmarkError as error:
-        undelivered.append_or_store(
-            ledger, governance.state, REFUSED, name, about | {"reason": _printable_message(error)}
-        )
+        outbox.append_or_store(ledger, governance.state, REFUSED, name, about | {"reason": _printable_message(error)})
         raise
     body = about | {"release": admitted.label, "sha256": admitted.release_sha256, "ledger_away": away}
-    if away or remembered.is_stored(governance, name, newest):
-        undelivered.append_or_store(ledger, governance.state, ADMITTED, name, body)
+    if away or last_admission.is_stored(governance, name, newest):
+        outbox.append_or_store(ledger, governance.state, ADMITTED, name, body)
     else:
         ledger.append(ADMITTED, name, body)
-        remembered.store(governance, name, newest)
+        last_admission.store(governance, name, newest)
     return admitted
 
 
@@ -98,7 +96,7 @@ def admit_in_checkout(checkout: Path, name: str, server: str = "") -> Admitted:
         ledger.prepare()
         governed = in_force.load(folder, state, ledger)
     except Unavailable:
-        governed = remembered.stored_governance(folder, state, name)
+        governed = last_admission.stored_governance(folder, state, name)
     return admit(ledger, governed, name, server)
 
 
@@ -107,11 +105,11 @@ def _newest(ledger: Ledger, governance: Governance, name: str, server: str) -> t
     try:
         newest = promotions.read(ledger, governance, name).newest
     except Unavailable:
-        return remembered.read(governance, name), True
-    last = remembered.stored_if_newer(governance, name, newest)
+        return last_admission.read(governance, name), True
+    last = last_admission.stored_if_newer(governance, name, newest)
     if last is None:
         return newest, False
-    rolled_back.store_record(governance, last, newest, server)
+    ledger_rollback.store_record(governance, last, newest, server)
     return last, True
 
 
@@ -140,7 +138,7 @@ def _verify(newest: SignedPromotion, governance: Governance, away: bool) -> Admi
         base_sha256=str(files.read_json(base.parent / "result.json")["model_sha256"]) if base else None,
         tokenizer=tokenizer,
         chat_template=template if template.is_file() else tokenizer / "tokenizer_config.json",
-        inference_settings=asking.read(payload),
+        inference_settings=inference_config.read(payload),
         ledger_unavailable=away,
     )
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
-from tasks.core.moments import to_utc
+from tasks.core.utc import to_utc
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import decided, waivers
+from tasks.registry.promote import release_decisions, waivers
 from tasks.registry.promote.waivers import FailedCheck
 from tasks.registry.release import promotions
+from tasks.registry.release.production_periods import ProductionPeriod, production_periods
 from tasks.registry.release.promotions import Promotion, Promotions, SignedPromotion
-from tasks.registry.release.reigns import ProductionPeriod, production_periods
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
@@ -188,7 +188,7 @@ def _person_and_role(order: dict[str, Any]) -> str:
 
 def approvals(promotion: Promotion, ledger: Ledger, governance: Governance) -> Iterator[Approval]:
     """Yield the approvals that the statement names, gate by gate, each with the ledger entry of the signed decision."""
-    for gate, every in decided.by_gate(promotion, ledger, governance).items():
+    for gate, every in release_decisions.by_gate(promotion, ledger, governance).items():
         entries = {
             f"{it.decision.person} as {it.decision.role}": it.entry.seq
             for it in every

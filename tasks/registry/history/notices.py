@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
-from tasks.core.shown import escape
+from tasks.core.escaping import escape
 from tasks.gates import cases, reminders
 from tasks.incidents import signed_incident
 from tasks.ledger.ledger import Entry

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.consent import consent
-from tasks.core import code
+from tasks.code_versions import sign_off
+from tasks.code_versions.signed_version import Version
+from tasks.consent import release_sources
+from tasks.core import code_digest
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES, GATES_BEFORE_STAGES, sort_gates
 from tasks.core.layout import Layout
@@ -18,9 +20,9 @@ from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.declarations import declarations
-from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
+from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria
 from tasks.declarations.signed_declaration import Declaration
-from tasks.gates import agreed, cases, chain, gates, signed_decision, signed_request
+from tasks.gates import agreement, cases, gates, record_chain, signed_decision, signed_request
 from tasks.gates import evidence as evidence_of
 from tasks.gates.cases import GateCase
 from tasks.gates.checks.purpose import Purpose
@@ -31,14 +33,12 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.policy import SCHEDULER
-from tasks.policy.read_signed import SignedDocument
-from tasks.registry.promote import identity, looked_at
+from tasks.policy.signed_document import SignedDocument
+from tasks.registry.promote import candidate_digest, gated_files
 from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, gate_statement
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
-from tasks.versions import versions
-from tasks.versions.signed_version import Version
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class Candidate:
     demo: bool
     manifest: Manifest
     candidate_inputs: Sha256
-    """Digest of everything that decides the candidate's bytes (tasks/registry/promote/identity.py). It is not in the
+    """Digest of everything that decides the candidate's bytes (tasks/registry/promote/candidate_digest.py). It is not in the
     payload because DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
     stage_records: Mapping[str, SignedRecord]
     """Record of every stage, by DVC stage name."""
-    reproduction_records: agreed.AgreeingRecords
+    reproduction_records: agreement.AgreeingRecords
     """Records of the same stages by other machines."""
     code_signoffs: tuple[SignedDocument[Version], ...]
     """Sign-offs of the code; in environment `local` there may be none."""
@@ -118,15 +118,15 @@ def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> 
     passed |= {gate: _passed_gate(gate, layout, run, ledger, governance) for gate in more}
     evidence = [gate.evidence for gate in passed.values()]
     asked = signed_request.require(ledger, governance, run)
-    versions.require_signed_off(ledger, governance, asked.request.tree_sha256, asked.request.commit)
-    code_signed = versions.status(ledger, governance, asked.request.tree_sha256).sign_offs
+    sign_off.require_signed_off(ledger, governance, asked.request.tree_sha256, asked.request.commit)
+    code_signed = sign_off.status(ledger, governance, asked.request.tree_sha256).sign_offs
     people = {name for gate in passed.values() for name in gate.deciders} | {asked.request.requested_by}
     people |= {signed.document.person for signed in code_signed}
     adopted = _adoptions(layout, evidence, ledger, governance)
     people |= {name for signed in adopted for name in (signed.document.person, *signed.document.owners)}
-    records = chain.records_of_run(ledger, governance, run)
-    again = agreed.records_of_others(ledger, governance, run, records)
-    agreed.require(governance.policy.tier(tier).machines, records, again, run)
+    records = record_chain.records_of_run(ledger, governance, run)
+    again = agreement.records_of_others(ledger, governance, run, records)
+    agreement.require(governance.policy.tier(tier).machines, records, again, run)
     candidate = Candidate(
         layout=layout,
         run=run,
@@ -134,7 +134,7 @@ def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> 
         tier=_single_value({e.tier for e in evidence}, "risk tier"),
         demo=any(e.demo for e in evidence),
         manifest=manifest.read(layout.artefacts("package") / "payload"),
-        candidate_inputs=identity.candidate_inputs(layout),
+        candidate_inputs=candidate_digest.candidate_inputs(layout),
         gates=passed,
         stage_records=records,
         reproduction_records=again,
@@ -146,7 +146,9 @@ def verify(layout: Layout, run: str, ledger: Ledger, governance: Governance) -> 
     )
     _require_made_from_gated_outputs(candidate)
     _require_stage_records(candidate, governance)
-    consent.require_not_withdrawn(layout.artefacts("package") / "payload", ledger, governance, consent.of_run(layout))
+    release_sources.require_not_withdrawn(
+        layout.artefacts("package") / "payload", ledger, governance, release_sources.of_run(layout)
+    )
     return candidate
 
 
@@ -237,7 +239,7 @@ def _single_value(values: set[str], what: str) -> str:
 def _require_made_from_gated_outputs(candidate: Candidate) -> None:
     """Verify that the package was made from exactly what the earlier gates let pass."""
     package, passed = candidate.manifest, candidate.gates
-    what_was_read = manifest.input_fields(candidate.layout, code.digest_of_all(candidate.layout.root))
+    what_was_read = manifest.input_fields(candidate.layout, code_digest.digest_of_all(candidate.layout.root))
     named = passed["data"].evidence.asks.owners
     if named and named != evidence_of.owners(candidate.layout):
         raise Refused("the data gate asked other owners than those of the run's sources")
@@ -247,7 +249,7 @@ def _require_made_from_gated_outputs(candidate: Candidate) -> None:
             raise Refused(f"the package was not made from the output of {subject.stage} that gate {gate} let pass")
     if package.model_dump(include=set(what_was_read)) != what_was_read:
         raise Refused("parameters, inputs or code changed after the package was made; run again")
-    looked_at.require_unchanged({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, package)
+    gated_files.require_unchanged({gate: opened.evidence for gate, opened in passed.items()}, candidate.layout, package)
     if package.tree_sha256 != passed["release"].evidence.tree_sha256:
         raise Refused("the package was made from another tree than was asked for; run again")
     card = params.load(candidate.layout.params)
@@ -262,7 +264,9 @@ def _require_made_from_gated_outputs(candidate: Candidate) -> None:
 
 def _require_stage_records(candidate: Candidate, governance: Governance) -> None:
     """Verify that the files of every stage are those of its signed record, which the gates' evidence has to name."""
-    chain.require_all(candidate.layout, candidate.stage_records, governance)
+    record_chain.require_all(candidate.layout, candidate.stage_records, governance)
     seen = {name: it for gate in candidate.gates.values() for name, it in gate.evidence.recorded.items()}
-    if other := sorted(name for name, it in chain.references(candidate.stage_records).items() if seen.get(name) != it):
+    if other := sorted(
+        name for name, it in record_chain.references(candidate.stage_records).items() if seen.get(name) != it
+    ):
         raise Refused(f"the gates looked at another record of stage {', '.join(other)} than the ledger has; run again")

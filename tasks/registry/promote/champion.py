@@ -20,7 +20,7 @@ class Champion(FrozenModel):
     payload: str
     """Folder of the payload, relative to `.hallmark/`."""
     candidate_inputs: Sha256
-    """Digest of everything that decided the release's bytes (tasks/registry/promote/identity.py)."""
+    """Digest of everything that decided the release's bytes (tasks/registry/promote/candidate_digest.py)."""
     tier: str
     demo: bool
     """Whether demo identities approved the release instead of people."""

@@ -17,18 +17,18 @@ from contextlib import suppress
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
-from tasks.declarations.bar import PromotedCriteria, next_criteria
+from tasks.declarations.criteria import PromotedCriteria, next_criteria
 from tasks.ledger.ledger import Ledger
 from tasks.policy import judge
 from tasks.policy.governance import Governance
-from tasks.registry.promote import assembly, bases, champion, intents, mirror, recovery, releases
+from tasks.registry.promote import assembly, base_models, champion, intents, mlflow_mirror, recovery, releases
 from tasks.registry.promote.candidate import Candidate, verify
 from tasks.registry.promote.intents import Intent
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.rollback import rollback
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import Promotion, SignedPromotion
-from tasks.registry.verify import recorded, verification
+from tasks.registry.verify import promotion_proof, verification
 
 __all__ = ["interrupted_releases", "promote", "recover", "restore_aliases", "rollback"]
 
@@ -46,8 +46,8 @@ def promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: G
             layout, run, commit, ledger, governance
         )
         with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-            mirror.set_aliases(ledger, governance, release.name)
-        recorded.add_missing(ledger, governance, release.name)  # `reconcile` adds proofs that cannot be made yet
+            mlflow_mirror.set_aliases(ledger, governance, release.name)
+        promotion_proof.add_missing(ledger, governance, release.name)  # `reconcile` adds proofs that cannot be made yet
     return release
 
 
@@ -65,7 +65,7 @@ def recover(ledger: Ledger, governance: Governance) -> list[str]:
         try:
             done = recovery.settle_pending(ledger, governance) + recovery.set_missing_aliases(ledger, governance)
             names = promotions.model_names(ledger)
-            return done + [text for name in names for text in recorded.add_missing(ledger, governance, name)]
+            return done + [text for name in names for text in promotion_proof.add_missing(ledger, governance, name)]
         except Unavailable as error:  # `rollback`, for example, needs no MLflow
             return [str(error)]
 
@@ -93,7 +93,9 @@ def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
             return []
         try:
             names = promotions.model_names(ledger)
-            return [text for name in names for text in mirror.set_aliases(ledger, governance, name).moved_by_hand]
+            return [
+                text for name in names for text in mlflow_mirror.set_aliases(ledger, governance, name).moved_by_hand
+            ]
         except Unavailable as error:
             return [str(error)]
 
@@ -116,7 +118,7 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
     seq, intent = intents.record_intent(ledger, candidate.manifest.name, run, commit, environment, line.newest, where)
     try:
         signed = _build(candidate, intent, line.newest, ledger, governance)
-        mirror.register(governance, signed)
+        mlflow_mirror.register(governance, signed)
         recovery.record_promotion(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
         with suppress(HallmarkError, OSError):  # an intent that cannot be undone now stays pending for `reconcile`
@@ -160,7 +162,7 @@ def _build(
     )
     if target.exists():
         raise Refused(f"{target} is there, and the ledger knows of no such release; move it away and promote again")
-    bases.copy_base_model(candidate.layout, candidate.manifest)
+    base_models.copy_base_model(candidate.layout, candidate.manifest)
     draft = Promotion(
         action="promote",
         **intent.model_dump(exclude={"installation"}),

@@ -6,13 +6,13 @@ Every step can be repeated, so an interrupted recovery is itself recovered from.
 import shutil
 from pathlib import Path
 
-from tasks.consent import consent
+from tasks.consent import release_sources
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.gates.evidence import Evidence
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import assembly, candidate, intents, mirror, waivers
+from tasks.registry.promote import assembly, candidate, intents, mlflow_mirror, waivers
 from tasks.registry.promote.intents import Intent
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
@@ -26,7 +26,7 @@ def record_promotion(signed: SignedPromotion, seq: int, ledger: Ledger, governan
         Refused: Another promotion was made since this one started, a source was withdrawn, or a waiver expired.
     """
     with ledger.transaction():
-        consent.require_not_withdrawn(
+        release_sources.require_not_withdrawn(
             bundle.folder(governance.state, signed.promotion.label) / bundle.PAYLOAD, ledger, governance
         )
         waivers.require_valid(ledger, governance, signed)
@@ -83,7 +83,7 @@ def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) ->
     for gate in signed.promotion.gates:
         evidence = Evidence.from_value(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
         candidate.require_passed(evidence, ledger, governance)
-    mirror.register(governance, signed)
+    mlflow_mirror.register(governance, signed)
     record_promotion(signed, seq, ledger, governance)
 
 
@@ -92,7 +92,7 @@ def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reaso
     folder = bundle.folder(governance.state, intent.label)
     named = _is_of(folder, intent, governance) and not _ever_promoted(intent, ledger, governance)
     if named:  # MLflow learns of a bundle only after it has its final name
-        mirror.unregister(governance, intent.name, intent.label)
+        mlflow_mirror.unregister(governance, intent.name, intent.label)
         shutil.rmtree(folder)
     shutil.rmtree(assembly.building_folder(governance.state, intent.label), ignore_errors=True)
     intents.record_undone(ledger, seq, intent.name, reason, named)
@@ -117,9 +117,9 @@ def set_missing_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     texts = []
     for name in promotions.model_names(ledger):
         newest = promotions.read(ledger, governance, name).newest
-        if newest is not None and not mirror.is_mirrored(ledger, newest):
+        if newest is not None and not mlflow_mirror.is_mirrored(ledger, newest):
             try:
-                mirror.set_aliases(ledger, governance, name)
+                mlflow_mirror.set_aliases(ledger, governance, name)
                 texts.append(f"{newest.promotion.label}: MLflow's aliases are set")
             except Unavailable as error:
                 texts.append(str(error))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import computed_field
 
-from tasks.consent import consent
+from tasks.consent import release_sources
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import sort_gates
@@ -15,12 +15,12 @@ from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import decided, waivers
-from tasks.registry.promote.decided import DecisionSummary
+from tasks.registry.promote import release_decisions, waivers
+from tasks.registry.promote.release_decisions import DecisionSummary
 from tasks.registry.promote.waivers import FailedCheck
 from tasks.registry.release import bundle, promotions
+from tasks.registry.release.production_periods import ProductionPeriod, production_periods
 from tasks.registry.release.promotions import Promotions, SignedPromotion
-from tasks.registry.release.reigns import ProductionPeriod, production_periods
 from tasks.registry.release.report import Verification
 from tasks.registry.verify import verification
 from tasks.trust.gate_statement import GateName
@@ -44,7 +44,7 @@ class Release(FrozenModel):
     sequence: int
     """Sequence number of the newest promotion statement that names the release."""
     promoted_at: datetime
-    """Time from which that statement counts (release/reigns.py)."""
+    """Time from which that statement counts (release/production_periods.py)."""
     first_promoted_at: datetime
     """Time from which the release's first statement counts; earlier than `promoted_at` after a rollback to the
     release."""
@@ -161,7 +161,7 @@ def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Go
 
     `line` holds the promotions of the release's model.
     """
-    return decided.summaries(_first(line, release).promotion, ledger, governance)
+    return release_decisions.summaries(_first(line, release).promotion, ledger, governance)
 
 
 def _first(line: Promotions, release: Release) -> SignedPromotion:
@@ -199,7 +199,7 @@ def by_source(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
 
 
 def _trained_on(release: Release) -> list[str]:
-    return [use.name for use in consent.of_release(Path(release.bundle) / bundle.PAYLOAD)]
+    return [use.name for use in release_sources.of_release(Path(release.bundle) / bundle.PAYLOAD)]
 
 
 def by_dataset(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:

@@ -3,19 +3,27 @@
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from tasks.consent import consent
+from tasks.consent import release_sources
 from tasks.core.config import checked_reason
 from tasks.core.errors import Refused, Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.policy import in_force, judge
 from tasks.policy.governance import Governance
-from tasks.registry.promote import emergency, intents, mirror, orders, recovery, releases, waivers
-from tasks.registry.promote.orders import Order, SignedOrder
+from tasks.registry.promote import (
+    emergency_rollback,
+    intents,
+    mlflow_mirror,
+    recovery,
+    releases,
+    rollback_orders,
+    waivers,
+)
 from tasks.registry.promote.releases import Release
+from tasks.registry.promote.rollback_orders import Order, SignedOrder
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust import dsse
-from tasks.trust.unchanged import changed_error, require_recent, require_requested
+from tasks.trust.statement_checks import changed_error, require_recent, require_requested
 
 
 class RollbackRequest(NamedTuple):
@@ -81,7 +89,7 @@ def _ordering(
     with intents.hold_lock(governance.state):
         recovery.settle_pending(ledger, governance)
     line = promotions.read(ledger, governance, releases.get(ledger, governance, label).name)
-    back_to = orders.target_statement(ledger, governance, line, label)
+    back_to = rollback_orders.target_statement(ledger, governance, line, label)
     assert line.newest is not None, "there is no earlier release without a newer one"
     return _OrderDraft(ledger, governance, back_to, line.newest, person_id, wish)
 
@@ -93,7 +101,7 @@ def _submit(ordering: "_OrderDraft", envelope: dict[str, Any]) -> RollbackResult
         wanted = ordering.submit(envelope)
         if not wanted:
             with suppress(Unavailable):  # the promotion stands; `reconcile` sets the aliases when MLflow is back
-                mirror.set_aliases(ledger, governance, target.name)
+                mlflow_mirror.set_aliases(ledger, governance, target.name)
     return RollbackResult(
         releases.get(ledger, governance, target.label), wanted, ledger.entries(None, target.name)[-1].seq
     )
@@ -125,7 +133,7 @@ class _OrderDraft:
             Refused: The person may not give the order.
         """
         with self.ledger.transaction():
-            return orders.order_statement(self._order_to_sign(), self.back_to)
+            return rollback_orders.order_statement(self._order_to_sign(), self.back_to)
 
     def submit(self, envelope: dict[str, Any]) -> list[str]:
         """Record the signed order, and carry it out if no other order is required.
@@ -142,24 +150,24 @@ class _OrderDraft:
     def _join(self, order: SignedOrder) -> list[str]:
         before = self._pending_orders()
         joined = [each for each in before if each.order.person != self.person.id]
-        wanted = orders.missing_orders(self.governance, self.back_to, [*joined, order])
+        wanted = rollback_orders.missing_orders(self.governance, self.back_to, [*joined, order])
         if not wanted:
             self._carry_out(order, joined)
         elif len(joined) == len(before):
-            self.ledger.append(orders.ORDERED, self.back_to.promotion.name, {"envelope": order.envelope})
+            self.ledger.append(rollback_orders.ORDERED, self.back_to.promotion.name, {"envelope": order.envelope})
         return wanted
 
     def _carry_out_emergency(self, order: SignedOrder) -> list[str]:
         """Carry the order out alone, and open the incident that a second person has to confirm."""
-        allowed = emergency.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
-        emergency.open_incident(order, self._carry_out(order, []), allowed, self.ledger, self.governance)
+        allowed = emergency_rollback.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
+        emergency_rollback.open_incident(order, self._carry_out(order, []), allowed, self.ledger, self.governance)
         return []
 
     def _order_to_sign(self) -> Order:
         return self._emergency_order() if self.break_glass else self._ordinary_order()
 
     def _ordinary_order(self) -> Order:
-        role = orders.deciding_role(self.governance, self.person, self.back_to, self.role, self.ledger.now())
+        role = rollback_orders.deciding_role(self.governance, self.person, self.back_to, self.role, self.ledger.now())
         if gone := waivers.expired_waivers(self.ledger, self.governance, self.back_to):
             raise Refused(
                 f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, gone))}. In an "
@@ -170,11 +178,11 @@ class _OrderDraft:
         )
 
     def _emergency_order(self) -> Order:
-        allowed = emergency.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
+        allowed = emergency_rollback.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
         return self._order(allowed.role, [])
 
     def _pending_orders(self) -> list[SignedOrder]:
-        return orders.pending_orders(self.ledger, self.governance, self.back_to, self.newest)
+        return rollback_orders.pending_orders(self.ledger, self.governance, self.back_to, self.newest)
 
     def _order(self, role: str, joins: list[str]) -> Order:
         return Order(
@@ -201,7 +209,7 @@ class _OrderDraft:
         if newest is None or newest.sha256 != self.newest.sha256:
             raise changed_error()
         said, now = dsse.unverified_statement(envelope), self.ledger.now()
-        require_requested([said], [orders.order_statement(self._order_to_sign(), self.back_to)])
+        require_requested([said], [rollback_orders.order_statement(self._order_to_sign(), self.back_to)])
         require_recent(said, now)
         self.governance.verify(envelope, self.person, now)
         return SignedOrder(Order.model_validate(said["predicate"]), envelope)
@@ -229,7 +237,7 @@ class _OrderDraft:
         envelope = promotions.sign(statement, self.back_to.release_sha256, self.governance)
         signed = promotions.verify(envelope, self.governance)
         payload = bundle.folder(self.governance.state, statement.label) / bundle.PAYLOAD
-        consent.require_not_withdrawn(payload, self.ledger, self.governance)
+        release_sources.require_not_withdrawn(payload, self.ledger, self.governance)
         recovery.require_follows_newest(signed, promotions.read(self.ledger, self.governance, statement.name).newest)
         body = {"envelope": envelope, "order": order.envelope, "joined": [each.envelope for each in joined]}
         self.ledger.append(promotions.PROMOTED, statement.name, body)

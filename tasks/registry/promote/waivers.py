@@ -15,7 +15,7 @@ from tasks.gates.signed_decision import SignedDecision as Decided
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import orders
+from tasks.registry.promote import rollback_orders
 from tasks.registry.release import promotions
 from tasks.registry.release.promotions import SignedPromotion
 from tasks.trust.gate_statement import GateName
@@ -101,7 +101,7 @@ def _open(gone: FailedCheck, newest: SignedPromotion, ledger: Ledger, governance
         f"champion {label} relies on it: {gone}. It is served until somebody decides: promote a release that does "
         "without, go back to an earlier one, or close this with the reason why it may stay"
     )
-    role = orders.owner_role(governance, newest.promotion.tier)
+    role = rollback_orders.owner_role(governance, newest.promotion.tier)
     return incidents.open_if_new(ledger, governance, "waiver-expired", label, facts, "major", role, text)
 
 

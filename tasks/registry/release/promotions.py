@@ -13,13 +13,13 @@ from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 from tasks.core.graph import sort_gates
 from tasks.core.params.values import Sha256
-from tasks.declarations.bar import AcceptanceCriteria, PromotedCriteria
+from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.judge import Judge
 from tasks.policy.policy import Policy
-from tasks.policy.read_signed import DatedDocument, KeyDirectory, SignedKind, verify_envelope
+from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedKind, verify_envelope
 from tasks.trust import dsse
 from tasks.trust.gate_statement import GateName
 
@@ -62,7 +62,7 @@ class Promotion(DatedDocument):
     replaces: Replaced | None
     """Champion that this statement replaces; null for the first of a model."""
     bar: AcceptanceCriteria
-    """Success metrics that the next version has to reach (declarations/bar.py): those of this release, except that a
+    """Success metrics that the next version has to reach (declarations/criteria.py): those of this release, except that a
     metric which was lowered under a waiver keeps its previous threshold."""
     approved_by: dict[GateName, list[str]]
     """People who approved, by gate, each as `PERSON as ROLE`."""

@@ -2,13 +2,13 @@
 
 trust.py         trusted keys, and the adoptions that they follow from
 attestations.py  attestations of a release, parsed
-attested.py      checks of gates, evidence and decisions against each other
-declared.py      checks of the adoptions of sources and use-case card
-made.py          checks of the stage records, which form one chain from the sources to the payload
-decided.py       checks of the decisions against the rules of tasks/gates/rules/
-forms.py         checks of the attestations in standard formats
-left_out.py      copies of a release without its weights
-sizes.py         limit on the size of a payload, checked before it is hashed
-recorded.py      inclusion proof of the promotion's ledger entry
+attestation_checks.py      checks of gates, evidence and decisions against each other
+declaration_checks.py      checks of the adoptions of sources and use-case card
+stage_record_checks.py          checks of the stage records, which form one chain from the sources to the payload
+decision_checks.py       checks of the decisions against the rules of tasks/gates/rules/
+standard_format_checks.py         checks of the attestations in standard formats
+omitted_weights.py      copies of a release without its weights
+payload_size.py         limit on the size of a payload, checked before it is hashed
+promotion_proof.py      inclusion proof of the promotion's ledger entry
 verification.py  the verification itself, check by check
 """

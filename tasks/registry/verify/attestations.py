@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from tasks.code_versions import signed_version
+from tasks.code_versions.signed_version import Version
 from tasks.core import config, yaml_text
 from tasks.core.errors import Refused
 from tasks.core.graph import sort_gates
@@ -18,8 +20,8 @@ from tasks.gates.signed_decision import DECISION, Decision
 from tasks.gates.signed_request import RecordedRunRequest
 from tasks.policy.people import Person
 from tasks.policy.policy import Policy
-from tasks.policy.read_signed import SignedDocument as SignedBy
-from tasks.policy.read_signed import verify_envelope
+from tasks.policy.signed_document import SignedDocument as SignedBy
+from tasks.policy.signed_document import verify_envelope
 from tasks.registry.release import bundle, contents
 from tasks.registry.release.contents import Contents
 from tasks.registry.release.promotions import SignedPromotion
@@ -29,8 +31,6 @@ from tasks.sources.dataset import Dataset
 from tasks.trust import dsse, stage_record, validity
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
-from tasks.versions import signed_version
-from tasks.versions.signed_version import Version
 
 MANIFEST, DATASET = f"{bundle.PAYLOAD}/manifest.json", f"{bundle.PAYLOAD}/dataset/manifest.json"
 PARAMS = f"{bundle.PAYLOAD}/params.yaml"

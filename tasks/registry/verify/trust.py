@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import InputError, Refused
-from tasks.ledger.heads import publish
+from tasks.ledger.heads import publication
 from tasks.policy import adoption
 from tasks.policy.adoption import AdoptionInForce
 from tasks.policy.governance import Governance
@@ -58,7 +58,7 @@ def from_governance(governance: Governance) -> Trust:
     return Trust(
         gate_keys=gate,
         scheduler_keys=tuple(governance.keys_of("scheduler")),
-        ledger_keys=tuple(publish.ledger_keys(governance)),
+        ledger_keys=tuple(publication.ledger_keys(governance)),
         worker_keys=_worker(governance),
         adoptions=chain,
         root=root,

@@ -10,12 +10,21 @@ from pathlib import Path
 from tasks.core.document import error_text
 from tasks.core.errors import HallmarkError, Refused
 from tasks.policy.governance import LOCAL, Governance
-from tasks.policy.read_signed import KeyDirectory
+from tasks.policy.signed_document import KeyDirectory
 from tasks.registry.release import bundle, contents, promotions
 from tasks.registry.release.contents import Contents, display_names
 from tasks.registry.release.promotions import Promotion, SignedPromotion
 from tasks.registry.release.report import Check, Verification
-from tasks.registry.verify import attestations, attested, declared, left_out, made, recorded, sizes, trust
+from tasks.registry.verify import (
+    attestation_checks,
+    attestations,
+    declaration_checks,
+    omitted_weights,
+    payload_size,
+    promotion_proof,
+    stage_record_checks,
+    trust,
+)
 from tasks.registry.verify.trust import Trust
 from tasks.stages.package.package import SAFE_SUFFIXES
 from tasks.trust import dsse
@@ -96,9 +105,9 @@ def _unverifiable_in_early_versions(promotion: Promotion) -> Iterator[str]:
     """Yield what cannot be verified because an earlier version of Hallmark made the release."""
     there = {name.rsplit("/", 1)[0] for name in promotion.files}
     if bundle.STAGES not in there:
-        yield made.NOT_VERIFIABLE
+        yield stage_record_checks.NOT_VERIFIABLE
     if bundle.DECLARATIONS not in there and promotion.environment != LOCAL:
-        yield declared.NOT_VERIFIABLE
+        yield declaration_checks.NOT_VERIFIABLE
 
 
 def describe_error(error: Exception) -> str:
@@ -140,7 +149,7 @@ def _checks(folder: Path, data: bytes, signed: SignedPromotion, trusted: Trust, 
         trusted: Trusted keys and adoptions.
         whole: Whether weights that are declared as left out count as missing files.
     """
-    left = {} if whole else left_out.read(folder, signed.promotion.files)
+    left = {} if whole else omitted_weights.read(folder, signed.promotion.files)
     files = _read_listed_files(folder, signed, left)
     if files.bytes(bundle.PROMOTION) != data:
         raise Refused(f"{bundle.PROMOTION} changed while it was verified")
@@ -149,11 +158,11 @@ def _checks(folder: Path, data: bytes, signed: SignedPromotion, trusted: Trust, 
     text = f"all {len(listing)} files{besides} are those that the statement lists, and no other is there"
     yield Check(about="files", state="ok", text=text)
     if left:
-        yield left_out.check(left)
+        yield omitted_weights.check(left)
     yield Check(about="files", state="ok", text=_check_file_types(listing))
-    yield from attested.verify(files, signed, listing, trusted)
+    yield from attestation_checks.verify(files, signed, listing, trusted)
     proof = files.json(bundle.LEDGER) if bundle.LEDGER in files.digests else None
-    yield recorded.check(proof, signed, trusted.ledger_keys)
+    yield promotion_proof.check(proof, signed, trusted.ledger_keys)
     files.require_unchanged(late=bundle.UNLISTED)
 
 
@@ -167,7 +176,7 @@ def _read_listed_files(folder: Path, signed: SignedPromotion, left: Mapping[str,
     there = set(contents.file_names(folder)) - bundle.UNLISTED
     _refuse("missing", wanted.keys() - there - left.keys())
     _refuse("not listed by the promotion statement", there - wanted.keys())
-    sizes.require_packaged_size(folder, wanted, wanted.keys() - left.keys())
+    payload_size.require_packaged_size(folder, wanted, wanted.keys() - left.keys())
     parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
     unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]
     files = contents.read(

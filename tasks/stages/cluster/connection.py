@@ -14,8 +14,8 @@ from typing import Any
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.locks import hold, is_held
-from tasks.stages.cluster import code, head, member, raylet
-from tasks.stages.cluster.crew import WorkerSpec, python_command
+from tasks.stages.cluster import cluster_membership, code_copy, head_check, raylet
+from tasks.stages.cluster.worker_spec import WorkerSpec, python_command
 
 STORE_BYTES = 256 * 1024**2
 """Size of Ray's object store on this machine, which holds almost nothing."""
@@ -90,7 +90,7 @@ def connected(crew: WorkerSpec, apart: bool = False) -> Iterator[None]:
         with session_folder() as folder, membership(cluster, folder) as with_raylet:
             try:
                 with chdir(folder):  # Ray puts the current folder on the import path of its workers
-                    sent = code.copy_sources(folder) if apart else None
+                    sent = code_copy.copy_sources(folder) if apart else None
                     connect(
                         cluster,
                         init_arguments(crew, sent) | (private_init_arguments(crew, folder) if cluster is None else {}),
@@ -115,10 +115,10 @@ def membership(cluster: str | None, folder: Path) -> Iterator[bool]:
     if cluster is None:
         yield True
         return
-    head.require_reachable(cluster)
-    if ways := head.security_warning(cluster):
+    head_check.require_reachable(cluster)
+    if ways := head_check.security_warning(cluster):
         print(ways, flush=True)
-    with member.joined_cluster(cluster, folder) as own:
+    with cluster_membership.joined_cluster(cluster, folder) as own:
         yield own
 
 
@@ -160,9 +160,9 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
     try:
         ray.init(address=cluster, **settings)
     except AuthenticationError:
-        raise head.token_error(cluster) from None
+        raise head_check.token_error(cluster) from None
     except ConnectionError as error:
-        raise head.unreachable_error(cluster, str(error)) from None
+        raise head_check.unreachable_error(cluster, str(error)) from None
 
 
 @contextmanager

@@ -4,21 +4,21 @@ The files in reading order:
 
 predict.py     stage: answers of one model to the held-out rows
 sample.py      sample of the rows that the base model answers
-contenders.py  names of the models that are compared
+model_names.py  names of the models that are compared
 models.py      location and loading of a model; a champion's files are verified before they are loaded
 decode.py      greedy decoding in batches
 team/          execution of models: in this process, or on several workers of a cluster
-reading.py     cross-entropy of a model on held-out plain texts
+text_loss.py     cross-entropy of a model on held-out plain texts
 speed.py       latency, throughput and cost of predicting, as measurements
 
 evaluate.py    stage: judgement of all answers, metrics and report
 answers.py     judgement of one answer: right or wrong, well-formed or not
-intervals.py   confidence intervals and significance tests
+uncertainty.py   confidence intervals and significance tests
 perplexity.py  perplexity on held-out plain texts
-examples.py    held-out rows with every model's judged answer, from which metrics and report are computed
+judged_rows.py    held-out rows with every model's judged answer, from which metrics and report are computed
 metrics/       metrics, one file each; table.py lists them
-comparing.py   comparison of the candidate with another model
+model_comparison.py   comparison of the candidate with another model
 scoring.py     metrics over all rows and over each slice
-document.py    schema of metrics.json
+metrics_schema.py    schema of metrics.json
 report/        report.html, for product owners and auditors
 """

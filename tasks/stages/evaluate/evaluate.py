@@ -1,7 +1,7 @@
 """Stage `evaluate`: judges the answers of all models, compares the models and writes metrics and a report.
 
-Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.document.Metrics`), examples.parquet
-(`tasks.stages.evaluate.examples.table`), report.html, and result.json with the facts that gates judge.
+Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.metrics_schema.Metrics`), examples.parquet
+(`tasks.stages.evaluate.judged_rows.table`), report.html, and result.json with the facts that gates judge.
 """
 
 from tasks.core import facts, record, texts
@@ -11,11 +11,11 @@ from tasks.core.files import atomic_folder, write_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
-from tasks.stages.evaluate import examples, perplexity, scoring
-from tasks.stages.evaluate.document import Metrics
+from tasks.stages.evaluate import judged_rows, perplexity, scoring
 from tasks.stages.evaluate.metrics import table
-from tasks.stages.evaluate.report import account, report
-from tasks.stages.evaluate.report.page import ReportContents
+from tasks.stages.evaluate.metrics_schema import Metrics
+from tasks.stages.evaluate.report import rendering, stage_results
+from tasks.stages.evaluate.report.page_contents import ReportContents
 
 
 class Params(FrozenModel):
@@ -29,18 +29,18 @@ def run(params: Params, layout: Layout) -> Metrics:
     Raises:
         InputError: The predictions are for other rows.
     """
-    rows = examples.collect(layout, params.evaluation)
+    rows = judged_rows.collect(layout, params.evaluation)
     figures = scoring.compute(rows, params.evaluation)
     held_out = record.read_table(layout.artefacts("split") / "test.parquet", ["record_id", "messages"]).to_pylist()
     plain = [row for row in held_out if texts.is_text(row)]
     stated = facts_of(figures) | perplexity.facts(layout, plain, params.evaluation)
     contents = ReportContents(
-        params.use_case, params.evaluation, figures, stated, rows, account.read(layout), measured=None
+        params.use_case, params.evaluation, figures, stated, rows, stage_results.read(layout), measured=None
     )
     with atomic_folder(layout.artefacts("evaluate")) as folder:
         write_json(folder / "metrics.json", figures.model_dump(mode="json"))
-        record.write_table(examples.to_table(rows), folder / "examples.parquet")
-        write_bytes(folder / "report.html", report.render(contents).encode())
+        record.write_table(judged_rows.to_table(rows), folder / "examples.parquet")
+        write_bytes(folder / "report.html", rendering.render(contents).encode())
         write_json(folder / "result.json", {"facts": facts.dump(stated)})
     return figures
 

@@ -13,9 +13,9 @@ from tasks.core.params import methods
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.methods import FULL_MODEL, ResultForm
 from tasks.core.params.values import Sha256
-from tasks.stages import libraries
-from tasks.stages.evaluate.contenders import ModelName
+from tasks.stages import import_speed
 from tasks.stages.evaluate.decode import Tokens, stop_tokens
+from tasks.stages.evaluate.model_names import ModelName
 
 
 class Champion(FrozenModel):
@@ -183,11 +183,11 @@ def load(located: ModelFolders, settings: Evaluation) -> Any:
     )
     if located.adapter:
         if not getattr(model, "is_quantized", False):
-            libraries.hide("bitsandbytes")
+            import_speed.hide("bitsandbytes")
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, located.adapter).merge_and_unload()
-    libraries.finish_imports()
+    import_speed.finish_imports()
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[settings.precision]
     return model.to(device={"cpu": "cpu", "gpu": "cuda"}[settings.device], dtype=dtype).eval()
 

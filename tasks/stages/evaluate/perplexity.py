@@ -1,4 +1,4 @@
-"""Perplexity on held-out plain texts, with its interval, from the losses that `predict` measured (`reading.py`)."""
+"""Perplexity on held-out plain texts, with its interval, from the losses that `predict` measured (`text_loss.py`)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,8 +12,8 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate import intervals, reading
-from tasks.stages.evaluate.contenders import MODELS, ModelName
+from tasks.stages.evaluate import text_loss, uncertainty
+from tasks.stages.evaluate.model_names import MODELS, ModelName
 
 Row = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def facts(layout: Layout, rows: Sequence[Row], settings: Evaluation) -> Facts:
     tokens = {which: table["tokens"].to_numpy().astype(np.float64) for which, table in read.items()}
     losses = {which: table["loss"].to_numpy() for which, table in read.items()}
     means = {which: partial(_mean_loss, losses[which], tokens[which]) for which in read}
-    samples = intervals.bootstrap(means, len(rows), settings.bootstrap_samples, settings.seed)
+    samples = uncertainty.bootstrap(means, len(rows), settings.bootstrap_samples, settings.seed)
     note = f"exp of the loss per token of {len(rows):,} held-out texts; interval by bootstrap over texts"
     stated = {
         "texts": Fact(value=len(rows), unit="rows", note="held-out plain texts"),
@@ -54,11 +54,11 @@ def _mean_loss(losses: Any, tokens: Any, drawn: Any) -> Any:
 def _perplexity_fact(losses: Any, settings: Evaluation, note: str) -> Fact:
     """Return exp of the first loss, with an interval from the others, which are of bootstrap samples."""
     value, *drawn = np.exp(losses)
-    return Fact(**intervals.percentile_interval(value, np.array(drawn), settings.confidence).model_dump(), note=note)
+    return Fact(**uncertainty.percentile_interval(value, np.array(drawn), settings.confidence).model_dump(), note=note)
 
 
 def _read_losses(layout: Layout, which: ModelName, rows: Sequence[Row]) -> pa.Table | None:
-    path = reading.table_path(layout, which)
+    path = text_loss.table_path(layout, which)
     if not path.is_file():
         return None
     table = record.read_table(path)

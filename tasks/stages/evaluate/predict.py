@@ -23,15 +23,15 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import Progress, announce
 from tasks.stages.cluster import connection, versions
-from tasks.stages.evaluate import models, reading, speed
-from tasks.stages.evaluate.contenders import ModelName
+from tasks.stages.evaluate import models, speed, text_loss
 from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens, answer_all, shared_prefix
+from tasks.stages.evaluate.inference import ray_workers, vllm_engine
+from tasks.stages.evaluate.inference.executor import Executor
+from tasks.stages.evaluate.inference.in_process import InProcessExecutor
+from tasks.stages.evaluate.inference.model_process import ModelProcess, ModelSetup
+from tasks.stages.evaluate.model_names import ModelName
 from tasks.stages.evaluate.models import ModelFolders, PromptLimits
 from tasks.stages.evaluate.sample import rows_for
-from tasks.stages.evaluate.team import spread, vllm_engine
-from tasks.stages.evaluate.team.alone import InProcessExecutor
-from tasks.stages.evaluate.team.answerer import ModelProcess, ModelSetup
-from tasks.stages.evaluate.team.team import Executor
 
 PREDICTIONS_SCHEMA = pa.schema(
     [
@@ -66,7 +66,7 @@ class Params(FrozenModel):
 def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
     """Answer the rows of artefacts/split/test.parquet with the model `which`; the base model may answer a sample only.
 
-    Errors are those of `tasks.stages.evaluate.models.locate` and of `tasks.stages.evaluate.team`.
+    Errors are those of `tasks.stages.evaluate.models.locate` and of `tasks.stages.evaluate.inference`.
     """
     located = models.locate(layout, which)
     held_out = record.read_table(layout.artefacts("split") / "test.parquet").to_pylist()
@@ -87,7 +87,7 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
             result = predict(team, asked, f"predict@{which}", alone)
             if plain:
                 of = asked.prompt_limits
-                read = reading.measure_losses(
+                read = text_loss.measure_losses(
                     team, of.tokenizer, of.context_tokens, plain, params.prompts, f"predict@{which}"
                 )
                 result = replace(result, texts=read)
@@ -124,7 +124,7 @@ class EncodedRows:
 def started_executor(brief: ModelSetup, name: str) -> Iterator[Executor]:
     """Yield the model, loaded in this process or by workers of Ray. `name` appears in progress lines."""
     if brief.settings.uses_ray(connection.cluster_address() is not None):
-        with spread.started(brief, name) as team:
+        with ray_workers.started(brief, name) as team:
             yield team
         return
     announce(name, "loading the model")
@@ -186,7 +186,7 @@ def _write(result: Predictions, layout: Layout, which: ModelName, settings: Eval
     with atomic_folder(layout.artefacts(name)) as folder:
         record.write_table(result.table, folder / "predictions.parquet")
         if result.texts is not None:
-            record.write_table(result.texts, folder / reading.table_path(layout, which).name)
+            record.write_table(result.texts, folder / text_loss.table_path(layout, which).name)
         how = {"engine": settings.engine, "stop_token_ids": sorted(result.stop_tokens)} if result.model_exists else {}
         stated = facts.dump(_facts(result, settings.engine))
         write_json(folder / "result.json", {"present": result.model_exists, "facts": stated, **how})

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.contenders import ModelName
+from tasks.stages.evaluate.model_names import ModelName
 
 STRATA = ("source_id", "kind", "language", "department")
 """Fields by which the sample is stratified, in this order; the target comes last."""

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import announce
-from tasks.stages.evaluate import comparing, intervals
-from tasks.stages.evaluate.contenders import MODELS, ModelName
-from tasks.stages.evaluate.document import Comparison, Confusion, GroupMetrics, LabelScore, Metrics
-from tasks.stages.evaluate.examples import SLICE_FIELDS, JudgedRow
-from tasks.stages.evaluate.intervals import Interval
+from tasks.stages.evaluate import model_comparison, uncertainty
+from tasks.stages.evaluate.judged_rows import SLICE_FIELDS, JudgedRow
 from tasks.stages.evaluate.metrics import exact_match, table
 from tasks.stages.evaluate.metrics.metric import ScoredRows
+from tasks.stages.evaluate.metrics_schema import Comparison, Confusion, GroupMetrics, LabelScore, Metrics
+from tasks.stages.evaluate.model_names import MODELS, ModelName
+from tasks.stages.evaluate.uncertainty import Interval
 
 
 def compute(examples: Sequence[JudgedRow], settings: Evaluation) -> Metrics:
@@ -37,7 +37,7 @@ def _slices(by: str, examples: Sequence[JudgedRow], settings: Evaluation) -> lis
     announce("evaluate", f"figures by {by}")
     values = sorted({example.slices[by] for example in examples})
     groups = [_group(by, value, [e for e in examples if e.slices[by] == value], settings) for value in values]
-    return comparing.correct_p_values(groups, settings.confidence)
+    return model_comparison.correct_p_values(groups, settings.confidence)
 
 
 def _group(by: str, value: str, examples: Sequence[JudgedRow], settings: Evaluation) -> GroupMetrics:
@@ -70,9 +70,9 @@ class _ScoredRows:
 
     def compare(self, other: ModelName) -> Comparison:
         right = self.rows.values_by_model(lambda _, said: said.right)
-        pairs = intervals.count_pairs(right["candidate"], right[other])
+        pairs = uncertainty.count_pairs(right["candidate"], right[other])
         gains = {name: measured.gains[other] for name, measured in self.measured.items() if other in measured.gains}
-        return comparing.compare(pairs, gains, self.rows.settings.confidence)
+        return model_comparison.compare(pairs, gains, self.rows.settings.confidence)
 
 
 def label_scores(examples: Sequence[JudgedRow]) -> list[LabelScore]:
@@ -87,9 +87,9 @@ def label_scores(examples: Sequence[JudgedRow]) -> list[LabelScore]:
         LabelScore(
             label=name,
             rows=int(rows),
-            precision=round(float(precision), intervals.DECIMALS),
-            recall=round(float(recall), intervals.DECIMALS),
-            f1=round(float(f1), intervals.DECIMALS),
+            precision=round(float(precision), uncertainty.DECIMALS),
+            recall=round(float(recall), uncertainty.DECIMALS),
+            f1=round(float(f1), uncertainty.DECIMALS),
         )
         for name, precision, recall, f1, rows in zip(names, *columns, strict=True)
     ]

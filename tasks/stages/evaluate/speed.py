@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.decode import Tokens
-from tasks.stages.evaluate.team.team import Executor
+from tasks.stages.evaluate.inference.executor import Executor
 
 SAMPLE_SIZE = 16
 """Number of prompts that are timed one at a time."""

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import facts, files
+from tasks.core.escaping import escape, escape_markdown
 from tasks.core.facts import Facts
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.use_case import SuccessMetric
 from tasks.core.payload.manifest import Manifest
-from tasks.core.shown import escape, escape_markdown
 from tasks.core.steps.data import DATA_STAGES
 from tasks.sources.sources import ResolvedSources
 from tasks.stages.package.params import Params

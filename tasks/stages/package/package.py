@@ -20,7 +20,7 @@ from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.layout import Layout
 from tasks.core.params import methods
-from tasks.core.payload import asking, manifest
+from tasks.core.payload import inference_config, manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.core.progress import announce
 from tasks.stages.package import ml_bom, model_card
@@ -52,8 +52,8 @@ def run(params: Params, layout: Layout) -> Manifest:
         announce("package", "copying weights and reports")
         _copy_parts(layout, payload, params.training.method)
         files.write_json(
-            payload / asking.FILE_NAME,
-            asking.from_run(layout, params.prompts, params.evaluation).model_dump(mode="json"),
+            payload / inference_config.FILE_NAME,
+            inference_config.from_run(layout, params.prompts, params.evaluation).model_dump(mode="json"),
         )
         files.write_json(payload / "manifest.json", described.model_dump(mode="json"))
         parts = model_card.gather(params, layout, described)

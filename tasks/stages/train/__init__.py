@@ -13,26 +13,26 @@ job.py             parameters and paths that every worker needs
 loop.py            training loop of a worker
 engine.py          DeepSpeed engine around the model
 builders.py        builders of PEFT, DeepSpeed, Ray and torch objects from parameters
-handling.py        preparation and export of a model, for each training method
+method_handlers.py        preparation and export of a model, for each training method
 export.py          export of the trained weights as PEFT or Hugging Face folder
 workers.py         exchange of values among workers
-desk.py            coordinator of workers that have no disk in common
+coordinator.py            coordinator of workers that have no disk in common
 
 target_loss.py     model with a loss over target tokens only
 lora_products.py   LoRA layers that add their products in place
-masks.py           attention mask of packed rows, made once for all layers
-prefix.py          common prefix of the rows in a forward pass, computed once
-sequence.py        forward passes over several workers, for rows too long for one
+packed_mask.py           attention mask of packed rows, made once for all layers
+shared_prefix.py          common prefix of the rows in a forward pass, computed once
+sequence_parallel.py        forward passes over several workers, for rows too long for one
 kernels.py         kernels of the model's layers: PyTorch's, compiled ones, or Liger's
 
 validation.py      loss over the validation rows
 early_stopping.py  times of validation, choice of the best weights, and early stopping
-watch.py           follower of the training log: progress, and points of the curve
+log_follower.py           follower of the training log: progress, and points of the curve
 points.py          file of these points, which MLflow shows
-shares.py          wall time of a worker by part
-exchange.py        measurement of the communication among workers
-effort.py          utilisation of the devices in a step
-devices.py         peak operations per second of a device
+time_shares.py          wall time of a worker by part
+communication.py        measurement of the communication among workers
+utilisation.py          utilisation of the devices in a step
+device_peak.py         peak operations per second of a device
 equipment.py       GPUs, compilers and libraries that a training needs
 calibrate.py       measurement of the speed by some training steps
 """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.cluster.crew import WorkerSpec
+from tasks.stages.cluster.worker_spec import WorkerSpec
 
 if TYPE_CHECKING:
     import torch

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from tasks.stages.train import builders, equipment, handling, kernels, masks
+from tasks.stages.train import builders, equipment, kernels, method_handlers, packed_mask
 from tasks.stages.train.job import Job
-from tasks.stages.train.proof.modules import require_targets, require_trained
-from tasks.stages.train.sequence import PassGroup
+from tasks.stages.train.sequence_parallel import PassGroup
 from tasks.stages.train.target_loss import TargetLoss
+from tasks.stages.train.verification.trained_modules import require_targets, require_trained
 
 REPACKS_ATTRIBUTE = "support_avx512bf16_for_cpu"
 """Attribute of bitsandbytes' 4-bit layers that says whether a layer may repack its weights for avx512_bf16."""
@@ -30,7 +30,7 @@ def import_deepspeed() -> None:
 def create_engine(job: Job, universal: bool = False) -> Any:
     """Load the base model, add the adapter if the method has one, and return the DeepSpeed engine.
 
-    If `universal` is true, the engine can load a universal checkpoint (`recovery/resharded.py`).
+    If `universal` is true, the engine can load a universal checkpoint (`recovery/universal_checkpoint.py`).
     """
     import_deepspeed()
     import deepspeed
@@ -88,7 +88,7 @@ def load_model(job: Job) -> Any:
 
     training = job.training
     equipment.require(training)
-    masks.share_among_layers()
+    packed_mask.share_among_layers()
     # transformers uses the newest live object of this class, so it has to live while the model is read.
     sharded = HfDeepSpeedConfig(builders.deepspeed_config(training)) if training.zero_stage == 3 else None
     dtype = torch.bfloat16 if training.precision == "bf16" else torch.float32
@@ -106,6 +106,6 @@ def load_model(job: Job) -> Any:
     require_targets(model, training)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
-    prepared = handling.handler_of(training.method).prepare(model, training).train()
+    prepared = method_handlers.handler_of(training.method).prepare(model, training).train()
     require_trained(prepared, training)
     return prepared

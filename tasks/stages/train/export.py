@@ -8,7 +8,7 @@ from torch import distributed
 
 from tasks.core.errors import InputError
 from tasks.core.params.training import Training
-from tasks.stages.train import handling
+from tasks.stages.train import method_handlers
 
 
 def write(engine: Any, base: Path, training: Training, folder: Path) -> None:
@@ -52,5 +52,5 @@ def require_numbers(weights: dict[str, torch.Tensor]) -> None:
 def save(model: Any, weights: dict[str, torch.Tensor], base: Path, training: Training, folder: Path) -> None:
     from transformers import AutoTokenizer
 
-    handling.handler_of(training.method).write(model, weights, folder)
+    method_handlers.handler_of(training.method).write(model, weights, folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)

@@ -11,7 +11,7 @@ from tasks.core.params.training import Training
 from tasks.stages.cluster import versions
 from tasks.stages.cluster.storage.trees import Tree
 from tasks.stages.cluster.versions import Versions
-from tasks.stages.train.desk import END_REQUEST_FILE, LOG_FILE, MORE_WORKERS_FILE
+from tasks.stages.train.coordinator import END_REQUEST_FILE, LOG_FILE, MORE_WORKERS_FILE
 
 
 @dataclass(frozen=True)

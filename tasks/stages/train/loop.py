@@ -14,19 +14,14 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
-from tasks.stages import libraries
+from tasks.stages import import_speed
 from tasks.stages.cluster import versions
 from tasks.stages.peak_memory import peak_bytes
-from tasks.stages.train import builders, early_stopping, exchange, export, validation
+from tasks.stages.train import builders, communication, early_stopping, export, validation
 from tasks.stages.train import engine as engines
-from tasks.stages.train.effort import Utilisation
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping import away
-from tasks.stages.train.keeping.home import TrainingStore
-from tasks.stages.train.preflight import estimate, room, shape
-from tasks.stages.train.proof import layout, state
-from tasks.stages.train.proof.step import FirstStepCheck, StepSums
-from tasks.stages.train.recovery import checkpoints, data_alone, resharded, unfit, watchdog
+from tasks.stages.train.preflight import estimate, machine_capacity, model_shape
+from tasks.stages.train.recovery import checkpoints, machine_check, safe_loading, universal_checkpoint, watchdog
 from tasks.stages.train.recovery.attempts import MachinesChanged, OutOfMemory
 from tasks.stages.train.recovery.checkpoints import Checkpoint
 from tasks.stages.train.recovery.divergence import divergence_error, require_no_jump, skipped_point
@@ -34,34 +29,39 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share_prefix, collate
 from tasks.stages.train.rows.order import Order, Rows
-from tasks.stages.train.shares import TimeShares
 from tasks.stages.train.target_loss import can_share_prefix
+from tasks.stages.train.time_shares import TimeShares
+from tasks.stages.train.training_store import separate_disks
+from tasks.stages.train.training_store.shared_disk import TrainingStore
+from tasks.stages.train.utilisation import Utilisation
+from tasks.stages.train.verification import engine_state, forward_pass
+from tasks.stages.train.verification.optimizer_step import FirstStepCheck, StepSums
 from tasks.stages.train.workers import gather
 
 
 def work(job: Job) -> None:
     """Train as one of the workers, after checking that all of them have the same library versions."""
-    with unfit.raising_alike(job):
+    with machine_check.raising_alike(job):
         job.versions.require_here(builds=False)
     everyone = gather((socket.gethostname(), versions.installed_versions()))
-    with unfit.raising_alike(job):
+    with machine_check.raising_alike(job):
         versions.require_majority(everyone, distributed.get_rank())
     if not methods.get(job.training.method).quantised:
-        libraries.hide("bitsandbytes")
+        import_speed.hide("bitsandbytes")
     train(job)
 
 
 def train(job: Job) -> None:
     """Train from the newest checkpoint, if there is one, to the last step, and export the weights."""
-    home = away.open_store(job)
+    home = separate_disks.open_store(job)
     job, training = home.job, home.job.training
-    with unfit.raising_alike(job):
+    with machine_check.raising_alike(job):
         require_memory(job)
     gpu = training.device == "gpu"
     set_up_torch(training)
     checkpoint = home.newest()
     engine = load_engine(job, checkpoint)
-    libraries.finish_imports()
+    import_speed.finish_imports()
     order = Order(on_disk.read(job.rows), training)
     call_within_memory(partial(verify_forward_pass, engine, order), 0, training)
     curve = resume(engine, home, checkpoint)
@@ -69,7 +69,7 @@ def train(job: Job) -> None:
     first, shares, effort = True, TimeShares(engine.device), Utilisation(job)
     with (
         watchdog.guard(home.stack(distributed.get_rank()), builders.step_limit_seconds(training)) as dog,
-        exchange.wrap_collectives(partial(shares.measure, "communication")),
+        communication.wrap_collectives(partial(shares.measure, "communication")),
     ):
         for number in range(len(curve), order.steps):
             if early_stopping.should_stop(curve, training.patience):
@@ -115,7 +115,9 @@ def train(job: Job) -> None:
 def require_memory(job: Job) -> None:
     """Raise InputError if this worker's machine has too little memory for its part of the model."""
     training = job.training.model_copy(update={"workers": distributed.get_world_size()})
-    own = estimate.of(training, shape.read(job.model), Resources(), room.worker_capacity(training), None)
+    own = estimate.of(
+        training, model_shape.read(job.model), Resources(), machine_capacity.worker_capacity(training), None
+    )
     estimate.require(own, f"on {socket.gethostname()} ")
 
 
@@ -135,7 +137,7 @@ def load_engine(job: Job, checkpoint: Checkpoint | None) -> Any:
         Unavailable: The model does not fit into memory. Smaller forward passes, the remedy for OutOfMemory, would not
             help.
     """
-    universal = resharded.is_needed(checkpoint, job.training, distributed.get_world_size())
+    universal = universal_checkpoint.is_needed(checkpoint, job.training, distributed.get_world_size())
     try:
         return call_within_memory(partial(engines.create_engine, job, universal), 0, job.training)
     except OutOfMemory:
@@ -172,14 +174,14 @@ def verify_forward_pass(engine: Any, order: Order) -> None:
     """
     training, size = order.training, distributed.get_world_size()
     best: list[Rows] = []
-    for number in range(min(order.steps, layout.SEARCHED_STEPS)):
+    for number in range(min(order.steps, forward_pass.SEARCHED_STEPS)):
         rows = order.step(number)
         plan = passes.plan(order.examples.lengths(rows), training, size)
         for forward in range(plan.count):
             groups = [rows[group] for group in plan.groups_of(forward)]
             if not best or min(map(len, groups)) > min(map(len, best)):
                 best = groups
-    layout.verify(engine, order.examples, best, training, can_share_prefix(engine.module, training))
+    forward_pass.verify(engine, order.examples, best, training, can_share_prefix(engine.module, training))
 
 
 def take_step(
@@ -264,19 +266,19 @@ def resume(engine: Any, home: TrainingStore, checkpoint: Checkpoint | None) -> l
     if early_stopping.best_point(checkpoint.curve):
         home.restore_best(checkpoint.folder)
     folder = checkpoint.folder
-    if resharded.is_needed(checkpoint, home.job.training, distributed.get_world_size()):
-        folder = home.job.scratch / resharded.UNIVERSAL_FOLDER
+    if universal_checkpoint.is_needed(checkpoint, home.job.training, distributed.get_world_size()):
+        folder = home.job.scratch / universal_checkpoint.UNIVERSAL_FOLDER
         if home.creates_folders:
-            resharded.convert(checkpoint, folder)
+            universal_checkpoint.convert(checkpoint, folder)
         distributed.barrier()
-    with data_alone.data_only(checkpoint.folder.name):
+    with safe_loading.data_only(checkpoint.folder.name):
         path, _ = engine.load_checkpoint(str(folder), tag=checkpoints.STATE_FOLDER, load_module_strict=False)
     if path is None:
         raise Refused(
             f"checkpoint {checkpoint.folder.name} could not be loaded; remove it to go on from the one before"
         )
-    state.complete_optimizer_state(engine, sum(point["targets"] > 0 for point in checkpoint.curve))
-    state.require_same(engine, checkpoint.state)
+    engine_state.complete_optimizer_state(engine, sum(point["targets"] > 0 for point in checkpoint.curve))
+    engine_state.require_same(engine, checkpoint.state)
     return checkpoint.curve
 
 
@@ -290,7 +292,7 @@ def save(engine: Any, home: TrainingStore, curve: list[dict[str, Any]]) -> None:
         if early_stopping.best_point(curve):
             home.add_best_to(path)
     distributed.barrier()
-    told = state.summary(engine)  # collective: every worker calls it
+    told = engine_state.summary(engine)  # collective: every worker calls it
     home.commit_checkpoint(
         path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told, home.job.inputs)
     )

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from tasks.core.params.training import Training
-from tasks.stages.train import prefix
+from tasks.stages.train import shared_prefix
 from tasks.stages.train.rows.batches import Batch
-from tasks.stages.train.sequence import BatchPart, PassGroup, WholeRows
+from tasks.stages.train.sequence_parallel import BatchPart, PassGroup, WholeRows
 
 MAX_EAGER_TOKENS = 192
 """Maximum number of tokens in a row for which eager attention is used on a CPU. PyTorch's fused kernel has a slow
@@ -62,7 +62,7 @@ class TargetLoss(nn.Module):
         implementation = self.attention or ("eager" if short else "sdpa")
         more: dict[str, Any] = {"whole": self._whole(batch)} if isinstance(batch, BatchPart) else {}
         if shared := batch.prefix.numel():
-            implementation, more = prefix.register_attention(implementation), {"over": "rows"}
+            implementation, more = shared_prefix.register_attention(implementation), {"over": "rows"}
         self._attend(implementation)
         if shared:
             self._predicts = torch.zeros(1, shared, dtype=torch.bool, device=batch.prefix.device)
@@ -71,7 +71,7 @@ class TargetLoss(nn.Module):
         logits = self.model(input_ids=batch.tokens, position_ids=batch.positions, use_cache=False, **more).logits
         self._predicts = None
         if shared:
-            prefix.remove_prefix(self.model)
+            shared_prefix.remove_prefix(self.model)
         loss: torch.Tensor = SummedCrossEntropy.apply(logits, batch.targets)
         return loss
 
@@ -116,4 +116,4 @@ def can_share_prefix(module: TargetLoss, training: Training) -> bool:
     """
     plain = not module.has_dropout and not training.gradient_checkpointing and not training.packed
     plain = plain and training.sequence_parallel == 1 and training.device == "cpu"
-    return plain and prefix.supports_prefix(module.model)
+    return plain and shared_prefix.supports_prefix(module.model)

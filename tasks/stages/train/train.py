@@ -29,19 +29,19 @@ from tasks.core.params.resources import Resources
 from tasks.core.params.training import VALIDATION_SETTINGS, Training
 from tasks.core.progress import announce
 from tasks.stages.cluster import connection, versions
-from tasks.stages.cluster.storage import place
-from tasks.stages.train import builders, early_stopping, equipment, watch
+from tasks.stages.cluster.storage import training_storage
+from tasks.stages.train import builders, early_stopping, equipment, log_follower
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping import sent
-from tasks.stages.train.machines import fitting
+from tasks.stages.train.machines import ray_attempt
 from tasks.stages.train.points import POINTS_FILE, Points
-from tasks.stages.train.preflight import estimate, parts, room, shape, workload
+from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, sequence_parallel_check, workload
 from tasks.stages.train.recovery import attempts, checkpoints
 from tasks.stages.train.recovery.attempts import Failure
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import tokenise
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tasks.stages.train.training_store import transfer
 from tasks.trust.gate_statement import require_gate
 
 
@@ -100,7 +100,7 @@ class Timing:
     mfu_source: str
     """Description of where the figure for the device's peak comes from; empty if the peak is unknown."""
     shares: dict[str, float]
-    """Shares of `seconds` by what the first worker spent them on (`shares.py`), with `failures` and `other` (start of
+    """Shares of `seconds` by what the first worker spent them on (`time_shares.py`), with `failures` and `other` (start of
     Ray, loading and writing the weights). A resumed training counts only the steps since it was resumed."""
     failures: tuple[Failure, ...]
 
@@ -165,7 +165,7 @@ def run(params: Params, layout: Layout) -> Result:
         with atomic_folder(layout.artefacts("train")) as output:
             job, failures = execute(job, examples, points)
             shutil.move(job.output, output / methods.get(params.training.method).form.folder)
-            curve = watch.read_log(job.training_log)
+            curve = log_follower.read_log(job.training_log)
             result = summarise(curve, params, len(examples) - len(examples.validation))
             write_json(
                 output / "curve.json", [{key: point[key] for key in CURVE_KEYS if key in point} for point in curve]
@@ -173,7 +173,7 @@ def run(params: Params, layout: Layout) -> Result:
             write_json(output / "result.json", {"facts": facts.dump(result.facts()), **result.model_dump()})
             timing = measure(job, curve, time.monotonic() - began, failures)
             write_measured(layout, timing, points)
-        sent.remove_training(job)
+        transfer.remove_training(job)
     return result
 
 
@@ -192,7 +192,7 @@ def read_rows(params: Params, layout: Layout) -> Examples:
         Refused: The rows were made from other data, prompts or another base model.
         InputError: A row has more tokens than `training.max_length` or the base model's context.
     """
-    folder, context = layout.artefacts("tokenise"), shape.read(model_folder(layout)).context
+    folder, context = layout.artefacts("tokenise"), model_shape.read(model_folder(layout)).context
     most = min(params.training.max_length, context or params.training.max_length)
     on_disk.verify(folder, tokenise.origin(layout, params.prompts))
     examples = on_disk.read(folder)
@@ -223,12 +223,12 @@ def require_room(params: Params, layout: Layout) -> None:
     It is called before a device is used. Workers of a cluster check their own machines instead. Disk space is not
     checked, because a training that fills the disk loses nothing.
     """
-    model = shape.read(model_folder(layout))
-    parts.require(params.training, model)
+    model = model_shape.read(model_folder(layout))
+    sequence_parallel_check.require(params.training, model)
     if connection.cluster_address() is None:
         equipment.require(params.training)
         work = workload.of(layout.artefacts("tokenise"), params.training, None)
-        available = replace(room.of(params.training, Resources(), layout.state), disk=None)
+        available = replace(machine_capacity.of(params.training, Resources(), layout.state), disk=None)
         estimate.require(estimate.of(params.training, model, Resources(), available, work))
 
 
@@ -243,17 +243,17 @@ def execute(job: Job, examples: Examples, points: Points) -> tuple[Job, list[Fai
         folder.mkdir()
     checkpoints.require_room(job.checkpoints)
     steps = Order(examples, job.training).steps
-    plan = watch.Plan(steps, partial(seconds_lost, job.checkpoints))
-    storage = place.from_environment() if connection.cluster_address() else None
-    job = sent.upload_inputs(job, storage)
+    plan = log_follower.Plan(steps, partial(seconds_lost, job.checkpoints))
+    storage = training_storage.from_environment() if connection.cluster_address() else None
+    job = transfer.upload_inputs(job, storage)
     announce("train", "starting Ray, then loading the model on its workers")
     with (
         connection.connected(builders.crew(job.training), apart=storage is not None),
-        watch.reporting(job.training_log, plan, points),
+        log_follower.reporting(job.training_log, plan, points),
     ):
-        failures = attempts.train_until_done(job, fitting.fit)
-    sent.fetch_weights(job)
-    done = watch.read_log(job.training_log)
+        failures = attempts.train_until_done(job, ray_attempt.fit)
+    transfer.fetch_weights(job)
+    done = log_follower.read_log(job.training_log)
     if len(done) != steps and not early_stopping.should_stop(done, job.training.patience):
         raise Refused(
             f"the record of the training has {len(done)} of {steps} steps; run again to go on from the last checkpoint"
@@ -281,7 +281,7 @@ def inputs_digest(params: Params, layout: Layout) -> str:
     )
 
 
-def summarise(curve: list[watch.Point], params: Params, rows: int) -> Result:
+def summarise(curve: list[log_follower.Point], params: Params, rows: int) -> Result:
     last, lowest = curve[-max(1, len(curve) // 10) :], early_stopping.best_point(curve)
     return Result(
         steps=len(curve),
@@ -301,11 +301,11 @@ def epochs_taken(steps: int, training: Training, rows: int) -> float:
     return training.epochs if steps >= round(training.epochs * an_epoch) else round(steps / an_epoch, 4)
 
 
-def measure(job: Job, curve: list[watch.Point], seconds: float, failures: list[Failure]) -> Timing:
+def measure(job: Job, curve: list[log_follower.Point], seconds: float, failures: list[Failure]) -> Timing:
     took = [read_json(path) for path in sorted(job.scratch.glob("worker-*.json"))]
     peak = max(each["peak_bytes"] for each in took) / 1e9
     shares = time_shares(seconds, took[0]["seconds"], sum(each.seconds for each in failures))
-    speed, fill, mfu = watch.speed(curve), watch.fill(curve), watch.mfu(curve)
+    speed, fill, mfu = log_follower.speed(curve), log_follower.fill(curve), log_follower.mfu(curve)
     return Timing(seconds, speed, peak, fill, mfu, took[0]["mfu_of"] or "", shares, tuple(failures))
 
 

@@ -24,14 +24,14 @@ from tasks.core.record import SCHEMA, read_table, write_table
 from tasks.core.steps.data import DATA_STAGES, FILTER_NAMES, LAST_FILTER
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
-from tasks.runs.pin import resolve_sources
+from tasks.runs.source_resolution import resolve_sources
 from tasks.sources import vault_keys
 from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sources, Suite, Suites, load_resolved
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate
-from tasks.stages.data.ingest import ingest, kept
-from tasks.stages.data.ingest.intake import ROWS_SCHEMA
-from tasks.stages.data.split import placed, split
+from tasks.stages.data.ingest import ingest, source_cache
+from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA
+from tasks.stages.data.split import record_columns, split
 
 CARD = {
     "name": "tests",
@@ -157,13 +157,15 @@ def prompt_key(record: dict[str, Any]) -> str:
 
 def as_placed(
     records: list[dict[str, Any]], seed: int = 17, clusters: dict[str, str] | None = None
-) -> placed.SplitRecords:
+) -> record_columns.SplitRecords:
     """Records as `split` sees them; `clusters` by record_id."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "records.parquet"
         write_table(pa.Table.from_pylist(records, schema=SCHEMA), path)
         named = clusters or {}
-        return placed.read(path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS_SCHEMA), seed)
+        return record_columns.read(
+            path, pa.table([[*named], [*named.values()]], schema=deduplicate.CLUSTERS_SCHEMA), seed
+        )
 
 
 def stages(validate: bool = False) -> dict[str, ModuleType]:
@@ -214,7 +216,7 @@ class Run:
 
     def forget(self) -> None:
         """Drop what is kept of sources, so that the next `ingest` reads them."""
-        shutil.rmtree(kept.cache_folder(self.layout))
+        shutil.rmtree(source_cache.cache_folder(self.layout))
 
     def records_of(self, stage: str, name: str = "records") -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = read_table(self.layout.artefacts(stage) / f"{name}.parquet").to_pylist()

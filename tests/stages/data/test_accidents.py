@@ -33,7 +33,7 @@ sys.addaudithook(die)
 """
 """The same, killed when the output is to get its name, which is the first argument."""
 READY = """
-from tasks.stages.data.protect.recognise.names import model
+from tasks.stages.data.protect.recognisers.names import model
 model.pipeline()
 """
 ROWS = 300

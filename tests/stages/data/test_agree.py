@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from tasks.sources.protection import Protection
-from tasks.stages.data.protect.agree import propagate
+from tasks.stages.data.protect.aho_corasick import AhoCorasick
+from tasks.stages.data.protect.detected_span import DetectedSpan, merge
 from tasks.stages.data.protect.placeholders import PLACEHOLDER, PLACEHOLDER_PATTERN
-from tasks.stages.data.protect.recognise import detect
+from tasks.stages.data.protect.propagation import propagate
+from tasks.stages.data.protect.recognisers import detector
 from tasks.stages.data.protect.records import ProtectionContext, protect
-from tasks.stages.data.protect.sequences import AhoCorasick
-from tasks.stages.data.protect.stretch import DetectedSpan, merge
 from tests.quickest import is_quick
 from tests.stages.data.build import record
 
 KEY = bytes(32)
-GUARD = ProtectionContext(detect.find_all, Protection(), {}, KEY)
+GUARD = ProtectionContext(detector.find_all, Protection(), {}, KEY)
 
 
 def marked(text: str) -> tuple[str, list[DetectedSpan]]:

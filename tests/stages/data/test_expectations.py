@@ -13,12 +13,12 @@ from tasks.core.record import MESSAGE
 from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.sources import Suites, load_resolved
 from tasks.stages.data.conversations import prompts, targets
-from tasks.stages.data.protect.stretch import DetectedSpan
-from tasks.stages.data.validate import leftovers, outcomes, validate
+from tasks.stages.data.protect.detected_span import DetectedSpan
+from tasks.stages.data.validate import outcomes, remaining_finds, validate
 from tasks.stages.data.validate.ages import AGE_COLUMNS
-from tasks.stages.data.validate.checked import ExpectationResult
 from tasks.stages.data.validate.frame import KNOWN_COLUMNS, Records
-from tasks.stages.data.validate.leftovers import remaining_categories
+from tasks.stages.data.validate.remaining_finds import remaining_categories
+from tasks.stages.data.validate.suite_results import ExpectationResult
 from tests.stages.data.build import Run, messages, params, record, source, suite, table
 
 TEXTS = "expect_texts_to_hold_nothing_protected"
@@ -81,7 +81,7 @@ def test_a_share_may_be_allowed_and_a_sample_is_always_the_same(run: Run) -> Non
     texts(run, PLANTED, *(f"message {number}" for number in range(9)))
     assert check(run, TEXTS, at_most=0.1).success and not check(run, TEXTS, at_most=0.09).success
     assert check(run, TEXTS, sample=1).unexpected_percent == 100
-    assert leftovers.sample(["c", "a", "b"], 2) == leftovers.sample(["b", "c", "a"], 2) == {"a", "b"}
+    assert remaining_finds.sample(["c", "a", "b"], 2) == remaining_finds.sample(["b", "c", "a"], 2) == {"a", "b"}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_only_what_is_outside_of_masks_is_left(text: str, span: tuple[int, int],
 
 def test_a_text_that_cannot_be_read_counts() -> None:
     assert remaining_categories("x", None) is None
-    assert leftovers.count([("src", ["x"])], {"src": ["name"]}, lambda texts: [None] * len(texts)) == 1
+    assert remaining_finds.count([("src", ["x"])], {"src": ["name"]}, lambda texts: [None] * len(texts)) == 1
 
 
 def test_ages_are_counted_to_the_month_of_the_run(run: Run) -> None:

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.runs.pin import resolve_source
+from tasks.runs.source_resolution import resolve_source
 from tasks.sources import vault_keys
 from tasks.sources.sources import Source
-from tasks.stages.data.ingest import ingest, kept
+from tasks.stages.data.ingest import ingest, source_cache
 from tasks.stages.data.readers import content, csv_reader, decoding
 from tasks.stages.data.readers.kinds import READERS
 from tasks.stages.data.readers.rows import MalformedRow, Row
@@ -88,7 +88,7 @@ def test_a_copy_on_the_disk_is_read_as_one_in_memory_and_has_no_name(
     reader = READERS[kind]
     monkeypatch.setitem(READERS, kind, looking)
     assert ingest.run(params(), run.layout).counts.records == 600
-    assert not [path for path in seen if kept.cache_folder(run.layout) not in path.parents]
+    assert not [path for path in seen if source_cache.cache_folder(run.layout) not in path.parents]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

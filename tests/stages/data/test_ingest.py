@@ -17,7 +17,7 @@ from tasks.core.record import SCHEMA
 from tasks.sources import vault_keys
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.ingest import ingest
-from tasks.stages.data.ingest.intake import BatchProcessor
+from tasks.stages.data.ingest.batch_processor import BatchProcessor
 from tasks.stages.data.ingest.mapping import RejectedRow, to_record
 from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.readers.rows import Row

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import code
+from tasks.core import code_digest
 from tasks.core.errors import InputError
 from tasks.core.files import canonical_json, read_json, sha256_file, tree_manifest, write_json
 from tasks.sources.sources import ResolvedSources
 from tasks.sources.vault import open_vault
 from tasks.stages.__main__ import run_stage
-from tasks.stages.data.ingest import ingest, kept
+from tasks.stages.data.ingest import ingest, source_cache
 from tasks.stages.data.ingest.pool import Pool
-from tasks.stages.data.ingest.reading import ReadContext
+from tasks.stages.data.ingest.source_reader import ReadContext
 from tests.stages.data.build import TODAY, Run, messages, params, source, table
 from tests.stages.data.test_protect import PERSONAL
 
@@ -117,9 +117,9 @@ def replace_by_anothers(piece: Path) -> None:
 def reseal(piece: Path) -> None:
     """By whoever may write here and has not got the vault's key."""
     damage(piece)
-    files = {path.name: sha256_file(path) for path in piece.iterdir() if path.name != kept.SEAL_FILE}
+    files = {path.name: sha256_file(path) for path in piece.iterdir() if path.name != source_cache.SEAL_FILE}
     sealed = hmac.digest(bytes(32), canonical_json([piece.name, files]), "sha256").hex()
-    (piece / kept.SEAL_FILE).write_text(sealed)
+    (piece / source_cache.SEAL_FILE).write_text(sealed)
 
 
 HARM: list[Callable[[Path], None]] = [
@@ -143,7 +143,7 @@ def test_a_damaged_piece_is_read_again(
     three: Run, capsys: pytest.CaptureFixture[str], harm: Callable[[Path], None]
 ) -> None:
     before = written(three)
-    (piece,) = (path for path in (kept.cache_folder(three.layout) / "three").iterdir() if path.is_dir())
+    (piece,) = (path for path in (source_cache.cache_folder(three.layout) / "three").iterdir() if path.is_dir())
     harm(piece)
     assert again(three, capsys) == {"three"}
     assert written(three) == before
@@ -188,7 +188,7 @@ def named(run: Run, today: date = TODAY, most: float = 0.05, terms: dict[str, li
         (run.root / "a.csv").write_bytes(table(messages(2)) + f"x,{label}\n".encode())
     run.resolve(source("a.csv", **of), today=today, terms=terms or {})
     every = ResolvedSources.model_validate_json(run.layout.sources.read_bytes())
-    return kept.cache_key(
+    return source_cache.cache_key(
         every.sources[0], ReadContext(every, most, run.root, open_vault(run.layout.state), Pool()), run.layout
     )
 
@@ -196,26 +196,26 @@ def named(run: Run, today: date = TODAY, most: float = 0.05, terms: dict[str, li
 def test_the_code_and_its_libraries_decide_too(three: Run) -> None:
     every = ResolvedSources.model_validate_json(three.layout.sources.read_bytes())
     desk = ReadContext(every, 0.05, three.root, open_vault(three.layout.state), Pool())
-    first = kept.cache_key(every.sources[0], desk, three.layout)
+    first = source_cache.cache_key(every.sources[0], desk, three.layout)
     write_json(three.layout.stages, {"ingest": "1" * 64})
-    second = kept.cache_key(every.sources[0], desk, three.layout)
+    second = source_cache.cache_key(every.sources[0], desk, three.layout)
     (three.root / "constraints.txt").write_text("spacy==3.9\n")
-    assert len({first, second, kept.cache_key(every.sources[0], desk, three.layout)}) == 3
+    assert len({first, second, source_cache.cache_key(every.sources[0], desk, three.layout)}) == 3
 
 
 def test_the_list_of_words_is_among_the_code() -> None:
     root = Path(__file__).parents[3]
-    assert root / "tasks/stages/data/protect/recognise/data/given.txt" in code.stage_files(root, "ingest")
+    assert root / "tasks/stages/data/protect/recognisers/data/given.txt" in code_digest.stage_files(root, "ingest")
 
 
 def test_no_more_is_kept_than_two_of_a_source(three: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    home = kept.cache_folder(three.layout) / "two"
+    home = source_cache.cache_folder(three.layout) / "two"
     (home / ".left-by-a-killed-process").mkdir()
     first = (three.root / "two.csv").read_bytes()
     for number in range(3):
         (three.root / "two.csv").write_bytes(first + f"more,{number}\n".encode())
         assert read_now(three, capsys) == {"two"}
-    assert len([path for path in home.iterdir() if path.is_dir()]) == kept.MAX_ENTRIES
+    assert len([path for path in home.iterdir() if path.is_dir()]) == source_cache.MAX_ENTRIES
     (three.root / "two.csv").write_bytes(first + b"more,1\n")
     assert read_now(three, capsys) == set(), "a change that is taken back"
 
@@ -226,7 +226,7 @@ def test_a_source_that_is_refused_costs_the_others_nothing(three: Run, capsys: p
     (three.root / "three.csv").write_bytes(b"text,label\n" + b"broken\n" * 10)
     with pytest.raises(InputError, match="are malformed"):
         read_now(three, capsys)
-    assert not [path for path in (kept.cache_folder(three.layout) / "three").iterdir() if path.is_dir()]
+    assert not [path for path in (source_cache.cache_folder(three.layout) / "three").iterdir() if path.is_dir()]
     (three.root / "three.csv").write_bytes(good)
     assert read_now(three, capsys) == {"three"}
 

@@ -8,26 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.stages.data.deduplicate.near.answers import normalise_target
-from tasks.stages.data.deduplicate.near.candidates import ANCHORS, MAX_PER_TEXT, candidate_pairs
-from tasks.stages.data.deduplicate.near.content import extract_content
-from tasks.stages.data.deduplicate.near.editions import parse_edition
-from tasks.stages.data.deduplicate.near.form import forms, may_state_edition, normalise
-from tasks.stages.data.deduplicate.near.groups import connected_components
-from tasks.stages.data.deduplicate.near.jaccard import jaccards
-from tasks.stages.data.deduplicate.near.pairs import near_pairs
-from tasks.stages.data.deduplicate.near.parts import batch_ranges
-from tasks.stages.data.deduplicate.near.shingles import WINDOW_BYTES, shingle
-from tasks.stages.data.deduplicate.near.signatures import (
+from tasks.stages.data.deduplicate.similarity.batches import batch_ranges
+from tasks.stages.data.deduplicate.similarity.candidates import ANCHORS, MAX_PER_TEXT, candidate_pairs
+from tasks.stages.data.deduplicate.similarity.content import extract_content
+from tasks.stages.data.deduplicate.similarity.editions import parse_edition
+from tasks.stages.data.deduplicate.similarity.equality import says_the_same
+from tasks.stages.data.deduplicate.similarity.form import forms, may_state_edition, normalise
+from tasks.stages.data.deduplicate.similarity.groups import connected_components
+from tasks.stages.data.deduplicate.similarity.jaccard import jaccards
+from tasks.stages.data.deduplicate.similarity.pairs import near_pairs
+from tasks.stages.data.deduplicate.similarity.shingles import WINDOW_BYTES, shingle
+from tasks.stages.data.deduplicate.similarity.signatures import (
     BANDS,
     MAX_MISSED_SHARE,
     MAX_ROWS_PER_BAND,
     band_keys,
     rows_per_band,
 )
-from tasks.stages.data.deduplicate.near.slips import edit_distance
-from tasks.stages.data.deduplicate.near.tells_apart import says_the_same
-from tasks.stages.data.deduplicate.near.vocabulary import WordUse, WordUses, count_uses
+from tasks.stages.data.deduplicate.similarity.target_form import normalise_target
+from tasks.stages.data.deduplicate.similarity.typos import edit_distance
+from tasks.stages.data.deduplicate.similarity.vocabulary import WordUse, WordUses, count_uses
 from tests.quickest import is_quick
 from tests.soaking import examples
 

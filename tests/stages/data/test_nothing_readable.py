@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.inquiry import disclose, put_aside
+from tasks.inquiry import disclosure, quarantined_rows
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.people import Person
 from tasks.sources.sources import Suites
@@ -83,9 +83,9 @@ def test_looking_at_rows_writes_nothing_of_them(run: Run, sources: planted_ident
     before = set(look(run, planted).places)
     owner, ledger = Person(id="data-owner", name="Owner", roles=["data_owner"]), open_ledger(run.layout.state)
     shown = Findings()
-    for entry in put_aside.read_quarantine(run.layout).first_rows(50):
+    for entry in quarantined_rows.read_quarantine(run.layout).first_rows(50):
         wanted = f"{entry.source_id}:{entry.row}"
-        found = disclose.disclose(run.layout, wanted, run.access(owner), "a test", ledger)
+        found = disclosure.disclose(run.layout, wanted, run.access(owner), "a test", ledger)
         shown.look("shown", found.model_dump_json().encode(), planted)
     assert len(shown.places) > 10 and len(ledger.entries()) > 10
     assert set(look(run, planted).places) == before

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.inquiry import inventory, put_aside, records_changed
-from tasks.inquiry.lineage import ask, build
+from tasks.inquiry import inventory, quarantined_rows, shared_records
+from tasks.inquiry.lineage import indexing, queries
 from tasks.sources.dataset import SIDES
 from tasks.sources.sources import Sources, load_resolved
 from tests.soaking import examples
@@ -33,7 +33,7 @@ def gone_through(state: Path, name: str, order: list[str], seed: int = 17) -> tu
     run.resolve(*several(run.root, rows))
     for stage in stages().values():
         stage.run(params(test_share=0.3, seed=seed), run.layout)
-    return run, build.add_dataset(run.layout, "tests").sha256
+    return run, indexing.add_dataset(run.layout, "tests").sha256
 
 
 @examples(ORDERS, few=3, many=6, suppress_health_check=[HealthCheck.too_slow])
@@ -46,22 +46,22 @@ def test_every_stage_and_every_question_names_the_source_that_a_record_is_of(ord
         for side in SIDES:
             for record in run.records_of("split", side):
                 source = texts[record["record_id"]].split()[0]
-                (found,) = ask.memberships_of_record(state, record["record_id"])
+                (found,) = queries.memberships_of_record(state, record["record_id"])
                 assert (found.source_id, found.row, found.side) == (*places[record["record_id"]], side)
                 assert found.source_id == record["source_id"] == source
 
         manifest = read_json(run.layout.artefacts("split") / "manifest.json")["sources"]
-        members = ask.memberships_of_dataset(state, sha256)
+        members = queries.memberships_of_dataset(state, sha256)
         for name in order:
             counted = {side: sum((m.source_id, m.side) == (name, side) for m in members) for side in SIDES}
             assert counted == manifest[name]["rows"] and sum(counted.values()) == COUNTS[name]
             assert manifest[name]["owner"] == OWNERS[name] and manifest[name]["licence"] == f"licence of {name}"
-        assert [read.id for read in ask.datasets(state)[0].sources] == order
+        assert [read.id for read in queries.datasets(state)[0].sources] == order
 
         pinned = [item.source for item in load_resolved(run.layout.sources).sources]
         held = inventory.read_inventory(Sources(sources=pinned[::-1]), [run.root], TODAY)
         assert {one.source.id: one.loss.rows for one in held if one.loss} == {n: manifest[n]["rows"] for n in order}
-        aside = {one.source_id: one.rows for one in put_aside.read_quarantine(run.layout).counts()}
+        aside = {one.source_id: one.rows for one in quarantined_rows.read_quarantine(run.layout).counts()}
         assert aside == {name: SEVERAL.index(name) for name in order if SEVERAL.index(name)}
 
 
@@ -71,9 +71,9 @@ def test_two_datasets_are_compared_source_by_source_in_whatever_order(before: li
         state = Path(folder) / ".hallmark"
         first, had = gone_through(state, "one", before)
         second, has = gone_through(state, "two", now, seed=3)
-        kept = {name: found.kept for name, found in records_changed.compare_datasets(state, had, has).sources.items()}
+        kept = {name: found.kept for name, found in shared_records.compare_datasets(state, had, has).sources.items()}
         assert kept == COUNTS
         for run in (first, second):
             (Layout(run.root).artefacts("split") / "train.parquet").unlink()
-        found = records_changed.compare_datasets(state, had, has)
+        found = shared_records.compare_datasets(state, had, has)
         assert (found.how, {name: one.kept for name, one in found.sources.items()}) == ("id", COUNTS)

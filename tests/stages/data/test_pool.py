@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.core import usable
+from tasks.core import resource_limits
 from tasks.stages.data.ingest.pool import Pool, worker_count
 
 
@@ -87,7 +87,7 @@ def test_a_container_has_the_cores_that_its_cgroups_grant(
     quota(tmp_path / "pods", around)
     own = tmp_path / "cgroup"
     own.write_text("3:cpuset:/elsewhere\n0::/pods/one\n")
-    assert usable.cores(tmp_path, own) == wanted
+    assert resource_limits.cores(tmp_path, own) == wanted
 
 
 @pytest.mark.parametrize(
@@ -101,19 +101,19 @@ def test_a_container_has_the_memory_that_its_cgroups_grant(
     quota(tmp_path / "pods", around, "memory.max")
     own = tmp_path / "cgroup"
     own.write_text("0::/pods/one\n")
-    assert usable.memory(tmp_path, own) == (wanted or psutil.virtual_memory().total)
+    assert resource_limits.memory(tmp_path, own) == (wanted or psutil.virtual_memory().total)
 
 
 @pytest.mark.usefixtures("many")
 def test_a_container_that_sees_its_own_cgroup_as_the_root(tmp_path: Path) -> None:
     quota(tmp_path, "300000 100000")
     (tmp_path / "cgroup").write_text("0::/\n")
-    assert usable.cores(tmp_path, tmp_path / "cgroup") == 3
+    assert resource_limits.cores(tmp_path, tmp_path / "cgroup") == 3
 
 
 @pytest.mark.usefixtures("many")
 def test_a_system_without_cgroups_has_what_the_scheduler_gives(tmp_path: Path) -> None:
-    assert usable.cores(tmp_path, tmp_path / "nothing") == 64
+    assert resource_limits.cores(tmp_path, tmp_path / "nothing") == 64
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason=f"{sys.platform} binds no process to cores")

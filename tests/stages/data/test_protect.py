@@ -10,16 +10,16 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
-from tasks.inquiry import looks
+from tasks.inquiry import access_entries
 from tasks.ledger.ledger import open_ledger
 from tasks.sources.protection import Protection
 from tasks.sources.vault import open_vault
-from tasks.stages.data.ingest import ingest, reading
+from tasks.stages.data.ingest import ingest, source_reader
 from tasks.stages.data.ingest.pool import batch_by_weight
 from tasks.stages.data.protect import terms
 from tasks.stages.data.protect.actions import Outcome, generalise, replace
+from tasks.stages.data.protect.detected_span import DetectedSpan, merge
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
-from tasks.stages.data.protect.stretch import DetectedSpan, merge
 from tasks.stages.data.protect.tokens import canonical_spelling, token
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.quickest import is_quick
@@ -153,7 +153,7 @@ def test_ingest_leaves_nothing_readable_and_the_vault_knows_every_token(run: Run
     assert tokens == set(re.findall(r"\[((?:name|email|iban):\w+)\]", texts)) and len(tokens) == 3
     vault = open_vault(run.layout.state)
     assert vault.missing(tokens) == []
-    look = looks.token_recorder(open_ledger(run.layout.state), "all", "data-owner", "a test")
+    look = access_entries.token_recorder(open_ledger(run.layout.state), "all", "data-owner", "a test")
     values = vault.reveal(tokens, look).values()
     assert sorted(values) == ["Ada Lovelace", "GB82 WEST 1234 5698 7654 32", "ada@example.org"]
     assert result.sources[0].protected == {"email": 1, "iban": 1, "name": 2}
@@ -247,7 +247,7 @@ def test_without_the_key_of_the_run_nothing_is_read_or_written(run: Run, monkeyp
 
 
 def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "BATCH", 100)
+    monkeypatch.setattr(source_reader, "BATCH", 100)
     rows = [{"text": f"{row['text']} number {n}", "label": "x"} for n in range(200) for row in PERSONAL]
     made = []
     for workers in ("1", "2"):
@@ -264,8 +264,8 @@ def test_outputs_are_the_same_wherever_a_batch_ends(run: Run, monkeypatch: pytes
     rows = [{"text": f"{row['text']} number {n}" * (1 + n % 7), "label": "x"} for n in range(30) for row in PERSONAL]
     made = []
     for batch, characters in ((1_000, 1_000_000), (1_000, 200), (7, 1_000_000)):
-        monkeypatch.setattr(reading, "BATCH", batch)
-        monkeypatch.setattr(reading, "CHARACTERS", characters)
+        monkeypatch.setattr(source_reader, "BATCH", batch)
+        monkeypatch.setattr(source_reader, "CHARACTERS", characters)
         run.ingest(table(rows))
         made.append(tree_manifest(run.layout.artefacts("ingest")))
         run.forget()
@@ -275,9 +275,9 @@ def test_outputs_are_the_same_wherever_a_batch_ends(run: Run, monkeypatch: pytes
 def test_a_batch_ends_early_where_its_rows_are_long() -> None:
     turns = [{"role": "user", "content": "x" * 30}]
     rows = [Row(n, {"messages": turns, "label": "y" * 20, "number": 5, "nothing": None}) for n in range(5)]
-    batches = batch_by_weight([*rows, MalformedRow(6, "not_json", "broken")], 1_000, reading._characters, 100)
+    batches = batch_by_weight([*rows, MalformedRow(6, "not_json", "broken")], 1_000, source_reader._characters, 100)
     assert [len(batch) for batch in batches] == [2, 2, 2]
-    assert [len(batch) for batch in batch_by_weight(rows, 2, reading._characters, 1_000)] == [2, 2, 1]
+    assert [len(batch) for batch in batch_by_weight(rows, 2, source_reader._characters, 1_000)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("workers", ["0", "many", "-1"])

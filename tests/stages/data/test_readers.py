@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.runs.pin import resolve_source
+from tasks.runs.source_resolution import resolve_source
 from tasks.sources.sources import Source
 from tasks.stages.data.readers.kinds import READERS
 from tests.stages.data.build import FILE_OF, Run, jsonl, messages, params, parquet, source, table

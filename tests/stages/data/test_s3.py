@@ -11,11 +11,11 @@ import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_bytes
-from tasks.runs.pin import resolve_source
+from tasks.runs.source_resolution import resolve_source
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers import content
-from tasks.stages.data.readers import store as readers_store
+from tasks.stages.data.readers import s3_objects as readers_store
 from tests.object_store import nobody, point_at
 from tests.stages.data.build import Run, messages, params, source, table
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, sha256_file, tree_manifest
 from tasks.core.params.data import Data
-from tasks.stages.data.split import placed, split
+from tasks.stages.data.split import record_columns, split
 from tasks.stages.data.split.draw import allocate_rows, draw
 from tasks.stages.data.split.sides import TEST, TRAIN, assign_sides
 from tasks.stages.data.split.split import divide
@@ -314,7 +314,7 @@ def test_passes_and_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatc
     records = random.Random(3).sample([*fifty(), record("one more", "rare", number=90, split=TEST)], 51)
     run.split(records, train_rows=30)
     first = tree_manifest(run.layout.artefacts("split"))
-    monkeypatch.setattr(placed, "BATCH", 7)
+    monkeypatch.setattr(record_columns, "BATCH", 7)
     monkeypatch.setattr(split, "TOGETHER", 4)
     run.split(records, train_rows=30)
     assert tree_manifest(run.layout.artefacts("split")) == first

@@ -10,8 +10,8 @@ from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
 from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.sources import Expectation, Suite, Suites
-from tasks.stages.data.validate import expectations, only_in_target, validate
-from tasks.stages.data.validate.questions import KeptCategories, columns_used
+from tasks.stages.data.validate import suite_evaluation, target_placeholders, validate
+from tasks.stages.data.validate.ge_expectations import KeptCategories, columns_used
 from tests.stages.data.build import Run, params, record, suite
 
 PLANTED = "Zacharias Quentin 4711"
@@ -71,7 +71,7 @@ def test_targets_that_cannot_be_told_from_their_prompt_are_counted_and_named(run
     records = [record(prompt, target, number=number) for number, (prompt, target) in enumerate(pairs)]
     records += [record("", number=5, messages=[*talk, answered]), record("", number=6, messages=[answered])]
     run.put(LAST_FILTER, records)
-    counted = only_in_target.count(run.layout.artefacts(LAST_FILTER) / "records.parquet")
+    counted = target_placeholders.count(run.layout.artefacts(LAST_FILTER) / "records.parquet")
     assert counted.examples == [records[1]["record_id"], records[2]["record_id"]]
     assert (counted.records, counted.with_placeholder, counted.lacking) == (7, 6, 2), "a text without prompt lacks none"
     fact = counted.fact()
@@ -157,12 +157,12 @@ def test_a_question_is_asked_of_a_table_without_other_texts(run: Run, monkeypatc
     """Great Expectations copies its table for each, and texts are most of it."""
     tables: list[tuple[str, ...]] = []
 
-    def looking(suite: Suite, where: str, asked: expectations.TableExpectations, spared: KeptCategories) -> Any:
+    def looking(suite: Suite, where: str, asked: suite_evaluation.TableExpectations, spared: KeptCategories) -> Any:
         tables.append(tuple(asked.frame.columns))
         return validated(suite, where, asked, spared)
 
-    validated = expectations._validate
-    monkeypatch.setattr(expectations, "_validate", looking)
+    validated = suite_evaluation._validate
+    monkeypatch.setattr(suite_evaluation, "_validate", looking)
     prompt = ("expect_column_values_to_not_be_null", {"column": "prompt"})
     equal = (PAIR, {"column_A": "prompt", "column_B": "target"})
     lengths = ("expect_column_values_to_be_between", {"column": "prompt_chars", "max_value": 100})

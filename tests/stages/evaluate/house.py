@@ -15,7 +15,7 @@ from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import UseCase
 from tasks.stages.evaluate import predict
-from tasks.stages.evaluate.contenders import MODELS, ModelName
+from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_for
 from tests.tiny_model import make_tiny_model
 

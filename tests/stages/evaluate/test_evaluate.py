@@ -12,8 +12,8 @@ from tasks.core.facts import Facts
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.stages.evaluate import evaluate
-from tasks.stages.evaluate.document import Metrics
 from tasks.stages.evaluate.metrics import table
+from tasks.stages.evaluate.metrics_schema import Metrics
 from tests.stages.evaluate import house
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.stages.evaluate import intervals
-from tasks.stages.evaluate.intervals import Interval, PairedCounts
+from tasks.stages.evaluate import uncertainty
 from tasks.stages.evaluate.metrics.macro_f1 import macro_f1
+from tasks.stages.evaluate.uncertainty import Interval, PairedCounts
 from tests.soaking import soak
 
 counts = st.integers(0, 60)
@@ -26,7 +26,7 @@ confidences = st.sampled_from([0.6, 0.8, 0.95, 0.999])
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson_as_published(hits: int, rows: int, low: float, high: float) -> None:
-    found = intervals.wilson_interval(hits, rows, 0.95)
+    found = uncertainty.wilson_interval(hits, rows, 0.95)
     assert (found.value, found.low, found.high) == pytest.approx((hits / rows, low, high), abs=6e-5)
 
 
@@ -36,7 +36,7 @@ def test_wilson_as_published(hits: int, rows: int, low: float, high: float) -> N
     [(PairedCounts(59, 6, 16, 80), -0.0621, -0.1186, -0.0046)],
 )
 def test_newcombe_as_published(table: PairedCounts, gain: float, low: float, high: float) -> None:
-    found = intervals.paired_gain(table, 0.95)
+    found = uncertainty.paired_gain(table, 0.95)
     assert (found.value, found.low, found.high) == pytest.approx((gain, low, high), abs=5e-5)
 
 
@@ -46,29 +46,31 @@ def test_newcombe_as_published(table: PairedCounts, gain: float, low: float, hig
     [(1, 7, 2 * (1 + 8) / 2**8), (6, 16, 2 * 110_056 / 2**22), (5, 0, 2 / 2**5), (3, 3, 1.0), (0, 0, 1.0)],
 )
 def test_mcnemar_by_hand(gained: int, lost: int, p: float) -> None:
-    assert intervals.mcnemar_p(PairedCounts(50, gained, lost, 30)) == pytest.approx(p)
+    assert uncertainty.mcnemar_p(PairedCounts(50, gained, lost, 30)) == pytest.approx(p)
 
 
 @given(pairs, confidences)
 def test_a_share_lies_in_its_interval(table: PairedCounts, confidence: float) -> None:
-    found = intervals.wilson_interval(table.gained, table.rows, confidence)
+    found = uncertainty.wilson_interval(table.gained, table.rows, confidence)
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert found.value == round(table.gained / table.rows, 6)
 
 
 @given(pairs, confidences)
 def test_a_gain_lies_in_its_interval_and_turns_with_the_models(table: PairedCounts, confidence: float) -> None:
-    found, turned = (intervals.paired_gain(each, confidence) for each in (table, table.swapped()))
+    found, turned = (uncertainty.paired_gain(each, confidence) for each in (table, table.swapped()))
     assert -1 <= found.low <= found.value <= found.high <= 1
     assert (found.low, found.value, found.high) == pytest.approx((-turned.high, -turned.value, -turned.low), abs=1e-6)
 
 
 @given(pairs)
 def test_mcnemar_is_symmetric_and_sees_only_rows_that_differ(table: PairedCounts) -> None:
-    p = intervals.mcnemar_p(table)
+    p = uncertainty.mcnemar_p(table)
     assert 0 < p <= 1
     assert (
-        p == intervals.mcnemar_p(table.swapped()) == intervals.mcnemar_p(PairedCounts(0, table.gained, table.lost, 0))
+        p
+        == uncertainty.mcnemar_p(table.swapped())
+        == uncertainty.mcnemar_p(PairedCounts(0, table.gained, table.lost, 0))
     )
 
 
@@ -79,13 +81,13 @@ def test_holm_is_that_of_statsmodels(ps: list[float], monkeypatch: pytest.Monkey
     from statsmodels.stats.multitest import multipletests
 
     monkeypatch.setattr(gc, "collect", lambda: 0)  # at every call it collects garbage, of all that other tests hold
-    assert intervals.holm(ps) == pytest.approx(multipletests(ps, method="holm")[1], rel=1e-5)
+    assert uncertainty.holm(ps) == pytest.approx(multipletests(ps, method="holm")[1], rel=1e-5)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1))
 def test_pairs_are_counted(rows: list[tuple[bool, bool]]) -> None:
     first, second = zip(*rows, strict=True)
-    found = intervals.count_pairs(first, second)
+    found = uncertainty.count_pairs(first, second)
     assert found.rows == len(rows)
     assert found.both + found.gained == sum(first)
     assert found.both + found.lost == sum(second)
@@ -100,15 +102,15 @@ def test_macro_f1_is_that_of_scikit_learn_over_the_labels_expected(rows: list[tu
     truth, said = zip(*rows, strict=True)
     found = _samples(truth, said, 5, seed)
     assert found[0] == pytest.approx(_sklearn(truth, said))
-    weights = next(intervals.resample(len(rows), 5, seed))
+    weights = next(uncertainty.resample(len(rows), 5, seed))
     for sample, value in zip(weights, found[1:], strict=True):
         drawn = [place for place, times in enumerate(sample) for _ in range(int(times))]
         assert len(drawn) == len(rows)
         assert value == pytest.approx(_sklearn([truth[place] for place in drawn], [said[place] for place in drawn]))
 
 
-def _samples(truth: Sequence[str], said: Sequence[str], samples: int, seed: int) -> intervals.Array:
-    return intervals.bootstrap({"model": partial(macro_f1, truth, said)}, len(truth), samples, seed)["model"]
+def _samples(truth: Sequence[str], said: Sequence[str], samples: int, seed: int) -> uncertainty.Array:
+    return uncertainty.bootstrap({"model": partial(macro_f1, truth, said)}, len(truth), samples, seed)["model"]
 
 
 def _sklearn(truth: tuple[str, ...] | list[str], said: tuple[str, ...] | list[str]) -> float:
@@ -128,14 +130,14 @@ def test_macro_f1_by_hand() -> None:
 def test_macro_f1_lies_in_its_interval(rows: list[tuple[str, str]], confidence: float) -> None:
     truth, said = zip(*rows, strict=True)
     samples = _samples(truth, said, 100, 7)
-    found = intervals.percentile_interval(samples[0], samples[1:], confidence)
+    found = uncertainty.percentile_interval(samples[0], samples[1:], confidence)
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 def test_bootstrap_samples_do_not_depend_on_how_many_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = np.concatenate(list(intervals.resample(7, 50, 3)))
-    monkeypatch.setattr(intervals, "PORTION", 20)
-    parts = list(intervals.resample(7, 50, 3))
+    whole = np.concatenate(list(uncertainty.resample(7, 50, 3)))
+    monkeypatch.setattr(uncertainty, "PORTION", 20)
+    parts = list(uncertainty.resample(7, 50, 3))
     assert max(len(part) for part in parts) == 2
     assert np.array_equal(np.concatenate(parts), whole)
     assert whole.sum(axis=1).tolist() == [7] * 50
@@ -148,7 +150,7 @@ def test_the_bootstrap_covers() -> None:
         truth = random.choice(["a", "b"], 150)
         said = np.where(random.random(150) < 0.8, truth, np.where(truth == "a", "b", "a"))
         samples = _samples(truth.tolist(), said.tolist(), 300, 1)
-        found = intervals.percentile_interval(samples[0], samples[1:], 0.95)
+        found = uncertainty.percentile_interval(samples[0], samples[1:], 0.95)
         covered += found.low <= 0.8 <= found.high
     assert 182 <= covered <= 198
 
@@ -156,20 +158,20 @@ def test_the_bootstrap_covers() -> None:
 @pytest.mark.parametrize(("rows", "differing"), [(400, 0.2), *soak([(120, 0.3), (3000, 0.1)])])
 def test_the_smallest_detectable_gain_is_detected_four_times_in_five(rows: int, differing: float) -> None:
     split = round(rows * differing / 2)
-    gain = intervals.smallest_detectable(PairedCounts(rows - 2 * split, split, split, 0), 0.95)
+    gain = uncertainty.smallest_detectable(PairedCounts(rows - 2 * split, split, split, 0), 0.95)
     random = np.random.default_rng(5)
     better = (differing + gain) / 2
     drawn = random.multinomial(rows, [better, differing - better, 1 - differing], size=1500)
-    seen = np.mean([intervals.mcnemar_p(PairedCounts(int(n), int(g), int(lost), 0)) < 0.05 for g, lost, n in drawn])
+    seen = np.mean([uncertainty.mcnemar_p(PairedCounts(int(n), int(g), int(lost), 0)) < 0.05 for g, lost, n in drawn])
     # The exact test is somewhat more cautious than Connor's approximation.
     assert 0.72 <= seen <= 0.84
 
 
 def test_few_rows_detect_only_large_gains() -> None:
-    small, large = (intervals.smallest_detectable(PairedCounts(rows, 0, 0, 0), 0.95) for rows in (10, 1000))
+    small, large = (uncertainty.smallest_detectable(PairedCounts(rows, 0, 0, 0), 0.95) for rows in (10, 1000))
     assert small > 0.4
     assert large < 0.02
-    assert intervals.smallest_detectable(PairedCounts(1, 0, 0, 0), 0.95) == 1
+    assert uncertainty.smallest_detectable(PairedCounts(1, 0, 0, 0), 0.95) == 1
 
 
 def test_rounding_keeps_the_order() -> None:

@@ -14,10 +14,10 @@ from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.stages.evaluate import decode, models, predict
-from tasks.stages.evaluate.contenders import ModelName
 from tasks.stages.evaluate.decode import Decoder
-from tasks.stages.evaluate.team.alone import InProcessExecutor
-from tasks.stages.evaluate.team.answerer import ModelProcess
+from tasks.stages.evaluate.inference.in_process import InProcessExecutor
+from tasks.stages.evaluate.inference.model_process import ModelProcess
+from tasks.stages.evaluate.model_names import ModelName
 from tests.stages.evaluate import house
 
 

@@ -15,8 +15,8 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
-from tasks.stages.evaluate import evaluate, perplexity, predict, reading
-from tasks.stages.evaluate.contenders import ModelName
+from tasks.stages.evaluate import evaluate, perplexity, predict, text_loss
+from tasks.stages.evaluate.model_names import ModelName
 from tests.stages.evaluate import house
 
 WINDOW = 32
@@ -57,7 +57,7 @@ def plain_losses(folder: Path, documents: Iterable[int], window: int) -> list[fl
 
 def test_a_texts_loss_is_that_of_transformers(mixed: Layout) -> None:
     run(mixed, "base")
-    table = record.read_table(reading.table_path(mixed, "base")).to_pylist()
+    table = record.read_table(text_loss.table_path(mixed, "base")).to_pylist()
     assert [row["record_id"] for row in table] == [document(number)["record_id"] for number in range(6)]
     folder = mixed.artefacts("base_model") / "model"
     assert [row["loss"] for row in table] == pytest.approx(plain_losses(folder, range(6), WINDOW), rel=1e-4)
@@ -71,7 +71,7 @@ def test_a_model_with_a_shorter_context_reads_in_windows_of_that(mixed: Layout) 
     config = read_json(folder / "config.json")
     write_json(folder / "config.json", {**config, "max_position_embeddings": short})
     run(mixed, "base")
-    row = record.read_table(reading.table_path(mixed, "base")).to_pylist()[0]
+    row = record.read_table(text_loss.table_path(mixed, "base")).to_pylist()[0]
     assert [row["loss"]] == pytest.approx(plain_losses(folder, [0], short), rel=1e-4)
     assert row["tokens"] == len(texts.text_of(document(0)).encode()) + 1, "each token is foretold once all the same"
 
@@ -86,7 +86,7 @@ def test_perplexities_and_their_ratio_are_facts(mixed: Layout) -> None:
     stated = perplexity.facts(mixed, rows, params().evaluation)
     assert stated.keys() == {"texts", "perplexity", "perplexity_of_base", "perplexity_ratio_to_base"}
     for name, which in (("perplexity", "candidate"), ("perplexity_of_base", "base")):
-        table = record.read_table(reading.table_path(mixed, which))
+        table = record.read_table(text_loss.table_path(mixed, which))
         loss, tokens = (sum(table[part].to_pylist()) for part in ("loss", "tokens"))
         assert stated[name].value == pytest.approx(math.exp(loss / tokens), rel=1e-5)
         assert stated[name].low < stated[name].value < stated[name].high
@@ -107,8 +107,8 @@ def answered(layout: Layout) -> None:
 def put_losses(layout: Layout, which: ModelName, tokens: list[int], losses: list[float]) -> None:
     ids = [document(number)["record_id"] for number in range(len(tokens))]
     table = [{"record_id": name, "tokens": n, "loss": x} for name, n, x in zip(ids, tokens, losses, strict=True)]
-    path = reading.table_path(layout, which)
-    record.write_table(pa.Table.from_pylist(table, schema=reading.TEXT_LOSS_SCHEMA), path)
+    path = text_loss.table_path(layout, which)
+    record.write_table(pa.Table.from_pylist(table, schema=text_loss.TEXT_LOSS_SCHEMA), path)
 
 
 def test_the_stage_states_them_beside_the_figures_of_conversations(mixed: Layout) -> None:
@@ -139,5 +139,5 @@ def test_texts_alone_do_not_show_what_a_model_answers(mixed: Layout) -> None:
 
 def test_without_texts_nothing_is_read_or_stated(layout: Layout) -> None:
     run(layout, "base")
-    assert not reading.table_path(layout, "base").exists()
+    assert not text_loss.table_path(layout, "base").exists()
     assert perplexity.facts(layout, [], params().evaluation) == {}

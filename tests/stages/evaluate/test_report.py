@@ -8,8 +8,8 @@ import pytest
 from tasks.core.facts import Fact
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.stages.evaluate.report import charts, report
-from tasks.stages.evaluate.report.account import TrainingStep
+from tasks.stages.evaluate.report import charts, rendering
+from tasks.stages.evaluate.report.stage_results import TrainingStep
 from tests.stages.evaluate import house
 from tests.stages.evaluate.browser import Page, page_of
 
@@ -29,7 +29,7 @@ def test_it_is_well_formed_and_loads_nothing(answered: Layout) -> None:
     loading = {"src", "href", "srcset", "data", "action", "xlink:href"}
     assert all(value.startswith("#") for name, value in page.attributes if name in loading)
     assert not [name for name, _ in page.attributes if name.startswith("on")]
-    css = (report.TEMPLATES / "report.css").read_text()
+    css = (rendering.TEMPLATES / "report.css").read_text()
     assert "url(" not in css and "@import" not in css
     assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
 
@@ -89,7 +89,7 @@ def test_the_page_for_people_adds_what_was_measured(answered: Layout) -> None:
     house.write_answers(answered, {"base": lambda _: "I am sorry", "candidate": house.mostly_right}, measured)
     digested = page_of(answered, METRICS)
     assert "251" not in digested.text and "speed" not in digested.ids
-    path = report.write_report(answered, *house.sections(METRICS))
+    path = rendering.write_report(answered, *house.sections(METRICS))
     page = Page(path.read_text())
     assert path == answered.root / "measured" / "report.html"
     assert "speed" in page.ids and page.open == []
@@ -168,11 +168,11 @@ def test_seventy_seven_labels_fit_a_page(tmp_path: Path) -> None:
     [("short", 9, "short"), ("one two three", 9, "one two …"), ("x" * 20, 9, "x" * 9 + " …")],
 )
 def test_long_texts_are_cut_between_words(text: str, length: int, expected: str) -> None:
-    assert report.shorten(text, length) == expected
+    assert rendering.shorten(text, length) == expected
 
 
 def test_breakable_labels_are_still_escaped() -> None:
-    assert str(report.breakable_html("a_<b>")) == "a_<wbr>&lt;b&gt;"
+    assert str(rendering.breakable_html("a_<b>")) == "a_<wbr>&lt;b&gt;"
 
 
 def test_where_a_trainings_time_went_is_a_bar_of_its_parts(answered: Layout) -> None:
@@ -185,7 +185,7 @@ def test_where_a_trainings_time_went_is_a_bar_of_its_parts(answered: Layout) -> 
         ("forward", 0, 30), ("backward", 30, 45), ("optimizer", 75, 5), ("other", 80, 19.98),
     ]  # fmt: skip
     page_of(answered)
-    report.write_report(answered, *house.sections())
+    rendering.write_report(answered, *house.sections())
     html = (answered.root / "measured" / "report.html").read_text()
     assert "Where the time went" in html and "backward <b>45.0 %</b>" in html
     assert "1,234 tokens a second · 97.0% of the computed positions hold a token · 3 s lost to failures" in html

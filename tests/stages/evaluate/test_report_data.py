@@ -7,8 +7,8 @@ import pytest
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource, ResolvedSources
-from tasks.stages.evaluate.report import data_section, report
-from tasks.stages.evaluate.report.account import ProtectedText, RowCounts, StageResults
+from tasks.stages.evaluate.report import data_section, rendering
+from tasks.stages.evaluate.report.stage_results import ProtectedText, RowCounts, StageResults
 from tests.stages.data.build import source
 from tests.stages.evaluate import house
 from tests.stages.evaluate.browser import Page, page_of
@@ -124,7 +124,7 @@ def with_beside(layout: Layout) -> tuple[Page, Page]:
     suite = {"suite": "tickets", "source": None, "rows": 7, "success": True, "expectations": []}
     write_json(layout.artefacts("validate") / "result.json", {"suites": [suite]})
     digested = page_of(layout)
-    return digested, Page(report.write_report(layout, *house.sections()).read_text())
+    return digested, Page(rendering.write_report(layout, *house.sections()).read_text())
 
 
 def test_only_the_page_for_people_says_what_was_planted_and_found(answered: Layout) -> None:

@@ -10,8 +10,8 @@ from tasks.core import record
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.stages.evaluate import evaluate, intervals, predict
-from tasks.stages.evaluate.report import report
+from tasks.stages.evaluate import evaluate, predict, uncertainty
+from tasks.stages.evaluate.report import rendering
 from tasks.stages.evaluate.sample import rows_for
 from tests.stages.evaluate import house
 
@@ -75,10 +75,10 @@ def test_figures_of_the_base_model_are_of_its_sample_and_paired_on_it(sampled: L
     right = [int(name, 16) % 5 != 0 for name in sorted(drawn)]
     base = [int(name, 16) % 10 == 1 for name in sorted(drawn)]
     assert found.answered == {"base": 40, "champion": 300, "candidate": 300}
-    assert found.scores["base"]["exact_match"] == intervals.wilson_interval(sum(base), 40, 0.95)
-    assert found.scores["candidate"]["exact_match"] == intervals.wilson_interval(240, 300, 0.95)
+    assert found.scores["base"]["exact_match"] == uncertainty.wilson_interval(sum(base), 40, 0.95)
+    assert found.scores["candidate"]["exact_match"] == uncertainty.wilson_interval(240, 300, 0.95)
     compared = found.comparisons["base"]
-    assert compared.gain == intervals.paired_gain(intervals.count_pairs(right, base), 0.95)
+    assert compared.gain == uncertainty.paired_gain(uncertainty.count_pairs(right, base), 0.95)
     assert (compared.rows, found.comparisons["champion"].rows) == (40, 300)
 
 
@@ -88,7 +88,7 @@ def test_who_reads_a_comparison_is_told_of_how_many_rows_it_is(sampled: Layout) 
     stated = read_json(sampled.artefacts("evaluate") / "result.json")["facts"]
     assert "on 40 rows" in stated["gain_over_base"]["note"] and "of 40 rows" in stated["mcnemar_p_base"]["note"]
     assert "on 300 rows" in stated["gain_over_champion"]["note"]
-    page = report.write_report(sampled, params.use_case, params.evaluation).read_text()
+    page = rendering.write_report(sampled, params.use_case, params.evaluation).read_text()
     assert "On a fixed sample of 40 of the 300 rows." in page
     assert "answered a sample of 40," in page and "Base model on 40 of 300 rows" in page
 
@@ -101,7 +101,7 @@ def test_a_slice_without_a_row_of_the_sample_has_no_figures_of_the_base_model(sa
     without = [group for group in found.slices if "base" not in group.scores]
     assert without and all("base" not in group.comparisons and "base" not in group.answered for group in without)
     assert sum(group.answered.get("base", 0) for group in found.slices if group.by == "kind") == 1
-    assert "not asked" in report.write_report(sampled, params.use_case, params.evaluation).read_text()
+    assert "not asked" in rendering.write_report(sampled, params.use_case, params.evaluation).read_text()
 
 
 def test_answers_to_another_sample_are_refused(sampled: Layout) -> None:

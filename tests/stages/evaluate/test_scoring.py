@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate import comparing, intervals, scoring
-from tasks.stages.evaluate.document import GroupMetrics
-from tasks.stages.evaluate.examples import SLICE_FIELDS, JudgedAnswer, JudgedRow
-from tasks.stages.evaluate.intervals import Interval, PairedCounts
+from tasks.stages.evaluate import model_comparison, scoring, uncertainty
+from tasks.stages.evaluate.judged_rows import SLICE_FIELDS, JudgedAnswer, JudgedRow
+from tasks.stages.evaluate.metrics_schema import GroupMetrics
+from tasks.stages.evaluate.uncertainty import Interval, PairedCounts
 from tests.stages.evaluate.house import params
 
 
@@ -37,9 +37,9 @@ def test_figures_by_hand() -> None:
     found = scoring.compute(ROWS, settings())
     candidate, compared = found.overall.scores["candidate"], found.overall.comparisons["base"]
     assert found.overall.rows == 5
-    assert candidate["exact_match"] == intervals.wilson_interval(3, 5, 0.95)
-    assert candidate["format_adherence"] == intervals.wilson_interval(4, 5, 0.95)
-    assert found.overall.scores["base"]["format_adherence"] == intervals.wilson_interval(2, 5, 0.95)
+    assert candidate["exact_match"] == uncertainty.wilson_interval(3, 5, 0.95)
+    assert candidate["format_adherence"] == uncertainty.wilson_interval(4, 5, 0.95)
+    assert found.overall.scores["base"]["format_adherence"] == uncertainty.wilson_interval(2, 5, 0.95)
     # a: 2·2/(3+2); b: 2·1/(2+2)
     assert candidate["macro_f1"].value == pytest.approx((0.8 + 0.5) / 2)
     # base, a: 2·1/(3+1); b: 0
@@ -81,7 +81,7 @@ def test_slices_are_corrected_for_their_number() -> None:
     found = [group for group in scoring.compute(rows, settings()).slices if group.by == "language"]
     ps = [group.comparisons["base"].p for group in found]
     assert ps == [2 / 2**6, 1.0, 1.0]
-    assert [g.comparisons["base"].p_holm for g in found] == intervals.holm(ps)
+    assert [g.comparisons["base"].p_holm for g in found] == uncertainty.holm(ps)
     assert [g.comparisons["base"].verdict for g in found] == ["undecided"] * 3
     alone = scoring.compute(many("de", 6, 20), settings())
     assert alone.overall.comparisons["base"].verdict == "better"
@@ -98,11 +98,11 @@ def test_slices_are_corrected_for_their_number() -> None:
     ],
 )
 def test_a_verdict_needs_the_test_and_the_interval(gain: Interval, p: float, verdict: str) -> None:
-    assert comparing.verdict(gain, p, 0.95) == verdict
+    assert model_comparison.verdict(gain, p, 0.95) == verdict
 
 
 def test_the_other_way_round_is_worse() -> None:
-    swapped = comparing.compare(PairedCounts(10, 0, 12, 3), {}, 0.95)
+    swapped = model_comparison.compare(PairedCounts(10, 0, 12, 3), {}, 0.95)
     assert (swapped.verdict, swapped.gained, swapped.lost) == ("worse", 0, 12)
 
 

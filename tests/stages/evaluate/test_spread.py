@@ -19,16 +19,16 @@ from tasks.core import facts
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
-from tasks.stages.cluster.crew import WorkerSpec
-from tasks.stages.cluster.storage import node, place, trees
-from tasks.stages.cluster.storage.place import TrainingStorage
+from tasks.stages.cluster.storage import machine_cache, training_storage, trees
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
 from tasks.stages.cluster.versions import Versions
+from tasks.stages.cluster.worker_spec import WorkerSpec
 from tasks.stages.evaluate import models, predict
-from tasks.stages.evaluate.contenders import ModelName
-from tasks.stages.evaluate.team import spread
-from tasks.stages.evaluate.team.alone import InProcessExecutor
-from tasks.stages.evaluate.team.answerer import ModelProcess, ModelSetup
-from tasks.stages.evaluate.team.spread import RayExecutor
+from tasks.stages.evaluate.inference import ray_workers
+from tasks.stages.evaluate.inference.in_process import InProcessExecutor
+from tasks.stages.evaluate.inference.model_process import ModelProcess, ModelSetup
+from tasks.stages.evaluate.inference.ray_workers import RayExecutor
+from tasks.stages.evaluate.model_names import ModelName
 from tests.patience import patience, wait_until
 from tests.processes import title
 from tests.stages.evaluate import house
@@ -77,7 +77,7 @@ DIES = """
 def have_one_die(layout: Layout) -> None:
     """Code of the run's own, in which the worker that is asked first is killed as it answers."""
     shutil.copytree(ROOT / "tasks", layout.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
-    code, begins = layout.root / "tasks/stages/evaluate/team/answerer.py", '        """A batch."""\n'
+    code, begins = layout.root / "tasks/stages/evaluate/inference/model_process.py", '        """A batch."""\n'
     text = code.read_text()
     assert begins in text
     code.write_text(text.replace(begins, begins + DIES.format(died=str(layout.root / "died"))))
@@ -129,11 +129,11 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
 
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     if storage:
-        monkeypatch.setenv(place.LOCATION_VARIABLE, store.location)
-    monkeypatch.setattr(spread.connection, "running", running)
-    monkeypatch.setattr(spread, "Spread", Team)
+        monkeypatch.setenv(training_storage.LOCATION_VARIABLE, store.location)
+    monkeypatch.setattr(ray_workers.connection, "running", running)
+    monkeypatch.setattr(ray_workers, "Spread", Team)
     _, brief = asked(layout, "base", workers=2)
-    with spread.started(brief, "predict@base") as team:
+    with ray_workers.started(brief, "predict@base") as team:
         afar = team.brief.afar  # type: ignore[attr-defined]  # it is a Team
     assert (sent, afar and afar.place) == ([storage], store.location if storage else None)
 
@@ -161,7 +161,7 @@ def asked(layout: Layout, which: ModelName, **evaluation: object) -> tuple[predi
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStorage:
     """A folder that every machine mounts."""
-    monkeypatch.setenv(node.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(machine_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
     (tmp_path / "store").mkdir()
     return TrainingStorage(str(tmp_path / "store"))
 
@@ -177,7 +177,7 @@ def test_a_model_that_was_fetched_answers_as_the_one_that_was_stored(
         house.enliven(layout.artefacts("train") / "model", factor=0.5)
     made, brief = asked(layout, "base" if form == "base" else "candidate")
     expected = predict.predict(team_of(brief), made, "here", requests=False).table
-    there = spread.with_stored_model(brief, store, "predict@candidate")
+    there = ray_workers.with_stored_model(brief, store, "predict@candidate")
     for folder in (layout.artefacts("base_model"), layout.artefacts("train")):
         shutil.rmtree(folder, ignore_errors=True)
     assert predict.predict(team_of(there), made, "there", requests=False).table == expected
@@ -185,7 +185,7 @@ def test_a_model_that_was_fetched_answers_as_the_one_that_was_stored(
         assert there.stored_model and there.stored_model.adapter
         for digest in there.stored_model.adapter.values():
             (Path(store.location) / trees.SHARED_FOLDER / digest).write_bytes(b"other")
-        shutil.rmtree(node.tree_folder(there.stored_model.adapter))
+        shutil.rmtree(machine_cache.tree_folder(there.stored_model.adapter))
         with pytest.raises(Refused, match="is not what was stored there"):
             ModelProcess(there).load()
 
@@ -219,13 +219,13 @@ def test_workers_that_are_lost_one_after_the_other_end_it(layout: Layout, monkey
     monkeypatch.setattr(RayExecutor, "_start", lambda team, worker: team._actors.setdefault(worker))
     _, brief = asked(layout, "base", workers=2)
     team = RayExecutor(brief, "predict@base")
-    for _ in range(spread.MAX_LOSSES_IN_A_ROW):
+    for _ in range(ray_workers.MAX_LOSSES_IN_A_ROW):
         team._replace_lost(1, RuntimeError("gone"))
     with pytest.raises(Unavailable, match=r"worker 0 of 2 was lost for want of memory.*lower evaluation\.batch_size"):
         team._replace_lost(0, RuntimeError("ended by Ray: OutOfMemory"))
 
 
 def test_what_workers_take_of_a_machine() -> None:
-    made = spread.worker_spec(house.params(workers=3, threads=4, device="gpu").evaluation)
+    made = ray_workers.worker_spec(house.params(workers=3, threads=4, device="gpu").evaluation)
     assert (made.section, made.workers, made.resources) == ("evaluation", 3, {"CPU": 4, "GPU": 1})
     assert made.environment["OMP_NUM_THREADS"] == "4"

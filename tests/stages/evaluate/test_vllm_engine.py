@@ -17,8 +17,8 @@ from tasks.core.params import vllm
 from tasks.core.params.params import Params
 from tasks.stages.evaluate import models, predict
 from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions
+from tasks.stages.evaluate.inference import vllm_engine
 from tasks.stages.evaluate.models import ModelFolders
-from tasks.stages.evaluate.team import vllm_engine
 from tests.stages.evaluate import house
 from tests.stages.evaluate.test_predict import give_adapter
 from tests.stages.evaluate.test_reading import document

@@ -14,14 +14,14 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
 from tasks.core.prompts import chat_turns
-from tasks.stages.cluster.storage import node, place
-from tasks.stages.cluster.storage.place import TrainingStorage
-from tasks.stages.train import loop, watch
+from tasks.stages.cluster.storage import machine_cache, training_storage
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
+from tasks.stages.train import log_follower, loop
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping.home import TrainingStore
 from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows.examples import Examples, Origin, Writer
 from tasks.stages.train.rows.rendering import Example, render, stop_tokens
+from tasks.stages.train.training_store.shared_disk import TrainingStore
 from tests.shared import made_once
 from tests.stages.train import without_ray
 from tests.stages.train.spawn import Workers
@@ -206,7 +206,7 @@ def named(kind: str, rows: Path, settings: Training) -> str:
 
 def losses(job: Job) -> list[float]:
     """The loss of every step."""
-    return [point["loss"] for point in watch.read_log(job.training_log)]
+    return [point["loss"] for point in log_follower.read_log(job.training_log)]
 
 
 class Killed(Exception):
@@ -249,7 +249,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStorage:
     """A folder that every machine mounts."""
-    monkeypatch.setenv(node.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(place, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setenv(machine_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(training_storage, "AGAIN_SECONDS", 0.05)
     (tmp_path / "store").mkdir()
     return TrainingStorage(str(tmp_path / "store"))

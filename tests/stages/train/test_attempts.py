@@ -15,7 +15,7 @@ import torch
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import write_json
 from tasks.core.params.training import Training
-from tasks.stages.train import loop, watch
+from tasks.stages.train import log_follower, loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import attempts, checkpoints, watchdog
 from tasks.stages.train.recovery.attempts import MachinesChanged, OutOfMemory, UnfitMachines, WorkersLost
@@ -164,7 +164,7 @@ def test_a_step_that_does_not_fit_learns_the_same_in_smaller_passes(
     monkeypatch.setattr(loop, "collate", collate)
     failures = attempts.train_until_done(small, loop.train)
     assert [each.micro_batch_tokens for each in failures] == [500, 250]
-    losses = [[point["loss"] for point in watch.read_log(it.training_log)] for it in (whole, small)]
+    losses = [[point["loss"] for point in log_follower.read_log(it.training_log)] for it in (whole, small)]
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
 
 
@@ -255,7 +255,7 @@ def test_a_step_that_diverges_is_left_out_where_that_is_allowed(job: MakeJob, sp
     (failure,) = attempts.train_until_done(made, loop.train)
     assert (failure.skipped, failure.step) == (3, 3)
     assert "it is left out" in failure.reason
-    curve = watch.read_log(made.training_log)
+    curve = log_follower.read_log(made.training_log)
     assert [point["step"] for point in curve] == [1, 2, 3, 4, 5, 6]
     assert [point["targets"] == 0 for point in curve] == [False, False, False, True, False, False]
     assert attempts.read_failures(made.checkpoints) == [failure]

@@ -9,15 +9,15 @@ import pytest
 
 from tasks.core.errors import Unavailable
 from tasks.core.files import tree_digest, tree_manifest
-from tasks.stages.cluster.storage import place, trees
-from tasks.stages.cluster.storage.place import TrainingStorage
-from tasks.stages.train import loop, watch
-from tasks.stages.train.desk import LINES_FILE, Coordinator, stored_checkpoints
+from tasks.stages.cluster.storage import training_storage, trees
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
+from tasks.stages.train import log_follower, loop
+from tasks.stages.train.coordinator import LINES_FILE, Coordinator, stored_checkpoints
 from tasks.stages.train.job import Job
-from tasks.stages.train.keeping import sent
-from tasks.stages.train.keeping.away import RemoteTrainingStore
 from tasks.stages.train.recovery.attempts import MachinesChanged
 from tasks.stages.train.recovery.checkpoints import KEPT_CHECKPOINTS
+from tasks.stages.train.training_store import transfer
+from tasks.stages.train.training_store.separate_disks import RemoteTrainingStore
 from tests.stages.train.conftest import MakeJob, train_until_killed
 
 A, B, C, D = ("1" * 64, "2" * 64, "3" * 64, "4" * 64)
@@ -57,13 +57,15 @@ def test_two_checkpoints_are_kept_with_what_they_need(tmp_path: Path) -> None:
 
 
 def away_of(job: Job, store: TrainingStorage) -> Job:
-    made = sent.upload_inputs(job, store)
+    made = transfer.upload_inputs(job, store)
     assert made.remote
-    return replace(made, remote=replace(made.remote, coordinator=Coordinator(job.checkpoints, job.scratch, KEPT_CHECKPOINTS)))
+    return replace(
+        made, remote=replace(made.remote, coordinator=Coordinator(job.checkpoints, job.scratch, KEPT_CHECKPOINTS))
+    )
 
 
 def curve(job: Job) -> list[dict[str, Any]]:
-    return [{name: point[name] for name in ("step", "loss", "lr")} for point in watch.read_log(job.training_log)]
+    return [{name: point[name] for name in ("step", "loss", "lr")} for point in log_follower.read_log(job.training_log)]
 
 
 @pytest.mark.usefixtures("alone")
@@ -82,8 +84,8 @@ def test_a_training_with_a_storage_goes_on_from_what_is_sound_in_it(
             if name.endswith((".pt", ".safetensors")):
                 (Path(store.location) / cut.remote.name / digest).write_bytes(b"other")  # type: ignore[union-attr]
     loop.train(cut)
-    sent.fetch_weights(cut)
-    sent.remove_training(cut)
+    transfer.fetch_weights(cut)
+    transfer.remove_training(cut)
     assert curve(cut) == curve(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)
     assert (cut.scratch / LINES_FILE).exists() is (damage != "none")
@@ -101,7 +103,7 @@ def test_who_is_asked_to_end_has_stored_its_checkpoint_first(
     assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [1]
     cut.end_request_file.unlink()
     loop.train(cut)
-    sent.fetch_weights(cut)
+    transfer.fetch_weights(cut)
     assert tree_digest(cut.output) == tree_digest(whole.output)
 
 
@@ -112,8 +114,8 @@ def test_checkpoints_of_another_training_in_the_storage_are_passed_over(job: Mak
     assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [2]
     loop.train(cut)
     assert "step-000000002 is of another training" in (cut.scratch / LINES_FILE).read_text()
-    assert not any("seconds" not in point for point in watch.read_log(cut.training_log)), "it began anew"
-    sent.remove_training(cut)
+    assert not any("seconds" not in point for point in log_follower.read_log(cut.training_log)), "it began anew"
+    transfer.remove_training(cut)
 
 
 @pytest.mark.usefixtures("alone")
@@ -129,7 +131,7 @@ def test_best_weights_in_several_checkpoints_are_sent_once(
     monkeypatch.setattr(TrainingStorage, "put", told)
     # The weights of the look after step 3 are in the checkpoints of steps 3, 4 and 5.
     loop.train(away := away_of(job("once", rows=folder28, validate_steps=3, checkpoint_steps=1), store))
-    sent.fetch_weights(away)
+    transfer.fetch_weights(away)
     weights = f"{away.remote.name}/{tree_manifest(away.output)['adapter_config.json']}"  # type: ignore[union-attr]
     assert names.count(weights) == 2  # in a checkpoint, and as the result
     assert max(Counter(names).values()) == 2
@@ -147,13 +149,15 @@ def test_checkpoints_that_were_passed_over_do_not_count_among_the_newest(tmp_pat
 
 
 def test_in_another_storage_a_training_begins_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = sent.training_name(tmp_path, TrainingStorage("/a"))
+    first = transfer.training_name(tmp_path, TrainingStorage("/a"))
     Coordinator(tmp_path, tmp_path, 2).part(0, 5, 0, 1, {"state": A})
-    assert sent.training_name(tmp_path, TrainingStorage("/a")) == first and stored_checkpoints(tmp_path)
-    assert (second := sent.training_name(tmp_path, TrainingStorage("/b"))) != first and not stored_checkpoints(tmp_path)
+    assert transfer.training_name(tmp_path, TrainingStorage("/a")) == first and stored_checkpoints(tmp_path)
+    assert (second := transfer.training_name(tmp_path, TrainingStorage("/b"))) != first and not stored_checkpoints(
+        tmp_path
+    )
     for damaged in ("{", "[]", '{"place": "/b"}'):
-        (tmp_path / sent.STORAGE_FILE).write_text(damaged)
-        assert sent.training_name(tmp_path, TrainingStorage("/b")) not in (first, second), (
+        (tmp_path / transfer.STORAGE_FILE).write_text(damaged)
+        assert transfer.training_name(tmp_path, TrainingStorage("/b")) not in (first, second), (
             "another, whose checkpoints are nobody's"
         )
     assert "step 5 lies in another storage than /b" in capsys.readouterr().out
@@ -174,16 +178,16 @@ def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_i
             where.rename(where.with_name("gone"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(place, "PATIENCE_SECONDS", 0.2)
+        patch.setattr(training_storage, "PATIENCE_SECONDS", 0.2)
         patch.setattr(RemoteTrainingStore, "tell", tell)
         with pytest.raises(Unavailable, match="was away for 0 s"):
             loop.train(cut)
-    assert len(watch.read_log(cut.training_log)) == 6, (
+    assert len(log_follower.read_log(cut.training_log)) == 6, (
         "of 12: the checkpoint of step 4 was not stored, that of 6 waits for it"
     )
     assert [it.step for it in stored_checkpoints(cut.checkpoints)] == [2]
     where.with_name("gone").rename(where)
     loop.train(cut)
-    sent.fetch_weights(cut)
+    transfer.fetch_weights(cut)
     assert curve(cut) == curve(whole)
     assert tree_digest(cut.output) == tree_digest(whole.output)

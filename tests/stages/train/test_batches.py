@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from tasks.stages.train import prefix, target_loss
+from tasks.stages.train import shared_prefix, target_loss
 from tasks.stages.train.rows import batches
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
@@ -103,7 +103,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize("short", [0, 1000])
-@pytest.mark.parametrize("kind", sorted(prefix.MODELS))
+@pytest.mark.parametrize("kind", sorted(shared_prefix.MODELS))
 def test_models_share_a_prefix_who_lose_nothing_by_it(
     rows24: Examples, monkeypatch: pytest.MonkeyPatch, kind: str, short: int
 ) -> None:
@@ -115,7 +115,7 @@ def test_models_share_a_prefix_who_lose_nothing_by_it(
     whole, shared = (gradient(model, collate(rows24, rows, share=share)) for share in (False, True))
     assert shared[0] == pytest.approx(whole[0], rel=1e-5)
     torch.testing.assert_close(shared[1], whole[1], rtol=1e-3, atol=1e-4)
-    assert not [name for module in bare.modules() for name in prefix.PREFIX_ATTRIBUTES if name in vars(module)]
+    assert not [name for module in bare.modules() for name in shared_prefix.PREFIX_ATTRIBUTES if name in vars(module)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.stages.cluster import crew
+from tasks.stages.cluster import worker_spec
 from tasks.stages.train import builders
 from tests.stages.train.conftest import training
 
@@ -83,4 +83,4 @@ def test_workers_have_their_threads_and_start_as_a_stage_does() -> None:
     environment = builders.crew(training(threads=3)).environment
     assert environment["OMP_NUM_THREADS"] == "3"
     assert not any(name.startswith("PYTHON") for name in environment)
-    assert crew.python_command().endswith(" -I " + str(Path(crew.__file__).parents[1] / "start.py"))
+    assert worker_spec.python_command().endswith(" -I " + str(Path(worker_spec.__file__).parents[1] / "start.py"))

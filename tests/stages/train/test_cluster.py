@@ -11,11 +11,11 @@ import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.training import Training
-from tasks.stages.cluster import connection, member, raylet
-from tasks.stages.cluster.storage import place
+from tasks.stages.cluster import cluster_membership, connection, raylet
+from tasks.stages.cluster.storage import training_storage
 from tasks.stages.train import builders
 from tasks.stages.train.job import Job
-from tasks.stages.train.machines import fitting
+from tasks.stages.train.machines import ray_attempt
 from tests.patience import patience
 from tests.stages.train.ray_head import join
 from tests.tiny_project import ROOT
@@ -153,7 +153,7 @@ def test_no_process_that_a_stage_starts_heeds_variables_of_python(tmp_path: Path
 
 TOO_MANY = """
 from tasks.stages.cluster import connection
-from tasks.stages.cluster.crew import Crew
+from tasks.stages.cluster.worker_spec import Crew
 with connection.running(Crew("training", 2**40, 2**20, gpu=False)):
     print("in")
 """
@@ -210,21 +210,21 @@ def test_a_worker_that_is_gone_is_lost_and_one_that_ray_ended_for_its_memory_is_
 
     job = Job(Training(), tmp_path, tmp_path, tmp_path, tmp_path, tmp_path)
     gone = Failed(RayActorError(error_msg=DEATH))
-    assert fitting.out_of_memory_error(gone, job) is None
-    assert str(fitting.workers_lost_error(gone, job, 1)) == "worker 0 of 1 was lost"
+    assert ray_attempt.out_of_memory_error(gone, job) is None
+    assert str(ray_attempt.workers_lost_error(gone, job, 1)) == "worker 0 of 1 was lost"
     ended = Failed(RuntimeError("ray.exceptions.OutOfMemoryError: the node is running low on memory"))
-    assert "for want of memory, in passes of 4096 tokens" in str(fitting.out_of_memory_error(ended, job))
-    assert fitting.workers_lost_error(Failed(ValueError("a fault in the code")), job, 2) is None
+    assert "for want of memory, in passes of 4096 tokens" in str(ray_attempt.out_of_memory_error(ended, job))
+    assert ray_attempt.workers_lost_error(Failed(ValueError("a fault in the code")), job, 2) is None
     neighbour = Failed(RuntimeError("[gloo] Connection closed by peer [127.0.0.1]:1"))
-    assert fitting.workers_lost_error(neighbour, job, 2) is not None
+    assert ray_attempt.workers_lost_error(neighbour, job, 2) is not None
 
 
 def test_a_raylet_of_the_stages_own_inherits_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has the cluster's token starts processes beside it, which see its environment."""
-    keys = ("AWS_SECRET_ACCESS_KEY", place.AWS_VARIABLES[1], "MLFLOW_TRACKING_PASSWORD", "HF_TOKEN")
+    keys = ("AWS_SECRET_ACCESS_KEY", training_storage.AWS_VARIABLES[1], "MLFLOW_TRACKING_PASSWORD", "HF_TOKEN")
     for name in (*keys, "RAY_AUTH_TOKEN"):
         monkeypatch.setenv(name, "secret")
-    given = member._environment()
+    given = cluster_membership._environment()
     assert given["RAY_AUTH_TOKEN"] == "secret" and given["PATH"]
     assert not set(keys) & given.keys()
 
@@ -241,19 +241,19 @@ def test_a_ray_without_the_methods_that_start_monitors_is_started_as_it_is(monke
 
 def test_its_ports_lie_where_a_network_policy_opens_them() -> None:
     for _ in range(50):
-        ports = [int(setting.partition("=")[2]) for setting in member._ports()]
-        assert len(ports) == len(set(ports)) and {*ports} <= {*member.PORT_RANGE}
+        ports = [int(setting.partition("=")[2]) for setting in cluster_membership._ports()]
+        assert len(ports) == len(set(ports)) and {*ports} <= {*cluster_membership.PORT_RANGE}
 
 
 def test_it_takes_no_ports_on_which_somebody_listens() -> None:
-    blocks = list(member.PORT_RANGE[:: member.PORTS_PER_STAGE])
+    blocks = list(cluster_membership.PORT_RANGE[:: cluster_membership.PORTS_PER_STAGE])
     with contextlib.ExitStack() as listening:
         for first in blocks[:-1]:
-            if member._is_free(first):
-                listening.enter_context(socket.create_server(("", first + member.PORTS_PER_STAGE // 2)))
-        if not member._is_free(blocks[-1]):
+            if cluster_membership._is_free(first):
+                listening.enter_context(socket.create_server(("", first + cluster_membership.PORTS_PER_STAGE // 2)))
+        if not cluster_membership._is_free(blocks[-1]):
             pytest.skip("somebody listens on the last ports too")
-        ports = [int(setting.partition("=")[2]) for setting in member._ports()]
+        ports = [int(setting.partition("=")[2]) for setting in cluster_membership._ports()]
     assert min(ports) == blocks[-1]
 
 

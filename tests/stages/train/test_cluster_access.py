@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.stages.cluster import connection
-from tasks.stages.cluster import head as head_of_ray
+from tasks.stages.cluster import head_check as head_of_ray
 from tests.soaking import soak
 from tests.stages.train.ray_head import TOKEN, free_port, join, started
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tasks.stages.train import devices, loop, lora_products, watch
+from tasks.stages.train import device_peak, log_follower, loop, lora_products
 from tasks.stages.train import engine as engines
-from tasks.stages.train.effort import Utilisation
-from tasks.stages.train.preflight import operations, shape
+from tasks.stages.train.preflight import model_shape, operations
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tasks.stages.train.utilisation import Utilisation
 from tests.stages.train.conftest import FULL, MakeJob, training
 
 
@@ -31,7 +31,7 @@ def test_operations_are_those_that_torch_counts(
     with FlopCounterMode(display=False) as counter:
         for row in rows:
             engine.module(collate(rows24, [row])).backward()
-    needed = operations.of(made.training, shape.read(tiny))
+    needed = operations.of(made.training, model_shape.read(tiny))
     assert needed
     assert needed.of_rows(rows24.lengths(rows), rows24.targets(rows)) == pytest.approx(
         counter.get_total_flops(), rel=0.06
@@ -39,7 +39,7 @@ def test_operations_are_those_that_torch_counts(
 
 
 def test_a_frozen_model_takes_two_thirds(tiny: Path) -> None:
-    model = shape.read(tiny)
+    model = model_shape.read(tiny)
     full, lora = operations.of(training(**FULL), model), operations.of(training(lora_rank=1), model)
     assert full and lora
     assert lora.target / full.target == pytest.approx(2 / 3)
@@ -48,7 +48,7 @@ def test_a_frozen_model_takes_two_thirds(tiny: Path) -> None:
 
 
 def test_of_a_mixture_of_experts_nothing_is_said(tiny: Path) -> None:
-    made = shape.read(tiny)
+    made = model_shape.read(tiny)
     mixed = replace(made, weights={**made.weights, "model.layers.0.mlp.experts.0.up_proj.weight": (256, 96)})
     assert operations.of(training(), mixed) is None
 
@@ -58,20 +58,20 @@ def test_of_a_mixture_of_experts_nothing_is_said(tiny: Path) -> None:
     [("NVIDIA H100 80GB HBM3", "bf16", 989.4), ("NVIDIA H100 PCIe", "bf16", 756), ("NVIDIA A10", "fp32", 31.2)],
 )
 def test_a_peak_goes_by_the_whole_name(name: str, precision: str, tera: float) -> None:
-    peak = devices.gpu_peak(name, precision)
+    peak = device_peak.gpu_peak(name, precision)
     assert peak.operations == tera * 1e12 and name in peak.source
 
 
 @pytest.mark.parametrize("name", ["NVIDIA A10G", "NVIDIA GeForce RTX 4090", "NVIDIA H100 80GB HBM3 MIG 1g.10gb", ""])
 def test_no_peak_is_guessed(name: str) -> None:
-    assert devices.gpu_peak(name, "bf16").operations is None
+    assert device_peak.gpu_peak(name, "bf16").operations is None
 
 
 @pytest.mark.usefixtures("alone")
 def test_where_no_peak_is_known_the_other_figures_are_told(
     job: MakeJob, rows24: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "of", lambda _: devices.gpu_peak("a new one", "bf16"))
+    monkeypatch.setattr(device_peak, "of", lambda _: device_peak.gpu_peak("a new one", "bf16"))
     made = job()
     effort = Utilisation(made)
     assert set(effort.of_step(Order(rows24, made.training), 0, 1.0)) == {"positions"}
@@ -84,29 +84,29 @@ def test_a_training_tells_what_each_step_took(
     job: MakeJob, rows24: Examples, layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if this were a device that is a thousand times as fast: measured peaks depend on what else runs."""
-    monkeypatch.setattr(devices, "of", lambda _: devices.gpu_peak("NVIDIA H100 PCIe", "bf16"))
+    monkeypatch.setattr(device_peak, "of", lambda _: device_peak.gpu_peak("NVIDIA H100 PCIe", "bf16"))
     made = job(layout=layout, order="shuffled")
     loop.train(made)
-    points = watch.read_log(made.training_log)
+    points = log_follower.read_log(made.training_log)
     order = Order(rows24, made.training)
     for number, point in enumerate(points):
         lengths = rows24.lengths(order.step(number))
         wide = int(lengths.sum() if layout == "packed" else lengths.max() * len(lengths))
         assert point["positions"] == wide
         assert point["peak_bytes"] > 1e8 and 0 < point["mfu"] < 1
-    assert watch.fill(points) == 1 if layout == "packed" else 0.4 < watch.fill(points) < 0.99
-    assert 0 < watch.mfu(points) < 1
+    assert log_follower.fill(points) == 1 if layout == "packed" else 0.4 < log_follower.fill(points) < 0.99
+    assert 0 < log_follower.mfu(points) < 1
 
 
 def test_figures_of_steps_that_nobody_timed_are_left_out() -> None:
     told = [{"tokens": 90, "positions": 100, "mfu": 0.2, "seconds": 1}, {"tokens": 10, "positions": 100, "seconds": 9}]
-    assert watch.fill([{"tokens": 7}, *told]) == 0.5
-    assert watch.mfu(told) == 0.2
-    assert watch.fill([{"tokens": 7}]) is None and watch.mfu([{"tokens": 7}]) is None
+    assert log_follower.fill([{"tokens": 7}, *told]) == 0.5
+    assert log_follower.mfu(told) == 0.2
+    assert log_follower.fill([{"tokens": 7}]) is None and log_follower.mfu([{"tokens": 7}]) is None
 
 
 def test_a_processor_is_measured() -> None:
     torch.set_num_threads(1)
-    peak = devices.worker_peak(training())
+    peak = device_peak.worker_peak(training())
     assert peak.operations and 1e9 < peak.operations < 1e13
     assert "measured on this CPU" in peak.source

@@ -13,10 +13,10 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import tree_manifest
 from tasks.stages.train import engine as engines
 from tasks.stages.train import loop
-from tasks.stages.train.proof import layout, state
-from tasks.stages.train.recovery import checkpoints, resharded
+from tasks.stages.train.recovery import checkpoints, universal_checkpoint
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
+from tasks.stages.train.verification import engine_state, forward_pass
 from tests.soaking import soak
 from tests.stages.train.conftest import FULL, MakeJob, training
 
@@ -54,9 +54,9 @@ def without_weights(engine: Any) -> None:
     load = engine.load_checkpoint
 
     def loaded(*given: Any, **named: Any) -> Any:
-        before = {name: weight.detach().clone() for name, weight in state.trained_weights(engine).items()}
+        before = {name: weight.detach().clone() for name, weight in engine_state.trained_weights(engine).items()}
         out = load(*given, **named)
-        for name, weight in state.trained_weights(engine).items():
+        for name, weight in engine_state.trained_weights(engine).items():
             weight.data.copy_(before[name])
         return out
 
@@ -133,7 +133,7 @@ def test_what_lies_in_a_checkpoint_of_other_workers_is_not_run(cut: MakeJob, tmp
         torch.save({**torch.load(file, weights_only=False), "more": Called(tmp_path / "made")}, file)
     of_two = replace(checkpoints.read_manifest(folder)[0], workers=2)
     with pytest.raises(Unavailable, match="of 2 workers cannot be brought into the form for another number"):
-        resharded.convert(of_two, tmp_path / "out")
+        universal_checkpoint.convert(of_two, tmp_path / "out")
     assert not (tmp_path / "made").exists()
 
 
@@ -155,7 +155,7 @@ def test_steps_are_counted_for_each_weight_apart(job: MakeJob, rows24: Examples)
     shared = torch.tensor(5.0)
     for held in engine.basic_optimizer.state.values():
         held["step"] = shared
-    state.complete_optimizer_state(engine, 7)
+    engine_state.complete_optimizer_state(engine, 7)
     counters = [held["step"] for held in engine.basic_optimizer.state.values()]
     assert {int(counter) for counter in counters} == {7}
     assert len({id(counter) for counter in counters}) == len(counters) > 1
@@ -166,7 +166,9 @@ def test_the_pass_that_is_proven_is_the_one_with_most_rows(
 ) -> None:
     """A long row that goes alone shows nothing of how packed rows are kept apart."""
     taken: list[list[int]] = []
-    monkeypatch.setattr(layout, "prove", lambda _, __, groups, *___: taken.append([len(group) for group in groups]))
+    monkeypatch.setattr(
+        forward_pass, "prove", lambda _, __, groups, *___: taken.append([len(group) for group in groups])
+    )
     made = training(layout="packed", micro_batch_tokens=300, global_batch_size=8)
     loop.verify_forward_pass(engines.create_engine(job()), Order(rows24, made))
     assert taken[0][0] >= 2

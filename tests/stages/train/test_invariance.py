@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from tasks.core.files import tree_digest
-from tasks.stages.train import early_stopping, engine, loop, watch
+from tasks.stages.train import early_stopping, engine, log_follower, loop
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 from tests.soaking import soak
@@ -29,7 +29,7 @@ SETTINGS = {"global_batch_size": 10, "epochs": 2, "learning_rate": 1e-3, "valida
 
 def losses(job: Job) -> list[float]:
     """Of every step, then of every look at the validation rows."""
-    points = watch.read_log(job.training_log)
+    points = log_follower.read_log(job.training_log)
     return [point[name] for name in ("loss", early_stopping.VALIDATION_LOSS) for point in points if name in point]
 
 
@@ -177,7 +177,7 @@ def test_two_workers_then_one_then_two(job: MakeJob, trained: MakeJob, pair: Wor
     """No row is lost or taken twice, and the loss is that of one worker without ZeRO. With `sequence_parallel` 2 both
     take each pass together; the checkpoint is the same."""
     plain = {name: value for name, value in changes.items() if name in FULL}
-    expected = watch.read_log(trained(**RESHARDED, epochs=3, **plain).training_log)
+    expected = log_follower.read_log(trained(**RESHARDED, epochs=3, **plain).training_log)
     made = job("parts", **RESHARDED, epochs=1, workers=2, **changes)
     pair.train(made)
     for epochs, workers in ((2, 1), (3, 2)):
@@ -187,7 +187,7 @@ def test_two_workers_then_one_then_two(job: MakeJob, trained: MakeJob, pair: Wor
         )
         made = replace(made, training=going_on)
         pair.train(made) if workers == 2 else loop.train(made)
-    curve = watch.read_log(made.training_log)
+    curve = log_follower.read_log(made.training_log)
     assert [point["step"] for point in curve] == list(range(1, 10))
     assert sum("seconds" not in point for point in curve) == 6, "the last part began where the one before ended"
     assert [point["tokens"] for point in curve] == [point["tokens"] for point in expected], "the same rows"

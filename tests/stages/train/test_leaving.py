@@ -18,7 +18,7 @@ from tasks.core.errors import HallmarkError
 from tasks.core.files import tree_digest
 from tasks.stages.train import loop
 from tasks.stages.train.job import Job
-from tasks.stages.train.machines import leaving, places
+from tasks.stages.train.machines import sigterm, worker_capacity
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.recovery.attempts import MachinesChanged, WorkersLost
 from tests.patience import wait_until
@@ -79,17 +79,17 @@ def test_a_training_with_fewer_workers_is_told_of_room_for_more(job: MakeJob, mo
         groups.append(together)
         yield SimpleNamespace(given=lambda: 1)
 
-    monkeypatch.setattr(places, "asked", asked)
-    monkeypatch.setattr(places, "GROW_SECONDS", 0.0)
-    monkeypatch.setattr(places, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(worker_capacity, "asked", asked)
+    monkeypatch.setattr(worker_capacity, "GROW_SECONDS", 0.0)
+    monkeypatch.setattr(worker_capacity, "EVERY_SECONDS", 0.01)
     made = job(workers=3, least_workers=1)
     made.more_workers_file.touch()
-    with places.seeking_more_workers(made, 1):
+    with worker_capacity.seeking_more_workers(made, 1):
         assert not made.more_workers_file.exists(), "of an attempt before"
         made.training_log.touch()
         wait_until(made.more_workers_file.exists, "word of more room")
     assert groups == [[1, 1]]
-    with places.seeking_more_workers(made, 3):
+    with worker_capacity.seeking_more_workers(made, 3):
         assert not made.more_workers_file.exists() and len(groups) == 1
 
 
@@ -102,17 +102,17 @@ def test_before_a_step_is_taken_it_ends_at_once(job: MakeJob, steps: str) -> Non
     made = job()
     if steps != "none":
         put(made)
-    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
         ask()
     assert not made.end_request_file.exists()
 
 
 def test_too_late_it_ends_without(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked again it has as long as before: `hallmark down` and the end of a flow run both ask."""
-    monkeypatch.setattr(leaving, "SECONDS", 0.2)
+    monkeypatch.setattr(sigterm, "SECONDS", 0.2)
     made, before = job(), signal.getsignal(signal.SIGTERM)
     put(made, seconds=1.0)
-    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
         for _ in range(3):
             ask()
         assert made.end_request_file.exists()
@@ -128,9 +128,9 @@ def test_who_is_asked_to_end_begins_no_other_attempt(
 ) -> None:
     made = job()
     put(made, seconds=1.0)
-    with pytest.raises(type(error)), leaving.on_sigterm(made):
+    with pytest.raises(type(error)), sigterm.on_sigterm(made):
         raise error
-    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
         ask()
         raise error
     assert f"{error}; run again to go on from the last checkpoint" in capsys.readouterr().out
@@ -140,7 +140,7 @@ def test_asked_in_the_last_step_it_ends_with_the_checkpoint_of_that(job: MakeJob
     """What it trained would go with its checkpoints: the supervisor takes nothing from a stage that it asked to end."""
     made = job()
     put(made, seconds=1.0)
-    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
         ask()
 
 
@@ -151,7 +151,7 @@ def test_where_nothing_can_be_written_it_ends_at_once(job: MakeJob, monkeypatch:
     made = job()
     put(made, seconds=1.0)
     monkeypatch.setattr(Path, "touch", full)
-    with pytest.raises(KeyboardInterrupt), leaving.on_sigterm(made):
+    with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):
         ask()
 
 

@@ -15,7 +15,7 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
 from tasks.stages.train import builders, export, loop
 from tasks.stages.train import engine as engines
-from tasks.stages.train.desk import LINES_FILE
+from tasks.stages.train.coordinator import LINES_FILE
 from tasks.stages.train.job import Job
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order

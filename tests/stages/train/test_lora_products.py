@@ -10,7 +10,7 @@ from peft.tuners.lora.layer import Linear
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tasks.stages.train import builders, handling, lora_products
+from tasks.stages.train import builders, lora_products, method_handlers
 from tests.stages.train.conftest import training
 
 MakeLayers = Callable[..., list[Any]]
@@ -69,6 +69,6 @@ def test_zero_3_has_pefts_layers(stage: int, ours: bool) -> None:
     config = LlamaConfig(
         vocab_size=50, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=4
     )
-    model = handling.handler_of("lora").prepare(LlamaForCausalLM(config), training(zero_stage=stage))
+    model = method_handlers.handler_of("lora").prepare(LlamaForCausalLM(config), training(zero_stage=stage))
     layers = [layer for layer in model.modules() if isinstance(layer, Linear)]
     assert layers and {"forward" in vars(layer) for layer in layers} == {ours}

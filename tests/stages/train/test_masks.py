@@ -8,8 +8,8 @@ from transformers import AutoModelForCausalLM
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
 from tasks.core.params.training import Training
-from tasks.stages.train import masks
-from tasks.stages.train.preflight import memory, shape
+from tasks.stages.train import packed_mask
+from tasks.stages.train.preflight import memory, model_shape
 
 TOKENS = 512
 
@@ -34,20 +34,20 @@ def computed(model: torch.nn.Module) -> tuple[int, torch.Tensor]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_layers_share_one_mask_and_compute_the_same(tiny: Path, dtype: torch.dtype) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny, dtype=dtype, attn_implementation="sdpa")
-    shared = ALL_MASK_ATTENTION_FUNCTIONS[masks.ATTENTION_NAME]
+    shared = ALL_MASK_ATTENTION_FUNCTIONS[packed_mask.ATTENTION_NAME]
     try:
-        AttentionMaskInterface.register(masks.ATTENTION_NAME, getattr(shared, "made", shared))
+        AttentionMaskInterface.register(packed_mask.ATTENTION_NAME, getattr(shared, "made", shared))
         each, before = computed(model)
-        masks.share_among_layers()
+        packed_mask.share_among_layers()
         one, after = computed(model)
     finally:
-        AttentionMaskInterface.register(masks.ATTENTION_NAME, shared)
+        AttentionMaskInterface.register(packed_mask.ATTENTION_NAME, shared)
     assert (each, one) == (3, 1)
     assert torch.equal(before, after)
 
 
 def test_preflight_counts_it_where_there_is_one(tiny: Path) -> None:
-    model = shape.read(tiny)
+    model = model_shape.read(tiny)
 
     def activations(tokens: int, **changes: object) -> int:
         settings = Training.model_validate({"layout": "packed", "precision": "fp32", **changes})

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.core import processor, usable
+from tasks.core import processor, resource_limits
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.resources import Resources
-from tasks.stages.cluster.storage import place
-from tasks.stages.train import calibrate, loop, watch
-from tasks.stages.train.preflight import estimate, room, shape, speed, workload
+from tasks.stages.cluster.storage import training_storage
+from tasks.stages.train import calibrate, log_follower, loop
+from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import MeasuredSpeed, Speed
 from tasks.stages.train.rows import examples as on_disk
@@ -30,9 +30,9 @@ MIB = 1 / 1024
 def told(
     tiny: Path, rows: Path, memory: float = 1.0, measured: MeasuredSpeed | None = None, **changes: Any
 ) -> Estimate:
-    settings, model = training(**changes), shape.read(tiny)
+    settings, model = training(**changes), model_shape.read(tiny)
     resources = Resources(memory_gib=memory, host_memory_gib=64, price_per_hour=2.0)
-    available = room.of(settings, resources, tiny)
+    available = machine_capacity.of(settings, resources, tiny)
     return estimate.of(settings, model, resources, available, workload.of(rows, settings, model.context), measured)
 
 
@@ -42,7 +42,7 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
 
     from tasks.stages.train import builders
 
-    made = shape.read(tiny)
+    made = model_shape.read(tiny)
     assert (made.layers, made.hidden_width, made.feed_forward_width, made.heads, made.context) == (3, 96, 256, 4, 4096)
     for changes in ({}, {"lora_variant": "dora"}, {"lora_targets": ["q_proj", "down_proj"]}):
         model, settings = AutoModelForCausalLM.from_pretrained(tiny), training(**changes)
@@ -54,7 +54,7 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
 @pytest.mark.parametrize("changes", [{}, {"micro_batch_tokens": 200, "global_batch_size": 5, "epochs": 1.5}], ids=str)
 def test_steps_and_tokens_are_those_of_the_training(trained: MakeJob, tiny: Path, changes: dict[str, Any]) -> None:
     made = trained(**changes)
-    curve = watch.read_log(made.training_log)
+    curve = log_follower.read_log(made.training_log)
     work = told(tiny, made.rows, **changes).workload
     assert work is not None
     assert work.steps == len(curve)
@@ -85,7 +85,7 @@ def test_looks_at_the_validation_rows_take_time_and_no_steps(tiny: Path, folder2
 
 
 def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
-    model, measured = shape.read(tiny), MeasuredSpeed(400.0, "r1", training())
+    model, measured = model_shape.read(tiny), MeasuredSpeed(400.0, "r1", training())
     assert "resources.tokens_per_second" in speed.of(training(), model, Resources(tokens_per_second=7), measured).source
     assert "run r1" in speed.of(training(), model, Resources(), measured).source
     for other in ({"precision": "bf16"}, {"threads": 2}, {"gradient_checkpointing": True}, {"layout": "packed"}):
@@ -96,7 +96,7 @@ def test_a_speed_says_where_it_comes_from(tiny: Path) -> None:
 
 def test_an_assumed_speed_is_about_what_was_measured(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of SmolLM2-135M on two threads (docs/decisions/training.md), to a fifth."""
-    model = dataclasses.replace(shape.read(tiny), weights={"weight": (134_515, 1000)})
+    model = dataclasses.replace(model_shape.read(tiny), weights={"weight": (134_515, 1000)})
     monkeypatch.setattr(processor, "has_bf16", lambda: True)
     for precision, measured in (("bf16", 810), ("fp32", 320)):
         assumed = speed.of(training(precision=precision, threads=2), model, Resources(), None)
@@ -111,7 +111,7 @@ def test_a_gpu_is_assumed_to_give_no_more_than_it_can(tiny: Path, monkeypatch: p
     """That of this machine, else a common one; in the precision that is asked for."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    model = dataclasses.replace(shape.read(tiny), weights={"weight": (70_000, 100_000)})
+    model = dataclasses.replace(model_shape.read(tiny), weights={"weight": (70_000, 100_000)})
 
     def of(precision: str) -> Speed:
         return speed.of(training(device="gpu", precision=precision), model, Resources(), None)
@@ -136,11 +136,11 @@ def test_workers_without_a_row_make_nothing_faster(tiny: Path, folder24: Path) -
 
 def test_on_this_machine_more_threads_than_cores_are_no_faster(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def assumed(threads: int) -> float:
-        return speed.of(training(threads=threads), shape.read(tiny), Resources(), None).tokens_per_second
+        return speed.of(training(threads=threads), model_shape.read(tiny), Resources(), None).tokens_per_second
 
-    monkeypatch.setattr(usable, "cores", lambda: 2)
+    monkeypatch.setattr(resource_limits, "cores", lambda: 2)
     assert assumed(64) == assumed(2) == 2 * assumed(1)
-    shared = speed.of(training(threads=2, workers=4), shape.read(tiny), Resources(), None)
+    shared = speed.of(training(threads=2, workers=4), model_shape.read(tiny), Resources(), None)
     assert shared.tokens_per_second == assumed(1) / 2
     monkeypatch.setenv("RAY_ADDRESS", "ray:6379")  # its machines may have more
     assert assumed(64) == 32 * assumed(2)
@@ -151,7 +151,7 @@ def test_a_speed_is_calibrated_by_real_steps(
     tiny: Path, folder24: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate, "SECONDS", 1.0)
-    model, wanted = shape.read(tiny), training(workers=2, micro_batch_tokens=200)
+    model, wanted = model_shape.read(tiny), training(workers=2, micro_batch_tokens=200)
     found = calibrate.calibrate(wanted, model, tiny, folder24, "r1", tmp_path)
     assert found.steps >= 1 and found.seconds >= 1 and 10 < found.tokens_per_second < 1e6
     it = speed.of(wanted, model, Resources(tokens_per_second=7), None, found)
@@ -174,7 +174,7 @@ def test_a_calibration_that_gets_nowhere_says_why(
     monkeypatch.setattr(calibrate, "python", lambda: shlex.join([sys.executable, "-I", "-c", code]))
     words = r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
     with pytest.raises(Unavailable, match=words):
-        calibrate.calibrate(training(), shape.read(tiny), tiny, folder24, "r1", tmp_path)
+        calibrate.calibrate(training(), model_shape.read(tiny), tiny, folder24, "r1", tmp_path)
 
 
 @pytest.mark.slow
@@ -184,7 +184,7 @@ def test_a_calibration_of_a_model_that_is_none_says_why(tiny: Path, folder24: Pa
     shutil.copytree(tiny, broken)
     (broken / "config.json").write_text("{}")
     with pytest.raises(Unavailable, match=r"got through no step \(exit code 1\): .*leave --calibrate out"):
-        calibrate.calibrate(training(), shape.read(tiny), broken, folder24, "r1", tmp_path)
+        calibrate.calibrate(training(), model_shape.read(tiny), broken, folder24, "r1", tmp_path)
 
 
 def test_what_fits_needs_no_change(tiny: Path, folder24: Path) -> None:
@@ -224,23 +224,25 @@ def test_of_a_cluster_only_what_somebody_said_is_known(
     tiny: Path, folder24: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = Resources()
-    for name in ("RAY_ADDRESS", place.LOCATION_VARIABLE):
+    for name in ("RAY_ADDRESS", training_storage.LOCATION_VARIABLE):
         monkeypatch.delenv(name, raising=False)
-    here = room.of(training(), nothing, tiny)
-    assert room.of(training(), nothing, tiny / "not" / "made").disk
-    assert room.of(training(), Resources(memory_gib=80), tiny).disk is None  # that of another machine
+    here = machine_capacity.of(training(), nothing, tiny)
+    assert machine_capacity.of(training(), nothing, tiny / "not" / "made").disk
+    assert machine_capacity.of(training(), Resources(memory_gib=80), tiny).disk is None  # that of another machine
     assert None not in dataclasses.astuple(here)
     monkeypatch.setenv("RAY_ADDRESS", "somewhere:6379")
-    monkeypatch.setenv(place.LOCATION_VARIABLE, "")
-    there = room.of(training(), nothing, tiny)
+    monkeypatch.setenv(training_storage.LOCATION_VARIABLE, "")
+    there = machine_capacity.of(training(), nothing, tiny)
     assert (there.device, there.host) == (None, None) and there.disk  # the machines share it
-    monkeypatch.setenv(place.LOCATION_VARIABLE, "s3://bucket/training")
-    assert room.of(training(), nothing, tiny) == room.MachineCapacity(None, None, None)
-    known = room.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
-    assert known == room.MachineCapacity(2 * room.GIB, 3 * room.GIB, None)  # the three may be on three machines
+    monkeypatch.setenv(training_storage.LOCATION_VARIABLE, "s3://bucket/training")
+    assert machine_capacity.of(training(), nothing, tiny) == machine_capacity.MachineCapacity(None, None, None)
+    known = machine_capacity.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
+    assert known == machine_capacity.MachineCapacity(
+        2 * machine_capacity.GIB, 3 * machine_capacity.GIB, None
+    )  # the three may be on three machines
     monkeypatch.delenv("RAY_ADDRESS")
-    known = room.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
-    assert (known.device, known.host) == (2 * room.GIB, room.GIB)
+    known = machine_capacity.of(training(workers=3), Resources(memory_gib=2, host_memory_gib=3), tiny)
+    assert (known.device, known.host) == (2 * machine_capacity.GIB, machine_capacity.GIB)
 
 
 def test_whether_what_is_offloaded_fits_is_known_where_the_host_is(tiny: Path, folder24: Path) -> None:
@@ -260,11 +262,11 @@ def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
 ) -> None:
     seen: list[int] = []
 
-    def of_worker(wanted: Any) -> room.MachineCapacity:
+    def of_worker(wanted: Any) -> machine_capacity.MachineCapacity:
         seen.append(wanted.workers)
-        return room.MachineCapacity(1000, 1 << 40, None)
+        return machine_capacity.MachineCapacity(1000, 1 << 40, None)
 
-    monkeypatch.setattr(room, "of_worker", of_worker)
+    monkeypatch.setattr(machine_capacity, "of_worker", of_worker)
     monkeypatch.delattr(loop, "loaded")
     words = rf"a worker needs 0.0 GiB for weights, .* and has on {socket.gethostname()} 0.0"
     with pytest.raises(InputError, match=words):
@@ -275,18 +277,18 @@ def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
 def test_workers_beside_each_other_share_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
-    alone = room.worker_capacity(training()).device
+    alone = machine_capacity.worker_capacity(training()).device
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert alone and room.worker_capacity(training()).device == alone // 4
+    assert alone and machine_capacity.worker_capacity(training()).device == alone // 4
 
 
 def test_a_model_that_says_nothing_of_its_size_is_refused(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match=r"expected weights as \*.safetensors, found none"):
-        shape.read(tmp_path)
+        model_shape.read(tmp_path)
     shutil.copyfile(tiny / "model.safetensors", tmp_path / "model.safetensors")
     with pytest.raises(InputError, match=r"expected hidden_size or n_embd or d_model in it"):
-        shape.read(tmp_path)
+        model_shape.read(tmp_path)
 
 
 @pytest.mark.parametrize("method", [{"method": "qlora"}, {"lora_variant": "dora"}, {}], ids=str)
@@ -310,6 +312,6 @@ def test_on_a_cpu_what_is_offloaded_lies_in_the_same_memory(tiny: Path, folder24
 def test_weights_that_lie_there_twice_count_once_and_positions_get_no_adapter(tiny: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny, tmp_path / "model")
     shutil.copyfile(tiny / "model.safetensors", tmp_path / "model" / "consolidated.safetensors")
-    assert shape.read(tmp_path / "model") == shape.read(tiny)
-    made = dataclasses.replace(shape.read(tiny), weights={"wpe.weight": (1024, 96), "h.0.fc.weight": (96, 256)})
+    assert model_shape.read(tmp_path / "model") == model_shape.read(tiny)
+    made = dataclasses.replace(model_shape.read(tiny), weights={"wpe.weight": (1024, 96), "h.0.fc.weight": (96, 256)})
     assert set(made.linear_weights()) == {"h.0.fc.weight"}

@@ -11,7 +11,7 @@ import torch
 
 from tasks.stages.train import builders, loop
 from tasks.stages.train import engine as engines
-from tasks.stages.train.preflight import memory, shape
+from tasks.stages.train.preflight import memory, model_shape
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.order import Order
@@ -75,7 +75,7 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
         "full": FULL,
     }[method]
     made = job(**changes)
-    foretold = memory.of(made.training, shape.read(tiny), 1)
+    foretold = memory.of(made.training, model_shape.read(tiny), 1)
     with counted() as count:
         engine = engines.create_engine(made)
         order = Order(examples.read(made.rows), made.training)
@@ -89,7 +89,7 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
 
 
 def test_workers_share_what_zero_parts(tiny: Path) -> None:
-    model = shape.read(tiny)
+    model = model_shape.read(tiny)
     one = {stage: memory.of(training(**FULL, zero_stage=stage), model, 1) for stage in (1, 2, 3)}
     four = {stage: memory.of(training(**FULL, zero_stage=stage, workers=4), model, 1) for stage in (1, 2, 3)}
     for stage, name in ((1, "optimizer"), (2, "gradients"), (3, "weights")):
@@ -99,7 +99,7 @@ def test_workers_share_what_zero_parts(tiny: Path) -> None:
 
 
 def test_offloading_moves_to_the_machine(tiny: Path) -> None:
-    model = shape.read(tiny)
+    model = model_shape.read(tiny)
     here = memory.of(training(**FULL, zero_stage=3), model, 1)
     there = memory.of(training(**FULL, zero_stage=3, offload="cpu"), model, 1)
     assert there.host == here.weights + here.gradients + here.optimizer

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from tasks.core.errors import InputError
-from tasks.stages.train.machines import places
-from tasks.stages.train.preflight import estimate, parts, shape, workload
+from tasks.stages.train.machines import worker_capacity
+from tasks.stages.train.preflight import estimate, model_shape, sequence_parallel_check, workload
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.sequence import BatchPart, PassGroup
+from tasks.stages.train.sequence_parallel import BatchPart, PassGroup
 from tests.stages.train.conftest import MakeJob, training
 
 ROWS = [0, 7, 11, 2]
@@ -51,20 +51,20 @@ def test_one_worker_takes_all_of_it(rows24: Examples) -> None:
 
 def test_what_a_base_model_cannot_part_is_refused(tiny: Path) -> None:
     """The tiny one has four heads, and two of keys and values."""
-    model = shape.read(tiny)
+    model = model_shape.read(tiny)
     for together in (1, 2):
-        parts.require(training(workers=together, sequence_parallel=together), model)
+        sequence_parallel_check.require(training(workers=together, sequence_parallel=together), model)
     for together, words in ((3, "4 attention heads"), (4, "2 heads of keys and values")):
         settings = training(workers=together, sequence_parallel=together)
         with pytest.raises(InputError, match=f"sequence_parallel {together} does not divide the {words}.* one of 1, 2"):
-            parts.require(settings, model)
+            sequence_parallel_check.require(settings, model)
     for name, values, words in (
         ("kinds", {"full_attention", "linear_attention"}, "linear_attention"),
         ("positions", {"longrope"}, "longrope"),
     ):
         with pytest.raises(InputError, match=f"the base model has {words}, which needs them whole; set it to 1"):
             changed = dataclasses.replace(model, **{name: frozenset(values)})
-            parts.require(training(workers=2, sequence_parallel=2), changed)
+            sequence_parallel_check.require(training(workers=2, sequence_parallel=2), changed)
 
 
 def test_a_model_with_an_attention_of_its_own_is_refused() -> None:
@@ -99,13 +99,13 @@ def test_workers_of_a_cluster_come_in_groups(
     given = iter([0, 8])
 
     @contextlib.contextmanager
-    def asked(_: object, together: list[int]) -> Iterator[places.PlacementGroups]:
+    def asked(_: object, together: list[int]) -> Iterator[worker_capacity.PlacementGroups]:
         wanted.append(together)
-        yield places.PlacementGroups([])
+        yield worker_capacity.PlacementGroups([])
 
-    monkeypatch.setattr(places, "asked", asked)
-    monkeypatch.setattr(places.PlacementGroups, "given", lambda _: next(given))
-    monkeypatch.setattr(places, "EVERY_SECONDS", 0)
-    assert places.wait_for(job(**settings)) == 8
+    monkeypatch.setattr(worker_capacity, "asked", asked)
+    monkeypatch.setattr(worker_capacity.PlacementGroups, "given", lambda _: next(given))
+    monkeypatch.setattr(worker_capacity, "EVERY_SECONDS", 0)
+    assert worker_capacity.wait_for(job(**settings)) == 8
     assert wanted == [groups]
     assert next(given, None) is None  # it waited

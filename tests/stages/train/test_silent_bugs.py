@@ -14,11 +14,11 @@ from transformers import AutoTokenizer
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.prompts import chat_turns
-from tasks.stages.train import builders, handling, loop, target_loss
+from tasks.stages.train import builders, loop, method_handlers, target_loss
 from tasks.stages.train import engine as engine_module
-from tasks.stages.train.rows import batches, examples, passes, proof, rendering
+from tasks.stages.train.rows import batches, examples, passes, rendering, row_verification
 from tasks.stages.train.rows.batches import Batch
-from tasks.stages.train.sequence import PassGroup, Ulysses, WholeRows
+from tasks.stages.train.sequence_parallel import PassGroup, Ulysses, WholeRows
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import PROMPTS, MakeJob, make_rows, put_rows, rendered
 from tests.stages.train.plain_texts import put_table
@@ -72,7 +72,7 @@ def test_a_fault_in_the_tokens_is_found_in_the_files(
 
     def prove(name: str) -> None:
         made = [rendering.render(*chat_turns(row, PROMPTS), tokenizer, stops) for row in make_rows(6)]
-        proof.verify_rows(examples.read(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(examples.read(put_rows(tmp_path / name, made)), table, PROMPTS, tokenizer, stops)
 
     prove("right")
     plant(monkeypatch)
@@ -87,7 +87,7 @@ def test_a_template_that_leaves_out_what_somebody_says_is_found(tiny: Path) -> N
     plain = tokenizer.chat_template
     for kept, wrong in (("| trim", False), ("| replace(' ', '  ')", False), ("[:-1] | trim", True), ("[:5]", True)):
         tokenizer.chat_template = plain.replace("message['content']", f"message['content'] {kept}")
-        assert ("is not whole in the prompt" in proof.template_fault(turns, tokenizer)) == wrong, kept
+        assert ("is not whole in the prompt" in row_verification.template_fault(turns, tokenizer)) == wrong, kept
 
 
 def test_a_template_that_takes_no_such_conversation_is_told_in_words(tiny: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_template_that_begins_twice_is_found(tiny: Path) -> None:
     turns, target = chat_turns(make_rows(1)[0], PROMPTS)
     stops = rendering.stop_tokens(tokenizer, tiny)
     made = rendering.render(turns, target, tokenizer, stops)
-    said = proof.conversation_fault(list(made.tokens), made.start, turns, target, tokenizer, stops)
+    said = row_verification.conversation_fault(list(made.tokens), made.start, turns, target, tokenizer, stops)
     assert said == f"it begins with {tokenizer.bos_token} twice; mend the chat template of the base model"
 
 
@@ -115,11 +115,11 @@ def test_ids_that_do_not_fit_and_rows_that_are_missing_are_found(tiny: Path, tmp
     right = examples.in_memory(made)
     wrapped = dataclasses.replace(right, tokens=right.tokens.astype(np.uint8))
     with pytest.raises(Refused, match="prompt is not what serving will ask"):
-        proof.verify_rows(wrapped, table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(wrapped, table, PROMPTS, tokenizer, stops)
     with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 5"):
-        proof.verify_rows(examples.in_memory(made[:-1]), table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(examples.in_memory(made[:-1]), table, PROMPTS, tokenizer, stops)
     with pytest.raises(Refused, match="expected the tokens of 6 rows, found those of 7"):
-        proof.verify_rows(examples.in_memory([*made, made[0]]), table, PROMPTS, tokenizer, stops)
+        row_verification.verify_rows(examples.in_memory([*made, made[0]]), table, PROMPTS, tokenizer, stops)
 
 
 def change_batch(change: Callable[[Batch], Batch]) -> Callable[[Patch], None]:
@@ -216,14 +216,18 @@ def prepared(change: Callable[[Any], object]) -> Callable[[Patch], None]:
     """A model that is not prepared as its method says."""
 
     def plant(patch: Patch) -> None:
-        real = handling.HANDLERS["lora"]
+        real = method_handlers.HANDLERS["lora"]
 
         def prepare(model: Any, training: Any) -> Any:
             made = real.prepare(model, training)
             change(made)
             return made
 
-        patch.setattr(handling, "HANDLING", {**handling.HANDLERS, "lora": dataclasses.replace(real, prepare=prepare)})
+        patch.setattr(
+            method_handlers,
+            "HANDLING",
+            {**method_handlers.HANDLERS, "lora": dataclasses.replace(real, prepare=prepare)},
+        )
 
     return plant
 

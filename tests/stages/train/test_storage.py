@@ -14,9 +14,9 @@ import s3fs
 
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest, tree_manifest
-from tasks.stages.cluster.storage import node, place, trees
-from tasks.stages.cluster.storage.place import TrainingStorage
-from tasks.stages.train.desk import Coordinator
+from tasks.stages.cluster.storage import machine_cache, training_storage, trees
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
+from tasks.stages.train.coordinator import Coordinator
 from tests import other_clock
 from tests.object_store import point_at, settings
 from tests.soaking import soak
@@ -69,29 +69,29 @@ def test_what_was_damaged_of_a_training_is_stored_again(store: TrainingStorage, 
 def test_a_machine_fetches_once_and_again_where_its_copy_was_changed(store: TrainingStorage, tmp_path: Path) -> None:
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"data"))
     trees.put(store, "x", tmp_path / "a", tree)
-    node.fetch_tree(store, "x", tree)
-    first = node.tree_folder(tree)
+    machine_cache.fetch_tree(store, "x", tree)
+    first = machine_cache.tree_folder(tree)
     (tmp_path / "store" / "x" / tree["one"]).unlink()
-    node.fetch_tree(store, "x", tree)
+    machine_cache.fetch_tree(store, "x", tree)
     (first / "one").write_bytes(b"changed")
     with pytest.raises(Refused, match="lacks what was stored there"):
-        node.fetch_tree(store, "x", tree)
+        machine_cache.fetch_tree(store, "x", tree)
     trees.put(store, "x", tmp_path / "a", tree)
-    node.fetch_tree(store, "x", tree)
+    machine_cache.fetch_tree(store, "x", tree)
     assert (first / "one").read_bytes() == b"data"
 
 
 def test_what_nobody_asked_for_in_a_week_is_removed(store: TrainingStorage, tmp_path: Path) -> None:
     trees.put(store, "x", tmp_path / "a", tree := tree_manifest(folder_of(tmp_path / "a", one=b"data")))
-    node.fetch_tree(store, "x", tree)
-    folder, others = node.tree_folder(tree), tmp_path / "cache" / "thesis"
+    machine_cache.fetch_tree(store, "x", tree)
+    folder, others = machine_cache.tree_folder(tree), tmp_path / "cache" / "thesis"
     others.mkdir()
-    node.remove_unused()
+    machine_cache.remove_unused()
     assert folder.exists()
-    week = time.time() - node.UNUSED_SECONDS - 10
+    week = time.time() - machine_cache.UNUSED_SECONDS - 10
     for path in (folder, others):
         os.utime(path, (week, week))
-    node.remove_unused()
+    machine_cache.remove_unused()
     assert not folder.exists() and others.exists()
 
 
@@ -104,7 +104,7 @@ def test_a_storage_that_comes_back_is_waited_for(
 
     folder = folder_of(tmp_path / "a", one=b"data")
     (tmp_path / "store").rename(tmp_path / "away")
-    monkeypatch.setattr(place, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
+    monkeypatch.setattr(training_storage, "time", SimpleNamespace(monotonic=time.monotonic, sleep=wait))
     trees.put(store, "x", folder, tree_manifest(folder))
     assert len(list((tmp_path / "store" / "x").iterdir())) == 1
 
@@ -112,7 +112,7 @@ def test_a_storage_that_comes_back_is_waited_for(
 def test_one_that_stays_away_is_given_up(
     store: TrainingStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(training_storage, "PATIENCE_SECONDS", 0.2)
     (tmp_path / "store").rmdir()
     with pytest.raises(Unavailable, match=r"was away for 0 s .*run again: a training then goes on"):
         trees.put(store, "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
@@ -129,9 +129,9 @@ def test_one_that_stays_away_is_given_up(
     ],
 )
 def test_a_storage_that_cannot_be_is_an_input_error(monkeypatch: pytest.MonkeyPatch, where: str, words: str) -> None:
-    monkeypatch.setenv(place.LOCATION_VARIABLE, where)
+    monkeypatch.setenv(training_storage.LOCATION_VARIABLE, where)
     with pytest.raises(InputError, match=words):
-        place.from_environment()
+        training_storage.from_environment()
 
 
 def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
@@ -144,8 +144,8 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
     for name, value in given.items():
         monkeypatch.setenv(name, "nothing")  # restored after the test, whatever is adopted
         monkeypatch.setenv(f"HALLMARK_TRAINING_{name}", value)
-    monkeypatch.setenv(place.LOCATION_VARIABLE, "s3://training/of/us/")
-    found = place.from_environment()
+    monkeypatch.setenv(training_storage.LOCATION_VARIABLE, "s3://training/of/us/")
+    found = training_storage.from_environment()
     assert found is not None
     tree = tree_manifest(folder_of(tmp_path / "a", one=b"data" * 500_000, two=b"x"))
     trees.put(found, "x", tmp_path / "a", tree)
@@ -184,8 +184,8 @@ def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
     setting: str,
     value: str,
 ) -> None:
-    monkeypatch.setattr(place, "SETTING_SECONDS", 0.05)
-    monkeypatch.setattr(place, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(training_storage, "SETTING_SECONDS", 0.05)
+    monkeypatch.setattr(training_storage, "AGAIN_SECONDS", 0.1)
     value = object_store.replace("http:", "https:") if value == "https" else value
     point_at(object_store, monkeypatch, **{setting: value})
     bucket = value if setting == "bucket" else "training"
@@ -198,8 +198,8 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
     store: TrainingStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """S3 says so of a body that did not come whole, and a load balancer that starts anew of TLS."""
-    monkeypatch.setattr(place, "SETTING_SECONDS", 0.0)
-    monkeypatch.setattr(place, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(training_storage, "SETTING_SECONDS", 0.0)
+    monkeypatch.setattr(training_storage, "AGAIN_SECONDS", 0.01)
     bad = OSError(errno.EINVAL, "Bad Request")
     answers = [bad, bad, None]
 
@@ -212,7 +212,7 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
     answers[:] = [None, bad, bad, None]
     store._with_retries([ask, ask])
     assert not answers and capsys.readouterr().out.count("does not answer") == 2
-    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(training_storage, "PATIENCE_SECONDS", 0.0)
     answers[:] = [bad, bad]
     with pytest.raises(Unavailable, match=r"was away for 0 s .*Bad Request"):
         store._with_retries([ask])
@@ -235,7 +235,7 @@ def test_a_clock_an_hour_ahead_ends_it_at_once_and_is_named(object_store: str, t
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from tasks.core.errors import InputError
-from tasks.stages.cluster.storage.place import Place
+from tasks.stages.cluster.storage.training_storage import Place
 try:
     Place("s3://training/x").put([("one", Path("a/one"))])
 except InputError as error:
@@ -256,7 +256,7 @@ def test_a_bucket_that_is_not_there_is_an_input_error(
 
 
 def test_the_cache_of_a_machine_is_closed_to_others(store: TrainingStorage) -> None:
-    assert node.cache_folder(node.TREES_FOLDER).stat().st_mode & 0o777 == 0o700
+    assert machine_cache.cache_folder(machine_cache.TREES_FOLDER).stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/../../b", ""])
@@ -276,7 +276,7 @@ def test_all_of_a_storage_is_never_removed(store: TrainingStorage) -> None:
 def test_keys_that_may_not_remove_leave_things_behind_and_end_nothing(
     store: TrainingStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(place, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(training_storage, "PATIENCE_SECONDS", 0.1)
     Path(store.location).rmdir()
     store.remove("training-x")
     assert "training-x is left behind" in capsys.readouterr().out

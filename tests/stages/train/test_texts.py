@@ -16,7 +16,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest
 from tasks.core.params.prompts import Prompt
 from tasks.stages.train import loop
-from tasks.stages.train.rows import examples, proof, tokenise
+from tasks.stages.train.rows import examples, row_verification, tokenise
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
 from tests.shared import made_once
 from tests.stages.train import plain_texts
@@ -112,9 +112,11 @@ def test_the_stage_takes_windows_of_texts_and_conversations_in_their_order(
 def test_a_fault_in_a_texts_tokens_is_found(tiny: Path, tokenizer: Any, tmp_path: Path, fault: str) -> None:
     table, made, (plant, words) = put_table(tmp_path / "rows.parquet", ROWS), rendered(tiny, ROWS), FAULTS[fault]
     stops = stop_tokens(tokenizer, tiny)
-    proof.verify_rows(examples.read(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops)
+    row_verification.verify_rows(examples.read(put_rows(tmp_path / "right", made)), table, BOTH, tokenizer, stops)
     with pytest.raises(Refused, match=rf"row 1 \(record r0\): .*({words})"):
-        proof.verify_rows(examples.read(put_rows(tmp_path / "wrong", plant(made))), table, BOTH, tokenizer, stops)
+        row_verification.verify_rows(
+            examples.read(put_rows(tmp_path / "wrong", plant(made))), table, BOTH, tokenizer, stops
+        )
 
 
 def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any, tmp_path: Path) -> None:
@@ -123,7 +125,7 @@ def test_texts_that_are_missing_at_the_end_are_found(tiny: Path, tokenizer: Any,
     count, stops = len(made), stop_tokens(tokenizer, tiny)
     for left in (made[:-1], [*made, made[-1]], made[:1]):
         with pytest.raises(Refused, match=rf"expected the tokens of {count} rows, found those of {len(left)}"):
-            proof.verify_rows(examples.in_memory(left), table, BOTH, tokenizer, stops)
+            row_verification.verify_rows(examples.in_memory(left), table, BOTH, tokenizer, stops)
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ import yaml
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.stages.evaluate import predict
-from tasks.stages.train import loop, watch
-from tasks.stages.train.desk import stored_checkpoints
+from tasks.stages.train import log_follower, loop
+from tasks.stages.train.coordinator import stored_checkpoints
 from tasks.stages.train.job import Job
 from tests.patience import wait_until
 from tests.stages.evaluate import house
@@ -45,7 +45,7 @@ from tasks.stages.cluster import connection
 from tasks.stages.train import builders
 from tasks.stages.train.machines import fitting, places
 from tasks.stages.train.recovery import attempts
-from tasks.stages.train.keeping import sent
+from tasks.stages.train.training_store import sent
 from tasks.stages.cluster.storage import place
 places.GROW_SECONDS = 3.0
 job = sent.off(pickle.loads(Path(sys.argv[1]).read_bytes()), place.named())
@@ -74,7 +74,7 @@ class Driver(NamedTuple):
     log: Path
 
     def steps(self) -> int:
-        return len(watch.read_log(self.job.training_log))
+        return len(log_follower.read_log(self.job.training_log))
 
     def reaches(self, steps: int) -> None:
         """Wait until so many steps are done."""
@@ -157,7 +157,7 @@ def assert_learnt_as_by_one(job: MakeJob, other: Job) -> None:
     alone = {"workers": 1, "least_workers": None, "zero_stage": 0}
     whole = replace(whole, training=whole.training.model_copy(update=alone))
     loop.train(whole)
-    theirs, ours = (watch.read_log(it.training_log) for it in (other, whole))
+    theirs, ours = (log_follower.read_log(it.training_log) for it in (other, whole))
     rows = [[(point["step"], point["tokens"], point["targets"], point["lr"]) for point in it] for it in (theirs, ours)]
     assert len(rows[0]) == other.training.epochs * STEPS_OF_AN_EPOCH and rows[0] == rows[1]
     apart = max(abs(one["loss"] - other["loss"]) for one, other in zip(theirs, ours, strict=True))

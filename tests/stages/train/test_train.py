@@ -33,7 +33,7 @@ from tasks.gates import statement
 from tasks.policy import governance
 from tasks.stages import start as start_file
 from tasks.stages.evaluate.report import charts
-from tasks.stages.train import train, watch
+from tasks.stages.train import log_follower, train
 from tasks.stages.train.base import base_model
 from tasks.stages.train.points import POINTS_FILE
 from tasks.stages.train.recovery import attempts, checkpoints
@@ -353,9 +353,9 @@ def steps_of(layout: Layout) -> int:
     return len(points_of(layout))
 
 
-def points_of(layout: Layout) -> list[watch.Point]:
+def points_of(layout: Layout) -> list[log_follower.Point]:
     (record,) = (layout.state / "checkpoints").glob("*/*/scratch/record.jsonl")
-    return watch.read_log(record)
+    return log_follower.read_log(record)
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

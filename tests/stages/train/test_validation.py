@@ -14,8 +14,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from tasks.core.files import read_json, tree_digest
-from tasks.stages.train import early_stopping, loop, watch
-from tasks.stages.train.desk import LINES_FILE
+from tasks.stages.train import early_stopping, log_follower, loop
+from tasks.stages.train.coordinator import LINES_FILE
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 from tasks.stages.train.rows import examples as on_disk
@@ -50,7 +50,9 @@ def best(trained: MakeJob, folder: Path) -> Job:
 
 
 def curve(job: Job) -> list[dict[str, Any]]:
-    return [{name: point[name] for name in CURVE_KEYS if name in point} for point in watch.read_log(job.training_log)]
+    return [
+        {name: point[name] for name in CURVE_KEYS if name in point} for point in log_follower.read_log(job.training_log)
+    ]
 
 
 def looks(job: Job) -> dict[int, float]:
@@ -169,7 +171,7 @@ def again(best: Job, tmp_path: Path) -> Job:
 def test_a_training_that_was_over_takes_no_further_step(best: Job, again: Job) -> None:
     loop.train(again)
     assert (curve(again), tree_digest(again.output)) == (curve(best), tree_digest(best.output))
-    assert not [point for point in watch.read_log(again.training_log) if "seconds" in point]
+    assert not [point for point in log_follower.read_log(again.training_log) if "seconds" in point]
 
 
 def test_a_checkpoint_without_its_best_weights_is_passed_over(best: Job, again: Job) -> None:

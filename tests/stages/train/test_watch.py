@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tasks.core.layout import Layout
-from tasks.stages.train import watch
-from tasks.stages.train.desk import LINES_FILE
+from tasks.stages.train import log_follower
+from tasks.stages.train.coordinator import LINES_FILE
 from tasks.stages.train.points import Points
 
 POINTS = [
     {"step": step, "loss": 1 / step, "lr": 0.1, "tokens": 100, "targets": 10, "seconds": 0.5} for step in range(1, 5)
 ]
-PLAN = watch.Plan(8)
+PLAN = log_follower.Plan(8)
 
 
 def put(record: Path, points: list[dict[str, Any]]) -> None:
@@ -35,10 +35,13 @@ def told(points: Points, *names: str) -> list[list[Any]]:
 
 
 def test_the_progress_line_says_where_training_stands() -> None:
-    assert watch.progress_line(POINTS, 8) == "loss 0.250 200 tok/s eta 2s"
-    assert watch.progress_line(POINTS, 1000) == "loss 0.250 200 tok/s eta 8m18s"
+    assert log_follower.progress_line(POINTS, 8) == "loss 0.250 200 tok/s eta 2s"
+    assert log_follower.progress_line(POINTS, 1000) == "loss 0.250 200 tok/s eta 8m18s"
     looked_at = [POINTS[0], {**POINTS[1], "look_seconds": 3.0, "validation_loss": 0.5}, *POINTS[2:]]
-    assert watch.progress_line(looked_at, 8) == "loss 0.250 200 tok/s eta 5s, validation 0.500, best 0.500 after step 2"
+    assert (
+        log_follower.progress_line(looked_at, 8)
+        == "loss 0.250 200 tok/s eta 5s, validation 0.500, best 0.500 after step 2"
+    )
 
 
 def test_the_last_step_is_not_the_end_of_the_work(
@@ -46,7 +49,7 @@ def test_the_last_step_is_not_the_end_of_the_work(
 ) -> None:
     """The weights are yet to be written: of a large model that takes minutes."""
     record = tmp_path / "record.jsonl"
-    follower = watch.Follower(record, watch.Plan(4), points)
+    follower = log_follower.Follower(record, log_follower.Plan(4), points)
     put(record, POINTS)
     follower.report()
     assert capsys.readouterr().out == "progress train saving the weights after 4 steps\n"
@@ -57,23 +60,23 @@ def test_the_last_step_is_not_the_end_of_the_work(
 
 def test_speed_counts_only_what_this_process_timed() -> None:
     resumed = [{key: value for key, value in point.items() if key != "seconds"} for point in POINTS]
-    assert watch.speed(resumed + POINTS) == 200
-    assert watch.speed(resumed) == 0
-    assert watch.progress_line(resumed, 8).endswith("loss 0.250 0 tok/s eta 0s")
+    assert log_follower.speed(resumed + POINTS) == 200
+    assert log_follower.speed(resumed) == 0
+    assert log_follower.progress_line(resumed, 8).endswith("loss 0.250 0 tok/s eta 0s")
 
 
 def test_a_line_still_being_written_is_left_for_later(tmp_path: Path) -> None:
     record = tmp_path / "record.jsonl"
     put(record, POINTS)
     record.write_text(record.read_text() + '{"step": 5, "lo')
-    assert watch.read_log(record) == POINTS
+    assert log_follower.read_log(record) == POINTS
 
 
 def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
     points: Points, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = tmp_path / "record.jsonl"
-    follower = watch.Follower(record, PLAN, points)
+    follower = log_follower.Follower(record, PLAN, points)
     follower.report()
     (tmp_path / LINES_FILE).write_text("a checkpoint is damaged\nhalf a li")
     put(record, [{"step": 1, "loss": 1.0, "lr": 0.1, "tokens": 100, "targets": 10}, *POINTS[1:]])
@@ -89,7 +92,7 @@ def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
 
 def test_a_report_that_takes_long_comes_seldom(points: Points, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, waits = [0.0], list[float]()
-    follower = watch.Follower(tmp_path / "record.jsonl", PLAN, points)
+    follower = log_follower.Follower(tmp_path / "record.jsonl", PLAN, points)
 
     def report() -> None:
         now[0] += 3.0
@@ -98,11 +101,11 @@ def test_a_report_that_takes_long_comes_seldom(points: Points, tmp_path: Path, m
         waits.append(seconds)
         return len(waits) == 2
 
-    monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(log_follower, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(follower, "report", report)
     monkeypatch.setattr(follower, "ended", SimpleNamespace(wait=wait))
     follower.follow()
-    assert waits == [watch.REPORT_INTERVAL_SECONDS, pytest.approx(3.0 / watch.MAX_REPORT_SHARE)]
+    assert waits == [log_follower.REPORT_INTERVAL_SECONDS, pytest.approx(3.0 / log_follower.MAX_REPORT_SHARE)]
 
 
 def test_after_a_lost_worker_it_reports_on_what_goes_on(
@@ -111,7 +114,7 @@ def test_after_a_lost_worker_it_reports_on_what_goes_on(
     """The record is away, begins with a checkpoint's steps, and grows. Each step is written once, with the newest of
     what was lost."""
     record, lost = tmp_path / "record.jsonl", [0.0]
-    follower = watch.Follower(record, watch.Plan(8, lambda: lost[0]), points)
+    follower = log_follower.Follower(record, log_follower.Plan(8, lambda: lost[0]), points)
     kept = [{name: value for name, value in point.items() if name != "seconds"} for point in POINTS[:2]]
     for now in (POINTS[:3], [], kept, [*kept, *POINTS[2:3]], [*kept, *POINTS[2:]]):
         put(record, now)
@@ -130,7 +133,7 @@ def test_after_a_lost_worker_it_reports_on_what_goes_on(
 def test_the_points_are_written_to_the_end(points: Points, tmp_path: Path, fails: bool) -> None:
     record = tmp_path / "record.jsonl"
     put(record, POINTS)
-    with contextlib.suppress(RuntimeError), watch.reporting(record, PLAN, points):
+    with contextlib.suppress(RuntimeError), log_follower.reporting(record, PLAN, points):
         if fails:
             raise RuntimeError
     assert told(points, "step", "loss") == [[point["step"], point["loss"]] for point in POINTS]

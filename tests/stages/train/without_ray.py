@@ -10,7 +10,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.stages.cluster import connection
 from tasks.stages.train import loop, train
-from tasks.stages.train.machines import fitting
+from tasks.stages.train.machines import ray_attempt
 
 
 def run(layout: Layout) -> None:
@@ -19,7 +19,7 @@ def run(layout: Layout) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "running", lambda *_, **__: contextlib.nullcontext())
-        patch.setattr(fitting, "fit", loop.work)
+        patch.setattr(ray_attempt, "fit", loop.work)
         patch.setattr(constants, "HF_HUB_OFFLINE", True)  # as on workers; the saved tokenizer tells whether it was
         train.run(params_file.load(layout.params), layout)
 

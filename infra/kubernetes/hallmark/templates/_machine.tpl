@@ -1,4 +1,4 @@
-{{/* With what Ray starts on a machine. Its ports are those that tasks/stages/cluster/member.py takes on the runner, so
+{{/* With what Ray starts on a machine. Its ports are those that tasks/stages/cluster/cluster_membership.py takes on the runner, so
 that the network opens these alone; its object store holds next to nothing. */}}
 {{- define "hallmark.ray.start" -}}
 node-manager-port: "20000"

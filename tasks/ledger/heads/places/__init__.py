@@ -1,7 +1,7 @@
 """Places where signed heads of the ledger are published, out of reach of the database's owner.
 
     place.py     interface of all places
-    named.py     parser of the setting HALLMARK_LEDGER_HEADS
+    setting.py     parser of the setting HALLMARK_LEDGER_HEADS
     folder.py    files in a folder, for example on another disk or a network share
     s3.py        objects under a prefix; the bucket should have versioning or object lock
     git.py       commits on a ref of a git remote, one for each head

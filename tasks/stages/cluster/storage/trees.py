@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_file
 from tasks.core.progress import Progress, announce
-from tasks.stages.cluster.storage.place import TrainingStorage
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
 
 SHARED_FOLDER = "trees"
 """Folder of the storage for files that several trainings may use."""

@@ -1,8 +1,8 @@
 """Stage `deduplicate`, which removes records that repeat or contradict other records.
 
 deduplicate.py  the stage
-compared.py     records as columns
-asked.py        contents and editions of the prompts of similar records
+record_columns.py     records as columns
+prompt_analysis.py        contents and editions of the prompts of similar records
 preference.py   order of preference, by which one of several records is kept
 duplicates.py   exact duplicates
 near/           near-identical texts

@@ -33,9 +33,9 @@ from tasks.core.params.data import Data, NearDuplicates
 from tasks.core.progress import announce
 from tasks.core.record import QUARANTINE, ROW_GROUP, read_batches, read_table, write_batches, write_table
 from tasks.sources.sources import load_resolved
-from tasks.stages.data.deduplicate import compared, duplicates, preference
-from tasks.stages.data.deduplicate.compared import RecordColumns
+from tasks.stages.data.deduplicate import duplicates, preference, record_columns
 from tasks.stages.data.deduplicate.neighbours import Neighbours, find_neighbours
+from tasks.stages.data.deduplicate.record_columns import RecordColumns
 from tasks.stages.data.deduplicate.verdicts import CONTRADICTIONS, KEPT, REASONS, UNDECIDED, Verdict
 from tasks.stages.data.quarantine import Counts, stage_counts
 
@@ -98,7 +98,7 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
     resolved, near = load_resolved(layout.sources), params.data.near_duplicates
     sources, words = [item.source for item in resolved.sources], resolved.edition_words
     announce("deduplicate", "reading the records")
-    records = compared.read(path, layout.artefacts("ingest") / "rows.parquet", sources, words)
+    records = record_columns.read(path, layout.artefacts("ingest") / "rows.parquet", sources, words)
     order = preference.order(records)
     announce("deduplicate", f"exact duplicates among {len(records):,} records")
     winners = duplicates.winners(records, order)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.stages.data.deduplicate.compared import FIXED_TEST, FIXED_TRAIN, FREE, RecordColumns
+from tasks.stages.data.deduplicate.record_columns import FIXED_TEST, FIXED_TRAIN, FREE, RecordColumns
 
 ABSENT = -1
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from tasks.core.params.data import NearDuplicates
-from tasks.stages.data.deduplicate import asked
-from tasks.stages.data.deduplicate.asked import PromptColumns
-from tasks.stages.data.deduplicate.compared import RecordColumns
-from tasks.stages.data.deduplicate.near.groups import connected_components
-from tasks.stages.data.deduplicate.near.pairs import NearPairs, near_pairs
+from tasks.stages.data.deduplicate import prompt_analysis
+from tasks.stages.data.deduplicate.prompt_analysis import PromptColumns
+from tasks.stages.data.deduplicate.record_columns import RecordColumns
+from tasks.stages.data.deduplicate.similarity.groups import connected_components
+from tasks.stages.data.deduplicate.similarity.pairs import NearPairs, near_pairs
 from tasks.stages.data.deduplicate.verdicts import GroupRecord, Similarity, Verdict, judge
 
 JACCARD_MARGIN = 0.05
@@ -45,7 +45,7 @@ class Neighbours:
         groups = list(self._groups(self.order, self.pairs.pairs))
         wanted = np.zeros(len(self.records), bool)
         wanted[[record for group in groups for record in group.tolist()]] = True
-        said = asked.analyse(path, wanted, edition_words)
+        said = prompt_analysis.analyse(path, wanted, edition_words)
         both_ways = np.concatenate((self.pairs.pairs, self.pairs.pairs[:, ::-1]))
         by_form = np.argsort(both_ways[:, 0], kind="stable")
         starts = np.searchsorted(both_ways[by_form, 0], np.arange(len(self.records.forms) + 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.stages.data.deduplicate.compared import FIXED_TEST, RecordColumns
+from tasks.stages.data.deduplicate.record_columns import FIXED_TEST, RecordColumns
 
 DESCRIPTION = (
     "every record of a fixed test set; else the record whose source has the higher authority in sources.yaml, then "

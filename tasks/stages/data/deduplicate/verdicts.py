@@ -25,9 +25,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.core.params.data import NearDuplicates
-from tasks.stages.data.deduplicate.compared import FIXED_TEST
-from tasks.stages.data.deduplicate.near.tells_apart import says_the_same
-from tasks.stages.data.deduplicate.near.vocabulary import WordUses
+from tasks.stages.data.deduplicate.record_columns import FIXED_TEST
+from tasks.stages.data.deduplicate.similarity.equality import says_the_same
+from tasks.stages.data.deduplicate.similarity.vocabulary import WordUses
 
 MAX_COMPARED = 64
 """Maximum number of records with other targets, and of other editions, with which a record is compared for each form

@@ -2,7 +2,7 @@
 
 The stage reads each source as it was pinned, normalises and repairs its texts, maps its columns to
 `tasks.core.record.SCHEMA` and protects personal and secret text, in one pass and before anything is written
-(`reading.py`). It does not read an unchanged source again (`kept.py`); the output has the same bytes either way.
+(`source_reader.py`). It does not read an unchanged source again (`source_cache.py`); the output has the same bytes either way.
 
     artefacts/ingest/records.parquet      tasks.core.record.SCHEMA, in the order of sources and rows
     artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row
@@ -29,9 +29,9 @@ from tasks.core.record import read_batches
 from tasks.sources import vault_writer
 from tasks.sources.sources import ResolvedSources, load_resolved
 from tasks.sources.vault_writer import VaultWriter
-from tasks.stages.data.ingest import kept
+from tasks.stages.data.ingest import source_cache
 from tasks.stages.data.ingest.pool import Pool
-from tasks.stages.data.ingest.reading import (
+from tasks.stages.data.ingest.source_reader import (
     COUNTS_FILE,
     TABLE_SCHEMAS,
     TOKENS_SCHEMA,
@@ -109,7 +109,7 @@ def _gather(desk: ReadContext, layout: Layout, folder: Path) -> list[SourceCount
     sources, tokens = [], set[str]()
     with TableWriters(folder) as tables:
         for resolved in desk.resolved.sources:
-            with kept.cached_source(resolved, desk, layout) as piece:
+            with source_cache.cached_source(resolved, desk, layout) as piece:
                 announce("ingest", f"adding {resolved.source.id} to the tables")
                 sources.append(SourceCounts.model_validate(read_json(piece.folder / COUNTS_FILE)))
                 tokens |= _append(piece.folder, tables)

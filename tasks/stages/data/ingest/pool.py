@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tasks.core import usable
+from tasks.core import resource_limits
 from tasks.core.errors import InputError
 
 WORKERS_VARIABLE = "HALLMARK_WORKERS"
@@ -33,7 +33,7 @@ def worker_count() -> int:
     """
     setting = os.environ.get(WORKERS_VARIABLE, "")
     if not setting:
-        return usable.cores()
+        return resource_limits.cores()
     if not setting.isdecimal() or int(setting) < 1:
         raise InputError(f"{WORKERS_VARIABLE}: expected a whole number of at least 1, got {setting!r}")
     return int(setting)

@@ -1,17 +1,17 @@
 """Detection and replacement of personal and secret text, before stage `ingest` writes any record.
 
-    stretch.py        detected spans: a range of characters and its class
+    detected_span.py        detected spans: a range of characters and its class
     recognise/        recognisers, one kind of value per file
     terms.py          search for the owner's own terms: trade secrets, internal names
     tokens.py         keyed tokens: equal values have equal tokens
     placeholders.py   the placeholders that stand for values in a protected text
     actions.py        replacement of the detected spans of one text, as its source declares
-    agree.py          consistent replacement: a value detected in one text of a record is replaced in all of them
+    propagation.py          consistent replacement: a value detected in one text of a record is replaced in all of them
         words.py          words of a text in the normal form in which texts are compared
-        sequences.py      search for many sequences of words at once
-        telling.py        detected values, and the rules by which other text counts as the same value
-        sought.py         search for detected values in a text
-        pieces.py         operations on overlapping and nested spans
+        aho_corasick.py      search for many sequences of words at once
+        values.py        detected values, and the rules by which other text counts as the same value
+        value_index.py         search for detected values in a text
+        spans.py         operations on overlapping and nested spans
     records.py        protection of a batch of records
 
 The action for each class is declared per source in sources.yaml (`tasks.sources.protection`).

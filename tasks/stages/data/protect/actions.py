@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category, Protection
 from tasks.sources.vault_writer import Secret
-from tasks.stages.data.protect.stretch import DetectedSpan
+from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.protect.tokens import TOKEN_PATTERN, token
 
 YEAR_PATTERN = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")

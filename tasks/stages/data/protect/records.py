@@ -16,9 +16,9 @@ from tasks.sources.protection import Category, Protection
 from tasks.sources.sources import Terms
 from tasks.stages.data.protect import actions, terms
 from tasks.stages.data.protect.actions import Outcome
-from tasks.stages.data.protect.agree import propagate
-from tasks.stages.data.protect.recognise.names import lists
-from tasks.stages.data.protect.stretch import DetectedSpan, Detector, merge
+from tasks.stages.data.protect.detected_span import DetectedSpan, Detector, merge
+from tasks.stages.data.protect.propagation import propagate
+from tasks.stages.data.protect.recognisers.names import lists
 from tasks.stages.data.protect.words import Text
 
 LABELS = ("department", "geography", "language")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.stretch import DetectedSpan
+from tasks.stages.data.protect.detected_span import DetectedSpan
 
 
 def compile_terms(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tasks.stages.data import json_text
-from tasks.stages.data.protect.recognise.fold import fold
-from tasks.stages.data.protect.recognise.span import Span
+from tasks.stages.data.protect.recognisers.fold import fold
+from tasks.stages.data.protect.recognisers.span import Span
 
 PLAIN_WORD = re.compile(r"(\w+|[^\w\s])")
 JSON_WORD = re.compile(r"((?:\w|\\u[0-9a-fA-F]{4})+|\\.|[^\w\s\"\\])", re.DOTALL)

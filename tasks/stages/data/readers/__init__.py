@@ -3,8 +3,8 @@
     kinds.py      reader of each format
     rows.py       rows and malformed rows, which readers yield
     content.py    content of a local file or S3 object, checked against its pinned SHA-256
-    store.py      S3 objects, and errors from the store's answers
-    gzipped.py    gzip, unpacked up to the source's limit
+    s3_objects.py      S3 objects, and errors from the store's answers
+    gzip_content.py    gzip, unpacked up to the source's limit
     decoding.py   bytes to text, or an error that says what the bytes are
     columns.py    check for the columns that the mapping needs
     delimiters.py check of the declared delimiter

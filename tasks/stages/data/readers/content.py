@@ -17,7 +17,7 @@ from typing import IO
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource, Source, fill_variables
-from tasks.stages.data.readers import gzipped, store
+from tasks.stages.data.readers import gzip_content, s3_objects
 
 BLOCK_BYTES = 1 << 20
 MAX_MEMORY_BYTES = 64 * BLOCK_BYTES
@@ -49,11 +49,11 @@ def read(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
     source, place = resolved.source, _place(Layout(root))
     with _copy(place) as packed:
         _fill(packed, resolved, root)
-        if source.kind == "parquet" or not gzipped.is_gzip(packed):
+        if source.kind == "parquet" or not gzip_content.is_gzip(packed):
             yield _rewound(packed)
             return
         with _copy(place) as plain:
-            gzipped.unpack(packed, plain, source)
+            gzip_content.unpack(packed, plain, source)
             packed.close()
             yield _rewound(plain)
 
@@ -104,7 +104,7 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
     where = f"source {source.id}: {named}"
     try:
         if location.startswith("s3://"):
-            with store.open_object(location, where) as file:
+            with s3_objects.open_object(location, where) as file:
                 yield file
         else:
             with _local(source, location, root).open("rb") as file:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tasks.stages.data.split.placed import Positions, SplitRecords
+from tasks.stages.data.split.record_columns import Positions, SplitRecords
 
 Stratum = tuple[str, str]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from tasks.stages.data.split.placed import Positions, RandomNumbers, SplitRecords
+from tasks.stages.data.split.record_columns import Positions, RandomNumbers, SplitRecords
 
 TRAIN, TEST = "train", "test"
 NO_RECORD = -1

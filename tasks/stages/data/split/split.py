@@ -35,10 +35,10 @@ from tasks.sources.dataset import NOT_DRAWN
 from tasks.stages.data import json_text
 from tasks.stages.data.conversations import prompt_keys, targets
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, with_source_rows
-from tasks.stages.data.split import placed
+from tasks.stages.data.split import record_columns
 from tasks.stages.data.split.draw import draw
 from tasks.stages.data.split.manifest import build_manifest
-from tasks.stages.data.split.placed import (
+from tasks.stages.data.split.record_columns import (
     NO_CLUSTER,
     Positions,
     RandomNumbers,
@@ -107,7 +107,7 @@ def run(params: Params, layout: Layout) -> SplitResult:
     announce("split", "drawing the sides")
     path = layout.artefacts(LAST_FILTER) / "records.parquet"
     clusters = read_table(layout.artefacts("deduplicate") / "clusters.parquet")
-    records = placed.read(path, clusters, params.data.seed)
+    records = record_columns.read(path, clusters, params.data.seed)
     divided = divide(records, params.data)
     sides = divided.sides
     _refuse_one_sided(divided, params.data)
@@ -187,7 +187,7 @@ def _write(path: Path, places: Positions, target: Path) -> None:
 def _read_back(path: Path, clusters: pa.Table, params: Params) -> SideContent:
     ids = pq.read_table(path, columns=["record_id"])["record_id"]
     prompts, labels, answers = [], set[str](), 0
-    for batch in read_batches(path, ["messages"], placed.BATCH):
+    for batch in read_batches(path, ["messages"], record_columns.BATCH):
         messages = batch.column("messages")
         prompts.append(random_numbers(prompt_keys(messages), params.data.seed))
         answers += sum(bool(target) for target in targets(messages).to_pylist())

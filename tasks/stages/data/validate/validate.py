@@ -1,6 +1,6 @@
 """Stage `validate`: evaluate the owners' Great Expectations suites on the records of each source and on all records.
 
-The stage also counts the targets with a placeholder that their prompt lacks (`only_in_target.py`).
+The stage also counts the targets with a placeholder that their prompt lacks (`target_placeholders.py`).
 
     artefacts/validate/result.json   `Validated`
     artefacts/validate/docs/         Data Docs; index.html is the first page
@@ -22,13 +22,13 @@ from tasks.core.progress import announce
 from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.protection import CATEGORIES
 from tasks.sources.sources import Expectation, ResolvedSources, Suite, Suites, load_resolved
-from tasks.stages.data.validate import expectations, only_in_target, outcomes
-from tasks.stages.data.validate.checked import SuiteResult, suite_result
+from tasks.stages.data.validate import outcomes, suite_evaluation, target_placeholders
 from tasks.stages.data.validate.docs import pages
-from tasks.stages.data.validate.expectations import TableExpectations
 from tasks.stages.data.validate.frame import Records
-from tasks.stages.data.validate.only_in_target import TargetPlaceholders
-from tasks.stages.data.validate.questions import columns_used, is_about_source_rows
+from tasks.stages.data.validate.ge_expectations import columns_used, is_about_source_rows
+from tasks.stages.data.validate.suite_evaluation import TableExpectations
+from tasks.stages.data.validate.suite_results import SuiteResult, suite_result
+from tasks.stages.data.validate.target_placeholders import TargetPlaceholders
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,9 +62,11 @@ def run(params: Params, layout: Layout) -> ValidateResult:
     checked = []
     for suite, source in _suites(suites, rows):
         announce("validate", f"suite {suite.name}, {len(suite.expectations)} expectations")
-        answer = expectations.evaluate(suite, source, _expectations_by_table(suite, source, records, layout), spared)
+        answer = suite_evaluation.evaluate(
+            suite, source, _expectations_by_table(suite, source, records, layout), spared
+        )
         checked.append((suite_result(suite, source, rows[source] if source else sum(rows.values()), answer), answer))
-    validated = ValidateResult(suites=[suite for suite, _ in checked], only_in_target=only_in_target.count(path))
+    validated = ValidateResult(suites=[suite for suite, _ in checked], only_in_target=target_placeholders.count(path))
     for words in _failure_messages(validated):
         print(words, flush=True)
     with atomic_folder(layout.artefacts("validate")) as folder:
@@ -133,5 +135,5 @@ def _facts(validated: ValidateResult) -> facts.Facts:
         "evaluated_expectations": Fact(value=len(asked)),
         "failed_expectations": Fact(value=sum(not expectation.success for expectation in asked)),
         "failed_suites": Fact(value=sum(not suite.success for suite in validated.suites)),
-        only_in_target.FACT_NAME: validated.only_in_target.fact(),
+        target_placeholders.FACT_NAME: validated.only_in_target.fact(),
     }

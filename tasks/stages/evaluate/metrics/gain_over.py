@@ -1,9 +1,9 @@
 """Fact `gain_over_MODEL`: exact match of the candidate minus that of the other model, on rows that both answered."""
 
 from tasks.core.facts import Fact
-from tasks.stages.evaluate.contenders import ModelName
-from tasks.stages.evaluate.document import Comparison
-from tasks.stages.evaluate.metrics.compared import ComparisonFact
+from tasks.stages.evaluate.metrics.comparison_fact import ComparisonFact
+from tasks.stages.evaluate.metrics_schema import Comparison
+from tasks.stages.evaluate.model_names import ModelName
 
 
 def fact(other: ModelName, compared: Comparison) -> Fact:

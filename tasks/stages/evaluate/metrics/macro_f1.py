@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate.intervals import Array
 from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, values_with_bootstrap
+from tasks.stages.evaluate.uncertainty import Array
 
 
 def measure(rows: ScoredRows) -> MetricValues:

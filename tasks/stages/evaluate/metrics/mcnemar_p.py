@@ -4,9 +4,9 @@ It is the probability of so unequal numbers of gained and lost rows if both mode
 """
 
 from tasks.core.facts import Fact
-from tasks.stages.evaluate.contenders import ModelName
-from tasks.stages.evaluate.document import Comparison
-from tasks.stages.evaluate.metrics.compared import ComparisonFact
+from tasks.stages.evaluate.metrics.comparison_fact import ComparisonFact
+from tasks.stages.evaluate.metrics_schema import Comparison
+from tasks.stages.evaluate.model_names import ModelName
 
 
 def fact(other: ModelName, compared: Comparison) -> Fact:

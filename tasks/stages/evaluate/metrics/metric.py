@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tasks.core.params.evaluation import Evaluation
-from tasks.stages.evaluate import intervals
-from tasks.stages.evaluate.contenders import MODELS, ModelName
-from tasks.stages.evaluate.document import MetricDescription
-from tasks.stages.evaluate.examples import JudgedAnswer, JudgedRow
-from tasks.stages.evaluate.intervals import Array, Interval
+from tasks.stages.evaluate import uncertainty
+from tasks.stages.evaluate.judged_rows import JudgedAnswer, JudgedRow
+from tasks.stages.evaluate.metrics_schema import MetricDescription
+from tasks.stages.evaluate.model_names import MODELS, ModelName
+from tasks.stages.evaluate.uncertainty import Array, Interval
 
 Value = TypeVar("Value")
 
@@ -77,7 +77,7 @@ def share_with_interval(rows: ScoredRows, counts: Callable[[JudgedRow, JudgedAns
     of, confidence = len(rows.examples), rows.settings.confidence
     hits = rows.values_by_model(counts)
     return MetricValues(
-        {which: intervals.wilson_interval(sum(counted), of, confidence) for which, counted in hits.items()}
+        {which: uncertainty.wilson_interval(sum(counted), of, confidence) for which, counted in hits.items()}
     )
 
 
@@ -88,10 +88,10 @@ def values_with_bootstrap(rows: ScoredRows, figures: Mapping[ModelName, Callable
     (samples × rows).
     """
     settings = rows.settings
-    samples = intervals.bootstrap(figures, len(rows.examples), settings.bootstrap_samples, settings.seed)
+    samples = uncertainty.bootstrap(figures, len(rows.examples), settings.bootstrap_samples, settings.seed)
 
     def interval(values: Array) -> Interval:
-        return intervals.percentile_interval(float(values[0]), values[1:], settings.confidence)
+        return uncertainty.percentile_interval(float(values[0]), values[1:], settings.confidence)
 
     others = [which for which in samples if which != "candidate" and "candidate" in samples]
     return MetricValues(

@@ -1,7 +1,7 @@
 """List of all metrics and comparison facts, in the order in which they are shown."""
 
 from tasks.stages.evaluate.metrics import exact_match, format_adherence, gain_over, macro_f1, mcnemar_p
-from tasks.stages.evaluate.metrics.compared import ComparisonFact
+from tasks.stages.evaluate.metrics.comparison_fact import ComparisonFact
 from tasks.stages.evaluate.metrics.metric import Metric
 
 METRICS: tuple[Metric, ...] = (

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.core.facts import Facts
-from tasks.stages.evaluate.examples import JudgedRow
-from tasks.stages.evaluate.report.account import TrainingStep
+from tasks.stages.evaluate.judged_rows import JudgedRow
+from tasks.stages.evaluate.report.stage_results import TrainingStep
 
 WIDTH, HEIGHT = 1000, 300
 """Size of the box of a loss curve in SVG units; the page stretches the box."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.stages.evaluate.report.account import ProtectedText, RowCounts, StageResults
+from tasks.stages.evaluate.report.stage_results import ProtectedText, RowCounts, StageResults
 
 RULE_DESCRIPTIONS = {
     "exact_duplicate": "the same conversation and target",

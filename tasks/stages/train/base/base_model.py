@@ -18,7 +18,7 @@ from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
 from tasks.stages.train.base import convert, origins
 from tasks.stages.train.base.origins import raising_input_error
-from tasks.stages.train.rows import signs
+from tasks.stages.train.rows import special_tokens
 from tasks.stages.train.rows.rendering import stop_tokens
 
 MODEL_FOLDER = "model"
@@ -118,7 +118,7 @@ def largest_text_token(tokenizer: Any) -> int:
 
     Special tokens do not count: some tokenizers have more of them, for images for example, than their model knows.
     """
-    beside = signs.special_tokens(tokenizer)
+    beside = special_tokens.special_tokens(tokenizer)
     return max(token for text, token in tokenizer.get_vocab().items() if text not in beside)
 
 

@@ -11,9 +11,9 @@ from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.train.preflight import memory, operations, speed
+from tasks.stages.train.preflight.machine_capacity import GIB, MachineCapacity
 from tasks.stages.train.preflight.memory import ADAM_BYTES, FP32, Memory
-from tasks.stages.train.preflight.room import GIB, MachineCapacity
-from tasks.stages.train.preflight.shape import ModelShape
+from tasks.stages.train.preflight.model_shape import ModelShape
 from tasks.stages.train.preflight.speed import CalibratedSpeed, MeasuredSpeed, Speed
 from tasks.stages.train.preflight.workload import Workload
 from tasks.stages.train.recovery import checkpoints

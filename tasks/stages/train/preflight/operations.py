@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train.preflight.shape import ModelShape
+from tasks.stages.train.preflight.model_shape import ModelShape
 
 FORWARD = 2
 """Operations per weight and token in the forward pass."""

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from tasks.core import processor, usable
+from tasks.core import processor, resource_limits
 from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
-from tasks.stages.train import devices
-from tasks.stages.train.preflight import operations, room
-from tasks.stages.train.preflight.shape import ModelShape
+from tasks.stages.train import device_peak
+from tasks.stages.train.preflight import machine_capacity, operations
+from tasks.stages.train.preflight.model_shape import ModelShape
 
 GPU_PEAK_SHARE, COMMON_GPU = 0.35, "NVIDIA H100 80GB HBM3"
 """Share of a GPU's peak that training is assumed to reach, and the GPU that is assumed if none is known."""
@@ -67,7 +67,7 @@ def of(
     if measured and measured.tokens_per_second and _alike(measured.training, training):
         return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
     each, device = (
-        _of_a_gpu(training, room.trains_here(resources))
+        _of_a_gpu(training, machine_capacity.trains_here(resources))
         if training.device == "gpu"
         else (_of_a_thread(training) * _threads(training), "")
     )
@@ -82,16 +82,18 @@ def _of_a_gpu(training: Training, here: bool) -> tuple[float, str]:
     import torch
 
     names = [torch.cuda.get_device_name()] if here and torch.cuda.device_count() else []
-    name = next(name for name in (*names, COMMON_GPU) if devices.gpu_peak(name, training.precision).operations)
-    return GPU_PEAK_SHARE * devices.PEAKS[name][
+    name = next(name for name in (*names, COMMON_GPU) if device_peak.gpu_peak(name, training.precision).operations)
+    return GPU_PEAK_SHARE * device_peak.PEAKS[name][
         training.precision
-    ] * devices.TERA, f" ({GPU_PEAK_SHARE:.0%} of the peak of {name})"
+    ] * device_peak.TERA, f" ({GPU_PEAK_SHARE:.0%} of the peak of {name})"
 
 
 def _threads(training: Training) -> float:
     """Return the threads of a worker that run at the same time: on this machine, at most its share of the cores."""
     return (
-        training.threads if connection.cluster_address() else min(training.threads, usable.cores() / training.workers)
+        training.threads
+        if connection.cluster_address()
+        else min(training.threads, resource_limits.cores() / training.workers)
     )
 
 

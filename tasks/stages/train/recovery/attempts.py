@@ -11,8 +11,8 @@ from pathlib import Path
 from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, InputError, Refused, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.progress import announce
-from tasks.stages.train import watch
-from tasks.stages.train.desk import stored_checkpoints
+from tasks.stages.train import log_follower
+from tasks.stages.train.coordinator import stored_checkpoints
 from tasks.stages.train.job import Job
 from tasks.stages.train.recovery import checkpoints
 
@@ -142,8 +142,8 @@ def clear_traces(job: Job) -> None:
 
 def failure_of_attempt(job: Job, reason: str, seconds: float, skipped: int | None) -> Failure:
     """Return the failure of this attempt. Time after the last checkpoint and without a step counts as lost."""
-    points = watch.read_log(job.training_log)
-    useful = watch.total_seconds(points[: checkpointed_steps(job)])
+    points = log_follower.read_log(job.training_log)
+    useful = log_follower.total_seconds(points[: checkpointed_steps(job)])
     lost = round(max(0.0, seconds - useful), 1)
     return Failure(reason, len(points), lost, job.training.micro_batch_tokens, skipped)
 

@@ -55,7 +55,7 @@ class Checkpoint:
     workers: int
     """Number of workers that wrote the checkpoint."""
     state: dict[str, Any]
-    """Summary of the engine's state when it was written (`proof/state.py`)."""
+    """Summary of the engine's state when it was written (`verification/engine_state.py`)."""
     inputs: str = ""
     """`Job.inputs` of the training that wrote the checkpoint."""
 

@@ -21,11 +21,11 @@ from tasks.core.files import atomic_folder, canonical_json, read_json, sha256_by
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import Progress, announce
-from tasks.stages import libraries
-from tasks.stages.train.rows import examples, proof
+from tasks.stages import import_speed
+from tasks.stages.train.rows import examples, row_verification
 from tasks.stages.train.rows.examples import Origin, Writer
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
-from tasks.stages.train.rows.signs import SpecialTokens
+from tasks.stages.train.rows.special_tokens import SpecialTokens
 from tasks.trust.gate_statement import require_gate
 
 ROWS = 1_000
@@ -78,7 +78,7 @@ def run(params: Params, layout: Layout) -> Result:
     announce("tokenise", "reading the rows")
     model, split = layout.artefacts("base_model") / "model", layout.artefacts("split")
     table, aside = split / "train.parquet", validation_indices(split)
-    libraries.hide("torch")
+    import_speed.hide("torch")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -101,7 +101,7 @@ def run(params: Params, layout: Layout) -> Result:
         if not writer.count:
             raise InputError("no row is left to train on; artefacts/split/result.json says where they went")
         announce("tokenise", "comparing them with what serving will ask")
-        proof.verify_rows(examples.read(folder), table, params.prompts, tokenizer, stops)
+        row_verification.verify_rows(examples.read(folder), table, params.prompts, tokenizer, stops)
         result = Result(
             rows=writer.count,
             validation_rows=len(validation),

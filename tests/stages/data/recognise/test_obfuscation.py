@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from tasks.stages.data.protect.recognise.fold import INVISIBLE_CHARACTERS, fold
-from tasks.stages.data.protect.recognise.span import Span, resolve_overlaps
+from tasks.stages.data.protect.recognisers.fold import INVISIBLE_CHARACTERS, fold
+from tasks.stages.data.protect.recognisers.span import Span, resolve_overlaps
 from tests.stages.data.recognise.seen import seen
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.core.files import write_bytes
 from tasks.core.pages import escape_value
-from tasks.stages.data.validate.checked import SuiteResult
+from tasks.stages.data.validate.suite_results import SuiteResult
 
 TEMPLATES = Path(__file__).parent
 

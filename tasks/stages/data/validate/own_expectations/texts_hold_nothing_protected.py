@@ -11,8 +11,8 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
 
-from tasks.stages.data.protect.recognise import detect
-from tasks.stages.data.validate import leftovers
+from tasks.stages.data.protect.recognisers import detector
+from tasks.stages.data.validate import remaining_finds
 
 METRIC = "table.records_with_protected_text"
 TextColumn = Literal["prompt", "target", "policy_tags", "department", "geography", "labelled_by"]
@@ -36,10 +36,12 @@ class RecordsWithProtectedText(TableMetricProvider):
         **_: Any,
     ) -> tuple[int, int]:
         frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
-        drawn = frame[frame["record_id"].isin(leftovers.sample(frame["record_id"], metric_value_kwargs["sample"]))]
+        drawn = frame[
+            frame["record_id"].isin(remaining_finds.sample(frame["record_id"], metric_value_kwargs["sample"]))
+        ]
         texts = drawn[list(metric_value_kwargs["columns"])].itertuples(index=False, name=None)
         records = list(zip(drawn["source_id"], texts, strict=True))
-        return len(records), leftovers.count(records, metric_value_kwargs["spared"], detect.find_all)
+        return len(records), remaining_finds.count(records, metric_value_kwargs["spared"], detector.find_all)
 
 
 class ExpectTextsToHoldNothingProtected(BatchExpectation):

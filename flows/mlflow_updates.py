@@ -1,0 +1,95 @@
+"""MLflow runs that the watch keeps up to date, one for each run.
+
+A flow's process does not do this: importing MLflow takes seconds, and a run continues within a second of its decision.
+The watch imports it once. `.hallmark/tracked` holds the time of the last journal that was shown.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.partial_work import PartialWork
+from tasks.core import files
+from tasks.core.errors import InputError, Unavailable
+from tasks.runs import journal, training_curve
+from tasks.runs.journal import Journal
+
+if TYPE_CHECKING:
+    from tasks.runs.mlflow_sync import SentCurve
+
+SHOWN_FILE = "tracked"
+
+
+class MlflowSync:
+    """Runs of one checkout as MLflow shows them, updated at every look."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._state = root / ".hallmark"
+        self._shown: dict[str, str] = {}
+        """Content that was shown of runs in progress. These are examined at every look, since a killed process writes
+        no journal."""
+        self._sent: dict[str, SentCurve] = {}
+        """Part of the curve that MLflow has, for each run in progress."""
+
+    def update(self, _: Path | None = None) -> list[str]:
+        """Show what has changed since the last look, and return an empty list: there is nothing to report.
+
+        Raises:
+            Partly: Some runs could not be shown.
+            Unavailable: MLflow or the ledger cannot be reached; the next look starts with the same run.
+        """
+        since, parts = self._since(), PartialWork()
+        for time, run in sorted(self._changed(since)):
+            try:
+                self._one(run)
+            except Unavailable:
+                raise
+            except Exception as error:  # an unreadable run does not keep others from being shown
+                parts.add_failures([f"run {run} is not shown in MLflow: {error or type(error).__name__}"])
+            if time > since:
+                files.write_bytes(self._state / SHOWN_FILE, str(since := time).encode())
+        return parts.finish()
+
+    def _one(self, run: str) -> None:
+        written = journal.read(self._state, run)
+        if written and written.status == "unreadable":
+            raise InputError(written.error)
+        if written is None or "train" not in written.stages:
+            return
+        known = journal.with_current_status(self._state, written)
+        if self._shown.get(run) == (outline := self._outline(known)):
+            return  # only progress has changed, which is not shown
+        sent = _show(self._root, known, self._sent.get(run))
+        for kept in (self._shown, self._sent):
+            kept.pop(run, None)
+        if known.status == "running":
+            self._shown[run], self._sent[run] = outline, sent
+
+    def _outline(self, known: Journal) -> str:
+        """Return the journal without values that change every few seconds, and the size of the curve's file."""
+        stages = {name: line.model_copy(update={"seconds": 0.0, "progress": ""}) for name, line in known.stages.items()}
+        points = self._state / "runs" / known.run / training_curve.CURVE_PATH
+        size = points.lstat().st_size if points.exists() else 0
+        return f"{size} {known.model_copy(update={'stages': stages, 'doing': ''}).model_dump_json()}"
+
+    def _changed(self, since: int) -> Iterator[tuple[int, str]]:
+        for run in journal.run_ids(self._state):
+            time = journal.path(self._state, run).lstat().st_mtime_ns
+            if time > since or run in self._shown:
+                yield time, run
+
+    def _since(self) -> int:
+        try:
+            return int((self._state / SHOWN_FILE).read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+
+def _show(root: Path, known: Journal, sent: "SentCurve | None") -> "SentCurve":
+    from tasks.runs import mlflow_sync  # imports MLflow, only once a run trains
+
+    sent = sent or mlflow_sync.SentCurve()
+    if found := mlflow_sync.mlflow_content(root, known):
+        mlflow_sync.update_mlflow(root, found, sent)
+    return sent

@@ -1,0 +1,72 @@
+"""Rescheduling of work pools' runs whose machine is gone, so that they continue on another one.
+
+A machine that executes a run holds a lease in the ledger's database and renews it (tasks/runs/run_lease.py). If Prefect
+believes that a flow run executes, but no machine holds the lease of its run, the flow run is scheduled again, and a
+free machine of the pool takes the run up. If the first machine is not gone but out of reach, it stops at its next
+stage, because the ledger then says which machine has taken the run up.
+"""
+
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Scheduled
+
+from flows import deployment_names
+from flows.lifecycle import run_id
+from flows.partial_work import PartialWork
+from flows.suspended_runs import flow_runs_in_state
+from tasks.ledger.leases import Leases, open_leases
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.runs.run import installed_governance
+from tasks.runs.run_lock import is_executing
+from tasks.scheduling import deployments_in_force
+
+START_GRACE = timedelta(seconds=60)
+"""Time that a flow run has from its start by a worker to the lease of its run: for a new process and its imports."""
+MAX_RESCHEDULES = 3
+"""Maximum number of times that a run is scheduled again after its machine was gone; a run that crashes every machine
+ends."""
+GONE_MESSAGE = "its machine was gone"
+
+
+def pool_deployments(root: Path) -> list[str]:
+    """Return the names of the deployments that the work pools in force serve."""
+    ledger = open_ledger(root / ".hallmark")
+    in_force = deployments_in_force.read(ledger, installed_governance(root, None)).deployments
+    return [deployment_names.pool_deployment(ledger, name) for name in in_force.pools]
+
+
+def reschedule_abandoned(root: Path) -> list[str]:
+    """Schedule flow runs again that no machine executes, and return the ids of their runs.
+
+    Raises:
+        Partly: Some flow runs could not be scheduled.
+    """
+    ours, parts = pool_deployments(root), PartialWork()
+    if not ours:
+        return []
+    ledger, leases = open_ledger(root / ".hallmark"), open_leases(root / ".hallmark")
+    with get_client(sync_client=True) as client:
+        states = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
+        for flow_run in flow_runs_in_state(root, client, *states, deployments=ours):
+            parts.attempt(f"run {run_id(flow_run)}", partial(_revive, root, client, flow_run, ledger, leases))
+    return parts.finish()
+
+
+def _revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun, ledger: Ledger, leases: Leases) -> list[str]:
+    run, state = run_id(flow_run), flow_run.state
+    lease, now = leases.get(f"run/{run}")
+    if state is None or is_executing(root / ".hallmark", run) or (lease and not lease.is_over(now)):
+        return []
+    held_since = lease is not None and lease.until > state.timestamp
+    if not held_since and state.type != StateType.CRASHED and now - state.timestamp < START_GRACE:
+        return []
+    if ledger.entries("run.ended", run):
+        return []
+    if sum(each.message == GONE_MESSAGE for each in client.read_flow_run_states(flow_run.id)) >= MAX_RESCHEDULES:
+        return []  # left to a person, who can use `hallmark run --resume`
+    client.set_flow_run_state(flow_run.id, Scheduled(message=GONE_MESSAGE), force=True)
+    return [run]

@@ -1,0 +1,150 @@
+"""Runs that schedules and triggers request.
+
+The watch looks every few seconds. An occasion that is due is written to the ledger with a request that the scheduler's
+key has signed; then Prefect is asked for the flow run, by the run's id. Prefect has no schedules of its own: anybody
+who can reach it could write one, and outside of environment `local` such a run does not begin.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import PrefectException
+
+from flows import deployment_names
+from flows.partial_work import PartialWork
+from tasks.core.errors import Unavailable
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.governance import Governance
+from tasks.runs import installation
+from tasks.runs.repository import Repository
+from tasks.runs.run import installed_governance
+from tasks.scheduling import deployments_in_force, due_times, occasion_entries, requests, trigger_events
+from tasks.scheduling.deployments_file import SourceChanged, TriggerSettings
+from tasks.scheduling.deployments_in_force import DeploymentsInForce
+from tasks.scheduling.due_times import DueOccasion
+from tasks.scheduling.occasion_log import TAKEN, OccasionLog, TakenOccasion
+from tasks.scheduling.trigger_events import TriggerContext
+
+TRIGGER_SECONDS = 15.0
+"""Seconds between two looks of a trigger; triggers on sources have intervals of their own."""
+
+
+class OccasionHandler:
+    """Handler of a checkout's occasions; the watch calls `look` every few seconds.
+
+    Of several machines one leads and requests the runs that are due. The others finish the runs that they requested
+    before, and look at sources as well, so that the next leader knows the earlier content.
+    """
+
+    def __init__(self, root: Path, leads: Callable[[], bool] = lambda: True) -> None:
+        self._root = root
+        self._leads = leads
+        self._ledger: Ledger | None = None
+        self._book = OccasionLog()
+        self._known: tuple[int, Governance, DeploymentsInForce] | None = None
+        self._next: dict[str, float] = {}
+
+    def handle_due(self, _: Path | None = None) -> list[str]:
+        """Request the runs that are due, and return in words what was requested or passed over.
+
+        Raises:
+            Partly: Something failed; everything else was done.
+        """
+        ledger, parts = self._reach(), PartialWork()
+        if self._is_idle(ledger):
+            return []
+        governed, now = self._in_force(ledger)
+        if now.problem:
+            parts.add_failures([f"the schedules in force cannot be read: {now.problem}"])
+        place, leads = TriggerContext(self._root, ledger, governed, self._book.update(ledger)), self._leads()
+        for each in due_times.due_occasions(now, self._book, ledger.now()) if leads else ():
+            parts.attempt(f"schedule {each.occasion.name}", partial(self._answer, place, each))
+        for name, trigger in now.deployments.triggers.items():
+            looks = name not in now.paused and (leads or isinstance(trigger, SourceChanged))
+            if looks and self._is_time(name, trigger):
+                parts.attempt(f"trigger {name}", partial(self._look_for, place, name, trigger, now, leads))
+        parts.attempt("runs that were asked for", partial(self._finish, ledger))
+        return parts.finish()
+
+    def _look_for(
+        self, place: TriggerContext, name: str, trigger: TriggerSettings, now: DeploymentsInForce, leads: bool
+    ) -> list[str]:
+        found = list(trigger_events.find_occasions(name, trigger, now.since[name], place))
+        return [line for each in found for line in self._answer(place, DueOccasion(each, ""))] if leads else []
+
+    def _answer(self, place: TriggerContext, each: DueOccasion) -> list[str]:
+        occasion = each.occasion
+        if each.passed_over:
+            entry = occasion_entries.record_passed_over(place.ledger, self._book, occasion, each.passed_over)
+        else:
+            ask = requests.request_signer(Repository.open(self._root), place.ledger, place.governance, occasion)
+            entry = occasion_entries.record_taken(
+                place.ledger, self._book, occasion, installation.installation_id(self._root), ask
+            )
+        if entry is None:
+            return []
+        told = f"run {entry.body['run']}" if entry.kind == TAKEN else f"passed over, {entry.body['why']}"
+        return [f"{occasion.reason}: {told}"]
+
+    def _finish(self, ledger: Ledger) -> list[str]:
+        """Create the flow runs of occasions that were taken here, also by a command or runner that was killed."""
+        waiting = self._book.update(ledger).not_handed_over(installation.installation_id(self._root))
+        if not waiting:
+            return []
+        parts = PartialWork()
+        with get_client(sync_client=True) as client:
+            for taken in waiting:
+                parts.attempt(f"run {taken.run} waits", partial(self._begin, client, ledger, taken))
+        return parts.finish()
+
+    def _begin(self, client: SyncPrefectClient, ledger: Ledger, taken: TakenOccasion) -> list[str]:
+        try:
+            flow_run = create_flow_run(client, self._root, taken)
+        except (httpx.HTTPError, PrefectException) as error:
+            raise Unavailable(f"Prefect does not take it ({error or type(error).__name__})") from None
+        occasion_entries.record_started(ledger, self._book, taken.key, taken.run, flow_run)
+        return [f"run {taken.run} was handed to Prefect"]
+
+    def _is_idle(self, ledger: Ledger) -> bool:
+        if self._known is None or self._known[0] != ledger.last():
+            return False
+        now = self._known[2]
+        return not (
+            now.deployments.named or now.problem or self._book.not_handed_over(installation.installation_id(self._root))
+        )
+
+    def _is_time(self, name: str, trigger: TriggerSettings) -> bool:
+        """Return whether a trigger looks now; if so, set the time of its next look."""
+        now = time.monotonic()
+        if now < self._next.get(name, 0.0):
+            return False
+        seconds = trigger.look.total_seconds() if isinstance(trigger, SourceChanged) else TRIGGER_SECONDS
+        self._next[name] = now + seconds
+        return True
+
+    def _reach(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = open_ledger(self._root / ".hallmark")
+        return self._ledger
+
+    def _in_force(self, ledger: Ledger) -> tuple[Governance, DeploymentsInForce]:
+        """Return what is in force, read again only if the ledger has grown: nothing else changes it."""
+        last = ledger.last()
+        if self._known is None or self._known[0] != last:
+            governed = installed_governance(self._root, None)
+            self._known = last, governed, deployments_in_force.read(ledger, governed)
+        return self._known[1:]
+
+
+def create_flow_run(client: SyncPrefectClient, root: Path, taken: TakenOccasion) -> str:
+    """Create the flow run of an occasion, and return its id in Prefect; a repeated call returns the same one."""
+    asked = requests.read_request(taken)
+    name = deployment_names.full_run_deployment(root, open_ledger(root / ".hallmark"), taken.pool)
+    deployment = client.read_deployment_by_name(name)
+    parameters = {"request": asked.request.model_dump(mode="json"), "envelope": asked.envelope}
+    made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=taken.run)
+    return str(made.id)

@@ -1,0 +1,121 @@
+"""Table of all commands of `hallmark`: where each is, and its line in `--help`."""
+
+from infra.cli.lazy_commands import Command, CommandGroup
+
+CODE = {
+    "list": Command("code:list_versions", "List versions of the code, and who signed them off."),
+    "adopt": Command("code:adopt", "Sign a version of the code off.", "acts"),
+    "withdraw": Command("code:withdraw", "Take back a version that was signed off.", "acts"),
+}
+CARD = {
+    "list": Command("card:list_cards", "List use-case cards that are in force."),
+    "adopt": Command("card:adopt", "Sign the card of a use case that you answer for.", "acts"),
+}
+CONSOLE = {
+    "start": Command("console:start", "Start the console of this checkout.", "itself"),
+    "password": Command("console:password", "Set the password that you sign in with.", "acts"),
+    "accounts": Command("console:list_accounts", "List who has a password."),
+    "sessions": Command("console:list_sessions", "List who is signed in, and since when."),
+    "revoke": Command("console:revoke", "Take a person's password away, end their sessions.", "itself"),
+}
+DATA = {
+    "inventory": Command("data.inventory:inventory", "Show every source: owner, class, freshness, quality."),
+    "manifest": Command("data.manifest:manifest", "Show what a run's dataset is made of, and what changed."),
+    "quarantine": Command("data.quarantine:quarantine", "Show the rows that a run put aside, by rule."),
+    "conflicts": Command("data.conflicts:conflicts", "Show records that contradict each other."),
+    "show": Command("data.show:show", "Show one record as its source had it.", "acts"),
+    "where": Command("data.where:where", "Show everything that a record or a person is in."),
+    "records": Command("data.records:records", "Show the records behind a release, by source."),
+    "adopt": Command("data.adopt:adopt", "Sign what sources.yaml says of a source that you own.", "acts"),
+    "withdraw": Command("data.withdraw:withdraw", "Withdraw a source that you own.", "acts"),
+}
+GATES = {
+    "list": Command("gates.looking:list_gates", "List the gates that wait for people."),
+    "show": Command("gates.looking:show", "Show the evidence of a gate, and who decides."),
+    "approve": Command("gates.deciding:approve", "Show the evidence of a gate and sign your approval.", "acts"),
+    "reject": Command("gates.deciding:reject", "Show the evidence and sign your rejection.", "acts"),
+    "waive": Command("gates.deciding:waive", "Waive failed checks of a gate, until a date.", "acts"),
+    "withdraw": Command("gates.deciding:withdraw", "Withdraw your own decision while the gate is open.", "acts"),
+}
+IDENTITY = {
+    "create": Command("identity:create", "Make a key and propose it in people.yaml.", "itself"),
+    "import": Command("identity:bring", "Propose an existing OpenSSH ed25519 key in people.yaml.", "itself"),
+    "list": Command("identity:list_identities", "List people and machines with their roles and keys."),
+    "revoke": Command("identity:revoke", "Propose that a key is revoked as of a date.", "itself"),
+    "root": Command("identity:root", "Print the fingerprint of the root key.", "itself"),
+}
+LEDGER = {
+    "show": Command("ledger:show", "Show what was recorded, newest last."),
+    "verify": Command("ledger:verify", "Recompute everything and compare it with the signed heads.", "itself"),
+    "prove": Command("ledger:prove", "Print a proof about an entry, or since an older head."),
+    "check": Command("ledger:check", "Check a proof with nothing but the ledger's public key.", "itself"),
+    "export": Command("ledger:export", "Write entries and signed heads to one file."),
+    "publish": Command("ledger:publish_heads", "Sign a head and take every head to its places.", "itself"),
+}
+POLICY = {
+    "show": Command("policy:show", "Show what is in force, since when, signed by whom."),
+    "check": Command("policy:check", "Explain a policy in words.", "itself"),
+    "test": Command("policy:test", "Judge the cases of policy_tests.yaml beside a policy.", "itself"),
+    "adopt": Command("policy:adopt", "Show what would change, sign it, put it in force.", "itself"),
+}
+RELEASES = {
+    "list": Command("releases.listing:list_releases", "List every release with its aliases, newest last."),
+    "show": Command("releases.listing:show", "Show one release: digests, gates and who decided."),
+    "verify": Command("releases.verify:verify", "Check a release from its folder alone.", "itself"),
+    "admit": Command("releases.admit:admit", "Verify what is in production, and print where it lies.", "itself"),
+    "at": Command("releases.history:at", "Show what was in production at a moment of the past."),
+    "diff": Command("releases.difference:diff", "Show what changed from one release to another."),
+    "rollback": Command("releases.rollback:rollback", "Order that an earlier release be champion again.", "itself"),
+    "confirm": Command("releases.rollback:confirm", "Confirm an emergency rollback, as a second person.", "acts"),
+}
+RUNS = {
+    "diff": Command("runs_difference:diff", "Show what differs between two runs, with a paired test."),
+    "stop": Command("runs_stop:stop", "Stop a run that is in progress here; it can go on later.", "itself"),
+}
+INCIDENTS = {
+    "list": Command("incidents:list_incidents", "List the open incidents."),
+    "show": Command("incidents:show", "Show one incident, its owner and its end."),
+    "close": Command("incidents:close", "Close an incident with your key.", "acts"),
+}
+SCHEDULE = {
+    "list": Command("schedule:list_schedules", "List schedules and triggers, and when each is due."),
+    "next": Command("schedule:coming", "Show the next times at which runs are asked for."),
+    "pause": Command("schedule:pause", "Let a schedule or trigger rest.", "acts"),
+    "resume": Command("schedule:resume", "Let one that rests go on.", "acts"),
+    "run-now": Command("schedule:run_now", "Ask for the run of a schedule now.", "acts"),
+}
+ALL: dict[str, Command | CommandGroup] = {
+    "init": Command("init:init", "Make keys, ledger and folders of this checkout.", "itself"),
+    "new": Command("new:new", "Scaffold a use case from a data file.", "itself"),
+    "run": Command("run:run", "Start a run: data, training, evaluation, gates, promotion.", "acts"),
+    "status": Command("status:status", "Show where runs stand, and what they wait for."),
+    "up": Command("up:up", "Start Prefect, watch, console and MLflow of this checkout.", "itself"),
+    "down": Command("down:down", "Stop all that `hallmark up` started.", "itself"),
+    "watch": Command("watch:watch", "Watch over gates, deadlines and schedules until Ctrl-C.", "itself"),
+    "work": Command("work:work", "Execute runs of a work pool on this machine until Ctrl-C.", "acts"),
+    "deploy": Command("deploy:deploy", "Put schedules and triggers in force, start what runs them.", "acts"),
+    "trigger": Command("trigger:trigger", "Say that an event happened, for which a run is asked.", "acts"),
+    "doctor": Command("doctor:doctor", "Say what is missing or out of date here, and what to type.", "itself"),
+    "advise": Command("advise:advise", "Say which approach fits a use case, and why.", "itself"),
+    "sweep": Command("sweep:sweep", "Try training parameters on the rows of the last run.", "acts"),
+    "compare": Command("compare:compare", "Compare base models on the task, with costs and terms.", "acts"),
+    "preflight": Command("preflight:preflight", "Say if a training fits, how long it takes, its cost.", "itself"),
+    "params": Command("params:params", "Check a params file, or print its schema.", "itself"),
+    "resolve": Command("resolve:resolve", "Write inputs/ for `dvc repro` by hand.", "acts"),
+    "audit": Command("audit:audit", "Write the dossier of a release, as HTML and one archive."),
+    "reproduce": Command("reproduce:reproduce", "Build a release again and compare every digest.", "acts"),
+    "backup": Command("backup:backup", "Back up the state of this checkout while it is in use."),
+    "restore": Command("backup:restore", "Put a backup back where there is no state yet.", "itself"),
+    "card": CommandGroup("Sign off what a use case is for and has to reach.", CARD),
+    "console": CommandGroup("Pages to decide on and to read the record.", CONSOLE),
+    "code": CommandGroup("Sign off the code that governed runs are made of.", CODE),
+    "data": CommandGroup("Look at sources, their rows and single records.", DATA),
+    "gates": CommandGroup("List the gates that wait, look at evidence, decide.", GATES),
+    "identity": CommandGroup("Make, import, list and revoke keys.", IDENTITY),
+    "ledger": CommandGroup("Show, verify, prove and export the ledger.", LEDGER),
+    "policy": CommandGroup("Explain, test and adopt the policy.", POLICY),
+    "releases": CommandGroup("List, show, compare, verify and roll back releases.", RELEASES),
+    "runs": CommandGroup("Compare runs, also those never released; stop one.", RUNS),
+    "schedule": CommandGroup("List, pause and resume schedules and triggers.", SCHEDULE),
+    "incidents": CommandGroup("List, show and close incidents.", INCIDENTS),
+}

@@ -1,0 +1,36 @@
+"""Table of a dataset as its owners see it: a line for each source, and the changes since the last approved dataset."""
+
+from rich.table import Table
+
+from infra.cli.shared import console
+from tasks.gates import decision_summary, evidence_text
+from tasks.gates.checks.dataset_diff import DatasetChange
+from tasks.sources.dataset import SIDES, Dataset, DatasetSource
+
+
+def show(dataset: Dataset, change: DatasetChange | None, approved: bool = True) -> None:
+    """Print the dataset and, if given, its differences from another one.
+
+    `approved` says whether the other dataset is the one that was approved last.
+    """
+    table = Table("source", "owner", "rows", "put aside", "protected", *SIDES, "content", box=None, header_style="bold")
+    for name, source in sorted(dataset.sources.items(), key=lambda item: (item[1].owner, item[0])):
+        table.add_row(name, *_cells(source), change.sources[name].content if change else "")
+    console.print(table)
+    for name, source in dataset.sources.items():
+        console.print(
+            f"  {name}: {', '.join(f'{what} {said}' for what, said in decision_summary.terms(source).items())}"
+        )
+    for line in evidence_text.dataset(dataset, change, approved):
+        console.print(f"  {line}")
+
+
+def _cells(source: DatasetSource) -> list[str]:
+    protected = sum(source.protected.values())
+    return [
+        source.owner,
+        f"{source.rows_read:,}",
+        f"{source.quarantined_share:.1%}{evidence_text.counts_by_rule(source.quarantined)}",
+        f"{protected:,} found" if protected else "",
+        *(f"{source.rows[side]:,}" for side in SIDES),
+    ]

@@ -1,0 +1,86 @@
+"""Code that `hallmark data adopt` and `hallmark card adopt` share: show the differences, sign, show the result."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.core.escaping import escape_line
+from tasks.core.params.use_case import SuccessMetric
+from tasks.declarations import criteria, declarations, signing, status
+from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument
+from tasks.declarations.status import DeclarationStatus
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+
+METRICS = "success_metrics"
+Reason = Annotated[str, typer.Option(help="What you looked at. The ledger keeps it.")]
+
+
+def sign(
+    declared: Sequence[DeclaredDocument], ledger: Ledger, governed: Governance, who: str, reason: str, as_json: bool
+) -> None:
+    before = status.read(ledger, governed)
+    if not as_json:
+        for each in declared:
+            console.print(describe_changes(each, before))
+        names = ", ".join(each.subject for each in declared)
+        if sys.stdin.isatty() and not typer.confirm(f"sign {names} as shown?"):
+            raise typer.Exit(1)
+    entries = signing.sign(ledger, governed, who, declared, reason)
+    now = status.read(ledger, governed)
+    rows = [standing_row(each, now, governed) for each in declared]
+    if as_json:
+        shared.print_json([it | {"ledger_entry": entry.seq} for it, entry in zip(rows, entries, strict=True)])
+        return
+    for it, entry in zip(rows, entries, strict=True):
+        console.print(f"{it['declared']}: {it['text']}; entry {entry.seq} of the ledger")
+
+
+def describe_changes(declared: DeclaredDocument, now: DeclarationStatus) -> str:
+    """Describe the differences of a declaration from the one in force, each with both values."""
+    known = now.in_force.get(declared.subject)
+    if known is None:
+        said = (
+            escape_line(f"  {key}: {_in_words(key, value)}")
+            for key, value in declarations.values_by_key(declared).items()
+        )
+        return "\n".join([f"{declared.subject}: nobody has adopted it before, so you sign for all of this:", *said])
+    before = known.declared
+    differ = [each for each in declarations.differences(before, declared) if each[0] != METRICS]
+    lines = [escape_line(f"  {key}: {was} becomes {becomes}") for key, was, becomes in differ]
+    if isinstance(before, DeclaredCard) and isinstance(declared, DeclaredCard):
+        metrics = criteria.metric_changes(before.card.success_metrics, declared.card.success_metrics)
+        lines += [escape_line(f"  {METRICS}: {text}") for text in metrics]
+    count = f"{len(lines)} change{'s' * (len(lines) > 1)}:" if lines else "nothing changes"
+    return "\n".join([f"{declared.subject}: {count}", *lines])
+
+
+def _in_words(key: str, value: Any) -> str:
+    if key == METRICS:
+        return "; ".join(criteria.metric_changes([], [SuccessMetric.model_validate(each) for each in value]))
+    return str(value)
+
+
+def standing_row(declared: DeclaredDocument, now: DeclarationStatus, governed: Governance) -> dict[str, Any]:
+    """Return the state of a declaration as `--json` prints it: in force, or waiting for signatures of some people."""
+    waits = signing.missing_owners(declared, now, governed)
+    begun = now.signatures(declared, governed.state.parent)
+    signed = now.in_force[declared.subject].signatures if now.is_in_force(declared) else begun
+    by = sorted({each.document.person for each in signed})
+    text = f"waits for {', '.join(waits)}" if waits else f"in force, signed by {', '.join(by)}"
+    known = now.in_force.get(declared.subject)
+    if waits and known:
+        differ = [key for key, _, _ in declarations.differences(known.declared, declared)]
+        text += f"; in force is another, which differs in {', '.join(differ)}"
+    return {
+        "declared": declared.subject,
+        "sha256": declared.sha256,
+        "state": "open" if waits else "in force",
+        "waits_for": waits,
+        "signed_by": by,
+        "text": text,
+    }

@@ -1,0 +1,120 @@
+"""Lazy import of commands: listing them imports none of their modules, and running one imports only its own."""
+
+import errno
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from importlib import import_module
+from typing import Any, Literal, NamedTuple, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from tasks.core.errors import InputError
+
+PATH_ERRORS = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
+"""Error codes of the operating system that are about a path which the user has typed.
+
+They are reported as InputError. All other errors of the operating system count as defects of Hallmark, unless the
+command turns them into a message.
+"""
+MAX_PATH_SHOWN = 100
+"""Maximum number of characters of the path in the error message."""
+
+
+class Command(NamedTuple):
+    target: str
+    """Place of the command's function as `module:function`, with the module relative to infra.cli."""
+    help: str
+    """Line of the command in the list of commands. The command's own help is the docstring of the function."""
+    ledger: Literal["reads", "acts", "itself"] = "reads"
+    """Behaviour on a ledger that was changed (ledger_check.py), which is checked before the command runs.
+
+    `reads`: it shows what the ledger has, below a warning, and exits with code 1. `acts`: it is refused. `itself`:
+    there is no check, since the command needs no ledger or checks it itself.
+    """
+
+
+class CommandGroup(NamedTuple):
+    help: str
+    commands: dict[str, Command]
+
+
+class LazyCommands(Mapping[str, Any]):
+    """Commands by name. Looking one up imports its module and makes the command."""
+
+    def __init__(self, verbs: Mapping[str, Command | CommandGroup]) -> None:
+        self.verbs = verbs
+        self._made: dict[str, TyperCommand | TyperGroup] = {}
+
+    def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
+        if name not in self._made:
+            self._made[name] = _make_command(name, self.verbs[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.verbs)
+
+    def __len__(self) -> int:
+        return len(self.verbs)
+
+
+class LazyGroup(TyperGroup):
+    """Group that lists its commands with the lines of their verbs, without importing their modules."""
+
+    def __init__(self, verbs: Mapping[str, Command | CommandGroup], **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = cast(Any, LazyCommands(verbs))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        verbs = cast(LazyCommands, self.commands).verbs
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.help) for name, verb in verbs.items()])
+
+
+def group_class(verbs: Mapping[str, Command | CommandGroup]) -> type[TyperGroup]:
+    """Return the class of a group with these commands, for `typer.Typer(cls=…)`."""
+
+    class Whole(LazyGroup):
+        def __init__(self, **given: Any) -> None:
+            super().__init__(verbs, **given)
+
+    return Whole
+
+
+def _make_command(name: str, declared: Command | CommandGroup) -> TyperCommand | TyperGroup:
+    if isinstance(declared, CommandGroup):
+        return LazyGroup(declared.commands, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
+    module, _, function = declared.target.partition(":")
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    verb = _reporting_path_errors(getattr(import_module(f"infra.cli.{module}"), function))
+    alone.command(name)(verb if declared.ledger == "itself" else _checking_ledger(verb, declared.ledger == "acts"))
+    return cast(TyperCommand, get_command(alone))
+
+
+def _reporting_path_errors(verb: Callable[..., None]) -> Callable[..., None]:
+    @wraps(verb)
+    def tell(**given: Any) -> None:
+        try:
+            verb(**given)
+        except OSError as error:
+            if error.errno not in PATH_ERRORS or not error.filename:
+                raise
+            path = str(error.filename)
+            short = path if len(path) <= MAX_PATH_SHOWN else f"{path[:MAX_PATH_SHOWN]}… ({len(path):,} characters)"
+            raise InputError(f"{short}: this path cannot be used ({error.strerror}); give another one") from None
+
+    return tell
+
+
+def _checking_ledger(verb: Callable[..., None], acts: bool) -> Callable[..., None]:
+    @wraps(verb)
+    def look_first(**given: Any) -> None:
+        from infra.cli import ledger_check  # slow: imports the database library
+
+        ledger_check.run_checked(lambda: verb(**given), acts)
+
+    return look_first

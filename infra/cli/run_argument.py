@@ -1,0 +1,22 @@
+"""Argument of commands that name a run: its id, or at least four characters with which only one id begins or ends."""
+
+import typer
+
+from infra.cli import shared
+
+HELP = "Run id, as `hallmark status` shows it, or enough of its beginning or end."
+
+
+def resolve_id(given: str) -> str:
+    """Return the id of the run that the command line names.
+
+    Raises:
+        InputError: Several runs match.
+    """
+    from tasks.runs import abbreviated_ids  # slow: imports the database library, which `--help` does not need
+
+    return abbreviated_ids.expand(shared.checkout_root() / ".hallmark", given)
+
+
+REQUIRED = typer.Argument(metavar="RUN", help=HELP, parser=resolve_id)
+OPTIONAL = typer.Argument(metavar="RUN", help=f"{HELP} Default: the last run.", parser=resolve_id)

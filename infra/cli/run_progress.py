@@ -1,0 +1,98 @@
+"""Progress of a run on the screen: a line for each change of a stage or gate, and a moving line in a terminal."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from infra.cli.progress_display import ProgressDisplay
+from infra.cli.shared import console
+from infra.prefect import client
+from infra.prefect.server import RunningPrefect
+from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.runs import journal
+from tasks.runs.journal import Journal
+from tasks.runs.run_lock import is_executing
+
+POLL_SECONDS = 0.5
+PREFECT_SECONDS = 5.0
+"""Seconds between two requests to Prefect, which says whether the flow run has ended. The rest is in the journal."""
+
+
+def show_until_done(root: Path, up: RunningPrefect, run_id: str, flow_run: str, quiet: bool) -> None:
+    """Show the progress of a run until it has finished or is suspended at a gate.
+
+    Raises:
+        Refused: The flow run failed with this error before its journal had an end.
+        InputError: As above.
+        Unavailable: The flow run ended otherwise without an end in its journal: it was killed, the disk is full, or
+            another process executes the run. Or the runner has ended.
+    """
+    asked, waiting = time.monotonic(), False
+    with ProgressDisplay(None if quiet else console) as screen:
+        shown = _PrintedLines(screen)
+        while True:
+            state, message = "", ""
+            if waiting or time.monotonic() - asked > PREFECT_SECONDS:
+                asked = time.monotonic()
+                state, message = client.state_of(root, up, flow_run)
+            # The journal is read after Prefect's answer: if the flow run has ended by then, the journal is complete.
+            known = journal.read(root / ".hallmark", run_id)
+            mine = known if known and known.flow_run == flow_run else None
+            if mine:
+                shown.update(mine)
+            waiting = mine is not None and mine.status == "waiting"
+            if (mine and mine.finished) or (waiting and state == client.PAUSED):
+                return
+            if state in client.ENDED:
+                raise _unexplained_end(run_id, state, message)
+            if state and not up.runner.alive() and not is_executing(root / ".hallmark", run_id):
+                raise Unavailable(f"the runner ended; run {run_id} goes on after `hallmark up`")
+            time.sleep(POLL_SECONDS)
+
+
+def _unexplained_end(run_id: str, state: str, message: str) -> HallmarkError:
+    said = re.match(r"[^:]*: (Refused|InputError): (.*)", message, re.DOTALL)  # Prefect: "… an exception: NAME: TEXT"
+    if said:
+        return Refused(said[2]) if said[1] == "Refused" else InputError(said[2])
+    how = "was interrupted" if state in client.INTERRUPTED else f"ended as {state}"
+    return Unavailable(f"run {run_id} {how}: {message}\ngo on: hallmark run --resume {run_id}")
+
+
+@contextmanager
+def detaching_on_interrupt(run_id: str) -> Iterator[None]:
+    """Exit with 130 on Ctrl-C, and say that the run continues without this command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"run {run_id} goes on without this command: hallmark status {run_id}", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+class _PrintedLines:
+    """Lines printed so far, so that a line is printed again only if it has changed."""
+
+    def __init__(self, screen: ProgressDisplay) -> None:
+        self.screen = screen
+        self.lines: dict[str, str] = {}
+
+    def update(self, known: Journal) -> None:
+        if known.doing:
+            self.screen.working(known.doing)
+        for name, line in known.stages.items():
+            if line.state != "running":
+                self._once(name, f"  {name:<18} {line.state:<7} {line.seconds:7.1f} s")
+            elif not known.doing:
+                self.screen.working(name, line.progress)
+        for gate, standing in known.gates.items():
+            by = f" by {', '.join(standing.decided_by)}" if standing.decided_by else ""
+            self._once(f"gate {gate}", f"  {gate + ' gate':<18} {standing.state}{by}")
+
+    def _once(self, name: str, text: str) -> None:
+        if self.lines.get(name) != text:
+            self.lines[name] = text
+            self.screen.line(text)

@@ -1,0 +1,95 @@
+"""Tables of a view, each of which can be downloaded as CSV.
+
+A field of a view, or of a document inside it, is a table if it holds documents in a list, in a dictionary, or in lists
+in a dictionary. The keys of a dictionary become a column.
+"""
+
+from collections.abc import Iterator
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from infra.console.views.signing_form import SigningForm
+
+MAIN_TABLE = "rows"
+"""Name of the field with the main table of a view."""
+KEY_COLUMN = "name"
+"""Name of the column with the keys of a dictionary."""
+
+
+def names(kind: type[BaseModel]) -> list[str]:
+    """Return the names of a view's tables, such as `rows` and `release.waivers`."""
+    return [".".join(path) for path, _ in _table_fields(kind)]
+
+
+def columns(kind: type[BaseModel], table: str) -> list[str]:
+    """Return the columns of a table: the fields of its documents, except those that hold documents themselves."""
+    (annotation,) = (each for path, each in _table_fields(kind) if ".".join(path) == table)
+    found = _line_type(annotation)
+    assert found
+    line, keyed = found
+    return [KEY_COLUMN] * keyed + [
+        name for name, field in line.model_fields.items() if not _holds_documents(field.annotation)
+    ]
+
+
+def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
+    """Return the lines of a table as JSON values by column. Fields of inner documents are named `document.field`.
+
+    The list is empty if the view has no such table at present.
+    """
+    at: Any = view
+    for name in table.split("."):
+        at = getattr(at, name, None)
+    keyed = at.items() if isinstance(at, dict) else ((None, each) for each in at or ())
+    return [
+        ({} if key is None else {KEY_COLUMN: key}) | dict(_flat(each.model_dump(mode="json")))
+        for key, found in keyed
+        for each in (found if isinstance(found, list) else [found])
+    ]
+
+
+def _flat(said: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the columns of one line. Lists of documents are left out, since they do not fit into a line."""
+    for name, value in said.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        elif not (isinstance(value, list) and any(isinstance(each, dict | list) for each in value)):
+            yield above + name, value
+
+
+def _table_fields(kind: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, field in kind.model_fields.items():
+        annotation = _without_none(field.annotation)
+        if _line_type(annotation):
+            yield (*above, name), annotation
+        elif _is_document(annotation) and annotation is not SigningForm:  # a form to sign is not a table
+            yield from _table_fields(annotation, (*above, name))
+
+
+def _line_type(annotation: Any) -> tuple[type[BaseModel], bool] | None:
+    """Return the type of a table's documents, and whether they have keys; None if the field is not a table."""
+    inside, keyed = annotation, get_origin(annotation) is dict
+    if keyed:
+        inside = get_args(inside)[1]
+    if get_origin(inside) in (list, tuple):
+        inside = get_args(inside)[0]
+    elif not keyed:
+        return None
+    return (inside, keyed) if _is_document(inside) else None
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) not in (Union, UnionType):
+        return annotation
+    rest = [each for each in get_args(annotation) if each is not NoneType]
+    return rest[0] if len(rest) == 1 else annotation
+
+
+def _is_document(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _holds_documents(annotation: Any) -> bool:
+    return _is_document(annotation) or any(map(_holds_documents, get_args(annotation)))

@@ -1,0 +1,50 @@
+"""Routes of data accesses: one record as its source has it, or every record about a person.
+
+Each access needs a reason, and is entered in the ledger before anything is shown.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Form
+from starlette.requests import Request
+from starlette.responses import Response
+
+from infra import record_lookup
+from infra.console.context import Context, Visitor
+from infra.console.views import evidence_files
+from infra.console.views.lineage import Lineage
+from infra.console.views.run_pages import run_layout
+from tasks.core.config import MAX_REASON_CHARS
+from tasks.inquiry import access, disclosure
+from tasks.runs.run import governance_of
+
+
+def add_routes(app: FastAPI, context: Context) -> None:
+    @app.post("/runs/{run}/shown", include_in_schema=False)
+    def shown(
+        request: Request, run: str, who: Annotated[Visitor, Depends(context.rate_limited_visitor)],
+        record: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=MAX_REASON_CHARS)],
+        form_token: Annotated[str, Form(max_length=100)],
+    ) -> Response:  # fmt: skip
+        who.require_form_token(form_token)
+        here = context.here()
+        layout = run_layout(here, run)
+        looker = access.access_of_person(governance_of(here.site.root, layout), who.person)
+        files = (layout.artefacts("ingest") / f"{name}.parquet" for name in ("records", "rows", "quarantine"))
+        with evidence_files.refuse_unreadable(run):
+            evidence_files.compare(here, layout, "data", *(path for path in files if path.exists()))
+            view = disclosure.disclose(layout, record, looker, reason, here.ledger)
+        return context.page("shown.html", request, who, title="Record", view=view, run=run)
+
+    @app.post("/where", include_in_schema=False)
+    def sought(
+        request: Request, who: Annotated[Visitor, Depends(context.rate_limited_visitor)],
+        subject: Annotated[str, Form(max_length=200)], reason: Annotated[str, Form(max_length=MAX_REASON_CHARS)],
+        form_token: Annotated[str, Form(max_length=100)],
+    ) -> Response:  # fmt: skip
+        who.require_form_token(form_token)
+        here = context.here()
+        looker = access.access_of_person(here.governance, who.person)
+        found = record_lookup.find_person(here.state, subject, reason, looker, here.ledger, here.governance)
+        view = Lineage(record="", **vars(found))
+        return context.page("where.html", request, who, title="Where is it", view=view, sought=True)

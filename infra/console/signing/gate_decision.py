@@ -1,0 +1,75 @@
+"""Decision at a gate, signed in a browser."""
+
+from datetime import UTC, datetime, time
+from typing import Annotated
+
+from pydantic import Field
+
+from infra.console.signing import messages
+from infra.console.signing.messages import Line, RecordedStatement, SignedStatement, UnsignedStatement
+from infra.console.site import RequestState
+from infra.console.views.gate import newest_case
+from tasks.core.errors import InputError, Refused
+from tasks.gates import decisions
+from tasks.gates.cases import GateCase
+from tasks.gates.decisions import DecisionDraft
+from tasks.gates.signed_decision import Verb
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+
+
+class DecisionRequest(messages.SigningRequest):
+    verb: Verb
+    evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """SHA-256 of the evidence that the page showed."""
+    role: Line = ""
+    """Role in which the person decides; empty if only one of their roles may decide."""
+    checks: Annotated[list[Line], Field(max_length=100)] = []
+    expires: Annotated[str, Field(max_length=10)] = ""
+    """Last day of a waiver, such as 2026-04-01; empty for other decisions."""
+
+    def wish(self) -> DecisionDraft:
+        """Return the decision that is wanted.
+
+        Raises:
+            InputError: `expires` is not a date.
+        """
+        return DecisionDraft(self.verb, self.reason, self.role or None, tuple(self.checks), _end_of(self.expires))
+
+
+class SignedDecisionRequest(DecisionRequest, SignedStatement):
+    """Request for a decision, with the signed statement."""
+
+
+def draft(here: RequestState, person: Person, run: str, gate: str, wanted: DecisionRequest) -> UnsignedStatement:
+    """Return the statement to sign. Raises as `decisions.decide`, and Refused if the gate has other evidence by now."""
+    case, governed = _require_same_evidence(here, run, gate, wanted)
+    drawn = decisions.draw_up(here.ledger, governed, case.evidence, person.id, wanted.wish(), wanted.public_key_line)
+    return messages.unsigned(drawn)
+
+
+def record(here: RequestState, person: Person, run: str, gate: str, wanted: SignedDecisionRequest) -> RecordedStatement:
+    """Record the signed decision. Raises as `draw`, and Refused for a signature of another person."""
+    case, governed = _require_same_evidence(here, run, gate, wanted)
+    line = wanted.public_key_line
+    envelope = wanted.envelope(line)
+    entry = decisions.record_signed(here.ledger, governed, case.evidence, person.id, wanted.wish(), envelope, line)
+    return RecordedStatement(entry=entry.seq, said=f"{wanted.verb}, at the {gate} gate of run {run}")
+
+
+def _require_same_evidence(
+    here: RequestState, run: str, gate: str, wanted: DecisionRequest
+) -> tuple[GateCase, Governance]:
+    case, governed = newest_case(here, run, gate)
+    if case.sha256 != wanted.evidence:
+        raise Refused("the gate has other evidence by now than your page shows; load the page anew and look at it")
+    return case, governed
+
+
+def _end_of(day: str) -> datetime | None:
+    if not day:
+        return None
+    try:
+        return datetime.combine(datetime.strptime(day, "%Y-%m-%d"), time(23, 59, 59), UTC)
+    except ValueError:
+        raise InputError(f"expected a day such as 2026-04-01, got {day!r}") from None

@@ -1,0 +1,27 @@
+"""Closing of an incident, signed in a browser."""
+
+from infra.console.signing import messages
+from infra.console.signing.messages import RecordedStatement, SignedStatement, SigningRequest, UnsignedStatement
+from infra.console.site import RequestState
+from tasks.incidents import incidents
+from tasks.policy import signed_entry
+from tasks.policy.people import Person
+
+
+class SignedClosing(SigningRequest, SignedStatement):
+    """Request to close an incident, with the signed statement."""
+
+
+def draft(here: RequestState, person: Person, incident: str, wanted: SigningRequest) -> UnsignedStatement:
+    """Return the statement to sign. Raises as `incidents.close`."""
+    _, drafts = incidents.draft_closing(here.ledger, here.governance, incident, person.id, wanted.reason)
+    return messages.unsigned(signed_entry.draw_up(here.ledger, drafts))
+
+
+def record(here: RequestState, person: Person, incident: str, wanted: SignedClosing) -> RecordedStatement:
+    """Record the signed statement. Raises as `draw`, and Refused for a signature of another person."""
+    closer, drafts = incidents.draft_closing(here.ledger, here.governance, incident, person.id, wanted.reason)
+    entry = signed_entry.record_signed(
+        here.ledger, here.governance, closer, drafts, [wanted.envelope(wanted.public_key_line)]
+    )
+    return RecordedStatement(entry=entry.seq, said=f"{incident} is closed")

@@ -1,0 +1,45 @@
+"""Order to roll back to an earlier release, signed in a browser."""
+
+from infra.console.signing import messages
+from infra.console.signing.messages import Line, RecordedStatement, SignedStatement, UnsignedStatement
+from infra.console.site import RequestState
+from tasks.ledger.heads import publication
+from tasks.policy.people import Person
+from tasks.registry.promote import rollback
+from tasks.registry.promote.rollback import RollbackRequest
+
+
+class RollbackForm(messages.SigningRequest):
+    role: Line = ""
+    """Role in which the person orders; empty if only one of their roles may order."""
+    break_glass: bool = False
+    """Whether this is an emergency rollback, which needs no second person and opens an incident."""
+
+    def wish(self) -> RollbackRequest:
+        return RollbackRequest(self.reason, self.role or None, self.break_glass)
+
+
+class SignedRollbackForm(RollbackForm, SignedStatement):
+    """Request for a rollback, with the signed order."""
+
+
+def draft(here: RequestState, person: Person, label: str, wanted: RollbackForm) -> UnsignedStatement:
+    """Return the order to sign. Raises as `rollback.rollback`."""
+    return messages.unsigned_statement(
+        rollback.draft_order(here.ledger, here.governance, label, person.id, wanted.wish())
+    )
+
+
+def record(here: RequestState, person: Person, label: str, wanted: SignedRollbackForm) -> RecordedStatement:
+    """Record the signed order, and roll back if no other order is missing.
+
+    Raises as `draw`, and Refused for a signature of another person.
+    """
+    envelope = wanted.envelope(wanted.public_key_line)
+    done = rollback.submit_order(here.ledger, here.governance, label, person.id, wanted.wish(), envelope)
+    late = publication.publish_if_changed(
+        here.ledger, here.governance
+    )  # the order counts even if the head cannot be published
+    waits = f"ordered; it waits for {' and '.join(done.waiting_for)}"
+    said = waits if done.waiting_for else f"{label} is champion again"
+    return RecordedStatement(entry=done.entry, said="; ".join([said, *late]))

@@ -1,0 +1,113 @@
+"""Dataset in the evidence of a data gate: each source, distributions, and changes since the gate last passed."""
+
+from collections import Counter
+
+from tasks.core.config import FrozenModel
+from tasks.gates import decision_summary, evidence_text
+from tasks.gates.checks.dataset_diff import DatasetChange
+from tasks.gates.evidence import Evidence
+from tasks.gates.evidence_diff import EvidenceDiff
+from tasks.sources.dataset import Dataset
+
+
+class GateSource(FrozenModel):
+    """Source of the dataset, as its owner reviews it."""
+
+    name: str
+    owner: str
+    people: str
+    """Number of different values of each class that identifies a person, in words."""
+    terms: dict[str, str]
+    """Name and text of each term that the owner has declared."""
+    content: str
+    """`new`, `changed` or `same`, compared with the dataset approved last; empty if none was."""
+    rows: int
+    aside: int
+    """Number of quarantined rows."""
+    aside_share: float
+    """Share of quarantined rows, from 0 to 1."""
+    by_rule: dict[str, int]
+    """Number of quarantined rows by rule."""
+    protected: dict[str, int]
+    """Number of occurrences of protected values, by class."""
+    actions: dict[str, str]
+    """Treatment of protected values, by class."""
+    train: int
+    test: int
+
+
+SEGMENTS = ("department", "language", "kind")
+"""Segments of records whose distributions are shown."""
+
+
+class SegmentValue(FrozenModel):
+    """Records with one value of a segment, in training and test set together."""
+
+    value: str
+    rows: int
+    share: float
+    before: float | None
+    """Share in the dataset approved last; null if none was."""
+
+
+class Distribution(FrozenModel):
+    segment: str
+    parts: list[SegmentValue]
+    """Values of the segment, most frequent first. Values that no longer occur have 0 rows."""
+
+
+def distributions(evidence: Evidence) -> list[Distribution]:
+    """Return the distribution of each segment, now and in the dataset approved last; empty without a dataset."""
+    if evidence.dataset is None:
+        return []
+    return [Distribution(segment=name, parts=_parts(evidence.dataset, evidence.change, name)) for name in SEGMENTS]
+
+
+def _parts(dataset: Dataset, change: DatasetChange | None, segment: str) -> list[SegmentValue]:
+    now: Counter[str] = Counter()
+    for counts in dataset.segments.get(segment, {}).values():
+        now.update(counts)
+    moved = change.segments.get(segment, {}) if change else {}
+    before: Counter[str] = Counter(now)
+    for value, it in moved.items():
+        before[value] = it.before if isinstance(it.before, int) else 0
+        now.setdefault(value, 0)
+    all_now, all_before = max(now.total(), 1), max(before.total(), 1)
+    return [
+        SegmentValue(
+            value=value, rows=rows, share=rows / all_now, before=before[value] / all_before if change else None
+        )
+        for value, rows in now.most_common()
+    ]
+
+
+def sources(evidence: Evidence) -> list[GateSource]:
+    """Return the sources of the dataset, sorted by owner; empty without a dataset."""
+    if evidence.dataset is None:
+        return []
+    change = evidence.change
+    return [
+        GateSource(
+            name=name,
+            owner=origin.owner,
+            people=decision_summary.people_counts([origin]),
+            terms=decision_summary.terms(origin),
+            content=change.sources[name].content if change else "",
+            rows=origin.rows_read,
+            aside=sum(origin.quarantined.values()),
+            aside_share=origin.quarantined_share,
+            by_rule=origin.quarantined,
+            protected={str(key): count for key, count in origin.protected.items() if count},
+            actions={str(key): str(action) for key, action in origin.actions.items()},
+            train=origin.rows["train"],
+            test=origin.rows["test"],
+        )
+        for name, origin in sorted(evidence.dataset.sources.items(), key=lambda item: (item[1].owner, item[0]))
+    ]
+
+
+def changes(evidence: Evidence, before: EvidenceDiff | None) -> list[str]:
+    """Return the changes since the gate last passed, in words."""
+    if evidence.dataset is not None:
+        return list(evidence_text.dataset(evidence.dataset, evidence.change))
+    return [evidence_text.changed_files(before)]

@@ -1,0 +1,32 @@
+"""Datasets, runs and releases that a record is in.
+
+Questions about a person are in ../disclosing.py, since each is a data access that the ledger records.
+"""
+
+from infra import record_lookup
+from infra.console.site import RequestState
+from infra.record_lookup import RecordUse
+from tasks.core.config import FrozenModel
+from tasks.policy.people import Person
+
+
+class Lineage(FrozenModel):
+    record: str
+    """Id of the record; empty if none was asked for."""
+    rows: list[RecordUse]
+    closed: list[str]
+    """Sources that were not searched, each with the people or roles who may see its records."""
+    notice: str
+    """Releases that could not be searched on this machine, in words; empty if there are none."""
+
+
+def lineage(here: RequestState, person: Person, record: str = "") -> Lineage:
+    """Return what a record is in.
+
+    Raises:
+        InputError: `record` is not the id of a record.
+    """
+    if not record:
+        return Lineage(record="", rows=[], closed=[], notice="")
+    found = record_lookup.find_record(here.state, record.strip(), here.ledger, here.governance)
+    return Lineage(record=record.strip(), **vars(found))

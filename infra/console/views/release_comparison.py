@@ -1,0 +1,82 @@
+"""Differences between two releases."""
+
+from infra import release_diff
+from infra.console.site import RequestState
+from tasks.core.config import FrozenModel
+from tasks.gates.checks.dataset_diff import DatasetChange, ValueChange
+from tasks.gates.evidence_text import arrow
+from tasks.policy.people import Person
+from tasks.registry.history.comparison import Difference, Figure
+from tasks.registry.promote import releases as promoted
+
+
+class Change(FrozenModel):
+    what: str
+    change: str
+
+
+class ReleaseComparison(FrozenModel):
+    before: str
+    now: str
+    against: list[str]
+    """Releases of the two that do not verify here, each with the reason."""
+    parts: dict[str, list[Change]]
+    """Differences by part: data, parameters, code, base model, figures, policy, people."""
+
+
+def release_comparison(here: RequestState, person: Person, before: str, now: str) -> ReleaseComparison:
+    """Return the differences between two releases.
+
+    Raises:
+        InputError: There is no release with one of these labels.
+    """
+    for label in (before, now):  # the command accepts folders too, which a page must not open
+        promoted.get(here.ledger, here.governance, label)
+    found, _ = release_diff.compare_releases(here.site.root, before, now, here.ledger, here.governance)
+    return ReleaseComparison(
+        before=before,
+        now=now,
+        against=[f"{side.release}: {side.against}" for side in (found.before, found.now) if side.against],
+        parts={name: moves for name, moves in _parts(found).items() if moves},
+    )
+
+
+def _parts(it: Difference) -> dict[str, list[Change]]:
+    return {
+        "data": data(it.data),
+        "parameters": changed_values(it.parameters),
+        "code": code(it.code, it.code_why) + changed_values(it.made_with),
+        "base model": changed_values(it.base_model),
+        "figures": figures(it.figures),
+        "policy": changed_values(it.policy),
+        "people": changed_values(it.people),
+    }
+
+
+def data(change: DatasetChange) -> list[Change]:
+    sources = [
+        Change(what=f"source {name}", change=source.content)
+        for name, source in change.sources.items()
+        if source.content != "same"
+    ]
+    return sources + [
+        Change(what=f"{side} rows", change=arrow(it)) for side, it in change.rows.items() if not it.unchanged
+    ]
+
+
+def code(names: list[str] | None, why: str) -> list[Change]:
+    return [Change(what=line, change="") for line in names or []] + [
+        Change(what="which files differ", change=why)
+    ] * bool(why)
+
+
+def figures(found: dict[str, Figure]) -> list[Change]:
+    return [
+        Change(what=name, change=f"{figure.before or 'none'} → {figure.now or 'none'}, intervals: {figure.intervals}")
+        for name, figure in found.items()
+        if figure.before != figure.now
+    ]
+
+
+def changed_values(moved: dict[str, ValueChange]) -> list[Change]:
+    return [Change(what=name, change=arrow(pair)) for name, pair in moved.items() if not pair.unchanged]

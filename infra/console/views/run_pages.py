@@ -1,0 +1,86 @@
+"""Pages that a run wrote into its folder: the evaluation report and the Data Docs.
+
+Pages that a decision relies on are compared with the digests in the gate's evidence. The report with latency and cost
+holds measurements of one machine, so the evidence has no digest of it.
+"""
+
+from pathlib import Path
+
+from infra.console.site import RequestState
+from infra.console.views import evidence_files, free_text
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.policy.people import Person
+from tasks.runs.request import checked_run_id
+from tasks.trust.gate_statement import GateName
+
+DOCS_SUFFIXES = (".html", ".css", ".png", ".svg", ".woff", ".woff2")
+"""Suffixes of the files that Data Docs consist of."""
+
+
+def report_file(here: RequestState, person: Person, run: str) -> Path:
+    """Return the path of the evaluation report.
+
+    Raises:
+        InputError: The run has no report yet.
+        Refused: The report is not the one in the gate's evidence; or the run has not reached the gate, and the person
+            may not see free text of the run.
+    """
+    layout = run_layout(here, run)
+    path = layout.artefacts("evaluate") / "report.html"
+    if not path.is_file():
+        raise InputError(f"run {run} has no evaluation report yet")
+    _require(here, person, layout, "evaluation", path)
+    return path
+
+
+def measured_file(here: RequestState, person: Person, run: str) -> Path:
+    """Return the path of the report with latency and cost.
+
+    Raises:
+        InputError: The run has no such report yet.
+        Refused: The run has not reached the evaluation gate, and the person may not see free text of the run.
+    """
+    layout = run_layout(here, run)
+    path = layout.root / "measured" / "report.html"
+    if not path.is_file():
+        raise InputError(f"run {run} has measured no latency and cost yet")
+    _require(here, person, layout, "evaluation")
+    return path
+
+
+def docs_file(here: RequestState, person: Person, run: str, path: str) -> Path:
+    """Return the path of a file of the Data Docs, or of their first page if `path` is empty.
+
+    Raises:
+        InputError: The Data Docs have no such file.
+        Refused: As `report_file`, at the data gate.
+    """
+    layout = run_layout(here, run)
+    folder = (layout.artefacts("validate") / "docs").resolve()
+    if not path:
+        path = next((str(each.relative_to(folder)) for each in sorted(folder.glob("**/index.html"))), "index.html")
+    try:
+        wanted = (folder / path).resolve()
+        shown = wanted.is_relative_to(folder) and wanted.is_file() and wanted.suffix in DOCS_SUFFIXES
+    except (ValueError, OSError):  # a path with a zero byte, or one that is too long
+        shown = False
+    if not shown:
+        raise InputError(f"run {run} has no such page in its Data Docs")
+    _require(here, person, layout, "data", layout.artefacts("validate") / "docs" / wanted.relative_to(folder))
+    return wanted
+
+
+def _require(here: RequestState, person: Person, layout: Layout, gate: GateName, *paths: Path) -> None:
+    """Require access to all sources of the run, unless a gate has compared these files: others may quote any record."""
+    if not evidence_files.compare(here, layout, gate, *paths):
+        free_text.require_access(here, layout, person, "pages")
+
+
+def run_layout(here: RequestState, run: str) -> Layout:
+    """Return the layout of a run in this checkout, which need not exist.
+
+    Raises:
+        InputError: `run` is not the id of a run.
+    """
+    return Layout(here.state / "runs" / checked_run_id(run))

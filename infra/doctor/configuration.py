@@ -1,0 +1,149 @@
+"""Diagnostics of a checkout's configuration: variables, params.yaml, dvc.yaml, governance, and what depends on them."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.doctor.finding import Finding
+from infra.prefect import notify
+from infra.prefect.variables import COMMAND_VARIABLES, RUNNER_VARIABLES
+from tasks.core import graph
+from tasks.core.params import params
+from tasks.ledger import ledger, quick_check
+from tasks.policy import in_force
+from tasks.policy.policy import SCHEDULER
+from tasks.registry.promote import promotion
+from tasks.runs import installation
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest, new_run_id
+from tasks.runs.run import check_request
+from tasks.scheduling import deployments_check, deployments_in_force
+from tasks.scheduling.occasion_log import OccasionLog
+from tasks.sources import sources
+
+PREFIX = "HALLMARK_"
+KNOWN_VARIABLES = {variable.name for variable in (*RUNNER_VARIABLES, *COMMAND_VARIABLES)}
+MINIMUM_BY_VARIABLE = {"HALLMARK_WORKERS": 1, "HALLMARK_PREFECT_PORT": 0}
+"""Variables that hold a whole number, and the minimum of each."""
+INTERNAL_VARIABLES = {"HALLMARK_STARTED_BY", "HALLMARK_POOLED", "HALLMARK_SHARED"}
+"""Known variables that are not settings: Hallmark sets the first two for processes that it starts; tests and
+examples read the last."""
+
+
+def variables(_: Path) -> Iterator[Finding]:
+    unknown = sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name not in KNOWN_VARIABLES | INTERNAL_VARIABLES
+    )
+    for name in unknown:
+        near = difflib.get_close_matches(name, KNOWN_VARIABLES, 1)
+        yield Finding(
+            f"{name} is set, and nothing reads it",
+            f"set {near[0]} in its place, or unset it" if near else f"unset {name}",
+        )
+    for name, least in MINIMUM_BY_VARIABLE.items():
+        value = os.environ.get(name, str(least))
+        if not value.isdecimal() or int(value) < least:
+            yield Finding(
+                f"{name}: expected a number of at least {least}, got {value!r}", f"set {name} to a number, or unset it"
+            )
+    notify.destination()
+    given = sorted(name for name in os.environ if name in KNOWN_VARIABLES)
+    yield Finding(f"set: {', '.join(given)}" if given else "all as they come")
+
+
+def pipeline(root: Path) -> Iterator[Finding]:
+    same = (root / "dvc.yaml").read_text("utf-8") == graph.dvc_yaml()
+    yield Finding(
+        "as tasks/core/graph.py has the stages" if same else "it has other stages than tasks/core/graph.py",
+        "" if same else "python -m tasks.core.graph > dvc.yaml",
+    )
+
+
+def parameters(root: Path) -> Iterator[Finding]:
+    """Validate params.yaml.
+
+    Raises:
+        InputError: The file is invalid; the message lists every mistake.
+    """
+    checked = params.load(root / "params.yaml")
+    yield Finding(f"valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
+
+
+def governance(root: Path) -> Iterator[Finding]:
+    """Report the governance in force, differences between it and the files, and signs of manual edits to the ledger."""
+    folder, state = root / "infra" / "governance", root / ".hallmark"
+    known = ledger.get_ledger(state)
+    if lost := known.loss_reason():
+        yield Finding(lost, "put the database back, or move .hallmark/ away and hallmark restore BACKUP")
+        return
+    if not ledger.ledger_exists(state):
+        yield Finding("nothing is in force yet", "hallmark init")
+        return
+    governed, chain = in_force.read(folder, state, known)
+    yield Finding(f"environment {governed.policy.environment}, {len(chain.adoptions)} adoptions")
+    for problem in (*chain.problems, in_force.difference_text(governed, chain.adoptions[-1].people)):
+        if problem:
+            yield Finding(problem, "hallmark policy show")
+    unguarded = known.missing_guards()
+    if unguarded:
+        yield Finding(
+            f"the ledger lacks triggers that keep it append-only: {', '.join(unguarded)}", "hallmark ledger verify"
+        )
+    for problem in quick_check.find_problems(known, governed):
+        yield Finding(problem, "hallmark ledger verify")
+
+
+def promotions(root: Path) -> Iterator[Finding]:
+    folder, state = root / "infra" / "governance", root / ".hallmark"
+    known = ledger.get_ledger(state)
+    if known.loss_reason() or not ledger.ledger_exists(state):
+        return
+    unfinished = promotion.interrupted_releases(known, in_force.load(folder, state, known))
+    for label in unfinished:
+        yield Finding(f"the promotion of {label} is not finished", "hallmark up finishes or undoes it")
+    if not unfinished:
+        yield Finding("all finished")
+
+
+def schedules(root: Path) -> Iterator[Finding]:
+    """Report the schedules and triggers in force, and problems with them.
+
+    Raises:
+        HallmarkError: Their runs cannot be requested, for example because the scheduler's key is missing.
+    """
+    folder, state = root / "infra" / "governance", root / ".hallmark"
+    known = ledger.get_ledger(state)
+    if known.loss_reason() or not ledger.ledger_exists(state):
+        return
+    governed = in_force.load(folder, state, known)
+    now = deployments_in_force.read(known, governed)
+    if now.problem:
+        yield Finding(f"those in force cannot be read by this version: {now.problem}", "install a later Hallmark")
+        return
+    if not now.deployments.named:
+        yield Finding("none is in force")
+        return
+    governed.signer(SCHEDULER)
+    found = deployments_check.uncommitted_edits(now.deployments, Repository.open(root), sources.load(folder))
+    for each in dict.fromkeys(what for files in found.values() for what in files):
+        yield Finding(f"{each} {deployments_check.UNCOMMITTED_MESSAGE}", "commit the edits, or take them back")
+    resting = f", {len(now.paused)} of them rest" if now.paused else ""
+    yield Finding(f"{len(now.deployments.named)} in force with their triggers{resting}")
+    for taken in OccasionLog().update(known).not_handed_over(installation.installation_id(root)):
+        yield Finding(f"run {taken.run} is asked for, and Prefect has not heard of it", "hallmark up hands it over")
+
+
+def runs(root: Path) -> Iterator[Finding]:
+    """Verify that a run of params.yaml could be requested now.
+
+    Raises:
+        HallmarkError: It could not, for example because code, sources or the use-case card are not adopted, a source is
+            unavailable, or nobody may decide at a gate.
+    """
+    if not ledger.ledger_exists(root / ".hallmark") or ledger.get_ledger(root / ".hallmark").loss_reason():
+        return
+    checkout = Repository.open(root)
+    asked = RunRequest(run_id=new_run_id(), requested_by=SCHEDULER, commit=checkout.commit_of("HEAD"))
+    _, governed = check_request(checkout, asked)
+    yield Finding(f"one of params.yaml can be asked for in environment {governed.policy.environment}")

@@ -1,0 +1,124 @@
+"""MLflow's own pages with the runs and releases of this checkout, which `hallmark up` starts.
+
+The pages show what tasks/runs/mlflow_sync.py and tasks/registry/promote/mlflow_mirror.py write to MLflow; Hallmark never relies on
+that. Basic authentication denies access to other users of the machine. There is one user, whose password is in
+.hallmark/mlflow/secret, and who can read everything and change nothing (tracking_access.py).
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from infra import local_server, ports
+from infra.local_server import RunningServer
+from infra.prefect import access
+from infra.processes import spawn
+from tasks.core import files, locks, mlflow_database
+from tasks.core.errors import InputError, Unavailable
+from tasks.registry.promote import mlflow_mirror
+
+PORT = 5000
+PORT_VARIABLE = "HALLMARK_MLFLOW_PORT"
+"""Environment variable with another port to try first, or `off`."""
+EXTERNAL_SERVER_VARIABLE = "MLFLOW_TRACKING_URI"
+"""Environment variable with the URL of an external MLflow server. If it is set, no server is started."""
+USER = "hallmark"
+AUTH_CONFIG = """\
+[mlflow]
+default_permission = READ
+database_uri = sqlite:///{database}
+admin_username = {user}
+authorization_function = infra.tracking_access:authenticate
+grant_default_workspace_access = false
+"""
+
+
+def folder(root: Path) -> Path:
+    return root / ".hallmark" / "mlflow"
+
+
+def find(root: Path) -> RunningServer | None:
+    return local_server.find(folder(root))
+
+
+def secret_file(root: Path) -> Path:
+    return folder(root) / "secret"
+
+
+def start(root: Path, say: Callable[[str], None]) -> RunningServer | None:
+    """Return the running MLflow server of this checkout, and start it if there is none.
+
+    Return None if the setting is `off` or names another server.
+
+    Raises:
+        Unavailable: The server does not start. The message names its log.
+        InputError: The setting of the port is invalid.
+    """
+    wanted = _port()
+    if wanted is None or os.environ.get(EXTERNAL_SERVER_VARIABLE):
+        return None
+    folder(root).mkdir(parents=True, exist_ok=True)
+    with locks.hold(folder(root) / "up.lock", "another command starts MLflow"):
+        return find(root) or _start(root, wanted, say)
+
+
+def stop(root: Path) -> bool:
+    """Stop the MLflow server of this checkout. Return whether it was running."""
+    return local_server.stop(folder(root))
+
+
+def _start(root: Path, wanted: int, say: Callable[[str], None]) -> RunningServer:
+    given = _environment(root)
+    mlflow_database.create(mlflow_mirror.registry_uri(root / ".hallmark"))
+    for place in (wanted, 0):
+        port = ports.free_port(place)
+        if port is not None:
+            process = spawn(folder(root), "mlflow", _command(root, port), given)
+            if local_server.wait_until_ready(process, port, "MLflow", folder(root) / "mlflow.log", seconds=180):
+                up = RunningServer(origin=f"http://127.0.0.1:{port}", port=port, process=process)
+                return local_server.write_state(folder(root), up)
+        say(f"port {place} is in use; taking a free one for MLflow")
+    raise Unavailable("no free port on 127.0.0.1")
+
+
+def _command(root: Path, port: int) -> list[str]:
+    """Return the arguments of MLflow's server. `--app-dir` keeps uvicorn from importing files in the current folder."""
+    return [
+        "-m", "mlflow", "server", "--app-name", "basic-auth", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--backend-store-uri", mlflow_mirror.registry_uri(root / ".hallmark"), "--no-serve-artifacts",
+        "--default-artifact-root", str(folder(root) / "artifacts"), "--uvicorn-opts", f"--app-dir {sys.prefix}",
+    ]  # fmt: skip
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """Return the environment of the server.
+
+    A new password needs a new database of users, since MLflow keeps the password with which it was first started.
+    """
+    users, settings = folder(root) / "users.db", folder(root) / "sign_in.ini"
+    if not secret_file(root).exists():
+        users.unlink(missing_ok=True)
+    password = access.read_secret(secret_file(root), "MLflow's")
+    files.write_bytes(settings, AUTH_CONFIG.format(database=users.resolve(), user=USER).encode())
+    return {
+        **os.environ,
+        "MLFLOW_AUTH_CONFIG_PATH": str(settings),
+        "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": files.sha256_bytes(f"forms {password}".encode()),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _port() -> int | None:
+    given = os.environ.get(PORT_VARIABLE) or str(PORT)
+    if given == "off":
+        return None
+    if not re.fullmatch("[0-9]{1,5}", given) or int(given) > 65535:
+        raise InputError(
+            f"{PORT_VARIABLE}: expected a port from 1 to 65535, 0 for any free one, or `off`, got {given!r}"
+        )
+    return int(given)

@@ -1,0 +1,29 @@
+"""Periodic work of a service."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from prefect.logging import get_logger
+
+from flows.lifecycle import checkout_root
+from flows.partial_work import PartialFailure
+
+
+async def run_periodically(seconds: float, what: str, work: Callable[[Path], list[str]]) -> None:
+    """Call `work` with the checkout every `seconds`, and log its results and errors. An error does not end the loop."""
+    log, problems = get_logger("hallmark"), set[str]()
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            done, failed = await asyncio.to_thread(work, checkout_root()), list[str]()
+        except PartialFailure as error:
+            done, failed = error.done, error.failed
+        except Exception as error:
+            done, failed = [], [str(error)]
+        for line in done:
+            log.info("%s: %s", what, line)
+        for reason in failed:
+            if reason not in problems:  # logged at the first of several equal failures only
+                log.warning("%s: %s; trying again every %g s", getattr(work, "__name__", what), reason, seconds)
+        problems = set(failed)

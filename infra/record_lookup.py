@@ -1,0 +1,76 @@
+"""Datasets, runs and releases that contain a record or a person."""
+
+from pathlib import Path
+
+from tasks.core.config import FrozenModel
+from tasks.core.errors import InputError
+from tasks.inquiry.access import Access
+from tasks.inquiry.lineage import person_search, queries
+from tasks.inquiry.lineage.queries import Membership
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import releases
+from tasks.sources.dataset import SIDES
+
+
+class RecordUse(FrozenModel):
+    """Record that is in a dataset, or was quarantined when the dataset was made."""
+
+    record: str
+    """First 16 hexadecimal digits of the record's id."""
+    source_id: str
+    row: int
+    """Number of the row in its source, from 1, without the header."""
+    dataset: str
+    """SHA-256 of the dataset."""
+    side: str
+    runs: list[str]
+    """Ids of the runs that made the dataset, oldest first."""
+    releases: list[str]
+    """Labels of the releases that were trained on the dataset."""
+
+
+class LookupResult(FrozenModel):
+    rows: list[RecordUse]
+    closed: list[str]
+    """Sources that were not searched, each with the people who may search it, in words."""
+    notice: str
+    """Message about releases that could not be read; empty if all could."""
+
+
+def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) -> LookupResult:
+    """Return the places of a record.
+
+    Raises:
+        InputError: `record` is not the id of a record.
+    """
+    if len(record) < 16 or set(record) - set("0123456789abcdef"):
+        raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
+    return _placed(state, queries.memberships_of_record(state, record), [], ledger, governed)
+
+
+def find_person(
+    state: Path, value: str, reason: str, access: Access, ledger: Ledger, governed: Governance
+) -> LookupResult:
+    """Return the places of all records about a person. Raises as `person.find`.
+
+    The ledger records the question before this function searches for the answer.
+    """
+    sought = person_search.find_person(state, value, access, reason, ledger)
+    return _placed(state, sought.members, sought.closed, ledger, governed)
+
+
+def _placed(
+    state: Path, members: list[Membership], closed: list[str], ledger: Ledger, governed: Governance
+) -> LookupResult:
+    released = releases.by_dataset(ledger, governed)
+    made = {sha256: queries.runs_with_dataset(state, sha256) for sha256 in {member.dataset for member in members}}
+    places = [
+        RecordUse(
+            **vars(member),
+            runs=made[member.dataset],
+            releases=released.by_name.get(member.dataset, []) if member.side in SIDES else [],
+        )
+        for member in members
+    ]
+    return LookupResult(rows=places, closed=closed, notice=released.notice())

@@ -1,0 +1,49 @@
+"""Comparison of two releases, with the commits and records that this checkout has of them."""
+
+from pathlib import Path
+
+from tasks.core.errors import InputError
+from tasks.inquiry import shared_records
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.history import comparison, release_contents
+from tasks.registry.history.comparison import Difference
+from tasks.registry.history.release_contents import ReleaseContents
+from tasks.registry.promote import releases
+from tasks.runs.difference import changed_code
+
+
+def compare_releases(
+    root: Path, before: str, now: str, ledger: Ledger, governed: Governance
+) -> tuple[Difference, ReleaseContents]:
+    """Return the differences between two releases, and the declarations of the later one."""
+    first, second = (release_contents.read(release_folder(name, ledger, governed)) for name in (before, now))
+    code, why = changed_code(root, first.promotion.commit, second.promotion.commit)
+    sides = tuple(
+        comparison.compared_release(release, _verification_failure(release.folder, governed))
+        for release in (first, second)
+    )
+    records = shared_records.compare_datasets(
+        governed.state, first.manifest.stages["split"], second.manifest.stages["split"]
+    )
+    return comparison.compare(first, second, (sides[0], sides[1]), records, code, why), second
+
+
+def release_folder(name: str, ledger: Ledger, governed: Governance) -> Path:
+    """Return the folder of a release, which is a label of this environment or the path of a folder.
+
+    Raises:
+        InputError: `name` is neither.
+    """
+    known = releases.all_names(ledger, governed)
+    if name in known:
+        return Path(releases.get(ledger, governed, name).bundle)
+    if not Path(name).is_dir():
+        raise InputError(f"{name!r} is neither a release nor a folder; known: {', '.join(known) or 'none yet'}")
+    return Path(name)
+
+
+def _verification_failure(where: Path, governed: Governance) -> str:
+    """Return why a release does not verify here. Proofs that are missing from its folder do not count as a reason."""
+    verification = releases.verify(where, governed)
+    return verification.against if verification.verdict == "invalid" else ""

@@ -1,0 +1,113 @@
+"""Advice on the approach, with the cost of each, and writing of the best one into the card, which owners sign."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.advice import row_profile as rows
+from tasks.advice import rules
+from tasks.advice.row_profile import RowProfile
+from tasks.advice.rules import Opinion
+from tasks.core.errors import Unavailable
+from tasks.core.files import write_bytes
+from tasks.core.layout import Layout
+from tasks.core.params import methods
+from tasks.core.params.params import Params
+from tasks.core.params.training import Training
+from tasks.runs import resolution, training_estimate
+from tasks.stages.train.preflight.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Advice:
+    data: RowProfile
+    opinions: list[Opinion]
+    """Opinions on all approaches, the best first."""
+    chosen: str
+    """Approach in `use_case.approach` of the parameters."""
+    costs: Mapping[str, Estimate]
+    """Estimated cost of each approach that is trained here."""
+
+    @property
+    def best(self) -> Opinion:
+        return self.opinions[0]
+
+
+def advise(root: Path, file: Path | None, changes: Mapping[str, str]) -> Advice:
+    """Rank the approaches for a use case, and estimate their costs.
+
+    Raises:
+        InputError: The parameters are wrong.
+        Unavailable: No run of the use case has made a split.
+    """
+    params, _ = resolution.read_params(file or root / "params.yaml", changes)
+    data = _newest_profile(params, Layout(root))
+    if data is None:
+        raise Unavailable(
+            f"no run of use case {params.use_case.name} has come as far as its rows yet; start one with `hallmark "
+            "run`, it waits at the data gate"
+        )
+    ranked = rules.rank_approaches(data)
+    costs: dict[str, Estimate] = {}
+    plain = any(prompt.text_window for prompt in params.prompts.values())
+    for opinion in ranked:
+        if plain:  # prompts for plain texts allow no other approach
+            if opinion.approach in methods.TEXT_APPROACHES:
+                costs[opinion.approach] = training_estimate.compute(root, file, changes).estimate
+        elif method := rules.default_method(opinion.approach):
+            settings = {**changes, **_overrides(opinion.approach, method, params.training)}
+            costs[opinion.approach] = training_estimate.compute(root, file, settings).estimate
+    return Advice(data, ranked, params.use_case.approach, costs)
+
+
+def _overrides(approach: str, method: str, training: Training) -> dict[str, str]:
+    """Return overrides for an approach: defaults that its method requires, and other methods' settings off."""
+    fields = Training.model_fields
+    lacks = {it: fields[it].default for it in methods.get(method).required if getattr(training, it) is None}
+    settings = {**methods.other_settings(method), **lacks}
+    stated = {f"training.{name}": "null" if value is None else str(value) for name, value in settings.items()}
+    return {"use_case.approach": approach, "training.method": method, **stated}
+
+
+def _newest_profile(params: Params, layout: Layout) -> RowProfile | None:
+    for run, other, theirs in training_estimate.earlier_runs(layout):
+        if theirs.use_case.name == params.use_case.name and (found := rows.profile_run(other, run)):
+            return found
+    return None
+
+
+def write_card(file: Path, advice: Advice) -> None:
+    """Write the best approach and its reasons into the card of a params file. Comments in the file are kept."""
+    best = advice.best
+    reason = "; ".join(best.reasons) or "nothing speaks against it"
+    method, training = rules.default_method(best.approach), resolution.read_params(file, {})[0].training
+    changes = _overrides(best.approach, method, training) if method else {"use_case.approach": best.approach}
+    _, text = resolution.read_params(file, {**changes, "use_case.approach_reason": _quoted(reason)})
+    write_bytes(file, text.encode())
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def as_json(advice: Advice) -> dict[str, Any]:
+    """Return the advice as JSON for `--json`."""
+    return {
+        "best": advice.best.approach,
+        "chosen": advice.chosen,
+        "rows_of": advice.data.run,
+        "rows": advice.data.rows,
+        "different_answers": advice.data.answers,
+        "approaches": [
+            {
+                "approach": it.approach,
+                "points": it.points,
+                "reasons": list(it.reasons),
+                "hours": (cost := advice.costs.get(it.approach)) and cost.hours,
+                "cost_usd": cost and cost.cost,
+                "fits": cost and cost.fits,
+            }
+            for it in advice.opinions
+        ],
+    }

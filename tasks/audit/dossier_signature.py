@@ -1,0 +1,68 @@
+"""Statement that signs a dossier: the digests of all its files, signed with the ledger's key.
+
+A dossier contains only what ledger and release contain. The ledger's key already attests the ledger's content, since it
+signs the heads to which the proofs of a dossier lead, so its holder gains nothing by signing dossiers. The gate key
+lets models pass and the worker key is on every machine that computes; reporting requires neither.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import Refused
+from tasks.core.params.values import Sha256
+from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedDocument, SignedKind, verify_envelope
+from tasks.trust import dsse
+from tasks.trust.keys import Signer
+from tasks.trust.validity import format_time
+
+TYPE = "urn:hallmark:dossier-signature:v1"
+FILE_NAME = "signature.json"
+"""File of the signature in a dossier."""
+
+
+class DossierSignature(DatedDocument):
+    """Predicate of the statement. The statement's subjects are all files of the dossier except its own, by path."""
+
+    release: str
+    """NAME-VERSION."""
+    release_sha256: Sha256
+    environment: str
+    demo: bool
+    """Whether demo identities approved the release instead of people."""
+    last_entry: int
+    """Number of the last ledger entry that the dossier takes into account."""
+
+
+SIGNATURE = SignedKind(
+    TYPE, DossierSignature, "the signature of a dossier", signer_of=lambda _: "ledger", machines=("ledger",)
+)
+
+
+def sign(said: DossierSignature, files: Mapping[str, str], signer: Signer) -> dict[str, Any]:
+    """Sign the files of a dossier, given as SHA-256 by path."""
+    return dsse.sign(dsse.statement(TYPE, files, said.json_value), signer)
+
+
+def read(data: bytes, signers: KeyDirectory) -> SignedDocument[DossierSignature]:
+    """Verify the signature of a dossier, and return its statement.
+
+    A signature with a revoked key is refused whatever its time, since only the signature states that time and the
+    holder of the key could have dated it back.
+
+    Raises:
+        Refused: The signature does not count.
+    """
+    signed = verify_envelope(dsse.parse(data, FILE_NAME), SIGNATURE, signers)
+    for key in signers.keys_of("ledger"):
+        if key.fingerprint == signed.keyid and key.revoked_as_of:
+            raise Refused(
+                f"the ledger's key {key.fingerprint}, which signed the dossier, is revoked as of "
+                f"{format_time(key.revoked_as_of)}: have the dossier written anew"
+            )
+    return signed
+
+
+def is_dossier(folder: Path) -> bool:
+    """Return whether a folder holds a dossier, going by its file names."""
+    return (folder / FILE_NAME).is_file() or (folder / "dossier.json").is_file()

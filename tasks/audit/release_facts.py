@@ -1,0 +1,161 @@
+"""Facts about a release, from its folder and the ledger. Those that do not verify are omitted or marked."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tasks.audit import policies
+from tasks.audit.policies import AdoptionHistory
+from tasks.consent import withdrawals
+from tasks.consent.withdrawals import UsedSource, Withdrawal
+from tasks.core.errors import InputError, Refused
+from tasks.core.params.params import Params, load
+from tasks.gates import cases, signed_request
+from tasks.gates.cases import GateCase
+from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
+from tasks.incidents import incidents
+from tasks.incidents.incidents import Incident
+from tasks.ledger import search
+from tasks.ledger.kinds import DATA_ACCESS_GROUP
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.ledger.search import EntryFilter, SearchResult
+from tasks.policy.governance import Governance
+from tasks.registry.history import release_contents
+from tasks.registry.history.release_contents import ReleaseContents
+from tasks.registry.promote import release_decisions, releases
+from tasks.registry.promote.release_decisions import LedgerDecision
+from tasks.registry.promote.releases import Release
+from tasks.registry.release import bundle, production_periods, promotions
+from tasks.registry.release.production_periods import ProductionPeriod
+from tasks.registry.release.report import Verification
+from tasks.trust import dsse, stage_record
+from tasks.trust.gate_statement import GateName
+from tasks.trust.stage_record import StageRecord
+
+REPRODUCED = "release.reproduced"
+MAX_DATA_ACCESSES = 200
+"""Maximum number of data accesses in one dossier."""
+
+
+@dataclass(frozen=True)
+class ReleaseFacts:
+    release: Release
+    contents: ReleaseContents
+    params: Params
+    verification: Verification
+    environment: str
+    now: datetime
+    request: SignedRunRequest | None
+    """Run request; None if the ledger has none with a valid signature."""
+    request_entry: Entry | None
+    cases: dict[GateName, GateCase]
+    """Latest case of the run at each gate: the evidence that it submitted."""
+    decisions: dict[GateName, list[LedgerDecision]]
+    adoptions: tuple[dict[str, Any], ...]
+    """Adoptions of policy and people so far, oldest first; empty under proposed files."""
+    policies: AdoptionHistory
+    stages: dict[str, StageRecord]
+    """Inputs and outputs of each stage; empty for a release of a version that recorded none."""
+    data_accesses: SearchResult
+    """Newest data accesses of every kind in this environment."""
+    production_periods: list[ProductionPeriod]
+    """Periods in which each statement of this model, not only of this release, was the newest."""
+    reproductions: list[Entry]
+    incidents: list[Incident]
+    withdrawals: list[Withdrawal]
+    """Withdrawals of the release's sources that are in force."""
+    last_entry: int
+    invalid_promotions: list[str]
+    """Descriptions of promotions of this model in the ledger that do not verify."""
+
+    @property
+    def own_periods(self) -> list[ProductionPeriod]:
+        """Return the periods in which this release was in production."""
+        return [reign for reign in self.production_periods if reign.signed.promotion.label == self.release.label]
+
+    @property
+    def policy_sha256(self) -> str:
+        """Return the digest of the policy under which the release's gates were judged."""
+        return next(evidence.policy_sha256 for evidence in self.contents.evidence.values())
+
+    def is_demo(self, person: str) -> bool:
+        return bool(self.contents.people.get(f"[{person}].demo"))
+
+    def display_id(self, person: str) -> str:
+        """Return the person's id, marked if it is a demo identity's."""
+        return f"{person} (demo identity)" if self.is_demo(person) else person
+
+    def display_name(self, person: str) -> str:
+        """Return `ID (NAME)` with the name in the release's people.json."""
+        name = self.contents.people.get(f"[{person}].name")
+        return f"{person} ({name})" if name else person
+
+
+def gather(release: Release, ledger: Ledger, governance: Governance) -> ReleaseFacts:
+    """Collect the facts about a release.
+
+    Raises:
+        InputError: The release's folder is not on this machine or cannot be read.
+    """
+    folder = Path(release.bundle)
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: the release is not on this machine; fetch its folder, or audit it where it was made"
+        )
+    contents, line = release_contents.read(folder), promotions.read(ledger, governance, release.name)
+    asked = signed_request.request_for_run(ledger, governance, release.run)
+    newest = {gate: put[-1] for gate in contents.promotion.gates if (put := cases.read_all(ledger, release.run, gate))}
+    return ReleaseFacts(
+        release=release,
+        contents=contents,
+        params=load(folder / bundle.PAYLOAD / "params.yaml"),
+        verification=releases.verify(folder, governance),
+        environment=governance.policy.environment,
+        now=ledger.now(),
+        request=asked.request if asked else None,
+        request_entry=_entry_of(asked, ledger) if asked else None,
+        cases=newest,
+        decisions=release_decisions.by_gate(contents.promotion, ledger, governance),
+        adoptions=governance.chain,
+        policies=policies.read(contents, ledger, governance),
+        stages=_stages(folder),
+        data_accesses=search.find_newest(ledger, EntryFilter(kind=DATA_ACCESS_GROUP), MAX_DATA_ACCESSES),
+        production_periods=production_periods.production_periods(line),
+        reproductions=ledger.entries(REPRODUCED, str(release.label)),
+        incidents=_incidents(release, ledger, governance),
+        withdrawals=_withdrawn(contents, ledger, governance),
+        last_entry=ledger.last(),
+        invalid_promotions=list(line.problems),
+    )
+
+
+def _stages(folder: Path) -> dict[str, StageRecord]:
+    """Return the stage records in the folder. An unreadable record is omitted, since the verification reports it."""
+    records = {}
+    for path in sorted((folder / bundle.STAGES).glob("*.json")):
+        with suppress(Refused):
+            said = stage_record.parse_unverified(dsse.read(path)).record
+            records[said.name] = said
+    return records
+
+
+def _entry_of(asked: RecordedRunRequest, ledger: Ledger) -> Entry:
+    every = ledger.entries(signed_request.KIND, asked.request.run_id)
+    return next(entry for entry in every if entry.body.get("envelope") == asked.envelope)
+
+
+def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list[Incident]:
+    about = {release.label, release.name}
+    return [
+        incident
+        for incident in incidents.read_all(ledger, governance)
+        if incident.opening.about in about or release.label in incident.opening.text
+    ]
+
+
+def _withdrawn(said: ReleaseContents, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
+    uses = [UsedSource(name, origin.sha256) for name, origin in said.dataset.sources.items()]
+    held = withdrawals.affecting(withdrawals.in_force(ledger, governance), uses, governance)
+    return list({each.sha256: each for standing in held.values() for each in standing}.values())

@@ -1,0 +1,231 @@
+"""Sign-off of versions of the code by the roles that policy names under `changes.code`.
+
+Each role needs its own people: nobody counts for two roles. A withdrawal voids all earlier sign-offs of a version,
+which may be signed off again after a new review. Environment `local` accepts any version, and reports that a version
+was not signed off.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
+
+from tasks.code_versions import signed_version
+from tasks.code_versions.signed_version import ENTRY_KIND, VERSION, Version
+from tasks.core.config import checked_reason
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import signed_entry, staffing
+from tasks.policy.gate_rules import RequiredRole
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.policy.policy import LOCAL, Policy
+from tasks.policy.signed_document import SignedDocument, verify_entry
+from tasks.policy.signed_entry import Draft
+from tasks.policy.staffing import Need
+from tasks.sources import sources
+from tasks.sources.sources import Source
+
+
+class SignOffStatus(NamedTuple):
+    """Status of a version of the code."""
+
+    sign_offs: tuple[SignedDocument[Version], ...]
+    """Valid sign-offs, oldest first."""
+    missing: str
+    """Message about the role whose signature is missing; empty if the version is signed off or policy names no role."""
+    withdrawal: Version | None
+    """Last withdrawal, if nobody has signed the version off since."""
+
+    @property
+    def text(self) -> str:
+        if self.withdrawal:
+            taken = f"{self.withdrawal.person} took it back on {self.withdrawal.time:%Y-%m-%d %H:%M} UTC"
+            return f"{taken} ({self.withdrawal.reason})"
+        return (
+            self.missing
+            or f"signed off by {', '.join(signer_ids(self.sign_offs)) or 'nobody: policy names nobody for it'}"
+        )
+
+
+def sign(
+    ledger: Ledger, governance: Governance, person_id: str, tree_sha256: str, commit: str, reason: str,
+    withdraw: bool = False,
+) -> Entry:  # fmt: skip
+    """Sign a version off, or withdraw its sign-offs, and record that in the ledger.
+
+    If the person has signed the version off already in the same roles, that entry is returned and nothing is recorded.
+
+    Args:
+        ledger: Ledger to record in.
+        governance: Governance in force.
+        person_id: Person who signs.
+        tree_sha256: Digest of the tree.
+        commit: Commit with that tree.
+        reason: Reason that the person gives.
+        withdraw: Whether to withdraw the sign-offs instead.
+
+    Returns:
+        The entry of the ledger.
+
+    Raises:
+        InputError: Policy names no role for code, the person is unknown, or the reason is not valid.
+        Refused: The person holds none of the roles, or there is nothing to withdraw.
+    """
+    person = governance.actor(person_id, ledger.now())
+    reason = checked_reason(reason, "say with --reason what you looked at, so that others can follow it later")
+    if not governance.policy.changes.code:
+        raise InputError(
+            "policy names nobody who signs code off; say under `changes` who does, `code: [{role: NAME}]`, and have "
+            "that adopted: hallmark policy adopt"
+        )
+
+    def draft() -> Entry | list[Draft]:
+        now = ledger.now()
+        _require_role(person, governance.policy, now)
+        known = _valid_sign_offs(ledger, governance, tree_sha256)
+        held = set(person.roles_at(now))
+        own = [entry for entry, it in known if it.document.person == person.id and held <= set(_signer_roles(it))]
+        if own and not withdraw:
+            return own[-1]
+        if withdraw and not known:
+            raise Refused("nobody has signed this version off, so there is nothing to take back")
+        said = Version(
+            verb="withdraw" if withdraw else "adopt",
+            tree_sha256=tree_sha256,
+            commit=commit,
+            environment=governance.policy.environment,
+            person=person.id,
+            reason=reason,
+            time=now,
+        )
+        return [Draft(ENTRY_KIND, tree_sha256, signed_version.statement(said))]
+
+    return signed_entry.sign_and_record(ledger, governance, person, draft)
+
+
+def status(ledger: Ledger, governance: Governance, tree_sha256: str) -> SignOffStatus:
+    said = [each for _, each in _statements(ledger, governance, tree_sha256)]
+    signed = tuple(it for _, it in _valid_sign_offs(ledger, governance, tree_sha256))
+    back = [each for each in said if each.verb == "withdraw"]
+    withdrawn = back[-1] if back and not signed else None
+    return SignOffStatus(signed, missing_signature(governance.policy.changes.code, signed), withdrawn)
+
+
+def is_required(governance: Governance, tier: str, read: Iterable[Source]) -> bool:
+    """Return whether a run needs code that was signed off.
+
+    It does if its risk tier has gates, or if it reads a source that is not public or is in an object store, since the
+    code then has the credentials of the store.
+
+    Args:
+        governance: Governance in force.
+        tier: Risk tier of the run.
+        read: Sources that the run reads.
+
+    Raises:
+        InputError: The risk tier is not in policy.yaml.
+    """
+    if governance.policy.tier(tier).gates:
+        return True
+    return any(source.classification != "public" or "://" in sources.fill_variables(source.location) for source in read)
+
+
+def require_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:
+    """Check that a version is signed off; environment `local` accepts any version.
+
+    Raises:
+        Refused: The version is not signed off, or policy names no role that could sign it off.
+    """
+    if governance.local:
+        return
+    if not governance.policy.changes.code:
+        raise Refused(
+            f"the policy in force names nobody who signs code off, which environment {governance.policy.environment} "
+            "asks for: say under `changes` who does, `code: [{role: NAME}]`, and have it adopted: hallmark policy adopt"
+        )
+    found = status(ledger, governance, tree_sha256)
+    if found.missing:
+        raise Refused(
+            f"commit {commit[:12]} is no version that was signed off: {found.text}; who reviewed it says so with: "
+            f"hallmark code adopt {commit[:12]} --as ID --reason TEXT"
+        )
+
+
+def missing_signature(asked: Sequence[RequiredRole], signed: Sequence[SignedDocument[Version]]) -> str:
+    """Return a message about a role whose signature is missing; empty if none is. Nobody counts for two roles.
+
+    Args:
+        asked: Roles that policy names, each with the number of people.
+        signed: Valid sign-offs.
+    """
+    needs = [
+        Need(role.role, role.count, frozenset(it.document.person for it in signed if role.role in _signer_roles(it)))
+        for role in asked
+    ]
+    short = staffing.first_unfilled(needs)
+    return f"it lacks the signature of somebody in role {short.role}" if short else ""
+
+
+def signer_ids(signed: Iterable[SignedDocument[Version]]) -> list[str]:
+    """Return the ids of the people who signed, sorted."""
+    return sorted({it.document.person for it in signed})
+
+
+def is_valid(signed: SignedDocument[Version], policy: Policy, tree_sha256: str) -> bool:
+    """Return whether a sign-off is valid: it is about this tree and environment, and its signer held a required role.
+
+    Sign-offs of demo identities are valid in environment `local` only.
+    """
+    said, person = signed.document, signed.person
+    asked = {role.role for role in policy.changes.code}
+    return (
+        person is not None
+        and (said.tree_sha256, said.environment) == (tree_sha256, policy.environment)
+        and signed_version.is_about_its_tree(said, signed.subjects)
+        and not asked.isdisjoint(_signer_roles(signed))
+        and not (person.demo and policy.environment != LOCAL)
+    )
+
+
+def _valid_sign_offs(
+    ledger: Ledger, governance: Governance, tree_sha256: str
+) -> list[tuple[Entry, SignedDocument[Version]]]:
+    """Return the valid sign-offs since the last withdrawal."""
+    found: list[tuple[Entry, SignedDocument[Version]]] = []
+    for entry, said in _statements(ledger, governance, tree_sha256):
+        if said.verb == "withdraw":
+            found = []
+            continue
+        with suppress(HallmarkError):
+            signed = verify_entry(entry, VERSION, governance)
+            if is_valid(signed, governance.policy, tree_sha256):
+                found.append((entry, signed))
+    return found
+
+
+def _statements(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Version]]:
+    """Yield all statements about a version in this environment, oldest first, without verification.
+
+    A withdrawal takes effect even if it can no longer be verified, because its signer left or lost the role: it can
+    only prevent runs.
+    """
+    for entry in ledger.entries(ENTRY_KIND, tree_sha256):
+        with suppress(HallmarkError, KeyError, TypeError):
+            said = VERSION.predicate(entry.body["envelope"])
+            if (said.tree_sha256, said.environment) == (tree_sha256, governance.policy.environment):
+                yield entry, said
+
+
+def _signer_roles(signed: SignedDocument[Version]) -> list[str]:
+    """Return the roles that the signer held at the time of signing."""
+    return signed.person.roles_at(signed.effective_at) if signed.person else []
+
+
+def _require_role(person: Person, policy: Policy, at: datetime) -> None:
+    asked, held = [role.role for role in policy.changes.code], person.roles_at(at)
+    if not set(asked) & set(held):
+        raise Refused(
+            f"{person.id} holds {', '.join(held) or 'no role'}; a version of the code is signed off by "
+            f"{', '.join(asked)}"
+        )

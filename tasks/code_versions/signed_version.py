@@ -1,0 +1,44 @@
+"""Statement by which a reviewer signs off a version of the code for governed runs, or withdraws the sign-offs."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tasks.core.params.values import Name, Sha256, Text
+from tasks.policy.signed_document import DatedDocument, SignedKind
+from tasks.trust import dsse
+
+PREDICATE_TYPE = "urn:hallmark:code-version:v1"
+ENTRY_KIND = "code.signed"
+"""Kind of the ledger's entries, for sign-offs and withdrawals; their subject is the digest of the tree."""
+
+
+class Version(DatedDocument):
+    """Predicate of the statement about a version of the code; the subject of the statement is the tree."""
+
+    verb: Literal["adopt", "withdraw"]
+    """`adopt`: the person signs the version off. `withdraw`: all sign-offs so far become void."""
+    tree_sha256: Sha256
+    """SHA-256 over the whole tree of the commit (`tasks.runs.commit_tree`)."""
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+    """Commit, for people; the sign-off is valid for every commit with the same tree."""
+    environment: Name
+    """Environment in which the statement is valid."""
+    person: Name
+    """Id of the person who signs."""
+    reason: Text
+    """Reason that the person gave."""
+
+
+VERSION = SignedKind(
+    PREDICATE_TYPE, Version, "a signature under a version of the code", signer_of=lambda version: version.person
+)
+
+
+def statement(version: Version) -> dict[str, Any]:
+    return dsse.statement(PREDICATE_TYPE, {"tree": version.tree_sha256}, version.json_value)
+
+
+def is_about_its_tree(version: Version, subjects: Mapping[str, str]) -> bool:
+    return dict(subjects) == {"tree": version.tree_sha256}

@@ -1,0 +1,100 @@
+"""Metrics of several base models on the same rows, with intervals, and their paired differences.
+
+Metrics, intervals and tests are those of the stage `evaluate`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tasks.compare.outcome import AnsweredRow, AnswerVerdict, ModelOutcome, State
+from tasks.core.config import FrozenModel
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate import model_comparison, uncertainty
+from tasks.stages.evaluate.judged_rows import SLICE_FIELDS, JudgedAnswer, JudgedRow
+from tasks.stages.evaluate.metrics import table
+from tasks.stages.evaluate.metrics.metric import ScoredRows
+from tasks.stages.evaluate.metrics_schema import Comparison
+from tasks.stages.evaluate.model_names import ModelName
+from tasks.stages.evaluate.uncertainty import Interval
+
+Scores = dict[str, Interval]
+
+
+class LanguageScores(FrozenModel):
+    """Metrics on the rows of one language."""
+
+    rows: int
+    scores: Scores
+
+
+class StateScores(FrozenModel):
+    """Metrics of a base model in one state."""
+
+    scores: Scores
+    languages: dict[str, LanguageScores]
+    against_best: Comparison | None = None
+    """Comparison of its answers with those of the best base model; null for the best itself."""
+
+
+def score_state(outcome: ModelOutcome, state: State, settings: Evaluation) -> StateScores:
+    """Return the metrics over all rows and by language."""
+    languages = sorted({row.language for row in outcome.rows})
+    parts = {name: [row for row in outcome.rows if row.language == name] for name in languages}
+    return StateScores(
+        scores=_scores(outcome.rows, state, settings),
+        languages={
+            name: LanguageScores(rows=len(rows), scores=_scores(rows, state, settings)) for name, rows in parts.items()
+        },
+    )  # fmt: skip
+
+
+def _scores(rows: Sequence[AnsweredRow], state: State, settings: Evaluation) -> Scores:
+    judged = ScoredRows([_example(row, {"candidate": row.said[state]}) for row in rows], settings)
+    return {metric.name: metric.measure(judged).scores["candidate"] for metric in table.METRICS}
+
+
+def compare_with_zero_shot(outcome: ModelOutcome, settings: Evaluation) -> Comparison:
+    """Compare the answers of a base model after the fine-tune with those before."""
+    return _compare(outcome, "fine_tuned", outcome, "zero_shot", settings)
+
+
+def compare_with_best(
+    best: str, outcomes: Mapping[str, ModelOutcome], state: State, settings: Evaluation
+) -> dict[str, Comparison]:
+    """Compare every other base model with the best one in one state, with p values after Holm's correction."""
+    others = {name: outcome for name, outcome in outcomes.items() if name != best}
+    compared = {name: _compare(it, state, outcomes[best], state, settings) for name, it in others.items()}
+    ps = uncertainty.holm([each.p for each in compared.values()])
+    return {
+        name: each.model_copy(
+            update={"p_holm": p, "verdict": model_comparison.verdict(each.gain, p, settings.confidence)}
+        )
+        for (name, each), p in zip(compared.items(), ps, strict=True)
+    }  # fmt: skip
+
+
+def _compare(first: ModelOutcome, state: State, second: ModelOutcome, other: State, settings: Evaluation) -> Comparison:
+    """Compare two lists of answers to the same rows, which are paired by record id."""
+    beside = {row.record_id: row for row in second.rows}
+    examples = [
+        _example(row, {"candidate": row.said[state], "base": beside[row.record_id].said[other]}) for row in first.rows
+    ]
+    rows = ScoredRows(examples, settings)
+    right = rows.values_by_model(lambda _, said: said.right)
+    gains = {metric.name: metric.measure(rows).gains.get("base") for metric in table.METRICS}
+    return model_comparison.compare(
+        uncertainty.count_pairs(right["candidate"], right["base"]),
+        {name: gain for name, gain in gains.items() if gain},
+        settings.confidence,
+    )
+
+
+def _example(row: AnsweredRow, said: Mapping[ModelName, AnswerVerdict]) -> JudgedRow:
+    """Return a row as metrics read it, without texts."""
+    return JudgedRow(
+        record_id=row.record_id,
+        slices=dict.fromkeys(SLICE_FIELDS, "") | {"language": row.language},
+        prompt="",
+        expected="",
+        label=row.label,
+        said={which: JudgedAnswer("", it.right, it.well_formed, it.label, "") for which, it in said.items()},
+    )

@@ -1,0 +1,179 @@
+"""Declarations in force, computed from the signatures in the ledger, in its order.
+
+A declaration is in force once everybody has signed who has to: its owner, the previous owner, and the owners of other
+sources at the same location, as far as the text of the location shows that. Two locations may also turn out to be the
+same place on one machine, for example because of a link. Signing on that machine asks these owners too, and a run there
+takes no source that they have not signed (declarations.py). If an owner holds no role any more, somebody may sign for
+them who holds a role that signs off changes of people.yaml. Each signed declaration names the one that it replaces, so
+that it cannot be replayed later.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+from tasks.core.errors import HallmarkError
+from tasks.declarations import signed_declaration
+from tasks.declarations.signed_declaration import DECLARATION, KIND, Declaration, DeclaredDocument, DeclaredSource
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.policy.policy import LOCAL, Policy
+from tasks.policy.signed_document import PeopleById, SignedDocument, verify_entry
+from tasks.sources import locations
+
+
+@dataclass(frozen=True)
+class DeclarationInForce:
+    """Declaration in force, with the signatures under it, oldest first."""
+
+    declared: DeclaredDocument
+    signatures: tuple[SignedDocument[Declaration], ...]
+
+
+class Replacement(NamedTuple):
+    """Digest of the declaration that a new one would replace, and the people who would have to sign it."""
+
+    follows: str | None
+    owners: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DeclarationStatus:
+    in_force: Mapping[str, DeclarationInForce]
+    """Declarations in force by subject, in the order of the subjects' first adoptions."""
+    unfinished: Mapping[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]]
+    """Signatures under declarations that are not in force yet, by digest and by what each would replace."""
+
+    def replacement(self, declared: DeclaredDocument, root: Path | None = None) -> Replacement:
+        """Return what a declaration would replace and who would have to sign it.
+
+        `root` is the checkout in which locations are resolved; None compares them as text alone.
+        """
+        before = self.in_force.get(declared.subject)
+        owners = {declared.owner, *(each.owner for each in self.at_same_location(declared, root))}
+        owners |= {before.declared.owner} if before else set()
+        return Replacement(before.declared.sha256 if before else None, tuple(sorted(owners)))
+
+    def at_same_location(self, declared: DeclaredDocument, root: Path | None) -> list[DeclaredDocument]:
+        """Return the other sources at the same location that were in force before this subject's first declaration.
+
+        The owners of later sources have no say.
+        """
+        earlier = takewhile(lambda subject: subject != declared.subject, self.in_force)
+        known = (self.in_force[subject].declared for subject in earlier)
+        return [each for each in known if _have_same_location(each, declared, root)]
+
+    def is_in_force(self, declared: DeclaredDocument) -> bool:
+        known = self.in_force.get(declared.subject)
+        return known is not None and known.declared == declared
+
+    def signatures(
+        self, declared: DeclaredDocument, root: Path | None = None
+    ) -> tuple[SignedDocument[Declaration], ...]:
+        """Return the signatures under a declaration that is not in force, for what it would replace now."""
+        return self.unfinished.get((declared.sha256, self.replacement(declared, root)), ())
+
+
+def read(ledger: Ledger, governance: Governance) -> DeclarationStatus:
+    """Return the declarations in force. Entries that do not verify under the people in force are skipped."""
+    in_force: dict[str, DeclarationInForce] = {}
+    begun: dict[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]] = {}
+    seen: set[str] = set()
+    for entry in ledger.entries(KIND):
+        with suppress(HallmarkError, ValueError):
+            signed = verify_entry(entry, DECLARATION, governance)
+            said, place = signed.document, Replacement(signed.document.follows, tuple(signed.document.owners))
+            if signed.sha256 in seen or not counts(signed, governance.policy, governance.people):
+                continue
+            seen.add(signed.sha256)
+            wanted = DeclarationStatus(in_force, begun).replacement(said.declared)
+            if place.follows != wanted.follows or not set(wanted.owners) <= set(place.owners):
+                continue
+            known = begun[said.declared.sha256, place] = (*begun.get((said.declared.sha256, place), ()), signed)
+            if missing_owners(place.owners, known, governance.people):
+                continue
+            in_force[said.declared.subject] = DeclarationInForce(said.declared, known)
+            subject = said.declared.subject
+            for mark in [mark for mark, each in begun.items() if each[0].document.declared.subject == subject]:
+                del begun[mark]
+    return DeclarationStatus(in_force, begun)
+
+
+def counts(signed: SignedDocument[Declaration], policy: Policy, people: PeopleById) -> bool:
+    """Return whether a signature counts.
+
+    The statement's subject must be the declared document, its environment this one, its owner somebody who may own the
+    document, and its signer one of those who have to sign.
+    """
+    said, person = signed.document, signed.person
+    return (
+        person is not None
+        and said.environment == policy.environment
+        and signed_declaration.has_matching_subject(said, signed.subjects)
+        and not (person.demo and policy.environment != LOCAL)
+        and may_own(said.declared, roles_at(people, said.declared.owner, signed.effective_at), policy)
+        and (person.id in said.owners or _stands_in(signed, policy))
+    )
+
+
+def may_own(declared: DeclaredDocument, held: Sequence[str], policy: Policy) -> bool:
+    asked = owner_roles(declared, policy)
+    return not set(asked).isdisjoint(held) or (isinstance(declared, DeclaredSource) and not asked and bool(held))
+
+
+def owner_roles(declared: DeclaredDocument, policy: Policy) -> list[str]:
+    """Return the roles of which an owner must hold one: those that decide at the data gate, or at the evaluation gate.
+
+    Empty for a card whose tier has no gates. If no tier has gates, the owner of a source may hold any role.
+    """
+    if isinstance(declared, DeclaredSource):
+        asked = [role for tier in policy.tiers.values() if tier.gates for role in tier.gates["data"].decisions]
+        return sorted({role.role for role in asked if role.owners} or {role.role for role in asked})
+    tier = policy.tiers.get(declared.card.risk_tier)
+    return sorted({role.role for role in tier.gates["evaluation"].decisions}) if tier and tier.gates else []
+
+
+def missing_owners(
+    owners: Iterable[str], signed: Iterable[SignedDocument[Declaration]], people: PeopleById
+) -> list[str]:
+    """Return the owners without a signature, of their own or by a stand-in.
+
+    A stand-in's signature counts for an owner who held no role when the stand-in signed.
+    """
+    by = {each.document.person for each in signed}
+    others = [each for each in signed if each.document.person not in each.document.owners]
+    return [
+        owner for owner in owners
+        if owner not in by and not any(not roles_at(people, owner, each.effective_at) for each in others)
+    ]  # fmt: skip
+
+
+def stand_in_roles(policy: Policy) -> list[str]:
+    """Return the roles whose holders sign for an owner who holds no role any more."""
+    return sorted({role.role for role in policy.changes.people})
+
+
+def roles_at(people: PeopleById, person: str, at: datetime) -> list[str]:
+    known: Person | None = people.get(person)
+    return known.roles_at(at) if known else []
+
+
+def _stands_in(signed: SignedDocument[Declaration], policy: Policy) -> bool:
+    assert signed.person is not None, "no machine signs a declaration"
+    return not set(stand_in_roles(policy)).isdisjoint(signed.person.roles_at(signed.effective_at))
+
+
+def _have_same_location(one: DeclaredDocument, other: DeclaredDocument, root: Path | None) -> bool:
+    """Return whether two different sources have the same location, as text or resolved from `root`."""
+    if not (isinstance(one, DeclaredSource) and isinstance(other, DeclaredSource)):
+        return False
+    if one.source.id == other.source.id:
+        return False
+    first, second = one.source.location, other.source.location
+    found = root is not None and locations.resolved(first, root) == locations.resolved(second, root)
+    return found or locations.normalised(first) == locations.normalised(second)

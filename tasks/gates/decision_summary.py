@@ -1,0 +1,82 @@
+"""Summary of a gate for people who are about to decide.
+
+It says who requested the run and why, whom the data is about, what follows, and until when it can be undone.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+
+from tasks.core.escaping import escape_line
+from tasks.core.graph import GATES, STEPS, Gate
+from tasks.gates import evidence_text, signed_request
+from tasks.gates.evidence import Evidence, RequiredDecisions
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.policy import Tier
+from tasks.sources.dataset import DatasetSource
+
+REMEDIES: Mapping[str, str] = {
+    "data": "hallmark data withdraw SOURCE then stops the run before its next stage and keeps it from promotion",
+    "evaluation": "a rejection at the release gate then keeps the model from promotion",
+    "release": "the model is then in production, until another release is, or hallmark releases rollback",
+}
+"""Actions that are still possible after a gate has closed, by gate."""
+
+
+def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
+    purpose, dataset = evidence.purpose, evidence.dataset
+    asked = signed_request.request_for_run(ledger, governed, evidence.run)
+    reason = escape_line(asked.request.reason or "") if asked else ""
+    return {
+        "asked by": f"{evidence.requester_text}: {reason or 'no reason was given'}",
+        "problem": escape_line(purpose.problem),
+        "for": escape_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
+        **({"people": people_counts(dataset.sources.values())} if dataset else {}),
+        "who decides": evidence_text.deciders(evidence.asks),
+        "once it passes": next_steps(evidence, governed),
+        "can be undone": "a decision can be withdrawn while the gate is open, which ends once it has what it asks for; "
+        + REMEDIES.get(evidence.gate, ""),
+    }
+
+
+def people_counts(origins: Iterable[DatasetSource]) -> str:
+    """Return the numbers of different values in a dataset, for each class of values that stand for a person."""
+    counts: Counter[str] = Counter()
+    for origin in origins:
+        if origin.people is None:
+            return "not counted: an earlier version made the dataset"
+        counts.update(origin.people)
+    said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return f"{said} (different values in it; one person may have several)" if said else "nobody was found in it"
+
+
+def terms(origin: DatasetSource) -> dict[str, str]:
+    return {
+        "class": origin.classification,
+        "lawful basis": escape_line(origin.lawful_basis),
+        "licence": escape_line(origin.licence),
+        "region": escape_line(origin.region),
+        "kept": f"{origin.retention_days:,} days",
+        "approved for": escape_line("; ".join(origin.approved_uses)),
+    }
+
+
+def next_steps(evidence: Evidence, governed: Governance) -> str:
+    """Return what the run does once the gate has passed, and who decides at the remaining gates."""
+    if evidence.gate not in GATES:  # a gate of another version
+        return ""
+    tier, parts = governed.policy.tier(evidence.tier), list[str]()
+    left = STEPS[STEPS.index(Gate(evidence.gate)) + 1 :]
+    for are_gates, steps in groupby(left, lambda step: isinstance(step, Gate)):
+        names = [step.name for step in steps]
+        if are_gates:
+            parts += [_gate(name, tier, evidence.demo) for name in names]
+        else:
+            parts.append(f"stage{'s' * (len(names) > 1)} {', '.join(names)}")
+    return "; ".join([*parts, f"promotion{' as a demo, not for production' * evidence.demo}"])
+
+
+def _gate(name: str, tier: Tier, demo: bool) -> str:
+    who = evidence_text.deciders(RequiredDecisions.from_policy(tier, name, None, demo))
+    return f"the {name} gate ({who.partition(';')[0]})"

@@ -1,0 +1,124 @@
+"""Decisions that count at a gate. Each is verified again from its envelope, by the rules in tasks/gates/rules/."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from tasks.core.errors import HallmarkError, Refused
+from tasks.core.graph import GATES
+from tasks.gates import cases, signed_request
+from tasks.gates.cases import GateCase, OpenedGate
+from tasks.gates.evidence import Evidence
+from tasks.gates.rules import all_rules, other_decisions
+from tasks.gates.rules.claim import Claim
+from tasks.gates.rules.other_decisions import PlacedDecision
+from tasks.gates.signed_decision import KIND, Decision, SignedDecision, read
+from tasks.gates.signed_request import RecordedRunRequest
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.policy import GateRules
+
+
+@dataclass(frozen=True)
+class DecisionResult:
+    """Ledger entry that claims to be a decision about a gate's subject, with the result of its verification."""
+
+    entry: Entry
+    signed: SignedDecision | None
+    """Verified decision; None if the envelope does not verify."""
+    is_carried_over: bool
+    """Whether the decision was made in an earlier run, about the same output."""
+    why_not: str
+    """Reason why the decision does not count; empty if it does."""
+
+    @property
+    def decision(self) -> Decision | None:
+        """Decision if it counts, else None."""
+        return self.signed.decision if self.signed and not self.why_not else None
+
+
+def verify_decisions(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> list[DecisionResult]:
+    """Verify every decision about the case's subject, and return them with the results, oldest first."""
+    entries = ledger.entries(KIND, case.evidence.subject.sha256)
+    weighed = [_verify_decision(entry, case, ledger, governance, now) for entry in entries]
+    placed = [
+        PlacedDecision(w.decision, w.signed.sha256, f"entry {w.entry.seq}") if w.decision and w.signed else None
+        for w in weighed
+    ]
+    reasons = other_decisions.why_not(placed, earlier_roles(case, ledger, governance))
+    return [replace(w, why_not=why_not) if why_not else w for w, why_not in zip(weighed, reasons, strict=True)]
+
+
+def earlier_roles(case: GateCase, ledger: Ledger, governance: Governance) -> dict[str, str] | None:
+    """Return the role in which each person decided at the run's earlier gates; None if policy allows several roles."""
+    evidence = case.evidence
+    if governance.policy.tier(evidence.tier).separation.two_roles:
+        return None
+    roles: dict[str, str] = {}
+    for gate in GATES[: GATES.index(evidence.gate)]:
+        for earlier in cases.read_all(ledger, evidence.run, gate)[-1:]:
+            asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
+            if earlier.closed and asked == (evidence.tier, evidence.policy_sha256):
+                weighed = verify_decisions(earlier, ledger, governance, earlier.closed.time)
+                roles = other_decisions.first_roles([w.decision for w in weighed if w.decision], roles)
+    return roles
+
+
+def deadline(case: OpenedGate, asked: GateRules) -> datetime:
+    return case.opening.time + timedelta(days=asked.deadline_days)
+
+
+def _verify_decision(
+    entry: Entry, case: GateCase, ledger: Ledger, governance: Governance, now: datetime
+) -> DecisionResult:
+    try:
+        signed = read(entry, governance)
+        own = _own_case(signed, case, ledger)
+        if own is not None and own is not case:
+            require_requester(own.evidence, ledger, governance)
+    except HallmarkError as error:
+        return DecisionResult(entry, None, False, str(error))
+    if own is None:
+        return DecisionResult(entry, signed, False, "it is about evidence that no gate has asked about")
+    why_not = all_rules.why_not(_claim(signed, own, case, governance, now))
+    return DecisionResult(entry, signed, own is not case, why_not or "")
+
+
+def _claim(signed: SignedDecision, own: GateCase, case: GateCase, governance: Governance, now: datetime) -> Claim:
+    closings = [each.closed for each in (own, case) if each.closed and each.closed.seq < signed.entry.seq]
+    return Claim(
+        decision=signed.decision,
+        person=signed.person,
+        key_fingerprint=signed.keyid,
+        stage=signed.stage,
+        subject_sha256=signed.subject_sha256,
+        evidence=case.evidence,
+        own_evidence=own.evidence,
+        policy=governance.policy,
+        effective_at=signed.effective_at,
+        recorded_at=signed.entry.time,
+        now=now,
+        opened_at=own.opening.time,
+        deadline=deadline(own, governance.policy.gate(case.evidence.tier, case.evidence.gate)),
+        closing_entry=next(iter(closings), None),
+    )
+
+
+def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance) -> RecordedRunRequest:
+    """Return the run's signed request, after verification that evidence names the same requester.
+
+    Nobody may decide on their own run, so the requester is never taken from evidence alone.
+
+    Raises:
+        Refused: The evidence names another requester, or there is no valid request.
+    """
+    asked = signed_request.require(ledger, governance, evidence.run)
+    if not evidence.is_for_request(asked):
+        raise Refused(f"the evidence of gate {evidence.gate} names another requester of run {evidence.run} than signed")
+    return asked
+
+
+def _own_case(signed: SignedDecision, case: GateCase, ledger: Ledger) -> GateCase | None:
+    if signed.decision.run == case.evidence.run and signed.evidence_sha256 == case.sha256:
+        return case
+    earlier = cases.read_all(ledger, signed.decision.run, signed.decision.gate)
+    return next((each for each in reversed(earlier) if each.sha256 == signed.evidence_sha256), None)

@@ -1,0 +1,38 @@
+"""Differences between evidence of a gate and the evidence that passed that gate of the use case before."""
+
+from tasks.core.config import FrozenModel
+from tasks.core.facts import Facts
+from tasks.gates import passed_evidence
+from tasks.gates.evidence import Evidence
+from tasks.ledger.ledger import Ledger
+
+
+class EvidenceDiff(FrozenModel):
+    run: str
+    """Id of the run that passed."""
+    facts: Facts
+    """Figures of the run that passed."""
+    files: list[str]
+    """Paths of files that differ or that only one of the two has, parameters and inputs first."""
+
+    def value(self, fact: str) -> str:
+        """Return an earlier figure in words; empty if it did not exist."""
+        return str(self.facts[fact]) if fact in self.facts else ""
+
+
+def since_last_passed(evidence: Evidence, ledger: Ledger) -> EvidenceDiff | None:
+    """Return the differences from the run that last passed this gate; None if no other run has."""
+    before = passed_evidence.last_passed(
+        ledger, evidence.use_case, evidence.demo, evidence.gate, other_than=evidence.run
+    )
+    if before is None:
+        return None
+    then, now = before.artefacts, evidence.artefacts
+    differ = [path for path in then.keys() | now.keys() if then.get(path) != now.get(path)]
+    return EvidenceDiff(
+        run=before.run, facts=before.facts, files=sorted(differ, key=lambda path: (_of_a_stage(path), path))
+    )
+
+
+def _of_a_stage(path: str) -> bool:
+    return path.startswith("artefacts/")

@@ -1,0 +1,214 @@
+"""Test cases of a policy in policy_tests.yaml, judged by the code that judges gates.
+
+Each case goes through one gate in a temporary ledger of its own, with keys made for it. Since no real key is needed,
+authors of a policy can see what it does before anybody adopts it.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tasks.core import config
+from tasks.core.config import FrozenModel
+from tasks.core.errors import HallmarkError, Refused
+from tasks.core.facts import Fact, Facts
+from tasks.core.graph import SUBJECT_STAGES
+from tasks.core.params.use_case import SuccessMetric
+from tasks.core.params.values import Name, Text
+from tasks.declarations.criteria import AcceptanceCriteria, PromotedCriteria
+from tasks.gates import decisions, gates, signed_request
+from tasks.gates.checks.checks import check_result, checks_of, standing_facts
+from tasks.gates.checks.purpose import Purpose
+from tasks.gates.evidence import Evidence, RequiredDecisions
+from tasks.gates.rules import run_request
+from tasks.gates.signed_decision import Verb
+from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy.gate_rules import Days
+from tasks.policy.governance import Governance
+from tasks.policy.people import MACHINES, Machine, People, Person
+from tasks.policy.policy import SCHEDULER, Policy
+from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, Dataset
+from tasks.sources.protection import CATEGORIES
+from tasks.trust import keys
+from tasks.trust.gate_statement import GateName
+from tasks.trust.validity import Key
+
+RUN, ZERO_DIGEST = "policy-case", "0" * 64
+
+
+class CaseDecision(FrozenModel):
+    """Decision in a case."""
+
+    person: Name
+    verb: Verb = "approve"
+    role: Name | None = None
+    checks: list[Text] = []
+    """Names of the failed checks, for a waiver."""
+    days: Days | None = None
+    """Days from now until a waiver expires."""
+
+
+class Case(FrozenModel):
+    name: Text
+    tier: Name
+    gate: GateName
+    requester: Name
+    owners: list[Name] = []
+    """Owners of the run's sources, one source each, at the data gate."""
+    facts: dict[str, float | Fact] = {}
+    """Figures by name, each a number or `{value, low, high}`."""
+    unapproved_uses: list[Text] = []
+    """Uses of the use case that no source is approved for, at the data gate."""
+    laxer_metrics: list[Text] = []
+    """Success metrics of the last promotion that the use case no longer has, at the evaluation gate."""
+    demo: bool = False
+    decisions: list[CaseDecision] = []
+    """Decisions in the order in which they are made."""
+    expect: Literal["passed", "failed", "rejected", "waiting", "refused"]
+    """Expected state of the gate. `refused`: a decision was not allowed, or the run could not have been requested."""
+
+
+class Cases(FrozenModel):
+    """Contents of policy_tests.yaml."""
+
+    cases: Annotated[list[Case], Field(min_length=1)]
+
+
+class Result(FrozenModel):
+    name: str
+    ok: bool
+    state: str
+    text: Annotated[str, Field(serialization_alias="told")]
+    """Resulting state with the reason, in words."""
+
+
+def load(folder: Path) -> list[Case]:
+    """Read policy_tests.yaml of a governance folder.
+
+    Raises:
+        InputError: The message lists every mistake, with file and line.
+    """
+    return config.load(folder / "policy_tests.yaml", Cases).cases
+
+
+def run_cases(cases: Sequence[Case], policy: Policy, people: People) -> list[Result]:
+    with tempfile.TemporaryDirectory() as folder:
+        governed = _with_keys(policy, people, Path(folder) / ".hallmark")
+        return [_judged(case, open_ledger(Path(folder) / f"{i}"), governed, people) for i, case in enumerate(cases)]
+
+
+def _judged(case: Case, ledger: Ledger, governed: Governance, people: People) -> Result:
+    try:
+        state, text = _outcome(case, ledger, _without_hardware(case, governed, people))
+    except HallmarkError as error:
+        state, text = "refused", str(error)
+    ok = state == case.expect
+    return Result(name=case.name, ok=ok, state=state, text=text if ok else f"{text} (expected {case.expect})")
+
+
+def _outcome(case: Case, ledger: Ledger, governed: Governance) -> tuple[str, str]:
+    now = ledger.now()
+    if refused := run_request.why_not(case.requester, case.tier, governed.policy, governed.people, now):
+        raise Refused(refused)
+    asked = gates.open_gate(ledger, _evidence(case, governed.policy, _request(case, ledger, governed)))
+    for said in case.decisions:
+        expires = now + timedelta(days=said.days) if said.days else None
+        decisions.decide(
+            ledger, governed, asked, said.person, said.verb, "a case", said.role, said.checks, expires
+        )  # fmt: skip
+    standing = gates.judge(asked, ledger, governed, ledger.now())
+    return standing.state, "; ".join([standing.state, *standing.waiting_for])
+
+
+def _request(case: Case, ledger: Ledger, governed: Governance) -> RecordedRunRequest:
+    now = ledger.now()
+    signer = governed.signer("scheduler" if case.requester == SCHEDULER else governed.actor(case.requester, now), now)
+    request = SignedRunRequest(
+        run_id=RUN, requested_by=case.requester, commit="0" * 40, tree_sha256=ZERO_DIGEST, params="params.yaml",
+        params_sha256=None, governance=None, changes={}, demo_approvals=case.demo,
+        environment=governed.policy.environment, time=now,
+    )  # fmt: skip
+    return signed_request.record(ledger, governed, signed_request.sign(request, signer))
+
+
+def _evidence(case: Case, policy: Policy, asked: RecordedRunRequest) -> Evidence:
+    rules = policy.gate(case.tier, case.gate)
+    dataset = _dataset(case.owners) if case.gate == "data" else None
+    purpose = Purpose(problem="a case", users=["cases"], approved_uses=["cases", *case.unapproved_uses])
+    metrics = [SuccessMetric(name=name, fact=f"case.{n}", at_least=1) for n, name in enumerate(case.laxer_metrics)]
+    bar, before = (
+        AcceptanceCriteria(success_metrics=each, confidence=0.95, base_rows=400, judged_by="json intent")
+        for each in ([], metrics)
+    )
+    adopted = PromotedCriteria(release="case-1", bar=before) if case.gate == "evaluation" else None
+    facts: Facts = {n: f if isinstance(f, Fact) else Fact(value=f) for n, f in case.facts.items()}
+    facts |= standing_facts(case.gate, purpose, dataset, bar, adopted)
+    return Evidence.model_validate({
+        "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo,
+        "request_sha256": asked.sha256, "tree_sha256": ZERO_DIGEST, "use_case": "case",
+        "tier": case.tier, "subject": {"stage": SUBJECT_STAGES[case.gate], "sha256": ZERO_DIGEST},
+        "policy_sha256": policy.digest(), "asks": RequiredDecisions.from_policy(policy.tier(case.tier), case.gate, dataset, case.demo),
+        "checks": [check_result(check, facts) for check in checks_of(case.gate, rules, [])], "facts": facts,
+        "purpose": purpose, "bar": bar, "adopted": adopted, "artefacts": {},
+        "dataset": dataset, "change": None,
+    })  # fmt: skip
+
+
+def _dataset(owners: Sequence[str]) -> Dataset:
+    passage = {"rows": 1, "records": 1, "quarantined": {}}
+    source: dict[str, Any] = {
+        "sha256": ZERO_DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",
+        "licence": "none", "retention_days": 1, "refresh_days": 1, "region": "none",
+        "approved_uses": ["cases"], "rows": dict.fromkeys(SIDES, 1),
+        "passages": dict.fromkeys(STAGES, passage), "protected": {}, "actions": dict.fromkeys(CATEGORIES, "keep"),
+    }  # fmt: skip
+    return Dataset.model_validate({
+        "sources": {f"of-{owner}": source | {"owner": owner} for owner in owners},
+        "counts": dict.fromkeys(STAGES, passage), "rows": dict.fromkeys(SIDES, 1),
+        "digests": dict.fromkeys(SIDES, ZERO_DIGEST), "settings": {},
+        "segments": {name: {side: {} for side in SIDES} for name in SEGMENTS},
+    })  # fmt: skip
+
+
+def _without_hardware(case: Case, governed: Governance, people: People) -> Governance:
+    """Return governance in which no decision of the case waits for somebody to touch a key.
+
+    If the gate asks for keys in hardware, the keys made for the case count for people who have a hardware key in
+    `people`.
+    """
+    if governed.policy.gate(case.tier, case.gate).signature != "hardware":
+        return governed
+    policy = governed.policy.model_dump(mode="json")
+    policy["tiers"][case.tier]["gates"][case.gate]["signature"] = "own"
+    weak = {person.id for person in people.people if person.key_weakness("hardware", governed.policy.environment)}
+
+    def keyed(person: Person) -> Person:
+        held = [key.model_copy(update={"installed": person.id in weak}) for key in person.keys]
+        return person.model_copy(update={"keys": held})
+
+    those = governed.people.model_copy(update={"people": [keyed(person) for person in governed.people.people]})
+    return replace(governed, policy=Policy.model_validate(policy), people=those)
+
+
+def _with_keys(policy: Policy, people: People, state: Path) -> Governance:
+    """Return governance with new keys for the same people and machines.
+
+    A new key counts as made by `hallmark init` if all keys of the person or machine do.
+    """
+
+    def new(name: str, held: list[Key]) -> list[Key]:
+        line = keys.create(state / "keys", name)
+        return [Key(public_key=line, installed=all(key.installed for key in held))]
+
+    def keyed(person: Person) -> Person:
+        return person.model_copy(update={"keys": new(person.id, person.keys)})
+
+    machines = {name: Machine(keys=new(name, people.keys_of_machine(name))) for name in MACHINES}
+    rekeyed = People(people=[keyed(person) for person in people.people], machines=machines)
+    return Governance(state, policy, rekeyed, state)

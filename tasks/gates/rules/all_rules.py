@@ -1,0 +1,12 @@
+"""Rules of single decisions, all of them."""
+
+from tasks.gates.rules import person, subject, timing, waiver
+from tasks.gates.rules.claim import Claim, Rule
+
+RULES: tuple[Rule, ...] = (*subject.RULES, *person.PERSON_RULES, *timing.RULES, *person.ROLE_RULES, *waiver.RULES)
+"""Rules in the order in which reasons are reported: the first one that objects gives the reason."""
+
+
+def why_not(claim: Claim) -> str | None:
+    """Return the reason why a single decision does not count; None if it does. `other_decisions.py` compares it with others."""
+    return next((reason for rule in RULES if (reason := rule(claim))), None)

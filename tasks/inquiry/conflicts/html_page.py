@@ -1,0 +1,27 @@
+"""Pairs as an HTML page: one self-contained file without scripts, whose Content-Security-Policy allows none.
+
+Texts of customers are escaped as well.
+"""
+
+from pathlib import Path
+
+from tasks.core.pages import template_environment
+from tasks.inquiry.conflicts.pairs import Conflicts
+from tasks.inquiry.conflicts.text_diff import diff_texts
+
+FOLDER = Path(__file__).parent
+REMEDIES = (
+    "Two sources: give the one that is right the higher `authority` in sources.yaml.",
+    "Two rows: give the one that is right the newer `effective_from` in its source.",
+    "One row is wrong: correct it in its source, or retire it by a date in `retired_at`.",
+    "Neither is wrong, or nobody can tell: `contradictions` of a source in sources.yaml says whether both stay or go.",
+)
+"""Remedies for an owner, each of which takes effect in the next run."""
+
+
+def render(conflicts: Conflicts) -> str:
+    return (
+        template_environment(FOLDER)
+        .get_template("page.html")
+        .render(conflicts=conflicts, advice=REMEDIES, compare=diff_texts)
+    )

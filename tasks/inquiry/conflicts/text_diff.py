@@ -1,0 +1,52 @@
+"""Two texts with the words that differ marked. Invisible characters are spelled out, so that they cannot mislead."""
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import groupby
+from typing import NamedTuple
+
+from tasks.core.escaping import escape
+
+WORD = re.compile(r"\s+|\w+|[^\w\s]")
+MAX_WORDS = 2_000
+"""Maximum number of words to match. If the differing parts are longer, they are marked as a whole."""
+
+
+class DiffPiece(NamedTuple):
+    text: str
+    differs: bool
+
+
+def diff_texts(left: str, right: str) -> tuple[list[DiffPiece], list[DiffPiece]]:
+    """Split both texts, made visible, into pieces that are equal or differ."""
+    ours, theirs = WORD.findall(escape(left)), WORD.findall(escape(right))
+    same = list(_matching_blocks(ours, theirs))
+    return list(_pieces(ours, [(at, size) for at, _, size in same])), list(
+        _pieces(theirs, [(at, size) for _, at, size in same])
+    )
+
+
+def _matching_blocks(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, int, int]]:
+    """Yield runs of equal words: their positions in both texts, and their length."""
+    most = min(len(ours), len(theirs))
+    begin = next((n for n in range(most) if ours[n] != theirs[n]), most)
+    most -= begin
+    end = next((n for n in range(most) if ours[-1 - n] != theirs[-1 - n]), most)
+    yield 0, 0, begin
+    ours_left, theirs_left = ours[begin : len(ours) - end], theirs[begin : len(theirs) - end]
+    if max(len(ours_left), len(theirs_left)) <= MAX_WORDS:
+        for block in SequenceMatcher(None, ours_left, theirs_left, autojunk=False).get_matching_blocks():
+            yield begin + block.a, begin + block.b, block.size
+    yield len(ours) - end, len(theirs) - end, end
+
+
+def _pieces(words: list[str], same: list[tuple[int, int]]) -> Iterator[DiffPiece]:
+    """Yield equal and differing pieces in turn. A space between two differing words counts as differing."""
+    differs = [True] * len(words)
+    for begin, size in same:
+        differs[begin : begin + size] = [False] * size
+    for place in range(1, len(words) - 1):
+        differs[place] |= words[place].isspace() and differs[place - 1] and differs[place + 1]
+    for marked, stretch in groupby(zip(words, differs, strict=True), key=lambda pair: pair[1]):
+        yield DiffPiece("".join(word for word, _ in stretch), marked)

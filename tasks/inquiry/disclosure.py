@@ -1,0 +1,148 @@
+"""One record or row as its source has it, for a person with access and a reason; the ledger has an entry first.
+
+For a record, the texts of `ingest` are shown, with the vault's values in place of their tokens. A row that never became
+a record is read from its source again. So is every row of an experiment, whose unreviewed code could put another
+person's token into a text.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.core.config import FrozenModel, require_visible
+from tasks.core.errors import InputError, Refused
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.inquiry import access_entries, quarantined_rows, source_row
+from tasks.inquiry.access import Access
+from tasks.ledger.ledger import Ledger
+from tasks.sources.sources import ResolvedSource, load_resolved
+from tasks.sources.vault import open_vault
+from tasks.stages.data.protect.tokens import TOKEN_PATTERN
+from tasks.stages.data.readers.rows import Row
+
+ROW_NUMBER = re.compile("[1-9][0-9]{0,17}", re.ASCII)
+RECORD_ID = re.compile("[0-9a-f]{32}")
+
+
+class DisclosedRow(FrozenModel):
+    record_id: str | None
+    """Id of the record; null if the row never became one."""
+    source_id: str
+    row: int
+    """Data row of the source, counted from 1."""
+    messages: list[dict[str, str]] = []
+    """Turns of the record with the values of the source, if the vault has them; masked values stay masked."""
+    labelled_by: str = ""
+    columns: dict[str, str | None] = {}
+    """Columns of a row that never became a record; empty if the row cannot be read as columns."""
+    findings: list[str]
+    """Reasons why stages quarantined the row, with the record that was kept in its place if there is one."""
+
+
+class RowLocation(NamedTuple):
+    record_id: str | None
+    source_id: str
+    row: int
+
+
+def disclose(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledger) -> DisclosedRow:
+    """Return a record or row of a run as its source has it, after entering the access in the ledger.
+
+    Args:
+        layout: Worktree of the run.
+        wanted: Id of a record, the beginning of its id, or SOURCE:ROW.
+        access: Access of the person.
+        reason: Reason to enter in the ledger.
+        ledger: Ledger of the installation.
+
+    Raises:
+        InputError: There is no such record or row, or it is gone.
+        Refused: The person has no access to the source.
+    """
+    require_visible(reason, "the reason")
+    if not (layout.artefacts("ingest") / "result.json").exists():
+        raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
+    place = _by_row(layout, wanted) if ":" in wanted else _by_id(layout, wanted)
+    resolved = _source(layout, place.source_id)
+    access.for_run(layout).require_access(resolved.source)
+    if place.record_id is not None and not RECORD_ID.fullmatch(place.record_id):  # the id is entered in the ledger
+        raise Refused(f"files of run {layout.root.name} name a record by what is no id; nothing is shown")
+    if place.record_id is None or layout.is_experiment:
+        return _row(layout, place, resolved, access.person.id, reason, ledger)
+    return _record(layout, place, access.person.id, reason, ledger)
+
+
+def _by_id(layout: Layout, record_id: str) -> RowLocation:
+    rows = read_table(layout.artefacts("ingest") / "rows.parquet")
+    matching = rows.filter(pc.starts_with(rows["record_id"], record_id))
+    if len(matching) != 1:
+        what = f"{len(matching):,} records" if len(matching) else "no record"
+        raise InputError(f"{what} of run {layout.root.name} begin with {record_id!r}; give more of its id")
+    return RowLocation(**matching.to_pylist()[0])
+
+
+def _by_row(layout: Layout, text: str) -> RowLocation:
+    source_id, _, number = text.partition(":")
+    _source(layout, source_id)
+    if not ROW_NUMBER.fullmatch(number):
+        raise InputError(f"{text!r}: expected SOURCE:ROW, and rows count from 1, e.g. {source_id}:57")
+    row, counted = int(number), read_json(layout.artefacts("ingest") / "result.json")["sources"]
+    rows = next(item["counts"]["rows"] for item in counted if item["id"] == source_id)
+    if row > rows:
+        raise InputError(f"source {source_id} had {rows:,} rows in run {layout.root.name}; there is no row {row:,}")
+    wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
+    matching = pq.read_table(layout.artefacts("ingest") / "rows.parquet", filters=wanted).to_pylist()
+    return RowLocation(**matching[0]) if matching else RowLocation(None, source_id, row)
+
+
+def _source(layout: Layout, source_id: str) -> ResolvedSource:
+    sources = {item.source.id: item for item in load_resolved(layout.sources).sources}
+    if source_id not in sources:
+        raise InputError(f"run {layout.root.name} has no source {source_id!r}; it has {', '.join(sources)}")
+    return sources[source_id]
+
+
+def _record(layout: Layout, place: RowLocation, person: str, reason: str, ledger: Ledger) -> DisclosedRow:
+    path, wanted = layout.artefacts("ingest") / "records.parquet", pc.field("record_id") == place.record_id
+    record: dict[str, Any] = pq.read_table(path, filters=wanted).to_pylist()[0]
+    if record["source_id"] != place.source_id:  # access was checked for the other source
+        raise Refused(f"files of the run disagree about the source of record {place.record_id}; nothing is shown")
+    texts = [record["labelled_by"], *(turn["content"] for turn in record["messages"])]
+    tokens = {token for text in texts for token in TOKEN_PATTERN.findall(text)}
+    values = open_vault(layout.run_state).reveal(
+        tokens, access_entries.token_recorder(ledger, record["record_id"], person, reason)
+    )
+    return DisclosedRow(
+        **place._asdict(),
+        messages=[turn | {"content": _reveal_tokens(turn["content"], values)} for turn in record["messages"]],
+        labelled_by=_reveal_tokens(record["labelled_by"], values),
+        findings=_findings(layout, place),
+    )
+
+
+def _row(
+    layout: Layout, place: RowLocation, resolved: ResolvedSource, person: str, reason: str, ledger: Ledger
+) -> DisclosedRow:
+    about = f"{place.source_id}:{place.row}"
+    access_entries.record_access(ledger, access_entries.ROW_READ, about, person, reason, {"sha256": resolved.sha256})
+    item = source_row.read_row(resolved, place.row, layout)
+    columns = source_row.as_texts(item.values) if isinstance(item, Row) else {}
+    return DisclosedRow(**place._asdict(), columns=columns, findings=_findings(layout, place))
+
+
+def _reveal_tokens(text: str, values: dict[str, str]) -> str:
+    return TOKEN_PATTERN.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def _findings(layout: Layout, place: RowLocation) -> list[str]:
+    findings = []
+    for entry in quarantined_rows.reasons_for_row(layout, place.source_id, place.row):
+        instead = (
+            f"; kept instead: {entry.winner_source}, row {entry.winner_row}, {entry.winner}" if entry.winner else ""
+        )
+        findings.append(f"{entry.stage}: {entry.rule}: {entry.reason}{instead}")
+    return findings

@@ -1,0 +1,76 @@
+"""Search for a person in all datasets. The ledger has an entry before anything is answered.
+
+Even the fact that a source has records of a person says something about them. So the search covers only sources that
+the searcher has access to. All other sources are named, whether or not the person is in them. The ledger does not
+contain the value that was searched for, such as a name, but only its keyed tokens.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.errors import InputError, Refused
+from tasks.core.layout import EXPERIMENTS_FOLDER
+from tasks.inquiry import access_entries
+from tasks.inquiry.access import Access
+from tasks.inquiry.lineage import queries
+from tasks.inquiry.lineage.queries import Membership
+from tasks.inquiry.lineage.tables import IndexedDataset, IndexedSource
+from tasks.ledger.ledger import Ledger
+from tasks.sources import vault_keys
+from tasks.sources.protection import IDENTIFYING_CATEGORIES
+from tasks.stages.data.protect.tokens import token
+
+
+@dataclass(frozen=True)
+class PersonSearch:
+    members: list[Membership]
+    """Records in the sources that were searched."""
+    closed: list[str]
+    """Sources that were not searched, each with the people and roles that have access, in words."""
+
+
+def find_person(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> PersonSearch:
+    """Return the records of every dataset that mention a person.
+
+    Args:
+        state: State folder of the installation.
+        value: Name, address or number of the person.
+        access: Access of the searcher.
+        reason: Reason to enter in the ledger.
+        ledger: Ledger of the installation.
+
+    Raises:
+        InputError: The value or the reason is empty.
+        Refused: The searcher has access to none of the sources.
+    """
+    if not value.strip():
+        raise InputError("--subject is empty; give a name, an address or a number of the person")
+    worlds = [
+        each for each in (state, state / EXPERIMENTS_FOLDER) if each == state or (each / vault_keys.KEY_FILE).exists()
+    ]
+    keys = [vault_keys.load(world).tokens for world in worlds]
+    tokens = [token(category, value, key) for key in keys for category in sorted(IDENTIFYING_CATEGORIES)]
+    known = {dataset.sha256: dataset for dataset in queries.datasets(state)}
+    closed = _closed(list(known.values()), access)
+    if known and not any(access.may_read(source) for dataset in known.values() for source in dataset.sources):
+        raise Refused(f"{access.person.id} may look at records of no source here: {'; '.join(closed)}")
+    access_entries.record_access(
+        ledger, access_entries.PERSON_SOUGHT, "person", access.person.id, reason, {"tokens": tokens}
+    )
+    members = queries.memberships_of_subjects(state, tokens)
+    shown = [member for member in members if access.may_read(_source(known[member.dataset], member.source_id))]
+    return PersonSearch(shown, closed)
+
+
+def _closed(datasets: list[IndexedDataset], access: Access) -> list[str]:
+    closed = {
+        f"{source.id} takes {access.describe_readers(source)}"
+        for dataset in datasets
+        for source in dataset.sources
+        if not access.may_read(source)
+    }
+    return sorted(closed)
+
+
+def _source(dataset: IndexedDataset, source_id: str) -> IndexedSource:
+    return next(source for source in dataset.sources if source.id == source_id)

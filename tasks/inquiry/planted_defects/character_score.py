@@ -1,0 +1,56 @@
+"""Recall and precision of masking, counted in characters that are not white space."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tasks.sources.protection import Category
+from tasks.stages.data.protect.detected_span import DetectedSpan
+
+ClassCounts = Counter[tuple[Category | None, Category | None]]
+"""Number of characters by their true class and the class that they were masked as; None for no class."""
+
+
+class CharacterScore(NamedTuple):
+    """Counts of one class, in characters that are not white space."""
+
+    truth: int
+    hit: int
+    """Characters of this class that were masked as any class."""
+    marked: int
+    right: int
+    """Characters masked as this class that truly have any class."""
+
+    @property
+    def recall(self) -> float:
+        return self.hit / self.truth if self.truth else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.marked if self.marked else 1.0
+
+
+def count_characters(text: str, truth: Sequence[DetectedSpan], marked: Sequence[DetectedSpan]) -> ClassCounts:
+    """Count the characters of one text by true class and masked class, leaving out those with neither."""
+    is_of, taken_for = (
+        {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}
+        for spans in (truth, marked)
+    )
+    return Counter((is_of.get(i), taken_for.get(i)) for i in is_of.keys() | taken_for.keys())
+
+
+def score_classes(counted: Mapping[tuple[Category | None, Category | None], int]) -> dict[str, CharacterScore]:
+    """Return scores by class, and `all`. Recall is by the true class, precision by the masked class."""
+    named = {name for pair in counted for name in pair if name}
+    return {name: _score(counted, name) for name in sorted(named)} | {"all": _score(counted, None)}
+
+
+def _score(counted: Mapping[tuple[Category | None, Category | None], int], name: Category | None) -> CharacterScore:
+    of = [(pair, count) for pair, count in counted.items() if pair[0] and name in (None, pair[0])]
+    marked = [(pair, count) for pair, count in counted.items() if pair[1] and name in (None, pair[1])]
+    return CharacterScore(
+        truth=sum(count for _, count in of),
+        hit=sum(count for (_, taken), count in of if taken),
+        marked=sum(count for _, count in marked),
+        right=sum(count for (real, _), count in marked if real),
+    )

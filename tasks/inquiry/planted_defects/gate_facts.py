@@ -1,0 +1,52 @@
+"""Recall of masking on planted values by class, as figures for the data gate: known misses of masking."""
+
+from pydantic import ValidationError
+
+from tasks.core.document import error_text
+from tasks.core.errors import InputError
+from tasks.core.facts import Fact, Facts
+from tasks.core.layout import Layout
+
+FACT_PREFIX = "planted.recall_"
+"""Prefix of a figure's name, before a class or `all`."""
+
+
+def read_facts(layout: Layout) -> Facts:
+    """Return the figures in measured/planted.json, empty if the run's sources have no ground truth.
+
+    Raises:
+        InputError: The file has another format.
+    """
+    path = layout.measurements("planted.json")
+    if not path.exists():
+        return {}
+    from tasks.inquiry.planted_defects.score import (
+        PlantedScore,  # imports pyarrow, which is optional for verifying a release
+    )
+
+    try:
+        planted = PlantedScore.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: is not what a drill found ({error_text(error)}); delete it, and resume the run"
+        ) from None
+    return {
+        f"{FACT_PREFIX}{item.category}": Fact(
+            value=item.recall, note=f"{item.hit:,} of {item.truth:,} characters of {item.values:,} planted values"
+        )
+        for item in planted.classes
+        if item.truth
+    }
+
+
+def describe_misses(facts: Facts) -> str:
+    """Describe the known misses of masking, the worst class first."""
+    recalls = {name.removeprefix(FACT_PREFIX): fact for name, fact in facts.items() if name.startswith(FACT_PREFIX)}
+    if not recalls:
+        return "not measured here: nobody planted values in these sources; no masking finds everything"
+    whole = recalls.pop("all", None)
+    classes = sorted(recalls.items(), key=lambda item: (item[1].value, item[0]))
+    some = [f"{name} {1 - fact.value:.1%} ({fact.note})" for name, fact in classes if fact.value < 1]
+    none = [name for name, fact in classes if fact.value == 1]
+    said = "; ".join(some) + "; nothing of " * bool(some and none) + "nothing of " * (not some) + ", ".join(none)
+    return f"{said}. Of all: {1 - whole.value:.1%} ({whole.note})" if whole else said

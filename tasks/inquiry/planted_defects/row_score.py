@@ -1,0 +1,97 @@
+"""Score of planted defects that affect whole rows: the rule that removed each row, and the record kept in its place."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from tasks.core.config import FrozenModel
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.inquiry.planted_defects.ground_truth import DEFECT_KINDS, PlantedRow, RowLocation
+from tasks.sources.dataset import STAGES
+
+RemovedRows = Mapping[RowLocation, tuple[str, RowLocation | None]]
+"""Rule that removed a row, and place of the record kept instead, by the place of the removed row."""
+
+
+class KindScore(FrozenModel):
+    """Score of one kind of defect. Counts are rows."""
+
+    stage: str
+    defect: str
+    planted: int
+    found: int
+    """Planted rows that were removed by a rule for this kind."""
+    copies: int
+    """Rows of `found` for which the ground truth names a row that should be kept."""
+    cited: int
+    """Rows of `copies` for which the stage kept that row."""
+    removed: int
+    """Rows that the rules for this kind removed, planted or not."""
+    right: int
+    """Rows of `removed` that were planted for these rules."""
+    taken_for: dict[str, int]
+    """Numbers of planted rows that were not found, by the rule that removed them or `kept`."""
+
+    @property
+    def recall(self) -> float:
+        return self.found / self.planted if self.planted else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.removed if self.removed else 1.0
+
+
+def read_removed_rows(layout: Layout) -> RemovedRows:
+    records = read_table(layout.artefacts("ingest") / "rows.parquet").to_pylist()
+    place = {record["record_id"]: RowLocation(record["source_id"], record["row"]) for record in records}
+    return {
+        RowLocation(entry["source_id"], entry["row"]): (entry["rule"], place.get(entry["winner"]))
+        for stage in STAGES[:-1]
+        for entry in read_table(layout.artefacts(stage) / "quarantine.parquet").to_pylist()
+    }
+
+
+def score_rows(rows: Iterable[PlantedRow], gone: RemovedRows) -> list[KindScore]:
+    by_defect: dict[str, list[PlantedRow]] = defaultdict(list)
+    for row in rows:
+        by_defect[row.defect].append(row)
+    right = {_removed_place(row, gone) for own in by_defect.values() for row in own if _is_found(row, gone)}
+    return [_kind(name, by_defect[name], gone, right) for name in DEFECT_KINDS if name in by_defect]
+
+
+def _kind(name: str, rows: list[PlantedRow], gone: RemovedRows, right: set[RowLocation]) -> KindScore:
+    kind = DEFECT_KINDS[name]
+    hits = [row for row in rows if _is_found(row, gone)]
+    copies = [(row, winner) for row in hits if (winner := gone[_removed_place(row, gone)][1]) and row.original]
+    by_rules = [place for place, (rule, _) in gone.items() if rule in kind.rules]
+    return KindScore(
+        stage=kind.stage,
+        defect=name,
+        planted=len(rows),
+        found=len(hits),
+        copies=len(copies),
+        cited=sum(winner in (row.original, row.place) for row, winner in copies),
+        removed=len(by_rules),
+        right=len(right.intersection(by_rules)),
+        taken_for=dict(sorted(Counter(_rule(row, gone) for row in rows if not _is_found(row, gone)).items())),
+    )
+
+
+def _is_found(row: PlantedRow, gone: RemovedRows) -> bool:
+    return _rule(row, gone) in DEFECT_KINDS[row.defect].rules
+
+
+def _rule(row: PlantedRow, gone: RemovedRows) -> str:
+    return gone.get(_removed_place(row, gone), ("kept", None))[0]
+
+
+def _removed_place(row: PlantedRow, gone: RemovedRows) -> RowLocation:
+    """Return the place of the removed row: the planted row, or in some kinds its original.
+
+    If two rows are duplicates, the stage keeps the longer one, and masking comes first: a typing error may be masked
+    as a name, and the placeholder makes that text longer.
+    """
+    if DEFECT_KINDS[row.defect].original_may_go and row.original and row.place not in gone:
+        _, kept = gone.get(row.original, ("", None))
+        return row.original if kept == row.place else row.place
+    return row.place

@@ -1,0 +1,45 @@
+"""Texts of every record as its source has them, paired with the texts that `ingest` wrote."""
+
+from collections import Counter
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.inquiry.planted_defects.ground_truth import RowLocation
+from tasks.sources.sources import ResolvedSource, ResolvedSources
+from tasks.stages.data.ingest.mapping import to_record
+from tasks.stages.data.readers import content
+from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.rows import MalformedRow
+
+TurnPairs = list[tuple[str, str]]
+"""Texts of each turn: as the source has it, normalised and repaired, and as the record has it."""
+
+
+def pair_texts(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[RowLocation, TurnPairs]]:
+    """Yield the turns of every record. Holds all records in memory, since a drill is small.
+
+    Raises:
+        InputError: A source changed since it was pinned.
+    """
+    records, rows = (
+        read_table(layout.artefacts("ingest") / f"{name}.parquet").to_pylist() for name in ("records", "rows")
+    )
+    turns = {record["record_id"]: [turn["content"] for turn in record["messages"]] for record in records}
+    protected = {RowLocation(row["source_id"], row["row"]): turns[row["record_id"]] for row in rows}
+    for item in resolved.sources:
+        for place, original in _originals(item, layout.root, protected):
+            yield place, list(zip(original, protected[place], strict=True))
+
+
+def _originals(
+    item: ResolvedSource, root: Path, wanted: Container[RowLocation]
+) -> Iterator[tuple[RowLocation, list[str]]]:
+    source = item.source
+    with content.read(item, root) as pinned:
+        for row in READERS[source.kind](pinned.file, source):
+            place = RowLocation(source.id, row.number)
+            if place in wanted and not isinstance(row, MalformedRow):
+                record = to_record(row.values, source, Counter())
+                yield place, [turn["content"] for turn in record["messages"]]

@@ -1,0 +1,92 @@
+"""Score of masking on planted values, character by character."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from tasks.core.config import FrozenModel
+from tasks.core.errors import InputError
+from tasks.inquiry.planted_defects.character_score import ClassCounts, count_characters, score_classes
+from tasks.inquiry.planted_defects.ground_truth import PlantedValue, RowLocation
+from tasks.inquiry.planted_defects.masked_spans import find_masked_spans
+from tasks.inquiry.planted_defects.text_pairs import TurnPairs
+from tasks.stages.data.protect.detected_span import DetectedSpan
+from tasks.stages.data.text import repair
+
+
+class ClassScore(FrozenModel):
+    """Score of one class of protected text, or `all`, in characters that are not white space, except `values`."""
+
+    category: str
+    values: int
+    truth: int
+    hit: int
+    """Characters of this class that were masked as any class."""
+    marked: int
+    """Characters that were masked as this class."""
+    right: int
+    """Characters of `marked` that truly have any class."""
+    taken_for: dict[str, int]
+    """Characters of this class that were masked as another, by that class, or not masked at all, as `kept`."""
+
+    @property
+    def recall(self) -> float:
+        return self.hit / self.truth if self.truth else 1.0
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.marked if self.marked else 1.0
+
+
+def score_values(values: Iterable[PlantedValue], texts: Iterable[tuple[RowLocation, TurnPairs]]) -> list[ClassScore]:
+    """Return the score of every class that was planted or found, and of `all`.
+
+    Raises:
+        InputError: A row does not contain its planted value.
+    """
+    planted: dict[RowLocation, list[PlantedValue]] = defaultdict(list)
+    for value in values:
+        planted[value.place].append(value)
+    counted: ClassCounts = Counter()
+    there: Counter[str] = Counter()
+    for place, turns in texts:
+        there.update(value.category for value in planted[place])
+        spans = locate_values(planted[place], [original for original, _ in turns])
+        for (original, protected), truth in zip(turns, spans, strict=True):
+            counted.update(count_characters(original, truth, find_masked_spans(original, protected)))
+    there["all"] = there.total()
+    return [
+        ClassScore(category=name, values=there[name], taken_for=_taken_for(counted, name), **score._asdict())
+        for name, score in score_classes(counted).items()
+    ]
+
+
+def locate_values(values: Sequence[PlantedValue], texts: Sequence[str]) -> list[list[DetectedSpan]]:
+    """Return for each text the stretches of all values, as whole words.
+
+    Longer values are located first, so that a value within another does not count twice.
+
+    Raises:
+        InputError: A value is in none of the texts.
+    """
+    spans: list[list[DetectedSpan]] = [[] for _ in texts]
+    for value in sorted(values, key=lambda value: -len(value.value)):
+        pattern = re.compile(rf"(?<!\w){re.escape(repair(value.value))}(?!\w)")
+        hits = [(number, match) for number, text in enumerate(texts) for match in pattern.finditer(text)]
+        if not hits:
+            raise InputError(
+                f"truth: row {value.place.row} of source {value.place.source_id} does not hold the {value.category} "
+                "that the truth says; make the truth anew with its sources"
+            )
+        for number, match in hits:
+            if not any(span.start < match.end() and match.start() < span.end for span in spans[number]):
+                spans[number].append(DetectedSpan(*match.span(), value.category))
+    return spans
+
+
+def _taken_for(counted: ClassCounts, name: str) -> dict[str, int]:
+    others: Counter[str] = Counter()
+    for (real, taken), count in counted.items():
+        if real == name and taken != name:
+            others[taken or "kept"] += count
+    return dict(sorted(others.items()))

@@ -1,0 +1,168 @@
+"""Rows that the stages of a run quarantined: which, by which rule, why, and which record was kept in their place.
+
+Records that `split` did not draw are only counted: nothing is wrong with them, and a list of them would hide the
+others.
+
+No text or value is included, so everybody who may see the run may see its quarantine.
+"""
+
+import csv
+import io
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tasks.core.config import FrozenModel
+from tasks.core.errors import InputError
+from tasks.core.escaping import escape
+from tasks.core.files import atomic_file
+from tasks.core.layout import Layout
+from tasks.core.record import read_table
+from tasks.sources.dataset import NOT_DRAWN, STAGES
+from tasks.sources.sources import load_resolved
+from tasks.stages.data.validate.outcomes import NEAR_DUPLICATE_RULES, OTHER_RULES, SPLIT_RULES
+
+ROWS_PER_WRITE = 10_000
+"""Number of rows that are written to a file at once."""
+SORT_ORDER = [("source_id", "ascending"), ("row", "ascending")]
+"""Sort order of rows. It is unique, since a row is quarantined at most once."""
+
+
+KNOWN_RULES = frozenset((*OTHER_RULES, *NEAR_DUPLICATE_RULES, *SPLIT_RULES))
+"""Rules of this version's stages, whether or not a run has used them."""
+
+
+class RuleCount(FrozenModel):
+    source_id: str
+    rule: str
+    stage: str
+    rows: int
+
+
+class QuarantinedRow(FrozenModel):
+    """A quarantined row, and a line of the CSV file.
+
+    No cell begins like a spreadsheet formula. Ids and rules begin with a letter or a digit, and so does every reason,
+    whatever the names of the columns that it mentions.
+    """
+
+    source_id: str
+    row: int
+    """Data row of the source, counted from 1."""
+    stage: str
+    rule: str
+    reason: str
+    record_id: str | None
+    """Id of the record; null if the row never became one."""
+    winner: str | None
+    """Record that was kept in place of this one, if any; the next two fields say where it comes from."""
+    winner_source: str | None
+    winner_row: int | None
+
+
+@dataclass(frozen=True)
+class QuarantinedRows:
+    """The selected rows of a run's quarantine."""
+
+    layout: Layout
+    table: pa.Table
+    """Rows with the columns of QUARANTINE and the stage."""
+    not_drawn: int
+    """Number of records of the selected sources that `split` did not draw."""
+
+    @property
+    def total(self) -> int:
+        return self.table.num_rows
+
+    def counts(self) -> list[RuleCount]:
+        """Return counts by source, rule and stage, the largest first; they add up to `dataset.put_aside`."""
+        named = ["source_id", "rule", "stage"]
+        counted = self.table.group_by(named).aggregate([([], "count_all")]).rename_columns([*named, "rows"])
+        counts = [RuleCount(**row) for row in counted.to_pylist()]
+        return sorted(counts, key=lambda count: (count.source_id, -count.rows, count.rule, count.stage))
+
+    def first_rows(self, most: int) -> list[QuarantinedRow]:
+        """Return the first `most` rows, sorted by source and row."""
+        rows = self.table.take(pc.sort_indices(self.table, sort_keys=SORT_ORDER)[:most])
+        return [QuarantinedRow(**row) for row in _with_winner_location(rows, self.layout).to_pylist()]
+
+    def write(self, path: Path) -> None:
+        """Write all rows to a CSV file, sorted by source and row. The file appears whole or not at all."""
+        rows = _with_winner_location(self.table, self.layout).sort_by(SORT_ORDER).combine_chunks()
+        with atomic_file(path) as file:
+            file.write(_csv_lines([rows.column_names]))
+            for part in rows.to_batches(max_chunksize=ROWS_PER_WRITE):
+                file.write(_csv_lines(zip(*(column.to_pylist() for column in part.columns), strict=True)))
+
+
+def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collection[str] = ()) -> QuarantinedRows:
+    """Return the rows that a run has quarantined so far, of some sources and rules if given.
+
+    Raises:
+        InputError: The run has not been through `ingest`, or there is no such source or rule.
+    """
+    if not _path(layout, STAGES[0]).exists():
+        raise InputError(f"run {layout.root.name} has put nothing aside here; name one that has been through `ingest`")
+    _refuse_unknown_sources(layout, sources)
+    table = _table(layout, pc.field("source_id").isin(list(sources)) if sources else None)
+    over = pc.field("rule") == NOT_DRAWN
+    aside, not_drawn = table.filter(~over), table.filter(over).num_rows
+    _refuse_unknown_rules(layout, rules, aside)
+    return QuarantinedRows(layout, aside.filter(pc.field("rule").isin(list(rules))) if rules else aside, not_drawn)
+
+
+def reasons_for_row(layout: Layout, source_id: str, row: int) -> list[QuarantinedRow]:
+    """Return why a row was quarantined or not drawn; empty if it is in the dataset."""
+    wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
+    return QuarantinedRows(layout, _table(layout, wanted), 0).first_rows(len(STAGES))
+
+
+def _refuse_unknown_sources(layout: Layout, names: Collection[str]) -> None:
+    known = [item.source.id for item in load_resolved(layout.sources).sources]
+    if unknown := sorted(set(names) - set(known)):
+        raise InputError(
+            f"run {layout.root.name} has no source {', '.join(map(repr, unknown))}; it has {', '.join(known)}"
+        )
+
+
+def _refuse_unknown_rules(layout: Layout, names: Collection[str], table: pa.Table) -> None:
+    used = sorted(table["rule"].unique().to_pylist())
+    if unknown := sorted(set(names) - {*KNOWN_RULES, *used}):
+        raise InputError(
+            f"there is no rule {', '.join(map(repr, unknown))}; run {layout.root.name} put rows aside by "
+            f"{', '.join(used) or 'none'}"
+        )
+
+
+def _path(layout: Layout, stage: str, name: str = "quarantine") -> Path:
+    return layout.artefacts(stage) / f"{name}.parquet"
+
+
+def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
+    """Return rows that are not in the dataset and match `wanted`: the columns of QUARANTINE, and the stage."""
+    files = [(stage, _path(layout, stage)) for stage in STAGES] + [("split", _path(layout, "split", NOT_DRAWN))]
+    parts = []
+    for stage, path in files:
+        if path.exists():
+            part = pq.read_table(path, filters=wanted)
+            parts.append(part.append_column("stage", pa.repeat(stage, part.num_rows)))
+    return pa.concat_tables(parts)
+
+
+def _with_winner_location(rows: pa.Table, layout: Layout) -> pa.Table:
+    """Add source and row of each record that was kept in place of another, and select the fields of `Entry`."""
+    kept = read_table(layout.artefacts("ingest") / "rows.parquet")
+    places = pc.index_in(rows["winner"], value_set=kept["record_id"].combine_chunks())
+    rows = rows.append_column("winner_source", kept["source_id"].take(places))
+    return rows.append_column("winner_row", kept["row"].take(places)).select(list(QuarantinedRow.model_fields))
+
+
+def _csv_lines(rows: Iterable[Iterable[object]]) -> bytes:
+    text = io.StringIO()
+    shown = ([escape(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(shown)
+    return text.getvalue().encode()

@@ -1,0 +1,157 @@
+"""Records that two datasets have in common, by source.
+
+A record's id is made of its source's digest and its row, so one inserted row changes the ids of all records of a
+source. If this machine has the records of both datasets, they are therefore compared by content: two records are equal
+if source, task and all turns are, and relabelled if only the target differs. If records are gone but the lineage index
+has both datasets, ids are compared, which works only for sources whose content did not change.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from tasks.core.config import FrozenModel
+from tasks.core.errors import Unavailable
+from tasks.core.layout import Layout
+from tasks.core.record import read_batches
+from tasks.inquiry.lineage import queries
+from tasks.sources.dataset import SIDES
+from tasks.sources.sources import load_resolved
+from tasks.stages.data import conversations
+from tasks.stages.data.protect.placeholders import without_values
+
+KeyCounts = dict[str, dict[str, Counter[bytes]]]
+"""Number of records with each key, by source and side."""
+PROMPT_BYTES = 16
+"""Number of bytes of a key that stand for everything but the target."""
+
+
+class KeyedRecord(NamedTuple):
+    """A record with a key made of its content."""
+
+    record: str
+    source: str
+    key: bytes
+    """Digest of task and all turns but the target, followed by the digest of the target."""
+
+
+class SourceDiff(FrozenModel):
+    """Numbers of records of one source that two datasets share or not."""
+
+    kept: int
+    """Records in both datasets, on either side."""
+    moved: int
+    """Records in both datasets that changed from training to test, or from test to training."""
+    added: int
+    removed: int
+    relabelled: int | None
+    """Records with the same prompt and another target, not counted as added or removed; null if ids were compared."""
+
+
+class DatasetDiff(FrozenModel):
+    how: Literal["same", "text", "id", "unknown"]
+    """Basis of the comparison: `same` digest of both, `text` of the records, their `id`, or none (`unknown`)."""
+    why: str
+    """Sentence about what could not be compared, and why; or empty."""
+    sources: dict[str, SourceDiff]
+    """Numbers by source; empty if the datasets are the same or cannot be compared."""
+
+
+IDENTICAL = DatasetDiff(how="same", why="", sources={})
+
+
+def compare_datasets(state: Path, before: str, now: str) -> DatasetDiff:
+    """Compare two datasets, each given by the digest of its artefacts/split, with what this machine has of them."""
+    if before == now:
+        return IDENTICAL
+    here = [queries.local_run_with_dataset(state, sha256) for sha256 in (before, now)]
+    if here[0] and here[1]:
+        return compare_runs(here[0], here[1])
+    gone = " and ".join(sha256[:12] for sha256, layout in zip((before, now), here, strict=True) if layout is None)
+    return _compare_ids(state, before, now, f"no run here has the records of dataset {gone} any more")
+
+
+def compare_runs(before: Layout, now: Layout) -> DatasetDiff:
+    """Compare the datasets of two runs that are both on this machine, by the content of their records."""
+    one_key = have_same_vault(before, now)
+    why = "" if one_key else "made under different keys of the vault: compared without whom the texts name"
+    sources = _source_diffs(*(_by_text(layout, one_key) for layout in (before, now)))
+    return DatasetDiff(how="text", why=why, sources=sources)
+
+
+def _compare_ids(state: Path, before: str, now: str, gone: str) -> DatasetDiff:
+    try:
+        had, has = (queries.dataset(state, sha256) for sha256 in (before, now))
+    except Unavailable as error:
+        return DatasetDiff(how="unknown", why=f"{gone}, and {error}", sources={})
+    if had is None or has is None:
+        why = f"{gone}, and the index of lineage does not know both"
+        return DatasetDiff(how="unknown", why=why, sources={})
+    same = {name for name, sha256 in has.digests.items() if had.digests.get(name) == sha256}
+    why = f"{gone}: compared by id, which tells of sources alone whose content is the same"
+    sources = _source_diffs(*(_by_id(state, sha256, same) for sha256 in (before, now)))
+    unlabelled = {name: it.model_copy(update={"relabelled": None}) for name, it in sources.items()}
+    return DatasetDiff(how="id", why=why, sources=unlabelled)
+
+
+def have_same_vault(before: Layout, now: Layout) -> bool:
+    """Return whether equal tokens in both runs stand for the same person."""
+    return load_resolved(before.sources).vault == load_resolved(now.sources).vault
+
+
+def _by_text(layout: Layout, with_tokens: bool) -> KeyCounts:
+    known: KeyCounts = {}
+    for side in SIDES:
+        for row in keyed_records(layout, side, with_tokens):
+            _side(known, row.source, side)[row.key] += 1
+    return known
+
+
+def keyed_records(layout: Layout, side: str, with_tokens: bool) -> Iterator[KeyedRecord]:
+    """Yield the records of one side. Without tokens, two records are equal whatever people they name."""
+    plain = str if with_tokens else without_values
+    columns = ["record_id", "source_id", "task", "messages"]
+    for batch in read_batches(layout.artefacts("split") / f"{side}.parquet", columns):
+        messages = batch["messages"]
+        texts = (conversations.prompts(messages).to_pylist(), conversations.targets(messages).to_pylist())
+        ids, sources, tasks = (batch[name].to_pylist() for name in columns[:3])
+        for record, source, task, prompt, target in zip(ids, sources, tasks, *texts, strict=True):
+            key = conversations.text_digest(f"{task}\n{plain(prompt)}") + conversations.text_digest(plain(target))
+            yield KeyedRecord(record, source, key)
+
+
+def _by_id(state: Path, sha256: str, of: set[str]) -> KeyCounts:
+    known: KeyCounts = {}
+    for member in queries.memberships_of_dataset(state, sha256):
+        if member.source_id not in of:
+            continue
+        _side(known, member.source_id, member.side)[bytes.fromhex(member.record)] += 1
+    return known
+
+
+def _side(known: KeyCounts, source: str, side: str) -> Counter[bytes]:
+    return known.setdefault(source, {side: Counter() for side in SIDES})[side]
+
+
+def _source_diffs(before: KeyCounts, now: KeyCounts) -> dict[str, SourceDiff]:
+    nothing: dict[str, Counter[bytes]] = {side: Counter() for side in SIDES}
+    return {name: _source(before.get(name, nothing), now.get(name, nothing)) for name in sorted({*before, *now})}
+
+
+def _source(before: dict[str, Counter[bytes]], now: dict[str, Counter[bytes]]) -> SourceDiff:
+    had, has = (sum(sides.values(), Counter()) for sides in (before, now))
+    kept, gone, new = (had & has).total(), had - has, has - had
+    stayed = sum((before[side] & now[side]).total() for side in SIDES)
+    relabelled = (_prompts(gone.elements()) & _prompts(new.elements())).total()
+    return SourceDiff(
+        kept=kept,
+        moved=kept - stayed,
+        added=new.total() - relabelled,
+        removed=gone.total() - relabelled,
+        relabelled=relabelled,
+    )
+
+
+def _prompts(keys: Iterable[bytes]) -> Counter[bytes]:
+    return Counter(key[:PROMPT_BYTES] for key in keys)

@@ -1,0 +1,175 @@
+"""Verification of a sequence of entries, from a database or a file, against signed heads."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from pydantic import computed_field
+
+from tasks.core.config import FrozenModel
+from tasks.core.errors import Refused
+from tasks.ledger import attachments
+from tasks.ledger import entry as ledger_entry
+from tasks.ledger.entry import RowWithDocument
+from tasks.ledger.heads.heads import Head
+from tasks.ledger.open_questions import OpenQuestions
+from tasks.ledger.tree.merkle import Frontier
+from tasks.ledger.tree.subtrees import completed_subtrees
+
+MAX_NAMED_ENTRIES = 20
+"""Maximum number of entries that are named for each kind of problem; the rest are counted."""
+
+OnProgress = Callable[[int], None]
+"""Callback that gets the number of entries verified so far."""
+
+
+class KnownHead(NamedTuple):
+    """A head with a valid signature, and the place where it was found."""
+
+    head: Head
+    place: str
+
+
+class Finding(FrozenModel):
+    verdict: Literal["holds", "wrong", "away", "told"]
+    """Outcome: `away` if something could not be verified, `told` if nothing is wrong but people should know."""
+    text: str
+
+
+class Report(FrozenModel):
+    """Result of a verification, in words."""
+
+    entries: int
+    anchored: int
+    """Number of entries, from the first on, that an agreeing signed head covers."""
+    findings: list[Finding]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def verdict(self) -> Literal["holds", "wrong", "incomplete"]:
+        said = {finding.verdict for finding in self.findings}
+        return "wrong" if "wrong" in said else "incomplete" if "away" in said else "holds"
+
+
+class BoundedMessages:
+    """Problems of one kind. Only the first are stored, so that a file full of problems does not fill the memory."""
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._more = 0
+
+    def add(self, text: str) -> None:
+        if len(self._first) < MAX_NAMED_ENTRIES:
+            self._first.append(text)
+        else:
+            self._more += 1
+
+    @property
+    def texts(self) -> list[str]:
+        return [*self._first, *[f"and {self._more:,} more like that"] * bool(self._more)]
+
+
+@dataclass
+class EntryCheck:
+    """Tree over the entries, and problems found in them."""
+
+    tree: Frontier = field(default_factory=Frontier)
+    ledger: str = ""
+    """Leaf hash of the first entry, which identifies the ledger."""
+    roots: dict[int, str] = field(default_factory=dict)
+    """Roots in hex, by the sizes of the known heads."""
+    gaps: BoundedMessages = field(default_factory=BoundedMessages)
+    subtrees: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Roots in hex that should be stored beside the entries, by number of the last entry and size."""
+    unreadable: BoundedMessages = field(default_factory=BoundedMessages)
+    clock_reversals: BoundedMessages = field(default_factory=BoundedMessages)
+    documents: int = 0
+    """Number of entries with an attached document."""
+    open_questions: OpenQuestions = field(default_factory=OpenQuestions)
+
+
+def verify_entries(kept: Iterable[RowWithDocument], known: Iterable[KnownHead], tick: OnProgress) -> EntryCheck:
+    """Hash every entry; check its number, its time, its document and whether it can be read."""
+    walked, sizes, before = EntryCheck(), {copy.head.size for copy in known}, None
+    expected, tree = 1, Frontier()
+    for row, document in kept:
+        if row.seq != expected:
+            walked.gaps.add(f"entry {row.seq} stands where {expected} was expected")
+        expected = row.seq + 1 if isinstance(row.seq, int) else expected + 1
+        leaf, time = _verify_entry(RowWithDocument(row, document), walked)
+        for subtree in completed_subtrees(tree, leaf):
+            walked.subtrees[subtree.stop, subtree.size] = subtree.root.hex()
+        tree = tree.append(leaf)
+        if tree.size == 1:
+            walked.ledger = leaf.hex()
+        if tree.size in sizes:
+            walked.roots[tree.size] = tree.root().hex()
+        if time and before and time < before:
+            walked.clock_reversals.add(f"entry {row.seq} by {(before - time).total_seconds():g} s")
+        before = time or before
+        tick(tree.size)
+    walked.tree = tree
+    return walked
+
+
+def make_report(walked: EntryCheck, known: list[KnownHead]) -> Report:
+    """Report what the walk found, and which heads agree with the entries."""
+    size = walked.tree.size
+    findings = _entry_findings(walked) + [
+        _disagreement(walked, copy) for copy in known if not agrees_with_head(walked, copy)
+    ]
+    held = [copy for copy in known if agrees_with_head(walked, copy)]
+    for where in dict.fromkeys(copy.place for copy in known):
+        own = [copy.head for copy in held if copy.place == where]
+        if own:
+            newest = max(own, key=lambda head: head.size)
+            text = f"{len(own):,} signed heads in {where} agree with the entries; the newest has {newest.describe()}"
+            findings.append(Finding(verdict="holds", text=text))
+    anchored = max((copy.head.size for copy in held), default=0)
+    if anchored < size:
+        after = f"entries {anchored + 1:,} to {size:,} came after the newest signed head" if anchored else "no entry"
+        text = f"{after}: nothing but the database vouches for them" if anchored else "no signed head covers any entry"
+        findings.append(Finding(verdict="told", text=text))
+    return Report(entries=size, anchored=anchored, findings=findings)
+
+
+def agrees_with_head(walked: EntryCheck, copy: KnownHead) -> bool:
+    head = copy.head
+    return head.ledger == walked.ledger and walked.roots.get(head.size) == head.root
+
+
+def _verify_entry(kept: RowWithDocument, walked: EntryCheck) -> tuple[bytes, datetime | None]:
+    row, document = kept
+    walked.documents += document is not None
+    leaf = bytes(32)
+    try:
+        leaf = row.leaf_hash()
+        time, body = ledger_entry.parse_time_and_body(row)
+    except Refused as error:
+        walked.unreadable.add(str(error))
+        return leaf, None
+    if wrong := attachments.find_mismatch(row.seq, body, document):
+        walked.unreadable.add(wrong)
+    walked.open_questions.apply(row.seq, row.kind, row.subject, body)
+    return leaf, time
+
+
+def _entry_findings(walked: EntryCheck) -> list[Finding]:
+    size = walked.tree.size
+    findings = [Finding(verdict="wrong", text=text) for text in walked.gaps.texts + walked.unreadable.texts]
+    if not findings:
+        text = f"{size:,} entries, numbered without gaps, each readable; root {walked.tree.root().hex()}"
+        findings = [Finding(verdict="holds", text=text)]
+    for text in walked.clock_reversals.texts:
+        findings.append(Finding(verdict="told", text=f"the clock ran back at {text}; by itself that is no tampering"))
+    return findings
+
+
+def _disagreement(walked: EntryCheck, copy: KnownHead) -> Finding:
+    head, size = copy.head, walked.tree.size
+    if head.size > size:
+        text = f"the ledger ends at entry {size:,}: entries were taken off its end, or another one stands in its place"
+    else:
+        text = f"entries 1 to {head.size:,} are not those that it was signed over"
+    return Finding(verdict="wrong", text=f"the head in {copy.place} of {head.describe()} does not hold: {text}")

@@ -1,0 +1,258 @@
+"""Publication of signed heads in the places of HALLMARK_LEDGER_HEADS.
+
+The next head is signed over the tree of the last head, extended by the entries since. It must also extend every head
+that another machine published meanwhile. So somebody who rewrites the database, including the stored tree, gets no
+signature, and the rewriting is reported. A place that is unavailable gets its heads at the next publication.
+
+A head is void if its key did not count at the head's time, since the key had been revoked or replaced. Void heads are
+skipped wherever they are stored; the next head extends the newest one that counts.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.core import locks
+from tasks.core.errors import HallmarkError, Refused, Unavailable
+from tasks.core.files import canonical_json
+from tasks.ledger.heads import heads
+from tasks.ledger.heads.heads import Head, VoidHead
+from tasks.ledger.heads.places import setting
+from tasks.ledger.heads.places.folder import FolderPlace
+from tasks.ledger.heads.places.place import HeadPlace
+from tasks.ledger.ledger import HEADS_FOLDER, Ledger
+from tasks.ledger.tree.merkle import Frontier
+from tasks.trust.keys import Signer
+from tasks.trust.ledger_keys import LedgerKeys
+from tasks.trust.validity import Key
+
+PLACES_VARIABLE = "HALLMARK_LEDGER_HEADS"
+"""Environment variable with the places, separated by spaces."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    newest: Head | None
+    """Newest head; None if the ledger is empty."""
+    delivered: dict[str, int]
+    """Number of heads that were added to each available place."""
+    unavailable: list[str]
+    """Reasons why the other places are unavailable."""
+    void: int
+    """Number of void heads stored here since the last head that counts. The next head covers their entries again."""
+
+
+@dataclass(frozen=True)
+class _PlaceState:
+    """State of a place before the next head is signed."""
+
+    place: HeadPlace
+    sizes: set[int] = field(default_factory=set)
+    later_heads: list[Head] = field(default_factory=list)
+    """Heads over more entries than the newest head that was signed here."""
+
+
+def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
+    """Sign a head if the ledger has grown, and add to each place the heads that it lacks.
+
+    Raises:
+        Refused: The ledger does not extend a head, or a place has another head of the same size. Then the ledger was
+            rewritten, or the place belongs to another ledger.
+        InputError: There is no key to sign with.
+    """
+    with _publication_lock(keyholder):
+        last = newest_head(keyholder)
+        void = sum(size > (last.size if last else 0) for size in local_heads(keyholder).sizes())
+        looked, away, wrong = _read_places(keyholder, last.size if last else 0)
+        head = _sign_next(ledger, keyholder, last, looked)
+        delivered = {}
+        for look in looked:
+            try:
+                delivered[look.place.name] = _add_missing_heads(look, keyholder)
+            except Unavailable as error:
+                away.append(str(error))
+            except Refused as error:
+                wrong.append(str(error))
+    if wrong:
+        raise Refused("\n".join(wrong))
+    return Publication(head, delivered, [f"{why}; the ledger's heads go there the next time" for why in away], void)
+
+
+def publish_if_changed(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
+    """Publish if the ledger's length differs from the newest head's. Return problems in words, without raising.
+
+    For callers whose own entries are valid whether or not a head is published. A ledger shorter than the newest head
+    was truncated, which is reported.
+    """
+    try:
+        last = newest_head(keyholder)
+        if ledger.frontier().size == (last.size if last else 0):
+            return []
+        return publish(ledger, keyholder).unavailable
+    except HallmarkError as error:
+        return [str(error)]
+
+
+def newest_head(keyholder: LedgerKeys) -> Head | None:
+    """Return the newest head stored here that counts; None if there is none.
+
+    Raises:
+        Refused: The stored head was changed.
+    """
+    envelope = newest_envelope(keyholder)
+    return heads.verify(envelope, ledger_keys(keyholder)) if envelope else None
+
+
+def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:
+    """Return the envelope of the newest head stored here that counts; None if there is none."""
+    kept = local_heads(keyholder)
+    for size in sorted(kept.sizes(), reverse=True):
+        try:
+            return heads.parse(kept.read({size})[size], ledger_keys(keyholder))[1]
+        except VoidHead:
+            continue
+        except Refused as error:
+            raise Refused(f"the head of {size} entries in {kept.name} does not count: {error}") from None
+    return None
+
+
+def local_heads(keyholder: LedgerKeys) -> FolderPlace:
+    """Return the folder with the heads that were signed here."""
+    return FolderPlace(keyholder.state / HEADS_FOLDER)
+
+
+def configured_places(keyholder: LedgerKeys) -> list[HeadPlace]:
+    """Return the places where heads are published.
+
+    Raises:
+        InputError: The setting names a place that cannot exist.
+    """
+    return setting.parse(os.environ.get(PLACES_VARIABLE, ""), keyholder.state.parent, keyholder.state)
+
+
+def ledger_keys(keyholder: LedgerKeys) -> list[Key]:
+    """Return the keys whose heads count, each in its period."""
+    return keyholder.keys_of("ledger")
+
+
+@contextmanager
+def _publication_lock(keyholder: LedgerKeys) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            lock = keyholder.state / "heads" / ".lock"
+            stack.enter_context(locks.hold(lock, "another process publishes heads of the ledger"))
+        except OSError as error:
+            raise Unavailable(f"{local_heads(keyholder).name} cannot be used ({error.strerror or error})") from None
+        yield
+
+
+def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState], list[str], list[str]]:
+    """Return the state of each place, reasons why others are unavailable, and what is wrong with the rest."""
+    looked, away, wrong = [], [], []
+    for where in configured_places(keyholder):
+        try:
+            there = where.sizes()
+            ahead = where.read({size for size in there if size > reached})
+            looked.append(_PlaceState(where, there, list(_counting_heads(ahead, keyholder).values())))
+        except Unavailable as error:
+            away.append(str(error))
+        except Refused as error:
+            wrong.append(f"{where.name}: {error}; nothing is published there")
+    return looked, away, wrong
+
+
+def _counting_heads(stored: Mapping[int, bytes], keyholder: LedgerKeys) -> dict[int, Head]:
+    """Return the stored heads by size, without void ones. Raises Refused if a file is not a signed head."""
+    counting = {}
+    for size, data in stored.items():
+        with suppress(VoidHead):
+            counting[size] = heads.parse(data, ledger_keys(keyholder))[0]
+    return counting
+
+
+def _signer(keyholder: LedgerKeys) -> Signer:
+    try:
+        return keyholder.signer("ledger")
+    except Refused as error:
+        place = keyholder.state / "keys" / "ledger"
+        raise Refused(
+            f"{error}. So no head is signed: put the private key that counts in the place of {place}, or move that and "
+            "its .pub away, make one with `hallmark identity create ledger --replace` and have it adopted"
+        ) from None
+
+
+def _sign_next(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, looked: list[_PlaceState]) -> Head | None:
+    """Check that the ledger extends every known head, sign a head if the ledger has grown, and return the newest."""
+    ahead = {head.size: (head, look.place.name) for look in looked for head in look.later_heads}
+    tree, target, ours = (last.tree if last else Frontier()), ledger.frontier(), last.ledger if last else ""
+    for row in ledger.rows(tree.size, target.size):
+        if row.seq != tree.size + 1:
+            raise _rewritten_error(ledger, f"entry {tree.size + 1} is missing")
+        tree, ours = tree.append(row.leaf_hash()), ours or row.leaf_hash().hex()
+        if tree.size in ahead:
+            head, name = ahead.pop(tree.size)
+            if head.identity != (ours, tree.size, tree.root().hex()):
+                raise _rewritten_error(
+                    ledger, f"{name} has a head of {head.describe()}, and its entries give another root"
+                )
+    if tree != target or ahead:
+        known = [f"it had {last.describe()}"] if last else []
+        known += [f"{name} has a head of {head.describe()}" for head, name in ahead.values()]
+        raise _rewritten_error(
+            ledger, f"its tree of {target.size:,} entries does not go on from what is known: {'; '.join(known)}"
+        )
+    if not tree.size or (last and tree.size == last.size):
+        return last
+    head = heads.from_tree(tree, ours, ledger.now())
+    if head.size in local_heads(keyholder).sizes():
+        raise Refused(
+            f"{local_heads(keyholder).name} has a void head of {head.size:,} entries, and one of each size is kept: "
+            "the next is signed once the ledger has grown"
+        )
+    local_heads(keyholder).add({head.size: canonical_json(heads.sign(head, _signer(keyholder)))})
+    return head
+
+
+def _rewritten_error(ledger: Ledger, why: str) -> Refused:
+    return Refused(f"the ledger at {ledger.url} was rewritten: {why}. No head is made; see `hallmark ledger verify`")
+
+
+def _add_missing_heads(look: _PlaceState, keyholder: LedgerKeys) -> int:
+    """Add the heads that a place lacks.
+
+    The newest head that is in the place and here is compared before, and the added heads are read back after.
+    """
+    kept = local_heads(keyholder)
+    here = kept.sizes()
+    missing = set(_counting_heads(kept.read(here - look.sizes), keyholder))
+    _require_same_heads(look.place, kept, {max(here & look.sizes)} if here & look.sizes else set(), keyholder)
+    look.place.add(kept.read(missing))
+    _require_same_heads(look.place, kept, missing, keyholder)
+    return len(missing)
+
+
+def _require_same_heads(where: HeadPlace, kept: FolderPlace, sizes: set[int], keyholder: LedgerKeys) -> None:
+    """Raise Refused if the place lacks a head that was signed here, or has one over other entries.
+
+    Heads of one size that different machines signed over the same entries are equal in this sense.
+    """
+    ours, theirs = kept.read(sizes), where.read(sizes) if sizes else {}
+    for size in sorted(sizes):
+        if ours[size] == theirs.get(size):
+            continue
+        mine = _counting_heads({size: ours[size]}, keyholder).get(size)
+        if mine is None:
+            continue
+        try:
+            other, _ = heads.parse(theirs.get(size, b""), ledger_keys(keyholder))
+            difference = "" if other.identity == mine.identity else other.describe()
+        except Refused as error:
+            difference = str(error)
+        if difference:
+            raise Refused(
+                f"{where.name} has another head of {size:,} entries than was signed here ({difference}; here "
+                f"{mine.describe()}): that place is another ledger's, or somebody rewrote one. Nothing there was "
+                "written over; see `hallmark ledger verify`"
+            )

@@ -1,0 +1,147 @@
+"""Verification of this installation's ledger: every entry is hashed again and compared with every head in reach."""
+
+from dataclasses import dataclass
+
+from tasks.core.errors import HallmarkError, Refused, Unavailable
+from tasks.ledger.entry_verification import (
+    MAX_NAMED_ENTRIES,
+    EntryCheck,
+    Finding,
+    KnownHead,
+    OnProgress,
+    Report,
+    make_report,
+    verify_entries,
+)
+from tasks.ledger.heads import heads, publication
+from tasks.ledger.heads.heads import VoidHead
+from tasks.ledger.heads.places.place import HeadPlace
+from tasks.ledger.ledger import Ledger
+from tasks.trust.ledger_keys import LedgerKeys
+
+
+def verify(ledger: Ledger, keyholder: LedgerKeys, tick: OnProgress = lambda _: None, elsewhere: bool = True) -> Report:
+    """Recompute the tree from the entries alone, and compare it with the signed heads.
+
+    A million entries take half a minute, and no more memory than a thousand.
+
+    Args:
+        ledger: Ledger to verify.
+        keyholder: Keys of this installation, and the folder with its heads.
+        tick: Called with the number of entries verified so far.
+        elsewhere: Whether to compare with published heads too, instead of those stored here alone.
+
+    Raises:
+        Unavailable: The database cannot be reached.
+    """
+    known, findings = known_heads(keyholder, elsewhere)
+    with ledger.transaction():  # so that nothing is appended between the queries
+        last, beside = ledger.last(), _StoredValues.from_ledger(ledger)
+    walked = verify_entries(ledger.rows_with_documents(upto=last), known, tick)
+    report = make_report(walked, known)
+    own = _database_findings(walked, beside)
+    return report.model_copy(update={"findings": [*report.findings, *own, *findings]})
+
+
+def known_heads(keyholder: LedgerKeys, elsewhere: bool = True) -> tuple[list[KnownHead], list[Finding]]:
+    """Return the heads stored here and published, and findings about heads that do not count or cannot be read."""
+    known, findings = [], []
+    here = publication.local_heads(keyholder)
+    others = publication.configured_places(keyholder) if elsewhere else []
+    counting: set[int] = set()
+    for where in [here, *others]:
+        there, said = _read_heads(where, keyholder)
+        known += there
+        findings += said
+        sizes = {copy.head.size for copy in there}
+        if where is here:
+            counting = sizes
+        elif all(finding.verdict == "told" for finding in said):
+            findings += _missing_heads(sizes, counting, where)
+    if elsewhere and not others:
+        text = (
+            f"{publication.PLACES_VARIABLE} names no place: heads are kept beside the ledger alone, and whoever owns this machine "
+            "could rewrite both"
+        )
+        findings.append(Finding(verdict="told", text=text))
+    return known, findings
+
+
+def _read_heads(where: HeadPlace, keyholder: LedgerKeys) -> tuple[list[KnownHead], list[Finding]]:
+    known, findings = list[KnownHead](), list[Finding]()
+    void: list[str] = []
+    try:
+        stored = where.read(where.sizes())
+    except Unavailable as error:
+        return [], [Finding(verdict="away", text=f"not compared with the heads there: {error}")]
+    except Refused as error:
+        return [], [Finding(verdict="wrong", text=str(error))]
+    for size, data in sorted(stored.items()):
+        try:
+            head, _ = heads.parse(data, publication.ledger_keys(keyholder))
+            if head.size != size:
+                raise Refused(f"it is one of {head.size:,} entries")
+            known.append(KnownHead(head, where.name))
+        except VoidHead as error:
+            void.append(f"{len(void) + 1:,} signed heads in {where.name} count for nothing, the newest since {error}")
+        except Refused as error:
+            text = f"the head of {size:,} entries in {where.name} does not count: {error}"
+            findings.append(Finding(verdict="wrong", text=text))
+    return known, [*findings, *(Finding(verdict="told", text=text) for text in void[-1:])]
+
+
+def _missing_heads(there: set[int], here: set[int], where: HeadPlace) -> list[Finding]:
+    missing = len(here - there)
+    text = f"{where.name} lacks {missing:,} heads that were signed here; `hallmark ledger publish` takes them there"
+    return [Finding(verdict="told", text=text)] if missing else []
+
+
+@dataclass(frozen=True)
+class _StoredValues:
+    """Values that the database stores beside the entries, read in one transaction."""
+
+    count: int
+    documents: int
+    tree: object
+    subtrees: dict[tuple[int, int], str]
+    open: set[int]
+    unguarded: list[str]
+
+    @staticmethod
+    def from_ledger(ledger: Ledger) -> "_StoredValues":
+        return _StoredValues(
+            ledger.count(),
+            ledger.count_documents(),
+            _stored_tree(ledger),
+            ledger.subtrees(),
+            ledger.open_question_seqs(),
+            ledger.missing_guards(),
+        )
+
+
+def _stored_tree(ledger: Ledger) -> object:
+    try:
+        return ledger.frontier()
+    except HallmarkError as error:
+        return error
+
+
+def _database_findings(walked: EntryCheck, beside: _StoredValues) -> list[Finding]:
+    wrong, notes = [], []
+    if beside.count != walked.tree.size:
+        wrong.append(f"the table counts {beside.count:,} rows, and {walked.tree.size:,} were read in order: some have "
+                     "one number")  # fmt: skip
+    if beside.documents != walked.documents:
+        wrong.append(f"{beside.documents:,} documents are attached, and {walked.documents:,} of them to an entry")
+    if beside.tree != walked.tree:
+        wrong.append(f"the tree kept beside the entries is not theirs, which is of {walked.tree}: {beside.tree}")
+    if off := [of for of, root in beside.subtrees.items() if walked.subtrees.get(of) != root]:
+        stop, size = off[0]
+        wrong.append(f"{len(off):,} roots kept beside the entries are not theirs, first that of {size:,} up to {stop}")
+    if differ := sorted(beside.open ^ walked.open_questions.seqs):
+        wrong.append(
+            f"what is kept beside the entries of the gates that stand open is not theirs: {differ[:MAX_NAMED_ENTRIES]}"
+        )
+    if beside.unguarded:
+        notes = [f"triggers that keep the tables append-only were taken off: {', '.join(beside.unguarded)}"]
+    return [Finding(verdict="wrong", text=text) for text in wrong] + [Finding(verdict="told", text=t) for t in notes]

@@ -1,0 +1,89 @@
+"""Quick check of the ledger before anything is read from it.
+
+The number of entries, the last entry and the size of the tree are compared with each other and with the newest head
+that was signed here. Then some entries are hashed again. In a ledger of up to LOOKED_AT blocks, each block is verified
+against the head by one inclusion path, and the entries after the head against the tree. In a longer ledger, the newest
+block and a random sample of the others are verified. So a changed entry is noticed at once in a short ledger, and after
+some checks in a long one. No state is stored between two checks, since an attacker who can write to the ledger could
+write to that state too. `hallmark ledger verify` (ledger_verification.py) verifies all entries.
+"""
+
+import random
+from collections.abc import Iterator
+
+from tasks.core.errors import HallmarkError, Refused
+from tasks.ledger.heads import publication
+from tasks.ledger.heads.heads import Head
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.roots import LedgerRoots
+from tasks.ledger.tree import merkle
+from tasks.ledger.tree.merkle import Frontier
+from tasks.ledger.tree.subtrees import BLOCK_SIZE
+from tasks.trust.ledger_keys import LedgerKeys
+
+BLOCKS_TO_VERIFY = 8
+"""Number of blocks that are verified. A block of 256 entries takes about 4 ms."""
+
+
+def find_problems(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
+    """Return what this check finds wrong with the ledger, in words.
+
+    Raises:
+        Unavailable: The database cannot be reached.
+    """
+    with ledger.reading():
+        try:
+            return list(_problems(ledger, keyholder))
+        except Refused as error:
+            return [str(error)]
+
+
+def _problems(ledger: Ledger, keyholder: LedgerKeys) -> Iterator[str]:
+    tree, last, count = ledger.frontier(), ledger.last(), ledger.count()
+    if not tree.size == last == count:
+        yield f"it has {count:,} entries, the last is number {last:,}, and its tree is over {tree.size:,}"
+        return
+    head = publication.newest_head(keyholder) if _has_ledger_keys(keyholder) else None
+    if head and head.size > last:
+        yield f"it ends at entry {last:,}, and the newest head signed here has {head.describe()}: its end was cut off"
+        return
+    if head:
+        yield from _changes_under_head(head, ledger)
+    yield from _changes_after_head(head, tree, ledger)
+
+
+def _has_ledger_keys(keyholder: LedgerKeys) -> bool:
+    """Return whether this installation can verify heads. One that never had the ledger's key has signed none."""
+    try:
+        return bool(publication.ledger_keys(keyholder))
+    except HallmarkError:
+        return False
+
+
+def _changes_under_head(head: Head, ledger: Ledger) -> Iterator[str]:
+    """Verify entries under the head. The inclusion path of a block's first entry depends on the whole block."""
+    roots, root = LedgerRoots(ledger), bytes.fromhex(head.root)
+    for block in _sample_blocks((head.size + BLOCK_SIZE - 1) // BLOCK_SIZE):
+        first = block * BLOCK_SIZE
+        path = merkle.inclusion_path(first, head.size, roots.over)
+        if not merkle.verify_inclusion(root, head.size, roots.over(first, first + 1), first, path):
+            until = min(first + BLOCK_SIZE, head.size)
+            yield f"entries {first + 1:,} to {until:,} are not those that the head of {head.describe()} was signed over"
+
+
+def _sample_blocks(blocks: int) -> list[int]:
+    if blocks <= BLOCKS_TO_VERIFY:
+        return list(range(blocks))
+    return [*sorted(random.sample(range(blocks - 1), BLOCKS_TO_VERIFY - 1)), blocks - 1]
+
+
+def _changes_after_head(head: Head | None, tree: Frontier, ledger: Ledger) -> Iterator[str]:
+    """Verify the entries after the head, if they are few: appended to the head's tree they give the stored tree."""
+    before = head.tree if head else Frontier()
+    if tree.size - before.size > BLOCKS_TO_VERIFY * BLOCK_SIZE:
+        return
+    grown = before
+    for row in ledger.rows(before.size, tree.size):
+        grown = grown.append(row.leaf_hash())
+    if grown != tree:
+        yield f"entries {before.size + 1:,} to {tree.size:,} are not those that its tree was made of"

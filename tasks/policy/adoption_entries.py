@@ -1,0 +1,394 @@
+"""Proposals, signatures and adoptions of policy and people in the ledger, and the adoption in force.
+
+    governance.proposed   the first signature under a statement (adoption.py)
+    governance.signed     a further signature
+    governance.adopted    the envelope with all signatures: from this entry on the adoption is in force
+
+The entries' subject is the digest of the statement. The statement's time is that of the first of these entries. A
+statement does not count if it is dated after its entry or long before its proposal. A proposal follows one adoption and
+lapses when another adoption takes that place. The root of trust is HALLMARK_ROOT_FINGERPRINT, else the key in
+`.hallmark/keys/root.pub`.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.core.files import canonical_json, write_bytes
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import adoption
+from tasks.policy.adoption import Adoption, AdoptionInForce
+from tasks.policy.people import People
+from tasks.policy.policy import Policy
+from tasks.trust import dsse, keys
+from tasks.trust.keys import Signer
+from tasks.trust.statement_checks import changed_error, require_requested
+from tasks.trust.validity import CLOCK_TOLERANCE, format_time
+
+PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
+ROOT_KEY_NAME = "root"
+"""Name of the root key in `.hallmark/keys/`."""
+ROOT_VARIABLE = "HALLMARK_ROOT_FINGERPRINT"
+"""Environment variable with the fingerprint of the root key, which people receive by another way."""
+
+MAX_SIGNING_TIME = timedelta(hours=1)
+"""Maximum time between a statement's own time and its proposal, which is the time to make the first signature.
+
+With an older time, added roles and keys would count from before the ledger had them. Further signatures may take days.
+"""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Verified adoptions under one root key, oldest first."""
+
+    root: str
+    """Fingerprint of the root key."""
+    adoptions: tuple[Adoption, ...]
+    envelopes: tuple[dict[str, Any], ...]
+    entries: tuple[Entry, ...]
+    in_force: AdoptionInForce | None
+    """The last adoption; None if there is none."""
+    problems: tuple[str, ...]
+    """Messages about entries that claim to be adoptions under this root key and do not count, with the reasons."""
+    foreign_problems: tuple[str, ...]
+    """Messages about adoptions under other root keys, for example of an earlier environment or of another machine."""
+
+    @property
+    def newest(self) -> Adoption | None:
+        return self.in_force.adoption if self.in_force else None
+
+    def signed_by(self, number: int) -> list[str]:
+        """Return the ids of the people who signed an adoption, given by its index in the chain."""
+        adopted, before = self.adoptions[number], self.adoptions[number - 1] if number else None
+        parts = adoption.signatures(self.envelopes[number])
+        people = [adoption.signer(part, before, adopted.time) if before else None for part in parts]
+        return [person.id if person else "the root key" for person in people]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Proposed adoption, with its valid signatures, oldest first."""
+
+    adoption: Adoption
+    signatures: list[tuple[Entry, dict[str, Any]]]
+
+    @property
+    def envelopes(self) -> list[dict[str, Any]]:
+        return [part for _, part in self.signatures]
+
+    def is_for(self, policy: Policy, people: People) -> bool:
+        return (self.adoption.policy, self.adoption.people) == (policy, people)
+
+
+@dataclass(frozen=True)
+class SigningOutcome:
+    """State of an adoption after a signature."""
+
+    entry: Entry
+    adopted: bool
+    missing: str
+    """People whose signature is missing, in words; empty if the adoption is in force."""
+
+
+def root_fingerprint(state: Path) -> str:
+    """Return the fingerprint of the root key that this machine trusts.
+
+    Raises:
+        InputError: No root key is known here, or the key on disk is not the pinned one.
+    """
+    pinned, path = os.environ.get(ROOT_VARIABLE, "").strip(), state / "keys" / f"{ROOT_KEY_NAME}.pub"
+    on_disk = _fingerprint_of(path) if path.exists() else ""
+    if pinned and on_disk and pinned != on_disk:
+        raise InputError(
+            f"{path} is root key {on_disk}, and {ROOT_VARIABLE} says {pinned}; put the right key there, or find out who "
+            "replaced it"
+        )
+    if not (pinned or on_disk):
+        raise InputError(
+            f"whose policy is in force here? Nothing says: run `hallmark init`, or set {ROOT_VARIABLE} to the fingerprint of the "
+            "root key"
+        )
+    return pinned or on_disk
+
+
+def _fingerprint_of(path: Path) -> str:
+    try:
+        return keys.fingerprint(path.read_text("utf-8").strip())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected the line of a public key ({error}); put the root key's own there, or delete it where "
+            f"{ROOT_VARIABLE} says whom to trust"
+        ) from None
+
+
+def trust_root(state: Path, public_line: str) -> None:
+    """Trust a root key on this machine from now on.
+
+    Raises:
+        InputError: Another root key is trusted here already.
+    """
+    path = state / "keys" / f"{ROOT_KEY_NAME}.pub"
+    if not path.exists():
+        write_bytes(path, f"{public_line}\n".encode())
+    trusted, given = root_fingerprint(state), keys.fingerprint(public_line)
+    if trusted != given:
+        raise InputError(f"the root key given is {given}, and what is trusted here is {trusted}")
+
+
+def require_root_of(ledger: Ledger, state: Path) -> None:
+    """Verify that the ledger has no adoptions, or at least one under the root key that is trusted here.
+
+    Otherwise this checkout would begin a second root of trust on a ledger that others share.
+
+    Raises:
+        Refused: All adoptions of the ledger follow from other root keys.
+    """
+    there = root_fingerprints(ledger)
+    pinned = os.environ.get(ROOT_VARIABLE) or (state / "keys" / f"{ROOT_KEY_NAME}.pub").exists()
+    trusted = root_fingerprint(state) if pinned else ""
+    if not there or trusted in there:
+        return
+    known = " or ".join(there)
+    raise Refused(
+        f"this ledger was begun under another root key than is trusted here: {ledger.url} has adoptions under "
+        f"{known}, and this checkout trusts {trusted or 'none yet'}. Ask its owner for the fingerprint by another way "
+        f"and set {ROOT_VARIABLE} to it, or put the owner's {ROOT_KEY_NAME}.pub into {state / 'keys'}. Only to begin a second root of "
+        "trust on this ledger, under which nothing that others adopted counts: hallmark init --new-root"
+    )
+
+
+def root_fingerprints(ledger: Ledger) -> list[str]:
+    """Return the fingerprints of root keys that adoptions in the ledger name. Their signatures are not verified."""
+    fingerprints = dict[str, None]()
+    for entry in ledger.entries(ADOPTED):
+        with suppress(HallmarkError):
+            fingerprints[keys.fingerprint(adoption.read(_envelope(entry.body)).root)] = None
+    return list(fingerprints)
+
+
+def create_root(state: Path) -> None:
+    """Create the root key of an environment `local`, unless one is trusted here already."""
+    if not os.environ.get(ROOT_VARIABLE) and not (state / "keys" / f"{ROOT_KEY_NAME}.pub").exists():
+        keys.create(state / "keys", ROOT_KEY_NAME)
+
+
+def read(ledger: Ledger, root: str) -> Chain:
+    """Return the adoptions under a root key. Entries that do not verify are described in `Chain.problems`."""
+    entries = ledger.entries(ADOPTED)
+    rows = tuple((entry.seq, entry.time, canonical_json(entry.body)) for entry in entries)
+    proposed = _first_times(_signature_entries(ledger))
+    verified, problems, foreign = _verified(root, rows, tuple(proposed.items()))
+    by_seq = {entry.seq: entry for entry in entries}
+    counted = tuple(by_seq[seq] for seq, _ in verified)
+    envelopes = tuple(entry.body["envelope"] for entry in counted)
+    adoptions = tuple(in_force.adoption for _, in_force in verified)
+    return Chain(root, adoptions, envelopes, counted, verified[-1][1] if verified else None, problems, foreign)
+
+
+@lru_cache(maxsize=8)
+def _verified(
+    root: str, rows: tuple[tuple[int, datetime, bytes], ...], proposed: tuple[tuple[str, datetime], ...]
+) -> tuple[tuple[tuple[int, AdoptionInForce], ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the adoptions that count with the seq of their entries, and the problems under this root key and others.
+
+    The result depends on the arguments alone, so it is cached. `proposed` is the result of `_proposed`.
+    """
+    chain: list[tuple[int, AdoptionInForce]] = []
+    first = dict(proposed)
+    problems: list[str] = []
+    foreign: list[str] = []
+    for seq, time, body in rows:
+        before = chain[-1][1] if chain else None
+        reasons = problems
+        try:
+            envelope = _envelope(json.loads(body))
+            if keys.fingerprint(adoption.read(envelope).root) != root:
+                reasons = foreign
+            in_force = adoption.verify(envelope, before, root)
+            _require_dated(in_force.adoption, min(time, first.get(adoption.digest(in_force.adoption), time)), time)
+            if before:  # whatever time the statement says, its keys must also have counted when it was recorded
+                adoption.require_signed(envelope, in_force.adoption, before.adoption, max(time, in_force.adoption.time))
+        except HallmarkError as error:
+            reasons.append(f"entry {seq} of the ledger adopts nothing here: {error}")
+            continue
+        chain.append((seq, in_force))
+    return tuple(chain), tuple(problems), tuple(foreign)
+
+
+def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> SigningOutcome:
+    """Sign an adoption of policy and people, and put it in force if no signature is missing any more.
+
+    Signing the same twice, or what is in force already, has no effect.
+
+    Args:
+        ledger: Ledger in which the signature is recorded.
+        root: Fingerprint of the root key.
+        policy: Policy to adopt.
+        people: People to adopt, each with the keys that count (`in_force.resolved`).
+        signer: Key that signs: of a person or the root key.
+
+    Raises:
+        Refused: Policy does not ask the signer, the adoption cannot follow the one in force, or the adoption in force
+            or the proposal changed during signing.
+    """
+    with ledger.transaction():
+        wanted = _to_sign(ledger, root, policy, people, signer)
+    if isinstance(wanted, SigningOutcome):
+        return wanted
+    part = dsse.sign(adoption.statement_of(wanted.adoption), signer)  # may take minutes, so outside a transaction
+    with ledger.transaction():
+        now = _to_sign(ledger, root, policy, people, signer)
+        if isinstance(now, SigningOutcome):
+            return now
+        require_requested([adoption.statement_of(wanted.adoption)], [adoption.statement_of(now.adoption)])
+        if now.signatures and now.adoption != wanted.adoption:  # proposed meanwhile with another time
+            raise changed_error()
+        return _record(ledger, read(ledger, root), Proposal(wanted.adoption, now.signatures), part)
+
+
+def _to_sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Proposal | SigningOutcome:
+    """Return the proposal to sign, new or recorded already, or the outcome if it is in force."""
+    chain, now = read(ledger, root), ledger.now()
+    before = chain.newest
+    if before and (before.policy, before.people) == (policy, people):
+        return SigningOutcome(chain.entries[-1], adopted=True, missing="")
+    known = (each for each in _proposals(ledger, chain.in_force, now) if each.is_for(policy, people))
+    if proposal := next(known, None):
+        return proposal
+    statement = _statement(before, policy, people, signer, now)
+    adoption.require_follows(statement, before)
+    adoption.apply(statement, chain.in_force)
+    return Proposal(statement, [])
+
+
+def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, Any]) -> SigningOutcome:
+    wanted, before, now = proposal.adoption, chain.newest, ledger.now()
+    adoption.require_follows(wanted, before)
+    if not proposal.signatures:
+        _require_dated(wanted, now, now)
+    if before:
+        _require_asked(part, wanted, before, now)
+    kind = SIGNED if proposal.signatures else PROPOSED
+    mark = dsse.unverified_signers(part)  # keys in hardware sign with a counter, so bytes differ each time
+    same = next((entry for entry, each in proposal.signatures if dsse.unverified_signers(each) == mark), None)
+    entry = same or ledger.append(kind, adoption.digest(wanted), {"envelope": part})
+    envelope = adoption.merge([*proposal.envelopes, part])
+    if before and (missing := missing_signatures(wanted, before, adoption.signatures(envelope), now)):
+        return SigningOutcome(entry, adopted=False, missing=missing)
+    adoption.verify(envelope, chain.in_force, chain.root)
+    entry = ledger.append(ADOPTED, adoption.digest(wanted), {"envelope": envelope})
+    return SigningOutcome(entry, adopted=True, missing="")
+
+
+def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
+    """Return the proposals that can follow the adoption in force, each with who has yet to sign, in words."""
+    before, now = chain.newest, ledger.now()
+    if before is None:
+        return []
+    known = _proposals(ledger, chain.in_force, now)
+    return [(each.adoption, missing_signatures(each.adoption, before, each.envelopes, now)) for each in known]
+
+
+def missing_signatures(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[str, Any]], at: datetime) -> str:
+    """Return who else must sign, in words; empty if nobody. Each envelope in `parts` has one signature."""
+    needed, signers = (
+        adoption.required_signatures(before, wanted),
+        [adoption.signer(part, before, at) for part in parts],
+    )
+    if needed.root_key and None not in signers:
+        return "the root key has to sign"
+    people = [person for person in signers if person]
+    role = adoption.missing_role(needed, people, at)
+    able = [p.id for p in before.people.with_role(role, at) if not p.demo and p not in people] if role else []
+    return f"somebody in role {role} has to sign: {', '.join(able) or 'nobody is left who could'}" if role else ""
+
+
+def _statement(before: Adoption | None, policy: Policy, people: People, signer: Signer, now: datetime) -> Adoption:
+    if before:  # an unchanged document keeps its bytes and so its digest, even if today's version writes it differently
+        policy = before.policy if policy == before.policy else policy
+        people = before.people if people == before.people else people
+    return Adoption(
+        environment=policy.environment,
+        sequence=before.sequence + 1 if before else 1,
+        previous=adoption.digest(before) if before else None,
+        root=before.root if before else signer.public_line,
+        policy=policy,
+        people=people,
+        time=max(now, before.time) if before else now,  # `before` may be of another machine, whose clock is ahead
+    )
+
+
+def _require_asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: datetime) -> None:
+    needed, person = adoption.required_signatures(before, wanted), adoption.signer(part, before, now)
+    asked = [role.role for role in needed.roles]
+    if person is None and not needed.root_key:
+        raise Refused(f"the root key adopts nothing where policy names who does: {', '.join(asked)}")
+    if person and not set(asked) & set(person.roles_at(now)):
+        raise Refused(f"{person.id} holds {', '.join(person.roles_at(now)) or 'no role'}; this change is signed off by "
+                      f"{', '.join(asked) or 'the root key'}")  # fmt: skip
+
+
+def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> None:
+    """Verify that a statement is not dated long before its first entry (`proposed`) or after its entry (`recorded`)."""
+    if wanted.time - recorded > CLOCK_TOLERANCE:
+        raise Refused(f"it is dated {format_time(wanted.time)}, and was recorded on {format_time(recorded)}, before that; set the "
+                      "clock right and sign anew")  # fmt: skip
+    if proposed - wanted.time > MAX_SIGNING_TIME:
+        raise Refused(f"it is dated {format_time(wanted.time)}, and was proposed on {format_time(proposed)}, later than the "
+                      f"{MAX_SIGNING_TIME // timedelta(minutes=1)} minutes that signing may take; sign anew")  # fmt: skip
+
+
+def _proposals(ledger: Ledger, in_force: AdoptionInForce | None, now: datetime) -> list[Proposal]:
+    """Return the proposals that can follow the adoption in force, oldest first.
+
+    Each has the signatures that were valid at the statement's time and are valid now.
+    """
+    proposals: dict[str, Proposal] = {}
+    if in_force is None:
+        return []
+    before, entries = in_force.adoption, _signature_entries(ledger)
+    first = _first_times(entries)
+    for entry in entries:
+        try:
+            (part,) = adoption.signatures(_envelope(entry.body))
+            wanted = adoption.read(part)
+            adoption.require_follows(wanted, before)
+            for moment in (wanted.time, now):
+                adoption.signer(part, before, moment)
+            if (mark := adoption.digest(wanted)) not in proposals:
+                _require_dated(wanted, first.get(mark, entry.time), entry.time)
+                adoption.apply(wanted, in_force)
+        except (HallmarkError, ValueError):
+            continue
+        proposals.setdefault(mark, Proposal(wanted, [])).signatures.append((entry, part))
+    return list(proposals.values())
+
+
+def _signature_entries(ledger: Ledger) -> list[Entry]:
+    return sorted([*ledger.entries(PROPOSED), *ledger.entries(SIGNED)], key=lambda entry: entry.seq)
+
+
+def _first_times(entries: Iterable[Entry]) -> dict[str, datetime]:
+    """Return the time of the first entry of each statement, by digest.
+
+    An entry that names the digest proves that the statement existed then.
+    """
+    times: dict[str, datetime] = {}
+    for entry in entries:
+        times.setdefault(entry.subject, entry.time)
+    return times
+
+
+def _envelope(body: Mapping[str, Any]) -> dict[str, Any]:
+    envelope = body.get("envelope")
+    if not isinstance(envelope, dict):
+        raise Refused("it holds no signed envelope")
+    return envelope

@@ -1,0 +1,77 @@
+"""Times from which the roles and keys of an adoption count: from the adoption's own time, whatever people.yaml says.
+
+Somebody who becomes approver today has approved nothing yesterday. So added roles and keys begin with the adoption, an
+extended period counts only for what comes after it, and a demo identity that becomes a person begins anew. Removals,
+ends and revocations count for the past too, since a theft may be discovered late. The first adoption also says what
+counted before it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from tasks.core.errors import Refused
+from tasks.policy.people import MACHINES, Machine, People, Person
+from tasks.trust.validity import Key, Period
+
+Held = TypeVar("Held", bound=Period)
+
+
+def effective_people(said: People, before: People, at: datetime) -> People:
+    """Return people as they count after an adoption at `at`, given how they counted `before`.
+
+    Keys that had ended and would count again are refused earlier (ended_keys.py).
+
+    Raises:
+        Refused: A person or machine is added with no role or key that could ever count.
+    """
+    machines = {
+        name: Machine(keys=_keys(name, said.keys_of_machine(name), before.keys_of_machine(name), at))
+        for name in MACHINES
+        if name in said.machines
+    }
+    return People(people=[_person(person, before.get(person.id), at) for person in said.people], machines=machines)
+
+
+def _person(said: Person, before: Person | None, at: datetime) -> Person:
+    if before and before.demo and not said.demo:
+        before = None
+    roles = [
+        piece
+        for held in said.roles
+        for piece in _pieces(held, [each for each in before.roles if each.role == held.role] if before else [], at)
+    ]
+    if not roles:
+        raise Refused(f"every role that {said.id} is given had ended before; leave them out, or give one that counts")
+    return said.model_copy(
+        update={"roles": roles, "keys": _keys(said.id, said.keys, before.keys if before else [], at)}
+    )
+
+
+def _keys(whose: str, said: Sequence[Key], before: Iterable[Key], at: datetime) -> list[Key]:
+    known = {key.fingerprint: key for key in before}
+    pieces = [
+        piece
+        for key in said
+        for piece in _pieces(key, [known[key.fingerprint]] if key.fingerprint in known else [], at)
+    ]
+    if said and not pieces:
+        raise Refused(f"every key that {whose} is given had ended before; give one that counts")
+    return pieces
+
+
+def _pieces(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:
+    """Return the parts of a period that count. Parts that adjoin at `at` are merged.
+
+    The time before `at` counts only as far as the periods in `before` cover it.
+    """
+    past = [piece for each in before if (piece := said.clipped(each.valid_after, _first(each.valid_before, at)))]
+    if not (since := said.clipped(at, None)):
+        return past
+    ended = [piece for piece in past if piece.valid_before != at]
+    going_on = [said.clipped(piece.valid_after, None) for piece in past if piece.valid_before == at]
+    return [*ended, *([piece for piece in going_on if piece] or [since])]
+
+
+def _first(end: datetime | None, at: datetime) -> datetime:
+    return min(end, at) if end else at

@@ -1,0 +1,94 @@
+"""Last admission on this machine, with its policy and keys, for use while the ledger is unavailable.
+
+Statement and adoptions are signed, so nobody without the gate key can replace the release by another. A process that
+may write here can restore an older statement of the same model; the records of admission show which statement was
+followed.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tasks.core import files
+from tasks.core.errors import Refused, Unavailable
+from tasks.policy import adoption, adoption_entries
+from tasks.policy.governance import Governance
+from tasks.registry.release import promotions
+from tasks.registry.release.promotions import SignedPromotion
+
+FOLDER = "admitted"
+"""Folder relative to `.hallmark/`."""
+
+
+def store(governance: Governance, name: str, signed: SignedPromotion) -> None:
+    """Store a statement and the adoptions under which it counts, in place of those stored before."""
+    files.write_bytes(_path(governance.state, name), _spell(governance, signed))
+
+
+def is_stored(governance: Governance, name: str, signed: SignedPromotion) -> bool:
+    """Return whether the stored admission is of this statement, under exactly these adoptions."""
+    path = _path(governance.state, name)
+    return path.is_file() and path.read_bytes() == _spell(governance, signed)
+
+
+def stored_governance(folder: Path, state: Path, name: str) -> Governance:
+    """Return the governance of the last admission, verified from the root key on.
+
+    Args:
+        folder: Folder of sources.yaml.
+        state: The checkout's `.hallmark`.
+        name: Name of the model.
+
+    Raises:
+        Unavailable: No release of the model was admitted here before.
+        Refused: The stored adoptions do not follow from the root key.
+    """
+    chain = _read(state, name)["governance"]
+    newest, people, _ = adoption.verify_chain(chain, adoption_entries.root_fingerprint(state))
+    return Governance(folder, newest.policy, people, state, tuple(chain))
+
+
+def stored_if_newer(governance: Governance, name: str, newest: SignedPromotion | None) -> SignedPromotion | None:
+    """Return the stored statement if it is newer than `newest`, the ledger's; the ledger was rolled back then."""
+    try:
+        last = read(governance, name)
+    except (Refused, Unavailable):
+        return None
+    return last if newest is None or last.promotion.sequence > newest.promotion.sequence else None
+
+
+def read(governance: Governance, name: str) -> SignedPromotion:
+    """Return the stored statement, verified.
+
+    Raises:
+        Unavailable: No release of the model was admitted here before.
+        Refused: The statement does not promote this model in this environment.
+    """
+    signed = promotions.verify(_read(governance.state, name)["statement"], governance)
+    if (signed.promotion.name, signed.promotion.environment) != (name, governance.policy.environment):
+        path = _path(governance.state, name)
+        raise Refused(f"{path} promotes {signed.promotion.label} in environment {signed.promotion.environment}")
+    return signed
+
+
+def _read(state: Path, name: str) -> dict[str, Any]:
+    path = _path(state, name)
+    try:
+        document = json.loads(path.read_bytes())
+        if not isinstance(document, dict) or set(document) != {"statement", "governance"}:
+            raise ValueError("expected a statement and the governance that it counts under")
+    except FileNotFoundError:
+        raise Unavailable(
+            f"the ledger is away, and no release of {name!r} was admitted here before; bring the ledger back"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise Refused(f"{path}: is not what was written there ({error}); bring the ledger back") from None
+    return document
+
+
+def _spell(governance: Governance, signed: SignedPromotion) -> bytes:
+    return files.canonical_json({"statement": signed.envelope, "governance": list(governance.chain)})
+
+
+def _path(state: Path, name: str) -> Path:
+    return state / FOLDER / f"{name}.json"

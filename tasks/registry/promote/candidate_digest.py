@@ -1,0 +1,24 @@
+"""Digest of everything that decides a candidate's bytes. Two candidates with the same digest are the same."""
+
+from tasks.core import code_digest, config, files
+from tasks.core.layout import Layout
+from tasks.core.payload.manifest import deciding_inputs
+
+
+def candidate_inputs(layout: Layout) -> str:
+    """Return the SHA-256 of everything that decides the candidate's bytes.
+
+    It covers the parameters (their values, without comments and key order), the resolved inputs, the code of the
+    stages, the graph and the constraints file.
+    """
+    return files.sha256_bytes(
+        files.canonical_json(
+            {
+                "params": config.read_plain(layout.params),
+                "inputs": {path.name: files.sha256_file(path) for path in deciding_inputs(layout)},
+                "code": code_digest.digest_of_all(layout.root),
+                "graph": files.sha256_file(layout.root / "dvc.yaml"),
+                "constraints": files.sha256_file(layout.root / "constraints.txt"),
+            }
+        )
+    )

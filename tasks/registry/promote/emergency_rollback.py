@@ -1,0 +1,80 @@
+"""Emergency rollback: one person with the role that policy names for it makes an earlier release champion again.
+
+It opens an incident, with that person's signed order, in the transaction of the promotion statement. A second person
+confirms the rollback by closing the incident within the hours that policy sets; after that the incident escalates.
+Serving continues in either case. Commands and policy call it "breaking the glass".
+"""
+
+from datetime import datetime, timedelta
+
+from tasks.core.errors import InputError, Refused
+from tasks.incidents import incidents
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.policy.policy import BreakGlass
+from tasks.registry.promote import waivers
+from tasks.registry.promote.rollback_orders import SignedOrder
+from tasks.registry.release.promotions import SignedPromotion
+
+
+def require_allowed(governance: Governance, person: Person, target: SignedPromotion, at: datetime) -> BreakGlass:
+    """Return policy's rule for emergency rollbacks to the target.
+
+    Raises:
+        Refused: Policy has no such rule for the risk tier, or the person lacks the role that it names.
+    """
+    tier = target.promotion.tier
+    allowed = _rule(governance, tier)
+    if allowed is None:
+        raise Refused(f"policy lets nobody break the glass in risk tier {tier}; leave out --break-glass")
+    if allowed.role not in person.roles_at(at):
+        raise Refused(f"{person.id} may not break the glass in risk tier {tier}: it takes role {allowed.role}")
+    return allowed
+
+
+def roles(governance: Governance, tier: str) -> list[str]:
+    """Return the roles that may order an emergency rollback in a risk tier: one, or none if policy has no rule."""
+    allowed = _rule(governance, tier)
+    return [allowed.role] if allowed else []
+
+
+def _rule(governance: Governance, tier: str) -> BreakGlass | None:
+    tiers = governance.policy.tiers
+    return tiers[tier].break_glass if tier in tiers else None
+
+
+def open_incident(
+    order: SignedOrder, made: SignedPromotion, allowed: BreakGlass, ledger: Ledger, governance: Governance
+) -> None:
+    """Open the incident of an emergency rollback. `made` is the promotion statement that carries out the order."""
+    until = ledger.now() + timedelta(hours=allowed.confirm_hours)
+    label = made.promotion.label
+    gone = "".join(
+        f" {str(each)[0].upper()}{str(each)[1:]}." for each in waivers.expired_waivers(ledger, governance, made)
+    )
+    text = (
+        f"{label} was made champion again by breaking the glass, in role {allowed.role}. A second person in role "
+        f"{allowed.confirm_role} confirms it until {until:%Y-%m-%d %H:%M} UTC: hallmark releases confirm {label}.{gone}"
+    )
+    incidents.open_if_new(
+        ledger, governance, "break-glass", label, {"statement": made.sha256}, "major", allowed.confirm_role, text,
+        by=order.order.person, answer_by=until, more={"order": order.envelope},
+    )  # fmt: skip
+
+
+def confirm(ledger: Ledger, governance: Governance, label: str, person_id: str, reason: str) -> Entry:
+    """Confirm an emergency rollback as a second person, by closing its incident.
+
+    Raises:
+        InputError: There was no emergency rollback to that release.
+        Refused: The person may not confirm it.
+    """
+    broken = [
+        incident for incident in incidents.read_all(ledger, governance)
+        if (incident.opening.what, incident.opening.about) == ("break-glass", label)
+    ]  # fmt: skip
+    if not broken:
+        raise InputError(f"nobody has broken the glass for {label!r}; there is nothing to confirm")
+    still_open = [incident for incident in broken if not incident.closing]
+    return incidents.close(ledger, governance, (still_open or broken)[-1].id, person_id, reason)

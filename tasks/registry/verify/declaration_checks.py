@@ -1,0 +1,80 @@
+"""Checks that a release was made from the sources, and judged by the use-case card, that their owners adopted."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from types import MappingProxyType
+
+from tasks.core.errors import Refused
+from tasks.declarations import declarations, status
+from tasks.declarations.signed_declaration import Declaration, DeclaredCard, DeclaredSource
+from tasks.declarations.status import DeclarationInForce
+from tasks.policy.governance import LOCAL
+from tasks.policy.signed_document import SignedDocument
+from tasks.registry.release.promotions import Promotion
+from tasks.registry.release.report import Check
+from tasks.registry.verify.attestations import Attestations
+from tasks.sources.dataset import DECLARED_FIELDS, declared_fields
+from tasks.sources.sources import ResolvedSource
+
+NOT_VERIFIABLE = "who adopted its sources and its card: it was promoted before they were adopted"
+
+
+def verify(attested: Attestations, promotion: Promotion) -> Iterator[Check]:
+    """Yield each check that holds; none for releases of versions without adoptions of sources and card.
+
+    Raises:
+        Refused: A check does not hold.
+    """
+    signed = defaultdict[str, list[SignedDocument[Declaration]]](list)
+    for each in attested.declarations():
+        signed[each.document.declared.subject].append(each)
+    if not signed and not any(evidence.declared for evidence in attested.evidence.values()):
+        if promotion.environment == LOCAL:
+            yield _ok(f"nobody adopted its sources and its card: as environment {LOCAL} allows")
+        return
+    for subject, under in signed.items():
+        _require_adopted(subject, under, attested, promotion)
+    wanted = {f"source/{name}" for name in attested.dataset.sources} | {f"card/{promotion.name}"}
+    if promotion.environment != LOCAL and (nobody := sorted(wanted - signed.keys())):
+        raise Refused(f"nobody adopted {', '.join(nobody)}, which counts in environment {LOCAL} alone")
+    if more := sorted(signed.keys() - wanted):
+        raise Refused(f"it has declarations of what is not in it: {', '.join(more)}")
+    by = sorted({each.document.person for under in signed.values() for each in under})
+    yield _ok(f"{', '.join(sorted(signed))}: as adopted by {', '.join(by)}, and every gate looked at that")
+
+
+def _require_adopted(
+    subject: str, under: Sequence[SignedDocument[Declaration]], attested: Attestations, promotion: Promotion
+) -> None:
+    """Verify that all owners signed one declaration before the promotion, and that gates and payload agree with it."""
+    said, policy = under[0].document, attested.policy
+    people = attested.governance.people if attested.governance else MappingProxyType(attested.people)
+    for each in under:
+        other = (each.document.declared.sha256, each.document.owners) != (said.declared.sha256, said.owners)
+        if other or each.effective_at > promotion.time or not status.counts(each, policy, people):
+            raise Refused(f"what {each.document.person} signed of {subject} does not count for this release")
+    if lacking := status.missing_owners(said.owners, under, people):
+        raise Refused(f"{subject} lacks the signature of {', '.join(lacking)}")
+    seen = {gate: evidence.declared.get(subject) for gate, evidence in attested.evidence.items()}
+    if other_gates := [gate for gate, digest in seen.items() if digest != said.declared.sha256]:
+        raise Refused(f"gate {', '.join(other_gates)} looked at another {subject} than was adopted")
+    if why := _difference(said.declared, attested, tuple(under)):
+        raise Refused(f"{subject} {why}")
+
+
+def _difference(
+    adopted: DeclaredSource | DeclaredCard, attested: Attestations, under: tuple[SignedDocument[Declaration], ...]
+) -> str:
+    if isinstance(adopted, DeclaredCard):
+        now = DeclaredCard(card=attested.use_case_card(), bar=attested.last_evidence.bar)
+        return declarations.why_not(now, {adopted.subject: DeclarationInForce(adopted, under)}, attested.policy)
+    origin = attested.dataset.sources.get(adopted.source.id)
+    if origin is None:
+        return "is not in payload/dataset/manifest.json"
+    said = declared_fields(ResolvedSource(source=adopted.source, sha256=origin.sha256, bytes=0))
+    differ = [key for key in DECLARED_FIELDS if getattr(origin, key) != said[key]]
+    return f"is in payload/dataset/manifest.json with another {', '.join(differ)}" if differ else ""
+
+
+def _ok(text: str) -> Check:
+    return Check(about="declarations", state="ok", text=text)

@@ -1,0 +1,119 @@
+"""Inclusion proof of a promotion's ledger entry under a signed head, attestations/ledger.json.
+
+The promotion statement is signed before its entry exists. The proof is therefore added later and no statement lists it,
+but it contains a signed head. A person who keeps that head can show later whether entries before it were rewritten.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tasks.core import files
+from tasks.core.errors import HallmarkError, Refused
+from tasks.ledger import entry as ledger_entry
+from tasks.ledger import proof as ledger_proof
+from tasks.ledger.heads import publication
+from tasks.ledger.heads.heads import VoidHead
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.ledger.proof import Inclusion
+from tasks.policy.governance import Governance
+from tasks.registry.release import bundle, contents, promotions
+from tasks.registry.release.promotions import SignedPromotion
+from tasks.registry.release.report import Check
+from tasks.trust import dsse, keys
+from tasks.trust.validity import Key
+
+RENEWAL_HINT = "ask who promoted it to run `hallmark releases list` and copy the release again"
+MISSING_MESSAGE = (
+    f"the release lacks attestations/ledger.json, the proof that its promotion stands in the ledger; {RENEWAL_HINT}"
+)
+
+
+def add_missing(ledger: Ledger, governance: Governance, name: str) -> list[str]:
+    """Write a proof for each of a model's releases on this machine that lacks a valid one.
+
+    Returns:
+        For each proof that could not be made yet, the reason.
+    """
+    texts = []
+    for signed in promotions.read(ledger, governance, name).valid:
+        folder = bundle.folder(governance.state, signed.promotion.label)
+        if signed.promotion.action != "promote" or not folder.is_dir() or _has_valid_proof(folder, signed, governance):
+            continue
+        try:
+            _add(signed, ledger, governance)
+        except (HallmarkError, OSError) as error:
+            texts.append(f"{signed.promotion.label}: no proof of its promotion yet: {error}")
+    return texts
+
+
+def _add(signed: SignedPromotion, ledger: Ledger, governance: Governance) -> None:
+    assert signed.entry is not None, "what was read from the ledger stands there"
+    publication.publish(ledger, governance)
+    proof = ledger_proof.prove_inclusion(ledger, governance, signed.entry.seq)
+    target = bundle.folder(governance.state, signed.promotion.label)
+    # Written beside the folder: a temporary file inside it would make a simultaneous verification fail.
+    aside = target.with_name(f".ledger-{target.name}")
+    files.write_bytes(aside, files.canonical_json(proof.model_dump(mode="json")), mode=0o444)
+    aside.replace(target / bundle.LEDGER)
+
+
+def check(value: Any, signed: SignedPromotion, those: Sequence[Key]) -> Check:
+    """Verify an inclusion proof of a release's promotion.
+
+    A missing proof, or one signed with an unknown or expired key, makes the check `missing` and not failed: the
+    ledger's key may have been replaced before the proof was made, for which the release is not to blame.
+
+    Args:
+        value: Parsed proof; None if the release has none.
+        signed: Promotion statement of the release.
+        those: Keys of the ledger.
+
+    Raises:
+        Refused: The value is no valid proof, or proves another entry.
+    """
+    if value is None:
+        return Check(about="ledger", state="missing", text=MISSING_MESSAGE)
+    proof = ledger_proof.parse(value)
+    if not isinstance(proof, Inclusion):
+        raise Refused(f"{bundle.LEDGER} is no proof that an entry is in the ledger")
+    text, doubt = ledger_proof.verify(proof, [_named_key(proof)]), _key_problem(proof, those)
+    entry = ledger_entry.from_row(proof.entry.row)
+    if (entry.kind, entry.subject) != (promotions.PROMOTED, signed.promotion.name) or not _contains(entry, signed):
+        raise Refused(f"{bundle.LEDGER} is about another entry than this release's promotion")
+    return Check(about="ledger", state="missing" if doubt else "ok", text=doubt or text)
+
+
+def _named_key(proof: Inclusion) -> Key:
+    try:
+        return Key(public_key=proof.key)
+    except ValidationError as error:
+        raise Refused(f"{bundle.LEDGER} names no key ({error.errors()[0]['msg']})") from None
+
+
+def _key_problem(proof: Inclusion, those: Sequence[Key]) -> str:
+    """Return the reason why the key of an otherwise valid proof does not count; empty if it counts."""
+    known = [key for key in those if keys.without_comment(key.public_key) == proof.key]
+    try:
+        if known:
+            ledger_proof.verify(proof, known)
+            return ""
+        why = f"{proof.key!r} is none of the ledger's that the adoptions known here name"
+    except VoidHead as error:
+        why = str(error)
+    return f"the proof that the promotion stands in the ledger is signed with a key that does not count: {why}; {RENEWAL_HINT}"
+
+
+def _has_valid_proof(folder: Path, signed: SignedPromotion, governance: Governance) -> bool:
+    try:
+        value = contents.parse_json(contents.read_one(folder, bundle.LEDGER), bundle.LEDGER)
+        return check(value, signed, publication.ledger_keys(governance)).state == "ok"
+    except Refused:
+        return False
+
+
+def _contains(entry: Entry, signed: SignedPromotion) -> bool:
+    envelope = entry.body.get("envelope")
+    return isinstance(envelope, dict) and dsse.digest(envelope) == signed.sha256

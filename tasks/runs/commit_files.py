@@ -1,0 +1,102 @@
+"""Files as a commit holds them: what a run of that commit reads, without the checkout's uncommitted edits.
+
+Commands that ask for a run, checks before a run starts, and triggers read files through this module, so that they see
+what the run will see.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from tasks.core.errors import InputError
+from tasks.core.layout import Layout
+from tasks.core.params.params import Params
+from tasks.runs.repository import Repository
+from tasks.runs.resolution import read_params
+from tasks.sources.sources import Source, fill_variables
+from tasks.stages.data.readers import content
+
+
+@dataclass(frozen=True)
+class CommitFiles:
+    checkout: Repository
+    commit: str
+
+    @staticmethod
+    def head(checkout: Repository) -> "CommitFiles":
+        return CommitFiles(checkout, checkout.commit_of("HEAD"))
+
+    @contextmanager
+    def open_source(self, source: Source) -> Iterator[IO[bytes]]:
+        """Open the content of a source: the committed file if the commit holds one, else the file that exists now.
+
+        Raises:
+            InputError: The source cannot be opened as it is declared.
+            Unavailable: Its store cannot be reached.
+        """
+        blob = self._blob(source)
+        if blob is None:
+            with content.open_content(source, self.checkout.root) as file:
+                yield file
+            return
+        with self.checkout.open_blob(blob, self._aside()) as file:
+            yield file
+
+    def params(self, path: str, changes: Mapping[str, str]) -> Params:
+        """Return the validated parameters with `changes` applied.
+
+        A params file that the commit does not hold is read from the checkout.
+
+        Raises:
+            InputError: The file cannot be read, or the parameters are wrong.
+        """
+        text = self.read_text(path)
+        return read_params(self.checkout.root / path, changes, text)[0]
+
+    def read_existing_text(self, path: str) -> str:
+        """Return a committed text file.
+
+        Raises:
+            InputError: The commit does not hold the file, or the file is not UTF-8.
+        """
+        text = self.read_text(path)
+        if text is None:
+            raise InputError(f"{path}: no such file in commit {self.commit[:12]}; commit it, or name another one")
+        return text
+
+    def read_text(self, path: str) -> str | None:
+        """Return a committed text file; None if the commit does not hold it.
+
+        Raises:
+            InputError: The file is not UTF-8.
+        """
+        blob = self.checkout.blob(self.commit, path)
+        if blob is None:
+            return None
+        try:
+            return self.checkout.git_bytes("cat-file", "blob", blob).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} in commit {self.commit[:12]}: cannot be read as UTF-8 text ({error})") from None
+
+    def edited_files(self, params: str, sources: Iterable[Source]) -> list[str]:
+        """Return the params file and those sources that differ between checkout and commit, in words."""
+        files = {params: params} | {_path(each): f"source {each.id} ({each.location})" for each in sources}
+        return [what for path, what in files.items() if path and self.checkout.differs_on_disk(self.commit, path)]
+
+    def _blob(self, source: Source) -> str | None:
+        path = _path(source)
+        return self.checkout.blob(self.commit, path) if path else None
+
+    def _aside(self) -> Path:
+        state = Layout(self.checkout.root).state
+        state.mkdir(parents=True, exist_ok=True)
+        return state
+
+
+def _path(source: Source) -> str:
+    with suppress(InputError):
+        location = fill_variables(source.location)
+        return "" if "://" in location else location
+    return ""

@@ -1,0 +1,113 @@
+"""Output of DVC and the stage that it runs, and the error of a stage that failed."""
+
+import codecs
+import errno
+import io
+import os
+import re
+import select
+import subprocess
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tasks.core.errors import HallmarkError, InputError, ProcessDied, Refused, Unavailable
+from tasks.core.escaping import escape
+from tasks.core.layout import state_folder
+from tasks.stages.runner import error_file
+
+_ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unavailable}
+STAGE_FAILED_LINE = re.compile(r"ERROR: failed to reproduce '.*exited with (-?\d+)$")
+"""Pattern of the line that DVC prints if a stage failed; it holds the exit code."""
+KEPT_LINES = 200
+"""Number of last lines that are kept."""
+MAX_LINE_LENGTH = 2**14
+"""Maximum number of characters in a line; longer ones are split. Also the number of bytes that are read at once."""
+MAX_BYTES_AFTER_END = 2**20
+"""Maximum number of bytes that are read from a pipe after its process has ended; more than a pipe holds."""
+POLL_SECONDS = 0.5
+"""Seconds between two checks of whether a silent process has ended."""
+
+
+class DvcOutput:
+    """Last lines that DVC and its stage printed."""
+
+    def __init__(self) -> None:
+        self.lines = deque[str](maxlen=KEPT_LINES)
+        self.ran = False
+        """Whether DVC started the stage."""
+
+    def follow(self, process: "subprocess.Popen[bytes]") -> Iterator[str]:
+        """Yield each line that a process prints, with control characters made visible, and keep the last ones.
+
+        Long lines are yielded in parts.
+        """
+        for part in _lines(_printed(process)):
+            line = escape(part.rstrip())
+            self.add(line)
+            yield line
+
+    def add(self, line: str) -> None:
+        self.ran = self.ran or line.startswith("Running stage")
+        self.lines.append(line)
+
+    def stage_exit_code(self) -> int | None:
+        """Return the stage's exit code, which DVC prints after the stage's last line; None if DVC printed none."""
+        found = (STAGE_FAILED_LINE.match(line) for line in reversed(self.lines))
+        return next((int(match[1]) for match in found if match), None)
+
+    def last_lines(self) -> str:
+        return "\n".join(list(self.lines)[-15:])
+
+
+def _printed(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    """Yield what a process prints until the process ends.
+
+    The pipe may stay open longer: the code of a stage can pass it on to any process that it reaches.
+    """
+    assert process.stdout
+    handle, look, left = process.stdout.fileno(), select.poll(), MAX_BYTES_AFTER_END
+    look.register(handle, select.POLLIN)
+    while left > 0:
+        has_ended = process.poll() is not None
+        if look.poll(0 if has_ended else 1000 * POLL_SECONDS):
+            if not (part := os.read(handle, MAX_LINE_LENGTH)):
+                return
+            yield part
+            left -= len(part) * has_ended
+        elif has_ended:
+            return
+
+
+def _lines(printed: Iterable[bytes]) -> Iterator[str]:
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
+    rest = ""
+    for part in printed:
+        *lines, rest = (rest + decoder.decode(part)).split("\n")
+        for line in lines:
+            yield from (line[begin : begin + MAX_LINE_LENGTH] for begin in range(0, max(1, len(line)), MAX_LINE_LENGTH))
+        while len(rest) >= MAX_LINE_LENGTH:
+            yield rest[:MAX_LINE_LENGTH]
+            rest = rest[MAX_LINE_LENGTH:]
+    if rest := rest + decoder.decode(b"", final=True):
+        yield rest
+
+
+def stage_error(root: Path, stage: str, code: int, told: DvcOutput) -> HallmarkError:
+    """Return the error of a stage that ended with exit code `code`.
+
+    This is the error that the stage left, an error about a full disk or a gate that has not passed, or else `Died` with
+    the last lines of output.
+    """
+    error_path = error_file(root, stage)
+    if error_path.exists():
+        said = escape(error_path.read_text(errors="replace"))
+        return _ERRORS.get(code, Refused)(f"stage {stage}: {said}")
+    if any(os.strerror(errno.ENOSPC) in line for line in told.lines):
+        where = f"{root}, or its cache {state_folder(root) / 'cache'}"
+        return Unavailable(f"stage {stage}: no space left on the disk that holds {where}; free some and run it again, "
+                           "nothing is lost")  # fmt: skip
+    missing = next((m[1] for line in told.lines if (m := re.search(r"(gates/\w+\.json)'?.*", line))), None)
+    if missing and not told.ran:
+        return Refused(f"stage {stage} needs {missing}, and that gate has not passed")
+    return ProcessDied(f"stage {stage} ended with exit code {code}; its last lines:\n{told.last_lines()}")

@@ -1,0 +1,60 @@
+"""Checks of a run's gates that will fail whatever the run makes, found before it starts."""
+
+from typing import NamedTuple
+
+from tasks.core.errors import Refused
+from tasks.core.params.params import Params
+from tasks.declarations.criteria import AcceptanceCriteria, relaxed_criteria
+from tasks.gates.checks.checks import checks_of
+from tasks.gates.checks.purpose import unapproved
+from tasks.ledger.ledger import Ledger
+from tasks.policy.gate_rules import STANDING_CHECKS
+from tasks.policy.governance import Governance
+from tasks.registry.release import promotions
+from tasks.sources.sources import Sources
+from tasks.trust.gate_statement import GateName
+
+
+class ExpectedFailure(NamedTuple):
+    gate: GateName
+    reasons: list[str]
+    waived_by: str | None
+    """Role that may waive the check; None if policy lets nobody waive it."""
+
+    def __str__(self) -> str:
+        headline = f"the check that {STANDING_CHECKS[self.gate]} will fail at the {self.gate} gate:"
+        way = f"role {self.waived_by} may waive it" if self.waived_by else "policy lets nobody waive it"
+        return "\n".join([headline, *(f"  {each}" for each in self.reasons), way])
+
+
+def expected_failures(
+    params: Params, named: Sources, ledger: Ledger, governance: Governance, demo: bool
+) -> list[ExpectedFailure]:
+    """Return the checks that will fail and that a role may waive.
+
+    Raises:
+        Refused: A check will fail that nobody may waive, or the champion is of a higher risk tier.
+        InputError: A success metric has the name of a check.
+    """
+    card, policy = params.use_case, governance.policy
+    gates = policy.tier(card.risk_tier).gates
+    if not gates:
+        return []
+    for name, rules in gates.items():
+        checks_of(name, rules, card.success_metrics)
+    line = promotions.read(ledger, governance, card.name)
+    promotions.require_tier_not_lower(card.risk_tier, line.newest, policy)
+    wrong: dict[GateName, list[str]] = {
+        "data": unapproved(card.approved_uses, {source.id: source.approved_uses for source in named.sources}),
+        "evaluation": relaxed_criteria(line.success_metrics(demo), AcceptanceCriteria.from_params(params)),
+    }
+    failing = [
+        ExpectedFailure(
+            gate, reasons, waive.role if (waive := gates[gate].waive) and waive.covers(STANDING_CHECKS[gate]) else None
+        )
+        for gate, reasons in wrong.items()
+        if reasons
+    ]
+    if hopeless := [each for each in failing if each.waived_by is None]:
+        raise Refused("\n".join(map(str, hopeless)))
+    return failing

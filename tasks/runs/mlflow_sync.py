@@ -1,0 +1,216 @@
+"""A run as MLflow shows it: one MLflow run of the same name, with status, parameters, curve and figures.
+
+The content comes from the journal, from signed stage records, and from files whose digests are in these records; a file
+with another digest is not shown. MLflow only shows it, and nothing reads it back. A run appears when its training
+begins.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core import config, facts, files
+from tasks.core.layout import Layout
+from tasks.gates import record_chain
+from tasks.registry.history.release_contents import flatten
+from tasks.registry.promote import mlflow_mirror
+from tasks.runs import mlflow_runs, training_curve
+from tasks.runs.journal import Journal
+from tasks.runs.mlflow_runs import RUN_TAG
+from tasks.runs.run import open_run
+from tasks.runs.training_curve import Point
+from tasks.trust.stage_record import CODE_MATERIAL, SignedRecord
+
+TRAIN_STAGE = "train"
+FIGURE_FILES = (
+    ("train", "artefacts/train/result.json", "train."),
+    ("train", "measured/train/facts.json", "measured.train."),
+    ("evaluate", "artefacts/evaluate/result.json", "evaluate."),
+    ("predict@candidate", "measured/predict/candidate/facts.json", "measured.predict."),
+)
+"""Files in which stages state figures: stage, file, and the beginning of the figures' names, as gates name them."""
+SHOWN_SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
+MAX_VALUE_LENGTH = 500
+"""Maximum number of characters of a value; not every version of MLflow accepts longer parameters."""
+MAX_POINTS = 250_000
+"""Maximum number of points of a curve that are sent in one call."""
+FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-.: ]")
+"""Characters that MLflow does not accept in a name, such as the brackets of list items, or a slash that makes it a
+path."""
+MAX_NAME_LENGTH = 200
+"""Maximum number of characters of a name; MLflow accepts a few more."""
+MLFLOW_STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
+          "interrupted": "KILLED"}  # fmt: skip
+"""MLflow's status of a run, by the status in its journal; RUNNING for a run that executes or waits."""
+
+
+@dataclass(frozen=True)
+class MlflowContent:
+    """Content of the MLflow run that shows a run."""
+
+    run: str
+    use_case: str
+    status: str
+    """Status in MLflow's terms."""
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    figures: Mapping[str, float]
+    points: Path | None
+    """File of the curve: as it grows while the training is in progress, later as signed; None if there is none."""
+    curve: list[Point]
+    """Curve of a training by an earlier version, which wrote no file of points."""
+
+
+@dataclass
+class SentCurve:
+    """Part of a run's curve that MLflow has."""
+
+    step: int | None = None
+    """Last step that MLflow has; None before MLflow was asked."""
+    offset: int = 0
+    """Number of bytes of the curve's file that were read."""
+
+
+def mlflow_content(root: Path, known: Journal) -> MlflowContent | None:
+    """Return what MLflow is to show of a run, according to its journal; None before the run's training.
+
+    Raises:
+        InputError: There is no such run here.
+        Refused: The ledger has no request for the run, or the worktree holds another one.
+    """
+    line = known.stages.get(TRAIN_STAGE)
+    if line is None:
+        return None
+    run = open_run(root, known.run)
+    records = record_chain.records_of_run(run.ledger(), run.governance(), run.id)
+    text = config.read_plain(run.layout.params)
+    params = flatten({name: text[name] for name in SHOWN_SECTIONS if name in text})
+    points = _points(run.layout, records, trains=line.state == "running")
+    return MlflowContent(
+        run=run.id,
+        use_case=run.params.use_case.name,
+        status=MLFLOW_STATUS.get(known.status, "RUNNING"),
+        tags=_tags(known, run.params.use_case.risk_tier, run.request.commit, records),
+        params={_name(name): str(value)[:MAX_VALUE_LENGTH] for name, value in params},
+        figures={_name(name): value for name, value in _figures(run.layout, records)},
+        points=points,
+        curve=[] if points else _curve(run.layout, records),
+    )
+
+
+def _name(name: str) -> str:
+    """Return the name with characters that MLflow accepts: a refused name would keep later runs from being shown."""
+    return FORBIDDEN_CHARACTERS.sub("_", name)[:MAX_NAME_LENGTH]
+
+
+def _tags(known: Journal, tier: str, commit: str, records: Mapping[str, SignedRecord]) -> dict[str, str]:
+    said = {
+        "use_case": known.use_case,
+        "tier": tier,
+        "stage": next(reversed(known.stages), ""),
+        "status": known.status,
+        "release": known.release or "",
+        "requested_by": known.requested_by,
+        "reason": known.reason or "",
+        "demo": str(known.demo).lower(),
+        "commit": commit,
+    }
+    said |= {f"gate.{name}": gate.state for name, gate in known.gates.items()}
+    if split := records.get("split"):
+        said["data"] = split.outputs.get("artefacts/split/train.parquet", "")
+    if trained := records.get(TRAIN_STAGE):
+        said |= {"code": trained.record.inputs.get(CODE_MATERIAL, ""), "inputs": trained.record.inputs_sha256}
+    return {RUN_TAG: known.run} | {
+        f"hallmark.{name}": value[:MAX_VALUE_LENGTH] for name, value in said.items() if value
+    }
+
+
+def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tuple[str, float]]:
+    for stage, name, prefix in FIGURE_FILES:
+        if (said := _signed(layout, records.get(stage), name)) is None:
+            continue
+        for fact, it in facts.parse(said["facts"]).items():
+            yield f"{prefix}{fact}", float(it.value)
+            if it.low is not None and it.high is not None:
+                yield f"{prefix}{fact}.low", it.low
+                yield f"{prefix}{fact}.high", it.high
+
+
+def _points(layout: Layout, records: Mapping[str, SignedRecord], trains: bool) -> Path | None:
+    path = layout.root / training_curve.CURVE_PATH
+    return (
+        path
+        if path.is_file() and (trains or _is_signed(path, records.get(TRAIN_STAGE), training_curve.CURVE_PATH))
+        else None
+    )
+
+
+def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[Point]:
+    said = _signed(layout, records.get(TRAIN_STAGE), "artefacts/train/curve.json") or []
+    return [Point.model_validate(point) for point in said]
+
+
+def _signed(layout: Layout, record: SignedRecord | None, name: str) -> Any:
+    path = layout.root / name
+    return files.read_json(path) if _is_signed(path, record, name) else None
+
+
+def _is_signed(path: Path, record: SignedRecord | None, name: str) -> bool:
+    return record is not None and path.is_file() and record.outputs.get(name) == files.sha256_file(path)
+
+
+def update_mlflow(root: Path, it: MlflowContent, sent: SentCurve) -> None:
+    """Update the MLflow run that shows a run, or create it.
+
+    Raises:
+        Unavailable: MLflow cannot be reached.
+    """
+    layout = Layout(root)
+    with mlflow_mirror.RegistryClient(layout.state, mlflow_runs.tracking_uri(layout)) as client:
+        key = mlflow_runs.experiment_id(client, it.use_case, layout)
+        known = mlflow_runs.find_run(client, key, it.run)
+        known = known or client.create_run(key, tags={RUN_TAG: it.run}, run_name=it.run)
+        _log_values(client, known, it)
+        _curve_of(client, known.info.run_id, it, sent)
+        _set_status(client, known, it.status)
+
+
+def _log_values(client: Any, known: Any, it: MlflowContent) -> None:
+    """Log tags, parameters and figures that are new or have changed; MLflow accepts a parameter only once."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    had, now = known.data, int(known.info.start_time)
+    tags = [RunTag(name, value) for name, value in it.tags.items() if had.tags.get(name) != value]
+    params = [Param(name, value) for name, value in it.params.items() if name not in had.params]
+    figures = [Metric(name, value, now, 0) for name, value in it.figures.items() if had.metrics.get(name) != value]
+    for part in ({"tags": tags}, *({"params": some} for some in _batches(params)), {"metrics": figures}):
+        client.log_batch(known.info.run_id, **part)
+
+
+def _batches(items: list[Any]) -> Iterator[list[Any]]:
+    """Yield batches of 100, the most parameters that MLflow accepts at once."""
+    yield from (items[start : start + 100] for start in range(0, len(items), 100))
+
+
+def _curve_of(client: Any, run_id: str, it: MlflowContent, sent: SentCurve) -> None:
+    """Log the points that MLflow lacks; a training that resumes from a checkpoint writes its last steps again."""
+    if sent.step is None:
+        sent.step = max((point.step for point in client.get_metric_history(run_id, "loss")), default=0)
+    logged, more = 0, True
+    while more and logged < MAX_POINTS:
+        points, offset = training_curve.read_points(it.points, sent.offset) if it.points else (it.curve, sent.offset)
+        new = [point for point in points if point.step > (sent.step or 0)]
+        mlflow_runs.log_points(client, run_id, new)
+        more, logged = offset != sent.offset, logged + len(new)
+        sent.step, sent.offset = max([sent.step or 0, *(point.step for point in new)]), offset
+
+
+def _set_status(client: Any, known: Any, status: str) -> None:
+    if known.info.status == status:
+        return
+    if status == "RUNNING":
+        client.update_run(known.info.run_id, status)
+    else:
+        client.set_terminated(known.info.run_id, status)

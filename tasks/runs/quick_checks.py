@@ -1,0 +1,96 @@
+"""Quick checks of a run's files that find, at once, mistakes on which the run would fail minutes after its start."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import cache
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+from tasks.core.errors import InputError
+from tasks.core.params.params import Params
+from tasks.sources.sources import Source, Sources, Suites
+from tasks.stages.data.readers import gzip_content
+
+SourceOpener = Callable[[Source], AbstractContextManager[IO[bytes]]]
+"""Function that opens the content of a source as a run would read it."""
+MAX_CHECKED_BYTES = 8 << 20
+"""Maximum number of bytes of a file that is parsed before a run reads it; the largest takes about a second. Files in a
+store are not parsed, because that takes longer, and no part of a larger file shows for certain how it is encoded."""
+
+
+def check_source(declared: Source, opened: SourceOpener) -> None:
+    """Open a source as a run will, and parse the first row of a small file, or all rows if it is JSONL.
+
+    Raises:
+        InputError: Its format or columns are not as declared, or it is not a file.
+        Unavailable: Its store cannot be reached.
+    """
+    with opened(declared) as file:
+        if "://" in declared.location or "${" in declared.location:
+            return
+        data = file.read(MAX_CHECKED_BYTES + 1)
+    if len(data) <= MAX_CHECKED_BYTES:
+        _first_row(BytesIO(data), declared)
+
+
+def _first_row(packed: BytesIO, declared: Source) -> None:
+    from tasks.stages.data.readers.kinds import READERS  # imports pyarrow, which takes half a second
+
+    plain = packed
+    if declared.kind != "parquet" and gzip_content.is_gzip(packed):
+        plain = BytesIO()
+        bounded = declared.model_copy(
+            update={"max_unpacked_bytes": min(MAX_CHECKED_BYTES, declared.max_unpacked_bytes)}
+        )
+        try:
+            gzip_content.unpack(packed, plain, bounded)
+        except InputError:
+            return  # too large to parse here, or damaged, which the run reports
+    plain.seek(0)
+    rows = READERS[declared.kind](plain, declared)
+    for _ in rows if declared.kind == "jsonl" else [next(rows, None)]:  # a field may occur in the last line only
+        pass
+
+
+def check_tasks(params: Params, named: Sources) -> Iterator[str]:
+    """Yield a message for each source whose task has no prompt in the parameters."""
+    for each in named.sources:
+        if each.constants.task not in params.prompts:
+            yield (
+                f"source {each.id}: its task {each.constants.task!r} is not in params.yaml: prompts, which has "
+                f"{', '.join(sorted(params.prompts))}; add it there or correct `constants.task` in sources.yaml"
+            )
+
+
+def check_expectations(suites: Suites) -> Iterator[str]:
+    """Yield a message for each expectation of a type that does not exist."""
+    whole = {"dataset": suites.dataset} if suites.dataset else {}
+    for where, suite in {**suites.by_source, **whole}.items():
+        for number, each in enumerate(suite.expectations):
+            if known_expectations() and each.type not in known_expectations():
+                wrong = f"there is no expectation {each.type!r}"
+                yield f"suite of {where}: expectations.{number}: {wrong}; {_suggestion(each.type)}"
+
+
+@cache
+def known_expectations() -> frozenset[str]:
+    """Return the types of the expectations of Great Expectations and of Hallmark.
+
+    They are taken from file names, because importing the library takes three seconds. If the library is not installed
+    as files, the result is empty, and the run itself reports unknown types.
+    """
+    from tasks.stages.data.validate.ge_expectations import TEXTS_EXPECTATION  # imports pyarrow
+
+    spec = find_spec("great_expectations")
+    core = Path(spec.origin or "").parent / "expectations" / "core" if spec else Path()
+    there = {file.stem for file in core.glob("[a-z]*.py")}
+    return frozenset(there | {TEXTS_EXPECTATION} if there else ())
+
+
+def _suggestion(wrong: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(wrong, known_expectations(), n=2)
+    return f"did you mean {' or '.join(near)}?" if near else "Great Expectations' documentation lists them"

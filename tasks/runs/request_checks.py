@@ -1,0 +1,161 @@
+"""Checks of a request that are possible before its run starts; all mistakes are reported together.
+
+Every file is checked, even if another one is wrong. Checks that would only repeat a known mistake are skipped: for
+example, whether somebody may ask for a run can only be decided if the policy could be read.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from tasks.code_versions import sign_off
+from tasks.core.error_collector import ErrorCollector
+from tasks.core.errors import InputError, Refused
+from tasks.core.layout import Layout
+from tasks.core.params.params import Params
+from tasks.gates.rules import run_request as asking_rules
+from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.policy import judge, staffing
+from tasks.policy.governance import Governance
+from tasks.policy.policy import SCHEDULER
+from tasks.runs import abbreviated_ids, commit_tree, quick_checks
+from tasks.runs.commit_files import CommitFiles
+from tasks.runs.expected_failures import expected_failures
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest
+from tasks.runs.resolution import read_params, require_adopted, require_known_owners
+from tasks.runs.source_resolution import check_sources
+from tasks.sources import sources
+from tasks.sources.sources import Sources, Suites
+from tasks.stages.data.readers import content
+from tasks.supervise import sandbox
+
+
+class UseCaseFiles(NamedTuple):
+    """Files of a use case; those that could not be read are None."""
+
+    params: Params | None
+    governance: Governance | None
+    sources: Sources | None
+    suites: Suites | None
+
+
+def check_request(
+    checkout: Repository, asked: RunRequest, governance: Callable[[], Governance], mistakes: ErrorCollector,
+    elsewhere: bool = False,
+) -> UseCaseFiles:  # fmt: skip
+    """Add all mistakes in a request to `mistakes`.
+
+    `governance` returns the governance to judge by, or raises HallmarkError. `elsewhere` means that another machine
+    will execute the run and check its own equipment.
+
+    The requester's permission is not checked if no requester was given and other mistakes are known already. If no
+    commit was asked for, the current files of the checkout are checked.
+    """
+    known = "requested_by" in asked.model_fields_set or not mistakes.errors
+    folder = checkout.root / (asked.governance or Path("infra") / "governance")
+    committed = CommitFiles(checkout, asked.commit) if asked.commit else None
+    read = check_files(checkout.root, asked.params, asked.changes, folder, governance, mistakes, elsewhere, committed)
+    if read.governance:
+        ledger = open_ledger(read.governance.state)
+        if asked.run_id:
+            with mistakes.collect():
+                abbreviated_ids.require_unambiguous(read.governance.state, asked.run_id)
+        if known:
+            _check_requester(asked, read, ledger.now(), mistakes)
+        if not mistakes.errors:
+            _check_outcome(checkout, asked, read, ledger, mistakes)
+    if asked.demo_approvals and read.governance and not read.governance.local:
+        with mistakes.collect():
+            environment = read.governance.policy.environment
+            raise Refused(f"--demo-approvals counts in environment local only; this is {environment}")
+    return read
+
+
+def check_files(
+    root: Path, params: str, changes: dict[str, str], folder: Path, governance: Callable[[], Governance],
+    mistakes: ErrorCollector, elsewhere: bool = True, committed: CommitFiles | None = None,
+) -> UseCaseFiles:  # fmt: skip
+    """Add all mistakes in a params file, in governance files and in the sources that these name to `mistakes`.
+
+    The files are read from `committed` if it is given, else from the checkout.
+    """
+    asked = governed = named = suites = None
+    with mistakes.collect():
+        asked = committed.params(params, changes) if committed else read_params(root / params, changes)[0]
+    with mistakes.collect():
+        governed = governance()
+    with mistakes.collect():
+        named = sources.load(governed.folder if governed else folder)
+    if named:
+        with mistakes.collect():
+            suites = sources.load_suites(governed.folder if governed else folder, named)
+        with mistakes.collect():
+            check_sources(named, root, committed.open_source if committed else partial(content.open_content, root=root))
+    for text in (*(quick_checks.check_tasks(asked, named) if asked and named else ()),
+                 *(quick_checks.check_expectations(suites) if suites else ()),
+                 *(_impossible_training(asked, root, elsewhere) if asked else ())):  # fmt: skip
+        mistakes.add(text)
+    if asked and governed:
+        with mistakes.collect():
+            governed.policy.tier(asked.use_case.risk_tier)
+            require_known_owners(asked, governed)
+    return UseCaseFiles(asked, governed, named, suites)
+
+
+def _impossible_training(asked: Params, root: Path, elsewhere: bool) -> Iterator[str]:
+    from tasks.runs import training_estimate  # imports numpy, which most commands do not need
+
+    yield from training_estimate.find_obstacles(asked, Layout(root), elsewhere)
+
+
+def _check_requester(asked: RunRequest, read: UseCaseFiles, now: datetime, mistakes: ErrorCollector) -> None:
+    assert read.governance
+    governed = read.governance
+    with mistakes.collect():
+        if asked.requested_by != SCHEDULER:
+            governed.actor(asked.requested_by, now)
+        tier = read.params.use_case.risk_tier if read.params else None
+        if tier in governed.policy.tiers:
+            for who in sorted(asked.requesters):
+                if refused := asking_rules.why_not(who, tier, governed.policy, governed.people, now):
+                    raise Refused(refused)
+            if read.sources:
+                _require_passable(asked, tier, read.sources, governed, now)
+
+
+def _require_passable(asked: RunRequest, tier: str, named: Sources, governed: Governance, now: datetime) -> None:
+    gates, demo = governed.policy.tier(tier).gates, asked.demo_approvals
+    own = [source.id for source in named.sources if source.owner in asked.requesters]
+    who = " and ".join(sorted({source.owner for source in named.sources} & asked.requesters))
+    if own and "data" in gates and gates["data"].asks_owners and not demo:
+        raise InputError(
+            f"{who} owns {', '.join(own)} and would have to approve that at the data gate of a run of "
+            "their own; let somebody else ask for it"
+        )
+    owners = sorted({source.owner for source in named.sources})
+    if hopeless := staffing.run_problem(governed.policy, governed.people, tier, asked.requesters, owners, demo, now):
+        raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
+
+
+def _check_outcome(
+    checkout: Repository, asked: RunRequest, read: UseCaseFiles, ledger: Ledger, mistakes: ErrorCollector
+) -> None:
+    params, governed, named, suites = read
+    assert params and governed and named and suites
+    gates = governed.policy.tier(params.use_case.risk_tier).gates
+    with mistakes.collect():
+        require_adopted(named, suites, params, ledger, governed)
+    with mistakes.collect():
+        expected_failures(params, named, ledger, governed, asked.demo_approvals)
+    with mistakes.collect():
+        sandbox.is_used(governed.policy.environment)
+    if gates and not governed.local:
+        with mistakes.collect():
+            judge.require(governed.policy)
+    if sign_off.is_required(governed, params.use_case.risk_tier, named.sources):
+        with mistakes.collect():
+            commit = checkout.commit_of(asked.commit or "HEAD")
+            sign_off.require_signed_off(ledger, governed, commit_tree.read(checkout, commit).sha256, commit)

@@ -1,0 +1,117 @@
+"""Resolution of a run: everything that a stage reads besides code and parameters is looked up and written to inputs/.
+
+Stages read neither the clock nor the registry. What they may use is fixed here, committed with the run, and digested
+like any other input.
+"""
+
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tasks.consent import withdrawals
+from tasks.consent.withdrawals import UsedSource
+from tasks.core import code_digest, config, files, yaml_text
+from tasks.core.errors import InputError, Refused
+from tasks.core.layout import Layout
+from tasks.core.params.params import Params
+from tasks.declarations import declarations
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import champion
+from tasks.runs.source_resolution import resolve_sources
+from tasks.sources import sources, vault_keys
+from tasks.sources.sources import Sources, Suites
+from tasks.trust.gate_statement import Authority
+
+
+def read_params(path: Path, changes: Mapping[str, str], text: str | None = None) -> tuple[Params, str]:
+    """Return the validated parameters of `path` with `changes` applied, and their YAML text with its comments.
+
+    `text`, if given, replaces the current content of the file.
+
+    Raises:
+        InputError: The file cannot be read, or the parameters are wrong.
+    """
+    document = config.read_yaml(path) if text is None else config.parse_yaml(text, path)
+    for key, value in changes.items():
+        _set(document, key, value)
+    checked = config.validate(document, Params, path, changes)
+    written = StringIO()
+    YAML().dump(document, written)
+    return checked, written.getvalue()
+
+
+def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layout, tree_sha256: str) -> None:
+    """Write inputs/*.json below `layout`, for a run whose tree has this digest.
+
+    Raises:
+        InputError: A source does not exist, or the risk tier is unknown.
+        Refused: A source was withdrawn, a declaration is not adopted, policy does not list the licence or the location
+            of the base model, or policy has other gates than this version of Hallmark.
+    """
+    policy = governance.policy
+    if why_not := policy.tier(params.use_case.risk_tier).unsupported_gates():
+        raise Refused(f"the policy in force is of another version of Hallmark: {why_not}; adopt one for this version")
+    policy.base_models.require(params.base_model, layout.state.parent)
+    require_known_owners(params, governance)
+    named = sources.load(governance.folder)
+    suites = sources.load_suites(governance.folder, named)
+    require_adopted(named, suites, params, ledger, governance)
+    authority = Authority(
+        gate_public_keys=[key.public_key for key in governance.keys_of("gate") if key.revoked_as_of is None],
+        policy_sha256=policy.digest(),
+        environment=policy.environment,
+        tier=params.use_case.risk_tier,
+    )
+    files.write_json(layout.authority, authority.model_dump(mode="json"))  # `is_apart` reads it
+    if layout.is_experiment:
+        vault_keys.create(layout.run_state)
+    resolved = resolve_sources(named, layout.root, ledger.now().date(), vault_keys.load(layout.run_state).fingerprint)
+    files.write_json(layout.sources, resolved.model_dump(mode="json"))
+    files.write_json(layout.suites, suites.model_dump(mode="json"))
+    code_digest.write_digests(layout)
+    files.write_json(layout.code, {"tree_sha256": tree_sha256})
+    champion.write_input(layout, champion.current(ledger, governance, params.use_case.name))
+
+
+def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance) -> None:
+    """Verify that no source was withdrawn, and that owners have adopted what the files declare.
+
+    Raises:
+        Refused: A source was withdrawn, or a declaration is not adopted.
+    """
+    uses = [UsedSource(each.id, location=each.location) for each in named.sources]
+    if held := withdrawals.block_reason(ledger, governance, uses):
+        raise Refused(held)
+    card = declarations.of_params(params, governance.policy)
+    declarations.require(ledger, governance, [*declarations.of_sources(named, suites), *card])
+
+
+def require_known_owners(params: Params, governance: Governance) -> None:
+    """Verify that the owners on the use-case card are in people.yaml.
+
+    Raises:
+        InputError: An owner is not in people.yaml.
+    """
+    named = params.use_case.owners.model_dump()
+    missing = [f"use_case.owners.{role}: {who}" for role, who in named.items() if governance.people.get(who) is None]
+    if missing:
+        raise InputError(f"not in people.yaml: {'; '.join(missing)}; add the person or name another")
+
+
+def _set(document: Any, key: str, value: str) -> None:
+    *parents, last = key.split(".")
+    place = document
+    if parents and parents[0] not in document and parents[0] in Params.model_fields:
+        document[parents[0]] = {}  # an optional section
+    for part in parents:
+        place = place.get(part) if isinstance(place, Mapping) else None
+        if not isinstance(place, Mapping):
+            raise InputError(f"--set {key}: there is no section {part!r}; `hallmark params --schema` lists the keys")
+    try:
+        place[last] = yaml_text.load(value, "the value")
+    except InputError as error:
+        raise InputError(f"--set {key}={value}: {error}; write it as in a YAML file") from None

@@ -1,0 +1,77 @@
+"""Lease that lets one machine at a time execute or fetch a run, if several machines share a ledger.
+
+The lease is renewed while the run executes. It tells other machines at once which machine executes the run, and it
+expires if that machine dies. It does not have to be reliable: the ledger's entry `run.taken_up`, which is read before
+every stage (takeover.py), keeps two machines from continuing the same run. So a lease that expired while a machine
+slept does no harm.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tasks.core.errors import Refused, Unavailable
+from tasks.ledger import ledger
+from tasks.ledger.leases import LEASE_DURATION, Lease, LeaseKeeper, open_leases
+from tasks.runs import installation
+from tasks.runs.request import checked_run_id
+
+POLL_SECONDS = 1.0
+RENEW_SECONDS = LEASE_DURATION.total_seconds() / 3
+
+
+@contextmanager
+def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
+    """Hold the lease of a run inside the block, so that no other machine executes the run.
+
+    The caller holds `hold.only_one` already, which excludes other processes of this machine. If the machine that holds
+    the lease has died, the call waits until the lease expires. If the ledger is not shared, there is no lease. If the
+    ledger is unavailable, the block runs without a lease, and the run's next use of the ledger reports that.
+
+    Raises:
+        Refused: Another machine holds the lease and renews it; the message names that machine.
+    """
+    if not os.environ.get(ledger.URL_VARIABLE):
+        yield
+        return
+    name = f"run/{checked_run_id(run_id)}"
+    turn = LeaseKeeper(open_leases(root / ".hallmark"), name, installation.installation_id(root), one=True)
+    with suppress(Unavailable):
+        _take(turn, run_id)
+    ended = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(turn, ended), daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewing.join()
+        with suppress(Unavailable):
+            turn.release()
+
+
+def _take(turn: LeaseKeeper, run_id: str) -> None:
+    first = turn.renew()
+    deadline = time.monotonic() + LEASE_DURATION.total_seconds() + POLL_SECONDS
+    held = first
+    while not turn.is_held:
+        if (held.owner, held.until) != (first.owner, first.until) or time.monotonic() > deadline:
+            raise Refused(f"run {run_id} is being executed or fetched elsewhere: {_holder_in_words(held)}")
+        time.sleep(POLL_SECONDS)
+        held = turn.renew()
+
+
+def _holder_in_words(held: Lease) -> str:
+    return (
+        f"{held.place} has had it since {held.since:%Y-%m-%d %H:%M:%S} UTC; `hallmark down` there lets go of it, and "
+        "so does its next gate"
+    )
+
+
+def _renew(turn: LeaseKeeper, ended: threading.Event) -> None:
+    while not ended.wait(RENEW_SECONDS):
+        with suppress(Unavailable):
+            turn.renew()

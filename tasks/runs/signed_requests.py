@@ -1,0 +1,117 @@
+"""Signed run requests: a person signs on their own machine, and a run uses nothing that was not signed.
+
+Anybody who can reach Prefect can write the parameters of a flow run, so these count only if a signed request has the
+same values. The scheduler, which is not a person, signs with its own key. In environment `local` only, the installation
+signs unsigned requests as `scheduler`, so that one of Prefect's own schedules can start a run.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from tasks.core import files
+from tasks.core.errors import InputError, Refused
+from tasks.gates import signed_request
+from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.policy import SCHEDULER
+from tasks.runs import commit_tree
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest
+from tasks.trust import dsse
+
+Envelope = dict[str, Any]
+
+
+def sign(checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest) -> Envelope:
+    """Return the completed request, signed with the key of the requester or of the scheduler.
+
+    Raises:
+        InputError: The requester is not in people.yaml, or their key is not at hand.
+        Refused: The requester may not act here, or the key is not valid for them.
+    """
+    now, who = ledger.now(), request.requested_by
+    signer = governance.signer(SCHEDULER if who == SCHEDULER else governance.actor(who, now), now)
+    return signed_request.sign(complete(checkout, request, governance, now), signer)
+
+
+def complete(checkout: Repository, request: RunRequest, governance: Governance, time: datetime) -> SignedRunRequest:
+    """Return the request with everything that decides what will run.
+
+    These are the commit, the digest of its whole tree, and the digest of the params file if the commit does not hold
+    it.
+
+    Raises:
+        InputError: No run can be made from the commit, or the params file cannot be read.
+    """
+    commit = checkout.commit_of(request.commit or "HEAD")
+    tree_sha256 = commit_tree.read(checkout, commit).sha256
+    params_sha256 = None if checkout.has_file(commit, request.params) else _digest(checkout, request.params)
+    said = {
+        "commit": commit, "tree_sha256": tree_sha256, "params_sha256": params_sha256,
+        "environment": governance.policy.environment, "time": time,
+    }  # fmt: skip
+    return SignedRunRequest.model_validate(request.model_dump() | said)
+
+
+def verify_and_record(
+    checkout: Repository, ledger: Ledger, governance: Governance, request: RunRequest, envelope: Envelope | None
+) -> RecordedRunRequest:
+    """Verify that `request` is what was signed, and record the signed request on the ledger unless it is there already.
+
+    Raises:
+        Refused: Nobody signed the request, or something else was signed.
+    """
+    known = signed_request.request_for_run(ledger, governance, request.known_run_id)
+    if known is None and envelope is None:
+        _require_scheduler(request)
+        if not governance.local:
+            raise Refused(
+                f"run {request.known_run_id} is asked for and nobody signed that: whoever reaches Prefect could ask as the "
+                f"scheduler, which counts in environment local alone; have the scheduler's key sign: hallmark run --as "
+                f"{SCHEDULER}"
+            )
+        time = ledger.now()
+        envelope = signed_request.sign(
+            complete(checkout, request, governance, time), governance.signer(SCHEDULER, time)
+        )
+    signed = known or signed_request.read(envelope or {}, governance)
+    require_matching_request(signed, request, envelope)
+    return known or signed_request.record(ledger, governance, signed.envelope)
+
+
+def require_matching_request(signed: RecordedRunRequest, request: RunRequest, envelope: Envelope | None) -> None:
+    """Verify that a flow run asks for exactly the run that was signed.
+
+    Raises:
+        Refused: The flow run brings another envelope or other parameters.
+    """
+    if envelope is None:
+        _require_scheduler(request)
+    elif dsse.digest(envelope) != signed.sha256:
+        raise Refused(
+            f"run {request.known_run_id} was asked for already, by {signed.request.requested_by}, and not with this"
+        )
+    asked = RunRequest.from_signed(signed.request)
+    # A request of the scheduler names no commit; the signed one holds the HEAD of its time.
+    given = request if request.commit else request.model_copy(update={"commit": asked.commit})
+    if differ := [name for name in RunRequest.model_fields if getattr(given, name) != getattr(asked, name)]:
+        raise Refused(
+            f"run {request.known_run_id} is asked for with other {', '.join(differ)} than {asked.requested_by} signed; "
+            f"ask anew with `hallmark run --as ID`"
+        )
+
+
+def _require_scheduler(request: RunRequest) -> None:
+    if request.requested_by != SCHEDULER:
+        raise Refused(
+            f"run {request.known_run_id} is asked for in the name of {request.requested_by}, and no request that they signed "
+            f"is with it; use `hallmark run --as {request.requested_by}`, or leave requested_by out: the scheduler asks"
+        )
+
+
+def _digest(checkout: Repository, params: str) -> str:
+    try:
+        return files.sha256_file(checkout.root / params)
+    except OSError as error:
+        raise InputError(f"{params}: cannot be read ({error.strerror}); give the path of a params file") from None

@@ -1,0 +1,106 @@
+"""Resolution of sources: the digests and rules of what a run will read, fixed before its first stage."""
+
+import hashlib
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
+
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import sha256_file
+from tasks.core.layout import Layout
+from tasks.runs import quick_checks
+from tasks.runs.quick_checks import SourceOpener
+from tasks.sources.sources import (
+    ResolvedSource,
+    ResolvedSources,
+    ResolvedTruth,
+    Source,
+    Sources,
+    fill_variables,
+    python_minor_version,
+)
+from tasks.stages.data.readers.content import BLOCK_BYTES, open_content
+from tasks.supervise import grants
+
+
+def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
+    """Resolve every source to the digest of its current content.
+
+    Relative locations start at `root`; `vault` is the fingerprint of the vault's key. Days are counted from the first
+    of the month, so that all runs of a month have the same inputs; a record is left out from the beginning of the month
+    in which its retention ends, never later.
+
+    Raises:
+        InputError: A source has no content that can be read.
+        Unavailable: A store cannot be reached.
+    """
+    first = today.replace(day=1)
+    after = (first + timedelta(days=32)).replace(day=1)
+    return ResolvedSources(
+        sources=[
+            resolve_source(source, root).model_copy(update={"cutoff": after - timedelta(days=source.retention_days)})
+            for source in inventory.sources
+        ],
+        terms=inventory.terms,
+        edition_words=inventory.edition_words,
+        truth=_truth(inventory.truth, root) if inventory.truth else None,
+        as_of=first,
+        vault=vault,
+        python=python_minor_version(),
+    )
+
+
+def check_sources(inventory: Sources, root: Path, opened: SourceOpener) -> None:
+    """Open every source as a run will, so that a missing or malformed source is reported before the run starts.
+
+    Raises:
+        InputError: Sources cannot be opened as declared; the message names all of them.
+        Unavailable: Stores cannot be reached, and nothing else is wrong.
+    """
+    wrong, away = [], []
+    for source in inventory.sources:
+        try:
+            require_data_location(source, root)
+            quick_checks.check_source(source, opened)
+        except InputError as error:
+            wrong.append(str(error))
+        except Unavailable as error:
+            away.append(str(error))
+    try:
+        if inventory.truth:
+            _truth(inventory.truth, root)
+    except InputError as error:
+        wrong.append(str(error))
+    if wrong or away:
+        raise (InputError if wrong else Unavailable)("\n".join(wrong + away))
+
+
+def resolve_source(source: Source, root: Path) -> ResolvedSource:
+    """Return a source with the SHA-256 and the size in bytes of its current content."""
+    digest, size = hashlib.sha256(), 0
+    require_data_location(source, root)
+    with open_content(source, root) as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+            size += len(block)
+    return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
+
+
+def require_data_location(source: Source, root: Path) -> None:
+    """Verify that the location of a source may hold data and that its variables are set.
+
+    Raises:
+        InputError: The location is not allowed, or a variable is not set.
+    """
+    location, layout = fill_variables(source.location), Layout(root)
+    if "://" in location:
+        return
+    with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
+        grants.require_data_location(source.id, layout.resolve_path(str(Path(location).expanduser())), layout)
+
+
+def _truth(path: str, root: Path) -> ResolvedTruth:
+    file = Layout(root).resolve_path(path)
+    if not file.is_file():
+        raise InputError(f"truth: there is no file {path}; correct `truth` in sources.yaml, or take it out")
+    return ResolvedTruth(path=path, sha256=sha256_file(file))

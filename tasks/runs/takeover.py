@@ -1,0 +1,160 @@
+"""Continuation of a run that another machine began, from the ref and outputs that were pushed before it was suspended.
+
+The ledger records which installation took the run up last. On all other machines the run stops, so that no two of them
+execute it.
+"""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.core import files
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.layout import Layout
+from tasks.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.runs import dvc, dvc_lock, installation, run, run_entries
+from tasks.runs.repository import Repository, worktree_git_folder
+from tasks.runs.request import NO_RUN_MESSAGE
+
+TAKEN_UP = "run.taken_up"
+"""Kind of the ledger entries; their subject is the run's id, their body names the installation and its machine."""
+ELSEWHERE_MESSAGE = (
+    "run {0} was taken up on another machine ({1}) and goes on there; `hallmark run --resume {0}` takes it back"
+)
+CHAMPION_STAGE = "predict@champion"
+"""Stage that needs the champion's release."""
+
+
+def is_elsewhere(ledger: Ledger, root: Path, run_id: str) -> bool:
+    """Return whether another installation has taken the run up since this one began it or took it up."""
+    return other_machine(ledger, root, run_id) is not None
+
+
+def other_machine(ledger: Ledger, root: Path, run_id: str) -> str | None:
+    """Return the other machine that has taken the run up, in words; None if the run continues here."""
+    taken = ledger.entries(TAKEN_UP, run_id)
+    if not taken or taken[-1].body.get("installation") == installation.installation_id(root):
+        return None
+    return _words(taken[-1])
+
+
+def take_over(root: Path, run_id: str) -> float:
+    """Fetch a run with its outputs in place of what is here of it, and record on the ledger that it continues here.
+
+    If this fails, what was here before is restored.
+
+    Returns:
+        Seconds that the download took.
+
+    Raises:
+        InputError: The ledger has no resolved run of this id, or no remote is set.
+        Unavailable: A remote cannot be reached, or the champion's release is not on this machine.
+        Refused: The ref holds other code, parameters, inputs or outputs than the ledger has for the run, or another
+            machine took the run up meanwhile.
+    """
+    remote, ledger = os.environ.get(run.GIT_REMOTE_VARIABLE), open_ledger(root / ".hallmark")
+    before = _last_takeover(ledger, run_id)
+    checkout, layout, ref = Repository.open(root), run.layout_of(root, run_id), run.ref_of(run_id)
+    if run.recorded_request(root, run_id) is None or not ledger.entries(run_entries.RESOLVED, run_id):
+        raise InputError(NO_RUN_MESSAGE.format(run_id))
+    if not remote:
+        raise InputError(
+            f"run {run_id} is on another machine; to go on with it here, set {run.GIT_REMOTE_VARIABLE} to the git remote that "
+            "it was pushed to, and DVC's default remote to the one that has its outputs"
+        )
+    started = time.monotonic()
+    commit = checkout.fetch(remote, ref)
+    seconds = time.monotonic() - started
+    aside = layout.request.with_suffix(".aside")
+    with _set_aside(layout):
+        checkout.add_worktree(layout.root, commit)
+        if not run.exists_here(layout):
+            raise Refused(f"{ref} at {remote} holds no request for the run; nothing of it was taken")
+        run.open_run(root, run_id).require_unchanged()
+        run_entries.require_recorded_outputs(ledger, layout, run_id)
+        _require_champion(layout)
+        layout.request.rename(aside)  # renamed back last, as `create` writes it last
+        dvc.configure(layout)
+        started = time.monotonic()
+        dvc.pull(layout)
+        seconds += time.monotonic() - started
+        checkout.git("update-ref", ref, commit)
+        aside.rename(layout.request)
+        _record(ledger, root, run_id, before)
+    return seconds
+
+
+def _record(ledger: Ledger, root: Path, run_id: str, before: int) -> None:
+    with ledger.transaction():
+        if _last_takeover(ledger, run_id) > before and (other := other_machine(ledger, root, run_id)):
+            raise Refused(f"run {run_id} was taken up on another machine meanwhile ({other}); it goes on there")
+        ledger.append(
+            TAKEN_UP, run_id, {"installation": installation.installation_id(root), "machine": socket.gethostname()}
+        )
+
+
+def _last_takeover(ledger: Ledger, run_id: str) -> int:
+    taken = ledger.entries(TAKEN_UP, run_id)
+    return taken[-1].seq if taken else 0
+
+
+def _words(entry: Entry) -> str:
+    machine = entry.body.get("machine")
+    named = f"installation {entry.body.get('installation')}, since {entry.time:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{machine}, {named}" if machine else named
+
+
+def _require_champion(layout: Layout) -> None:
+    """Verify that the champion's release is here, if the run has yet to be compared with it.
+
+    Releases stay on the machine that made them; no remote has them.
+    """
+    champion = files.read_json(layout.champion)
+    if champion is None or CHAMPION_STAGE in dvc_lock.stages(layout.root):
+        return
+    if not (payload := layout.state / champion["payload"]).is_dir():
+        raise Unavailable(
+            f"the run is compared with {champion['release']}, whose release is not on this machine: copy the folder "
+            f"{payload.parent} from the machine that promoted it, then the same command again"
+        )
+
+
+@contextmanager
+def _set_aside(layout: Layout) -> Iterator[None]:
+    """Move away what is here of a run; restore it if the block fails, or after a kill at the next call."""
+    kept = layout.state / "replaced" / layout.root.name
+    places = (layout.root, worktree_git_folder(layout.root))
+    if kept.exists():
+        _put_back(kept, places)
+    kept.mkdir(parents=True)
+    for place in filter(Path.exists, places):
+        place.rename(kept / place.name)
+    try:
+        yield
+    except BaseException:
+        for place in places:
+            shutil.rmtree(place, ignore_errors=True)
+        _put_back(kept, places)
+        raise
+    _discard(kept)
+
+
+def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
+    """Restore the folders, the worktree last: with it the run counts as being here."""
+    for place in reversed(places):
+        if (kept / place.name).exists():
+            shutil.rmtree(place, ignore_errors=True)
+            (kept / place.name).rename(place)
+    _discard(kept)
+
+
+def _discard(kept: Path) -> None:
+    """Remove a folder under another name, so that it is never restored when half of it is gone."""
+    gone = kept.with_name(f"{kept.name}.gone")
+    shutil.rmtree(gone, ignore_errors=True)  # left by a process that was killed within the next two lines
+    kept.rename(gone)
+    shutil.rmtree(gone)

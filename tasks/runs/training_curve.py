@@ -1,0 +1,81 @@
+"""Curve of a training, as the stage wrote it.
+
+The file is written by the run's own code and is not trusted: it is shown to people and decides nothing.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+
+from tasks.core.files import open_regular_file
+from tasks.stages.train.points import POINTS_FILE
+
+CURVE_PATH = f"measured/train/{POINTS_FILE}"
+"""Path of the curve relative to the root of the run's worktree, also while the training is in progress
+(`supervise/live_files.py`)."""
+MAX_FILE_BYTES = 2**26
+"""Maximum number of bytes that are read from the file: some 250,000 steps."""
+BYTES_PER_READ = 2**20
+"""Maximum number of bytes that are read at once."""
+MAX_LINE_BYTES = 2**12
+"""Maximum number of bytes in a line."""
+
+
+class Point(BaseModel):
+    """One step of a training, with its loss and further figures; steps restored from a checkpoint lack `seconds`."""
+
+    step: int = Field(ge=1, le=2**40)
+    loss: float
+    lr: float
+    tokens: float = 0.0
+    grad_norm: float | None = None
+    validation_loss: float | None = None
+    seconds: float | None = None
+    positions: float | None = None
+    peak_bytes: float | None = None
+    mfu: float | None = None
+    seconds_lost: float | None = None
+
+    def figures(self) -> Iterator[tuple[str, float]]:
+        """Yield the names and values that MLflow shows."""
+        yield "loss", self.loss
+        yield "learning_rate", self.lr
+        if self.seconds:
+            yield "tokens_per_second", self.tokens / self.seconds
+            yield "step_seconds", self.seconds
+        if self.positions:
+            yield "fill", self.tokens / self.positions
+        if self.peak_bytes is not None:
+            yield "peak_memory_gb", self.peak_bytes / 1e9
+        others = {
+            "gradient_norm": self.grad_norm, "validation_loss": self.validation_loss, "mfu": self.mfu,
+            "seconds_lost": self.seconds_lost,
+        }  # fmt: skip
+        yield from ((name, value) for name, value in others.items() if value is not None)
+
+
+def read_points(path: Path, offset: int) -> tuple[list[Point], int]:
+    """Read up to one mebibyte of points from byte `offset` on; return them and the offset of the next call.
+
+    Lines that are not valid points are skipped. A file shorter than `offset` has been replaced and is read from its
+    start.
+
+    Raises:
+        OSError: The path is not a plain file.
+    """
+    with open_regular_file(path) as file:
+        size = file.seek(0, 2)
+        begin = offset if offset <= size else 0
+        file.seek(begin)
+        data = file.read(min(BYTES_PER_READ, max(0, MAX_FILE_BYTES - begin)))
+    whole = data[: data.rfind(b"\n") + 1]
+    points = (_point(line) for line in whole.splitlines())
+    return [point for point in points if point], begin + len(whole)
+
+
+def _point(line: bytes) -> Point | None:
+    try:
+        return Point.model_validate_json(line) if len(line) <= MAX_LINE_BYTES else None
+    except ValidationError:
+        return None

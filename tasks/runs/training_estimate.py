@@ -1,0 +1,282 @@
+"""Estimate of what a training needs (memory, disk, time, cost), made before its run is asked for.
+
+It is computed from the parameters, the headers of the base model, and the newest earlier runs that have the same
+prompts and base model.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core import processor
+from tasks.core.errors import HallmarkError
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.params import params as params_file
+from tasks.core.params.base_model import BaseModelParams
+from tasks.core.params.params import Params
+from tasks.core.params.training import Training
+from tasks.runs import journal, resolution
+from tasks.stages.evaluate import models
+from tasks.stages.evaluate.inference import vllm_engine
+from tasks.stages.train import calibrate, equipment
+from tasks.stages.train.base import base_model, origins
+from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, sequence_parallel_check, workload
+from tasks.stages.train.preflight.estimate import Estimate
+from tasks.stages.train.preflight.machine_capacity import GIB
+from tasks.stages.train.preflight.speed import MeasuredSpeed
+from tasks.stages.train.rows import examples
+from tasks.stages.train.verification import trained_modules
+
+MAX_EARLIER_RUNS = 20
+"""Maximum number of earlier runs that are searched, newest first."""
+MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "buffers", "host")
+
+
+@dataclass(frozen=True)
+class TrainingEstimate:
+    model: str
+    """Base model in words."""
+    estimate: Estimate
+    rows_run: str
+    """Run whose tokenised rows were counted; empty if no run has tokenised rows yet."""
+    trains_here: bool
+    """Whether this machine is the one that trains."""
+
+
+def print_notice(text: str) -> None:
+    """Print a message to stderr, because stdout may hold the JSON that was asked for."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def compute(root: Path, file: Path | None, changes: Mapping[str, str], calibrating: bool = False) -> TrainingEstimate:
+    """Estimate the training of a params file (default: params.yaml) with `changes` applied.
+
+    With `calibrating`, some seconds of real training measure its speed, unless the training would not fit.
+
+    Raises:
+        InputError: The parameters are wrong.
+        Unavailable: The base model cannot be fetched, or the calibration did not finish a step.
+    """
+    params, _ = resolution.read_params(file or root / "params.yaml", changes)
+    layout = Layout(root)
+    layout.state.mkdir(exist_ok=True)  # `hallmark init` may not have run yet
+    with model_folder(params, layout) as folder:
+        model = model_shape.read(folder)
+        sequence_parallel_check.require(params.training, model)
+        trained_modules.require_names(model.linear_modules(), params.training)
+        rows, run, measured = _earlier_measurements(params, layout)
+        work = workload.of(rows, params.training, model.context) if rows else None
+        available = machine_capacity.of(params.training, params.resources, layout.cache_folder("checkpoints", "train"))
+        made = estimate.of(params.training, model, params.resources, available, work, measured)
+        here = machine_capacity.trains_here(params.resources)
+        if calibrating and here:
+            require_equipment(params.training)
+        if calibrating and made.fits is not False:
+            print_notice(f"training for {calibrate.SECONDS:.0f} seconds")
+            with tempfile.TemporaryDirectory(dir=layout.state) as aside:
+                found = calibrate.calibrate(params.training, model, folder, rows, run, Path(aside))
+            made = estimate.of(params.training, model, params.resources, available, work, measured, found)
+    return TrainingEstimate(base_model.describe(params.base_model), made, run, here)
+
+
+def require_equipment(training: Training) -> None:
+    """Verify that this machine has the GPUs, the compiler and the libraries that a training needs.
+
+    Raises:
+        InputError: Something is missing.
+    """
+    equipment.require_gpus(training)
+    equipment.require(training)
+
+
+@contextmanager
+def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
+    """Yield the folder of the base model, which is fetched and converted first if necessary."""
+    base = params.base_model
+    for _, other in _similar_runs(params, layout):
+        if (other.artefacts("base_model") / "result.json").is_file():
+            yield other.artefacts("base_model") / "model"
+            return
+    if folder := _local_base_model(base, layout):
+        yield folder
+        return
+    fetched = origins.fetch(base, layout)
+    if fetched.is_dir():
+        yield fetched
+        return
+    os.environ.setdefault(
+        "DS_ACCELERATOR", "cpu"
+    )  # otherwise DeepSpeed, which transformers imports, warns that there is no GPU
+    from tasks.stages.train.base import convert  # loads the model
+
+    print_notice("reading the base model")
+    with tempfile.TemporaryDirectory(dir=layout.state) as aside:
+        convert.convert_gguf(fetched, Path(aside) / "model")
+        yield Path(aside) / "model"
+
+
+def _local_base_model(base: BaseModelParams, layout: Layout) -> Path | None:
+    """Return the folder of a base model if it is on this disk.
+
+    Its digest is not verified: only its headers are read here, and stage base_model verifies the digest.
+    """
+    folder = layout.resolve_path(str(base.folder)) if base.folder else layout.state / "models" / base.sha256
+    return folder if (folder / "config.json").is_file() else None
+
+
+def _earlier_measurements(params: Params, layout: Layout) -> tuple[Path | None, str, MeasuredSpeed | None]:
+    rows, run, measured = None, "", None
+    for name, other in _similar_runs(params, layout):
+        folder = other.artefacts("tokenise")
+        if rows is None and all((folder / file).is_file() for file in examples.FILES):  # else of an old version
+            rows, run = folder, name
+        facts = other.measurements("train") / "facts.json"
+        if measured is None and facts.is_file() and not other.is_experiment:
+            speed = read_json(facts)["facts"]["tokens_per_second"]["value"]
+            measured = MeasuredSpeed(speed, name, params_file.load(other.params).training)
+    return rows, run, measured
+
+
+def earlier_runs(layout: Layout) -> Iterator[tuple[str, Layout, Params]]:
+    """Yield the newest runs of a checkout with their parameters, except those that this version cannot read."""
+    for known in journal.read_newest(layout.state, MAX_EARLIER_RUNS):
+        other = Layout(layout.state / "runs" / known.run)
+        try:
+            yield known.run, other, params_file.load(other.params)
+        except (HallmarkError, OSError):
+            continue  # the run is of another version or was removed
+
+
+def _similar_runs(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
+    for run, other, theirs in earlier_runs(layout):
+        if (theirs.base_model, theirs.prompts) == (params.base_model, params.prompts):
+            yield run, other
+
+
+def find_obstacles(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator[str]:
+    """Yield reasons why training or prediction is impossible, as far as they show before the base model is read.
+
+    These come from this machine's equipment and from the headers of a base model that is here. `elsewhere` means that
+    another machine will execute the run, so this machine's equipment does not matter.
+    """
+    here = not elsewhere and machine_capacity.trains_here(params.resources)
+    try:
+        if here:
+            require_equipment(params.training)
+        _require_room(params, layout)
+    except HallmarkError as error:
+        yield f"{error} (hallmark preflight shows more)"
+    try:
+        if here:  # prediction follows the training, which would be wasted
+            models.require_device(params.evaluation)
+            vllm_engine.require_installed(params.evaluation)
+    except HallmarkError as error:
+        yield str(error)
+
+
+def _require_room(params: Params, layout: Layout) -> None:
+    training, folder = params.training, _local_base_model(params.base_model, layout)
+    if folder is None:
+        return
+    model = model_shape.read(folder)
+    sequence_parallel_check.require(training, model)
+    trained_modules.require_names(model.linear_modules(), training)
+    available = machine_capacity.of(training, params.resources, layout.cache_folder("checkpoints", "train"))
+    estimate.require(estimate.of(training, model, params.resources, available, None))
+
+
+def document(told: TrainingEstimate) -> dict[str, Any]:
+    """Return the estimate as `hallmark preflight --json` prints it: in bytes, USD and hours; null if unknown."""
+    it = told.estimate
+    work = it.workload
+    return {
+        "model": told.model,
+        "parameters": it.shape.parameters,
+        "trained": it.shape.trained_count(it.training),
+        "memory": {name: getattr(it.memory, name) for name in MEMORY_PARTS},
+        "device_bytes": it.memory.device,
+        "has_bytes": it.room.device,
+        "fits": it.fits,
+        "would_fit_with": estimate.remedies(it),
+        "disk_bytes": it.disk,
+        "disk_free_bytes": it.room.disk,
+        "disk_fits": None if it.room.disk is None else not it.lacks_disk,
+        "workers": it.training.workers,
+        "rows": work and work.rows,
+        "tokens": work and work.tokens,
+        "steps": work and work.steps,
+        "wasted_share": work and work.padding_share,
+        "longest_row": work and work.longest_row,
+        "rows_too_long": work and work.rows_too_long,
+        "tokens_per_second": it.speed.tokens_per_second,
+        "speed_source": it.speed.source,
+        "hours": it.hours,
+        "cost_usd": it.cost,
+        "lines": list(sentences(told)),
+    }
+
+
+def sentences(told: TrainingEstimate) -> Iterator[str]:
+    it = told.estimate
+    device, free = it.room.device, it.room.disk
+    needs, has = it.memory.device / GIB, "an unknown size" if device is None else f"{device / GIB:.1f} GiB"
+    unknown = f"set resources.{'memory_gib' if device is None else 'host_memory_gib'} to know whether it fits"
+    verdict = {True: "fits", False: "does not fit", None: unknown}[it.fits]
+    yield f"a worker needs {needs:.2f} GiB and has {has}: {verdict}"
+    enough = "does not fit" if it.lacks_disk else "fits"
+    left = "where the training keeps them" if free is None else f"and {free / GIB:.0f} GiB are free: {enough}"
+    yield f"disk: {it.disk / GIB:.2f} GiB of checkpoints and weights, {left}"
+    if it.workload is None:
+        yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"
+        yield "tokens, hours and cost show once a run with these prompts and this base model has tokenised its rows"
+        return
+    work = it.workload
+    aside = f", {work.validation_rows:,} of them to validate" if work.validation_rows else ""
+    yield (
+        f"{work.rows:,} rows of run {told.rows_run}{aside}, {work.tokens:,} tokens in all epochs, {work.steps:,} steps "
+        f"of {work.passes_per_step:.1f} passes, {work.padding_share:.1%} of positions without a token"
+    )
+    if work.rows_too_long:
+        share = f"{work.rows_too_long:,} rows ({work.rows_too_long / work.rows:.1%})"
+        yield f"{share} are longer than training.max_length or the model's context, and stop the training"
+    else:
+        yield f"the longest row has {work.longest_row} tokens: none is cut or left out"
+    yield f"{it.speed.tokens_per_second:,.0f} tokens a second and worker, {it.speed.source}"
+    if warning := processor.bf16_warning("training", it.training.device, it.training.precision):
+        yield warning
+    assert it.hours is not None and it.cost is not None
+    workers = f"{it.training.workers} worker{'s' if it.training.workers > 1 else ''}"
+    if it.busy_workers < it.training.workers:
+        idle, batch = it.training.workers - it.busy_workers, it.training.global_batch_size
+        yield f"{idle} of {it.training.workers} workers have no row: training.global_batch_size is {batch}"
+    yield f"{_duration(it.hours)} on {workers}, {it.cost:.2f} USD at {it.price_per_hour:g} USD an hour and worker"
+
+
+def _duration(hours: float) -> str:
+    return (
+        f"{hours:.1f} hours"
+        if hours >= 2
+        else f"{hours * 60:.0f} minutes"
+        if hours > 1 / 30
+        else f"{hours * 3600:.0f} s"
+    )
+
+
+def advice(it: Estimate) -> str:
+    """Return the changes of parameters with which the training would fit, as a sentence."""
+    if it.fits is not False:
+        return estimate.disk_message(it)
+    changes = estimate.remedies(it)
+    if changes is None:
+        return f"no setting that learns the same would make it fit; take {estimate.OTHER_REMEDIES}"
+    return "it would fit with " + " ".join(f"--set training.{name}={_text(value)}" for name, value in changes.items())
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,215 @@
+"""Detection of the columns of a data file, and a sample of its rows.
+
+The readers of runs are used, so that a run can read any file that can be sampled here.
+"""
+
+import csv
+import io
+import json
+import random
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, NamedTuple
+
+from tasks.core.errors import InputError
+from tasks.scaffold import file_format
+from tasks.sources.sources import ColumnMapping, Constants, Source
+from tasks.stages.data.readers import content, gzip_content
+from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.rows import MalformedRow, Row
+
+MAX_BYTES = 256 << 20
+"""Maximum number of bytes that are read, before and after unpacking; reading them takes about ten seconds."""
+MAX_SAMPLE_ROWS = 20_000
+"""Maximum number of rows in the sample, drawn uniformly from the file."""
+MAX_KEY_LINES = 1_000
+"""Number of lines of a JSON Lines file whose keys become columns."""
+MAX_COLUMNS = 500
+MAX_MALFORMED_SHARE = 0.05
+"""Maximum share of malformed rows; `data.max_malformed_share` in the new params.yaml."""
+MAX_NAME_CHARS = 80
+"""Maximum number of characters in a column's name; anything longer is a value."""
+MAX_MEMORY_BYTES = 64 << 20
+ADVICE_PATTERNS = (
+    (r"correct `kind` or `location`", "save it as csv, jsonl or parquet, and give that"),
+    (r"set `(encoding|delimiter): (\S+)`( in sources.yaml| there)", r"say --\1 \2"),
+    (r"and sources.yaml says", "and --delimiter says"),
+    (r"find out its encoding and declare it in sources.yaml", "find out its encoding, and say --encoding NAME"),
+)
+"""Patterns of advice in readers' errors, and its replacement for the command line."""
+
+
+class DataFile(NamedTuple):
+    source: Source
+    """Source with the detected format. Its mapping names every column; other required fields have placeholders."""
+    names: list[str]
+    """Names of the columns, in the order of the file."""
+    rows: int
+    """Number of rows, including malformed ones."""
+    malformed: int
+    sample: list[Row]
+    """Sample of at most SAMPLE rows, in the order of the file."""
+
+
+def inspect_file(name: str, location: str, root: Path, given: dict[str, str]) -> DataFile:
+    """Detect the format of a data file, and read a sample of its rows.
+
+    Args:
+        name: Name of the use case.
+        location: Path or URL; a relative path is below `root`.
+        root: Root of the checkout.
+        given: Options of the user, `encoding` and `delimiter`.
+
+    Raises:
+        InputError: The file is not a table with a header, two columns and rows, or no reader accepts it.
+    """
+    draft = _draft(name, location, {})
+    with _rewrite_errors(name), _unpack(draft, root) as file:
+        kind = file_format.detect_kind(file)
+        source = _draft(name, location, {"kind": kind, **file_format.detect_text_format(file, kind, draft, given)})
+        names = _names(file, source)
+        source = source.model_copy(update={"mapping": _mapping_of_all(names)})
+        file.seek(0)
+        return _sample(file, source, names)
+
+
+@contextmanager
+def _rewrite_errors(name: str) -> Iterator[None]:
+    """Rewrite advice in readers' errors for users who have no sources.yaml yet."""
+    try:
+        yield
+    except InputError as error:
+        text = str(error).removeprefix(f"source {name}: ")
+        for said, meant in ADVICE_PATTERNS:
+            text = re.sub(said, meant, text)
+        raise InputError(text) from None
+
+
+def _draft(name: str, location: str, more: dict[str, Any]) -> Source:
+    said = {
+        "id": name, "kind": "csv", "location": location, "owner": name, "steward": name, "access": ["data_owner"],
+        "classification": "confidential", "lawful_basis": "-", "licence": "-", "retention_days": 1, "region": "-",
+        "refresh_days": 1, "approved_uses": ["-"], "mapping": ColumnMapping(prompt="-", response="-"),
+        "constants": Constants(task=name),
+    }  # fmt: skip
+    return Source.model_validate(said | more)
+
+
+def _mapping_of_all(names: list[str]) -> ColumnMapping:
+    return ColumnMapping(prompt=names[0], response={name: name for name in names})
+
+
+@contextmanager
+def _unpack(source: Source, root: Path) -> Iterator[IO[bytes]]:
+    """Yield a private, unpacked copy of the file. Raises InputError if it is too large."""
+    with SpooledTemporaryFile(MAX_MEMORY_BYTES) as packed, SpooledTemporaryFile(MAX_MEMORY_BYTES) as plain:
+        with content.open_content(source, root) as file:
+            while block := file.read(content.BLOCK_BYTES):
+                packed.write(block)
+                if packed.tell() > MAX_BYTES:
+                    raise _too_large(source)
+        if not gzip_content.is_gzip(packed):
+            packed.seek(0)
+            yield packed
+            return
+        bounded = source.model_copy(update={"max_unpacked_bytes": MAX_BYTES})
+        try:
+            gzip_content.unpack(packed, plain, bounded)
+        except InputError as error:
+            raise (_too_large(source) if "max_unpacked_bytes" in str(error) else error) from None
+        plain.seek(0)
+        yield plain
+
+
+def _too_large(source: Source) -> InputError:
+    return InputError(
+        f"{source.location}: more than {MAX_BYTES:,} bytes, and `hallmark new` looks at no larger file; give it one "
+        "with some thousand rows of this, and name the whole as `location` in the sources.yaml that it writes"
+    )
+
+
+def _names(file: IO[bytes], source: Source) -> list[str]:
+    names = {"csv": _csv_names, "jsonl": _jsonl_names, "parquet": _parquet_names}[source.kind](file, source)
+    where, shown = source.location, [name for name in names if name]
+    if len(shown) < 2:
+        raise InputError(
+            f"{where}: it has {len(shown) or 'no'} named column{'s' * (len(shown) != 1)}; a use case is learnt from at "
+            "least two, what is asked and what is answered"
+            + ", and the first line of a csv names them"
+            * (source.kind == "csv")
+        )
+    if len(names) > MAX_COLUMNS:
+        raise InputError(f"{where}: {len(names):,} columns, and at most {MAX_COLUMNS} are looked at; leave some out")
+    if long := [number for number, name in enumerate(names, start=1) if len(name) > MAX_NAME_CHARS]:
+        raise InputError(
+            f"{where}: the name of column {long[0]} has {len(names[long[0] - 1]):,} characters, more than "
+            f"{MAX_NAME_CHARS}; is the first line a header?"
+        )
+    return names
+
+
+def _csv_names(file: IO[bytes], source: Source) -> list[str]:
+    rows = csv.reader(
+        io.StringIO(file_format.read_beginning(file, source, source.encoding), newline=""), delimiter=source.delimiter
+    )
+    try:
+        header = next((row for row in rows), [])
+    except csv.Error as error:
+        raise InputError(f"{source.location}: its header cannot be read ({error})") from None
+    return [name.strip() for name in header]
+
+
+def _jsonl_names(file: IO[bytes], source: Source) -> list[str]:
+    """Return the keys of the first objects. Lines that are not objects are left to the reader to report."""
+    names: dict[str, None] = {}
+    for line in file_format.read_beginning(file, source, source.encoding).splitlines()[:MAX_KEY_LINES]:
+        with suppress(ValueError, RecursionError):
+            value = json.loads(line)
+            names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
+    if not names:  # the reader's error describes the first line
+        list(READERS["jsonl"](file, source))
+        raise InputError(f"{source.location}: no line of it is a JSON object; write one object a line")
+    return list(names)
+
+
+def _parquet_names(file: IO[bytes], source: Source) -> list[str]:
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.ParquetFile(file).schema_arrow.names)
+    except Exception:  # for a damaged file, the reader has a clearer error than pyarrow
+        file.seek(0)
+        list(READERS["parquet"](file, source))
+        raise
+
+
+def _sample(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
+    """Read all rows as a run does, and keep a uniform sample of SAMPLE rows."""
+    kept: list[Row] = []
+    drawn, malformed, rows, first = random.Random(17), 0, 0, ""
+    for row in READERS[source.kind](file, source):
+        rows += 1
+        if isinstance(row, MalformedRow):
+            malformed += 1
+            first = first or row.reason
+            continue
+        if len(kept) < MAX_SAMPLE_ROWS:
+            kept.append(row)
+        elif (place := drawn.randrange(rows)) < MAX_SAMPLE_ROWS:
+            kept[place] = row
+    if not rows:
+        raise InputError(f"{source.location}: it has a header and no row; give it with its rows")
+    require_readable_rows(malformed, rows, first, source)
+    return DataFile(source, names, rows, malformed, sorted(kept, key=lambda row: row.number))
+
+
+def require_readable_rows(count: int, rows: int, first: str, source: Source) -> None:
+    """Raise InputError if so many rows are malformed that a run would stop."""
+    if count > MAX_MALFORMED_SHARE * rows:
+        raise InputError(
+            f"{source.location}: {count:,} of {rows:,} rows cannot be read, and a run stops where it is more than "
+            f"{MAX_MALFORMED_SHARE:.0%}; the first one, {first}. Mend the file"
+        )

@@ -1,0 +1,110 @@
+"""Guesses with their reasons, and warnings, for people to read before anything is written."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tasks.scaffold import governance_files, parameters
+from tasks.scaffold.data_file import DataFile
+from tasks.scaffold.mapping import GuessedMapping
+from tasks.scaffold.sample_statistics import SampleStatistics
+from tasks.sources.protection import Category, Protection
+
+Guesses = list[tuple[str, str]]
+"""Guesses, each with its reason."""
+RARE_LABEL_ROWS = 5
+"""Number of rows below which all rows of a label may be drawn for the test side."""
+
+
+def explain_params(sample: SampleStatistics, share: float, sides: Sequence[int]) -> Guesses:
+    form = parameters.target_form(sample)
+    why = {
+        "json": "every answer is a JSON object",
+        "label": f"{len(sample.targets)} answers that come again and again",
+        "text": "answers hardly repeat: exact match says little of them",
+    }[form]
+    return [
+        (f"answers are {'free text' if form == 'text' else form}", why),
+        (
+            f"about {sides[0]:,} rows to train on, {sides[1]:,} to test on",
+            f"test_share {share:g} of {sample.prompts:,} prompts",
+        ),
+        ("success metrics", "proposed; agree on them before training"),
+        ("model and training", "as in the checkout's params.yaml"),
+    ]
+
+
+def explain_source(opened: DataFile, mapped: GuessedMapping, sample: SampleStatistics) -> Guesses:
+    source = opened.source
+    form = f"{source.kind}, {opened.rows:,} rows" + f", {source.encoding}" * (source.kind != "parquet")
+    form += f", columns apart by {source.delimiter!r}" * (source.kind == "csv")
+    told = [(form, "read off the file")]
+    for key, value in mapped.keys.items():
+        told.append((f"{key}: {', '.join(value) if isinstance(value, dict) else value}", mapped.reasons[key]))
+    told += [
+        (f"language: {language}", "common words of it")
+        for language in governance_files.language_constants(mapped, sample).values()
+    ]
+    return told + [(f"{name!r} is not read", why) for name, why in mapped.unused_columns.items()]
+
+
+def explain_suite(suite: dict[str, Any]) -> Guesses:
+    return [(_describe_expectation(each), each["why"]) for each in suite["expectations"]]
+
+
+def _describe_expectation(expectation: dict[str, Any]) -> str:
+    kwargs = expectation["kwargs"]
+    said = ", ".join(f"{key} {_short(value)}" for key, value in kwargs.items() if key != "column")
+    about = f"{kwargs['column']}: " if "column" in kwargs else ""
+    return f"{about}{expectation['type'].removeprefix('expect_').replace('_', ' ')}" + f" ({said})" * bool(said)
+
+
+def _short(value: Any) -> str:
+    return f"{len(value)} values" if isinstance(value, list) and len(value) > 2 else str(value)
+
+
+def list_warnings(
+    opened: DataFile, mapped: GuessedMapping, sample: SampleStatistics, personal: dict[str, Category]
+) -> list[str]:
+    """Return warnings about problems that a run may have, and about weak guesses."""
+    rows, unspoken = (
+        sample.records,
+        not governance_files.language_constants(mapped, sample) and "language" not in mapped.keys,
+    )
+    rare = sum(count < RARE_LABEL_ROWS for count in sample.targets.values()) if sample.labels else 0
+    said = []
+    if opened.malformed:
+        share = opened.malformed / opened.rows
+        said.append(f"{opened.malformed:,} rows cannot be read ({share:.1%}); the data gate takes 3 % as it stands")
+    if sample.rejected:
+        rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected.most_common())
+        said.append(f"rows that become no record: {rules}")
+    if sample.repeated > 0.1 * rows:
+        said.append(f"{sample.repeated:,} of {rows:,} rows say what another says; the data gate takes 15 %")
+    if sample.contradicted and parameters.target_form(sample) != "text":
+        several = "questions that are answered in several ways; after a run `hallmark data conflicts` shows them"
+        said.append(f"{sample.contradicted:,} {several}")
+    if rare:
+        said.append(
+            f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the data gate"
+        )
+    if unspoken:
+        said.append("no language was recognised; personal data is looked for in English and German text alone")
+    if opened.source.encoding == "cp1252":
+        said.append("it is no UTF-8, so cp1252 was guessed; if umlauts and accents are wrong, say --encoding")
+    return said + list(_personal_warnings(sample, personal))
+
+
+def _personal_warnings(sample: SampleStatistics, personal: dict[str, Category]) -> Iterator[str]:
+    """Warn about personal values in the answers of a model that is meant to find such values."""
+    protect = Protection()
+    for name, category in personal.items():
+        if (action := protect.action(category)) != "keep":
+            yield (
+                f"the field {name!r} is personal by its purpose, and `protect` says {action}: the model learns with "
+                f"placeholders in its place. One that has to see what stands there needs {category}: keep"
+            )
+    if sample.fields and not personal:
+        yield (
+            f"answers have the fields {', '.join(sample.fields)}; if one is personal by its purpose, such as a name to "
+            "be found, say so (`personal` in sources.yaml): what recognisers miss of it stays readable"
+        )

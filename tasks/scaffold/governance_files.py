@@ -1,0 +1,155 @@
+"""Governance files of a new use case: its own sources.yaml, and policy and people of the checkout.
+
+The policy is copied. Only checks that a small file cannot pass are changed: minimum numbers of rows are lowered, and
+checks of classes are removed if answers are free text. A comment states each change, so that the risk officer sees it.
+"""
+
+import re
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tasks.core import config, yaml_text
+from tasks.core.errors import InputError
+from tasks.scaffold.answers import Answers
+from tasks.scaffold.commented_yaml import Comments
+from tasks.scaffold.data_file import DataFile
+from tasks.scaffold.mapping import GuessedMapping
+from tasks.scaffold.parameters import UNKNOWN
+from tasks.scaffold.sample_statistics import SampleStatistics
+
+DEFAULT_DAYS = 3650
+ROW_FACTS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
+"""Facts that count rows, with the index of the side that they count: 0 for training, 1 for test."""
+CLASS_FACTS = {"split.labels_only_in_test"}
+"""Facts that are meaningless if answers are free text."""
+
+
+def make_sources(
+    name: str, opened: DataFile, mapped: GuessedMapping, answers: Answers, sample: SampleStatistics
+) -> tuple[dict[str, Any], Comments]:
+    """Return sources.yaml, and comments on its guesses."""
+    form = {
+        key: value for key in ("encoding", "delimiter") if (value := getattr(opened.source, key)) not in ("utf-8", ",")
+    }
+    constants = {"task": name, **language_constants(mapped, sample)}
+    source = {
+        "id": name, "kind": opened.source.kind, "location": opened.source.location, **form,
+        "owner": answers.owner, "steward": answers.owner, "access": ["data_owner"], "classification": "confidential",
+        "lawful_basis": answers.basis, "licence": answers.licence, "retention_days": retention_days(sample),
+        "region": UNKNOWN, "refresh_days": DEFAULT_DAYS, "approved_uses": [answers.purpose],
+        "description": UNKNOWN, "suite": f"expectations/{name}.yaml",
+        **({"personal": answers.personal} if answers.personal else {}), "mapping": mapped.keys, "constants": constants,
+    }  # fmt: skip
+    remarks = {
+        "sources.classification": "public, internal, confidential or restricted: guessed with care",
+        "sources.retention_days": "how long after `effective_from` a record may be used: guessed",
+        "sources.refresh_days": "how old its newest record may be: guessed",
+        **({"sources.personal": "all of these fields counts as found"} if answers.personal else {}),
+        "sources.region": "where it is kept, e.g. eu",
+    }
+    return {"sources": [source], "dataset_suite": "expectations/dataset.yaml"}, remarks
+
+
+def language_constants(mapped: GuessedMapping, sample: SampleStatistics) -> dict[str, str]:
+    return {"language": sample.language} if sample.language and "language" not in mapped.keys else {}
+
+
+def retention_days(sample: SampleStatistics) -> int:
+    """Return ten years in days, or more if the oldest record needs it to be usable for another year."""
+    age = (datetime.now(UTC).date() - sample.dates[0]).days if sample.dates else 0
+    return max(DEFAULT_DAYS, age + 365)
+
+
+def adapt_policy(folder: Path, tier: str, sides: tuple[int, int], classes: bool) -> tuple[str, list[tuple[str, str]]]:
+    """Adapt the checkout's policy.yaml to a small file.
+
+    Args:
+        folder: Governance folder of the checkout.
+        tier: Risk tier of the use case.
+        sides: Number of records to train on and to test on.
+        classes: Whether targets are names of classes, so that each class that is tested must be trained.
+
+    Returns:
+        The text of the file, and pairs of a change and its reason.
+
+    Raises:
+        InputError: The policy has no such tier.
+    """
+    text = (folder / "policy.yaml").read_text(encoding="utf-8")
+    document, before = (yaml_text.load(text, str(folder / "policy.yaml")) for _ in range(2))
+    tiers = document.get("tiers") or {}
+    if tier not in tiers:
+        raise InputError(f"there is no risk tier {tier!r} in policy.yaml; it has {', '.join(map(str, tiers))}")
+    changed: list[tuple[str, str]] = []
+    for name, gate in (tiers[tier].get("gates") or {}).items():
+        checks = gate.get("checks") or []
+        changed += [_lower_check(check, sides) for check in checks if _is_unreachable(check, sides)]
+        if not classes and (free := [check for check in checks if check.get("fact") in CLASS_FACTS]):
+            changed.append((f"the {name} gate does not ask {free[0]['name']!r}", "answers are free text, not classes"))
+            checks[:] = [check for check in checks if check.get("fact") not in CLASS_FACTS]
+            waived = (gate.get("waive") or {}).get("checks") or []
+            waived[:] = [each for each in waived if each not in {check["name"] for check in free}]
+    return "".join(f"# {line}\n" for line in _change_notes(changed)) + _edited_text(text, before, document), changed
+
+
+def _edited_text(text: str, before: Any, document: Any) -> str:
+    """Return the text with changed checks and all other lines as they were.
+
+    If checks are not on lines of their own, return the document as ruamel writes it.
+    """
+    lines: list[str | None] = list(text.splitlines())
+    for tier, said in before["tiers"].items():
+        for name, gate in (said.get("gates") or {}).items():
+            now = {check["name"]: check for check in document["tiers"][tier]["gates"][name].get("checks") or []}
+            for place, check in enumerate(gate.get("checks") or []):
+                at = config.line_of(before, ["tiers", tier, "gates", name, "checks", place, "name"]) - 1
+                lines[at] = _line(lines[at], now.get(check["name"]))
+    edited = "".join(f"{line}\n" for line in lines if line is not None)
+    if config.to_plain(yaml_text.load(edited, "policy.yaml")) == config.to_plain(document):
+        return edited
+    out, writer = StringIO(), YAML()
+    writer.width = 4096
+    writer.dump(document, out)
+    return out.getvalue()
+
+
+def _line(line: str | None, now: Any) -> str | None:
+    if line is None or now is None:
+        return None
+    return re.sub(r"at_least: *[\d.]+", f"at_least: {now['at_least']}", line) if "at_least" in now else line
+
+
+def _change_notes(changed: list[tuple[str, str]]) -> list[str]:
+    if not changed:
+        return ["The policy of the checkout, copied by `hallmark new`."]
+    return [
+        "The policy of the checkout, copied by `hallmark new`, but for what its file cannot reach:",
+        *(f"{what}: {why}" for what, why in changed),
+    ]
+
+
+def _is_unreachable(check: dict[str, Any], sides: tuple[int, int]) -> bool:
+    return check.get("fact") in ROW_FACTS and check.get("at_least", 0) > 0.85 * sides[ROW_FACTS[check["fact"]]]
+
+
+def _lower_check(check: dict[str, Any], sides: tuple[int, int]) -> tuple[str, str]:
+    """Lower a check to three quarters of the available rows. Return the change and its reason."""
+    before, check["at_least"] = check["at_least"], max(1, int(0.75 * sides[ROW_FACTS[check["fact"]]]))
+    return f"{check['name']}: at least {check['at_least']}, where the checkout asks {before}", "the file has no more"
+
+
+def add_owner(folder: Path, owner: str) -> tuple[str, bool]:
+    """Return the checkout's people.yaml with the owner in it, and whether the owner had to be added."""
+    text = (folder / "people.yaml").read_text(encoding="utf-8")
+    document = yaml_text.load(text, str(folder / "people.yaml"))
+    if any(person.get("id") == owner for person in document.get("people") or []):
+        return text, False
+    document["people"].append({"id": owner, "name": owner, "roles": ["data_owner"]})
+    out, writer = StringIO(), YAML()
+    writer.width = 4096
+    writer.dump(document, out)
+    return out.getvalue(), True

@@ -1,0 +1,141 @@
+"""Declaration, pause and resumption of schedules and triggers by people, each signed and recorded once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.core.config import checked_reason
+from tasks.core.errors import Refused
+from tasks.core.files import sha256_bytes
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.policy import signed_entry
+from tasks.policy.governance import Governance
+from tasks.policy.people import Person
+from tasks.policy.signed_entry import Draft, DraftFunction
+from tasks.scheduling import deployments_in_force
+from tasks.scheduling.deployments_file import Deployments
+from tasks.scheduling.signed_statements import (
+    DECLARED,
+    PAUSED,
+    RESUMED,
+    Declaration,
+    Switch,
+    SwitchAction,
+    declaration_statement,
+    switch_statement,
+)
+
+SWITCH_KINDS = {"pause": PAUSED, "resume": RESUMED}
+
+
+def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -> Entry | None:
+    """Put a deployments file in force.
+
+    Returns:
+        Entry of the ledger; None if the file is in force already and the people who declared it still hold a role.
+
+    Raises:
+        InputError: The file is wrong, or the person's key is not at hand.
+        Refused: The person may not act here.
+    """
+    deployments_in_force.parse(text)
+    person = governance.actor(person_id, ledger.now())
+    digest = sha256_bytes(text.encode())
+    before = deployments_in_force.read(ledger, governance)
+    if before.sha256 == digest and not before.without_declarer:
+        return None
+
+    def draft() -> Entry | list[Draft]:
+        now = deployments_in_force.read(ledger, governance)
+        if now.sha256 == digest and not now.without_declarer:
+            return ledger.entries(DECLARED, digest)[-1]
+        said = Declaration(
+            person=person.id, file_sha256=digest, text=text, follows=now.sha256,
+            environment=governance.policy.environment, time=ledger.now(),
+        )  # fmt: skip
+        return [Draft(DECLARED, digest, declaration_statement(said))]
+
+    return signed_entry.sign_and_record(ledger, governance, person, draft)
+
+
+def switch(
+    ledger: Ledger, governance: Governance, deed: SwitchAction, name: str, person_id: str, reason: str
+) -> Entry:  # fmt: skip
+    """Pause or resume a schedule or trigger.
+
+    Raises:
+        InputError: There is no schedule or trigger of that name in force, or no reason is given.
+        Refused: It is paused already, or there is no pause to end.
+    """
+    return signed_entry.sign_and_record(
+        ledger, governance, *draft_switch(ledger, governance, deed, name, person_id, reason)
+    )
+
+
+def draft_switch(
+    ledger: Ledger, governance: Governance, deed: SwitchAction, name: str, person_id: str, reason: str
+) -> tuple[Person, DraftFunction]:
+    """Return the person who pauses or resumes a schedule or trigger, and a function that drafts what they sign.
+
+    Raises:
+        InputError: No reason is given, or the person is unknown; the function raises it for an unknown name.
+        Refused: The person may not act here; the function raises it if the pause or resumption would change nothing.
+    """
+    reason = checked_reason(reason, "say with --reason why, so that others can follow it later")
+    person = governance.actor(person_id, ledger.now())
+
+    def draft() -> list[Draft]:
+        now = deployments_in_force.read(ledger, governance)
+        now.require(name)
+        _require_other(now.paused.get(name), deed, name)
+        said = Switch(
+            deed=deed, name=name, person=person.id, reason=reason, follows=now.predecessor(name),
+            environment=governance.policy.environment, time=ledger.now(),
+        )  # fmt: skip
+        return [Draft(SWITCH_KINDS[deed], name, switch_statement(said))]
+
+    return person, draft
+
+
+def _require_other(paused: Switch | None, deed: str, name: str) -> None:
+    if deed == "pause" and paused:
+        raise Refused(f"{name} rests already: {paused.person} paused it ({paused.reason})")
+    if deed == "resume" and not paused:
+        raise Refused(f"{name} does not rest, so there is nothing to resume")
+
+
+def differences(before: Deployments, now: Deployments) -> list[str]:
+    """Return what a file changes against the file in force, one change a line."""
+    was, becomes = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
+    gone = {name for name in before.named if name not in now.named}
+    new = {name for name in now.named if name not in before.named}
+    lines = [f"{_kind(now, name)} {name} is new: {_words(now, name)}" for name in now.named if name in new]
+    lines += [f"{_kind(before, name)} {name} is gone" for name in before.named if name in gone]
+    lines += [f"pool {name} is new: {pool.in_words}" for name, pool in now.pools.items() if name not in before.pools]
+    lines += [f"pool {name} is gone" for name in before.pools if name not in now.pools]
+    for key in dict.fromkeys([*was, *becomes]):
+        if key[0] in ("schedules", "triggers") and len(key) > 1 and key[1] in gone | new:
+            continue
+        if key[0] == "pools" and len(key) > 1 and key[1] in before.pools.keys() ^ now.pools.keys():
+            continue
+        if was.get(key) != becomes.get(key):
+            lines.append(f"{'.'.join(key)}: {_shown(was.get(key))} becomes {_shown(becomes.get(key))}")
+    return lines
+
+
+def _flat(value: Any, where: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    if not isinstance(value, Mapping):
+        return {where: value}
+    return {key: it for name, item in value.items() for key, it in _flat(item, (*where, str(name))).items()}
+
+
+def _kind(deployments: Deployments, name: str) -> str:
+    return "schedule" if name in deployments.schedules else "trigger"
+
+
+def _words(deployments: Deployments, name: str) -> str:
+    schedule = deployments.schedules.get(name)
+    return schedule.in_words if schedule else str(deployments.triggers[name].on)
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else str(value)

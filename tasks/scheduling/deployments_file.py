@@ -1,0 +1,273 @@
+"""deployments.yaml: schedules and triggers that request runs, work pools, and retries and timeouts of stages."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from tasks.core import config
+from tasks.core.config import FrozenModel
+from tasks.core.graph import STAGES
+from tasks.core.params.values import Name, Share
+from tasks.incidents.signed_incident import IncidentKind
+from tasks.scheduling import times
+from tasks.scheduling.durations import Duration, LocalTime, format_duration
+from tasks.scheduling.pools import Pool, PoolName, undeclared_pools
+
+DEFAULT_PATH = "infra/prefect/deployments.yaml"
+MIN_INTERVAL = timedelta(minutes=1)
+DEFAULT_ANCHOR = datetime(2024, 1, 1)
+"""Local time from which the intervals of a schedule count if it names no anchor."""
+DeploymentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+"""Name of a schedule or trigger: lower-case letters, digits and `-`, at most 40 characters."""
+
+
+def _spelled(changes: Any) -> Any:
+    """Return changes with their values as YAML text, so that `epochs: 2` and `epochs: "2"` are the same."""
+    if not isinstance(changes, Mapping):
+        return changes
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()}
+
+
+def _zone(name: str) -> str:
+    times.time_zone(name)
+    return name
+
+
+def _cron(expression: str) -> str:
+    times.require_cron(expression)
+    return expression
+
+
+def _no_shorter(length: timedelta) -> timedelta:
+    if length < MIN_INTERVAL:
+        raise ValueError("expected at least one minute")
+    return length
+
+
+class RunSettings(FrozenModel):
+    """Settings of the runs that a schedule or trigger requests."""
+
+    params: str = "params.yaml"
+    """Params file of the use case, which must be committed; a relative path starts at the checkout."""
+    changes: Annotated[dict[str, str], BeforeValidator(_spelled)] = {}
+    """Overrides of single parameters by dotted key, as `--set` takes them."""
+    pool: PoolName | None = None
+    """Name of the work pool in `pools` that executes the runs; null: the runner of the machine that requests them."""
+    cool_down: Duration | None = None
+    """Time after a run of this schedule or trigger during which no other run is requested; occasions in this time are
+    passed over."""
+
+
+class Schedule(RunSettings):
+    """Rule by which runs are requested at certain times: either `cron` or `every`."""
+
+    cron: Annotated[str, AfterValidator(_cron)] | None = None
+    """Five fields: minute, hour, day of month, month, day of week."""
+    every: Annotated[Duration, AfterValidator(_no_shorter)] | None = None
+    """Interval of elapsed time, at least a minute; a day has 24 hours."""
+    anchor: LocalTime | None = None
+    """Local time in `timezone` from which the intervals of `every` count; null: 2024-01-01 00:00."""
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Name of the time zone in the IANA database, such as Europe/Berlin."""
+    missed: Literal["skip", "latest"] = "skip"
+    """Handling of times that passed while nothing ran: `skip` requests no run for them, `latest` requests one run for
+    the last of them."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.cron is None) == (self.every is None):
+            raise ValueError("expected either `cron` or `every`")
+        if self.anchor and self.every is None:
+            raise ValueError("`anchor` belongs to `every`; take it out")
+        if self.anchor and not 1970 <= self.anchor.year <= 2100:
+            raise ValueError(f"expected an `anchor` in the years 1970 to 2100, got {self.anchor.year}")
+        return self
+
+    @property
+    def timing(self) -> dict[str, Any]:
+        """Settings that decide when the schedule is due; if they change, no earlier time is due."""
+        return self.model_dump(mode="json", include={"cron", "every", "anchor", "timezone"})
+
+    @property
+    def in_words(self) -> str:
+        if self.cron:
+            return f"{self.cron} {self.timezone}"
+        assert self.every is not None
+        return f"every {format_duration(self.every)}"
+
+    def due_after(self, moment: datetime) -> Iterator[datetime]:
+        """Yield every time later than `moment` at which the schedule is due, in UTC."""
+        if self.cron:
+            return times.cron_times_after(self.cron, times.time_zone(self.timezone), moment)
+        assert self.every is not None
+        return times.interval_times_after(self.every, self._anchor(), moment)
+
+    def last_due(self, since: datetime, upto: datetime) -> datetime | None:
+        """Return the last time later than `since` and not later than `upto` at which the schedule is due."""
+        if self.cron:
+            return times.last_cron_time(self.cron, times.time_zone(self.timezone), since, upto)
+        assert self.every is not None
+        number = (upto - self._anchor()) // self.every
+        last = self._anchor() + number * self.every
+        return last if number >= 0 and since < last else None
+
+    def local_time(self, moment: datetime) -> str:
+        """Return a time as local time of the schedule's time zone."""
+        return f"{moment.astimezone(times.time_zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+
+    def _anchor(self) -> datetime:
+        """Return the anchor in UTC: Python subtracts two times of the same zone by their local clock."""
+        return (self.anchor or DEFAULT_ANCHOR).replace(tzinfo=times.time_zone(self.timezone)).astimezone(UTC)
+
+
+class TriggerSettings(RunSettings):
+    @property
+    def timing(self) -> dict[str, Any]:
+        """Settings that decide which events the trigger reacts to; if they change, no earlier event counts."""
+        return self.model_dump(mode="json", exclude=set(RunSettings.model_fields))
+
+
+class SourceChanged(TriggerSettings):
+    """Trigger that reacts if the content of sources differs from what it was when a run was last requested."""
+
+    on: Literal["source_changed"]
+    """Kind of trigger: `source_changed`."""
+    sources: list[Name] | None = None
+    """Ids of sources in sources.yaml; null: all sources."""
+    beyond: Share = 0.0
+    """Threshold for the share of changed lines; 0: any change counts. The share is the number of distinct lines that
+    only one of the two contents has, divided by the number of distinct lines in both together. It is exact up to 4,096
+    lines; above, it is an estimate from 4,096 of them (standard error 0.008 at most). A compressed or binary file
+    changes as a whole."""
+    look: Annotated[Duration, AfterValidator(_no_shorter)] = timedelta(minutes=10)
+    """Time between two readings of the sources."""
+
+
+class GovernanceChanged(TriggerSettings):
+    """Trigger that reacts if policy or people are adopted."""
+
+    on: Literal["governance_changed"]
+    """Kind of trigger: `governance_changed`."""
+
+
+class CardChanged(TriggerSettings):
+    """Trigger that reacts if the use-case card of `params` is adopted again."""
+
+    on: Literal["card_changed"]
+    """Kind of trigger: `card_changed`."""
+
+
+class PromptsChanged(TriggerSettings):
+    """Trigger that reacts if the prompts of `params` at HEAD differ from those of the last run of `params`."""
+
+    on: Literal["prompts_changed"]
+    """Kind of trigger: `prompts_changed`."""
+
+
+class WaiverExpiring(TriggerSettings):
+    """Trigger that reacts if a waiver on which the champion of `params` relies is about to expire."""
+
+    on: Literal["waiver_expiring"]
+    """Kind of trigger: `waiver_expiring`."""
+    days_before: Annotated[int, Field(ge=0, le=366)] = 14
+    """Number of days before the end of the waiver."""
+
+
+class IncidentOpened(TriggerSettings):
+    """Trigger that reacts if an incident is opened."""
+
+    on: Literal["incident"]
+    """Kind of trigger: `incident`."""
+    what: list[IncidentKind] = []
+    """Kinds of incidents; empty: all kinds."""
+
+
+class Event(TriggerSettings):
+    """Trigger that reacts to events which people or machines report with `hallmark trigger`."""
+
+    on: Literal["event"]
+    """Kind of trigger: `event`."""
+
+
+Trigger = Annotated[
+    SourceChanged | GovernanceChanged | CardChanged | PromptsChanged | WaiverExpiring | IncidentOpened | Event,
+    Field(discriminator="on"),
+]
+
+
+class Retry(FrozenModel):
+    """Retries of a stage after failures of one kind."""
+
+    times: Annotated[int, Field(ge=1, le=20)]
+    """Number of tries after the first."""
+    wait: Duration = timedelta(seconds=30)
+    """Time before the first retry."""
+    factor: Annotated[float, Field(ge=1, le=10)] = 2.0
+    """Factor by which each wait is longer than the wait before."""
+    at_most: Duration = timedelta(minutes=30)
+    """Maximum time between two tries."""
+
+    def wait_seconds(self) -> list[float]:
+        """Return the seconds to wait before each retry."""
+        longest = self.at_most.total_seconds()
+        return [min(longest, self.wait.total_seconds() * self.factor**number) for number in range(self.times)]
+
+
+class Retries(FrozenModel):
+    """Retries by kind of failure. Failures that a person has to correct, such as a wrong input, are never retried."""
+
+    away: Retry | None = None
+    """Retries if something is unavailable, such as a store, disk space or a cluster."""
+    died: Retry | None = None
+    """Retries if the stage ended without an error message: killed, out of memory, a defect."""
+    late: Retry | None = None
+    """Retries if the stage took longer than `timeouts` allows."""
+
+
+def _stage(name: str) -> str:
+    if name not in STAGES:
+        raise ValueError(f"there is no stage {name!r}; there are {', '.join(STAGES)}")
+    return name
+
+
+class Deployments(FrozenModel):
+    """Content of deployments.yaml."""
+
+    schedules: dict[DeploymentName, Schedule] = {}
+    """Schedules by name."""
+    triggers: dict[DeploymentName, Trigger] = {}
+    """Triggers by name."""
+    pools: dict[PoolName, Pool] = {}
+    """Work pools by name: machines that take runs from one queue."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Maximum number of runs that a runner executes at once, from its next start on; suspended runs do not count. Null:
+    5."""
+    retries: Retries = Retries()
+    """Retries of stages that failed."""
+    timeouts: dict[Annotated[str, AfterValidator(_stage)], Duration] = {}
+    """Maximum time for each stage, by stage; a stage without an entry has no limit."""
+
+    @model_validator(mode="after")
+    def _names_are_of_one(self) -> Self:
+        if both := sorted(set(self.schedules) & set(self.triggers)):
+            raise ValueError(f"{', '.join(both)}: the name of a schedule and of a trigger; give one of them another")
+        if wrong := undeclared_pools(self.named, self.pools):
+            raise ValueError("; ".join(wrong) + f"; there are {', '.join(self.pools) or 'none'}")
+        return self
+
+    @property
+    def named(self) -> dict[str, Schedule | TriggerSettings]:
+        return {**self.schedules, **self.triggers}
+
+    def timeout(self, stage: str) -> float | None:
+        """Return the maximum number of seconds for a stage, by its name in DVC; None for no limit."""
+        given = self.timeouts.get(stage.partition("@")[0])
+        return given.total_seconds() if given else None
+
+
+def load(path: Path) -> Deployments:
+    return config.load(path, Deployments)

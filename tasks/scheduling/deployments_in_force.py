@@ -1,0 +1,148 @@
+"""Schedules and triggers in force, since when, and which are paused, derived from the ledger's signed entries."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tasks.core import config, yaml_text
+from tasks.core.errors import HallmarkError, InputError
+from tasks.core.files import sha256_bytes
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.signed_document import verify_entry
+from tasks.scheduling.deployments_file import DEFAULT_PATH, Deployments
+from tasks.scheduling.signed_statements import DECLARATION, DECLARED, PAUSED, RESUMED, SWITCH, Declaration, Switch
+
+
+@dataclass(frozen=True)
+class DeploymentsInForce:
+    deployments: Deployments = field(default_factory=Deployments)
+    declaration: Declaration | None = None
+    """Declaration that put the file in force; None if there is none."""
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    """Time from which each schedule or trigger counts, by name: its declaration, the change of its timing, or the end
+    of a pause."""
+    paused: Mapping[str, Switch] = field(default_factory=dict)
+    """Pauses in force, by name."""
+    problem: str = ""
+    """Reason why this version cannot read the file in force; empty if it can."""
+    declared_by: Mapping[str, str] = field(default_factory=dict)
+    """Person who put each schedule or trigger in force as it is, by name; another person who declares it again
+    unchanged is not meant."""
+    without_declarer: tuple[str, ...] = ()
+    """Names of schedules and triggers whose declarer holds no role any more; a person who declares the file again takes
+    them over."""
+    last_switches: Mapping[str, str] = field(default_factory=dict)
+    """`dsse.digest` of the last pause or resumption, by name."""
+
+    def predecessor(self, name: str) -> str | None:
+        """Return the digest that the next pause or resumption of a name must refer to."""
+        return self.last_switches.get(name, self.sha256)
+
+    @property
+    def sha256(self) -> str | None:
+        return self.declaration.file_sha256 if self.declaration else None
+
+    def require(self, name: str) -> None:
+        """Verify that a schedule or trigger of this name is in force.
+
+        Raises:
+            InputError: There is none of this name.
+        """
+        if name not in self.deployments.named:
+            known = ", ".join(self.deployments.named) or "none is in force; `hallmark deploy` puts some in force"
+            raise InputError(f"there is no schedule or trigger {name!r}: {known}")
+
+
+def read(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
+    """Return what is in force now; entries that do not verify under the people in force are ignored."""
+    newest: Declaration | None = None
+    problem, deployments = "", Deployments()
+    since: dict[str, datetime] = {}
+    before: dict[str, Any] = {}
+    content: dict[str, Any] = {}
+    by: dict[str, str] = {}
+    files: set[str] = set()
+    for entry in ledger.entries(DECLARED):
+        with suppress(HallmarkError):
+            signed = verify_entry(entry, DECLARATION, governance)
+            said = signed.document
+            if (
+                said.environment != governance.policy.environment
+                or sha256_bytes(said.text.encode()) != said.file_sha256
+            ):
+                continue
+            newest, problem = said, ""
+            try:
+                deployments = parse(said.text)
+            except InputError as error:
+                problem, deployments = str(error), Deployments()
+            timing = {name: each.timing for name, each in deployments.named.items()}
+            since = {
+                name: since[name] if before.get(name) == it else signed.effective_at for name, it in timing.items()
+            }
+            before = timing
+            contents = {name: each.model_dump(mode="json") for name, each in deployments.named.items()}
+            stayed = (name for name, it in contents.items() if content.get(name) == it)
+            same = {name for name in stayed if _holds_a_role(by[name], governance, signed.effective_at)}
+            by = {name: by[name] if name in same else said.person for name in contents}
+            content = contents
+            files.add(said.file_sha256)
+    paused, switched = _read_switches(ledger, governance, since, files)
+    orphaned = tuple(name for name, person in by.items() if not _holds_a_role(person, governance, ledger.now()))
+    return DeploymentsInForce(deployments, newest, since, paused, problem, by, orphaned, switched)
+
+
+def _holds_a_role(person_id: str, governance: Governance, at: datetime) -> bool:
+    person = governance.people.get(person_id)
+    return person is not None and bool(person.roles_at(at))
+
+
+def _read_switches(
+    ledger: Ledger, governance: Governance, since: dict[str, datetime], files: set[str]
+) -> tuple[dict[str, Switch], dict[str, str]]:
+    """Return the pauses in force and the digest of each name's last switch; `since` is moved to the end of a pause."""
+    paused: dict[str, Switch] = {}
+    last: dict[str, str] = {}
+    known: set[str] = set()
+    told: set[str] = set()
+    for entry in sorted(ledger.entries(PAUSED) + ledger.entries(RESUMED), key=lambda entry: entry.seq):
+        with suppress(HallmarkError):
+            signed = verify_entry(entry, SWITCH, governance)
+            said = signed.document
+            if said.environment != governance.policy.environment or entry.subject != said.name:
+                continue
+            if said.follows is None and said.name in told:
+                continue  # later versions, which state it, have switched this name
+            if signed.sha256 in known or not _in_turn(said, last.get(said.name), files):
+                continue  # an old statement that was appended again
+            known.add(signed.sha256)
+            told |= {said.name} if said.follows else set()
+            last[said.name] = signed.sha256
+            if said.deed == "pause":
+                paused[said.name] = said
+            elif paused.pop(said.name, None) and said.name in since:
+                since[said.name] = max(since[said.name], signed.effective_at)
+    return paused, last
+
+
+def _in_turn(said: Switch, before: str | None, files: set[str]) -> bool:
+    """Return whether a switch follows the one before it; switches of versions that did not state it always count."""
+    if said.follows is None:
+        return True
+    return said.follows == before if before else said.follows in files
+
+
+@cache
+def parse(text: str) -> Deployments:
+    """Return the content of a deployments file from its text.
+
+    Raises:
+        InputError: The text has mistakes; the message lists all with their lines.
+    """
+    document = yaml_text.load(text, DEFAULT_PATH)
+    return config.validate({} if document is None else document, Deployments, Path(DEFAULT_PATH))

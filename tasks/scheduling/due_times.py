@@ -1,0 +1,76 @@
+"""Occasions of schedules: times that are due, and times that passed while nothing ran."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from tasks.scheduling import times
+from tasks.scheduling.deployments_file import Schedule
+from tasks.scheduling.deployments_in_force import DeploymentsInForce
+from tasks.scheduling.occasion_entries import Occasion
+from tasks.scheduling.occasion_log import OccasionLog
+
+MAX_DELAY = timedelta(minutes=10)
+"""Maximum delay with which a run is still on time, so that a runner that restarts misses nothing."""
+MAX_COUNTED_TIMES = 1000
+"""Maximum number of missed times that are counted."""
+
+
+class DueOccasion(NamedTuple):
+    occasion: Occasion
+    passed_over: str
+    """Reason why no run is requested; empty if one is."""
+
+
+def due_occasions(standing: DeploymentsInForce, book: OccasionLog, now: datetime) -> Iterator[DueOccasion]:
+    """Yield the occasions of schedules that are due now.
+
+    If several times of a schedule have passed, the last one is the occasion, and the others are only counted in it: two
+    runs of one schedule at once would have the same inputs.
+    """
+    for name, schedule in standing.deployments.schedules.items():
+        if name not in standing.paused and (found := _of(name, schedule, standing.since[name], book, now)):
+            yield found
+
+
+def _of(name: str, schedule: Schedule, since: datetime, book: OccasionLog, now: datetime) -> DueOccasion | None:
+    since = max(since, book.last_due(name, now) or since)
+    last = schedule.last_due(since, now) if since < now else None
+    if last is None or book.contains(key := f"{name}/{key_time(last)}"):
+        return None
+    passed = times.first_times(schedule.due_after(since), last, MAX_COUNTED_TIMES + 1)
+    more = f"{MAX_COUNTED_TIMES:,} and more" if len(passed) > MAX_COUNTED_TIMES else str(len(passed) - 1)
+    late = now - last > MAX_DELAY
+    reason = f"schedule {name}, due {schedule.local_time(last)} {schedule.timezone}"
+    if late:
+        reason += ", missed while nothing ran"
+    facts = {"missed": more} if len(passed) > 1 else {}
+    occasion = Occasion(
+        key, name, reason, schedule.params, schedule.changes, schedule.cool_down, last, facts, schedule.pool
+    )
+    skipped = late and schedule.missed == "skip"
+    return DueOccasion(occasion, f"nothing asked for it within {MAX_DELAY.seconds // 60} minutes" if skipped else "")
+
+
+def next_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[tuple[datetime, str]]:
+    """Return the next times at which schedules are due, at most `count`, in order, with the schedules' names.
+
+    Paused schedules are left out.
+    """
+    found = [
+        (moment, name)
+        for name, schedule in standing.deployments.schedules.items()
+        if name not in standing.paused
+        for moment in _first(schedule, now, count)
+    ]
+    return sorted(found)[:count]
+
+
+def _first(schedule: Schedule, now: datetime, count: int) -> Iterator[datetime]:
+    for _, moment in zip(range(count), schedule.due_after(now), strict=False):
+        yield moment
+
+
+def key_time(moment: datetime) -> str:
+    """Return a time in UTC as the keys of occasions have it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,113 @@
+"""The one run of an occasion, or the reason why it has none.
+
+    occasion.taken        the ledger has the run's id and its signed request; from here on the occasion has one run
+    the flow run          Prefect creates it by the run's id, so that repeated calls create one
+    occasion.started      nothing is left to do
+
+A second process finds the first entry, and after a crash between the steps the rest is done from that entry. The key of
+an occasion is the name of its schedule and the time, or the name of its trigger and the event. So two machines that
+share a ledger derive the same key.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from tasks.core.files import sha256_bytes
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.runs.request import RunRequest
+from tasks.runs.signed_requests import Envelope
+from tasks.scheduling.durations import format_duration
+from tasks.scheduling.occasion_log import PASSED_OVER, STARTED, TAKEN, OccasionLog
+
+
+@dataclass(frozen=True)
+class Occasion:
+    key: str
+    name: str
+    """Name of the schedule or trigger."""
+    reason: str
+    """Reason for the run in words, which becomes part of the signed request."""
+    params: str
+    changes: dict[str, str]
+    cool_down: timedelta | None = None
+    due: datetime | None = None
+    """Time at which the schedule is due; None for a trigger."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Further facts for the ledger's entry."""
+    pool: str | None = None
+    """Work pool that executes the run; None for the runner of this installation."""
+
+
+class OccasionRequest(NamedTuple):
+    """Signed request for the run of an occasion."""
+
+    request: RunRequest
+    envelope: Envelope
+
+
+RequestSigner = Callable[[str], OccasionRequest]
+"""Function that signs a request for the run with the given id; raises whatever requesting a run raises."""
+
+
+def record_taken(
+    ledger: Ledger, book: OccasionLog, occasion: Occasion, installation: str, ask: RequestSigner
+) -> Entry | None:
+    """Record that a run is requested for an occasion, or why none is.
+
+    `ask` is called outside of the transaction, because signing may take time. If it raises, nothing is recorded.
+
+    Returns:
+        Entry of the ledger; None if the ledger had the occasion already.
+    """
+    if book.update(ledger).contains(occasion.key):
+        return None
+    now = ledger.now()
+    run = f"{now:%Y%m%d-%H%M%S}-{sha256_bytes(occasion.key.encode())[:8]}"
+    why = _cool_down_reason(book, occasion, now)
+    asked = None if why else ask(run)
+    with ledger.transaction():
+        if book.update(ledger).contains(occasion.key):
+            return None
+        why = why or _cool_down_reason(book, occasion, now)  # another machine may have taken one since
+        if asked is None or why:
+            return _pass_over(ledger, occasion, why)
+        body = _body(occasion) | {
+            "run": run, "requested_by": asked.request.requested_by, "installation": installation,
+            "envelope": asked.envelope,
+        }  # fmt: skip
+        return ledger.append(TAKEN, occasion.key, body)
+
+
+def record_passed_over(ledger: Ledger, book: OccasionLog, occasion: Occasion, why: str) -> Entry | None:
+    """Record, once, that no run is requested for an occasion."""
+    with ledger.transaction():
+        return None if book.update(ledger).contains(occasion.key) else _pass_over(ledger, occasion, why)
+
+
+def record_started(ledger: Ledger, book: OccasionLog, key: str, run: str, flow_run: str) -> Entry | None:
+    """Record that Prefect has the flow run of an occasion."""
+    with ledger.transaction():
+        if ledger.entries(STARTED, key):
+            return None
+        entry = ledger.append(STARTED, key, {"run": run, "flow_run": flow_run})
+    book.update(ledger)
+    return entry
+
+
+def _pass_over(ledger: Ledger, occasion: Occasion, why: str) -> Entry:
+    return ledger.append(PASSED_OVER, occasion.key, _body(occasion) | {"why": why})
+
+
+def _body(occasion: Occasion) -> dict[str, Any]:
+    due = occasion.due.isoformat() if occasion.due else None
+    pool = {"pool": occasion.pool} if occasion.pool else {}
+    return {"name": occasion.name, "reason": occasion.reason, "due": due, **pool, **occasion.facts}
+
+
+def _cool_down_reason(book: OccasionLog, occasion: Occasion, now: datetime) -> str:
+    before = book.last_taken_at(occasion.name, now)
+    if before is None or occasion.cool_down is None or now - before >= occasion.cool_down:
+        return ""
+    return f"{format_duration(occasion.cool_down)} have not passed since the run of {before:%Y-%m-%d %H:%M} UTC"

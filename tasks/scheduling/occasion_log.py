@@ -1,0 +1,114 @@
+"""Occasions that the ledger has: taken, passed over, or taken but not handed to Prefect yet.
+
+The watch looks every few seconds, so only new entries are read.
+"""
+
+from bisect import bisect_right, insort
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.core.utc import to_utc
+from tasks.ledger.ledger import Entry, Ledger
+
+TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.passed_over"
+"""Kinds of ledger entries; their subject is the occasion's key."""
+
+
+@dataclass(frozen=True)
+class TakenOccasion:
+    """Occasion for which one run is requested."""
+
+    key: str
+    name: str
+    run: str
+    reason: str
+    time: datetime
+    """Time of the ledger's entry."""
+    installation: str
+    """Id of the installation that requests the run."""
+    body: dict[str, Any]
+
+    @property
+    def pool(self) -> str | None:
+        """Work pool that executes the run; None for the runner of the installation."""
+        pool = self.body.get("pool")
+        return pool if isinstance(pool, str) else None
+
+
+class OccasionLog:
+    def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._last = 0
+        self._keys: set[str] = set()
+        self._dues: dict[str, list[datetime]] = {}
+        self._taken: dict[str, list[TakenOccasion]] = {}
+        self._waiting: dict[str, TakenOccasion] = {}
+        self._by_key: dict[str, TakenOccasion] = {}
+
+    def update(self, ledger: Ledger) -> "OccasionLog":
+        """Read the entries that the ledger has gained since the last call; malformed ones are ignored."""
+        last = ledger.last()
+        if last < self._last:  # it is another ledger, or an earlier state of this one
+            self._forget()
+        if last > self._last:
+            entries = [
+                entry for kind in (TAKEN, PASSED_OVER, STARTED) for entry in ledger.entries(kind, after=self._last)
+            ]
+            for entry in sorted(entries, key=lambda entry: entry.seq):
+                self._take(entry)
+            self._last = last
+        return self
+
+    def contains(self, key: str) -> bool:
+        """Return whether an occasion was taken or passed over."""
+        return key in self._keys
+
+    def last_due(self, name: str, now: datetime) -> datetime | None:
+        """Return the last time of a schedule that was taken or passed over; later times than `now` are ignored.
+
+        Clocks go back, so the ledger may hold such times.
+        """
+        dues = self._dues.get(name, [])
+        place = bisect_right(dues, now)
+        return dues[place - 1] if place else None
+
+    def find(self, key: str) -> TakenOccasion | None:
+        return self._by_key.get(key)
+
+    def last_taken(self, name: str) -> TakenOccasion | None:
+        """Return the last occasion that was taken for a schedule or trigger."""
+        return self._taken[name][-1] if self._taken.get(name) else None
+
+    def last_taken_at(self, name: str, now: datetime) -> datetime | None:
+        """Return when an occasion of a schedule or trigger was last taken; later times than `now` are ignored."""
+        return next((each.time for each in reversed(self._taken.get(name, [])) if each.time <= now), None)
+
+    def count_taken(self, name: str) -> int:
+        return len(self._taken.get(name, []))
+
+    def not_handed_over(self, installation: str) -> list[TakenOccasion]:
+        """Return the occasions that this installation took and has not handed to Prefect yet."""
+        return [taken for taken in self._waiting.values() if taken.installation == installation]
+
+    def _take(self, entry: Entry) -> None:
+        if entry.kind == STARTED:
+            self._waiting.pop(entry.subject, None)
+            return
+        try:
+            name, due = str(entry.body["name"]), entry.body.get("due")
+            moment = None if due is None else to_utc(datetime.fromisoformat(due))
+            if entry.kind == TAKEN and entry.subject not in self._keys:
+                taken = TakenOccasion(
+                    entry.subject, name, str(entry.body["run"]), str(entry.body["reason"]), entry.time,
+                    str(entry.body["installation"]), entry.body,
+                )  # fmt: skip
+                self._taken.setdefault(name, []).append(taken)
+                self._waiting[entry.subject] = self._by_key[entry.subject] = taken
+        except (KeyError, TypeError, ValueError):
+            return  # malformed, written by something else than Hallmark; other entries still count
+        if moment is not None:
+            insort(self._dues.setdefault(name, []), moment)
+        self._keys.add(entry.subject)

@@ -1,0 +1,87 @@
+"""Changes of the prompts in a params file: the checkout's HEAD compared with the last run of the file.
+
+Both are read from git, so uncommitted edits request no run. Only the content of section `prompts` counts; comments and
+the order of keys do not.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tasks.core import config, yaml_text
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import canonical_json, sha256_bytes
+from tasks.ledger.ledger import Ledger
+from tasks.runs.commit_files import CommitFiles
+from tasks.runs.repository import Repository
+from tasks.scheduling import recent_runs
+from tasks.scheduling.deployments_file import PromptsChanged
+from tasks.scheduling.recent_runs import ResolvedRun
+
+SECTION = "prompts"
+
+
+class PromptChange(NamedTuple):
+    """Difference between the prompts at HEAD and those of the last run."""
+
+    id: str
+    """Digest that tells the change apart from others."""
+    words: str
+
+
+def find_change(trigger: PromptsChanged, ledger: Ledger, root: Path) -> PromptChange | None:
+    """Return the change of the prompts; None if there is none.
+
+    There is nothing to compare with if the params file has no earlier run, or if the commit of the last run is not in
+    this clone or unreadable.
+
+    Raises:
+        InputError: HEAD does not hold the params file, or the file is not YAML.
+    """
+    checkout = Repository.open(root)
+    now = read_prompts(CommitFiles.head(checkout), trigger.params)
+    last = _last(trigger, ledger)
+    before = _prompts_of_run(checkout, last) if last else None
+    if last is None or before is None or before == now:
+        return None
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    told = sha256_bytes(canonical_json({"prompts": now, "after": last.run}))
+    return PromptChange(told[:16], f"prompts {', '.join(changed)} of {trigger.params} are not those of run {last.run}")
+
+
+def read_prompts(commit: CommitFiles, params: str) -> dict[str, Any]:
+    """Return the prompts of a params file in a commit, by name.
+
+    Raises:
+        InputError: The commit does not hold the file.
+    """
+    document = config.to_plain(yaml_text.load(commit.read_existing_text(params), params))
+    section = document.get(SECTION) if isinstance(document, Mapping) else None
+    return dict(section) if isinstance(section, Mapping) else {}
+
+
+def _last(trigger: PromptsChanged, ledger: Ledger) -> ResolvedRun | None:
+    """Return the last run that overrode prompts exactly as the trigger does.
+
+    A person's trial of another prompt with `--set` does not count.
+    """
+    wanted = _prompt_changes(trigger.changes)
+    return next(
+        (
+            each
+            for each in recent_runs.matching_runs(ledger, trigger)
+            if _prompt_changes(each.request.changes) == wanted
+        ),
+        None,
+    )
+
+
+def _prompt_changes(changes: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in changes.items() if key.partition(".")[0] == SECTION}
+
+
+def _prompts_of_run(checkout: Repository, run: ResolvedRun) -> dict[str, Any] | None:
+    try:
+        return read_prompts(CommitFiles(checkout, run.request.commit), run.request.params)
+    except (InputError, Unavailable):
+        return None

@@ -1,0 +1,41 @@
+"""Newest resolved runs, with their requests."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tasks.core.errors import HallmarkError
+from tasks.gates.signed_request import KIND as REQUESTED
+from tasks.gates.signed_request import REQUEST, SignedRunRequest
+from tasks.ledger.ledger import Entry, Ledger
+from tasks.runs.run_entries import RESOLVED
+from tasks.scheduling.deployments_file import RunSettings
+
+TIER_KEY = "use_case.risk_tier"
+MAX_RUNS = 50
+"""Maximum number of runs that are searched."""
+
+
+class ResolvedRun(NamedTuple):
+    run: str
+    entry: Entry
+    request: SignedRunRequest
+    """Request for the run; its signature is not verified."""
+
+
+def matching_runs(ledger: Ledger, asks: RunSettings) -> Iterator[ResolvedRun]:
+    """Yield the last runs of the same params file and risk tier, newest first.
+
+    An experiment that somebody tried with `--set` has another tier, and does not replace a run that a trigger requests.
+    """
+    for _, entry in zip(range(MAX_RUNS), ledger.newest_first(RESOLVED), strict=False):
+        for request in _requests(ledger, entry.subject):
+            if request.params == asks.params and request.changes.get(TIER_KEY) == asks.changes.get(TIER_KEY):
+                yield ResolvedRun(entry.subject, entry, request)
+
+
+def _requests(ledger: Ledger, run: str) -> Iterator[SignedRunRequest]:
+    for entry in ledger.entries(REQUESTED, run):
+        try:
+            yield REQUEST.predicate(entry.body["envelope"])
+        except (HallmarkError, KeyError, TypeError):
+            continue

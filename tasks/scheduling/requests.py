@@ -1,0 +1,52 @@
+"""Signed request for the run of an occasion, by the scheduler or by a person who wants the run now."""
+
+from tasks.core.errors import InputError, Refused
+from tasks.gates.signed_request import REQUEST
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.policy.policy import SCHEDULER
+from tasks.runs import signed_requests
+from tasks.runs.repository import Repository
+from tasks.runs.request import RunRequest
+from tasks.runs.run import check_request
+from tasks.scheduling import deployments_in_force
+from tasks.scheduling.occasion_entries import Occasion, OccasionRequest, RequestSigner
+from tasks.scheduling.occasion_log import TakenOccasion
+
+
+def request_signer(
+    checkout: Repository, ledger: Ledger, governance: Governance, occasion: Occasion, who: str = SCHEDULER
+) -> RequestSigner:
+    """Return a function that signs a request for the run of an occasion, at the checkout's HEAD.
+
+    The function raises InputError or Refused if anything about the run is known to be wrong, or the key of `who` is not
+    at hand.
+    """
+
+    def ask(run: str) -> OccasionRequest:
+        commit = checkout.commit_of("HEAD")
+        if not checkout.has_file(commit, occasion.params):
+            raise InputError(f"{occasion.params} is not committed; a scheduled run is made from committed files")
+        declared = deployments_in_force.read(ledger, governance).declared_by.get(occasion.name)
+        request = RunRequest(
+            run_id=run, requested_by=who, commit=commit, params=occasion.params, changes=occasion.changes,
+            reason=occasion.reason, initiated_by=[declared] if declared else [],
+        )  # fmt: skip
+        check_request(checkout, request)
+        return OccasionRequest(request, signed_requests.sign(checkout, ledger, governance, request))
+
+    return ask
+
+
+def read_request(taken: TakenOccasion) -> OccasionRequest:
+    """Return the request of an occasion that was taken.
+
+    Raises:
+        Refused: The ledger's entry holds no request for this run.
+    """
+    envelope = taken.body.get("envelope")
+    envelope = envelope if isinstance(envelope, dict) else {}
+    request = RunRequest.from_signed(REQUEST.predicate(envelope))
+    if request.run_id != taken.run:
+        raise Refused(f"occasion {taken.key} has the request of another run, {request.run_id}; nothing is asked for")
+    return OccasionRequest(request, envelope)

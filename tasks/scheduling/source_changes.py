@@ -1,0 +1,122 @@
+"""Changes of the sources that a trigger watches.
+
+`.hallmark/occasions/NAME.json` holds a sketch of each source as the trigger last saw it.
+
+A trigger sees what a run would read: of a file that the commit holds the committed content, so that an edit counts once
+it is committed. The sketches are replaced when a run has been requested for them, or when the last run of the same
+params file, which a person may have requested, has read the same content. If the file is lost, the next look stores the
+current content and compares it with nothing.
+"""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tasks.core import files
+from tasks.core.config import FrozenModel
+from tasks.core.errors import InputError, Unavailable
+from tasks.core.files import canonical_json, sha256_bytes
+from tasks.ledger.ledger import Ledger
+from tasks.runs.commit_files import CommitFiles
+from tasks.runs.source_resolution import require_data_location
+from tasks.scheduling import recent_runs, sketch
+from tasks.scheduling.deployments_file import SourceChanged
+from tasks.scheduling.occasion_log import OccasionLog
+from tasks.scheduling.sketch import Sketch
+from tasks.sources.sources import Source, Sources
+from tasks.stages.data.readers.content import BLOCK_BYTES
+
+
+class StoredSketches(FrozenModel):
+    key: str
+    """Key of the hashes, in hexadecimal."""
+    since: datetime
+    """Time from which the trigger counted; if it changes, after a pause or with other settings, the sketches are made
+    anew."""
+    sources: dict[str, Sketch]
+
+
+class SourceChange(FrozenModel):
+    """Change of sources that exceeds the trigger's share."""
+
+    id: str
+    """Digest that tells the change apart from others."""
+    words: str
+    contents: dict[str, str]
+    """SHA-256 of every watched source, by id."""
+
+
+def find_change(
+    name: str,
+    trigger: SourceChanged,
+    since: datetime,
+    named: Sources,
+    ledger: Ledger,
+    book: OccasionLog,
+    commit: CommitFiles,
+) -> SourceChange | None:
+    """Return the change of a trigger's sources if it exceeds the trigger's share; the first look only stores sketches.
+
+    `commit` is the commit of which a run would be made.
+
+    Raises:
+        InputError: A source is not in sources.yaml or cannot be read.
+        Unavailable: A store or file cannot be reached.
+    """
+    path = commit.checkout.root / ".hallmark" / "occasions" / f"{name}.json"
+    before = _read(path)
+    key = bytes.fromhex(before.key) if before else secrets.token_bytes(16)
+    now = {source.id: _sketch(source, commit, key) for source in _watched(name, trigger, named)}
+    contents = {source: each.sha256 for source, each in now.items()}
+    last = book.last_taken(name)
+    asked = last is not None and last.body.get("contents") == contents
+    anew = before is None or before.since != since or before.sources.keys() != now.keys()
+    if before is None or anew or asked or _last_run_read(contents, trigger, ledger):
+        _write(path, StoredSketches(key=key.hex(), since=since, sources=now), before)
+        return None
+    shares = {source: sketch.changed_share(before.sources[source], each) for source, each in now.items()}
+    wide = {source: share for source, share in shares.items() if share > trigger.beyond}
+    if not wide:
+        return None
+    words = ", ".join(f"{source} by {share:.1%} of its lines" for source, share in sorted(wide.items()))
+    told = sha256_bytes(canonical_json({"contents": contents, "after": last.key if last else None}))
+    return SourceChange(id=told[:16], words=f"{words} (more than {trigger.beyond:.1%})", contents=contents)
+
+
+def _watched(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:
+    known = {source.id: source for source in named.sources}
+    if unknown := sorted(set(trigger.sources or []) - known.keys()):
+        raise InputError(f"trigger {name}: sources.yaml has no source {', '.join(unknown)}; it has {', '.join(known)}")
+    return [source for id_, source in known.items() if trigger.sources is None or id_ in trigger.sources]
+
+
+def _sketch(source: Source, commit: CommitFiles, key: bytes) -> Sketch:
+    require_data_location(source, commit.checkout.root)
+    try:
+        with commit.open_source(source) as file:
+            return sketch.make_sketch(iter(lambda: file.read(BLOCK_BYTES), b""), key)
+    except OSError as error:
+        raise Unavailable(f"source {source.id} cannot be read: {error.strerror or error}") from None
+
+
+def _last_run_read(contents: dict[str, str], trigger: SourceChanged, ledger: Ledger) -> bool:
+    """Return whether the last run of a trigger's params file has read exactly these contents.
+
+    Earlier runs do not count, because the runs after them had other contents.
+    """
+    last = next(recent_runs.matching_runs(ledger, trigger), None)
+    return last is not None and contents.items() <= last.entry.body.get("sources", {}).items()
+
+
+def _read(path: Path) -> StoredSketches | None:
+    try:
+        return StoredSketches.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _write(path: Path, seen: StoredSketches, before: StoredSketches | None) -> None:
+    if seen != before:
+        files.write_bytes(path, seen.model_dump_json().encode(), mode=0o600)

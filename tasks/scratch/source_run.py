@@ -1,0 +1,76 @@
+"""Run whose rows are used: the newest run of the use case, if its data gate has passed."""
+
+from collections.abc import Iterator
+
+from tasks.consent import release_sources, withdrawals
+from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.layout import EXPERIMENT_TIER, Layout
+from tasks.core.params.params import Params
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.runs import training_estimate
+from tasks.trust.gate_statement import GateStatement, read_authority, verify_gate
+
+
+def newest_run(params: Params, layout: Layout) -> Layout:
+    """Return the newest run of the use case that has rows.
+
+    Raises:
+        Unavailable: There is no such run.
+        InputError: The parameters have no fitting prompts for its rows.
+    """
+    for other, theirs in _runs_with_rows(params, layout):
+        _require_prompts(params, theirs, other.root.name)
+        return other
+    raise Unavailable(
+        f"no run of use case {params.use_case.name} has come as far as its rows yet; start one with `hallmark run`, "
+        "and let its data pass at the data gate"
+    )
+
+
+def _runs_with_rows(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
+    """Yield runs of the use case with rows. Only experiments may use rows of experiments, which are not reviewed."""
+    for _, other, theirs in training_estimate.earlier_runs(layout):
+        same, has_rows = (
+            theirs.use_case.name == params.use_case.name,
+            (other.artefacts("split") / "result.json").is_file(),
+        )
+        if same and has_rows and (params.use_case.risk_tier == EXPERIMENT_TIER or not other.is_experiment):
+            yield other, theirs
+
+
+def _require_prompts(params: Params, theirs: Params, run: str) -> None:
+    """Raise InputError if the rows have a task that the parameters lack, or that is of the other kind.
+
+    The kinds are conversations and plain texts; a conversation would otherwise be trained on as a plain text.
+    """
+    for task, prompt in theirs.prompts.items():
+        own = params.prompts.get(task)
+        if own is None or (own.text_window is None) != (prompt.text_window is None):
+            kind = "conversations" if prompt.text_window is None else "plain texts, with a text_window"
+            raise InputError(
+                f"prompts: expected a task {task} of {kind}, since run {run} has rows of it, got "
+                f"{'none' if own is None else 'one of the other kind'}; put it back, or start a run with these prompts"
+            )
+
+
+def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateStatement:
+    """Verify that a run's rows may be trained on, and return the gate statement that permits it.
+
+    The policy in force and its keys for gates decide, since a worktree does not prove which keys count.
+
+    Raises:
+        Refused: The data gate has not passed, or an owner has withdrawn a source.
+    """
+    name = run.root.name
+    if held := withdrawals.block_reason(ledger, governance, release_sources.of_run(run)):
+        raise Refused(f"run {name} may train nothing: {held}")
+    try:
+        claim = verify_gate(run, "data", governance.gate_public_keys(ledger.now()), governance.policy.digest())
+    except Refused as error:
+        raise Refused(
+            f"these trainings are on the rows of run {name}, and its data gate has not passed: {error}"
+        ) from None
+    if claim.verdict == "experiment" and read_authority(run).tier != EXPERIMENT_TIER:
+        raise Refused(f"the data gate of run {name} is passed for experiments alone; `hallmark run` asks it")
+    return claim

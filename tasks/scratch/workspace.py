@@ -1,0 +1,124 @@
+"""Worktrees for stages outside of runs, with their own state folder.
+
+    .hallmark/FOLDER/                       replaces the checkout: a link to everything at its top
+        .hallmark/                          own checkpoints, tracking and fetched models
+            outcomes/KEY.json               outcome of each finished trial, not visible to stages
+            keys/worker                     own key, which is not in people.yaml, so that its signatures never count
+            models/                         models that the checkout has fetched, and that are fetched here
+            runs/NAME/                      a worktree
+
+KEY is the digest of everything that decides an outcome. So finished outcomes are found again, and others are made.
+"""
+
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ruamel.yaml import YAML
+
+import tasks
+from tasks.core import code_digest, files
+from tasks.core.layout import EXPERIMENT_TIER, EXPERIMENTS_FOLDER, Layout
+from tasks.core.params.params import Params
+from tasks.gates import statement
+from tasks.policy.governance import Governance
+from tasks.runs import stand_in
+from tasks.supervise import record_store
+from tasks.trust import keys
+from tasks.trust.gate_statement import Authority
+
+CODE_FOLDER = Path(tasks.__file__).parent
+READY_FILE = "ready"
+"""File of a worktree that is written last."""
+
+
+class RowSet(Protocol):
+    """Rows that the stages are executed on."""
+
+    def write(self, folder: Path) -> None:
+        """Write the rows as the stage `split` writes them."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Folder that replaces the checkout for worktrees outside of runs."""
+
+    root: Path
+
+    @staticmethod
+    def open(checkout: Path, folder: str) -> "Workspace":
+        """Return the place in `.hallmark/FOLDER`, and create it if it is absent."""
+        place = Workspace(checkout / ".hallmark" / folder)
+        place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stand_in.fill(place.root, checkout)
+        if not (place.state / "keys" / "worker").exists():
+            keys.create(place.state / "keys", "worker")
+        return place
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".hallmark"
+
+    def outcome(self, key: str) -> Path:
+        return self.state / "outcomes" / f"{key}.json"
+
+    def worktree(self, name: str) -> Layout:
+        return Layout(self.state / "runs" / name)
+
+    def remove_unwanted(self, wanted: Collection[str]) -> None:
+        """Remove unwanted worktrees and all stage records; also checkpoints, if no wanted worktree is left."""
+        own = (
+            self.state / EXPERIMENTS_FOLDER
+        )  # where stages store files between executions, since these are not governed runs
+        shutil.rmtree(own / record_store.RECORDS_FOLDER, ignore_errors=True)
+        left = list((self.state / "runs").glob("*"))
+        for path in (path for path in left if path.name not in wanted):
+            shutil.rmtree(path)
+        if not any(path.name in wanted for path in left):
+            shutil.rmtree(own / "checkpoints", ignore_errors=True)
+
+
+def stage_code_digests() -> dict[str, str]:
+    """Return the digest of each stage's installed code."""
+    return code_digest.stage_digests(CODE_FOLDER.parent)
+
+
+def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Governance) -> None:
+    """Create a worktree of the installed code with `rows` as the output of `split`, unless it exists.
+
+    Its gate statement is that of an experiment, so nothing in it can be promoted. The caller has verified the gate
+    statement that permits training on these rows.
+    """
+    if (layout.root / READY_FILE).exists():
+        return
+    shutil.rmtree(layout.root, ignore_errors=True)
+    shutil.copytree(CODE_FOLDER, layout.root / CODE_FOLDER.name, ignore=shutil.ignore_patterns("__pycache__"))
+    write_params(layout, params)
+    code_digest.write_digests(layout)
+    files.write_json(layout.code, {"tree_sha256": code_digest.digest_of_all(layout.root)})
+    files.write_json(layout.champion, None)
+    authority = Authority(
+        gate_public_keys=[each.public_key for each in governance.keys_of("gate") if each.revoked_as_of is None],
+        policy_sha256=governance.policy.digest(),
+        environment=governance.policy.environment,
+        tier=EXPERIMENT_TIER,
+    )
+    files.write_json(layout.authority, authority.model_dump(mode="json"))
+    statement.write_experiment_gate(layout, "data", governance)
+    with files.atomic_folder(layout.artefacts("split")) as folder:
+        rows.write(folder)
+        files.write_json(folder / "result.json", {"facts": {}})
+    files.write_bytes(layout.root / READY_FILE, b"")
+
+
+def write_params(layout: Layout, params: Params) -> None:
+    """Write params.yaml. A relative folder of the base model is made absolute, since it is relative to the checkout."""
+    base, checkout = params.base_model, layout.state.parents[2]
+    if base.folder:
+        params = params.model_copy(
+            update={"base_model": base.model_copy(update={"folder": str(checkout / base.folder)})}
+        )
+    with layout.params.open("w") as file:
+        YAML().dump(params.model_dump(mode="json"), file)

@@ -1,0 +1,85 @@
+"""Cache on the disk of a machine of the cluster: models and rows from the storage, and working folders of trainings."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from tasks.core.errors import InputError
+from tasks.core.files import atomic_folder, canonical_json, sha256_bytes, tree_manifest
+from tasks.core.locks import hold, try_hold
+from tasks.stages.cluster.storage import trees
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
+from tasks.stages.cluster.storage.trees import Tree
+
+CACHE_VARIABLE = "HALLMARK_TRAINING_CACHE"
+TREES_FOLDER, WORK_FOLDER = "trees", "work"
+"""Subfolders of the cache, for trees of the storage and for working folders. Other files there are not touched."""
+UNUSED_SECONDS = 7 * 24 * 3600.0
+"""Seconds after its last use until a folder of the cache is removed by the next training."""
+
+
+def cache_folder(part: str) -> Path:
+    """Return a subfolder of this machine's cache, which only this user can read or write; create it if needed.
+
+    Raises:
+        InputError: The folder cannot be created or restricted to the user.
+    """
+    named = os.environ.get(CACHE_VARIABLE)
+    folder = (Path(named) if named else Path.home() / ".cache" / "hallmark" / "training") / part
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise InputError(f"{CACHE_VARIABLE}: {folder} cannot be used ({error}); name a folder of this user's") from None
+    return folder
+
+
+def tree_folder(tree: Tree) -> Path:
+    """Return the folder of the cache for a tree, whether or not the tree has been fetched."""
+    return cache_folder(TREES_FOLDER) / sha256_bytes(canonical_json(dict(tree)))
+
+
+def fetch_tree(place: TrainingStorage, below: str, tree: Tree) -> None:
+    """Fetch a tree into the cache, unless it is there unchanged. Call this in one worker of a machine.
+
+    `below` is the folder of the storage with the tree's files.
+    """
+    folder = tree_folder(tree)
+    with hold(_lock(folder), "another training fetches the same"):
+        if not (folder.is_dir() and tree_manifest(folder) == dict(sorted(tree.items()))):
+            with atomic_folder(folder) as aside:
+                trees.get(place, below, tree, aside)
+        mark_used(folder)
+
+
+def workspace(name: str, of: str) -> Path:
+    """Create and return an empty working folder for an attempt of a training. Call this in one worker of a machine.
+
+    Folders of earlier attempts, whose names begin with `of`, are removed.
+    """
+    remove_unused()
+    for before in cache_folder(WORK_FOLDER).glob(f"{of}*"):
+        shutil.rmtree(before, ignore_errors=True)
+    folder = cache_folder(WORK_FOLDER) / name
+    folder.mkdir()
+    return folder
+
+
+def mark_used(*folders: Path) -> None:
+    """Mark folders as used now, so that `sweep` keeps them."""
+    for folder in folders:
+        os.utime(folder)
+
+
+def remove_unused() -> None:
+    """Remove folders of the cache that were not used for UNUSED_SECONDS."""
+    for path in (*cache_folder(TREES_FOLDER).iterdir(), *cache_folder(WORK_FOLDER).iterdir()):
+        if path.is_dir() and time.time() - path.stat().st_mtime > UNUSED_SECONDS:
+            with try_hold(_lock(path)) as free:
+                if free:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_suffix(".lock")

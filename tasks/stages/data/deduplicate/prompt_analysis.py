@@ -1,0 +1,78 @@
+"""Contents and editions of the prompts of similar records.
+
+All prompts are read once more, but only those of similar records are analysed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.core.record import read_batches
+from tasks.stages.data import conversations
+from tasks.stages.data.deduplicate.record_columns import BATCH
+from tasks.stages.data.deduplicate.similarity.content import Content, extract_content
+from tasks.stages.data.deduplicate.similarity.editions import Edition, parse_edition
+from tasks.stages.data.deduplicate.similarity.vocabulary import WordUses, count_uses
+
+
+@dataclass(frozen=True)
+class PromptColumns:
+    """Properties of prompts as columns, with -1 for records that were not analysed.
+
+    Numbers stand for texts, and only their equality has a meaning.
+    """
+
+    content: np.ndarray
+    """Number that stands for the prompt's content. A prompt with a masked value has a number of its own."""
+    signature: np.ndarray
+    people: np.ndarray
+    prompt_states_edition: np.ndarray
+    """Whether the prompt states its edition."""
+    texts: Sequence[str]
+    """`Content.text` by number of the content; empty for a prompt with a masked value."""
+    uses: WordUses
+    """Number of uses of each word in all prompts."""
+
+
+@dataclass
+class _TextNumbers:
+    of: dict[str, int] = field(default_factory=dict)
+
+    def number(self, text: str) -> int:
+        return self.of.setdefault(text, len(self.of))
+
+
+def analyse(records: Path, wanted: np.ndarray, edition_words: Sequence[str]) -> PromptColumns:
+    """Analyse the prompts of those records of a Parquet file for which `wanted` is true."""
+    contents, texts = _TextNumbers(), dict[int, str]()
+    others = {name: _TextNumbers() for name in ("signature", "people")}
+    columns = {name: np.full(len(wanted), -1) for name in ("content", *others)}
+    titled = np.zeros(len(wanted), bool)
+    for place, record_id, said, prompt in _prompts(records, wanted, edition_words):
+        number = contents.number(f"\n{record_id}" if prompt.masked else prompt.key)
+        # Texts that differ in capitals only have one content: its text must not depend on the order of reading.
+        texts[number] = "" if prompt.masked else min(prompt.text, texts.get(number, prompt.text))
+        columns["content"][place] = number
+        columns["signature"][place] = others["signature"].number(prompt.signature)
+        columns["people"][place] = others["people"].number(prompt.people)
+        titled[place] = said.is_stated
+    in_order = [texts[number] for number in range(len(texts))]
+    uses = count_uses(conversations.prompts(batch["messages"]) for batch in read_batches(records, ["messages"], BATCH))
+    return PromptColumns(**columns, prompt_states_edition=titled, texts=in_order, uses=uses)
+
+
+def _prompts(
+    records: Path, wanted: np.ndarray, edition_words: Sequence[str]
+) -> Iterator[tuple[int, str, Edition, Content]]:
+    begin = 0
+    for batch in read_batches(records, ["record_id", "messages"], BATCH):
+        places = np.flatnonzero(wanted[begin : begin + len(batch)])
+        some = batch.take(pa.array(places))
+        ids, prompts = some["record_id"].to_pylist(), conversations.prompts(some["messages"]).to_pylist()
+        for place, record_id, prompt in zip(places.tolist(), ids, prompts, strict=True):
+            said = parse_edition(prompt, edition_words)
+            yield begin + place, record_id, said, extract_content(said.body)
+        begin += len(batch)

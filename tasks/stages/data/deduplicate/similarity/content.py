@@ -1,0 +1,105 @@
+"""Content of a text: its words, numbers and symbols, without differences that do not change the meaning.
+
+Case, spaces, punctuation, emoji, the spelling of umlauts with one letter or two, and the marks of quotations and
+headings do not matter. On request the courtesy phrases at both ends of a message are removed as well
+(lists/courtesy.txt). Numbers, symbols such as % and €, and placeholders of personal data stay as they are.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+from tasks.stages.data.deduplicate.similarity.lists.words import read_list
+from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN, has_masked_value
+
+WORD = r"[^\W\d_]+(?:['’`´][^\W\d_]+)*[+#]{0,2}"
+NUMBER = r"(?:(?<!\w)[-−+±])?(?:(?<!\w)\.)?[^\W_]*\d[^\W_]*(?:[.,:/'’_-][^\W_]*\d[^\W_]*)*"
+TOKEN = re.compile(rf"({PLACEHOLDER_PATTERN})|({NUMBER})|({WORD})|(\S)")
+LINE_MARKS = re.compile(r"(?m)^[\s>#*•–-]+(?!\d)")
+"""Marks of quotations, lists and headings at the beginning of a line; a sign before a number is not such a mark."""
+KEPT_SIGNS = frozenset("%‰§@&/\\°")
+"""Signs that are kept although Unicode counts them as punctuation; currency and mathematical signs are kept as well."""
+LETTER_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "'": "", "’": "", "`": "", "´": ""} | {"ß": "ss"}
+SPELLING_TABLE = str.maketrans(LETTER_SPELLINGS)
+COURTESY_WORDS = frozenset({"please", "pls", "bitte"})
+OPENS = frozenset('.!?:;\n…"“„»>')
+"""Characters after which every word has a capital."""
+
+
+class Content(NamedTuple):
+    text: str
+    """Words, numbers and symbols, separated by one space. Capitals are kept, since they may distinguish a name."""
+    masked: bool
+    """Whether the text has a placeholder without a token: `[address]`, but not `[name:k3v9x2ab7dqm]`."""
+
+    @property
+    def key(self) -> str:
+        """Text that is equal for contents with the same words, whatever their case and courtesy phrases."""
+        return " ".join(without_courtesy(self.text.split())).lower()
+
+    @property
+    def signature(self) -> str:
+        """Numbers, symbols and placeholders. Two texts with different signatures never say the same."""
+        return " ".join(word for word in self.text.lower().split() if not word.isalpha())
+
+    @property
+    def people(self) -> str:
+        """Placeholders of personal data."""
+        return " ".join(word for word in self.text.split() if word.startswith("["))
+
+
+def extract_content(text: str) -> Content:
+    words = list[str]()
+    plain = LINE_MARKS.sub("\n", unicodedata.normalize("NFKC", text))
+    lower = plain.upper() == plain  # capitals do not distinguish names in a text of capitals only
+    for match in TOKEN.finditer(plain):
+        placeholder, _, number, word, sign = match.groups()
+        if placeholder:
+            words.append(placeholder.lower())
+        elif number:
+            words.append(number.casefold())
+        elif word:
+            words.append(_spelled(word, lower))
+        elif _is_content(sign):
+            words.append(sign)
+    return Content(" ".join(words), has_masked_value(plain))
+
+
+def _spelled(word: str, lower: bool) -> str:
+    plain = word.casefold().translate(SPELLING_TABLE)
+    if lower or word.islower() or word == "I":
+        return plain
+    return plain.upper() if word.isupper() and len(word) > 1 else plain.capitalize()
+
+
+def _is_content(sign: str) -> bool:
+    """Return whether a sign that is neither word nor number is part of the content."""
+    kind = unicodedata.category(sign)
+    return sign in KEPT_SIGNS or kind in ("Sc", "Sm") or (kind[0] in "MN" and not "\ufe00" <= sign <= "\ufe0f")
+
+
+def without_courtesy(words: list[str]) -> list[str]:
+    """Return the words without courtesy phrases, or all of them if nothing else is left."""
+    lower = [word.lower() for word in words]
+    begin, end = 0, len(words)
+    while size := _phrase(lower[begin:end][:MAX_PHRASE_WORDS], begins=True):
+        begin += size
+    while size := _phrase(lower[begin:end][-MAX_PHRASE_WORDS:], begins=False):
+        end -= size
+    return [word for word in words[begin:end] if word.lower() not in COURTESY_WORDS] or words
+
+
+def _phrase(words: list[str], begins: bool) -> int:
+    """Return the number of words of the longest courtesy phrase at this end; 0 if there is none."""
+    sizes = range(len(words), 0, -1)
+    return next((n for n in sizes if tuple(words[:n] if begins else words[-n:]) in _courtesies()), 0)
+
+
+MAX_PHRASE_WORDS = 6
+"""Maximum number of words of a courtesy phrase."""
+
+
+@lru_cache(maxsize=1)
+def _courtesies() -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(line.split()) for line in read_list("courtesy"))

@@ -1,0 +1,147 @@
+"""Edition of a text, if the text states it apart from its body.
+
+A text states its edition on a line or in a sentence of its own, or in brackets: "Version 2.1", "Last updated: 1 March
+2025", "(Stand: 1.3.2025)"; or at the end of a heading: "# Fees v2". A date or version within a sentence or a question
+is part of the body ("How do I install Java release 17?").
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from tasks.stages.data.deduplicate.similarity.markers import DATE, DATED, MONTH, REPLACED, VERSION, edition_pattern
+
+MAX_STATEMENT_CHARS = 200
+"""Maximum number of characters of a statement of the edition."""
+MAX_MARKERS = 3
+"""Number of dates and versions that are compared, from the highest on: a text that says what is new in version 2 is not
+older than version 2."""
+VERSION_PARTS = 4
+"""Number of parts of a version that are compared, as in 2.8.8.1; further parts are ignored."""
+REPLACED_PATTERN = re.compile(REPLACED)
+NUMBER = re.compile(r"\d+")
+MONTHS = ("jan", "feb", "m[aä]r", "apr", "ma[yi]", "jun", "jul", "aug", "sep", "o[ck]t", "nov", "de[cz]")
+"""Beginnings of the names of months in English and German, as patterns."""
+DECORATION = " \t#>-–•"
+EMPHASIS = re.compile(r"[*_`|]")
+BRACKETS = re.compile(rf"[(\[]([^()\[\]\n]{{1,{MAX_STATEMENT_CHARS}}})[)\]]")
+QUESTION_REST = re.compile(r"[^.!?\n]*\?")
+"""Rest of a sentence that is a question."""
+SENTENCE_END = re.compile(rf"(?<=[.!?;])\s+(?!{MONTH}|\d)", re.IGNORECASE)
+"""End of a sentence, but not the full stop in "1. März" or "v. 2"."""
+
+
+class Edition(NamedTuple):
+    body: str
+    """Text without the statement of its edition."""
+    newness: str
+    """Sort key of the edition: larger is newer, and a year is larger than the numbers of most versions. Empty if the
+    text states no edition."""
+    is_stated: bool
+    """Whether the text states its edition, or what it replaces."""
+
+
+class _Patterns(NamedTuple):
+    whole: re.Pattern[str]
+    """Pattern of a text that states an edition and nothing else."""
+    ending: re.Pattern[str]
+    number: re.Pattern[str]
+    """Pattern of a version, or of a date, which is the group `dated`."""
+
+
+def parse_edition(text: str, words: Sequence[str] = ()) -> Edition:
+    """Separate the edition that a text states from its body.
+
+    `words` are an owner's words that state an edition if a date or number follows.
+    """
+    patterns, marks, body = _patterns(tuple(words)), list[str](), []
+    lines = text.split("\n")
+    begin = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    for number, line in enumerate(lines):
+        left, own = _line(line, patterns)
+        heads = not own and "?" not in text and _heads(lines, number, begin)
+        if heads and (end := patterns.ending.search(left.casefold())):
+            own, left = [end.group()], _without_end(left, end)
+        marks += own
+        body.append(left)
+    return Edition("\n".join(body), _newness("\n".join(marks), patterns), bool(marks))
+
+
+def _line(line: str, patterns: _Patterns) -> tuple[str, list[str]]:
+    """Return the rest of a line, and its statements of an edition."""
+    if _is_edition(line, patterns):
+        return "", [line]
+    marks: list[str] = []
+
+    def bracketed(match: re.Match[str]) -> str:
+        if not _is_edition(match[1], patterns) or QUESTION_REST.match(line, match.end()):
+            return match[0]
+        marks.append(match[1])
+        return " "
+
+    sentences = SENTENCE_END.split(BRACKETS.sub(bracketed, line))
+    own = [sentence for sentence in sentences if len(sentences) > 1 and _is_edition(sentence, patterns)]
+    left = " ".join(sentence for sentence in sentences if sentence not in own) if own else sentences[0]
+    return (left if len(sentences) == 1 or own else " ".join(sentences)), marks + own
+
+
+def _is_edition(text: str, patterns: _Patterns) -> bool:
+    plain = " ".join(EMPHASIS.sub("", text.casefold()).strip(DECORATION).split())
+    return bool(plain) and len(plain) <= MAX_STATEMENT_CHARS and patterns.whole.fullmatch(plain) is not None
+
+
+def _heads(lines: list[str], number: int, begin: int) -> bool:
+    """Return whether a line is a heading: it begins with `#`, or is the first line and an empty line follows."""
+    alone = number + 1 < len(lines) and not lines[number + 1].strip(DECORATION + "=~")
+    return lines[number].startswith("#") or (number <= begin and alone)
+
+
+def _without_end(line: str, end: re.Match[str]) -> str:
+    """Cut the match off a line. Its length counts from the end, since casefolding may lengthen the text before it."""
+    return line[: len(line) - (len(end.string) - end.start())]
+
+
+@lru_cache(maxsize=8)
+def _patterns(words: tuple[str, ...]) -> _Patterns:
+    dated = f"(?:{DATED}{f'|{edition_pattern(words, DATE)}' if words else ''})"
+    numbered = f"(?:{VERSION}{f'|{_numbered(words)}' if words else ''})"
+    item = f"(?:{numbered}|{dated})"
+    return _Patterns(
+        # Atomic groups, since "v1.1 may 2025" matches in two ways, and a line with n of these in 2^n ways.
+        whole=re.compile(rf"(?={item}|{REPLACED})(?>(?>{item}|{DATE})[ ,;.·–-]*)*+(?:{REPLACED}[\d.]*)?[ .]*"),
+        ending=re.compile(rf"{item}[ .:]*$"),
+        number=re.compile(f"(?P<dated>{dated})|{numbered}"),
+    )
+
+
+def _numbered(words: Iterable[str]) -> str:
+    return edition_pattern(words, r"\d+(?:\.\d+)*")
+
+
+def _newness(marks: str, patterns: _Patterns) -> str:
+    """Return the sort key of the edition. Lines stay separate, since the object of "replaces" ends with its line."""
+    plain = "\n".join(" ".join(line.split()) for line in EMPHASIS.sub("", marks.casefold()).split("\n"))
+    numbers = sorted(
+        (_parts(match) for match in patterns.number.finditer(REPLACED_PATTERN.sub(" ", plain))), reverse=True
+    )
+    return "".join(f"{part:06}" for parts in numbers[:MAX_MARKERS] for part in parts)
+
+
+def _parts(marker: re.Match[str]) -> list[int]:
+    numbers = [int(number[:6]) for number in NUMBER.findall(marker.group())][:VERSION_PARTS]
+    if marker["dated"]:
+        numbers = _dated(marker.group(), numbers)
+    return [*numbers, *[0] * (VERSION_PARTS - len(numbers))]
+
+
+def _dated(marker: str, numbers: list[int]) -> list[int]:
+    """Return year, month and day; 0 for a missing day. The month comes first in 3/1/25, the day in 3.1.25."""
+    year = numbers[-1] + 2000 * (numbers[-1] < 100)
+    named = [place for place, month in enumerate(MONTHS, start=1) if re.search(rf"\b{month}", marker)]
+    if named:
+        return [year, named[0], numbers[0] * (len(numbers) > 1)]
+    if numbers[0] > 31:
+        return numbers
+    day, month = numbers[1::-1] if "/" in marker else numbers[:2]
+    return [year, month, day]

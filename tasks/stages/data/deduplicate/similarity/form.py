@@ -1,0 +1,64 @@
+"""Form of a text, on which similarity is measured: its letters and digits, casefolded.
+
+The form has no version markers, no dates, no placeholders of personal data (`tasks.stages.data.protect`), and no
+courtesy phrases at both ends of a message. Texts with similar forms are on one side of the split; whether they say the
+same is decided by `tells_apart`. Prompts with the same `conversations.prompt_keys` always have the same form, since
+both are derived from text with normalised spaces.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.stages.data.deduplicate.similarity.lists.words import read_list
+from tasks.stages.data.deduplicate.similarity.markers import DATE, MARKER, edition_pattern
+from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN
+
+IGNORED = f"{MARKER}|{DATE}|{PLACEHOLDER_PATTERN}"
+SALUTATION = r"^(?:hello|hi|hey|dear|good|to whom|hallo|guten|sehr|liebe[rs]?|moin)\b[^,!.?;:]{0,40}[,!]"
+"""Pattern of a salutation with a name, also a mistyped one, which the form leaves out."""
+NON_WORD = r"[^\p{L}\p{M}\p{N}]"
+UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
+WORD_GAP = rf"{NON_WORD}*[^\p{{L}}\p{{M}}\p{{N}} ]{NON_WORD}*|  +"
+"""Characters between words other than a single space: to replace single spaces too takes five times as long."""
+
+
+def normalise(texts: Iterable[str]) -> pa.Array:
+    """Casefold texts and normalise their spaces. Arrow can only convert to lower case, and ß must equal SS."""
+    return pa.array([" ".join(text.casefold().split()) for text in texts], pa.large_string())
+
+
+def forms(texts: pa.Array) -> pa.Array:
+    """Return the forms of texts that `even` has normalised.
+
+    The form of a text without letters and digits, or with nothing but markers, is empty.
+    """
+    matter = _words(pc.replace_substring_regex(texts, SALUTATION, ""))
+    for around in (rf"^(?:(?:{_courtesies()})(?: |$))+", rf"(?:(?:^| )(?:{_courtesies()}))+$"):
+        matter = pc.replace_substring_regex(matter, around, "")
+    nothing = pc.equal(matter, "")
+    return pc.if_else(nothing, _words(texts), matter) if pc.any(nothing).as_py() else matter
+
+
+def _words(texts: pa.Array) -> pa.Array:
+    masked = pc.replace_substring_regex(texts, IGNORED, " ")
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(masked, WORD_GAP, " "))
+
+
+@lru_cache(maxsize=1)
+def _courtesies() -> str:
+    """Return the courtesy phrases as a pattern. Forms have umlauts, which the list spells with two letters."""
+    longest_first = sorted(read_list("courtesy"), key=lambda phrase: (-len(phrase), phrase))
+    return "|".join(re.sub("[aou]e", lambda match: f"(?:{match[0]}|{UMLAUTS[match[0]]})", p) for p in longest_first)
+
+
+def may_state_edition(texts: pa.Array, words: Sequence[str] = ()) -> pa.Array:
+    """Return whether texts that `even` has normalised may state an edition, as a test that is faster than `editions`.
+
+    `words` are an owner's words that state an edition if a date or number follows.
+    """
+    own = f"|{edition_pattern(words, f'{DATE}|[0-9]')}" if words else ""
+    return pc.match_substring_regex(texts, f"{MARKER}{own}")

@@ -1,0 +1,154 @@
+"""Recognition of typos: two spellings of which one is a word and the other is not.
+
+"Account" and "accuont" are a word and a typo of it; "modified" and "codified" are two words, and "Hansen" and "Hanson"
+may be two people. A spelling is a word if a list has it (English base forms, names, the short words of
+lists/short.txt), or if the texts at hand use it often: the same typo is rare, so the spelling that is used far less
+often than a similar one is the typo.
+"""
+
+from functools import lru_cache
+from itertools import pairwise
+
+from tasks.stages.data.deduplicate.similarity.lists.words import read_list
+from tasks.stages.data.deduplicate.similarity.vocabulary import NO_USE, WordUse, WordUses
+from tasks.stages.data.protect.recognisers.names.lists import (
+    family_names,
+    frequent_words,
+    given_names,
+    is_ordinary_word,
+    wordnet_words,
+)
+
+MIN_LETTERS = 4
+"""Minimum number of letters of a word with a typo; swapped letters are recognised in words of three letters too."""
+MIN_LETTERS_OF_TWO_TYPOS = 9
+"""Minimum number of letters of a word in which two wrong letters are still a typo."""
+MAX_LETTERS = 50
+"""Maximum number of letters of a word. Longer strings are not typed words, and the time to compare two words grows with
+the square of their length."""
+MIN_USES = 3
+"""Minimum number of uses from which on a spelling is taken for a word."""
+LOWER_CASE_DIVISOR = 10
+"""Number of uses of which at least one is in lower case if a word is not a name."""
+ENDINGS = ("s", "es", "ed", "ing", "ly")
+MIN_USE_RATIO = 5
+"""Minimum ratio of the uses of a word to those of its typo."""
+
+
+def is_never_typo(word: str) -> bool:
+    """Return whether a word is in lists/short.txt, whose words are never typos of each other."""
+    return word.lower() in _short()
+
+
+def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
+    """Return whether one word is a typo of the other. Words are spelled as in `Content.text`, with capitals of names.
+
+    In a German text English words do not count as words, so that "Kid" is a typo of "Kind".
+    """
+    if max(len(first), len(second)) > MAX_LETTERS:
+        return False
+    right, wrong = sorted(
+        (first, second), key=lambda word: (not _is_listed(word, german), -_use(word, uses).times, word)
+    )
+    a, b, used = right.lower(), wrong.lower(), _use(right, uses).times
+    if (
+        not (a.isalpha() and b.isalpha())
+        or _is_abbreviation(first)
+        or _is_abbreviation(second)
+        or _is_listed(wrong, german)
+    ):
+        return False
+    if _use(wrong, uses).times > max(MIN_USES - 1, used // MIN_USE_RATIO):
+        return False  # used too often to be a typo
+    if _swapped(a, b) or _doubled(a, b) or _doubled(b, a):
+        return len(a) >= MIN_LETTERS or (len(a) == len(b) == MIN_LETTERS - 1)
+    if not right.islower() and not wrong.islower() and not _is_ordinary(right, uses) and not _is_noun(wrong, uses):
+        return False
+    longest = max(len(a), len(b))
+    near = edit_distance(a, b) == 1 or (
+        a[0] == b[0] and longest >= MIN_LETTERS_OF_TWO_TYPOS and edit_distance(a, b) == 2
+    )
+    return (
+        near
+        and longest >= MIN_LETTERS
+        and (_is_listed(right, german=False) or used >= MIN_USES or longest > MIN_LETTERS + 2)
+    )
+
+
+def edit_distance(word: str, other: str) -> int:
+    """Return the optimal string alignment distance of two words: changed, added, removed and swapped letters.
+
+    A distance of more than 2 is returned as 3.
+    """
+    if abs(len(word) - len(other)) > 2:
+        return 3
+    before, last = list[int](), list(range(len(other) + 1))
+    for i, a in enumerate(word, start=1):
+        row = [i]
+        for j, b in enumerate(other, start=1):
+            row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b)))
+            if i > 1 and j > 1 and a == other[j - 2] and word[i - 2] == b:
+                row[j] = min(row[j], before[j - 2] + 1)
+        before, last = last, row
+    return min(last[-1], 3)
+
+
+@lru_cache(maxsize=65_536)
+def _is_listed(word: str, german: bool) -> bool:
+    low = word.lower()
+    names = low in given_names() or (low in family_names() and not word.islower())
+    return low in _short() or low in _nouns() or low in frequent_words() or names or (not german and _is_english(low))
+
+
+def _is_english(low: str) -> bool:
+    """Return whether WordNet, which has base forms only, has the word or its stem.
+
+    Stems of fewer than LEAST letters do not count, since they are words too often by chance.
+    """
+    stems = (low.removesuffix(ending) for ending in ENDINGS if low.endswith(ending))
+    return low in wordnet_words() or any(
+        len(stem) >= MIN_LETTERS and {stem, stem + "e"} & wordnet_words() for stem in stems
+    )
+
+
+def _use(word: str, uses: WordUses) -> WordUse:
+    return uses.get(word.lower(), NO_USE)
+
+
+def _is_ordinary(word: str, uses: WordUses) -> bool:
+    """Return whether a word with a capital is not a name: it is also used in lower case, or it is a noun."""
+    use = _use(word, uses)
+    return is_never_typo(word) or use.lower >= max(MIN_USES, use.times // LOWER_CASE_DIVISOR) or _is_noun(word, uses)
+
+
+def _is_noun(word: str, uses: WordUses) -> bool:
+    """Return whether a word with a capital is a noun, as in German, and not a name."""
+    low = word.lower()
+    used = len(low) >= MIN_LETTERS_OF_TWO_TYPOS and _use(word, uses).times >= MIN_USES
+    return used or low in _nouns() or (is_ordinary_word(low) and not _is_english(low))
+
+
+def _is_abbreviation(word: str) -> bool:
+    return len(word) > 1 and word.isupper()
+
+
+def _swapped(word: str, other: str) -> bool:
+    places = [i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b]
+    return len(places) == 2 and places[1] == places[0] + 1 and edit_distance(word, other) == 1
+
+
+def _doubled(word: str, other: str) -> bool:
+    """Return whether `other` is `word` with one letter doubled."""
+    return len(other) == len(word) + 1 and any(
+        a == b and other[:i] + other[i + 1 :] == word for i, (a, b) in enumerate(pairwise(other))
+    )
+
+
+@lru_cache(maxsize=1)
+def _short() -> frozenset[str]:
+    return frozenset(word for line in read_list("short") for word in line.split())
+
+
+@lru_cache(maxsize=1)
+def _nouns() -> frozenset[str]:
+    return frozenset(word for line in read_list("nouns_de") for word in line.split())

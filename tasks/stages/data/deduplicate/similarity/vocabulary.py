@@ -1,0 +1,55 @@
+"""Number of uses of each word in texts, and of those in lower case, in which names are hardly ever used."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.stages.data.deduplicate.similarity.content import LETTER_SPELLINGS
+
+MIN_USES = 3
+"""Minimum number of uses of a word in the result."""
+PUNCTUATION = '.,;:!?()[]"“”„«»'
+BATCH_WORDS = 1 << 18
+"""Number of words that are counted together."""
+SCHEMA = pa.schema([("word", pa.large_string()), ("times", pa.int64()), ("lower", pa.int64())])
+
+
+class WordUse(NamedTuple):
+    times: int
+    lower: int
+
+
+WordUses = Mapping[str, WordUse]
+"""Uses by word, which is spelled as in contents, in lower case."""
+NO_USE = WordUse(0, 0)
+
+
+def count_uses(texts: Iterable[pa.Array]) -> WordUses:
+    """Count the uses of words in batches of texts. The texts must have their capitals."""
+    counted, waiting, words = SCHEMA.empty_table(), list[pa.Table](), 0
+    for batch in texts:
+        waiting.append(_words(batch))
+        words += len(waiting[-1])
+        if words > BATCH_WORDS:
+            counted, waiting, words = _sums([counted, *waiting]), [], 0
+    counted = _sums([counted, *waiting])
+    often = counted.filter(pc.greater_equal(counted["times"], MIN_USES)).to_pydict()
+    uses = map(WordUse, often["times"], often["lower"])
+    return dict(zip(often["word"], uses, strict=True))
+
+
+def _words(texts: pa.Array) -> pa.Table:
+    words = pc.utf8_trim(pc.utf8_split_whitespace(texts).flatten(), PUNCTUATION)
+    words = words.filter(pc.match_substring_regex(words, r"^\p{L}+$")).cast(pa.large_string())
+    plain, lower = pc.utf8_lower(words), pc.utf8_is_lower(words).cast(pa.int64())
+    for letter, spelled in LETTER_SPELLINGS.items():
+        plain = pc.replace_substring(plain, letter, spelled)
+    return _sums([pa.table({"word": plain, "times": np.ones(len(words), np.int64), "lower": lower})])
+
+
+def _sums(tables: list[pa.Table]) -> pa.Table:
+    together = pa.concat_tables(table.cast(SCHEMA) for table in tables).group_by("word")
+    return together.aggregate([("times", "sum"), ("lower", "sum")]).rename_columns(SCHEMA.names)

@@ -1,0 +1,127 @@
+"""Cache of each source's tables between runs, so that a rerun reads only the sources that changed.
+
+A piece is a cached folder with the tables of one source. DVC deletes the outputs of a stage before it runs the stage
+again, so the pieces are outside of them, in `.hallmark/ingested/SOURCE/`, each named by the digest of everything that
+decides its content. A piece holds protected text only, as the stage's outputs do. It is sealed with a key of the vault,
+which no other stage has. If a piece is damaged or forged, or if the vault does not know its tokens, the source is read
+again.
+"""
+
+import hmac
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core.files import (
+    atomic_folder,
+    canonical_json,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    tree_manifest,
+    write_bytes,
+)
+from tasks.core.layout import Layout
+from tasks.core.locks import hold
+from tasks.core.record import read_batches
+from tasks.sources.sources import ResolvedSource
+from tasks.sources.vault_writer import VaultWriter
+from tasks.stages.data.ingest.source_reader import ReadContext, read_source
+
+MAX_ENTRIES = 2
+"""Number of pieces kept of each source: the last one, and one in case a change is reverted."""
+SEAL_FILE = "seal"
+"""File in a piece with the HMAC-SHA256, in hex, of the piece's name and manifest."""
+
+
+@dataclass(frozen=True)
+class CachedSource:
+    folder: Path
+    """Folder with the tables of `reading.TABLES` and counts.json."""
+    read_now: bool
+    """Whether the source was read in this run."""
+
+
+@contextmanager
+def cached_source(resolved: ResolvedSource, desk: ReadContext, layout: Layout) -> Iterator[CachedSource]:
+    """Yield the piece of a source, and read the source only if it has no usable piece.
+
+    The piece is not deleted before the block ends. If two runs need the same source, one waits, and then uses the piece
+    that the other has written.
+    """
+    name = resolved.source.id
+    home = cache_folder(layout) / name
+    with hold(home / ".lock", f"another run reads source {name}"):
+        target = home / cache_key(resolved, desk, layout)
+        fresh = not _is_usable(target, desk.vault)
+        if fresh:
+            with atomic_folder(target) as aside:
+                read_source(resolved, desk, aside)
+                write_bytes(aside / SEAL_FILE, _seal(target.name, tree_manifest(aside), desk.vault).encode())
+        os.utime(target)
+        _prune(home)
+        yield CachedSource(target, fresh)
+
+
+def cache_folder(layout: Layout) -> Path:
+    return layout.cache_folder("ingested", "ingest")
+
+
+def cache_key(resolved: ResolvedSource, desk: ReadContext, layout: Layout) -> str:
+    """Return the digest of everything that decides a piece.
+
+    The prompt of the source's task is not part of it: `ingest` only checks that params.yaml has the task.
+    """
+    return sha256_bytes(
+        canonical_json(
+            {
+                "source": resolved.model_dump(mode="json"),
+                "terms": desk.resolved.model_dump(mode="json")["terms"],
+                "as_of": desk.resolved.as_of.isoformat(),
+                "vault": desk.resolved.vault,
+                "max_malformed_share": desk.max_malformed_share,
+                "code": read_json(layout.stages)["ingest"],
+                "libraries": sha256_file(layout.root / "constraints.txt"),
+                "python": platform.python_version(),  # whose Unicode tables decide how texts are normalised
+            }
+        )
+    )
+
+
+def _is_usable(target: Path, vault: VaultWriter) -> bool:
+    if not target.exists() and not target.is_symlink():
+        return False
+    if not _is_intact(target, vault):
+        print(f"what is kept of source {target.parent.name} is damaged; reading it again", flush=True)
+        return False
+    unknown = sum(len(vault.missing(batch["token"].to_pylist())) for batch in read_batches(target / "tokens.parquet"))
+    if unknown:
+        print(f"the vault does not know {unknown} tokens of source {target.parent.name}; reading it again", flush=True)
+    return not unknown
+
+
+def _is_intact(target: Path, vault: VaultWriter) -> bool:
+    if target.is_symlink():  # it may lead to files that Hallmark did not write
+        return False
+    try:
+        digests = tree_manifest(target)
+        seal = (target / SEAL_FILE).read_bytes() if digests.pop(SEAL_FILE, None) else b""
+    except (OSError, ValueError):
+        return False
+    return hmac.compare_digest(seal, _seal(target.name, digests, vault).encode())
+
+
+def _seal(name: str, files: dict[str, str], vault: VaultWriter) -> str:
+    return hmac.digest(vault.keys.seals, canonical_json([name, files]), "sha256").hex()
+
+
+def _prune(home: Path) -> None:
+    """Delete the unfinished folders of killed processes, and all but the most recently used pieces."""
+    folders = [path for path in home.iterdir() if path.is_dir()]
+    pieces = sorted((path for path in folders if path.name[0] != "."), key=lambda path: path.stat().st_mtime)
+    for old in [*(path for path in folders if path.name[0] == "."), *pieces[:-MAX_ENTRIES]]:
+        shutil.rmtree(old)

@@ -1,0 +1,211 @@
+"""Reading of one source: its rows become records or quarantine, in tables of the source's own.
+
+`intake.Intake` processes batches of rows, on as many processes as there are cores. The values of tokens are in the
+vault before a table with the tokens is written. `ingest` joins the tables of all sources.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from tasks.core.config import FrozenModel
+from tasks.core.errors import InputError
+from tasks.core.files import write_json
+from tasks.core.progress import Progress, announce
+from tasks.core.record import QUARANTINE, SCHEMA, TableWriter
+from tasks.sources.protection import Action, Category
+from tasks.sources.sources import ResolvedSource, ResolvedSources, Source
+from tasks.sources.vault_writer import VaultWriter
+from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA, BatchProcessor, ProcessedBatch
+from tasks.stages.data.ingest.pool import Pool, batch_by_weight
+from tasks.stages.data.protect.recognisers import detector
+from tasks.stages.data.protect.records import ProtectionContext
+from tasks.stages.data.quarantine import Counts
+from tasks.stages.data.readers import content
+from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.rows import MalformedRow, Row
+
+BATCH_ROWS = 1_000
+"""Maximum number of rows in a batch."""
+BATCH_CHARACTERS = 2_000_000
+"""Number of characters at which a batch ends: two batches for each process are in memory, however long rows are."""
+MAX_EXAMPLES = 5
+"""Maximum number of malformed rows named in an error."""
+TOKENS_SCHEMA = pa.schema([("token", pa.string())])
+TABLE_SCHEMAS = {"records": SCHEMA, "rows": ROWS_SCHEMA, "quarantine": QUARANTINE, "tokens": TOKENS_SCHEMA}
+"""Schemas of the tables, by name: those of one source, and those of all sources together."""
+COUNTS_FILE = "counts.json"
+
+
+class SourceCounts(FrozenModel):
+    """Counts of one source in `ingest`."""
+
+    id: str
+    sha256: str
+    counts: Counts
+    malformed: int
+    """Number of quarantined rows that are not what the source declares."""
+    repaired_texts: int
+    dropped_system_turns: int
+    protected: dict[Category, int]
+    """Number of finds of each class."""
+    actions: dict[Category, Action]
+    """Action on each class that was found."""
+
+
+class TableWriters:
+    """Writers of the tables of `TABLES` in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._stack = folder, ExitStack()
+        self._open: dict[str, TableWriter] = {}
+
+    def write(self, name: str, table: pa.Table) -> None:
+        self._open[name].write(table)
+
+    def __enter__(self) -> Self:
+        for name, schema in TABLE_SCHEMAS.items():
+            self._open[name] = self._stack.enter_context(TableWriter(self._folder / f"{name}.parquet", schema))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+
+@dataclass(frozen=True)
+class ReadContext:
+    """Settings and resources with which all sources of a run are read."""
+
+    resolved: ResolvedSources
+    max_malformed_share: float
+    """Maximum share of malformed rows of a source: `data.max_malformed_share`."""
+    root: Path
+    """Folder at which relative locations start."""
+    vault: VaultWriter
+    pool: Pool
+
+
+@dataclass
+class _SourceTally:
+    """Counts of a source while it is read."""
+
+    records: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
+    malformed: int = 0
+    examples: list[tuple[int, str]] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+    protected: Counter[Category] = field(default_factory=Counter)
+
+    @property
+    def rows(self) -> int:
+        return self.records + self.rules.total()
+
+    def add(self, taken: ProcessedBatch) -> None:
+        self.records += taken.records.num_rows
+        self.rules += taken.rules
+        self.malformed += len(taken.malformed)
+        self.examples = (self.examples + taken.malformed)[:MAX_EXAMPLES]
+        self.notes += taken.notes
+        self.protected += taken.protected
+
+
+def read_source(resolved: ResolvedSource, desk: ReadContext, folder: Path) -> None:
+    """Write the tables of a source, and its `SourceCounts` as counts.json, to `folder`.
+
+    Raises:
+        InputError: The source cannot be used, or its content is not the pinned content.
+    """
+    with TableWriters(folder) as tables:
+        tally = _process_rows(resolved, desk, tables)
+    _refuse_unusable(resolved, tally, desk.max_malformed_share)
+    write_json(folder / COUNTS_FILE, _counts(resolved, tally).model_dump(mode="json"))
+
+
+def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWriters) -> _SourceTally:
+    source, tally = resolved.source, _SourceTally()
+    known: set[str] = set()
+    guard = ProtectionContext(
+        detector.find_all,
+        source.protect,
+        desk.resolved.terms,
+        desk.vault.keys.tokens,
+        source.declared_labels,
+        source.personal,
+    )
+    intake = BatchProcessor(resolved, desk.resolved.as_of, guard, desk.vault.keys.records)
+    announce("ingest", f"fetching {source.id}")
+    with content.read(resolved, desk.root) as pinned:
+        rows, progress = (
+            _select_mapped_columns(READERS[source.kind](pinned.file, source), source),
+            Progress("ingest", pinned.lines),
+        )
+        batches = batch_by_weight(rows, BATCH_ROWS, _characters, BATCH_CHARACTERS)
+        for taken in desk.pool.map_in_order(intake, batches):
+            new = [secret for secret in taken.secrets if secret.token not in known]
+            desk.vault.keep(new)
+            known.update(secret.token for secret in new)
+            for name, table in (("records", taken.records), ("rows", taken.rows), ("quarantine", taken.quarantine)):
+                tables.write(name, table)
+            tally.add(taken)
+            progress.report(tally.rows, source.id)
+    tables.write("tokens", pa.table({"token": sorted(known)}, schema=TOKENS_SCHEMA))
+    return tally
+
+
+def _select_mapped_columns(rows: Iterator[Row | MalformedRow], source: Source) -> Iterator[Row | MalformedRow]:
+    """Drop unmapped columns, of which a row may have 10,000: two batches for each process are in memory."""
+    wanted = source.mapping.columns()
+    for row in rows:
+        yield Row(row.number, {n: row.values[n] for n in wanted if n in row.values}) if isinstance(row, Row) else row
+
+
+def _characters(item: Row | MalformedRow) -> int:
+    characters, left = 0, list(item.values.values()) if isinstance(item, Row) else []
+    while left:
+        value = left.pop()
+        if isinstance(value, str | bytes):
+            characters += len(value)
+        elif isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return characters
+
+
+def _refuse_unusable(resolved: ResolvedSource, tally: _SourceTally, most: float) -> None:
+    source = resolved.source
+    where = f"source {source.id}: {source.location}"
+    if not tally.rows:
+        raise InputError(f"{where} has a header and no rows; expected at least one row")
+    share = tally.malformed / tally.rows
+    if share > most:
+        examples = ", ".join(f"row {number} ({rule})" for number, rule in tally.examples)
+        raise InputError(
+            f"{where}: {tally.malformed:,} of {tally.rows:,} rows ({share:.1%}) are malformed, more than "
+            f"data.max_malformed_share {most:g} allows: {examples}{', …' if tally.malformed > MAX_EXAMPLES else ''}. "
+            "Correct the source, or its kind, delimiter or encoding in sources.yaml"
+        )
+    if not tally.records:
+        raise InputError(f"{where}: none of its {tally.rows:,} rows can be used: {dict(sorted(tally.rules.items()))}")
+
+
+def _counts(resolved: ResolvedSource, tally: _SourceTally) -> SourceCounts:
+    quarantined = dict(sorted(tally.rules.items()))
+    return SourceCounts(
+        id=resolved.source.id,
+        sha256=resolved.sha256,
+        counts=Counts(rows=tally.rows, records=tally.records, quarantined=quarantined),
+        malformed=tally.malformed,
+        repaired_texts=tally.notes["repaired_texts"],
+        dropped_system_turns=tally.notes["dropped_system_turns"],
+        protected={category: tally.protected[category] for category in sorted(tally.protected)},
+        actions={category: resolved.source.protect.action(category) for category in sorted(tally.protected)},
+    )

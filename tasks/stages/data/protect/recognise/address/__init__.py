@@ -1,8 +1,0 @@
-"""Postal addresses on one line or several, whole or in part.
-
-address.py   the recogniser: a street with the town after it, or a part of an address alone
-english.py   streets of English-speaking countries
-german.py    streets and towns of Germany, Austria and Switzerland
-towns.py     towns and postal codes of English-speaking countries
-words.py     capitalised words and separators in an address
-"""

@@ -1,8 +1,0 @@
-"""Keys and passwords.
-
-providers.py   keys in the formats of known providers
-prefixed.py    keys of other providers: a short prefix and a long random rest
-blocks.py      secrets with syntax around them: private key blocks, URLs, HTTP headers
-assigned.py    secrets that the text calls a key or a password
-entropy.py     randomness of a string, and dummy values
-"""

@@ -1,0 +1,39 @@
+"""Recogniser of postal addresses: a street with the town after it, or a part of an address alone."""
+
+import re
+
+from tasks.stages.data.protect.recognisers.address import english, german, towns
+from tasks.stages.data.protect.recognisers.span import Span
+
+STREETS_WITH_TOWNS = (
+    (german.STREET, (german.TOWN_AFTER,)),
+    (english.STREET, (towns.AMERICAN_AFTER, towns.BRITISH_AFTER, towns.ABROAD_AFTER, towns.TOWN_AFTER)),
+    (english.BOX, (towns.MILITARY_AFTER, towns.AMERICAN_AFTER)),
+)
+STANDALONE_PARTS = (
+    (towns.AMERICAN, 0.75),
+    (towns.POSTCODE, 0.75),
+    (german.TOWN, 0.65),
+    (english.UNNUMBERED, 0.65),
+    (english.UNIT_ALONE, 0.6),
+    (towns.CANADIAN, 0.7),
+    (german.STREET_AND_TOWN, 0.9),
+)
+
+
+def find(text: str) -> list[Span]:
+    """Find postal addresses.
+
+    Scores: .95 for a street with its town, .88 for a street alone, .6 to .9 for other parts of an address, .85 for a
+    postal code after a word such as "zip code".
+    """
+    spans = [_grown(text, street, tails) for form, tails in STREETS_WITH_TOWNS for street in form.finditer(text)]
+    spans += [Span(*m.span(), "ADDRESS", score) for form, score in STANDALONE_PARTS for m in form.finditer(text)]
+    return spans + [Span(*m.span(1), "ADDRESS", 0.85) for m in towns.ZIP_NAMED.finditer(text)]
+
+
+def _grown(text: str, street: re.Match[str], tails: tuple[re.Pattern[str], ...]) -> Span:
+    for tail in tails:
+        if town := tail.match(text, street.end()):
+            return Span(street.start(), town.end(), "ADDRESS", 0.95)
+    return Span(*street.span(), "ADDRESS", 0.88)

@@ -1,0 +1,152 @@
+"""Choice of the recognisers that read each text, within time limits.
+
+Three cheap scans decide which recognisers can find anything: for digits, for signs of a credential and for capitals.
+The language model then reads the windows whose capitals neither lists nor cues explain, for all texts of a batch
+together.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import thread_time
+
+from tasks.stages.data.protect.recognisers import health
+from tasks.stages.data.protect.recognisers.address import address
+from tasks.stages.data.protect.recognisers.credentials import named_secrets, prefixed_keys, providers, secret_syntax
+from tasks.stages.data.protect.recognisers.fold import FoldedText, fold
+from tasks.stages.data.protect.recognisers.names import cues, gazetteer, lower_case, spacy_model
+from tasks.stages.data.protect.recognisers.names.language import is_german
+from tasks.stages.data.protect.recognisers.numbers import (
+    birth_date,
+    card,
+    email,
+    germany,
+    iban,
+    labelled_numbers,
+    network,
+    phone,
+    uk,
+    us,
+)
+from tasks.stages.data.protect.recognisers.span import Recogniser, Span, resolve_overlaps
+from tasks.stages.data.protect.recognisers.windows import Window, windows
+
+MAX_CHARACTERS = 4_000_000
+"""Maximum number of characters in a text. This limit is checked before the time limit, so that slow and fast machines
+decide alike."""
+TIME_LIMIT = 60.0
+"""Maximum processor time in seconds that the rules may take for a text, and again the language model. The rules take 6
+seconds for 1 MB of dense support text."""
+NUMBER_HINT = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
+"""Three digits near each other, or the serial number of a German identity card, which may have a single digit."""
+NUMBER_RECOGNISERS: tuple[Recogniser, ...] = (
+    iban.find,
+    card.find,
+    us.find,
+    uk.find,
+    germany.find,
+    labelled_numbers.find,
+    phone.find,
+    birth_date.find,
+    network.find,
+)
+CREDENTIAL_HINT = re.compile(
+    r"[A-Za-z0-9_/+=-]{14}|://|(?i:pass|pwd|kennwort|pin|tan|otp|puk|code|pw|login|secret|answer)",
+)
+CAPITAL = re.compile(r"[^\W\d_a-z]")
+NETWORK_HINT = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}|(?:[0-9A-Fa-f]{2}-){5}|(?:[0-9A-Fa-f]{4}\.){2}")
+
+
+@dataclass
+class _TextState:
+    folded: FoldedText
+    spans: list[Span] = field(default_factory=list)
+    open_windows: list[Window] = field(default_factory=list)
+    """Windows for the language model: neither lists nor cues explain all their capitalised words."""
+    in_time: bool = True
+
+
+def find_all(texts: Sequence[str], language_model: bool = True) -> list[list[Span] | None]:
+    """Return the spans of each text, with offsets into the text as given; None for one over a limit of size or time.
+
+    Without the language model, names that are on no list and have no cue are missed; that is for measurements only.
+    """
+    readings = [_read(text) for text in texts]
+    if language_model:
+        _run_language_model(readings)
+    return [_final_spans(reading) if reading.in_time else None for reading in readings]
+
+
+def _read(text: str) -> _TextState:
+    """Find patterns and names in a text, window by window.
+
+    The time limit is checked between windows, since `re` cannot be interrupted.
+    """
+    if len(text) > MAX_CHARACTERS:
+        return _TextState(FoldedText("", ()), in_time=False)
+    reading = _TextState(fold(text))
+    end = thread_time() + TIME_LIMIT
+    for window in windows(reading.folded.text):
+        if thread_time() > end:
+            return _TextState(reading.folded, in_time=False)
+        spans = find_patterns(window.text) + find_names(window.text)
+        reading.spans += window.uncut_spans(spans)
+        if _is_open(window.text, spans):
+            reading.open_windows.append(window)
+    return reading
+
+
+def find_patterns(text: str) -> list[Span]:
+    """Find everything except names in folded text."""
+    spans = email.find(text) + health.find(text)
+    digits, capital = NUMBER_HINT.search(text), CAPITAL.search(text)
+    if digits:
+        for recogniser in NUMBER_RECOGNISERS:
+            spans += recogniser(text)
+    elif NETWORK_HINT.search(text):
+        spans += network.find(text)
+    if digits or capital:
+        spans += address.find(text)
+    if CREDENTIAL_HINT.search(text):
+        spans += providers.find(text) + prefixed_keys.find(text) + secret_syntax.find(text) + named_secrets.find(text)
+    return spans
+
+
+def find_names(text: str) -> list[Span]:
+    """Find names in folded text by cues and lists, without the language model."""
+    return cues.find(text) + lower_case.find(text) + (gazetteer.find(text) if CAPITAL.search(text) else [])
+
+
+def _is_open(text: str, spans: list[Span]) -> bool:
+    """Return whether the language model should read a text. It was trained on English only."""
+    sure = [span for span in spans if span.score > gazetteer.GUESS_SCORE]
+    return gazetteer.has_open_words(text, sure) and not is_german(text)
+
+
+def _run_language_model(readings: Sequence[_TextState]) -> None:
+    """Add the spans that the language model finds in the windows left open by lists and cues.
+
+    Texts with one open window are read together. Those with several are read window by window, and the time limit is
+    checked between two of them.
+    """
+    short = [reading for reading in readings if len(reading.open_windows) == 1]
+    answers = spacy_model.find(reading.open_windows[0].text for reading in short)
+    for reading, spans in zip(short, answers, strict=True):
+        reading.spans += reading.open_windows[0].uncut_spans(spans)
+    for reading in readings:
+        if len(reading.open_windows) > 1:
+            _run_language_model_on_long(reading)
+
+
+def _run_language_model_on_long(reading: _TextState) -> None:
+    end = thread_time() + TIME_LIMIT
+    for window in reading.open_windows:
+        if thread_time() > end:
+            reading.in_time = False
+            return
+        (spans,) = spacy_model.find([window.text])
+        reading.spans += window.uncut_spans(spans)
+
+
+def _final_spans(reading: _TextState) -> list[Span]:
+    return [reading.folded.to_original(span) for span in resolve_overlaps(list(dict.fromkeys(reading.spans)))]

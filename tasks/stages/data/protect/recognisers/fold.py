@@ -1,0 +1,91 @@
+"""Normalisation of characters before matching, with a way back to the offsets of the original text.
+
+- Removed: zero-width characters, joiners, soft hyphens and bidirectional controls. Combining marks are composed with
+  the letter before them, or removed if Unicode has no such letter.
+- Replaced by one character each: full-width and mathematical letters and digits, digits of all scripts, Cyrillic and
+  Greek letters that look like Latin ones (chosen by hand from the confusables of Unicode TR39), and the variants of
+  spaces, dashes and quotes.
+
+Folded text serves matching alone. Everything written afterwards is cut from the original text.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left
+from functools import lru_cache
+from typing import NamedTuple
+
+from tasks.stages.data.protect.recognisers.span import Span
+
+INVISIBLE_CHARACTERS = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufe00\ufe01\ufe02\ufe0e\ufe0f\ufeff"
+)
+MARKS = "\u0300-\u036f"
+"""Combining marks of European letters, as a range for a character class."""
+SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+QUOTES = "\u2018\u2019\u201a\u201b\u2032\u00b4"
+DOTS = {"\u3002": ".", "\uff0e": ".", "\u2024": ".", "\ufe52": "."}
+CYRILLIC = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
+GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
+"""Text that is really in Greek or Cyrillic becomes nonsense, which is harmless: nothing is found in it."""
+STYLED_RANGES = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
+"""Full-width, mathematical and circled letters and digits."""
+DIGIT_RANGE = range(0x660, 0x1FBFA)
+"""Range of code points that contains the decimal digits of other scripts."""
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[int, str]:
+    table = {ord(c): " " for c in SPACES} | {ord(c): "-" for c in DASHES} | {ord(c): "'" for c in QUOTES}
+    table |= {ord(c): plain for c, plain in (CYRILLIC | GREEK | DOTS).items()}
+    for points in STYLED_RANGES:
+        for point in points:
+            plain = unicodedata.normalize("NFKC", chr(point))
+            if len(plain) == 1 and plain.isascii():
+                table.setdefault(point, plain)
+    for point in DIGIT_RANGE:
+        if (digit := unicodedata.decimal(chr(point), None)) is not None:
+            table.setdefault(point, str(digit))
+    return table
+
+
+@lru_cache(maxsize=1)
+def _unusual() -> re.Pattern[str]:
+    return re.compile(
+        f"[{MARKS}" + re.escape(INVISIBLE_CHARACTERS) + "".join(re.escape(chr(p)) for p in sorted(_table())) + "]"
+    )
+
+
+_GONE = re.compile(f"[{INVISIBLE_CHARACTERS}{MARKS}]")
+_MARKED = re.compile(rf"[^\W\d_][{MARKS}]+")
+
+
+def _composed(m: re.Match[str]) -> str:
+    """Compose a letter with its first mark, and put a zero-width space in place of each mark to keep the length."""
+    return unicodedata.normalize("NFC", m.group())[0] + "\u200b" * (len(m.group()) - 1)
+
+
+class FoldedText(NamedTuple):
+    """Folded text, and the positions that map it back to the original text."""
+
+    text: str
+    removed_offsets: tuple[int, ...]
+    """Offset into the folded text of each removed character, in ascending order."""
+
+    def to_original(self, span: Span) -> Span:
+        """Return the span with offsets into the original text. Removed characters within it are included."""
+        if not self.removed_offsets:
+            return span
+        start = span.start + bisect_left(self.removed_offsets, span.start + 1)
+        return span._replace(start=start, end=span.end + bisect_left(self.removed_offsets, span.end))
+
+
+def fold(text: str) -> FoldedText:
+    """Return the folded text. Text that needs no change costs one scan, or none if it is ASCII."""
+    if text.isascii() or not _unusual().search(text):
+        return FoldedText(text, ())
+    text = _MARKED.sub(_composed, text)
+    removed = tuple(m.start() - i for i, m in enumerate(_GONE.finditer(text)))
+    return FoldedText(_GONE.sub("", text).translate(_table()), removed)

@@ -1,0 +1,44 @@
+"""Capitalised words of a text, and runs of neighbouring ones."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from tasks.stages.data.protect.recognisers.alternation import alternation
+
+UPPER = "A-Z" + "".join(
+    chr(point) for point in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)) if unicodedata.category(chr(point)) == "Lu"
+)
+WORD = rf"[{UPPER}][^\W\d_]{{0,30}}(?:['’`-][^\W\d_]{{1,30}}){{0,3}}"
+PARTICLE = alternation(
+    "von, van, vom, zu, zur, de, del, della, di, da, dos, du, la, le, der, den, ten, ter, bin, ibn, al, el, af, av"
+)
+RUN = re.compile(rf"(?<![\w@#./-]){WORD}\.?(?:[ \u00a0]{{1,2}}(?:{PARTICLE} ){{0,2}}{WORD}\.?){{0,5}}")
+"""Run of up to six capitalised words, with particles such as "van" between them."""
+PIECE = re.compile(WORD)
+SENTENCE_END = re.compile(r"(?:^|[.!?:;\n\"“„(»>*-])\s{0,5}$")
+
+
+class CapitalisedWord(NamedTuple):
+    """Capitalised word of a text."""
+
+    word: str
+    start: int
+    end: int
+    opens_sentence: bool
+    """Whether the word is the first of a sentence or line, where ordinary words are capitalised too."""
+
+    @property
+    def lower_case(self) -> str:
+        return self.word.lower().removesuffix("'s").removesuffix("’s")
+
+
+def runs(text: str) -> list[list[CapitalisedWord]]:
+    """Return the capitalised words of a text, grouped in runs."""
+    return [_pieces(text, run) for run in RUN.finditer(text)]
+
+
+def _pieces(text: str, run: re.Match[str]) -> list[CapitalisedWord]:
+    opens = bool(SENTENCE_END.search(text, max(0, run.start() - 8), run.start()))
+    words = PIECE.finditer(text, run.start(), run.end())
+    return [CapitalisedWord(m.group(), m.start(), m.end(), opens and i == 0) for i, m in enumerate(words)]

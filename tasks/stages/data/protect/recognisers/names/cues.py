@@ -1,0 +1,72 @@
+"""Names after a cue, such as a title or a greeting (see `cue_forms`).
+
+Lower case is accepted too, since people type "my name is john smith". Then none of the words may be an everyday word.
+"""
+
+import re
+
+from tasks.stages.data.protect.recognisers.names import cue_patterns as forms
+from tasks.stages.data.protect.recognisers.names.lists import (
+    ambiguous_given_names,
+    given_names,
+    is_ordinary_word,
+    not_names,
+)
+from tasks.stages.data.protect.recognisers.span import Span
+
+SCORES = (
+    (forms.TITLE, 0.9),
+    (forms.FIELD, 0.9),
+    (forms.ROLE, 0.8),
+    (forms.GREETING, 0.85),
+    (forms.CLOSING, 0.85),
+    (forms.INTRODUCTION, 0.8),
+    (forms.KIN, 0.8),
+)
+PARTICLES = frozenset({"van", "von", "de", "der", "den", "la", "du", "le", "da", "al"})
+
+
+def find(text: str) -> list[Span]:
+    """Find names after a cue. Scores: .9 for a title or a form field, .8 or .85 for other cues, .75 in lower case."""
+    if not forms.HINT.search(text):
+        return []
+    spans = [_trimmed(m, score) for form, score in SCORES for m in form.finditer(text)]
+    spans += [_any_case_span(m) for m in forms.LOWER_CASE_INTRODUCTION.finditer(text)]
+    spans += [_any_case_span(m) for m in forms.AMBIGUOUS_CUE.finditer(text) if _starts_given(m["name"])]
+    return [s for s in spans if s.end > s.start]
+
+
+def _trimmed(m: re.Match[str], score: float) -> Span:
+    """Return the name up to its first everyday word; an empty span if it begins with one."""
+    start, end = m.start("name"), m.start("name")
+    for piece in re.finditer(r"[^\s,]+", m["name"]):
+        word = piece.group().strip(".").lower()
+        titled = score >= 0.85 and not (piece.start() and piece.group().islower())
+        everyday = word in not_names() if word in given_names() or titled else is_ordinary_word(word)
+        if everyday and word not in PARTICLES:
+            break
+        end = start + piece.end()
+    return Span(start, _without_suffix(m.string, start, end), "PERSON", score)
+
+
+def _without_suffix(text: str, start: int, end: int) -> int:
+    """Return the end of a name without a possessive ending or a full stop."""
+    if text[max(start, end - 2) : end] in ("'s", "’s"):
+        return end - 2
+    return end - 1 if end > start and text[end - 1] == "." else end
+
+
+def _starts_given(words: str) -> bool:
+    first = words.split()[0].lower()
+    known = first in given_names() or ("-" in first and all(part in given_names() for part in first.split("-")))
+    return known and first not in ambiguous_given_names() and not is_ordinary_word(first)
+
+
+def _any_case_span(m: re.Match[str]) -> Span:
+    """Return a name in upper or lower case, up to its first everyday word; an empty span if it begins with one."""
+    start = end = m.start("name")
+    for piece in re.finditer(r"\S+", m["name"]):
+        if is_ordinary_word(piece.group()):
+            break
+        end = start + piece.end()
+    return Span(start, end, "PERSON", 0.75)

@@ -1,0 +1,66 @@
+"""Lists of names and of words that look like names, in lower case. data/README.md names their sources and licences."""
+
+from functools import lru_cache
+
+from tasks.stages.data.protect.recognisers.data import lists
+
+
+@lru_cache(maxsize=1)
+def given_names() -> frozenset[str]:
+    return lists.read("given") - (not_names() - ambiguous_given_names())
+
+
+@lru_cache(maxsize=1)
+def family_names() -> frozenset[str]:
+    return lists.read("family") - not_names()
+
+
+@lru_cache(maxsize=1)
+def common_family_names() -> frozenset[str]:
+    """Return the thousand commonest family names of the United States, and Faker's for Germany and Austria."""
+    return lists.read("family_common") - not_names()
+
+
+@lru_cache(maxsize=1)
+def ambiguous_given_names() -> frozenset[str]:
+    """Return given names that are also ordinary words. They need a family name, a title or a cue beside them."""
+    return lists.read("ambiguous")
+
+
+@lru_cache(maxsize=1)
+def not_names() -> frozenset[str]:
+    """Return words that English or German text capitalises and that are never part of a name."""
+    return lists.read("not_names")
+
+
+@lru_cache(maxsize=1)
+def noun_endings() -> tuple[str, ...]:
+    """Return endings by which a German word is a noun and not a family name."""
+    return tuple(sorted(lists.read("noun_endings")))
+
+
+@lru_cache(maxsize=1)
+def wordnet_words() -> frozenset[str]:
+    """Return the base forms of WordNet's nouns, verbs, adjectives and adverbs, with places and famous people."""
+    return lists.read("english")
+
+
+@lru_cache(maxsize=1)
+def frequent_words() -> frozenset[str]:
+    """Return frequent words of English and German, including those in `not_names`."""
+    return lists.read("words") | not_names()
+
+
+@lru_cache(maxsize=65_536)
+def is_known_word(word: str) -> bool:
+    """Return whether a word is a frequent one (`words`) or in WordNet, with or without a common ending."""
+    low = word.lower()
+    endings = ("s", "es", "ed", "d", "ing", "er", "ly")
+    stems = (low, *(low.removesuffix(ending) for ending in endings if low.endswith(ending)))
+    return low in frequent_words() or any(stem in wordnet_words() or stem + "e" in wordnet_words() for stem in stems)
+
+
+def is_ordinary_word(word: str) -> bool:
+    """Return whether a capitalised word is a frequent word or has the ending of a German noun."""
+    low = word.lower()
+    return low in frequent_words() or (len(low) > 6 and low.endswith(noun_endings()) and low not in family_names())

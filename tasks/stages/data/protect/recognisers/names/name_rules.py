@@ -1,0 +1,124 @@
+"""Rules by which a capitalised word counts as a name: it is on a list, or stands beside words used of people."""
+
+import re
+
+from tasks.stages.data.protect.recognisers.alternation import alternation
+from tasks.stages.data.protect.recognisers.names.capitalised_words import CapitalisedWord
+from tasks.stages.data.protect.recognisers.names.lists import (
+    ambiguous_given_names,
+    common_family_names,
+    family_names,
+    given_names,
+    is_known_word,
+    is_ordinary_word,
+    not_names,
+    noun_endings,
+)
+
+VERBS = alternation(
+    """called, calls, wrote, says, said, asked, asks, told, tells, wants, wanted, needs, needed, sent, paid, lives,
+    works, worked, died, moved, has, had, is, was, will, would, can, could, does, did, never, already, just,
+    hat, hatte, haben, ist, war, wird, will, möchte, kann, konnte, bittet, bat, meldet, meldete, ruft, rief, schreibt,
+    schrieb, sagt, sagte, fragt, fragte, braucht, wohnt, kommt, kam, arbeitet, schickt, schickte, reklamiert,
+    beschwert"""
+)
+PERSON_VERB = re.compile(rf"(?:'s)?(?: (?:und|and) [^\W\d_]+(?: [^\W\d_]+)?)? {VERBS}\b")
+"""Verb used of people, after a name. Companies match too; the rules accept that error."""
+BEFORE_NAMES = alternation(
+    r"""to, from, by, with, tell, told, ask, asked, call, called, according to, laut, von, mit, an, bei, für, durch,
+    und, and, oder, or, gegen, nur, techniker(?:in)?, kolleg\w{1,2}, via, contact, cc"""
+)
+PREPOSITION_BEFORE = re.compile(rf"(?i)\b{BEFORE_NAMES}\s$")
+STRONG_CUE_BEFORE = re.compile(
+    r"(?i)\b(?:according to|laut|techniker(?:in)?|kolleg(?:e|en|in)|call|called|asked|told|tell|ask)\s$"
+)
+"""Words after which even a family name that is also an ordinary word counts as a name."""
+DETERMINERS = alternation(
+    r"""the, a, an, this, that, your, my, our, in, at, into, der, die, das, den, dem, des, ein, eine, einen, einem,
+    einer, im, in, ins, nach, aus, mein\w*, ihr\w*, unser\w*, kein\w*, zum, zur, vom, am, beim"""
+)
+DETERMINER_BEFORE = re.compile(rf"(?i)\b{DETERMINERS}\s$")
+
+
+def is_given_name(part: list[CapitalisedWord], i: int, german: bool) -> bool:
+    """Return whether the word at `i` is a given name.
+
+    A given name that is also an ordinary word needs a family name after it or, in English, a place inside the sentence.
+    """
+    piece = part[i]
+    if piece.lower_case not in given_names():
+        return "-" in piece.lower_case and all(name in given_names() for name in piece.lower_case.split("-"))
+    following = part[i + 1] if i + 1 < len(part) else None
+    if piece.lower_case not in ambiguous_given_names():
+        return len(piece.lower_case) > 2 or (following is not None and is_family_name(following))
+    if following is not None and is_family_name(following) and following.lower_case not in not_names():
+        return True
+    inside = not german and not piece.opens_sentence and not piece.word.isupper()
+    return inside and piece.lower_case not in not_names() and len(piece.lower_case) > 2
+
+
+def is_family_name(piece: CapitalisedWord) -> bool:
+    """Return whether the word, or one of its parts between hyphens, is a listed family name."""
+    return piece.lower_case in family_names() or (
+        "-" in piece.lower_case and any(name in family_names() for name in piece.lower_case.split("-"))
+    )
+
+
+def is_name_pair(first: CapitalisedWord, second: CapitalisedWord, text: str, german: bool) -> bool:
+    """Return whether two words, neither of them ordinary, are a name, such as "Xiomara Smith".
+
+    The second is a listed family name or, in German, a word used of people stands beside the pair.
+    """
+    if is_ordinary_word(first.word) or is_ordinary_word(second.word) or first.word.isupper() or second.word.isupper():
+        return False
+    if is_family_name(second):
+        return german or not is_known_word(first.word) or first.lower_case in given_names()
+    return german and (_acts(text, second) or _follows(PREPOSITION_BEFORE, text, first, 14))
+
+
+def is_single_family_name(piece: CapitalisedWord, text: str, german: bool) -> bool:
+    """Return whether a single capitalised word is a family name.
+
+    A common family name needs little context; a rarer one needs a verb or preposition used of people beside it.
+    """
+    if (
+        piece.lower_case in common_family_names()
+        and not piece.word.isupper()
+        and _follows(STRONG_CUE_BEFORE, text, piece, 20)
+    ):
+        return True
+    if (
+        piece.word.isupper()
+        or is_ordinary_word(piece.word)
+        or len(piece.lower_case) < 3
+        or _follows(DETERMINER_BEFORE, text, piece, 12)
+    ):
+        return False
+    acts = _acts(text, piece)
+    person = acts or _follows(PREPOSITION_BEFORE, text, piece, 14)
+    if piece.lower_case in common_family_names() and piece.lower_case not in ambiguous_given_names():
+        return acts or (not piece.opens_sentence and (not german or person))
+    if not person or piece.lower_case not in family_names():
+        return False
+    if german:
+        return piece.lower_case not in ambiguous_given_names() and not piece.lower_case.endswith(noun_endings())
+    return not is_known_word(piece.word) and not piece.opens_sentence
+
+
+def is_unlisted_name(piece: CapitalisedWord, text: str, german: bool) -> bool:
+    """Return whether a capitalised word inside a sentence is on no word list, so that it may be a name.
+
+    English only: German capitalises every noun, and there is no free dictionary of them.
+    """
+    word = piece.word
+    if german or word.isupper() or len(word) < 3 or is_known_word(word) or any(c.isupper() for c in word[2:]):
+        return False
+    return not piece.opens_sentence or _acts(text, piece)
+
+
+def _acts(text: str, piece: CapitalisedWord) -> bool:
+    return bool(PERSON_VERB.match(text, piece.end))
+
+
+def _follows(form: re.Pattern[str], text: str, piece: CapitalisedWord, within: int) -> bool:
+    return bool(form.search(text, max(0, piece.start - within), piece.start))

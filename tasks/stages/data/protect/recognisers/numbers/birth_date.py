@@ -1,0 +1,38 @@
+"""Dates of birth: dates near a word such as "born" or "Geburtsdatum"."""
+
+import re
+
+from tasks.stages.data.protect.recognisers.alternation import alternation
+from tasks.stages.data.protect.recognisers.span import Span
+
+MONTHS = (
+    "jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz?|mrz|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?"
+    "|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?|jänner"
+)
+DATE = (
+    alternation(
+        rf"""\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}, \d{{1,2}} ?[-/.] ?\d{{1,2}} ?[-/.] ?\d{{2,4}},
+    \d{{1,2}} \d{{1,2}} (?:19|20)\d\d, (?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d,
+    \d{{1,2}}(?:st|nd|rd|th|\.)?[ -](?:of )?(?:{MONTHS})\.?,?(?:[ -]\d{{2,4}})?,
+    (?:{MONTHS})\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?"""
+    )
+    + r"(?!\d)"
+)
+BORN = r"(?:born|birth(?:day|date)?|d\.?o\.?b\.?|bday|date of birth|geboren\w*|geb\.?|geburts(?:datum|tag)?)"
+STAR = r"(?:\*|(?<=[,;(])\* |(?<=[,;(] )\* )"
+"""Star before a date of birth, as in "(* 12.3.1980)". It must touch the date or follow a bracket, comma or semicolon,
+because a star with a space also begins the items of a list."""
+DATE_AFTER_CUE = re.compile(rf"(?i)(?<!\w)(?:{BORN}(?!\w)[^\d\n]{{0,40}}?|{STAR})(?P<date>{DATE})")
+NAMED = alternation("date of birth, birth ?date, dob, geburtsdatum")
+DATE_ON_NEXT_LINE = re.compile(rf"(?i)(?<!\w){NAMED}(?!\w)\s{{0,4}}:?\s{{0,4}}(?P<date>{DATE})")
+CUES_AFTER = alternation("geboren, my birthday, is when (?:i|he|she) was born, geb\\b")
+DATE_BEFORE_CUE = re.compile(rf"(?i)(?P<date>{DATE})[^\w\n]{{0,3}}(?:\w+ ){{0,4}}?{CUES_AFTER}")
+
+
+def find(text: str) -> list[Span]:
+    """Find dates of birth. Score .9. A date without a cue is never found, however plausible its year."""
+    return [
+        Span(*m.span("date"), "DATE_OF_BIRTH", 0.9)
+        for form in (DATE_AFTER_CUE, DATE_ON_NEXT_LINE, DATE_BEFORE_CUE)
+        for m in form.finditer(text)
+    ]

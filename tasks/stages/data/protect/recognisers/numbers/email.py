@@ -1,0 +1,48 @@
+"""E-mail addresses, loosely by RFC 5321 and 6531, also if spelt out to escape machines: "anna ät web punkt de"."""
+
+import re
+
+from tasks.stages.data.protect.recognisers.alternation import alternation
+from tasks.stages.data.protect.recognisers.span import Span
+
+LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
+PLAIN = re.compile(rf"(?<![\w.+%-]){LOCAL}(?:@|%40)\n?(?:[\w-]{{1,63}}\.){{1,6}}[^\W\d_]{{2,24}}(?![\w])")
+AT = r"(?:\s?@\s?|\s?[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]\s?|\s(?:at|ät)\s)"
+DOT = r"(?:\s?\.\s?|\s?[(\[{<]\s?(?:dot|punkt|\.)\s?[)\]}>]\s?|\s(?:dot|punkt)\s)"
+WORDS = r"[\w-]{1,40}"
+SPELT_OUT_ADDRESS = re.compile(
+    rf"(?i)(?<![\w.])(?:{WORDS}{DOT}){{0,3}}{WORDS}{AT}(?:{WORDS}{DOT}){{1,3}}[a-z]{{2,10}}(?!\w)"
+)
+SPELLING_SIGNS = re.compile(r"(?i)[(\[{<]\s?(?:at|ät|@)\s?[)\]}>]|\s@|@\s|\s(?:dot|punkt)\s|[(\[{<]\s?(?:dot|punkt)")
+"""Signs that an address was spelt out on purpose: brackets around "at" or "dot", or spaces beside "@" or "dot"."""
+HOSTS = alternation(
+    """gmail, googlemail, yahoo, hotmail, outlook, live, icloud, aol, gmx, web, t-online, freenet, posteo,
+    proton(?:mail)?, mail"""
+)
+SPELT_OUT_AT = re.compile(
+    rf"(?i)(?<![\w.])[\w.+-]{{2,40}}\s(?:at|ät)\s{HOSTS}\s?\.\s?[a-z]{{2,3}}(?:\.[a-z]{{2}})?(?!\w)"
+)
+HINT = re.compile(r"(?i)\b(?:at|ät)\b|@")
+
+
+def find(text: str) -> list[Span]:
+    """Find e-mail addresses. Scores: .95 for ordinary ones, .9 for those spelt out."""
+    spans = []
+    if "@" in text or "%40" in text:
+        spans += [Span(*_trimmed(m), "EMAIL_ADDRESS", 0.95) for m in PLAIN.finditer(text)]
+    if HINT.search(text):
+        spans += [
+            Span(*m.span(), "EMAIL_ADDRESS", 0.9)
+            for m in SPELT_OUT_ADDRESS.finditer(text)
+            if SPELLING_SIGNS.search(m.group())
+        ]
+        spans += [Span(*m.span(), "EMAIL_ADDRESS", 0.9) for m in SPELT_OUT_AT.finditer(text)]
+    return spans
+
+
+def _trimmed(m: re.Match[str]) -> tuple[int, int]:
+    """Return start and end without the URL or markup before the address, up to the last of `= / ? & ' { |`."""
+    text = m.group()
+    local = text.partition("@")[0] if "@" in text else text.rpartition("%40")[0]
+    lead = max(local.rfind(c) for c in "=/?&'{|")
+    return m.start() + lead + 1, m.end()

@@ -1,0 +1,39 @@
+"""Division of long texts into overlapping windows, so that no pattern reads more than `WINDOW` characters at a time."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from tasks.stages.data.protect.recognisers.span import Span
+
+WINDOW_LENGTH = 20_000
+"""Length of a window in characters. It also bounds spaCy's tokeniser, which is quadratic on some texts (spaCy issue
+14020)."""
+OVERLAP_LENGTH = 500
+"""Number of characters that two neighbouring windows share. A shorter span that one of them cuts is whole in the
+other."""
+
+
+class Window(NamedTuple):
+    """Part of a folded text, and its offset `start` in it."""
+
+    text: str
+    start: int
+    total: int
+    """Number of characters in the whole text."""
+
+    def uncut_spans(self, spans: Iterable[Span]) -> Iterator[Span]:
+        """Yield the window's spans with offsets into the whole text, except those that touch a cut edge.
+
+        The neighbouring window has such a span whole. One longer than half the overlap is yielded all the same, since
+        both windows may cut it.
+        """
+        for span in spans:
+            uncut_left = span.start > 0 or self.start == 0
+            uncut_right = span.end < len(self.text) or self.start + len(self.text) == self.total
+            if (uncut_left and uncut_right) or span.end - span.start > OVERLAP_LENGTH // 2:
+                yield span._replace(start=span.start + self.start, end=span.end + self.start)
+
+
+def windows(text: str) -> Iterator[Window]:
+    for start in range(0, max(1, len(text) - OVERLAP_LENGTH), WINDOW_LENGTH - OVERLAP_LENGTH):
+        yield Window(text[start : start + WINDOW_LENGTH], start, len(text))

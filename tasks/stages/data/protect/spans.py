@@ -1,0 +1,71 @@
+"""Operations on overlapping and nested spans of one text.
+
+Sorted spans stay sorted, and no operation is quadratic in the number of spans.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+from tasks.stages.data.protect.detected_span import DetectedSpan, merge
+from tasks.stages.data.protect.values import is_ordinary_piece
+from tasks.stages.data.protect.words import Text
+
+
+def without_overlaps(stretches: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
+    """Yield the spans sorted and without overlaps.
+
+    Of two spans that overlap, the earlier is kept whole, or the longer if both start at one place. The other is cut to
+    the part beyond it.
+    """
+    end = 0
+    for stretch in sorted(stretches, key=lambda stretch: (stretch.start, -stretch.end)):
+        if stretch.end > end:
+            yield stretch._replace(start=max(end, stretch.start))
+            end = stretch.end
+
+
+def piece_to_replace(text: Text, piece: DetectedSpan) -> Iterator[DetectedSpan]:
+    """Yield the part of a piece that must be replaced: from its first word with a letter or digit to its last.
+
+    Nothing is yielded for ordinary words, or if no word has a letter or digit.
+    """
+    there = text.text[piece.start : piece.end]
+    found = [word for word in text._replace(text=there).words() if any(map(str.isalnum, word.plain))]
+    if found and not is_ordinary_piece(piece.category, there):
+        yield DetectedSpan(piece.start + found[0].start, piece.start + found[-1].end, piece.category)
+
+
+def without_leftovers(text: str, finds: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
+    """Yield detected spans without white space at their ends, and without leftovers of ordinary words.
+
+    A leftover is the rest of a span that overlapped a better one. It begins where the better one ends, and has its
+    class.
+    """
+    end, category = -1, ""
+    for find in finds:
+        there = text[find.start : find.end]
+        left_over = find.start == end and find.category == category
+        end, category = find.end, find.category
+        if not there.strip():
+            continue
+        if not (left_over and is_ordinary_piece(find.category, there)):
+            ahead, behind = len(there) - len(there.lstrip()), len(there) - len(there.rstrip())
+            yield find._replace(start=find.start + ahead, end=find.end - behind)
+
+
+def words_outside(text: str, whole: DetectedSpan, inside: Sequence[DetectedSpan]) -> list[str]:
+    """Return the words of a span that lie outside the spans `inside` it."""
+    return [
+        word for left in merge(inside, [whole]) if left not in inside for word in text[left.start : left.end].split()
+    ]
+
+
+def enclosing_span(find: DetectedSpan, stretches: Sequence[DetectedSpan]) -> DetectedSpan | None:
+    """Return the span that contains `find`, or None. The spans must be sorted and without overlaps."""
+    place = bisect_right(stretches, find.start, key=lambda stretch: stretch.start) - 1
+    return stretches[place] if place >= 0 and stretches[place].end >= find.end else None
+
+
+def overlaps_any(span: tuple[int, int], stretches: Sequence[DetectedSpan]) -> bool:
+    place = bisect_right(stretches, span[0], key=lambda stretch: stretch.end)
+    return place < len(stretches) and stretches[place].start < span[1]

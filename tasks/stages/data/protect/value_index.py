@@ -1,0 +1,42 @@
+"""Search for detected values in the texts of a record."""
+
+from array import array
+from collections.abc import Collection, Iterator
+
+from tasks.stages.data.protect.aho_corasick import AhoCorasick
+from tasks.stages.data.protect.detected_span import DetectedSpan
+from tasks.stages.data.protect.values import Value
+from tasks.stages.data.protect.words import Text
+
+
+class ValueIndex:
+    """Index of values by the sequences of words for which a text is searched."""
+
+    def __init__(self, values: Collection[Value]) -> None:
+        spelled = {words: value for value in values for words in value.word_sequences}
+        self._values = list(spelled.values())
+        self._finder = AhoCorasick(spelled)
+        self._lengths = [len(words) for words in spelled]
+
+    def occurrences(self, text: Text) -> Iterator[DetectedSpan]:
+        """Yield the occurrences of values in a text: of those that end at the same word, the longest.
+
+        Occurrences may overlap.
+        """
+        if not self._values:
+            return
+        words, starts, ends, names_field = text.words(), array("q"), array("q"), array("b")
+
+        def read() -> Iterator[str]:
+            for word in words:
+                starts.append(word.start)
+                ends.append(word.end)
+                names_field.append(word.names_field)
+                yield word.plain
+
+        for last, sequence in self._finder.matches(read()):
+            value, first = self._values[sequence], last - self._lengths[sequence] + 1
+            if (value.searched_in_field_names or not names_field[last]) and value.matches_at(
+                text, starts[first], ends[last]
+            ):
+                yield DetectedSpan(starts[first], ends[last], value.category, value.spelling)

@@ -1,0 +1,106 @@
+"""Detected values of a record, and the rules by which the same words elsewhere in the record count as the value.
+
+A value of several words, or a number, is unambiguous. A single word may be a name in one place and a common noun in
+another, above all in German: "Herr Koch" and "der koch". It counts as the value if it has the detected spelling or a
+capital, or if it is a whole text or a whole field of a JSON target. A value of ordinary words ("Dear Will", but "that
+will do") counts in the detected spelling alone; without a capital, it must also be a whole text or field.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category
+from tasks.stages.data.protect.recognisers.names import lists, lower_case
+from tasks.stages.data.protect.tokens import WORDWISE_CATEGORIES, canonical_spelling
+from tasks.stages.data.protect.words import Text, words_of
+
+MIN_CHARACTERS = 4
+"""Minimum number of letters and digits in a value that is not `short`: "Li" and "123" often have another meaning.
+Given names that are no ordinary word may be shorter."""
+MIN_NUMBER_LENGTH = 6
+"""Minimum number of letters and digits in a number that is also searched for without separators: "12/26" is not
+"1226"."""
+POSSESSIVE = ("'s", "\u2019s")
+LISTED_CATEGORIES: tuple[Category, ...] = ("health",)
+"""Classes whose values are terms of a list and have the same meaning throughout a record."""
+
+
+class Value(NamedTuple):
+    category: Category
+    spelling: str
+    words: tuple[str, ...]
+    short: bool
+    """Whether the value has fewer than LEAST letters and digits."""
+    common: bool
+    """Whether the value consists of ordinary words. Several words with a given name among them do not count as such."""
+
+    @staticmethod
+    def from_spelling(category: Category, spelling: str) -> "Value":
+        words = words_of(spelling)
+        if len(words) == 1 and words[0] in lower_case.unambiguous_given_names():
+            return Value(category, spelling, words, short=False, common=False)
+        return Value(category, spelling, words, sum(map(str.isalnum, spelling)) < MIN_CHARACTERS, _is_common(words))
+
+    @property
+    def declared(self) -> "Value":
+        """Value as the source's owner declares it: neither `short` nor `common`, whatever its words are."""
+        return self._replace(short=False, common=False)
+
+    @property
+    def searched_in_field_names(self) -> bool:
+        """Whether the value is also searched for in names of JSON fields.
+
+        Most of those names are from a schema, so the value must identify a person and must not be short or ordinary.
+        """
+        return self.category in IDENTIFYING_CATEGORIES and not (self.short or self.common)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Key by which values are equal: the words, or the letters and digits of a number, as in its token."""
+        if self.category in WORDWISE_CATEGORIES or self.category == "email":
+            return self.words
+        return (canonical_spelling(self.category, self.spelling),)
+
+    @property
+    def word_sequences(self) -> Iterator[tuple[str, ...]]:
+        """Sequences of words to search for: those detected, and a long number without its separators."""
+        yield self.words
+        if len(self.key) == 1 and len(self.key[0]) >= MIN_NUMBER_LENGTH:
+            yield self.key
+
+    def matches_at(self, text: Text, start: int, end: int) -> bool:
+        """Return whether an occurrence of the words, found case-insensitively, counts as the value."""
+        if self.category in LISTED_CATEGORIES or (len(self.words) > 1 and not (self.short or self.common)):
+            return True
+        there, alone = text.text[start:end], text.stands_alone(start, end)
+        same, capital = there == self.spelling, there != there.lower()
+        if self.short or self.common:
+            return same and (capital or alone)
+        return same or capital or alone or there.casefold() in lower_case.unambiguous_given_names()
+
+
+def is_ordinary_piece(category: Category, piece: str) -> bool:
+    """Return whether a piece of a split name consists of ordinary words, so that it can stay readable.
+
+    For example, "playlist" in "nicky jam playlist", if "nicky jam" is the name.
+    """
+    return category == "name" and all(word in POSSESSIVE or _is_lower_word(word) for word in piece.split())
+
+
+def is_unknown_word(word: str) -> bool:
+    """Return whether a word is on no word list, so that it counts as part of the name beside it."""
+    return word.isalpha() and not _is_word(word)
+
+
+def _is_common(words: tuple[str, ...]) -> bool:
+    named = len(words) > 1 and any(word in lists.given_names() for word in words)
+    return not named and all(map(_is_word, words))
+
+
+def _is_word(word: str) -> bool:
+    return lists.is_known_word(word) or lists.is_ordinary_word(word)
+
+
+def _is_lower_word(word: str) -> bool:
+    names = lists.given_names(), lists.family_names(), lists.common_family_names()
+    return word.islower() and lists.is_known_word(word) and not any(word in known for known in names)

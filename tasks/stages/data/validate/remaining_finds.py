@@ -1,0 +1,39 @@
+"""Personal and secret text that the recognisers still find in protected records."""
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+
+from tasks.sources.protection import Category
+from tasks.stages.data.protect.detected_span import DetectedSpan, Detector, merge
+from tasks.stages.data.protect.placeholders import PLACEHOLDER
+
+
+def sample(record_ids: Iterable[str], size: int) -> set[str]:
+    """Return the `size` smallest record ids. Ids are keyed digests, so the sample is random and always the same."""
+    return set(heapq.nsmallest(size, record_ids))
+
+
+def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Sequence[str]], detector: Detector) -> int:
+    """Count the records with personal or secret text that is neither replaced nor of a class that their source keeps.
+
+    A record is given as its source and its texts; `spared` are the classes that each source keeps. A record with a text
+    that the detector cannot read to its end is counted too, since the content of the text is unknown.
+    """
+    texts = list(dict.fromkeys(text for _, texts in records for text in texts if text))
+    categories = {text: remaining_categories(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
+    return sum(
+        any(_offends(categories[text], spared.get(source, ())) for text in texts if text) for source, texts in records
+    )
+
+
+def _offends(categories: set[Category] | None, spared: Sequence[str]) -> bool:
+    return categories is None or not categories <= set(spared)
+
+
+def remaining_categories(text: str, spans: Sequence[DetectedSpan] | None) -> set[Category] | None:
+    """Return the classes of the finds outside of placeholders; None if the text could not be read to its end."""
+    if spans is None:
+        return None
+    masks = [DetectedSpan(mask.start(), mask.end(), mask[1]) for mask in PLACEHOLDER.finditer(text)]  # type: ignore[arg-type]
+    pieces = [piece for piece in merge(masks, spans) if piece not in masks]
+    return {piece.category for piece in pieces if any(letter.isalnum() for letter in text[piece.start : piece.end])}

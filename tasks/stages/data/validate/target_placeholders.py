@@ -1,0 +1,68 @@
+"""Targets with a placeholder that their prompt lacks, so that the model cannot tell from the prompt what to write.
+
+Protection replaces equal values in all turns of a record by the same token (`tasks.stages.data.protect.propagation`). A
+placeholder is in the target only if the target names a person whom the prompt does not name, or spells a value
+differently.
+"""
+
+import heapq
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.core.config import FrozenModel
+from tasks.core.facts import Fact
+from tasks.core.record import read_batches
+from tasks.stages.data.conversations import prompts, targets
+from tasks.stages.data.protect.placeholders import PLACEHOLDER
+
+FACT_NAME = "placeholders_only_in_target"
+MAX_EXAMPLES = 5
+"""Maximum number of records listed as examples."""
+BATCH = 5_000
+
+
+class TargetPlaceholders(FrozenModel):
+    """Counts of the targets with a placeholder that their prompt lacks."""
+
+    records: int
+    with_placeholder: int
+    lacking: int
+    """Number of records whose target has a placeholder that their prompt lacks."""
+    examples: list[str]
+    """Smallest ids of the lacking records, at most EXAMPLES."""
+
+    def fact(self) -> Fact:
+        """Return the share of lacking records among all records, which the data gate judges."""
+        said = f"{self.lacking:,} of {self.with_placeholder:,} targets with a placeholder"
+        named = f": records {', '.join(self.examples)}" if self.examples else ""
+        more = ", …" if self.lacking > len(self.examples) else ""
+        return Fact(value=self.lacking / self.records if self.records else 0.0, note=f"{said}{named}{more}")
+
+
+def count(path: Path) -> TargetPlaceholders:
+    """Count the targets in a table of records. A record without a prompt is never counted as lacking."""
+    records = with_placeholder = lacking = 0
+    examples: list[str] = []
+    for batch in read_batches(path, ["record_id", "messages"], BATCH):
+        records += batch.num_rows
+        for record_id, prompt, target in _masked(batch):
+            if wanted := _placeholders(target):
+                with_placeholder += 1
+                if prompt and not wanted <= _placeholders(prompt):
+                    lacking += 1
+                    examples = heapq.nsmallest(MAX_EXAMPLES, [*examples, record_id])
+    return TargetPlaceholders(records=records, with_placeholder=with_placeholder, lacking=lacking, examples=examples)
+
+
+def _masked(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
+    """Return id, prompt and target of the records whose target may have a placeholder."""
+    messages = batch["messages"]
+    table = pa.table([batch["record_id"], prompts(messages), targets(messages)], ["id", "prompt", "target"])
+    chosen = table.filter(pc.match_substring(table["target"], "["))
+    return list(zip(*(chosen[name].to_pylist() for name in table.column_names), strict=True))
+
+
+def _placeholders(text: str) -> set[str]:
+    return {match[0] for match in PLACEHOLDER.finditer(text)}

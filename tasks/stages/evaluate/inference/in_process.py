@@ -1,0 +1,22 @@
+"""Team of one model, in the stage's own process."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tasks.stages.evaluate.inference.executor import Operation
+from tasks.stages.evaluate.inference.model_process import ModelProcess
+
+
+class InProcessExecutor:
+    def __init__(self, answerer: ModelProcess) -> None:
+        self._answerer = answerer
+
+    def map_unordered(self, act: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        method = getattr(self._answerer, act)
+        return ((number, method(item)) for number, item in enumerate(items))
+
+    def count(self) -> int:
+        return 1
+
+    def peak_bytes(self) -> int:
+        return self._answerer.peak_bytes()

@@ -1,0 +1,148 @@
+"""Model with its weights in one process: the stage's own, or a worker of Ray."""
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from tasks.core.errors import InputError
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages import import_speed
+from tasks.stages.cluster import versions
+from tasks.stages.cluster.storage import machine_cache, training_storage, trees
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
+from tasks.stages.cluster.storage.trees import Tree
+from tasks.stages.cluster.versions import Versions
+from tasks.stages.evaluate import models
+from tasks.stages.evaluate.decode import Decoder, GeneratedAnswer, StopConditions, Tokens
+from tasks.stages.evaluate.inference.vllm_engine import VllmEngine
+from tasks.stages.evaluate.models import ModelFolders
+from tasks.stages.peak_memory import peak_bytes
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """Location of a model in the storage, for machines that have no disk in common."""
+
+    location: str
+    """Storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
+    weights: Tree
+    adapter: Tree | None
+
+
+@dataclass(frozen=True)
+class ModelSetup:
+    """Instructions for an answerer. They are small, since Ray sends them to each worker."""
+
+    folders: ModelFolders
+    """Folders of the model: on a disk that all workers see, or, with `afar`, on the machine that starts the stage."""
+    settings: Evaluation
+    limits: StopConditions
+    prefix: Tokens
+    """Tokens with which all prompts begin."""
+    max_tokens: int
+    """Maximum number of tokens in a prompt with its answer."""
+    versions: Versions = field(default_factory=versions.installed_versions)
+    """Versions of libraries on the machine that starts the stage."""
+    stored_model: StoredModel | None = None
+    """Location of the model in the storage; None if workers read it from a common disk."""
+
+
+class Engine(Protocol):
+    """Engine that computes answers: our own decoding or vLLM."""
+
+    def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]: ...
+
+    def without_prefix(self) -> Self:
+        """Return an engine without a cached prefix, so that it computes the next prompt as a whole."""
+        ...
+
+
+class ModelProcess:
+    """Model that answers batches of prompts, also as an actor of Ray.
+
+    Creating it loads nothing; `load` does. So an actor that has no machine yet can be told from one that is loading.
+    """
+
+    def __init__(self, brief: ModelSetup) -> None:
+        self.brief = brief
+        self.model: Any = None
+        self.engine: Any = None
+
+    def here(self) -> None:
+        """Do nothing: the call returns once Ray has started the actor on a machine."""
+
+    def load(self) -> None:
+        """Load the model on this machine.
+
+        Raises:
+            InputError: This machine has other versions of libraries, or does not see the model's folder.
+            Unavailable: A GPU is set and this machine has none.
+            Refused: The storage returned something else than was stored.
+        """
+        self.brief.versions.require_here()
+        located = local_folders(self.brief)
+        if self.brief.settings.engine == "vllm":
+            models.require_device(self.brief.settings)
+            self.engine = VllmEngine(located, self.brief.settings, self.brief.limits, self.brief.max_tokens)
+            import_speed.finish_imports()
+        else:
+            self.use_model(models.load(located, self.brief.settings))
+
+    def use_model(self, model: Any) -> None:
+        """Use a model of transformers that the caller has loaded."""
+        self.model, self.engine = model, Decoder(model, self.brief.prefix, self.brief.limits)
+
+    def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:
+        return list(self.engine.answer(prompts))
+
+    def time(self, prompt: Tokens) -> float:
+        """Return the milliseconds that one prompt takes on its own, without a cached prefix."""
+        engine = self.engine.fresh()
+        start = time.perf_counter()
+        engine.answer([prompt])
+        return (time.perf_counter() - start) * 1000
+
+    def foretell(self, windows: Sequence[Tokens]) -> float:
+        """Return the summed cross-entropy of a text in nats; the first token of each window does not count."""
+        return sum(self._loss(tokens) for tokens in windows)
+
+    def _loss(self, tokens: Tokens) -> float:
+        import torch
+
+        with torch.inference_mode():
+            line = torch.tensor([tokens], device=self.model.device)
+            logits = self.model(line).logits[0, :-1].float()
+            return float(torch.nn.functional.cross_entropy(logits, line[0, 1:], reduction="sum"))
+
+    def peak_bytes(self) -> int:
+        return peak_bytes(self.brief.settings.device == "gpu")
+
+
+def local_folders(brief: ModelSetup) -> ModelFolders:
+    """Return the folders of the model on this machine, fetched from the storage if needed.
+
+    Raises:
+        InputError: The model should be on a common disk, and this machine does not see its folder.
+        Refused: The storage returned something else than was stored.
+    """
+    if brief.stored_model is None:
+        for folder in (brief.folders.weights, brief.folders.adapter):
+            if folder and not folder.is_dir():
+                raise InputError(
+                    f"the machine {socket.gethostname()} does not see {folder}: mount .hallmark/ there under the same "
+                    f"path, set {training_storage.LOCATION_VARIABLE}, or set evaluation.workers to 1"
+                )
+        return brief.folders
+    machine_cache.remove_unused()
+    storage = TrainingStorage(brief.stored_model.location)
+    weights = _fetch_tree(storage, brief.stored_model.weights)
+    adapter = brief.stored_model.adapter and _fetch_tree(storage, brief.stored_model.adapter)
+    return replace(brief.folders, base=weights, fine_tuned=adapter or (brief.folders.fine_tuned and weights))
+
+
+def _fetch_tree(storage: TrainingStorage, tree: Tree) -> Path:
+    machine_cache.fetch_tree(storage, trees.SHARED_FOLDER, tree)
+    return machine_cache.tree_folder(tree)

@@ -1,0 +1,195 @@
+"""Team of Ray workers that answer batch by batch, on this machine or on the cluster at RAY_ADDRESS.
+
+If a worker is lost, another answers its batch. Batches are formed beforehand, so answers do not depend on which worker
+computes them.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from tasks.core.errors import HallmarkError, Unavailable
+from tasks.core.files import tree_manifest
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.progress import announce
+from tasks.stages.cluster import connection
+from tasks.stages.cluster.storage import training_storage, trees
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
+from tasks.stages.cluster.worker_spec import WorkerSpec
+from tasks.stages.evaluate.inference.executor import Operation
+from tasks.stages.evaluate.inference.model_process import ModelProcess, ModelSetup, StoredModel
+
+MAX_LOSSES_IN_A_ROW = 3
+"""Maximum number of workers lost in a row without an answer in between."""
+PLACEMENT_TIMEOUT_SECONDS = 600.0
+"""Seconds to wait until the cluster has room for all workers.
+
+Afterwards the workers that have been started begin, and the others join later.
+"""
+
+
+def worker_spec(settings: Evaluation) -> WorkerSpec:
+    return WorkerSpec("evaluation", settings.workers, settings.threads, settings.device == "gpu")
+
+
+@contextmanager
+def started(brief: ModelSetup, name: str) -> Iterator["RayExecutor"]:
+    """Start workers with the model, and end them after the block. `name` appears in progress lines."""
+    storage = training_storage.from_environment() if connection.cluster_address() else None
+    brief = with_stored_model(brief, storage, name)
+    announce(name, "starting Ray, then loading the model on its workers")
+    with connection.connected(worker_spec(brief.settings), apart=storage is not None):
+        spread = RayExecutor(brief, name)
+        spread.wait_until_loaded()
+        yield spread
+
+
+def with_stored_model(brief: ModelSetup, storage: TrainingStorage | None, name: str) -> ModelSetup:
+    """Store the model in the storage, if there is one, and return instructions that name its location there."""
+    if storage is None:
+        return brief
+    weights, adapter = brief.folders.weights, brief.folders.adapter
+    afar = StoredModel(storage.location, tree_manifest(weights), tree_manifest(adapter) if adapter else None)
+    trees.put_shared(storage, weights, afar.weights, name, "the model")
+    if adapter and afar.adapter:
+        trees.put_shared(storage, adapter, afar.adapter, name, "the adapter")
+    return replace(brief, stored_model=afar)
+
+
+class NumberedItem(NamedTuple):
+    number: int
+    argument: Any
+
+
+class RayExecutor:
+    """Team of Ray actors, which are identified by number. The replacement of a lost worker gets the same number."""
+
+    def __init__(self, brief: ModelSetup, name: str) -> None:
+        self._brief, self._name, self._crew = brief, name, worker_spec(brief.settings)
+        self._actors: dict[int, Any] = {}
+        self._starting: dict[Any, tuple[int, str]] = {}
+        """Workers that are starting: number and pending call (`here`, then `load`), by Ray's object reference."""
+        self._idle: set[int] = set()
+        self._answered: set[int] = set()
+        self._lost_in_a_row = 0
+        for worker in range(self._crew.workers):
+            self._start(worker)
+
+    def wait_until_loaded(self) -> None:
+        """Wait until all workers that have a machine have loaded the model.
+
+        Raises:
+            Unavailable: No worker has a machine within PLACE_SECONDS.
+        """
+        while self._starting:
+            placed = not any(act == "here" for _, act in self._starting.values())
+            done = self._completed(self._starting, None if placed else PLACEMENT_TIMEOUT_SECONDS)
+            if not done and not any(act == "load" for _, act in self._starting.values()):
+                break
+            for ref in done:
+                self._handle_started(ref)
+        self._require_workers()
+        if len(self._idle) < self._crew.workers:
+            announce(self._name, f"going on with {len(self._idle)} of {self._crew.workers} workers")
+
+    def map_unordered(self, act: Operation, items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        rest, again = (NumberedItem(*each) for each in enumerate(items)), deque[NumberedItem]()
+        busy: dict[Any, tuple[int, NumberedItem]] = {}
+        while True:
+            while self._idle and (item := again.popleft() if again else next(rest, None)):
+                worker = min(self._idle)  # so that the same worker answers all single requests
+                self._idle.remove(worker)
+                busy[getattr(self._actors[worker], act).remote(item.argument)] = worker, item
+            if self._idle and not busy:
+                return
+            done = self._completed([*busy, *self._starting], None if busy else PLACEMENT_TIMEOUT_SECONDS)
+            if not done:
+                self._require_workers()
+            for ref in done:
+                if ref in self._starting:
+                    self._handle_started(ref)
+                    continue
+                worker, item = busy.pop(ref)
+                got, answer = self._result(ref, worker)
+                if not got:
+                    again.append(item)
+                    continue
+                self._idle.add(worker)
+                self._answered.add(worker)
+                self._lost_in_a_row = 0
+                yield item.number, answer
+
+    def count(self) -> int:
+        return len(self._answered)
+
+    def peak_bytes(self) -> int:
+        told = [self._result(self._actors[worker].peak_bytes.remote(), worker) for worker in sorted(self._idle)]
+        return max((held for got, held in told if got), default=0)
+
+    def _start(self, worker: int) -> None:
+        import ray
+
+        needs = self._crew.resources
+        wanted: Any = ray.remote(ModelProcess).options(num_cpus=needs["CPU"], num_gpus=needs.get("GPU", 0))
+        self._actors[worker] = actor = wanted.remote(self._brief)
+        self._starting[actor.here.remote()] = worker, "here"
+
+    def _handle_started(self, ref: Any) -> None:
+        """Handle the completed call of a starting worker: ask it to load the model, or mark it as idle."""
+        worker, act = self._starting.pop(ref)
+        got, _ = self._result(ref, worker)
+        if not got:
+            return
+        if act == "here":
+            self._starting[self._actors[worker].load.remote()] = worker, "load"
+        else:
+            self._idle.add(worker)
+
+    def _result(self, ref: Any, worker: int) -> tuple[bool, Any]:
+        """Return whether the worker returned a result, and the result; start a replacement if the worker is lost.
+
+        Raises the worker's own HallmarkError, and Unavailable after too many losses.
+        """
+        import ray
+        from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+
+        try:
+            return True, ray.get(ref)
+        except RayTaskError as error:
+            raise (error.cause if isinstance(error.cause, HallmarkError) else error) from None
+        except (RayActorError, OutOfMemoryError, WorkerCrashedError) as error:
+            self._replace_lost(worker, error)
+            return False, None
+
+    def _replace_lost(self, worker: int, error: Exception) -> None:
+        import ray
+
+        ray.kill(self._actors[worker])  # a worker that only lost its connection may still run
+        self._idle.discard(worker)
+        self._lost_in_a_row += 1
+        why = f"worker {worker} of {self._crew.workers} was lost"
+        if "OutOfMemory" in str(error) or "out of memory" in str(error):
+            why += " for want of memory"
+        if self._lost_in_a_row > MAX_LOSSES_IN_A_ROW:
+            raise Unavailable(
+                f"{why}, the {self._lost_in_a_row}th in a row without an answer between; look at the machines' memory, "
+                "or lower evaluation.batch_size"
+            )
+        announce(self._name, f"{why}; its rows are answered by others")
+        self._start(worker)
+
+    def _require_workers(self) -> None:
+        if not self._idle and not any(act == "load" for _, act in self._starting.values()):
+            raise Unavailable(
+                f"no machine had room for a worker within {PLACEMENT_TIMEOUT_SECONDS:.0f} s ({self._crew.resources_text} each); "
+                "start machines, or lower evaluation.threads"
+            )
+
+    @staticmethod
+    def _completed(refs: Iterable[Any], seconds: float | None) -> list[Any]:
+        import ray
+
+        done, _ = ray.wait(list(refs), num_returns=1, timeout=seconds)
+        return done

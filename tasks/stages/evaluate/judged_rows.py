@@ -1,0 +1,139 @@
+"""Held-out rows with the judged answers of all models; metrics are computed from them and the report quotes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tasks.core import record, texts
+from tasks.core.errors import InputError
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.core.params.evaluation import Evaluation
+from tasks.stages.evaluate.answers import AnswerJudge, judge_of
+from tasks.stages.evaluate.model_names import MODELS, ModelName
+from tasks.stages.evaluate.sample import rows_for
+
+SLICE_FIELDS = ("department", "language", "kind", "source")
+"""Fields by which metrics are broken down."""
+NO_VALUE = "(none)"
+"""Name of the slice of rows without a value."""
+
+
+@dataclass(frozen=True)
+class JudgedAnswer:
+    """Judged answer of one model to a row."""
+
+    text: str
+    right: bool
+    well_formed: bool
+    label: str
+    reason: str
+    """Reason why there is no answer; empty if there is one."""
+
+
+@dataclass(frozen=True)
+class JudgedRow:
+    """Held-out row with the judged answer of each model."""
+
+    record_id: str
+    slices: Mapping[str, str]
+    """Value of the row for each field of SLICES."""
+    prompt: str
+    """Text of all turns before the target."""
+    expected: str
+    label: str
+    """Expected label."""
+    said: Mapping[ModelName, JudgedAnswer]
+    """Answers by model; the base model answers its sample only, and there may be no champion."""
+
+
+def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
+    """Join the test rows with the predictions of every model, and judge each answer.
+
+    Raises:
+        InputError: There are no test rows with conversations, or the predictions are for other rows.
+    """
+    split = layout.artefacts("split")
+    train = record.read_table(split / "train.parquet").select(["record_id", "messages"]).to_pylist()
+    rows = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_text(row)]
+    if not rows:
+        raise InputError(f"{split / 'test.parquet'} has no conversation; raise data.test_share or data.test_rows")
+    trained = _targets([row for row in train if not texts.is_text(row)])
+    # If all training rows are plain texts, the targets of the test rows define what is well-formed.
+    target = judge_of(settings, trained or _targets(rows), _targets(rows))
+    answers = {
+        which: _answers(layout, which, rows_for(which, rows, settings))
+        for which in MODELS
+        if _model_exists(layout, which)
+    }
+    return [
+        _example(
+            row,
+            target,
+            {which: by_id[row["record_id"]] for which, by_id in answers.items() if row["record_id"] in by_id},
+        )
+        for row in rows
+    ]
+
+
+def _targets(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    return {row["record_id"]: row["messages"][-1]["content"] for row in rows}
+
+
+def _model_exists(layout: Layout, which: ModelName) -> bool:
+    return bool(read_json(layout.artefacts(f"predict/{which}") / "result.json")["present"])
+
+
+def _answers(layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    path = layout.artefacts(f"predict/{which}") / "predictions.parquet"
+    predictions = record.read_table(path).to_pylist()
+    if [row["record_id"] for row in predictions] != [row["record_id"] for row in rows]:
+        raise InputError(
+            f"{path} does not hold the rows of the test split that are its model's; run the stage predict@{which} again"
+        )
+    return {row["record_id"]: row for row in predictions}
+
+
+def _example(row: Mapping[str, Any], target: AnswerJudge, answers: Mapping[ModelName, Mapping[str, Any]]) -> JudgedRow:
+    *turns, last = row["messages"]
+    expected = last["content"]
+    return JudgedRow(
+        record_id=row["record_id"],
+        slices={name: row["source_id" if name == "source" else name] or NO_VALUE for name in SLICE_FIELDS},
+        prompt=turns[0]["content"] if len(turns) == 1 else "\n".join(f"{t['role']}: {t['content']}" for t in turns),
+        expected=expected,
+        label=target.label(expected),
+        said={which: _judged_answer(answer, target, expected) for which, answer in answers.items()},
+    )
+
+
+def _judged_answer(answer: Mapping[str, Any], target: AnswerJudge, expected: str) -> JudgedAnswer:
+    judged = target.judge(answer["answer"], expected)
+    return JudgedAnswer(answer["answer"], judged.right, judged.well_formed, judged.label, answer["reason"])
+
+
+def to_table(examples: Sequence[JudgedRow]) -> pa.Table:
+    """Return the table for examples.parquet: one row for each example.
+
+    It has the columns answer, right, well_formed and label of every model, which are null if the model was not asked.
+    """
+    kinds = {"answer": pa.string(), "right": pa.bool_(), "well_formed": pa.bool_(), "label": pa.string()}
+    names = ["record_id", *SLICE_FIELDS, "expected", "expected_label"]
+    fields = [(name, pa.string()) for name in names]
+    fields += [(f"{which}_{name}", kind) for which in MODELS for name, kind in kinds.items()]
+    return pa.Table.from_pylist([_table_row(example) for example in examples], schema=pa.schema(fields))
+
+
+def _table_row(example: JudgedRow) -> dict[str, Any]:
+    flat: dict[str, Any] = {"record_id": example.record_id, **example.slices}
+    flat |= {"expected": example.expected, "expected_label": example.label}
+    for which, said in example.said.items():
+        flat |= {
+            f"{which}_answer": said.text,
+            f"{which}_right": said.right,
+            f"{which}_well_formed": said.well_formed,
+            f"{which}_label": said.label,
+        }
+    return flat

@@ -1,0 +1,17 @@
+"""Definition of a fact about the comparison of the candidate with another model, for gates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tasks.core.facts import Fact
+from tasks.stages.evaluate.metrics_schema import Comparison
+from tasks.stages.evaluate.model_names import ModelName
+
+
+@dataclass(frozen=True)
+class ComparisonFact:
+    """Fact about a comparison, with its name and computation."""
+
+    name: str
+    """First part of the fact's name, which is `evaluate.NAME_MODEL`; MODEL is base or champion."""
+    fact: Callable[[ModelName, Comparison], Fact]

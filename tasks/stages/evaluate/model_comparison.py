@@ -1,0 +1,53 @@
+"""Comparison of the candidate with another model, by which of the two is right on each row."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from tasks.stages.evaluate import uncertainty
+from tasks.stages.evaluate.metrics_schema import Comparison, GroupMetrics
+from tasks.stages.evaluate.model_names import MODELS, ModelName
+from tasks.stages.evaluate.uncertainty import Interval
+
+
+def compare(pairs: uncertainty.PairedCounts, gains: Mapping[str, Interval], confidence: float) -> Comparison:
+    """Compare the candidate, which is the first model of `pairs`, with another model.
+
+    `gains` are the candidate's gains in other metrics than exact match, by name.
+    """
+    p = uncertainty.mcnemar_p(pairs)
+    gain = uncertainty.paired_gain(pairs, confidence)
+    return Comparison(
+        rows=pairs.rows,
+        gained=pairs.gained,
+        lost=pairs.lost,
+        gain=gain,
+        gains=dict(gains),
+        p=p,
+        p_holm=p,
+        smallest_detectable=uncertainty.smallest_detectable(pairs, confidence),
+        verdict=verdict(gain, p, confidence),
+    )
+
+
+def verdict(gain: Interval, p: float, confidence: float) -> Literal["better", "worse", "undecided"]:
+    """Return the candidate's verdict: undecided unless p is significant and the gain's interval excludes zero."""
+    level = round(1 - confidence, uncertainty.DECIMALS)  # 1 - 0.95 is slightly more than 0.05 in floating point
+    if p >= level or gain.low <= 0 <= gain.high:
+        return "undecided"
+    return "better" if gain.value > 0 else "worse"
+
+
+def correct_p_values(groups: list[GroupMetrics], confidence: float) -> list[GroupMetrics]:
+    """Return the groups with p values corrected for the number of comparisons with each model (Holm)."""
+    for other in MODELS:
+        places = [place for place, group in enumerate(groups) if other in group.comparisons]
+        ps = uncertainty.holm([groups[place].comparisons[other].p for place in places])
+        for place, p in zip(places, ps, strict=True):
+            groups[place] = _with_corrected_p(groups[place], other, p, confidence)
+    return groups
+
+
+def _with_corrected_p(group: GroupMetrics, other: ModelName, p: float, confidence: float) -> GroupMetrics:
+    old = group.comparisons[other]
+    new = old.model_copy(update={"p_holm": p, "verdict": verdict(old.gain, p, confidence)})
+    return group.model_copy(update={"comparisons": {**group.comparisons, other: new}})

@@ -1,0 +1,146 @@
+"""Contents of the report for the templates: verdicts in words, judged success metrics, quoted rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tasks.core.facts import Fact, Facts
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.use_case import SuccessMetric, UseCase
+from tasks.stages.evaluate.judged_rows import SLICE_FIELDS, JudgedRow
+from tasks.stages.evaluate.metrics_schema import Comparison, GroupMetrics, Metrics
+from tasks.stages.evaluate.model_names import MODEL_TITLES, ModelName
+from tasks.stages.evaluate.report.planted_defects import PlantedDefects
+from tasks.stages.evaluate.report.stage_results import StageResults
+
+MAX_QUOTED_ROWS = 6
+"""Maximum number of rows of each kind that the report quotes."""
+
+
+@dataclass(frozen=True)
+class ReportContents:
+    card: UseCase
+    evaluation: Evaluation
+    metrics: Metrics
+    facts: Facts
+    """Facts of the stage `evaluate`."""
+    examples: Sequence[JudgedRow]
+    account: StageResults
+    measured: Mapping[ModelName, Facts] | None
+    """Measurements of latency and cost by model; None for a page that must be the same on every machine."""
+    trained: Facts = field(default_factory=dict)
+    """Measurements of the training; empty for a page that must be the same on every machine."""
+    drill: PlantedDefects | None = None
+    data_docs: str | None = None
+    """Relative link to the Data Docs; None if there are none."""
+
+    @property
+    def models(self) -> list[ModelName]:
+        return [which for which in MODEL_TITLES if which in self.metrics.overall.scores]
+
+
+@dataclass(frozen=True)
+class JudgedMetric:
+    """Success metric with the candidate's result."""
+
+    metric: SuccessMetric
+    wanted: str
+    """Threshold in words, for example `low end ≥ 0.7`."""
+    measured: Fact | None
+    """Fact with the metric's value; None if it is not on this page."""
+    state: Literal["met", "missed", "elsewhere", "production"]
+    """Outcome. `elsewhere`: only the evaluation gate has the value. `production`: measured after the promotion."""
+
+
+def judge_success_metrics(contents: ReportContents) -> list[JudgedMetric]:
+    """Judge the use case's success metrics by the facts of the page."""
+    known = {f"evaluate.{name}": fact for name, fact in contents.facts.items()}
+    if contents.measured is not None:
+        stated = contents.measured.get("candidate", {})
+        known |= {f"measured.predict.{name}": fact for name, fact in stated.items()}
+    return [_judge(metric, known) for metric in contents.card.success_metrics]
+
+
+def _judge(metric: SuccessMetric, known: Mapping[str, Fact]) -> JudgedMetric:
+    sign, limit = ("≥", metric.at_least) if metric.at_least is not None else ("≤", metric.at_most)
+    wanted = f"{'' if metric.bound == 'value' else f'{metric.bound} end '}{sign} {limit:g}"
+    if metric.judged == "production":
+        return JudgedMetric(metric, wanted, None, "production")
+    fact = known.get(metric.fact)
+    value = getattr(fact, metric.bound) if fact else None
+    if fact is None or value is None or limit is None:
+        return JudgedMetric(metric, wanted, fact, "elsewhere")
+    met = value >= limit if metric.at_least is not None else value <= limit
+    return JudgedMetric(metric, wanted, fact, "met" if met else "missed")
+
+
+def verdict(other: ModelName, compared: Comparison, metrics: Metrics) -> str:
+    """Return the outcome of a comparison in one or two sentences."""
+    than, gain, whole = MODEL_TITLES[other].lower(), compared.gain, metrics.overall.rows
+    on = "" if compared.rows == whole else f" On a fixed sample of {compared.rows:,} of the {whole:,} rows."
+    interval = f"{metrics.confidence:.0%} interval {format_points(gain.low)} to {format_points(gain.high)}"
+    if compared.verdict != "undecided":
+        amount = f"{abs(gain.value) * 100:.1f}"
+        return f"{compared.verdict.capitalize()} than the {than} by {amount} points ({interval}).{on}"
+    return (
+        f"No difference from the {than} is shown: {format_points(gain.value)} points ({interval}). With "
+        f"{compared.rows:,} rows the comparison is underpowered for true differences below "
+        f"{compared.smallest_detectable * 100:.1f} points.{on}"
+    )
+
+
+def format_points(share: float) -> str:
+    """Format a difference of shares in percentage points, with a typographic minus sign."""
+    return f"{share * 100:+.1f}".replace("-", "−")
+
+
+def headline(metrics: Metrics) -> Literal["better", "worse", "undecided"]:
+    """Return the verdict against the champion if there is one, else against the base model."""
+    compared = metrics.overall.comparisons
+    return compared["champion" if "champion" in compared else "base"].verdict
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """Field by which rows are sliced, with the metrics of its slices."""
+
+    by: str
+    groups: list[GroupMetrics]
+
+
+def dimensions(metrics: Metrics) -> list[Dimension]:
+    """Return the slices by field; fields with a single value are left out."""
+    every = [Dimension(by, [group for group in metrics.slices if group.by == by]) for by in SLICE_FIELDS]
+    return [dimension for dimension in every if len(dimension.groups) > 1]
+
+
+@dataclass(frozen=True)
+class QuotedRows:
+    """Rows of one kind: their number, and the first few as quotations."""
+
+    title: str
+    why: str
+    open: bool
+    """Whether the rows are visible without a click."""
+    rows: int
+    """Number of rows of this kind."""
+    shown: list[JudgedRow]
+
+
+def quotes(contents: ReportContents) -> list[QuotedRows]:
+    """Return the rows gained and lost against each other model, and the rows on which no model is right."""
+    quoted = []
+    for other in MODEL_TITLES:
+        if other in contents.metrics.overall.comparisons:
+            name = MODEL_TITLES[other].lower()
+            asked = [e for e in contents.examples if other in e.said]
+            gained = [e for e in asked if e.said["candidate"].right and not e.said[other].right]
+            lost = [e for e in asked if e.said[other].right and not e.said["candidate"].right]
+            quoted.append(_quote(f"Lost against the {name}", f"only the {name} is right", True, lost))
+            quoted.append(_quote(f"Gained over the {name}", "only the candidate is right", True, gained))
+    wrong = [e for e in contents.examples if not any(said.right for said in e.said.values())]
+    return [*quoted, _quote("Still wrong", "no model is right", False, wrong)]
+
+
+def _quote(title: str, why: str, shown: bool, rows: Sequence[JudgedRow]) -> QuotedRows:
+    return QuotedRows(title, why, shown, len(rows), sorted(rows, key=lambda row: row.record_id)[:MAX_QUOTED_ROWS])

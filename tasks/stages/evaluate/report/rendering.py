@@ -1,0 +1,147 @@
+"""Rendering of the report as one self-contained HTML file; equal contents give equal bytes.
+
+The page loads nothing and contains no script, and a content security policy makes the browser enforce this. Texts of
+customers and models are escaped, and by that policy could do no harm even if they were not.
+"""
+
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from tasks.core import facts
+from tasks.core.facts import Fact, Facts
+from tasks.core.files import read_json, write_bytes
+from tasks.core.layout import Layout
+from tasks.core.pages import template_environment
+from tasks.core.params.evaluation import Evaluation
+from tasks.core.params.use_case import UseCase
+from tasks.stages.evaluate import judged_rows
+from tasks.stages.evaluate.metrics_schema import Metrics
+from tasks.stages.evaluate.model_names import MODEL_TITLES, MODELS, ModelName
+from tasks.stages.evaluate.report import charts, data_section, page_contents, planted_defects, stage_results
+from tasks.stages.evaluate.report.page_contents import ReportContents
+
+TEMPLATES = Path(__file__).parent / "templates"
+DATA_DOCS = "../artefacts/validate/docs/index.html"
+"""Path of the Data Docs relative to measured/."""
+PROMPT_CHARS = 320
+"""Maximum number of characters of a quoted prompt."""
+
+
+def render(contents: ReportContents) -> str:
+    template = _templates().get_template("report.html")
+    return template.render(
+        contents=contents,
+        card=contents.card,
+        metrics=contents.metrics,
+        account=contents.account,
+        titles=MODEL_TITLES,
+        success=page_contents.judge_success_metrics(contents),
+        headline=page_contents.headline(contents.metrics),
+        verdicts={
+            other: page_contents.verdict(other, compared, contents.metrics)
+            for other, compared in contents.metrics.overall.comparisons.items()
+        },
+        dimensions=page_contents.dimensions(contents.metrics),
+        quotes=page_contents.quotes(contents),
+        bars=data_section.bars(contents.account),
+        protected=data_section.protected_classes(contents.account.protected),
+        repeats=data_section.removed_by_rule(contents.account.flows),
+        curve=charts.loss_curve(contents.account.curve),
+        time=charts.time_bar(contents.trained),
+        taken=charts.measurement_texts(contents.trained),
+        map=charts.heat_map(contents.examples),
+    )
+
+
+def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
+    """Write measured/report.html and return its path.
+
+    In contrast to the report of stage `evaluate`, it includes this machine's measurements, results on planted defects,
+    and a link to the Data Docs.
+    """
+    stage = layout.artefacts("evaluate")
+    contents = ReportContents(
+        card=card,
+        evaluation=evaluation,
+        metrics=Metrics.model_validate(read_json(stage / "metrics.json")),
+        facts=facts.parse(read_json(stage / "result.json")["facts"]),
+        examples=judged_rows.collect(layout, evaluation),
+        account=stage_results.read(layout),
+        measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
+        trained=_facts(layout.measurements("train")),
+        drill=planted_defects.read(layout),
+        data_docs=DATA_DOCS if (layout.root / "measured" / DATA_DOCS).is_file() else None,
+    )
+    path = layout.root / "measured" / "report.html"
+    write_bytes(path, render(contents).encode())
+    return path
+
+
+def _measured(layout: Layout, which: ModelName) -> Facts:
+    return _facts(layout.measurements(f"predict/{which}"))
+
+
+def _facts(folder: Path) -> Facts:
+    path = folder / "facts.json"
+    return facts.parse(read_json(path)["facts"]) if path.is_file() else {}
+
+
+def _templates() -> jinja2.Environment:
+    pages = template_environment(TEMPLATES)
+    pages.filters |= {
+        "percent": format_percent,
+        "points": page_contents.format_points,
+        "level": format_value,
+        "difference": format_difference,
+        "p": format_p_value,
+        "fact": format_fact,
+        "short": shorten,
+        "breakable": breakable_html,
+    }
+    return pages
+
+
+def format_percent(share: float) -> str:
+    """Format a share in percent with one decimal, e.g. 84.2."""
+    return f"{share * 100:.1f}"
+
+
+def format_value(value: float, unit: str) -> str:
+    """Format a value of a metric: a share, which has no unit, in percent, others as a plain number."""
+    return format_number(value) if unit else format_percent(value)
+
+
+def format_difference(value: float, unit: str) -> str:
+    """Format a difference of two values of a metric: of shares, which have no unit, in percentage points."""
+    return f"{'+' if value >= 0 else ''}{format_number(value)}" if unit else page_contents.format_points(value)
+
+
+def format_number(value: float) -> str:
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
+
+
+def format_p_value(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+
+
+def format_fact(fact: Fact) -> str:
+    interval = f" [{fact.low:.3f}, {fact.high:.3f}]" if fact.low is not None and fact.high is not None else ""
+    number = (
+        f"{fact.value:,.0f}" if abs(fact.value) >= 1000 else f"{fact.value:.3g}" if fact.unit else f"{fact.value:.3f}"
+    )
+    return f"{number}{f' {fact.unit}' if fact.unit else ''}{interval}".replace("-", "−")
+
+
+def breakable_html(text: str) -> Markup:
+    """Escape a text and allow line breaks after underscores."""
+    return Markup("_<wbr>").join(text.split("_"))
+
+
+def shorten(text: str, length: int = PROMPT_CHARS) -> str:
+    """Shorten a text to `length` characters, between words if possible."""
+    if len(text) <= length:
+        return text
+    kept = text[:length]
+    return (kept.rsplit(maxsplit=1)[0] if " " in kept[length // 2 :] else kept) + " …"

@@ -1,0 +1,174 @@
+"""Results of the other stages for the report: rows in and out, expectation suites, training.
+
+They are read from each stage's result.json, so that the report need not import the stage. A stage without results is
+left out.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.core.files import read_json
+from tasks.core.layout import Layout
+from tasks.sources.dataset import STAGES
+from tasks.stages.evaluate.report import source_freshness
+from tasks.stages.evaluate.report.source_freshness import DatasetSource
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """Row counts of a stage: rows = records + quarantined rows + rows not drawn."""
+
+    stage: str
+    source: str
+    """Id of the source; empty for all sources together."""
+    rows: int
+    """Number of rows that the stage read."""
+    records: int
+    """Number of records that the stage wrote."""
+    quarantined: tuple[tuple[str, int], ...]
+    """Rules with their numbers of quarantined rows, largest first."""
+    not_drawn: int = 0
+    """Number of records beyond `data.train_rows` and `data.test_rows`, in stage `split` alone."""
+
+    @property
+    def removed(self) -> int:
+        return sum(rows for _, rows in self.quarantined)
+
+
+@dataclass(frozen=True)
+class ProtectedText:
+    """Protected text that was found in a source, by class."""
+
+    source: str
+    classes: tuple[tuple[str, str, int], ...]
+    """Class, action and number of text spans, largest first."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Expectation of a suite, with its owner's reason and its outcome."""
+
+    about: str
+    """Column and type of the expectation."""
+    why: str
+    success: bool
+    breaking: int | None
+    """Number of rows that violate the expectation; None if it is about an aggregate."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    source: str
+    """Id of the source; empty for the whole dataset."""
+    rows: int
+    success: bool
+    expectations: tuple[Expectation, ...]
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """One optimizer step of the training."""
+
+    step: int
+    loss: float
+    """Mean loss per target token."""
+    lr: float
+    """Learning rate."""
+    validation: float | None = None
+    """Loss per target token of the validation rows; None if it was not computed after this step."""
+
+
+@dataclass(frozen=True)
+class DuplicateCounts:
+    """Results of stage `deduplicate`: near-duplicates and contradictions."""
+
+    kept: str
+    """Rule, in words, for the record that is kept of several duplicates."""
+    pairs: int
+    """Number of pairs of near-identical prompts."""
+    clusters: int
+    """Number of groups of kept records that must be on the same side of the split."""
+    contradictions: int
+    """Number of kept records that contradict another kept record."""
+
+
+@dataclass(frozen=True)
+class StageResults:
+    """Results of the other stages; empty for stages without results."""
+
+    holdings: tuple[DatasetSource, ...] = ()
+    flows: tuple[RowCounts, ...] = ()
+    protected: tuple[ProtectedText, ...] = ()
+    nearness: DuplicateCounts | None = None
+    sides: tuple[tuple[str, int], ...] = ()
+    """Names of the sides of the split, train and test, with their numbers of rows."""
+    suites: tuple[Suite, ...] = ()
+    curve: tuple[TrainingStep, ...] = ()
+
+
+def read(layout: Layout) -> StageResults:
+    """Read the results that the stages have written."""
+    split, deduplicated = _result(layout, "split"), _result(layout, "deduplicate")
+    curve = layout.artefacts("train") / "curve.json"
+    return StageResults(
+        holdings=source_freshness.read(layout),
+        flows=tuple(_all_row_counts(layout)),
+        protected=tuple(_protected(source) for source in _result(layout, "ingest").get("sources", [])),
+        nearness=_duplicate_counts(deduplicated) if "kept" in deduplicated else None,
+        sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
+        suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
+        curve=tuple(
+            TrainingStep(point["step"], point["loss"], point["lr"], point.get("validation_loss"))
+            for point in (read_json(curve) if curve.is_file() else [])
+        ),
+    )
+
+
+def _result(layout: Layout, stage: str) -> dict[str, Any]:
+    path = layout.artefacts(stage) / "result.json"
+    return dict(read_json(path)) if path.is_file() else {}
+
+
+def _all_row_counts(layout: Layout) -> list[RowCounts]:
+    ingest, split = _result(layout, "ingest"), _result(layout, "split")
+    flows = [_row_counts("ingest", source["id"], source["counts"]) for source in ingest.get("sources", [])]
+    for stage in STAGES[1:-1]:
+        by_source = _result(layout, stage).get("by_source", {})
+        flows += [_row_counts(stage, source, counts) for source, counts in sorted(by_source.items())]
+    return flows + ([_row_counts("split", "", split["counts"])] if "counts" in split else [])
+
+
+def _row_counts(stage: str, source: str, counts: dict[str, Any]) -> RowCounts:
+    rules = sorted(counts["quarantined"].items(), key=lambda item: (-item[1], item[0]))
+    return RowCounts(stage, source, counts["rows"], counts["records"], tuple(rules), counts.get("not_drawn", 0))
+
+
+def _duplicate_counts(result: dict[str, Any]) -> DuplicateCounts:
+    return DuplicateCounts(
+        result["kept"], result["near_pairs"], result["clusters"], result.get("contradictions_kept", 0)
+    )
+
+
+def _protected(source: dict[str, Any]) -> ProtectedText:
+    classes = sorted(source.get("protected", {}).items(), key=lambda item: (-item[1], item[0]))
+    actions = source.get("actions", {})
+    return ProtectedText(source["id"], tuple((name, actions.get(name, ""), count) for name, count in classes))
+
+
+def _suite(suite: dict[str, Any]) -> Suite:
+    return Suite(
+        name=suite["suite"],
+        source=suite["source"] or "",
+        rows=suite["rows"],
+        success=suite["success"],
+        expectations=tuple(
+            Expectation(
+                about=" ".join(filter(None, (item["column"], item["type"].removeprefix("expect_").replace("_", " ")))),
+                why=item["why"],
+                success=item["success"],
+                breaking=item["unexpected_count"],
+            )
+            for item in suite["expectations"]
+        ),
+    )

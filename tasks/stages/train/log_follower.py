@@ -1,0 +1,167 @@
+"""Follower of the training log: prints progress with the time remaining, and writes points of the curve."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.core.progress import announce, announce_count, format_duration
+from tasks.stages.train import early_stopping
+from tasks.stages.train.coordinator import LINES_FILE
+from tasks.stages.train.points import Points
+
+Point = dict[str, Any]
+REPORT_INTERVAL_SECONDS = 2.0
+MAX_REPORT_SHARE = 0.05
+"""Maximum share of the time that reports take. Each report reads the whole log, which may grow long."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    steps: int
+    seconds_lost: Callable[[], float] = float
+    """Function that returns the seconds lost to failures so far."""
+
+
+@contextmanager
+def reporting(record: Path, plan: Plan, written: Points) -> Iterator[None]:
+    """Report on the training log `record` from a thread until the block ends, then once more."""
+    follower = Follower(record, plan, written)
+    thread = threading.Thread(target=follower.follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        follower.ended.set()
+        thread.join()
+
+
+class Follower:
+    def __init__(self, record: Path, plan: Plan, written: Points) -> None:
+        self.record, self.plan, self.points = record, plan, written
+        self.ended = threading.Event()
+        self.done = 0
+        self.resumed_steps = 0
+        """Number of steps that the newest attempt took over from a checkpoint."""
+        self.printed_lines = 0
+        """Number of lines from workers that were printed."""
+
+    def follow(self) -> None:
+        took = 0.0
+        while not self.ended.wait(max(REPORT_INTERVAL_SECONDS, took / MAX_REPORT_SHARE)):
+            began = time.monotonic()
+            self.report()
+            took = time.monotonic() - began
+        self.report()
+        if points := read_log(self.record):
+            print(
+                f"trained {len(points)} of {self.plan.steps} steps, {loss_text(points)}{validation_text(points)}",
+                flush=True,
+            )
+
+    def report(self) -> None:
+        lines = whole_lines(self.record.with_name(LINES_FILE))
+        print("".join(lines[self.printed_lines :]), end="", flush=True)
+        self.printed_lines = len(lines)
+        points = read_log(self.record)
+        if len(points) == self.done:
+            return
+        before = sum("seconds" not in point for point in points)
+        if before and (before != self.resumed_steps or len(points) < self.done):
+            announce("train", f"going on from the checkpoint of step {before}")
+        self.resumed_steps = before
+        if len(points) > before:  # after the loss of a worker there are none until other workers begin
+            announce_count("train", len(points), self.plan.steps, progress_line(points, self.plan.steps))
+        if len(points) == self.plan.steps and not self.ended.is_set():
+            announce("train", f"saving the weights after {len(points)} steps")
+        lost = self.plan.seconds_lost()
+        self.points.add([{**point, "seconds_lost": lost} for point in points[self.done :]])
+        self.done = len(points)
+
+
+def read_log(record: Path) -> list[Point]:
+    """Return the points in the complete lines of the training log; the last line may still be incomplete."""
+    return [json.loads(line) for line in whole_lines(record)]
+
+
+TAIL = 4096
+"""Number of bytes at the end of the training log in which its last step is found."""
+
+
+def has_taken_step(record: Path) -> bool:
+    """Return whether the workers of this attempt have taken a step.
+
+    Only such steps have `seconds` in the log; steps taken over from a checkpoint do not.
+    """
+    if not record.exists():
+        return False
+    with record.open("rb") as file:
+        file.seek(max(0, record.stat().st_size - TAIL))
+        return b'"seconds"' in file.read()
+
+
+def whole_lines(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    return [line for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def progress_line(points: list[Point], steps: int) -> str:
+    """Return the progress, as in `loss 0.412 330 tok/s eta 4m10s`, followed by that of `looks`.
+
+    Speed and time remaining are computed from the last 50 steps. The validation losses come last, because a narrow
+    terminal cuts off the end.
+    """
+    recent = [point for point in points if "seconds" in point][-50:]
+    each = total_seconds(recent) / max(1, len(recent))
+    left = format_duration((steps - len(points)) * each)
+    return f"{loss_text(points)} {speed(recent):.0f} tok/s eta {left}{validation_text(points)}"
+
+
+def total_seconds(points: list[Point]) -> float:
+    """Return the seconds of these steps and their validations, without steps taken over from a checkpoint."""
+    return sum(point.get("seconds", 0.0) + point.get("look_seconds", 0.0) for point in points)
+
+
+def loss_text(points: list[Point]) -> str:
+    """Return the last loss, as in `loss 0.412`."""
+    return f"loss {points[-1]['loss']:.3f}"
+
+
+def validation_text(points: list[Point]) -> str:
+    """Return the last and the lowest validation loss, as in `, validation 0.480, best 0.471 after step 120`.
+
+    The text is empty before the first validation.
+    """
+    lowest = early_stopping.best_point(points)
+    if lowest is None:
+        return ""
+    last = next(
+        point[early_stopping.VALIDATION_LOSS] for point in reversed(points) if early_stopping.VALIDATION_LOSS in point
+    )
+    return f", validation {last:.3f}, best {lowest[early_stopping.VALIDATION_LOSS]:.3f} after step {lowest['step']}"
+
+
+def speed(points: list[Point]) -> float:
+    """Return tokens per second of the steps that this attempt took."""
+    timed = [point for point in points if "seconds" in point]
+    seconds = sum(point["seconds"] for point in timed)
+    return float(sum(point["tokens"] for point in timed) / seconds) if seconds else 0.0
+
+
+def fill(points: list[Point]) -> float | None:
+    """Return the share of computed positions that hold a token; None if no point has its number of positions."""
+    counted = [point for point in points if "positions" in point]
+    positions = sum(point["positions"] for point in counted)
+    return float(sum(point["tokens"] for point in counted) / positions) if positions else None
+
+
+def mfu(points: list[Point]) -> float | None:
+    """Return the model FLOPs utilisation, the mean over time of the points that have it; None if none has."""
+    known = [point for point in points if "mfu" in point]
+    seconds = sum(point["seconds"] for point in known)
+    return float(sum(point["mfu"] * point["seconds"] for point in known) / seconds) if seconds else None

@@ -1,0 +1,73 @@
+"""Memory and disk of the machines that train: of this machine, or of a cluster as the parameters describe it."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.core import resource_limits
+from tasks.core.params.resources import Resources
+from tasks.core.params.training import Training
+from tasks.stages.cluster import connection
+from tasks.stages.cluster.storage import training_storage
+
+GIB = 1 << 30
+MAX_GIB = 1e9
+"""Upper limit for memory in the parameters, in GiB. No training needs as much, so more would change nothing."""
+
+
+@dataclass(frozen=True)
+class MachineCapacity:
+    """Bytes that a worker has; None if unknown."""
+
+    device: int | None
+    """Memory of its GPU, or its share of the machine's memory."""
+    host: int | None
+    """Share of the machine's memory, for what is offloaded."""
+    disk: int | None
+    """Free disk space for checkpoints and weights of all workers."""
+
+
+def of(training: Training, resources: Resources, folder: Path) -> MachineCapacity:
+    """Return what each worker has.
+
+    How many workers a machine of a cluster gets is unknown, so each counts as alone on its machine. Checkpoints will be
+    in `folder`, which need not exist. Disk space is None if `resources` describe another machine, or if the training
+    keeps its checkpoints in a storage.
+    """
+    cluster = connection.cluster_address() is not None
+    if cluster:
+        device, host = _given(resources.memory_gib), _given(resources.host_memory_gib)
+    else:
+        device = _given(resources.memory_gib) or _device(training, training.workers, 0)
+        host = (_given(resources.host_memory_gib) or resource_limits.memory()) // training.workers
+    elsewhere = (cluster and training_storage.location()) or (not cluster and resources.memory_gib)
+    return MachineCapacity(device, host, disk=None if elsewhere else shutil.disk_usage(_there(folder)).free)
+
+
+def trains_here(resources: Resources) -> bool:
+    """Return whether this machine trains: no cluster is set, and `resources` describe no other machine."""
+    return connection.cluster_address() is None and resources.memory_gib is None
+
+
+def _there(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
+
+
+def worker_capacity(training: Training) -> MachineCapacity:
+    """Return what this worker has on its machine. Only a worker can call it."""
+    beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
+    return MachineCapacity(device=_device(training, beside, own), host=resource_limits.memory() // beside, disk=None)
+
+
+def _given(gib: float | None) -> int | None:
+    return None if gib is None else round(min(gib, MAX_GIB) * GIB)
+
+
+def _device(training: Training, beside: int, place: int) -> int | None:
+    if training.device == "cpu":
+        return resource_limits.memory() // beside
+    import torch
+
+    there = torch.cuda.device_count()
+    return torch.cuda.get_device_properties(min(place, there - 1)).total_memory if there else None

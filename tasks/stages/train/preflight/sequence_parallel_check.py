@@ -1,0 +1,35 @@
+"""Check of whether several workers can share a forward pass of the base model (sequence.py)."""
+
+import math
+
+from tasks.core.errors import InputError
+from tasks.core.params.training import Training
+from tasks.stages.train.preflight.model_shape import ModelShape
+
+ATTENTION_LAYERS = ("full_attention", "sliding_attention", "chunked_attention")
+"""Kinds of layers in which a token depends on other tokens by attention alone."""
+LENGTH_DEPENDENT = ("dynamic", "longrope", "su")
+"""Kinds of rotary positions that depend on the longest row, of which a worker has only a part."""
+
+
+def require(training: Training, shape: ModelShape) -> None:
+    """Raise InputError if the base model does not support the value of `training.sequence_parallel`."""
+    together = training.sequence_parallel
+    if together == 1:
+        return
+    for heads, what in ((shape.heads, "attention heads"), (shape.key_value_heads, "heads of keys and values")):
+        if heads % together:
+            common = math.gcd(shape.heads, shape.key_value_heads)
+            possible = ", ".join(str(it) for it in range(1, common + 1) if common % it == 0)
+            raise InputError(
+                f"training.sequence_parallel {together} does not divide the {heads} {what} of the base model; set it "
+                f"to one of {possible}"
+            )
+    foreign = sorted(
+        shape.layer_kinds.difference(ATTENTION_LAYERS) | shape.position_kinds.intersection(LENGTH_DEPENDENT)
+    )
+    if foreign:
+        raise InputError(
+            f"training.sequence_parallel {together} parts rows, and the base model has {', '.join(foreign)}, which "
+            "needs them whole; set it to 1"
+        )

@@ -1,0 +1,133 @@
+"""Verification of the rows in the files, against the prompts that serving will make or against their text."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.core import record, texts
+from tasks.core.errors import Refused
+from tasks.core.params.prompts import Prompt
+from tasks.core.prompts import chat_turns
+from tasks.stages.train.rows.examples import Examples
+from tasks.stages.train.rows.special_tokens import SpecialTokens
+
+COLUMNS = ("record_id", "task", "messages")
+TOKENS_SHOWN = 6
+"""Number of tokens that a message shows before and after the wrong place."""
+
+
+def verify_rows(
+    examples: Examples, table: Path, prompts: Mapping[str, Prompt], tokenizer: Any, stops: set[int]
+) -> None:
+    """Verify the tokens of every row.
+
+    Records whose text contains a special token of the tokenizer must have no row.
+
+    Raises:
+        Refused: A row is wrong; the message shows its tokens and a remedy.
+    """
+    count, signs = 0, SpecialTokens(tokenizer)
+    for row in (it for part in record.read_batches(table, COLUMNS) for it in part.to_pylist()):
+        if signs.appear_in(row, prompts):
+            continue
+        wrong, used, window = "", 1, texts.window_size(row, prompts)
+        if window is not None:
+            used, wrong = text_fault(examples, count, texts.text_of(row), tokenizer, window)
+        elif count < len(examples):
+            tokens, (turns, target) = examples.row(count).tolist(), chat_turns(row, prompts)
+            wrong = template_fault(turns, tokenizer)
+            wrong = wrong or conversation_fault(tokens, int(examples.starts[count]), turns, target, tokenizer, stops)
+        if wrong:
+            raise Refused(f"row {count + 1} (record {row['record_id']}): {wrong}")
+        count += used
+    if count != len(examples):
+        raise Refused(f"expected the tokens of {count} rows, found those of {len(examples)}; run stage tokenise again")
+
+
+def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
+    """Return what the chat template leaves out of a message; empty if it keeps every message whole.
+
+    Earlier answers are not checked, since a template may shorten them.
+    """
+    prompt = "".join(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True).split())
+    for turn in turns:
+        if turn["role"] != "assistant" and "".join(turn["content"].split()) not in prompt:  # it may shorten answers
+            return (
+                f"what the {turn['role']} says is not whole in the prompt; choose a base model whose chat template "
+                "keeps it"
+            )
+    return ""
+
+
+def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: int) -> tuple[int, str]:
+    """Return the number of rows that a text takes, from row `first` on, and what is wrong with them.
+
+    The check does not depend on how the text was cut: the targets, end to end, have to be the text; each row begins
+    with one token of context, the last token of the row before; and no row has more than `most` tokens.
+    """
+    wanted = [*texts.text_tokens(text, tokenizer), tokenizer.eos_token_id]
+    trained: list[int] = []
+    before, place = examples.row(first)[:1].tolist() if first < len(examples) else [], first
+    if before and before[0] not in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        return (
+            1,
+            f"its text begins after {tokens_around(tokenizer, before, 0)}, and not after a special token; report it",
+        )
+    while len(trained) < len(wanted) and place < len(examples):
+        tokens, start = examples.row(place).tolist(), int(examples.starts[place])
+        more = f" in window {place - first + 1} of its text"
+        if start != 1 or tokens[:1] != before:
+            return 1, f"the loss begins at token {start + 1}{more}, or its context is not the token before; report it"
+        if not 2 <= len(tokens) <= most:
+            return 1, f"there are {len(tokens)} tokens{more}, and text_window is {most}; run stage tokenise again"
+        trained.extend(tokens[1:])
+        before, place = tokens[-1:], place + 1
+    if trained != wanted[: len(trained)] or (len(trained) < len(wanted) and place < len(examples)):
+        at = next(
+            (at for at, pair in enumerate(zip(trained, wanted, strict=False)) if pair[0] != pair[1]), len(trained)
+        )
+        return 1, (
+            f"what is trained is not its text: {tokens_around(tokenizer, trained, at)} instead of "
+            f"{tokens_around(tokenizer, wanted, at)}; run stage tokenise again"
+        )
+    missing = len(wanted) - len(trained)
+    return place - first + -(-missing // (most - 1)), ""
+
+
+def conversation_fault(
+    tokens: list[int], start: int, turns: list[dict[str, str]], target: str, tokenizer: Any, stops: set[int]
+) -> str:
+    """Return what is wrong with the row of a conversation; empty if it is right."""
+    asked = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
+    if tokens[:start] != asked:
+        place = next((at for at, pair in enumerate(zip(tokens, asked, strict=False)) if pair[0] != pair[1]), len(asked))
+        return (
+            "the prompt is not what serving will ask: "
+            f"{tokens_around(tokenizer, tokens[:start], place)} instead of {tokens_around(tokenizer, asked, place)}; "
+            "choose a base model whose chat template renders a prompt alike with and without its answer"
+        )
+    if len(asked) > 1 and tokenizer.bos_token_id is not None and asked[0] == asked[1] == tokenizer.bos_token_id:
+        return f"it begins with {tokenizer.bos_token} twice; mend the chat template of the base model"
+    answer = tokens[start:]
+    if not answer:
+        return "no token of it is trained; leave such rows out by data.min_prompt_chars or in their source"
+    if answer[-1] not in stops:
+        return (
+            f"its answer ends in {tokens_around(tokenizer, tokens, len(tokens))} and not in a stop token "
+            f"({', '.join(tokenizer.convert_ids_to_tokens(sorted(stops)))}); choose a base model whose chat template "
+            "closes the assistant's turn"
+        )
+    if tokenizer.pad_token_id in answer and tokenizer.pad_token_id not in stops:
+        return f"{tokenizer.pad_token} stands in its answer and would be trained; take it out of the source"
+    said = tokenizer.decode(answer[:-1]).strip()
+    if not said.endswith(target.strip()) and tokenizer.unk_token_id not in answer:
+        return (
+            f"the trained tokens, which begin with {tokens_around(tokenizer, answer, 0)}, are not its answer; choose a base "
+            "model whose chat template keeps an answer as it is"
+        )
+    return ""
+
+
+def tokens_around(tokenizer: Any, tokens: list[int], place: int) -> str:
+    around = tokens[max(0, place - TOKENS_SHOWN) : place + TOKENS_SHOWN]
+    return " ".join(f"{piece!r}" for piece in tokenizer.convert_ids_to_tokens(around)) or "nothing"

@@ -1,0 +1,203 @@
+"""Checkpoints, training log and weights of a training whose machines have no disk in common.
+
+A worker writes to the disk of its machine. A thread then stores the worker's part while training continues, and the
+next checkpoint waits for it. The coordinator counts a checkpoint once all parts are stored.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import distributed
+
+from tasks.core.errors import Refused
+from tasks.core.files import tree_manifest
+from tasks.stages.cluster.storage import machine_cache, trees
+from tasks.stages.cluster.storage.training_storage import MAX_OUTAGE_SECONDS, TrainingStorage
+from tasks.stages.cluster.storage.trees import Tree
+from tasks.stages.train.coordinator import Coordinator, StoredCheckpoint
+from tasks.stages.train.job import Job, RemoteStorage
+from tasks.stages.train.recovery import checkpoints, watchdog
+from tasks.stages.train.recovery.checkpoints import Checkpoint, part_of, rank_of
+from tasks.stages.train.training_store.shared_disk import TrainingStore
+from tasks.stages.train.workers import gather, machine_id
+
+FOLDERS = ("checkpoints", "output", "scratch")
+
+
+def open_store(job: Job) -> TrainingStore:
+    """Return the storage of a training. If machines share no disk, fetch the model and the rows first."""
+    return TrainingStore(job) if job.remote is None else RemoteTrainingStore(job, job.remote)
+
+
+class RemoteTrainingStore(TrainingStore):
+    patience = MAX_OUTAGE_SECONDS
+
+    def __init__(self, job: Job, afar: RemoteStorage) -> None:
+        self.remote, self.place = afar, TrainingStorage(afar.place)
+        self._upload: Upload | None = None
+        self.stored_digests: frozenset[str] = frozenset()
+        """Digests of what this worker stored for the newest checkpoint and need not store again, such as the best
+        weights."""
+        self._telling: list[Any] = []
+        shared: list[Any] = [self.call_coordinator("arrive") if distributed.get_rank() == 0 else None]
+        distributed.broadcast_object_list(shared)
+        self.attempt, self.stored_checkpoints = shared[0]
+        super().__init__(self._arrived(job))
+
+    def _arrived(self, job: Job) -> Job:
+        model, rows = (machine_cache.tree_folder(tree) for tree in (self.remote.model, self.remote.rows))
+        of = f"{self.remote.name}-{machine_id(job)}-"  # several machines may share one home folder
+        self.folder = folder = machine_cache.cache_folder(machine_cache.WORK_FOLDER) / f"{of}{self.attempt}"
+        if self.leads:
+            for tree in (self.remote.model, self.remote.rows):
+                machine_cache.fetch_tree(self.place, trees.SHARED_FOLDER, tree)
+            machine_cache.workspace(folder.name, of)
+            for part in FOLDERS:
+                (folder / part).mkdir()
+        distributed.barrier()
+        checkpoints, output, scratch = (folder / part for part in FOLDERS)
+        return replace(job, model=model, rows=rows, checkpoints=checkpoints, output=output, scratch=scratch)
+
+    @property
+    def leads(self) -> bool:
+        return int(os.environ["LOCAL_RANK"]) == 0
+
+    def newest(self) -> Checkpoint | None:
+        found = self._sound()
+        if distributed.get_rank() == 0:
+            self.call_coordinator("took", found.step if found else 0)
+        return found
+
+    def _sound(self) -> Checkpoint | None:
+        for stored in self.stored_checkpoints:
+            path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
+            if self.leads:
+                here = self._fetch(stored, path)
+            if all(gather(here)):
+                found, _ = checkpoints.read_manifest(path)
+                if found.inputs == self.job.inputs:
+                    return found
+                if distributed.get_rank() == 0:
+                    self.say(f"checkpoint {path.name} is {checkpoints.OTHER_TRAINING}; going back to the one before")
+        return None
+
+    def _fetch(self, stored: StoredCheckpoint, path: Path) -> bool:
+        """Fetch from a checkpoint what the workers of this machine read.
+
+        If another number of workers wrote the checkpoint, that is all of it, since it has to be converted.
+        """
+        whole = stored.workers != distributed.get_world_size()
+        first = distributed.get_rank()
+        mine = range(first, first + int(os.environ["LOCAL_WORLD_SIZE"]))  # Ray numbers workers machine by machine
+        needed = {name: digest for name, digest in stored.files.items() if whole or rank_of(name) in (None, *mine)}
+        try:
+            checkpoints.empty(path)
+            trees.get(self.place, self.remote.name, needed, path)
+        except Refused as error:
+            self.say(f"checkpoint {path.name}: {error}; going back to the one before")
+            return False
+        return True
+
+    def keep(self, path: Path, made: Checkpoint) -> None:
+        if distributed.get_rank() == 0:
+            checkpoints.write_manifest(path, made, {})  # the coordinator has the digests
+        self._upload = Upload(self, path, made.step)
+        self._upload.start()
+
+    def aside(self, step: int) -> Path:
+        self.settle()
+        if self.leads:
+            machine_cache.mark_used(self.job.model, self.job.rows, self.folder)
+            for old in self.job.checkpoints.iterdir():
+                shutil.rmtree(old)
+        return super().checkpoint_folder(step)
+
+    def settle(self) -> None:
+        if self._upload:
+            self._upload.join()
+            if error := self._upload.error:
+                raise error
+        self._upload = None
+        self._heard()
+        distributed.barrier()
+
+    def _heard(self) -> None:
+        """Raise errors of those calls to the coordinator that did not wait for a result."""
+        if self._telling:
+            import ray
+
+            ray.get(self._telling)
+        self._telling = []
+
+    def begin(self, curve: Sequence[dict[str, Any]]) -> None:
+        if distributed.get_rank() == 0:
+            self.call_coordinator("begin", list(curve))
+
+    def tell(self, point: dict[str, Any]) -> None:
+        if distributed.get_rank() == 0 and (told := self.call_coordinator("append", point, wait=False)):
+            self._telling.append(told)
+
+    def say(self, line: str) -> None:
+        self.call_coordinator("say", line)
+
+    def more(self) -> bool:
+        return bool(self.call_coordinator("more"))
+
+    def leave(self) -> bool:
+        return bool(self.call_coordinator("leave"))
+
+    def finish(self, took: dict[str, Any]) -> None:
+        weights: Tree = {}
+        if distributed.get_rank() == 0:
+            weights = tree_manifest(self.job.output)
+            trees.put(self.place, self.remote.name, self.job.output, weights)
+        self._heard()
+        self.call_coordinator("finish", distributed.get_rank(), took, weights)
+        distributed.barrier()
+        if self.leads:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stack(self, rank: int) -> watchdog.StackDestination:
+        return watchdog.StackDestination(
+            super().stack(rank).file, lambda stack: self.call_coordinator("stood", rank, stack)
+        )
+
+    def call_coordinator(self, what: str, *given: Any, wait: bool = True) -> Any:
+        """Call a method of the coordinator: a Ray actor or, if one worker trains without Ray, a local object."""
+        method = getattr(self.remote.coordinator, what)
+        if isinstance(self.remote.coordinator, Coordinator):
+            return method(*given)
+        import ray
+
+        told = method.remote(*given)
+        return ray.get(told) if wait else told
+
+
+class Upload(threading.Thread):
+    """Thread that stores this worker's part of a checkpoint."""
+
+    def __init__(self, home: RemoteTrainingStore, path: Path, step: int) -> None:
+        super().__init__(daemon=True)
+        self.home, self.path, self.step = home, path, step
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._store()
+        except Exception as error:  # raised again by `Away.settle`, in the thread that trains
+            self.error = error
+
+    def _store(self) -> None:
+        rank, size = distributed.get_rank(), distributed.get_world_size()
+        part = part_of(self.path, rank)
+        fresh = {name: digest for name, digest in part.items() if digest not in self.home.stored_digests}
+        trees.put(self.home.place, self.home.remote.name, self.path, fresh)
+        self.home.stored_digests = frozenset(part.values())
+        old = self.home.call_coordinator("part", self.home.attempt, self.step, rank, size, part)
+        if old:
+            self.home.place.remove(*(f"{self.home.remote.name}/{digest}" for digest in old))

@@ -1,0 +1,167 @@
+"""Checkpoints, training log and weights of a training whose workers share a disk."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import distributed
+
+from tasks.core.files import copy, copy_tree, write_json
+from tasks.stages.train.coordinator import LINES_FILE
+from tasks.stages.train.job import Job
+from tasks.stages.train.recovery import checkpoints, watchdog
+from tasks.stages.train.recovery.checkpoints import Checkpoint
+from tasks.stages.train.workers import gather
+
+BEST_FOLDER = "best"
+"""Folder of the best weights, in a checkpoint and in the scratch folder."""
+PREEMPTION_CHECK_STEPS = 4
+"""Number of steps between two checks for a preemption. All workers have to agree, which takes milliseconds."""
+
+
+class TrainingStore:
+    """Storage of a training on a disk that all workers share.
+
+    Every worker has one and calls each method at the same point.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        """Job with the folders that this worker uses."""
+
+    storage_patience_seconds = 0.0
+    """Seconds that a checkpoint may wait because the storage does not answer."""
+
+    @property
+    def creates_folders(self) -> bool:
+        """Whether this worker creates the folders that all workers on its disk write to."""
+        return distributed.get_rank() == 0
+
+    def newest(self) -> Checkpoint | None:
+        """Return the newest undamaged checkpoint, the same on every worker."""
+        job = self.job
+        shared: list[Any] = [None]
+        if self.creates_folders:
+            shared = [checkpoints.newest(job.checkpoints, job.inputs, self.show_line)]
+        if distributed.get_world_size() > 1:
+            distributed.broadcast_object_list(shared)
+        found: Checkpoint | None = shared[0]
+        return found
+
+    def checkpoint_folder(self, step: int) -> Path:
+        """Empty and return the folder that the checkpoint of `step` is written to."""
+        path = checkpoints.unfinished_folder(self.job.checkpoints, step)
+        if self.creates_folders:
+            checkpoints.empty(path)
+        distributed.barrier()
+        return path
+
+    def commit_checkpoint(self, path: Path, made: Checkpoint) -> None:
+        """Turn the files that all workers wrote to `path` into a checkpoint. Each worker digests its own files."""
+        parts = gather(checkpoints.part_of(path, distributed.get_rank()))
+        if self.creates_folders:
+            checkpoints.commit(path, made, {name: digest for part in parts for name, digest in part.items()})
+        distributed.barrier()
+
+    @property
+    def _best(self) -> Path:
+        """Folder of the weights with the lowest validation loss so far, on the disk of the first worker."""
+        return self.job.scratch / BEST_FOLDER
+
+    def empty_best(self) -> Path:
+        """Empty and return the folder of the best weights, for better ones."""
+        if distributed.get_rank() == 0:
+            checkpoints.empty(self._best)
+        return self._best
+
+    def add_best_to(self, checkpoint: Path) -> None:
+        """Add the best weights so far to the checkpoint that is being written."""
+        if distributed.get_rank() == 0:
+            link_files(self._best, checkpoint / BEST_FOLDER)
+
+    def restore_best(self, checkpoint: Path) -> None:
+        """Take the best weights so far from a checkpoint."""
+        if distributed.get_rank() == 0:
+            link_files(checkpoint / BEST_FOLDER, self._best)
+
+    def export_best(self) -> None:
+        """Use the best weights as the result of the training."""
+        if distributed.get_rank() == 0:
+            link_files(self._best, self.job.output)
+        distributed.barrier()
+
+    def wait_until_stored(self) -> None:
+        """Wait until the checkpoints are stored."""
+
+    def begin_log(self, curve: Sequence[dict[str, Any]]) -> None:
+        """Begin the training log with the steps of the checkpoint that the training is resumed from."""
+        if self.creates_folders:
+            self.job.training_log.write_text("".join(json.dumps(point) + "\n" for point in curve))
+
+    def log_step(self, point: dict[str, Any]) -> None:
+        """Append a step to the training log."""
+        if self.creates_folders:
+            with self.job.training_log.open("a") as file:
+                file.write(json.dumps(point) + "\n")
+
+    def show_line(self, line: str) -> None:
+        """Show a line to the user. A worker's own output would go to one of Ray's logs."""
+        with (self.job.scratch / LINES_FILE).open("a") as file:
+            file.write(f"{line}\n")
+
+    def report_end(self, took: dict[str, Any]) -> None:
+        """Report the end of this worker, with the trained weights in the job's output folder.
+
+        `took` has the worker's peak memory in bytes and seconds by part.
+        """
+        write_json(self.job.scratch / f"worker-{distributed.get_rank()}.json", took)
+
+    def reason_to_end(self, steps: int, due: bool) -> str | None:
+        """Return why the workers have to write a checkpoint and end, the same on every worker; None if they continue.
+
+        `due` is true if a checkpoint is written after this step anyway.
+        """
+        if self._first_finds(self.end_requested):
+            return "asked to end"
+        if self.job.on_cluster and steps % PREEMPTION_CHECK_STEPS == 0:
+            from ray.train import get_preemption_info
+
+            if get_preemption_info() is not None:
+                return "a machine is taken away"
+        if due and self.job.on_cluster and self._first_finds(self.has_more_room):
+            return "there is room for more workers"
+        return None
+
+    def _first_finds(self, what: Callable[[], bool]) -> bool:
+        told: list[Any] = [what() if distributed.get_rank() == 0 else None]
+        if distributed.get_world_size() > 1:
+            distributed.broadcast_object_list(told)
+        return bool(told[0])
+
+    def end_requested(self) -> bool:
+        """Return whether the workers have to end because the stage was asked to. The first worker calls it."""
+        return self.job.end_request_file.exists()
+
+    def has_more_room(self) -> bool:
+        """Return whether the cluster has room for more workers. The first worker calls it."""
+        return self.job.more_workers_file.exists()
+
+    def stack(self, rank: int) -> watchdog.StackDestination:
+        """Return the destination to which the watchdog writes this worker's stack."""
+        return watchdog.StackDestination(self.job.scratch / f"stack-{rank}.txt")
+
+
+def link_files(folder: Path, target: Path) -> None:
+    """Hard-link the files of `folder` into `target` on the same disk, in place of what `target` contains."""
+    shutil.rmtree(target, ignore_errors=True)
+    copy_tree(folder, target, copy=_link)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        copy(source, target)

@@ -1,0 +1,104 @@
+"""Transfer of model, rows and weights between the storage and the machine that starts a training."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import DOCUMENT_ERRORS
+from tasks.core.files import read_json, tree_manifest, write_json
+from tasks.core.progress import announce
+from tasks.stages.cluster.storage import trees
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
+from tasks.stages.train.coordinator import WEIGHTS_FILE, Coordinator, stored_checkpoints
+from tasks.stages.train.job import Job, RemoteStorage
+from tasks.stages.train.recovery.checkpoints import KEPT_CHECKPOINTS
+from tasks.stages.train.rows import examples
+
+STORAGE_FILE = "storage.json"
+"""File beside the checkpoints with the location of the storage and the training's folder in it."""
+
+
+def upload_inputs(job: Job, place: TrainingStorage | None) -> Job:
+    """Store model and rows where the machines of the cluster find them, and return the job with this storage.
+
+    If `place` is None, the machines share a disk, and the job is returned unchanged.
+    """
+    if place is None:
+        return job
+    model, rows = tree_manifest(job.model), dict.fromkeys((*examples.FILES, examples.INDEX), "")
+    rows = {name: digest for name, digest in tree_manifest(job.rows).items() if name in rows}
+    for folder, tree, what in ((job.model, model, "the model"), (job.rows, rows, "the rows")):
+        trees.put_shared(place, folder, tree, "train", what)
+    return replace(job, remote=RemoteStorage(place.location, training_name(job.checkpoints, place), model, rows))
+
+
+def training_name(checkpoints: Path, place: TrainingStorage) -> str:
+    """Return the name of the training's folder in this storage.
+
+    A resumed training gets its earlier name, and no other training gets it. In another storage the training begins
+    anew, since its checkpoints are not there.
+    """
+    file = checkpoints / STORAGE_FILE
+    if known := _told(file, place):
+        return known
+    for each in stored_checkpoints(checkpoints):
+        print(
+            f"checkpoint of step {each.step} lies in another storage than {place.location}, and is not used", flush=True
+        )
+    for path in checkpoints.glob("stored-*.json"):
+        path.unlink()
+    name = f"training-{secrets.token_hex(16)}"
+    write_json(file, {"place": place.location, "name": name})
+    return name
+
+
+def _told(file: Path, place: TrainingStorage) -> str | None:
+    if not file.exists():
+        return None
+    try:
+        told = read_json(file)
+        return str(told["name"]) if told["place"] == place.location else None
+    except DOCUMENT_ERRORS:
+        print(f"{file} is damaged; the training begins anew", flush=True)
+        return None
+
+
+@contextmanager
+def coordinated(job: Job) -> Iterator[Job]:
+    """Run a coordinator for one attempt and yield the job with its handle. Ray has to be connected."""
+    if job.remote is None:
+        yield job
+        return
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    desk: Any = (
+        ray.remote(Coordinator)
+        .options(num_cpus=0, scheduling_strategy=here)
+        .remote(job.checkpoints, job.scratch, KEPT_CHECKPOINTS)
+    )
+    try:
+        yield replace(job, remote=replace(job.remote, coordinator=desk))
+    finally:
+        ray.kill(desk)
+
+
+def fetch_weights(job: Job) -> None:
+    if job.remote is None:
+        return
+    place = TrainingStorage(job.remote.place)
+    announce("train", f"fetching the weights from {place.location}")
+    trees.get(place, job.remote.name, read_json(job.scratch / WEIGHTS_FILE), job.output)
+
+
+def remove_training(job: Job) -> None:
+    """Remove the training's folder from the storage.
+
+    It is called once the stage's outputs are complete; until then the training can be resumed from that folder.
+    """
+    if job.remote:
+        TrainingStorage(job.remote.place).remove(job.remote.name)

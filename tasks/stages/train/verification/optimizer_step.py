@@ -1,0 +1,131 @@
+"""Verification of an optimizer step: its rows, the gradients from autograd, and the optimizer's state afterwards."""
+
+from typing import Any
+
+import torch
+from torch import distributed
+
+from tasks.core.errors import Refused
+from tasks.core.params.training import Training
+from tasks.stages.train.rows.batches import Batch
+from tasks.stages.train.rows.order import Rows
+from tasks.stages.train.verification import engine_state
+
+TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
+"""Maximum relative difference between the optimizer's gradient and that of autograd that is due to rounding."""
+
+ROUNDING_SHARE = 1e-4
+"""Smallest gradient, relative to the optimizer's running mean before the step, that rounding does not hide."""
+
+
+class StepSums:
+    """Sums of what all workers computed in a step, for comparison with what the step has."""
+
+    def __init__(self, device: Any, together: int = 1) -> None:
+        """Begin the sums of a step. `together` is the number of workers that share each row."""
+        self._together = together
+        self._sums = torch.zeros(4, dtype=torch.float64, device=device)
+
+    def add(self, loss: torch.Tensor, batch: Batch, rows: Rows) -> None:
+        own = [0.0, batch.targets.numel(), len(rows), float((rows + 1).sum())]
+        self._sums += torch.tensor(own, dtype=torch.float64, device=self._sums.device)
+        self._sums[0] += loss.detach()  # on the device, since reading it would wait for the pass
+
+    def close(self, number: int, rows: Rows, targets: int) -> float:
+        """Return the loss summed over all workers.
+
+        Raises:
+            Refused: The workers computed other rows than those of the step.
+        """
+        if distributed.get_world_size() > 1:
+            distributed.all_reduce(self._sums)
+        loss, *seen = self._sums.tolist()
+        seen[1:] = (it / self._together for it in seen[1:])
+        wanted = [targets, len(rows), float((rows + 1).sum())]
+        if seen != wanted:
+            raise Refused(
+                f"step {number + 1} has {len(rows)} rows with {targets} target tokens, and {seen[1]:.0f} rows with "
+                f"{seen[0]:.0f} were computed"
+                + ("" if seen[1] != len(rows) else ", not each of them once")
+                + "; rows were left out or taken twice; report it"
+            )
+        return float(loss)
+
+
+class FirstStepCheck:
+    """Verification of the first optimizer step of a training that begins or is resumed."""
+
+    def __init__(self, engine: Any, training: Training, fresh: bool) -> None:
+        """Watch the gradients. `fresh` is true if no step was taken yet, so that the optimizer has no state."""
+        self.engine, self.training = engine, training
+        self.weights = engine_state.trained_weights(engine)
+        self._met: dict[str, bool] = {}
+        self._scale = torch.ones(())
+        self._sum: torch.Tensor | None = None
+        self._chosen, self._weight = engine_state.probe_weight(engine)
+        self._before = None if fresh else engine_state.first_moment(engine, self._weight)
+        self._hooks = [
+            it.register_hook(lambda gradient, name=name: self._take(name, gradient))
+            for name, it in self.weights.items()
+        ]
+
+    def watch_loss(self, loss: torch.Tensor) -> None:
+        """Record the factor by which the engine scales `loss`. It is called before the backward pass."""
+
+        def keep(gradient: torch.Tensor) -> None:
+            self._scale = gradient.detach().clone()
+
+        loss.register_hook(keep)
+
+    def _take(self, name: str, gradient: torch.Tensor) -> None:
+        self._met[name] = self._met.get(name, False) or bool((gradient != 0).any())
+        if name == self._chosen:
+            plain = gradient.detach().float() / self._scale
+            self._sum = plain if self._sum is None else self._sum + plain
+
+    def close(self, targets: int) -> None:
+        """Verify the step of the optimizer over `targets` tokens, after it was taken.
+
+        Raises:
+            Refused: A weight did not learn, or the gradient was not the mean of the loss per target token.
+        """
+        for hook in self._hooks:
+            hook.remove()
+        self._require_gradients()
+        held = engine_state.first_moment(self.engine, self._weight)
+        if held is None:
+            raise Refused(f"the optimizer does not hold {self._chosen}, so it would never learn; report it")
+        assert self._sum is not None
+        if distributed.get_world_size() > 1:
+            distributed.all_reduce(self._sum)
+        norm = float(self.engine.get_global_grad_norm())
+        clipped = min(1.0, self.training.max_grad_norm / (norm + 1e-6))
+        gradient = self._sum.reshape(-1) / targets * clipped
+        before = torch.zeros_like(gradient) if self._before is None else self._before
+        wanted, fresh = (1 - engine_state.ADAM_BETA1) * gradient, held - engine_state.ADAM_BETA1 * before
+        apart = float((fresh - wanted).norm() / max(wanted.norm(), ROUNDING_SHARE * before.norm()))
+        if not apart <= TOLERANCE[self.training.precision]:
+            size = float(fresh.norm() / wanted.norm())
+            rounded = self.training.precision == "bf16" and self.training.zero_stage == 0
+            hint = "set training.zero_stage to 1, which sums passes in fp32" if rounded else (
+                "use the versions of constraints.txt, and report it"
+            )  # fmt: skip
+            raise Refused(
+                f"a step moved {self._chosen} by another gradient than that of the mean loss per target token "
+                f"({size:.4g} times as large, {apart:.2g} of it apart): passes or workers are not added up as they "
+                f"should be; {hint}"
+            )
+
+    def _require_gradients(self) -> None:
+        """Raise Refused if a weight has no gradient on any worker; a single worker may have no rows."""
+        met = torch.tensor([float(self._met.get(name, False)) for name in self.weights], device=self.engine.device)
+        if distributed.get_world_size() > 1:
+            distributed.all_reduce(met, op=distributed.ReduceOp.MAX)
+        idle = [name for name, has in zip(self.weights, met.tolist(), strict=True) if "lora_A" not in name and not has]
+        if idle and met.any():
+            raise Refused(
+                f"{len(idle)} of {len(self.weights)} trained weights got no gradient in the first step, {idle[0]} "
+                "among them; they take no part in the loss. Name the modules that do in training.lora_targets"
+            )
+        if not met.any():
+            raise Refused("no trained weight got a gradient in the first step: the adapter is not active; report it")

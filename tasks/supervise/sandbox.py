@@ -1,0 +1,235 @@
+"""Sandbox of a stage, as arguments of bubblewrap.
+
+Inside there is a file system that holds only what is mounted; a /proc, /tmp and /dev of its own; no other process; a
+loopback of its own unless a network is granted; no capability; and no other environment variable than those named.
+https://github.com/containers/bubblewrap
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from tasks.core.errors import Unavailable
+from tasks.supervise import system_call_filter
+
+BUBBLEWRAP = "bwrap"
+OLDEST_VERSION = (0, 8)
+"""First version of bubblewrap that keeps processes inside from making namespaces of their own (`--disable-userns`)."""
+BIND_FD_VERSION = (0, 10)
+"""First version of bubblewrap that can mount an open file (`--ro-bind-fd`)."""
+SANDBOX_VARIABLE = "HALLMARK_BOXED"
+"""Environment variable: not empty if a stage must run in the sandbox or fail."""
+LOCAL_ENVIRONMENT = "local"
+"""Environment in which stages may run without a sandbox."""
+SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
+ETC_FILES = (
+    "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/services",
+    "/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
+)  # fmt: skip
+"""Files and folders of /etc that libraries need; they hold no accounts and no keys."""
+ACCELERATOR_DEVICES = ("dev/nvidia*", "dev/dri", "dev/kfd")
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    root: Path
+    """Root of the run's worktree."""
+    tree: Path
+    """Folder with the files that are mounted at `root`."""
+    outputs: Path
+    """Folder that is mounted as artefacts/, writable."""
+    measured: Path
+    """Folder that is mounted as measured/, writable."""
+    download_folder: tuple[Path, Path] | None = None
+    """Folder for what the stage fetches from elsewhere, and the path where the stage finds it, writable."""
+    read_only_mounts: Mapping[Path, int | None] = field(default_factory=dict)
+    """Read-only mounts by path: the handle of an open file, or None to mount what is at the path."""
+    writable_folders: tuple[Path, ...] = ()
+    network: bool = False
+    ports: Collection[int] | None = None
+    """TCP ports to which a stage with a network may connect; None for all."""
+    devices: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_used(environment: str) -> bool:
+    """Return whether stages run in a sandbox.
+
+    Raises:
+        Unavailable: The environment demands a sandbox, and this machine has none.
+    """
+    why = unavailable_reason()
+    if why and environment != LOCAL_ENVIRONMENT:
+        raise Unavailable(f"stages run in a sandbox in environment {environment}, and {why}")
+    return why is None
+
+
+@cache
+def unavailable_reason() -> str | None:
+    """Return why this machine has no sandbox; None if it has one."""
+    if sys.platform != "linux":
+        return "bubblewrap needs Linux"
+    if (program := _program()) is None:
+        return "bubblewrap is not installed (Debian and Ubuntu: `apt install bubblewrap`)"
+    if _version() < OLDEST_VERSION:
+        return f"bubblewrap {'.'.join(map(str, OLDEST_VERSION))} or newer is needed, and this is {version_text() or 'unknown'}"
+    with system_call_filter.open_filter() as handle:
+        tried = subprocess.run(
+            [program, *_separated(False, handle), *_system(), *_python(), sys.executable, "-I", "-c", ""],
+            capture_output=True, text=True, pass_fds=inherited_handles(handle),
+        )  # fmt: skip
+    if not tried.returncode:
+        return None
+    said = tried.stderr.strip().splitlines() or ["it says nothing"]
+    return f"bubblewrap cannot make a sandbox here ({said[-1]})"
+
+
+@cache
+def version_text() -> str:
+    """Return name and version of the sandbox as in stage records: `bubblewrap 0.11.0`."""
+    return subprocess.run([_program() or BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout.strip()
+
+
+@cache
+def _version() -> tuple[int, ...]:
+    return tuple(int(part) for part in version_text().rpartition(" ")[2].split(".")[:2] if part.isdigit())
+
+
+def describe_machine() -> str:
+    """Return a description of the machine, for people who look for the cause of a difference."""
+    return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
+
+
+def _program() -> str | None:
+    """Return the absolute path of bubblewrap; a program in the current folder is never used."""
+    found = shutil.which(BUBBLEWRAP)
+    return found if found and Path(found).is_absolute() else None
+
+
+def require_not_mounted(path: Path) -> None:
+    """Verify that `path` is not in one of the folders that are mounted for every stage.
+
+    Raises:
+        Unavailable: Every stage would see the path.
+    """
+    for place in (*map(Path, SYSTEM_FOLDERS), *_prefixes()):
+        if path.resolve().is_relative_to(place.resolve()):
+            raise Unavailable(
+                f"{path} lies in {place}, which the sandbox of a stage shows; move the checkout or the environment"
+            )
+
+
+def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> list[str]:
+    """Return the command that executes `words` in the sandbox.
+
+    It must be started with the variables of `environment` and no others: the first process inside is bubblewrap itself,
+    and /proc shows the variables with which it was started. `handle` is that of a filter of system calls, which the
+    command inherits.
+    """
+    return [
+        *(_program() or BUBBLEWRAP, *_separated(box.network, handle), *_system(), *_home(), *_python()),
+        *_devices(box.devices),
+        *_mounted("--ro-bind", box.tree, box.root),
+        *_mounted("--bind", box.outputs, box.root / "artefacts"),
+        *_mounted("--bind", box.measured, box.root / "measured"),
+        *(_mounted("--bind", *box.download_folder) if box.download_folder else ()),
+        *(word for path, opened in box.read_only_mounts.items() for word in _mounted_open(opened, path)),
+        *(word for path in box.writable_folders for word in _mounted("--bind", path, path)),
+        *("--remount-ro", "/", "--chdir", str(box.root), "--", *words),
+    ]
+
+
+def environment(box: Sandbox) -> dict[str, str]:
+    """Return the variables inside the sandbox.
+
+    They are not passed as arguments, because everybody can read the arguments of every process.
+    """
+    alone = {} if box.network else {"GLOO_SOCKET_IFNAME": "lo"}  # workers choose an address outside the loopback
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home_folder() or "/tmp"),
+        "TMPDIR": "/tmp",
+        **alone,
+        **box.variables,
+    }
+
+
+def home_folder() -> Path | None:
+    """Return the current user's home folder, which is empty inside; None if there is none or it is the root folder."""
+    try:
+        path = Path.home()
+    except RuntimeError:
+        return None
+    return path if path.is_dir() and path != Path("/") else None
+
+
+def inherited_handles(handle: int | None, box: Sandbox | None = None) -> tuple[int, ...]:
+    return tuple(each for each in (handle, *(box.read_only_mounts.values() if box else ())) if each is not None)
+
+
+def _separated(network: bool, handle: int | None) -> list[str]:
+    filtered = [] if handle is None else ["--seccomp", str(handle)]
+    alone = ["user", "ipc", "pid", "uts", *([] if network else ["net"])]
+    return [
+        *(f"--unshare-{name}" for name in alone),
+        *("--unshare-cgroup-try", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent", *filtered),
+    ]
+
+
+def _system() -> list[str]:
+    mounts: list[str] = []
+    for name in SYSTEM_FOLDERS:
+        path = Path(name)
+        if path.is_symlink():
+            mounts += ["--symlink", str(path.readlink()), name]
+        elif path.exists():
+            mounts += _mounted("--ro-bind", path, path)
+    for path in map(Path, ETC_FILES):
+        if path.exists():
+            mounts += _mounted("--ro-bind", path, path)
+    mounts += ["--proc", "/proc", "--dev", "/dev"]
+    mounts += _mounted("--ro-bind", Path("/proc/sys"), Path("/proc/sys"))  # root may write it even without capabilities
+    for name in ("/dev/shm", "/tmp"):
+        mounts += ["--perms", "1777", "--tmpfs", name]
+    return mounts
+
+
+def _home() -> list[str]:
+    path = home_folder()
+    return ["--tmpfs", str(path)] if path else []
+
+
+def _python() -> list[str]:
+    return [word for place in _prefixes() for word in _mounted("--ro-bind", place, place)]
+
+
+def _prefixes() -> list[Path]:
+    """Return the folders of this environment and its base Python, by their real paths and by paths through links."""
+    named = (Path(sys.base_prefix), Path(sys.prefix))
+    return list(dict.fromkeys(place for path in named for place in (path.resolve(), path)))
+
+
+def _devices(granted: bool) -> list[str]:
+    if not granted:
+        return []
+    found = [path for pattern in ACCELERATOR_DEVICES for path in Path("/").glob(pattern)]
+    described = _mounted("--ro-bind", Path("/sys"), Path("/sys")) if found else []
+    return described + [word for path in found for word in _mounted("--dev-bind", path, path)]
+
+
+def _mounted(how: str, source: Path, place: Path) -> list[str]:
+    return [how, str(source), str(place)]
+
+
+def _mounted_open(handle: int | None, place: Path) -> list[str]:
+    """Mount an open file read-only; bubblewrap closes its handle, which leads outside, before anything runs inside."""
+    if handle is None or _version() < BIND_FD_VERSION:
+        return _mounted("--ro-bind", place, place)
+    return ["--ro-bind-fd", str(handle), str(place)]

@@ -1,0 +1,41 @@
+"""Trials as MLflow runs. MLflow only displays them: if it cannot be reached, the sweep continues."""
+
+from collections.abc import Mapping
+
+from tasks.core import mlflow_database
+from tasks.core.layout import Layout
+from tasks.runs import mlflow_runs
+from tasks.runs.training_curve import Point
+from tasks.sweep.trial import TrialOutcome
+
+RUN_TAG, TRIAL_TAG = "hallmark.sweep", "hallmark.trial"
+"""Tags for the run whose rows were used, and for the number of the trial."""
+
+
+def log_trial(
+    layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: TrialOutcome
+) -> str | None:
+    """Log a trial in MLflow. Return a message if MLflow cannot be reached; None if it was logged."""
+    mlflow_runs.set_short_timeouts()
+    try:
+        _track(layout, use_case, run, number, changes, outcome)
+    except Exception as error:  # no failure of tracking may end a sweep
+        return f"tracking is away ({type(error).__name__}: {error}); trial {number} is not in MLflow"
+    return None
+
+
+def _track(
+    layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: TrialOutcome
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.entities import Param
+
+    mlflow_database.create(uri := mlflow_runs.tracking_uri(layout))
+    client = MlflowClient(uri)
+    key = mlflow_runs.experiment_id(client, f"{use_case} sweeps", layout)
+    tags = {RUN_TAG: run, TRIAL_TAG: str(number)}
+    made = client.create_run(key, tags=tags, run_name=f"{run} trial {number}").info.run_id
+    client.log_batch(made, params=[Param(name, value) for name, value in changes.items()])
+    mlflow_runs.log_points(client, made, [Point.model_validate(point) for point in outcome.points])
+    client.log_metric(made, "best_validation_loss", outcome.best["validation_loss"])
+    client.set_terminated(made, "KILLED" if outcome.stopped else "FINISHED")

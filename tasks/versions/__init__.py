@@ -1,5 +1,0 @@
-"""Sign-off of code versions: reviewers sign that governed runs may use the code of a commit.
-
-signed_version.py  statement that a reviewer signs
-versions.py        signing, withdrawal and status of a version
-"""
