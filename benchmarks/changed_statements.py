@@ -139,7 +139,8 @@ def _swap(dice: Dice, text: str, pattern: str, new: Callable[[str], str]) -> str
 
 
 CHANGES: dict[str, Change] = {
-    "number": number, "number in letters": number_word, "not": deny, "other negation": other_negation, "modal verb": modal,
+    "number": number, "number in letters": number_word, "not": deny, "other negation": other_negation,
+    "modal verb": modal,
     "name": name,
 }  # fmt: skip
 

@@ -7,8 +7,8 @@ Half of them are in lower case, and half of the family names are made of syllabl
 was drawn after the rules were written. --snips names the folder `2017-06-custom-intent-engines` of a checkout of
 sonos/nlu-benchmark, whose rows are then measured as well: as they are, and in lower case.
 
-`each text alone` is what protection did before `tasks.stages.data.protect.propagation`. No other tool was found that protects
-prompt and target of a record together, so the figures are compared with that and with their goals.
+`each text alone` is what protection did before `tasks.stages.data.protect.propagation`. No other tool was found that
+protects prompt and target of a record together, so the figures are compared with that and with their goals.
 """
 
 import argparse

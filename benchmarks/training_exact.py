@@ -158,7 +158,8 @@ def main() -> None:
     lines = [
         line(f"steps that differ after {found['killed']} kills", found["steps_that_differ"], 0, same, "steps",
              "a training that nobody killed; adapter byte for byte the same" if found["same_bytes"] else "other bytes"),
-        line("largest difference of a step's loss, invariance matrix", largest, MAX_LOSS_DIFFERENCE, largest <= MAX_LOSS_DIFFERENCE, "",
+        line("largest difference of a step's loss, invariance matrix", largest, MAX_LOSS_DIFFERENCE,
+             largest <= MAX_LOSS_DIFFERENCE, "",
              "one worker, one pass, one row beside the other"),
         line("changes of workers 2, 1, 2 that keep loss and rows", workers, 4, workers == 4, "trainings",
              "one worker"),

@@ -2,8 +2,8 @@
 
 The watch (infra/prefect/watch.py) calls all of this, because nothing else would do it: a person who decides signs an
 entry of the ledger and need not reach Prefect; a killed process tells nobody; and nobody is there when a deadline
-passes or a waiver expires. suspended_runs.py resumes the suspended runs. A signed head of the ledger is taken, whenever the
-ledger grew, to a place where the ledger's owner cannot rewrite it.
+passes or a waiver expires. suspended_runs.py resumes the suspended runs. A signed head of the ledger is taken,
+whenever the ledger grew, to a place where the ledger's owner cannot rewrite it.
 
 Of several machines that share a ledger, one does what is done for all of them (`time_passes`); each does what concerns
 that machine alone (`own_time_passes`). If two machines do the former at once, everything is still recorded once,

@@ -1,6 +1,7 @@
 """MLflow's own pages with the runs and releases of this checkout, which `hallmark up` starts.
 
-The pages show what tasks/runs/mlflow_sync.py and tasks/registry/promote/mlflow_mirror.py write to MLflow; Hallmark never relies on
+The pages show what tasks/runs/mlflow_sync.py and tasks/registry/promote/mlflow_mirror.py write to MLflow; Hallmark
+never relies on
 that. Basic authentication denies access to other users of the machine. There is one user, whose password is in
 .hallmark/mlflow/secret, and who can read everything and change nothing (tracking_access.py).
 """

@@ -36,7 +36,8 @@ Places for something new; the tests in tests/contract/ and of the package name w
                      after it follow from that table
     gate             a line in core/graph.py, its place in flows/retrain.py, `require_gate` in the stage behind it, its
                      rules in every policy.yaml
-    signed kind      a `Dated` document and a `Kind` (policy/signed_document.py) in one file; a line in infra/formats.py and
+    signed kind      a `Dated` document and a `Kind` (policy/signed_document.py) in one file; a line in
+    infra/formats.py and
                      in tasks/ledger/kinds.py; a call wherever something depends on the document
     training method  a line in core/params/methods.py and in stages/train/method_handlers.py
 """

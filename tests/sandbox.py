@@ -43,7 +43,8 @@ def inside(made: Sandbox, source: str) -> Any:
     words = [sys.executable, "-I", "-c", f"import json\n{source}\nprint(json.dumps(found))"]
     with system_call_filter.open_filter() as handle:
         done = subprocess.run(
-            sandbox.command(made, words, handle), env=sandbox.environment(made), pass_fds=sandbox.inherited_handles(handle, made),
+            sandbox.command(made, words, handle), env=sandbox.environment(made),
+                            pass_fds=sandbox.inherited_handles(handle, made),
             capture_output=True, text=True, timeout=patience(60),
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

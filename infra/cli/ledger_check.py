@@ -48,8 +48,8 @@ def run_checked(verb: Callable[[], None], acts: bool) -> None:
 def tampering_signs() -> list[str]:
     """Return signs that the ledger of this checkout was changed, in words; empty if there are none.
 
-    The check is short and looks at a part of a long ledger (tasks/ledger/quick_check.py). A ledger that cannot be reached or
-    does not exist yet is not reported here, since the command itself reports it.
+    The check is short and looks at a part of a long ledger (tasks/ledger/quick_check.py). A ledger that cannot be
+    reached or does not exist yet is not reported here, since the command itself reports it.
     """
     where = shared.checkout_root()
     state = where / ".hallmark"

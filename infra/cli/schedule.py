@@ -71,7 +71,8 @@ def coming(
     if as_json:
         shared.print_json([{"name": name, "due": moment.isoformat()} for moment, name in times])
         return
-    rows = [[f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{schedules[name].local_time(moment)} {schedules[name].timezone}", name]
+    rows = [[f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{schedules[name].local_time(moment)} "
+                                                f"{schedules[name].timezone}", name]
             for moment, name in times]  # fmt: skip
     shared.print_columns(["due", "by its own clock", "schedule"], rows, "no schedule is due")
 

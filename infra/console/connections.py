@@ -84,7 +84,8 @@ def uvicorn_config(app: FastAPI, port: int, behind: bool) -> uvicorn.Config:
     `behind` says whether a proxy forwards requests. TLS and access from other machines need one.
     """
     return uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False, http=LimitedConnection,
+        app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False,
+        http=LimitedConnection,
         ws="none", proxy_headers=behind, forwarded_allow_ips="127.0.0.1", limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )  # fmt: skip

@@ -32,7 +32,8 @@ from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
 
 PAGE, DOCUMENT, SUMS = "index.html", "dossier.json", "SHA256SUMS"
-CHAPTERS = (chapters.request_chapter, chapters.data_chapter, chapters.checks_chapter, chapters.training_chapter, chapters.figures_chapter, decisions_chapter,
+CHAPTERS = (chapters.request_chapter, chapters.data_chapter, chapters.checks_chapter, chapters.training_chapter,
+            chapters.figures_chapter, decisions_chapter,
          chapters.promotion_chapter, later_events_chapter, data_access_chapter)  # fmt: skip
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """Earliest time that a zip file can contain. With a fixed time, the same files give the same archive."""

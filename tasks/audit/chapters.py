@@ -47,7 +47,8 @@ def request_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
     before = [shelf.entry(first.opening)] if first else []
     same = first is not None and first.evidence.artefacts.get("params.yaml") == record.contents.manifest.params_sha256
     fixed = (
-        f" They were fixed before training: the data gate, asked on {format_case_time(first)}, looked at the same file by digest."
+        f" They were fixed before training: the data gate, asked on {format_case_time(first)}, looked at the same "
+        f"file by digest."
         if same
         else ""
     )
@@ -98,7 +99,8 @@ def data_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
     rows = ", ".join(f"{dataset.rows[side]:,} {side}" for side in SIDES)
     stretches = sum(protected.values())
     return chapter(2, "data", "What it was trained on", [sources, passages], [
-        ("data-provenance", f"{format_count(len(dataset.sources), 'source')}, pinned by the SHA-256 of its content, made a "
+        ("data-provenance", f"{format_count(len(dataset.sources), 'source')}, pinned by the SHA-256 of its content, "
+                            f"made a "
          f"dataset of {rows} records (digest {record.contents.manifest.stages['split'][:12]}…).", [made_of, *gate]),
         ("data-terms", "Owner, licence, lawful basis, class, region, retention and approved uses of each source are "
          "part of what was signed at the data gate.", [made_of, *gate]),

@@ -6,7 +6,8 @@ from tasks.audit.dossier import Chapter, Table
 from tasks.audit.release_facts import ReleaseFacts
 from tasks.ledger.ledger import Entry
 
-ACCESS_DESCRIPTIONS = {"vault.read": "a record, with what its tokens stand for", "source.read": "a row, as its source has it",
+ACCESS_DESCRIPTIONS = {"vault.read": "a record, with what its tokens stand for",
+                       "source.read": "a row, as its source has it",
         "person.sought": "where a person is"}  # fmt: skip
 
 
@@ -22,7 +23,8 @@ def data_access_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
         return chapter(9, "looked", "Who looked at personal data", [table], [("looks", text, [])])
     more = f", the newest {len(looks)} of more" * bool(record.data_accesses.stopped_at)
     who = ", ".join(sorted({str(entry.body.get("person")) for entry in looks}))
-    text = f"{format_count(len(looks), 'look')}{more} at personal data, by {who}: each was recorded before anything was shown."
+    count = format_count(len(looks), "look")
+    text = f"{count}{more} at personal data, by {who}: each was recorded before anything was shown."
     return chapter(9, "looked", "Who looked at personal data", [table], [
         ("looks", text, [shelf.entry(entry) for entry in looks]),
     ])  # fmt: skip

@@ -66,7 +66,10 @@ def missing(
     if not record.reproductions:
         yield f"It was not built again: hallmark reproduce {record.release.label} does that and records the outcome."
     if record.invalid_promotions:
-        yield f"Entries of the ledger that say they promote this model and do not verify: {len(record.invalid_promotions)}."
+        yield (
+            f"Entries of the ledger that say they promote this model and do not verify: "
+            f"{len(record.invalid_promotions)}."
+        )
     yield "Quality of the source data itself, and whether its lawful basis holds, are as its owners declared them."
     yield from _control_gaps(frameworks)
 

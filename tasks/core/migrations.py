@@ -62,7 +62,8 @@ def migrate(engine: Engine, schema: Schema) -> None:
                 return
             if current > schema.version:
                 raise Unavailable(
-                    f"{_database_name(engine)} was made by a newer Hallmark, {_newest_writer(connection, schema)} ({schema.name} "
+                    f"{_database_name(engine)} was made by a newer Hallmark, {_newest_writer(connection, schema)} "
+                    f"({schema.name} "
                     f"schema {current}, this version, {VERSION}, knows {schema.version}); install the version that "
                     "made it, or a later one"
                 )
@@ -95,7 +96,8 @@ def version(connection: Connection, schema: Schema) -> int | None:
         return held[0]
     listed = ", ".join(ascii(value) for value in held[:5]) or "nothing"
     raise Refused(
-        f"{_database_name(connection.engine)} was changed by hand: {table.name} holds {listed:.80}, expected one version from "
+        f"{_database_name(connection.engine)} was changed by hand: {table.name} holds {listed:.80}, expected one "
+        f"version from "
         "1 on; restore a backup"
     )
 
@@ -140,7 +142,8 @@ def _report_migration(engine: Engine, schema: Schema, version: int, by: str) -> 
     if engine.dialect.name == "sqlite":
         kept = f"as it was it is kept in {_copy(Path(engine.url.database or ''), version)}"
     print(
-        f"{_database_name(engine)} was made by an earlier Hallmark, {by}; it is brought from {schema.name} schema {version} to "
+        f"{_database_name(engine)} was made by an earlier Hallmark, {by}; it is brought from {schema.name} schema "
+        f"{version} to "
         f"{schema.version}; {kept}",
         file=sys.stderr,
     )

@@ -98,7 +98,8 @@ def dry_run(
 
 
 def record_signed(
-    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, envelope: dict[str, Any],
+    ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft,
+    envelope: dict[str, Any],
     public_line: str,
 ) -> Entry:  # fmt: skip
     """Record a decision that `draw` returned and the person signed.

@@ -153,7 +153,8 @@ def _evidence(case: Case, policy: Policy, asked: RecordedRunRequest) -> Evidence
         "gate": case.gate, "run": RUN, "requested_by": case.requester, "demo": case.demo,
         "request_sha256": asked.sha256, "tree_sha256": ZERO_DIGEST, "use_case": "case",
         "tier": case.tier, "subject": {"stage": SUBJECT_STAGES[case.gate], "sha256": ZERO_DIGEST},
-        "policy_sha256": policy.digest(), "asks": RequiredDecisions.from_policy(policy.tier(case.tier), case.gate, dataset, case.demo),
+        "policy_sha256": policy.digest(), "asks": RequiredDecisions.from_policy(policy.tier(case.tier), case.gate,
+        dataset, case.demo),
         "checks": [check_result(check, facts) for check in checks_of(case.gate, rules, [])], "facts": facts,
         "purpose": purpose, "bar": bar, "adopted": adopted, "artefacts": {},
         "dataset": dataset, "change": None,
@@ -163,7 +164,8 @@ def _evidence(case: Case, policy: Policy, asked: RecordedRunRequest) -> Evidence
 def _dataset(owners: Sequence[str]) -> Dataset:
     passage = {"rows": 1, "records": 1, "quarantined": {}}
     source: dict[str, Any] = {
-        "sha256": ZERO_DIGEST, "steward": "nobody", "access": [], "classification": "internal", "lawful_basis": "a case",
+        "sha256": ZERO_DIGEST, "steward": "nobody", "access": [], "classification": "internal",
+        "lawful_basis": "a case",
         "licence": "none", "retention_days": 1, "refresh_days": 1, "region": "none",
         "approved_uses": ["cases"], "rows": dict.fromkeys(SIDES, 1),
         "passages": dict.fromkeys(STAGES, passage), "protected": {}, "actions": dict.fromkeys(CATEGORIES, "keep"),

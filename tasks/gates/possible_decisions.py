@@ -54,7 +54,8 @@ def _possible(ledger: Ledger, evidence: Evidence, person: Person, failed: Sequen
 
 
 def _is_accepted(
-    ledger: Ledger, governance: Governance, evidence: Evidence, person: Person, offer: PossibleDecision, failed: Sequence[str],
+    ledger: Ledger, governance: Governance, evidence: Evidence, person: Person, offer: PossibleDecision,
+    failed: Sequence[str],
     line: str,
 ) -> bool:  # fmt: skip
     waives = offer.verb == "waive"

@@ -60,7 +60,8 @@ def known_heads(keyholder: LedgerKeys, elsewhere: bool = True) -> tuple[list[Kno
             findings += _missing_heads(sizes, counting, where)
     if elsewhere and not others:
         text = (
-            f"{publication.PLACES_VARIABLE} names no place: heads are kept beside the ledger alone, and whoever owns this machine "
+            f"{publication.PLACES_VARIABLE} names no place: heads are kept beside the ledger alone, and whoever owns "
+            f"this machine "
             "could rewrite both"
         )
         findings.append(Finding(verdict="told", text=text))

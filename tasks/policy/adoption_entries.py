@@ -108,12 +108,14 @@ def root_fingerprint(state: Path) -> str:
     on_disk = _fingerprint_of(path) if path.exists() else ""
     if pinned and on_disk and pinned != on_disk:
         raise InputError(
-            f"{path} is root key {on_disk}, and {ROOT_VARIABLE} says {pinned}; put the right key there, or find out who "
+            f"{path} is root key {on_disk}, and {ROOT_VARIABLE} says {pinned}; put the right key there, or find out "
+            f"who "
             "replaced it"
         )
     if not (pinned or on_disk):
         raise InputError(
-            f"whose policy is in force here? Nothing says: run `hallmark init`, or set {ROOT_VARIABLE} to the fingerprint of the "
+            f"whose policy is in force here? Nothing says: run `hallmark init`, or set {ROOT_VARIABLE} to the "
+            f"fingerprint of the "
             "root key"
         )
     return pinned or on_disk
@@ -160,7 +162,8 @@ def require_root_of(ledger: Ledger, state: Path) -> None:
     raise Refused(
         f"this ledger was begun under another root key than is trusted here: {ledger.url} has adoptions under "
         f"{known}, and this checkout trusts {trusted or 'none yet'}. Ask its owner for the fingerprint by another way "
-        f"and set {ROOT_VARIABLE} to it, or put the owner's {ROOT_KEY_NAME}.pub into {state / 'keys'}. Only to begin a second root of "
+        f"and set {ROOT_VARIABLE} to it, or put the owner's {ROOT_KEY_NAME}.pub into {state / 'keys'}. Only to begin "
+        f"a second root of "
         "trust on this ledger, under which nothing that others adopted counts: hallmark init --new-root"
     )
 
@@ -339,11 +342,14 @@ def _require_asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, 
 def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> None:
     """Verify that a statement is not dated long before its first entry (`proposed`) or after its entry (`recorded`)."""
     if wanted.time - recorded > CLOCK_TOLERANCE:
-        raise Refused(f"it is dated {format_time(wanted.time)}, and was recorded on {format_time(recorded)}, before that; set the "
+        raise Refused(f"it is dated {format_time(wanted.time)}, and was recorded on {format_time(recorded)}, before "
+                      f"that; set the "
                       "clock right and sign anew")  # fmt: skip
     if proposed - wanted.time > MAX_SIGNING_TIME:
-        raise Refused(f"it is dated {format_time(wanted.time)}, and was proposed on {format_time(proposed)}, later than the "
-                      f"{MAX_SIGNING_TIME // timedelta(minutes=1)} minutes that signing may take; sign anew")  # fmt: skip
+        raise Refused(f"it is dated {format_time(wanted.time)}, and was proposed on {format_time(proposed)}, later "
+                      f"than the "
+                      f"{MAX_SIGNING_TIME // timedelta(minutes=1)} minutes that signing may take; sign "
+                      f"anew")  # fmt: skip
 
 
 def _proposals(ledger: Ledger, in_force: AdoptionInForce | None, now: datetime) -> list[Proposal]:

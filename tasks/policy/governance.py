@@ -168,7 +168,10 @@ class Governance:
         if isinstance(who, str) and who != SCHEDULER:
             return "put it there"
         agent = "which has none of theirs" if ssh_agent.is_running() else f"which {ssh_agent.SOCKET_VARIABLE} names"
-        return f"put it there, name its file in {signing_keys.KEY_VARIABLE}, or add it to the ssh-agent, {agent}: `ssh-add FILE`"
+        return (
+            f"put it there, name its file in {signing_keys.KEY_VARIABLE}, or add it to the ssh-agent, {agent}: "
+            f"`ssh-add FILE`"
+        )
 
     @property
     def relative_folder(self) -> str:

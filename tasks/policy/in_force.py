@@ -105,7 +105,10 @@ def difference_text(governed: Governance, said: People | None = None) -> str:
         return f"{where} cannot be read, and what was adopted before stays in force: {error}"
     if (policy, people) == (governed.policy, said):
         return ""
-    return f"{where} says something else than what is in force; to adopt it: {_adopt_command(governed, policy, people != said)}"
+    return (
+        f"{where} says something else than what is in force; to adopt it: "
+        f"{_adopt_command(governed, policy, people != said)}"
+    )
 
 
 def _adopt_command(governed: Governance, policy: Policy, people_differ: bool) -> str:

@@ -58,7 +58,10 @@ def _libraries(constraints: Path) -> Iterator[str]:
     ]
     if other:
         more = f" and {len(other) - MAX_LISTED_LIBRARIES} more" if len(other) > MAX_LISTED_LIBRARIES else ""
-        yield f"other library versions than the release's constraints.txt: {', '.join(other[:MAX_LISTED_LIBRARIES])}{more}"
+        yield (
+            f"other library versions than the release's constraints.txt: "
+            f"{', '.join(other[:MAX_LISTED_LIBRARIES])}{more}"
+        )
 
 
 def _version(name: str) -> str | None:

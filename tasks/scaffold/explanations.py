@@ -85,7 +85,8 @@ def list_warnings(
         said.append(f"{sample.contradicted:,} {several}")
     if rare:
         said.append(
-            f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the data gate"
+            f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the "
+            f"data gate"
         )
     if unspoken:
         said.append("no language was recognised; personal data is looked for in English and German text alone")

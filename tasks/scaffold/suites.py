@@ -19,12 +19,14 @@ def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[s
     expectations = [
         _expectation("expect_table_row_count_to_be_between", {"min_value": max(1, rows // 2)},
              f"The file that this was drawn from has {rows:,} rows; half of that is an export that broke off."),
-        _expectation("expect_column_values_to_not_be_null", {"column": "prompt"}, "A record without a question teaches none."),
+        _expectation("expect_column_values_to_not_be_null", {"column": "prompt"}, "A record without a question "
+                                                                                  "teaches none."),
         _expectation("expect_column_values_to_be_between",
              {"column": "prompt_chars", "min_value": max(1, low // 2), "max_value": round_up(2 * high)},
              f"What is asked has {low:,} to {high:,} characters; twice as many would be something else."),
         _expectation("expect_column_values_to_not_be_in_set",
-             {"column": "outcome", "value_set": ["exact_duplicate", "near_duplicate"], "mostly": _min_unrepeated_share(sample)},
+             {"column": "outcome", "value_set": ["exact_duplicate", "near_duplicate"],
+             "mostly": _min_unrepeated_share(sample)},
              "More repeats than that would be the file twice."),
     ]  # fmt: skip
     if labels := sample.labels:
@@ -46,7 +48,8 @@ def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[s
 def dataset_suite(name: str, sample: SampleStatistics) -> Suite:
     distinct = sample.prompts / sample.records
     expectations = [
-        _expectation("expect_column_values_to_be_unique", {"column": "record_id"}, "Lineage needs one name for each record."),
+        _expectation("expect_column_values_to_be_unique", {"column": "record_id"}, "Lineage needs one name for each "
+                                                                                   "record."),
         _expectation("expect_column_proportion_of_unique_values_to_be_between",
              {"column": "prompt", "min_value": math.floor(max(0.1, distinct - 0.15) * 100) / 100},
              f"{distinct:.0%} of the prompts are different; repeated ones make figures look better than they are."),

@@ -2,7 +2,8 @@
 
 The database is SQLite (`.hallmark/vault/vault.db`) or Postgres (HALLMARK_VAULT_URL). Without the key the database
 reveals no value. The key without the database only makes tokens of values that are known already. `ingest` adds values
-(`vault_writer.py`), and only `reveal` reads them, after the access was entered in the ledger (tasks/inquiry/access_entries.py).
+(`vault_writer.py`), and only `reveal` reads them, after the access was entered in the ledger
+(tasks/inquiry/access_entries.py).
 """
 
 import os

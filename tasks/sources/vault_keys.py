@@ -62,7 +62,8 @@ def load(state: Path) -> VaultKeys:
         mode, spelled = path.stat().st_mode, path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         raise InputError(
-            f"the vault's key is wanted, and neither {KEY_VARIABLE} nor {path} gives it; restore it (`hallmark init` makes "
+            f"the vault's key is wanted, and neither {KEY_VARIABLE} nor {path} gives it; restore it (`hallmark init` "
+            f"makes "
             "one where there is no vault yet)"
         ) from None
     if mode & 0o077:

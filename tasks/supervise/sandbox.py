@@ -79,7 +79,10 @@ def unavailable_reason() -> str | None:
     if (program := _program()) is None:
         return "bubblewrap is not installed (Debian and Ubuntu: `apt install bubblewrap`)"
     if _version() < OLDEST_VERSION:
-        return f"bubblewrap {'.'.join(map(str, OLDEST_VERSION))} or newer is needed, and this is {version_text() or 'unknown'}"
+        return (
+            f"bubblewrap {'.'.join(map(str, OLDEST_VERSION))} or newer is needed, and this is "
+            f"{version_text() or 'unknown'}"
+        )
     with system_call_filter.open_filter() as handle:
         tried = subprocess.run(
             [program, *_separated(False, handle), *_system(), *_python(), sys.executable, "-I", "-c", ""],

@@ -108,7 +108,8 @@ def _ask(message: bytes, wanted: int) -> bytes | None:
         ) from None
     except (OSError, struct.error) as error:
         raise Unavailable(
-            f"the ssh-agent at {where} ({SOCKET_VARIABLE}) does not answer ({error}); start one, or unset {SOCKET_VARIABLE}"
+            f"the ssh-agent at {where} ({SOCKET_VARIABLE}) does not answer ({error}); start one, or unset "
+            f"{SOCKET_VARIABLE}"
         ) from None
     return answer[1:] if answer[0] == wanted else None
 
@@ -136,6 +137,7 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
 
 def _cut_short() -> Unavailable:
     return Unavailable(
-        f"the answer of the ssh-agent at {os.environ.get(SOCKET_VARIABLE, '')} is cut short; it speaks another protocol: start "
+        f"the answer of the ssh-agent at {os.environ.get(SOCKET_VARIABLE, '')} is cut short; it speaks another "
+        f"protocol: start "
         f"another, or unset {SOCKET_VARIABLE}"
     )

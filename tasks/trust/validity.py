@@ -49,7 +49,8 @@ PublicKey = Annotated[str, AfterValidator(_key_line)]
 
 class Period(FrozenModel):
     valid_after: Time | None = None
-    """Start of the validity, which is never before the adoption (tasks/policy/effective_times.py); default: the adoption."""
+    """Start of the validity, which is never before the adoption (tasks/policy/effective_times.py); default: the
+    adoption."""
     valid_before: Time | None = None
     """End of the validity, exclusive; default: no end."""
 

@@ -45,7 +45,8 @@ def outcome(right: range, cost: float, before: range = range(0)) -> ModelOutcome
         )
         for number in range(ROWS)
     ]
-    taken = AnsweringFigures(cut_off=0, too_long=0, latency_p50_ms=1, latency_p95_ms=2, rows_per_second=1, peak_memory_gb=1,
+    taken = AnsweringFigures(cut_off=0, too_long=0, latency_p50_ms=1, latency_p95_ms=2, rows_per_second=1,
+                             peak_memory_gb=1,
                   cost_per_1000_requests=cost)  # fmt: skip
     return ModelOutcome(parameters=1000, context=512, longest_prompt=9, training_gb=1.0, rows=rows,
                    taken={"zero_shot": taken, "fine_tuned": taken}, trained=None, machine="m")  # fmt: skip

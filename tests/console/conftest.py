@@ -76,7 +76,8 @@ def live_in(project: Path) -> Path:
     control.declare(ledger, governed, "ml-engineer", SCHEDULES)
     wait_at_data_gate(project, WAITING)
     wait_at_data_gate(project, FAILING, **{"data.seed": "3", "data.train_rows": "5"})
-    incidents.open_if_new(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major", "risk_officer",
+    incidents.open_if_new(ledger, governed, "waiver-expired", "tiny-1", {"check": "enough rows"}, "major",
+                          "risk_officer",
                         "A waiver of tiny-1 has expired.")  # fmt: skip
     passwords = Accounts(open_database(project / ".hallmark"))
     for person in ("data-owner", "ml-engineer", "product-owner", "risk-officer", "colleague"):

@@ -54,7 +54,8 @@ def test_every_character_without_a_form_is_hidden() -> None:
 def test_what_is_shown_holds_nothing_hidden_and_is_shown_the_same_again(text: str) -> None:
     assert not RAW.search(escape(text)) and escape(escape(text)) == escape(text)
     assert "\n" not in escape_line(text) and "\t" not in escape_line(text)
-    assert (first_hidden_character(text) is None) == (escape(text.replace("\u200c", "").replace("\u200d", "")) == text.translate(
+    assert (first_hidden_character(text) is None) == (escape(text.replace("\u200c", "").replace("\u200d",
+    "")) == text.translate(
         {0x200C: None, 0x200D: None}))  # fmt: skip
 
 

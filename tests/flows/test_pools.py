@@ -102,7 +102,8 @@ def hostile(client: SyncPrefectClient, ledger: Ledger, evil: Path) -> None:
     """Whoever reaches Prefect's API has the deployment and the pool name other code and commands."""
     script = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {evil}"}}
     client.create_deployment(
-        flow_id=client.create_flow_from_name(deployment_names.FLOW_NAME), name=deployment_names.pool_deployment(ledger, "small"),
+        flow_id=client.create_flow_from_name(deployment_names.FLOW_NAME), name=deployment_names.pool_deployment(ledger,
+        "small"),
         work_pool_name=deployment_names.work_pool(ledger, "small"), pull_steps=[script], entrypoint=f"{evil}.py:evil",
         job_variables={"command": f"touch {evil}", "env": {"PYTHONPATH": str(evil.parent)}},
     )  # fmt: skip

@@ -45,7 +45,7 @@ ITSELF = {
     "ledger check": "is about a file",
     "ledger publish": "walks from the last head",
     "releases verify": "is about a folder",
-    "releases admit": "works with the ledger away, and knows one that was cut (tasks/registry/admit/ledger_rollback.py)",
+    "releases admit": "works with the ledger away, and knows one that was cut (registry/admit/ledger_rollback.py)",
     "releases rollback": "is for emergencies; its head is not signed, and it says so",
 }
 """Verbs that no look precedes, each with its reason; any other is looked at, a new one too."""

@@ -29,7 +29,8 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
 def test_the_second_is_told_who_has_it_and_has_it_once_that_is_done(machines: tuple[Path, Path]) -> None:
     one, two = machines
     with hold_run_lease(one, RUN):
-        who = f"is being executed or fetched elsewhere: .*installation {installation.installation_id(one)}, process .* `hallmark down`"
+        holder = f"installation {installation.installation_id(one)}, process"
+        who = f"is being executed or fetched elsewhere: .*{holder} .* `hallmark down`"
         with pytest.raises(Refused, match=who), hold_run_lease(two, RUN):
             pass
         with hold_run_lease(two, "20260101-000000-bbbb"), hold_run_lease(one, RUN):

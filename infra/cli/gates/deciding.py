@@ -37,7 +37,8 @@ Digest = Annotated[
 
 
 def approve(
-    reason: Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None, role: Role = None,
+    reason: Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None,
+    role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask for confirmation, and sign your approval.
@@ -48,7 +49,8 @@ def approve(
 
 
 def reject(
-    reason: Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None, role: Role = None,
+    reason: Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None,
+    role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
     """Show the evidence of a gate, ask for confirmation, and sign your rejection. The run stops.

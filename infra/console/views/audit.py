@@ -144,8 +144,9 @@ def which_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
 def whose_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for name, origin in it.contents.dataset.sources.items():
         found = sum(origin.protected.values())
-        yield AnswerLine(text=f"{name}: owner {it.display_name(origin.owner)}, steward {it.display_name(origin.steward)}; {found:,} "
-                   "stretches of personal or secret text were treated before anything was written")  # fmt: skip
+        owner, steward = it.display_name(origin.owner), it.display_name(origin.steward)
+        text = f"{found:,} stretches of personal or secret text were treated before anything was written"
+        yield AnswerLine(text=f"{name}: owner {owner}, steward {steward}; {text}")
     for taken in it.withdrawals:
         yield AnswerLine(text=f"withdrawn since: {taken}")
 
@@ -182,8 +183,8 @@ def can_it_be_rebuilt(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLi
             text=f"built again on {format_time(entry.time)}: {entry.body.get('verdict')}", href=f"/ledger/{entry.seq}"
         )
     if not it.reproductions:
-        yield AnswerLine(text=f"nobody has tried yet: hallmark reproduce {it.release.label} builds it again from commit "
-                   f"{it.release.commit[:12]} and compares every digest")  # fmt: skip
+        text = f"hallmark reproduce {it.release.label} builds it again from commit {it.release.commit[:12]}"
+        yield AnswerLine(text=f"nobody has tried yet: {text} and compares every digest")
 
 
 def is_the_log_whole(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
@@ -191,8 +192,9 @@ def is_the_log_whole(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLin
     for each in wrong:
         yield AnswerLine(text=each)
     if not wrong:
-        yield AnswerLine(text=f"{here.ledger.count():,} entries; a look at the signed heads found nothing. All of it, and "
-                   "with nothing of this machine trusted: hallmark ledger verify", href="/ledger")  # fmt: skip
+        found = f"{here.ledger.count():,} entries; a look at the signed heads found nothing"
+        text = f"{found}. All of it, and with nothing of this machine trusted: hallmark ledger verify"
+        yield AnswerLine(text=text, href="/ledger")
     for each in it.invalid_promotions:
         yield AnswerLine(text=f"not counted: {each}")
 

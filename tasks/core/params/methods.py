@@ -1,7 +1,7 @@
 """Table of training methods; no other code compares their names.
 
-A new method needs an entry here, and in `tasks/stages/train/method_handlers.py` the preparation of the model and the writing
-of its weights.
+A new method needs an entry here, and in `tasks/stages/train/method_handlers.py` the preparation of the model and the
+writing of its weights.
 """
 
 from collections.abc import Iterator, Mapping

@@ -9,7 +9,10 @@ def unsupported_reason(rank: int, dora: bool) -> str | None:
     if dora:
         return "vLLM serves no DoRA: train with lora_variant plain or rslora"
     if rank > MAX_LORA_RANKS[-1]:
-        return f"vLLM serves adapters of rank {MAX_LORA_RANKS[-1]} at most, and this one has {rank}: lower training.lora_rank"
+        return (
+            f"vLLM serves adapters of rank {MAX_LORA_RANKS[-1]} at most, and this one has {rank}: lower "
+            f"training.lora_rank"
+        )
     return None
 
 

@@ -23,7 +23,8 @@ def after_closing(claim: Claim) -> str | None:
     if claim.closing_entry is None:
         return None
     return (
-        f"gate {claim.decision.gate} of run {claim.closing_entry.subject} closed on {claim.closing_entry.time:%Y-%m-%d %H:%M} UTC "
+        f"gate {claim.decision.gate} of run {claim.closing_entry.subject} closed on "
+        f"{claim.closing_entry.time:%Y-%m-%d %H:%M} UTC "
         f"({claim.closing_entry.body.get('state')}) and takes no more decisions"
     )
 

@@ -58,7 +58,8 @@ class Difference(FrozenModel):
     """Changes of requester, of approvers by gate, and of the roles and keys of these people."""
 
 
-def compare(before: ReleaseContents, now: ReleaseContents, sides: tuple[ComparedRelease, ComparedRelease], records: DatasetDiff,
+def compare(before: ReleaseContents, now: ReleaseContents, sides: tuple[ComparedRelease, ComparedRelease],
+            records: DatasetDiff,
             code: list[str] | None, code_why: str) -> Difference:  # fmt: skip
     """Compare two releases.
 

@@ -68,8 +68,8 @@ class Candidate:
     demo: bool
     manifest: Manifest
     candidate_inputs: Sha256
-    """Digest of everything that decides the candidate's bytes (tasks/registry/promote/candidate_digest.py). It is not in the
-    payload because DVC lets no stage depend on dvc.yaml."""
+    """Digest of everything that decides the candidate's bytes (tasks/registry/promote/candidate_digest.py). It is not
+    in the payload because DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
     stage_records: Mapping[str, SignedRecord]
     """Record of every stage, by DVC stage name."""

@@ -62,8 +62,8 @@ class Promotion(DatedDocument):
     replaces: Replaced | None
     """Champion that this statement replaces; null for the first of a model."""
     bar: AcceptanceCriteria
-    """Success metrics that the next version has to reach (declarations/criteria.py): those of this release, except that a
-    metric which was lowered under a waiver keeps its previous threshold."""
+    """Success metrics that the next version has to reach (declarations/criteria.py): those of this release, except
+    that a metric which was lowered under a waiver keeps its previous threshold."""
     approved_by: dict[GateName, list[str]]
     """People who approved, by gate, each as `PERSON as ROLE`."""
     requested_by: str

@@ -103,7 +103,10 @@ def _key_problem(proof: Inclusion, those: Sequence[Key]) -> str:
         why = f"{proof.key!r} is none of the ledger's that the adoptions known here name"
     except VoidHead as error:
         why = str(error)
-    return f"the proof that the promotion stands in the ledger is signed with a key that does not count: {why}; {RENEWAL_HINT}"
+    return (
+        f"the proof that the promotion stands in the ledger is signed with a key that does not count: "
+        f"{why}; {RENEWAL_HINT}"
+    )
 
 
 def _has_valid_proof(folder: Path, signed: SignedPromotion, governance: Governance) -> bool:

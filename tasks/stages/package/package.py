@@ -98,7 +98,8 @@ def _copy_model(source: Path, target: Path) -> None:
     unsafe = [name for name in names if Path(name).suffix not in SAFE_SUFFIXES]
     if unsafe or not any(name.endswith(".safetensors") for name in names):
         raise InputError(
-            f"package: a release's model holds weights as safetensors, and only {', '.join(SAFE_SUFFIXES)} files beside them; "
+            f"package: a release's model holds weights as safetensors, and only {', '.join(SAFE_SUFFIXES)} files "
+            f"beside them; "
             f"{source} has {', '.join(unsafe or names) or 'nothing'}"
         )
     for name in names:

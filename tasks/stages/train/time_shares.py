@@ -7,8 +7,8 @@ from typing import Any
 
 PARTS = ("data", "forward", "backward", "optimizer", "communication", "validation", "checkpoint")
 """Parts of the wall time. `data`: rows into tensors. `forward`, `backward`, `optimizer`: the parts of a step.
-`communication`: exchange among workers (`communication.py`) and waits for other workers. `validation`: validations and the
-export of the best weights. `checkpoint`: writing checkpoints."""
+`communication`: exchange among workers (`communication.py`) and waits for other workers. `validation`: validations and
+the export of the best weights. `checkpoint`: writing checkpoints."""
 ALWAYS_MEASURED = ("validation", "checkpoint")
 """Parts that are not in every step and are therefore always measured."""
 MEASURED_EVERY = 20

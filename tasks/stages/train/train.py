@@ -100,8 +100,8 @@ class Timing:
     mfu_source: str
     """Description of where the figure for the device's peak comes from; empty if the peak is unknown."""
     shares: dict[str, float]
-    """Shares of `seconds` by what the first worker spent them on (`time_shares.py`), with `failures` and `other` (start of
-    Ray, loading and writing the weights). A resumed training counts only the steps since it was resumed."""
+    """Shares of `seconds` by what the first worker spent them on (`time_shares.py`), with `failures` and `other`
+    (start of Ray, loading and writing the weights). A resumed training counts only the steps since it was resumed."""
     failures: tuple[Failure, ...]
 
     def facts(self) -> Facts:

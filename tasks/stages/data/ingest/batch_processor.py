@@ -115,7 +115,8 @@ class BatchProcessor:
         tray.protected.update(outcome.counts)
         if outcome.stop_category:
             raise InputError(
-                f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stop_category}, for which "
+                f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stop_category}, for "
+                f"which "
                 "`protect` in sources.yaml says stop. Take it out of the source, or say drop or mask"
             )
         if outcome.undetectable:

@@ -2,7 +2,8 @@
 
 The stage reads each source as it was pinned, normalises and repairs its texts, maps its columns to
 `tasks.core.record.SCHEMA` and protects personal and secret text, in one pass and before anything is written
-(`source_reader.py`). It does not read an unchanged source again (`source_cache.py`); the output has the same bytes either way.
+(`source_reader.py`). It does not read an unchanged source again (`source_cache.py`); the output has the same bytes
+either way.
 
     artefacts/ingest/records.parquet      tasks.core.record.SCHEMA, in the order of sources and rows
     artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row

@@ -183,7 +183,8 @@ class RayExecutor:
     def _require_workers(self) -> None:
         if not self._idle and not any(act == "load" for _, act in self._starting.values()):
             raise Unavailable(
-                f"no machine had room for a worker within {PLACEMENT_TIMEOUT_SECONDS:.0f} s ({self._crew.resources_text} each); "
+                f"no machine had room for a worker within {PLACEMENT_TIMEOUT_SECONDS:.0f} s "
+                f"({self._crew.resources_text} each); "
                 "start machines, or lower evaluation.threads"
             )
 

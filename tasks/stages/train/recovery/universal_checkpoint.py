@@ -37,7 +37,8 @@ def convert(checkpoint: Checkpoint, folder: Path) -> None:
     folder.mkdir(parents=True)
     command = [sys.executable, "-I", "-c", CONVERT, "--inject_missing_state",
                "--num_extract_workers", "1", "--num_merge_workers", "1",
-               "--input_folder", str(checkpoint.folder / STATE_FOLDER), "--output_folder", str(folder / STATE_FOLDER)]  # fmt: skip
+               "--input_folder", str(checkpoint.folder / STATE_FOLDER), "--output_folder",
+               str(folder / STATE_FOLDER)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, env=safe_loading.environment())
     if done.returncode != 0:
         last = "\n".join(done.stderr.strip().splitlines()[-3:])

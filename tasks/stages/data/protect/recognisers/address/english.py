@@ -32,7 +32,8 @@ FLAT = r"(?i:flat|apartment|unit|studio|suite|apt\.?) ?\w{1,4},?[ \n](?:\d{1,6}[
 HOUSE = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,4})?,?[ \n]"
 ORDINAL = r"\d{1,3}(?:st|nd|rd|th) "
 STREET = re.compile(
-    rf"(?<![\w.,/-])(?:{FLAT}|{HOUSE})(?:[NSEW]\.?[EW]?\.? )?(?:{CAPITALISED_WORD}\.? |{ORDINAL}){{1,4}}(?i:{TYPES})(?!\w)\.?"
+    rf"(?<![\w.,/-])(?:{FLAT}|{HOUSE})(?:[NSEW]\.?[EW]?\.? )?(?:{CAPITALISED_WORD}\.? "
+    rf"|{ORDINAL}){{1,4}}(?i:{TYPES})(?!\w)\.?"
     rf"(?: [NSEW][EW]?(?!\w))?(?i:{UNIT})?"
 )
 UNNUMBERED = re.compile(rf"(?<!\w)(?:{CAPITALISED_WORD} |{ORDINAL}){{1,3}}{UNAMBIGUOUS_TYPES}(?!\w)(?i:{UNIT})?")

@@ -42,7 +42,8 @@ COUNTABLE_NOUNS = alternation(
 )
 TOWN = re.compile(rf"(?<![\w.,-])(?!\d{{1,9}} {COUNTABLE_NOUNS}s?\b){TOWN_FORM}")
 TOWN_AFTER = re.compile(
-    rf"{SEPARATOR}(?:in )?{ANY_CODE}{TOWN_SUFFIX}|{SEPARATOR}(?:in )?\d{{5}}(?!\d)|,? (?:in )?(?=[A-ZÄÖÜ]){CAPITALISED_WORD}(?=[ \n,.;!?]|$)"
+    rf"{SEPARATOR}(?:in )?{ANY_CODE}{TOWN_SUFFIX}|{SEPARATOR}(?:in )?\d{{5}}(?!\d)|,? (?:in "
+    rf")?(?=[A-ZÄÖÜ]){CAPITALISED_WORD}(?=[ \n,.;!?]|$)"
 )
 ONE_IS_NO_YEAR = rf"(?!{YEAR} ?[a-z]?[,\n] ?{YEAR})"
 STREET_AND_TOWN = re.compile(

@@ -36,7 +36,8 @@ CLOSINGS = alternation(
     dein"""
 )
 CLOSING = re.compile(
-    rf"(?i:{CLOSINGS})[,.!]?[ ]{{0,2}}(?:[\n,–-][\s–-]{{0,4}}|(?<=[a-zü] ))(?:(?i:ihr|ihre|your) )?(?P<name>{FULL_NAME})"
+    rf"(?i:{CLOSINGS})[,.!]?[ ]{{0,2}}(?:[\n,–-][\s–-]{{0,4}}|(?<=[a-zü] ))(?:(?i:ihr|ihre|your) "
+    rf")?(?P<name>{FULL_NAME})"
     r"(?=\s{0,3}(?:$|[\n,.|(]))"
 )
 
@@ -50,7 +51,8 @@ INTRODUCTIONS = alternation(
 )
 INTRODUCTION = re.compile(rf"(?i:{INTRODUCTIONS})[ ]{{1,2}}(?:(?i:the|die|der) )?(?P<name>{FULL_NAME})")
 LOWER_CASE_INTRODUCTION = re.compile(
-    rf"(?:{NAMED_ENGLISH}(?: is|'s)|i am called|name is|{NAMED_GERMAN}|ich heiße|ich heisse)[ ]{{1,2}}(?P<name>{ANY_CASE_NAME})",
+    rf"(?:{NAMED_ENGLISH}(?: is|'s)|i am called|name is|{NAMED_GERMAN}|ich heiße|ich heisse)[ "
+    rf"]{{1,2}}(?P<name>{ANY_CASE_NAME})",
     re.IGNORECASE,
 )
 AMBIGUOUS_CUE = re.compile(
