@@ -241,7 +241,7 @@ def test_an_interrupted_restore_leaves_nothing_half(
 
 
 def test_an_interrupted_backup_leaves_nothing(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_verification, "require_holds", dies)
+    monkeypatch.setattr(state_verification, "require_valid", dies)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
         save(house.root, tmp_path / "backup", with_keys=True)

@@ -124,8 +124,8 @@ SYSTEM = ["/usr", "/opt", sys.prefix, sys.base_prefix]
 def test_no_path_of_a_stage_leads_to_what_another_keeps(
     layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    monkeypatch.setattr(shell.shown, "require_code", lambda *_: None)
-    monkeypatch.setattr(shell.shown.code, "files_of", lambda *_: [])
+    monkeypatch.setattr(shell.visible_files, "require_code", lambda *_: None)
+    monkeypatch.setattr(shell.visible_files.code_digest, "stage_files", lambda *_: [])
     with open_files() as read:
         made = shell._make_sandbox(stage, layout, tmp_path / "place", read)
         _, found = reached(made, layout.state, ["/proc", "/sys", *SYSTEM])
@@ -136,8 +136,8 @@ def test_no_path_of_a_stage_leads_to_what_another_keeps(
     rights="stage", stopped="no stage sees a vault: neither that of governed runs nor that of experiments"
 )
 def test_no_path_of_an_experiment_leads_to_a_vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell.shown, "require_code", lambda *_: None)
-    monkeypatch.setattr(shell.shown.code, "files_of", lambda *_: [])
+    monkeypatch.setattr(shell.visible_files, "require_code", lambda *_: None)
+    monkeypatch.setattr(shell.visible_files.code_digest, "stage_files", lambda *_: [])
     layout = grown(tmp_path / "grown")
     write_json(layout.authority, {"tier": EXPERIMENT_TIER})
     for name in ("keys/vault", "vault/vault.db"):

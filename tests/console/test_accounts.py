@@ -183,7 +183,7 @@ def test_every_try_takes_a_hash(accounts: Accounts, monkeypatch: pytest.MonkeyPa
         with pytest.raises(Refused, match=REFUSAL):
             accounts.verify_password("locked", "wrong password", NOW)
     hashed = []
-    monkeypatch.setattr(accounts, "_fits", lambda kept, _: hashed.append(kept) or False)
+    monkeypatch.setattr(accounts, "_matches", lambda kept, _: hashed.append(kept) or False)
     with pytest.raises(Refused, match=REFUSAL):
         accounts.verify_password(person, "wrong password", NOW)
     assert len(hashed) == 1 and hashed[0].startswith("$argon2id$")

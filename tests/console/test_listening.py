@@ -102,7 +102,7 @@ def test_a_request_may_come_in_pieces(port: int, said: str) -> None:
 
 @pytest.mark.parametrize("said", SAID)
 def test_a_request_has_a_limit_of_time(port: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SECONDS", 1)
+    monkeypatch.setattr(connections, "REQUEST_TIMEOUT_SECONDS", 1)
     with say(port, SAID[said]) as waits, suppress(ConnectionResetError):
         assert waits.recv(1) == b""
 

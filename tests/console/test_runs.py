@@ -86,7 +86,7 @@ def test_a_log_may_hold_texts(app: FastAPI) -> None:
 
 @pytest.mark.attack(rights="visitor", stopped="one person may ask for so much in a minute")
 def test_a_script_keeps_nobody_else_out(lived_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.console.context.A_MINUTE", 3)
+    monkeypatch.setattr("infra.console.context.REQUESTS_PER_MINUTE", 3)
     busy = console_of(lived_in)
     script, other = reader(busy), reader(busy, "ml-engineer")
     answers = [script.get("/api/runs") for _ in range(5)]

@@ -66,7 +66,9 @@ def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> Non
     ids=["docstring", "description of a field", "comment", "blank line", "space"],
 )  # fmt: skip
 def test_what_code_can_read_of_itself_counts(root: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
-    monkeypatch.setattr(code_digest, "files_in", lambda tree, _: code_digest.module_files(tree, ["tasks.stages.join"]))
+    monkeypatch.setattr(
+        code_digest, "stage_files_in", lambda tree, _: code_digest.module_files(tree, ["tasks.stages.join"])
+    )
     before = code_digest.stage_digest(root, "clean")
     assert old in MODULE
     (root / "tasks" / "stages" / "join.py").write_text(MODULE.replace(old, new))

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(progress, "INTERVAL_SECONDS", 0)
 
 
 def test_work_goes_on_where_nobody_listens_any_more() -> None:
@@ -80,7 +80,7 @@ def test_more_than_was_estimated_is_counted_without_a_total(capsys: pytest.Captu
 
 
 def test_lines_come_every_few_seconds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(progress, "EVERY_SECONDS", 60)
+    monkeypatch.setattr(progress, "INTERVAL_SECONDS", 60)
     work = Progress("clean", 10)
     for done in range(10):
         work.report(done)

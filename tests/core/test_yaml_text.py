@@ -51,7 +51,7 @@ def test_what_means_too_much_or_nothing_is_refused_at_once(text: str, said: str)
 
 
 def test_values_that_are_too_many_without_any_alias_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yaml_text, "MOST_VALUES", 500)
+    monkeypatch.setattr(yaml_text, "MAX_VALUES", 500)
     with pytest.raises(InputError, match=r"f:1: more than 500 values"):
         yaml_text.load("a: [" + "1," * 510 + "]", "f")
 

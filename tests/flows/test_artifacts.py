@@ -75,6 +75,6 @@ def test_an_error_that_may_quote_a_row_is_told_by_its_name(
     def broken(_: object) -> None:
         raise ValueError("Ada Lovelace")
 
-    monkeypatch.setattr(score, "write", broken)
+    monkeypatch.setattr(score, "write_score", broken)
     assert judged(made) is None
     assert "ValueError" in caplog.text and "Ada" not in caplog.text

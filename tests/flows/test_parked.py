@@ -86,7 +86,7 @@ def test_nothing_new_costs_one_question_and_opens_no_run(
     def opened(*_: object) -> None:
         raise AssertionError("a run was opened")
 
-    monkeypatch.setattr("flows.suspended_runs.Rules", opened)
+    monkeypatch.setattr("flows.suspended_runs.GovernanceCache", opened)
     assert parked.decided_runs(whole=False) == set() and len(statements) == 1
     ledger.append("run.stage", "another run", {})
     assert parked.decided_runs(whole=False) == set() and len(statements) == 3, "what runs do answers no gate"
@@ -216,7 +216,7 @@ def test_the_next_whole_look_is_a_minute_after_one_also_where_prefect_is_away(
     parked, looks = SuspendedRuns(project), []
     look = parked.decided_runs
     monkeypatch.setattr("flows.suspended_runs.get_client", away)
-    monkeypatch.setattr(parked, "answered", lambda whole: looks.append(whole) or look(whole))
+    monkeypatch.setattr(parked, "decided_runs", lambda whole: looks.append(whole) or look(whole))
     for _ in range(3):
         with pytest.raises(ConnectionError):
             parked.resume_decided()

@@ -88,7 +88,7 @@ def test_prefect_takes_no_run_in_the_name_of_a_person(project: Path, flows: Flow
 
 
 def test_every_page_of_flow_runs_is_looked_at(project: Path, flows: Flows, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suspended_runs, "PAGE", 2)
+    monkeypatch.setattr(suspended_runs, "PAGE_SIZE", 2)
     made = {flows.ask(state=Paused()).id for _ in range(5)}
     found = [flow_run.id for flow_run in suspended_runs.flow_runs_in_state(project, flows.client, StateType.PAUSED)]
     for flow_run in made:
@@ -128,7 +128,7 @@ def test_a_decision_between_the_last_judgement_and_the_suspension_is_not_missed(
         waits(run, asked, wanted)
 
     with monkeypatch.context() as late:
-        late.setattr(artifacts, "waits", decide)
+        late.setattr(artifacts, "show_waiting", decide)
         flow_run = flows.run("--as", "ml-engineer")
     assert flow_run.state and flow_run.state.is_paused()
     assert watch.resume_decided() == [flow_run.name]

@@ -205,7 +205,7 @@ def test_a_renewal_that_is_under_way_takes_nothing_back_from_who_lets_go(
         goes_on.wait()
         return take(self, *args)
 
-    monkeypatch.setattr(Leases, "take", slowly)
+    monkeypatch.setattr(Leases, "acquire", slowly)
     ours = Watch(tmp_path)
     with ThreadPoolExecutor(2) as pool:
         renewal = pool.submit(ours.renew, tmp_path)

@@ -141,7 +141,7 @@ def test_a_decision_in_somebody_elses_name_is_judged_at_a_glance_too(house: Hous
 
 
 def test_the_newest_entries_of_a_kind_come_first_over_pages(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.ledger.ledger.PAGE", 3)
+    monkeypatch.setattr("tasks.ledger.ledger.PAGE_ROWS", 3)
     for number in range(8):
         house.ledger.append("a" if number % 2 else "b", "x", {"n": number})
     assert [entry.body["n"] for entry in house.ledger.newest_first("b")] == [6, 4, 2, 0]
@@ -149,7 +149,7 @@ def test_the_newest_entries_of_a_kind_come_first_over_pages(house: House, monkey
 
 
 def test_many_subjects_are_read_ahead_in_parts_and_in_order(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.ledger.tables.CHUNK", 2)
+    monkeypatch.setattr("tasks.ledger.tables.ROWS_PER_QUERY", 2)
     for number in range(8):
         house.ledger.append("a", f"x{number % 5}", {"n": number})
     with house.ledger.reading():

@@ -41,7 +41,7 @@ def test_a_run_says_where_the_secret_lies_that_prefects_pages_ask_for(
     process = Process(pid=1, started=0)
     up = RunningPrefect(api="http://127.0.0.1:1/api", server=process if ours else None, runner=process)
     monkeypatch.setattr(server, "start", lambda *_, **__: up)
-    monkeypatch.setattr(client, "trigger", lambda *_, **__: "flow-run")
+    monkeypatch.setattr(client, "create_flow_run", lambda *_, **__: "flow-run")
     monkeypatch.chdir(project)
     monkeypatch.setattr(sys, "argv", ["hallmark", "run", "--as", "ml-engineer", "--detach"])
     with pytest.raises(SystemExit) as ended:
@@ -149,7 +149,7 @@ def test_a_runner_of_another_version_is_asked_to_start_anew(with_runner: Path, m
     write_json(file, read_json(file) | {"hallmark": "a" * 64})
     told = hallmark(with_runner, "run", "--as", "ml-engineer", code=2)
     assert "the runner executes another Hallmark (SHA-256 aaaaaaaaaaaa) than this command: `hallmark down`" in told
-    monkeypatch.setattr(judge, "here", lambda: Judge(version="1", sha256="a" * 64, editable=False))
+    monkeypatch.setattr(judge, "current", lambda: Judge(version="1", sha256="a" * 64, editable=False))
     assert "up: http://127.0.0.1:1" in hallmark(with_runner, "up")
 
 
@@ -199,7 +199,7 @@ def test_a_port_that_is_none_is_told_and_nothing_is_started(
 ) -> None:
     monkeypatch.setenv("HALLMARK_PREFECT_PORT", port)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    monkeypatch.setattr(ports, "free", lambda _: pytest.fail("it was taken for a port"))
+    monkeypatch.setattr(ports, "free_port", lambda _: pytest.fail("it was taken for a port"))
     with pytest.raises(InputError, match="HALLMARK_PREFECT_PORT: expected a port from 1 to 65535"):
         server.start(tmp_path, print)
     assert server.find(tmp_path) is None
@@ -216,7 +216,7 @@ def test_a_server_of_another_checkout_is_not_taken_for_ones_own_and_a_free_port_
         free = ports.free_port
         monkeypatch.setenv("HALLMARK_PREFECT_PORT", str(port))
         answers = iter([port])
-        monkeypatch.setattr(ports, "free", lambda wanted: next(answers, None) or free(wanted))
+        monkeypatch.setattr(ports, "free_port", lambda wanted: next(answers, None) or free(wanted))
         process, api = server._start_server(project, told.append)
         processes.end_process(process)
     assert f":{port}/" not in api

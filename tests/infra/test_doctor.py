@@ -150,8 +150,8 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
 
 
 def test_a_full_disk_and_another_python(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "LEAST_FREE_GIB", 1e9)
-    monkeypatch.setattr(software, "SERIES", ((2, 7),))
+    monkeypatch.setattr(storage, "MIN_FREE_GIB", 1e9)
+    monkeypatch.setattr(software, "PYTHON_VERSIONS", ((2, 7),))
     assert "make room" in todo(project, "disk") and "make PYTHON" in todo(project, "Python")
 
 

@@ -110,7 +110,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> I
     """As what was recorded before such text was refused, or by a tool of somebody's own: hostile wherever text goes."""
     folder = checkouts.made(tmp_path_factory.mktemp("hostile"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config, "hidden", lambda _text: None)
+        patch.setattr(config, "first_hidden_character", lambda _text: None)
         for name, model in FILES.items():
             document, taken = read(folder / name), 0
             for where in leaves(document):

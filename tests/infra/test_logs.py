@@ -95,7 +95,7 @@ def test_what_is_no_answer_of_prefects_is_told(asked: tuple[Path, Ledger], odd: 
 def test_an_answer_without_end_is_not_waited_for(
     asked: tuple[Path, Ledger], odd: Odd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "SECONDS", 0.5)
+    monkeypatch.setattr(logs, "RESPONSE_TIMEOUT_SECONDS", 0.5)
     odd.seconds_a_byte = 0.1
     with pytest.raises(Unavailable):
         logs.read(*asked, "one", [])

@@ -45,7 +45,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         runs.append(taken.run)
         return "flow-run"
 
-    monkeypatch.setattr(occasion_context, "begin", begin)
+    monkeypatch.setattr(occasion_context, "start_flow_run", begin)
     return runs
 
 

@@ -53,7 +53,7 @@ def test_an_interrupted_wait_leaves_no_server(
         raise KeyboardInterrupt
 
     process = start(tmp_path, started, SLEEPS, port)
-    monkeypatch.setattr(ports, "held_by", interrupted)
+    monkeypatch.setattr(ports, "listens", interrupted)
     with pytest.raises(KeyboardInterrupt):
         local_server.wait_until_ready(process, port, "it", tmp_path / "log")
     assert not process.alive()

@@ -53,7 +53,7 @@ def test_evidence_takes_half_of_its_bytes(house: House) -> None:
 
 
 def test_what_is_too_long_is_refused_and_nothing_recorded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attachments, "MOST", 100)
+    monkeypatch.setattr(attachments, "MAX_DOCUMENT_BYTES", 100)
     with pytest.raises(InputError, match="101 bytes are to be attached"):
         ledger.append("a", "x", {}, bytes(101))
     assert ledger.entries() == [] and ledger.count_documents() == 0

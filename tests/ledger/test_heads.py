@@ -88,7 +88,7 @@ def test_a_head_published_while_an_export_begins_covers_no_more_than_it_holds(
         return places(governance)
 
     with monkeypatch.context() as patched:
-        patched.setattr(publication, "places", meanwhile)
+        patched.setattr(publication, "configured_places", meanwhile)
         ledger_export.export(kept.ledger, kept.governance, tmp_path / "all.jsonl")
     report = ledger_export.verify(tmp_path / "all.jsonl", publication.ledger_keys(kept.governance))
     assert report.verdict == "holds", report

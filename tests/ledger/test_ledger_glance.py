@@ -58,7 +58,7 @@ def test_what_is_not_mended_shows_after_the_head_too(house: House, statement: st
 
 
 def test_in_a_long_ledger_an_old_change_shows_after_some_looks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick_check, "LOOKED_AT", 2)
+    monkeypatch.setattr(quick_check, "BLOCKS_TO_VERIFY", 2)
     append(house, 6 * BLOCK_SIZE)
     published(house)
     edit(house, "UPDATE hallmark_ledger SET subject = 'other' WHERE seq = 300", mended=False)
@@ -69,7 +69,7 @@ def test_in_a_long_ledger_an_old_change_shows_after_some_looks(house: House, mon
 
 
 def test_a_look_hashes_some_blocks_of_a_long_ledger(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick_check, "LOOKED_AT", 2)
+    monkeypatch.setattr(quick_check, "BLOCKS_TO_VERIFY", 2)
     append(house, 5 * BLOCK_SIZE)
     published(house)
     hashed, leaf_hash = [], Row.leaf_hash

@@ -47,7 +47,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(len(found))
         return found
 
-    monkeypatch.setattr(Tables, "find", counted)
+    monkeypatch.setattr(Tables, "rows", counted)
     return counts
 
 
@@ -75,8 +75,8 @@ def test_that_a_head_goes_on_from_an_older_one_is_shown_without_reading_all(grow
 def test_every_entry_is_proved_with_kept_roots_and_without(
     house: House, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subtrees, "BLOCK", 4)
-    monkeypatch.setattr(roots, "BLOCK", 4)
+    monkeypatch.setattr(subtrees, "BLOCK_SIZE", 4)
+    monkeypatch.setattr(roots, "BLOCK_SIZE", 4)
     append(house, size)
     published(house)
     with_kept = [Prover(house.ledger, house.governance).prove_inclusion(seq) for seq in range(1, size + 1)]

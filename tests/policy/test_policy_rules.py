@@ -26,8 +26,8 @@ def require_against(told: str, house: House, asked: Evidence, person: str, verb:
     with pytest.raises(Refused, match=told):
         house.decide(asked, person, verb, **more)
     with pytest.MonkeyPatch.context() as unguarded:
-        unguarded.setattr(decisions, "_allowed", lambda claims: claims[0].decision)
-        unguarded.setattr(decisions, "_in_one_role", lambda *_: None)
+        unguarded.setattr(decisions, "_only_allowed", lambda claims: claims[0].decision)
+        unguarded.setattr(decisions, "_require_one_role", lambda *_: None)
         house.decide(asked, person, verb, **more)
     assert told in house.why_not(asked)
 

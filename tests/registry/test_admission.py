@@ -220,7 +220,7 @@ def test_what_has_opened_its_incident_is_read_once_however_often_it_was_told(
         released.ledger.append(ledger_rollback.ENTRY_KIND, NAME, RECORD)
     assert len(ledger_rollback.raise_incidents(released.ledger, released.governance)) == 1
     reads, read = [], incidents.read_all
-    monkeypatch.setattr(incidents, "read", lambda *given: reads.append(1) or read(*given))
+    monkeypatch.setattr(incidents, "read_all", lambda *given: reads.append(1) or read(*given))
     assert not ledger_rollback.raise_incidents(released.ledger, released.governance) and len(reads) == 1
 
 

@@ -23,7 +23,7 @@ from tests.registry.house import NAME, House, copy
 @pytest.mark.attack(rights="gate key", stopped="demo identities count in environment local alone")
 def test_a_demo_run_is_promoted_nowhere_but_locally(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even under a policy that asks nobody, and with gate statements signed by the gate's own key."""
-    monkeypatch.setattr(judge, "here", lambda: Judge(version="1", sha256="0" * 64, editable=False))
+    monkeypatch.setattr(judge, "current", lambda: Judge(version="1", sha256="0" * 64, editable=False))
     house.governance = house.in_environment("production", ask_people=False)
     layout = house.begin("run-1", demo=True)
     for gate in GATES:

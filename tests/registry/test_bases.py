@@ -83,7 +83,7 @@ def test_a_full_disk_keeps_nothing_half_and_leaves_the_old_champion(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(base_models.files, "copy_open", full)
+    monkeypatch.setattr(base_models.files, "copy_open_file", full)
     with pytest.raises(Unavailable, match="No space left"):
         ready.promote(layout)
     assert kept(ready) == [] and not ready.bundle().exists()

@@ -76,7 +76,7 @@ def test_a_promotion_that_a_crash_interrupted_is_undone(ready: House, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(recovery, "make", crash)
+        patched.setattr(recovery, "record_promotion", crash)
         ready.promote(ready.run("run-1"))
     assert intents.pending(ready.ledger)
     withdraw(ready)
@@ -124,7 +124,7 @@ def test_a_withdrawal_while_a_rollback_is_being_looked_at_is_in_time(
         owner.join()
         return found
 
-    monkeypatch.setattr(rollback_orders, "target", looked)
+    monkeypatch.setattr(rollback_orders, "target_statement", looked)
     with pytest.raises(Refused, match="source tickets was withdrawn"):
         succeeded.roll_back("worse")
     assert champion(succeeded) == ["triage-2"]

@@ -29,7 +29,7 @@ OWNERS = {"source/tickets": "owner", "card/triage": "product"}
 
 def opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house outside environment local, whose Hallmark may judge."""
-    monkeypatch.setattr(judge, "here", lambda: Judge(version="1", sha256="0" * 64, editable=False))
+    monkeypatch.setattr(judge, "current", lambda: Judge(version="1", sha256="0" * 64, editable=False))
     house = open_house(root)
     house.governance = governance.load(house.root / "governance-production", house.state)
     return house

@@ -59,7 +59,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setenv(notify.DESTINATION_VARIABLE, server.url)
-    monkeypatch.setattr(notify, "PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(notify, "RETRY_DELAYS", (0.0, 0.0, 0.0))
     yield server
     server.shutdown()
     server.server_close()

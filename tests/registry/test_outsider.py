@@ -109,7 +109,7 @@ def test_a_file_that_changes_while_it_is_verified_is_noticed(
         (folder / "payload" / "model" / "adapter_model.safetensors").write_bytes(b"evil")
         yield from checks(*given)
 
-    monkeypatch.setattr(attestation_checks, "checks", meanwhile)
+    monkeypatch.setattr(attestation_checks, "verify", meanwhile)
     checked = verification.verify_from_root(folder, root)
     assert checked.verdict == "invalid" and "changed while it was verified" in checked.against
 

@@ -111,8 +111,8 @@ def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pyt
     def meanwhile(*args: object) -> int:
         number = register(*args)  # type: ignore[arg-type]
         monkeypatch.setattr(mlflow_mirror, "register", register)
-        monkeypatch.setattr(promotion.intents, "LOCK", "lock-of-another-machine")
-        monkeypatch.setattr(promotion.recovery, "settle", lambda *_: [])
+        monkeypatch.setattr(promotion.intents, "LOCK_FILE", "lock-of-another-machine")
+        monkeypatch.setattr(promotion.recovery, "settle_pending", lambda *_: [])
         ready.promote(theirs)
         return number
 

@@ -210,7 +210,7 @@ def test_a_crash_between_the_statement_and_its_incident_leaves_neither(
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(signed_incident, "by_machine", dies)
+    monkeypatch.setattr(signed_incident, "sign_with_gate_key", dies)
     with pytest.raises(KeyboardInterrupt):
         order(crowd, "night", break_glass=True)
     assert crowd.served() == b"second" and newest(crowd).promotion.label == "triage-2"
@@ -261,7 +261,7 @@ def test_a_waiver_that_expires_while_the_release_is_built_stops_the_promotion(
         later(until, monkeypatch)
         make(signed, *rest)
 
-    monkeypatch.setattr(recovery, "make", late)
+    monkeypatch.setattr(recovery, "record_promotion", late)
     with pytest.raises(Refused, match=r"triage-1 is not promoted: the waiver of check .* expired on"):
         house.promote(house.run("run-1"))
     assert promotions.read(house.ledger, house.governance, NAME).newest is None

@@ -170,7 +170,7 @@ def test_what_demo_identities_let_through_binds_demo_runs_alone(released: House)
 @pytest.mark.attack(rights="worker", stopped="promotion asks the ledger what the version before was held to")
 def test_a_run_that_was_held_to_nothing_is_not_promoted(released: House, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(promotions.Promotions, "adopted", lambda self, demo: None)
+        patch.setattr(promotions.Promotions, "success_metrics", lambda self, demo: None)
         layout = released.ready("run-2", b"other", success_metrics=LAXER)
     with pytest.raises(Refused, match="held run run-2 to nothing, and the success metrics of triage-1 counts"):
         released.promote(layout)

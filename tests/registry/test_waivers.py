@@ -141,7 +141,7 @@ def test_one_that_cannot_be_verified_is_told_as_that(
         update={"people": [each for each in waived.governance.people.people if each.id != "risk-officer"]}
     )
     known = dataclasses.replace(waived.governance, people=people)
-    monkeypatch.setattr(listing, "in_force", lambda: (waived.ledger, known))
+    monkeypatch.setattr(listing, "open_to_read", lambda: (waived.ledger, known))
     listing.show("triage-2", as_json=True)
     assert [(each["who"], each["counts"]) for each in documents(capsys)["waivers"]] == [("", False)] * 2
 

@@ -18,7 +18,7 @@ RUN = "20260101-000000-aaaa"
 @pytest.fixture
 def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
     monkeypatch.setattr(run_lease, "RENEW_SECONDS", 0.3)
-    monkeypatch.setattr(run_lease, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(run_lease, "POLL_SECONDS", 0.1)
     with started() as url:
         monkeypatch.setenv("HALLMARK_LEDGER_URL", url)
         for name in ("one", "two"):

@@ -91,7 +91,7 @@ def test_the_beginning_of_a_source_shows_what_it_is(tmp_path: Path, data: bytes,
 
 
 def test_a_large_source_is_opened_and_left_to_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick_checks, "SMALL", 10)
+    monkeypatch.setattr(quick_checks, "MAX_CHECKED_BYTES", 10)
     (tmp_path / "data").write_bytes(b"other,columns\na,b\n")
     declared = source("data", mapping={"prompt": "text", "response": "label"})
     quick_checks.check_source(declared, partial(content.open_content, root=tmp_path))

@@ -204,7 +204,7 @@ def test_a_file_that_is_none_is_told_in_words_and_nothing_is_written(
 def test_a_file_that_is_too_large_is_told_before_it_is_read_whole(
     project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_file, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(data_file, "MAX_BYTES", 1 << 20)
     for data in (b"a,b\n" + b"\0" * (1 << 21), gzip.compress(b"a,b\n" * (1 << 20))):
         assert "more than 1,048,576 bytes, and `hallmark new` looks at no larger file" in refused(project, data, folder)
 

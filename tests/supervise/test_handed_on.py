@@ -12,7 +12,7 @@ from tests.patience import wait_until
 
 @pytest.fixture
 def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(live_files, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(live_files, "COPY_SECONDS", 0.01)
     (tmp_path / "left").mkdir()
     return tmp_path / "left"
 

@@ -102,7 +102,7 @@ def test_ports_that_settings_name(text: str, ports: set[int]) -> None:
 
 
 def test_a_stage_reaches_the_ports_that_its_own_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "why_not", lambda: None)
+    monkeypatch.setattr(network, "unavailable_reason", lambda: None)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "names", lambda _: ())
     (tmp_path / ".aws").mkdir()
@@ -115,7 +115,7 @@ def test_a_stage_reaches_the_ports_that_its_own_settings_name(tmp_path: Path, mo
 
 
 def test_a_machine_that_closes_no_port_leaves_all_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "why_not", lambda: "an old kernel")
+    monkeypatch.setattr(network, "unavailable_reason", lambda: "an old kernel")
     assert grants.ports("train", a_run(tmp_path), {}) is None
 
 

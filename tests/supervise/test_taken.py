@@ -134,7 +134,7 @@ def test_a_full_disk_is_told_as_one_and_leaves_nothing_half(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(output_check.files, "copy_open", full)
+    monkeypatch.setattr(output_check.files, "copy_open_file", full)
     with pytest.raises(Unavailable, match="no space left on that disk; free some and run it again"):
         output_check.copy_checked(left.parent, "clean", tmp_path / "run" / "clean", "clean")
     assert not list((tmp_path / "run").iterdir())

@@ -50,6 +50,6 @@ def test_one_that_has_come_to_its_end_is_not_stopped(
         write_json(layout.measurements("train") / "facts.json", {"facts": measured})
         write_json(layout.artefacts("train") / "curve.json", points)
 
-    monkeypatch.setattr(stage_execution, "bring", bring)
+    monkeypatch.setattr(stage_execution, "execute_stage", bring)
     outcome = trial.run_training(layout, PARAMS, False, lambda _: None, lambda _: True)
     assert outcome.stopped is stopped and len(outcome.points) == (recorded if stopped else STEPS)

@@ -112,7 +112,7 @@ def test_an_agent_that_does_not_answer_is_away(
 ) -> None:
     place = Path(f"/tmp/hallmark-deaf-{os.getpid()}")
     monkeypatch.setenv(ssh_agent.SOCKET_VARIABLE, str(place))
-    monkeypatch.setattr(ssh_agent, "PATIENCE", 0.2 if answer is None else 60)
+    monkeypatch.setattr(ssh_agent, "TIMEOUT_SECONDS", 0.2 if answer is None else 60)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(place))
         listening.listen()

@@ -203,7 +203,7 @@ def test_who_is_taken_off_while_they_sign_records_nothing(
     read: House, monkeypatch: pytest.MonkeyPatch, deed: str
 ) -> None:
     act, slow = owners(deed, read), Slow(read.key("owner"))
-    monkeypatch.setattr(signing_keys, "of_person", lambda *_: slow.signer)
+    monkeypatch.setattr(signing_keys, "for_person", lambda *_: slow.signer)
     last: list[int] = []
     acting = meanwhile(slow, act, lambda: (revoke(read, "owner"), last.append(read.ledger.last())))
     with pytest.raises(Refused, match="has changed while it was being signed"):
@@ -219,7 +219,7 @@ def test_a_source_that_has_another_owner_meanwhile_is_not_given_by_the_one_befor
     withdrawals.withdraw(house.ledger, house.governance, "tickets", "owner", "consent ended")
     declare(house, "both", "both")
     slow = Slow(house.key("both"))
-    monkeypatch.setattr(signing_keys, "of_person", lambda *_: slow.signer)
+    monkeypatch.setattr(signing_keys, "for_person", lambda *_: slow.signer)
     acting = meanwhile(
         slow,
         lambda: withdrawals.restore(house.ledger, house.governance, "tickets", "both", "a mistake"),

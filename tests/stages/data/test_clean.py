@@ -53,7 +53,7 @@ def test_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatch: pytest.M
     run.clean(records, min_prompt_chars=3)
     first = tree_manifest(run.layout.artefacts("clean"))
     assert len(run.records_of("clean", "quarantine")) == 22
-    monkeypatch.setattr(clean, "BATCH", 7)
+    monkeypatch.setattr(clean, "BATCH_ROWS", 7)
     run.clean(records, min_prompt_chars=3)
     assert tree_manifest(run.layout.artefacts("clean")) == first
 

@@ -48,7 +48,7 @@ def test_a_source_that_changes_between_two_blocks_is_refused(run: Run, monkeypat
                 file.write_bytes(file.read_bytes().replace(b"message", b"MESSAGE"))
             return super().write(block)
 
-    monkeypatch.setattr(content, "BLOCK", 1 << 16)
+    monkeypatch.setattr(content, "BLOCK_BYTES", 1 << 16)
     monkeypatch.setattr(content, "SpooledTemporaryFile", Meddling)
     with pytest.raises(InputError, match="has changed since the run was resolved: expected SHA-256"):
         ingest.run(params(), run.layout)
@@ -75,7 +75,7 @@ def test_a_source_that_changes_while_it_is_parsed_is_read_as_it_was_pinned(
 def test_a_copy_on_the_disk_is_read_as_one_in_memory_and_has_no_name(
     run: Run, monkeypatch: pytest.MonkeyPatch, kind: str, in_memory: int
 ) -> None:
-    monkeypatch.setattr(content, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(content, "MAX_MEMORY_BYTES", in_memory)
     data = FILE_OF[kind](messages(600))
     run.pin(data if kind == "parquet" else gzip.compress(data), kind=kind)
     seen: list[Path] = []

@@ -247,7 +247,7 @@ def test_without_the_key_of_the_run_nothing_is_read_or_written(run: Run, monkeyp
 
 
 def test_outputs_are_the_same_however_many_workers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_reader, "BATCH", 100)
+    monkeypatch.setattr(source_reader, "BATCH_ROWS", 100)
     rows = [{"text": f"{row['text']} number {n}", "label": "x"} for n in range(200) for row in PERSONAL]
     made = []
     for workers in ("1", "2"):
@@ -264,8 +264,8 @@ def test_outputs_are_the_same_wherever_a_batch_ends(run: Run, monkeypatch: pytes
     rows = [{"text": f"{row['text']} number {n}" * (1 + n % 7), "label": "x"} for n in range(30) for row in PERSONAL]
     made = []
     for batch, characters in ((1_000, 1_000_000), (1_000, 200), (7, 1_000_000)):
-        monkeypatch.setattr(source_reader, "BATCH", batch)
-        monkeypatch.setattr(source_reader, "CHARACTERS", characters)
+        monkeypatch.setattr(source_reader, "BATCH_ROWS", batch)
+        monkeypatch.setattr(source_reader, "BATCH_CHARACTERS", characters)
         run.ingest(table(rows))
         made.append(tree_manifest(run.layout.artefacts("ingest")))
         run.forget()

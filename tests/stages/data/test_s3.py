@@ -30,7 +30,7 @@ REQUEST = 1 << 18
 @pytest.fixture
 def store(object_store: str, monkeypatch: pytest.MonkeyPatch) -> "S3FileSystem":
     point_at(object_store, monkeypatch)
-    monkeypatch.setattr(readers_store, "BLOCK", REQUEST)
+    monkeypatch.setattr(readers_store, "REQUEST_BYTES", REQUEST)
     import s3fs
 
     files = s3fs.S3FileSystem(skip_instance_cache=True)
@@ -67,7 +67,7 @@ def test_an_object_that_changed_since_is_refused(run: Run, store: "S3FileSystem"
 def test_an_object_that_changes_while_it_is_read_is_refused(
     run: Run, store: "S3FileSystem", monkeypatch: pytest.MonkeyPatch, length: str
 ) -> None:
-    monkeypatch.setattr(content, "BLOCK", REQUEST)
+    monkeypatch.setattr(content, "BLOCK_BYTES", REQUEST)
     data = table([]) + b"message number,label\n" * (4 * REQUEST // 20)
     store.pipe("sources/moving.csv", data)
     run.resolve(source("s3://sources/moving.csv"))
@@ -89,7 +89,7 @@ def test_an_object_that_changes_while_it_is_read_is_refused(
             store.rm("sources/moving.csv")
             store.invalidate_cache()
 
-    monkeypatch.setattr(content, "opened", meddled)
+    monkeypatch.setattr(content, "open_content", meddled)
     with pytest.raises(InputError, match=r"has changed since|changed while it was read|there is no s3://"):
         ingest.run(params(), run.layout)
     assert not run.layout.artefacts("ingest").exists()

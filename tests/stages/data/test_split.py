@@ -315,6 +315,6 @@ def test_passes_and_batches_of_any_size_give_the_same_bytes(run: Run, monkeypatc
     run.split(records, train_rows=30)
     first = tree_manifest(run.layout.artefacts("split"))
     monkeypatch.setattr(record_columns, "BATCH", 7)
-    monkeypatch.setattr(split, "TOGETHER", 4)
+    monkeypatch.setattr(split, "ROWS_PER_PASS", 4)
     run.split(records, train_rows=30)
     assert tree_manifest(run.layout.artefacts("split")) == first

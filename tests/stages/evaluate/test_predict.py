@@ -266,7 +266,7 @@ def test_single_requests_count_as_work(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """They take minutes where a model is large: all rows answered is not all that there is to do."""
-    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(progress, "INTERVAL_SECONDS", 0)
     give_adapter(layout)
     answers(layout, "candidate")
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("progress predict@candidate ")]

@@ -130,8 +130,8 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     if storage:
         monkeypatch.setenv(training_storage.LOCATION_VARIABLE, store.location)
-    monkeypatch.setattr(ray_workers.connection, "running", running)
-    monkeypatch.setattr(ray_workers, "Spread", Team)
+    monkeypatch.setattr(ray_workers.connection, "connected", running)
+    monkeypatch.setattr(ray_workers, "RayExecutor", Team)
     _, brief = asked(layout, "base", workers=2)
     with ray_workers.started(brief, "predict@base") as team:
         afar = team.brief.afar  # type: ignore[attr-defined]  # it is a Team

@@ -223,7 +223,7 @@ def train_until_killed(job: Job, after: int, of: type[TrainingStore] = TrainingS
         real(home, point)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(of, "tell", tell)
+        patch.setattr(of, "log_step", tell)
         loop.train(job)
 
 
@@ -250,6 +250,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingStorage:
     """A folder that every machine mounts."""
     monkeypatch.setenv(machine_cache.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(training_storage, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(training_storage, "RETRY_SECONDS", 0.05)
     (tmp_path / "store").mkdir()
     return TrainingStorage(str(tmp_path / "store"))

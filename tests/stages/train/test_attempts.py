@@ -203,12 +203,12 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
     with watchdog.guard(watchdog.StackDestination(tmp_path / "stack-0.txt", send), 60) as dog:
 
         def stand() -> None:
-            monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 59.8)
+            monkeypatch.setattr(watchdog, "STACK_SECONDS", 59.8)
             dog.feed()
             assert sent.wait(patience(30))
 
         loop.call_within_memory(stand, 0, Training())
-        monkeypatch.setattr(watchdog, "LAST_WORD_SECONDS", 0.0)
+        monkeypatch.setattr(watchdog, "STACK_SECONDS", 0.0)
         dog.feed()
     assert len(told) == 2 and told[1] == ""
     (tmp_path / "stack-0.txt").write_text(told[0])
@@ -276,7 +276,7 @@ def test_a_model_that_does_not_fit_is_not_tried_in_smaller_passes(
     def start(*_: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(loop.engines, "start", start)
+    monkeypatch.setattr(loop.engines, "create_engine", start)
     with pytest.raises(Unavailable, match="out of memory while the model is loaded; `hallmark preflight`"):
         attempts.train_until_done(job(), loop.train)
 

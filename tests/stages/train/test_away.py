@@ -174,12 +174,12 @@ def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_i
     def tell(home: RemoteTrainingStore, point: dict[str, Any]) -> None:
         real(home, point)
         if point["step"] == 3:
-            home.settle()
+            home.wait_until_stored()
             where.rename(where.with_name("gone"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(training_storage, "PATIENCE_SECONDS", 0.2)
-        patch.setattr(RemoteTrainingStore, "tell", tell)
+        patch.setattr(training_storage, "MAX_OUTAGE_SECONDS", 0.2)
+        patch.setattr(RemoteTrainingStore, "log_step", tell)
         with pytest.raises(Unavailable, match="was away for 0 s"):
             loop.train(cut)
     assert len(log_follower.read_log(cut.training_log)) == 6, (

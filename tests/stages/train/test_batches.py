@@ -57,7 +57,7 @@ def test_packed_grouped_and_shared_batches_give_the_same_loss_and_gradient(
     rows24: Examples, model: TargetLoss, monkeypatch: pytest.MonkeyPatch, short: int
 ) -> None:
     """By PyTorch's attention, and written out."""
-    monkeypatch.setattr(target_loss, "SHORT", short)
+    monkeypatch.setattr(target_loss, "MAX_EAGER_TOKENS", short)
     rows = [0, 7, 11, 2]
     alone = [gradient(model, collate(rows24, [row])) for row in rows]
     expected = sum(loss for loss, _ in alone), sum(slope for _, slope in alone)
@@ -107,7 +107,7 @@ SMALL = {
 def test_models_share_a_prefix_who_lose_nothing_by_it(
     rows24: Examples, monkeypatch: pytest.MonkeyPatch, kind: str, short: int
 ) -> None:
-    monkeypatch.setattr(target_loss, "SHORT", short)
+    monkeypatch.setattr(target_loss, "MAX_EAGER_TOKENS", short)
     torch.manual_seed(1)
     bare = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, sliding_window=None, **SMALL))
     model, rows = TargetLoss(bare), [0, 7, 11, 2]
@@ -155,7 +155,7 @@ def test_gradients_arrive_in_the_same_order_under_both_attentions(rows24: Exampl
         for short in (0, 1000):
             arrived.clear()
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(target_loss, "SHORT", short)
+                patch.setattr(target_loss, "MAX_EAGER_TOKENS", short)
                 model(collate(rows24, rows, share=True)).backward()
             assert model.model.config._attn_implementation.split("-")[0] == ("eager" if short else "sdpa")
             orders.append(list(arrived))

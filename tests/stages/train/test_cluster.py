@@ -134,7 +134,7 @@ def test_an_error_while_the_raylet_runs_or_is_another_ones_stays_as_it_is() -> N
         (True, iter(ended), Unavailable),
     ):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(raylet, "running", lambda seen=seen: next(seen))
+            patched.setattr(raylet, "raylet_pids", lambda seen=seen: next(seen))
             patched.setattr(raylet, "END_SECONDS", 0.0)
             with pytest.raises(kind), raylet.watched(started):
                 raise KeyError("no such row")

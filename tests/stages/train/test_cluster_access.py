@@ -118,7 +118,7 @@ def test_a_cluster_that_is_open_to_others_is_told_as_such(monkeypatch: pytest.Mo
 def test_a_cluster_that_is_away_is_told_as_such_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unavailable, match=r"does not answer at RAY_ADDRESS=127.0.0.1:\d+ .*; start the cluster"):
         head_of_ray.require_reachable(f"127.0.0.1:{free_port()}")
-    monkeypatch.setattr(head_of_ray, "SECONDS", 0.2)
+    monkeypatch.setattr(head_of_ray, "TIMEOUT_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

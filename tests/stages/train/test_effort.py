@@ -25,7 +25,7 @@ def test_operations_are_those_that_torch_counts(
 ) -> None:
     """A row at a time, so that nothing is padded or shared. torch leaves out what the first layer need not hand on.
     It counts no product that is added in place, so LoRA's are PEFT's here: the same operations."""
-    monkeypatch.setattr(lora_products, "use", lambda model: None)
+    monkeypatch.setattr(lora_products, "replace_forward", lambda model: None)
     made = job(attention="eager", **changes)
     engine, rows = engines.create_engine(made), [0, 4, 17]
     with FlopCounterMode(display=False) as counter:
@@ -71,7 +71,7 @@ def test_no_peak_is_guessed(name: str) -> None:
 def test_where_no_peak_is_known_the_other_figures_are_told(
     job: MakeJob, rows24: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device_peak, "of", lambda _: device_peak.gpu_peak("a new one", "bf16"))
+    monkeypatch.setattr(device_peak, "worker_peak", lambda _: device_peak.gpu_peak("a new one", "bf16"))
     made = job()
     effort = Utilisation(made)
     assert set(effort.of_step(Order(rows24, made.training), 0, 1.0)) == {"positions"}
@@ -84,7 +84,7 @@ def test_a_training_tells_what_each_step_took(
     job: MakeJob, rows24: Examples, layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if this were a device that is a thousand times as fast: measured peaks depend on what else runs."""
-    monkeypatch.setattr(device_peak, "of", lambda _: device_peak.gpu_peak("NVIDIA H100 PCIe", "bf16"))
+    monkeypatch.setattr(device_peak, "worker_peak", lambda _: device_peak.gpu_peak("NVIDIA H100 PCIe", "bf16"))
     made = job(layout=layout, order="shuffled")
     loop.train(made)
     points = log_follower.read_log(made.training_log)

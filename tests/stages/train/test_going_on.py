@@ -42,7 +42,7 @@ def planted(patch: pytest.MonkeyPatch, change: Callable[[Any], object]) -> None:
         change(engine)
         return engine
 
-    patch.setattr(engines, "start", start)
+    patch.setattr(engines, "create_engine", start)
 
 
 def without_moments(engine: Any) -> None:
@@ -167,7 +167,7 @@ def test_the_pass_that_is_proven_is_the_one_with_most_rows(
     """A long row that goes alone shows nothing of how packed rows are kept apart."""
     taken: list[list[int]] = []
     monkeypatch.setattr(
-        forward_pass, "prove", lambda _, __, groups, *___: taken.append([len(group) for group in groups])
+        forward_pass, "verify", lambda _, __, groups, *___: taken.append([len(group) for group in groups])
     )
     made = training(layout="packed", micro_batch_tokens=300, global_batch_size=8)
     loop.verify_forward_pass(engines.create_engine(job()), Order(rows24, made))

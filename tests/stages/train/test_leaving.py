@@ -79,9 +79,9 @@ def test_a_training_with_fewer_workers_is_told_of_room_for_more(job: MakeJob, mo
         groups.append(together)
         yield SimpleNamespace(given=lambda: 1)
 
-    monkeypatch.setattr(worker_capacity, "asked", asked)
+    monkeypatch.setattr(worker_capacity, "placement_groups", asked)
     monkeypatch.setattr(worker_capacity, "GROW_SECONDS", 0.0)
-    monkeypatch.setattr(worker_capacity, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(worker_capacity, "POLL_SECONDS", 0.01)
     made = job(workers=3, least_workers=1)
     made.more_workers_file.touch()
     with worker_capacity.seeking_more_workers(made, 1):
@@ -109,7 +109,7 @@ def test_before_a_step_is_taken_it_ends_at_once(job: MakeJob, steps: str) -> Non
 
 def test_too_late_it_ends_without(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked again it has as long as before: `hallmark down` and the end of a flow run both ask."""
-    monkeypatch.setattr(sigterm, "SECONDS", 0.2)
+    monkeypatch.setattr(sigterm, "CHECKPOINT_SECONDS", 0.2)
     made, before = job(), signal.getsignal(signal.SIGTERM)
     put(made, seconds=1.0)
     with pytest.raises(KeyboardInterrupt), sigterm.on_sigterm(made):

@@ -152,7 +152,7 @@ def test_a_checkpoint_of_an_adapter_has_no_weight_of_the_base_model(
 def test_under_zero_3_weights_are_parted_as_they_are_read(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else each worker would need room for the whole model for a moment."""
     read: list[Any] = []
-    monkeypatch.setattr(engines, "keep_quantised", read.append)  # the first thing that is done to the model
+    monkeypatch.setattr(engines, "forbid_repacking", read.append)  # the first thing that is done to the model
     engines.load_model(job(zero_stage=3))
     engines.load_model(job(zero_stage=2))
     parted, whole = ([weight for name, weight in it.named_parameters() if ".weight" in name and "lora" not in name]

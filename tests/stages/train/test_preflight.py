@@ -171,7 +171,7 @@ def test_a_calibration_that_gets_nowhere_says_why(
     tiny: Path, folder24: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "raise MemoryError('one thing more')"
-    monkeypatch.setattr(calibrate, "python", lambda: shlex.join([sys.executable, "-I", "-c", code]))
+    monkeypatch.setattr(calibrate, "python_command", lambda: shlex.join([sys.executable, "-I", "-c", code]))
     words = r"got through no step \(exit code 1\): MemoryError: one thing more; leave --calibrate out"
     with pytest.raises(Unavailable, match=words):
         calibrate.calibrate(training(), model_shape.read(tiny), tiny, folder24, "r1", tmp_path)
@@ -266,8 +266,8 @@ def test_a_worker_looks_at_its_own_machine_before_it_loads_a_model(
         seen.append(wanted.workers)
         return machine_capacity.MachineCapacity(1000, 1 << 40, None)
 
-    monkeypatch.setattr(machine_capacity, "of_worker", of_worker)
-    monkeypatch.delattr(loop, "loaded")
+    monkeypatch.setattr(machine_capacity, "worker_capacity", of_worker)
+    monkeypatch.delattr(loop, "load_engine")
     words = rf"a worker needs 0.0 GiB for weights, .* and has on {socket.gethostname()} 0.0"
     with pytest.raises(InputError, match=words):
         loop.train(job(workers=8, least_workers=1, zero_stage=3))

@@ -66,7 +66,7 @@ def test_the_memory_foretold_is_what_deepspeed_allocates(
     job: MakeJob, tiny: Path, monkeypatch: pytest.MonkeyPatch, method: str, precision: str, stage: int
 ) -> None:
     monkeypatch.setattr(builders, "BUCKET", 100)
-    monkeypatch.setattr(memory, "RUNTIME", {"cpu": 0})
+    monkeypatch.setattr(memory, "RUNTIME_BYTES", {"cpu": 0})
     changes: dict[str, Any] = {"precision": precision, "zero_stage": stage}
     changes |= {
         "lora": {"lora_rank": 64},

@@ -103,9 +103,9 @@ def test_workers_of_a_cluster_come_in_groups(
         wanted.append(together)
         yield worker_capacity.PlacementGroups([])
 
-    monkeypatch.setattr(worker_capacity, "asked", asked)
-    monkeypatch.setattr(worker_capacity.PlacementGroups, "given", lambda _: next(given))
-    monkeypatch.setattr(worker_capacity, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(worker_capacity, "placement_groups", asked)
+    monkeypatch.setattr(worker_capacity.PlacementGroups, "workers_placed", lambda _: next(given))
+    monkeypatch.setattr(worker_capacity, "POLL_SECONDS", 0)
     assert worker_capacity.wait_for(job(**settings)) == 8
     assert wanted == [groups]
     assert next(given, None) is None  # it waited

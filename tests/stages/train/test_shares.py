@@ -87,7 +87,7 @@ def late(folder: Path, patch: pytest.MonkeyPatch) -> None:
             yield
 
     patch.setattr(TimeShares, "_now", lambda _: float(clock.stat().st_size))
-    patch.setattr(TimeShares, "of", part)
+    patch.setattr(TimeShares, "measure", part)
     patch.setattr(loop, "collate", collated)
 
 

@@ -191,7 +191,7 @@ def change_loss(change: Callable[[Any, torch.Tensor, Batch], torch.Tensor]) -> C
             engine.backward = lambda loss: real(change(engine, loss, engine.last))
             return engine
 
-        patch.setattr(engine_module, "start", started)
+        patch.setattr(engine_module, "create_engine", started)
 
     return plant
 
@@ -225,7 +225,7 @@ def prepared(change: Callable[[Any], object]) -> Callable[[Patch], None]:
 
         patch.setattr(
             method_handlers,
-            "HANDLING",
+            "HANDLERS",
             {**method_handlers.HANDLERS, "lora": dataclasses.replace(real, prepare=prepare)},
         )
 
@@ -338,7 +338,7 @@ def lost_at_the_border(patch: Patch) -> None:
 
 def change_parts(patch: Patch, change: Callable[[Batch], Batch]) -> None:
     real = PassGroup.own_part
-    patch.setattr(PassGroup, "mine", lambda self, batch: change(real(self, batch)))
+    patch.setattr(PassGroup, "own_part", lambda self, batch: change(real(self, batch)))
 
 
 def lost_in_a_step(patch: Patch) -> None:

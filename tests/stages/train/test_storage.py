@@ -112,7 +112,7 @@ def test_a_storage_that_comes_back_is_waited_for(
 def test_one_that_stays_away_is_given_up(
     store: TrainingStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_storage, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(training_storage, "MAX_OUTAGE_SECONDS", 0.2)
     (tmp_path / "store").rmdir()
     with pytest.raises(Unavailable, match=r"was away for 0 s .*run again: a training then goes on"):
         trees.put(store, "x", folder_of(tmp_path / "a", one=b"data"), {"one": "0" * 64})
@@ -184,8 +184,8 @@ def test_a_setting_that_never_works_ends_it_at_once_and_is_named(
     setting: str,
     value: str,
 ) -> None:
-    monkeypatch.setattr(training_storage, "SETTING_SECONDS", 0.05)
-    monkeypatch.setattr(training_storage, "AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(training_storage, "SETTINGS_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(training_storage, "RETRY_SECONDS", 0.1)
     value = object_store.replace("http:", "https:") if value == "https" else value
     point_at(object_store, monkeypatch, **{setting: value})
     bucket = value if setting == "bucket" else "training"
@@ -198,8 +198,8 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
     store: TrainingStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """S3 says so of a body that did not come whole, and a load balancer that starts anew of TLS."""
-    monkeypatch.setattr(training_storage, "SETTING_SECONDS", 0.0)
-    monkeypatch.setattr(training_storage, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(training_storage, "SETTINGS_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(training_storage, "RETRY_SECONDS", 0.01)
     bad = OSError(errno.EINVAL, "Bad Request")
     answers = [bad, bad, None]
 
@@ -212,7 +212,7 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
     answers[:] = [None, bad, bad, None]
     store._with_retries([ask, ask])
     assert not answers and capsys.readouterr().out.count("does not answer") == 2
-    monkeypatch.setattr(training_storage, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(training_storage, "MAX_OUTAGE_SECONDS", 0.0)
     answers[:] = [bad, bad]
     with pytest.raises(Unavailable, match=r"was away for 0 s .*Bad Request"):
         store._with_retries([ask])
@@ -276,7 +276,7 @@ def test_all_of_a_storage_is_never_removed(store: TrainingStorage) -> None:
 def test_keys_that_may_not_remove_leave_things_behind_and_end_nothing(
     store: TrainingStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training_storage, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(training_storage, "MAX_OUTAGE_SECONDS", 0.1)
     Path(store.location).rmdir()
     store.remove("training-x")
     assert "training-x is left behind" in capsys.readouterr().out

@@ -18,7 +18,7 @@ def run(layout: Layout) -> None:
     from huggingface_hub import constants
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "running", lambda *_, **__: contextlib.nullcontext())
+        patch.setattr(connection, "connected", lambda *_, **__: contextlib.nullcontext())
         patch.setattr(ray_attempt, "fit", loop.work)
         patch.setattr(constants, "HF_HUB_OFFLINE", True)  # as on workers; the saved tokenizer tells whether it was
         train.run(params_file.load(layout.params), layout)

@@ -47,7 +47,7 @@ class Trainer(DataParallelTrainer):
 class SingleMachineTrainer(Trainer):
     """Trainer on a Ray cluster of this machine only, which the stage starts and ends."""
 
-    needless = frozenset({DATASETS, CLEANER})
+    omitted_callbacks = frozenset({DATASETS, CLEANER})
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
         policy = FixedWorkersPolicy(self.scaling_config)  # type: ignore[arg-type]  # annotated with Ray Train v1's type

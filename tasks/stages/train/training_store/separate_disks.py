@@ -53,7 +53,7 @@ class RemoteTrainingStore(TrainingStore):
         model, rows = (machine_cache.tree_folder(tree) for tree in (self.remote.model, self.remote.rows))
         of = f"{self.remote.name}-{machine_id(job)}-"  # several machines may share one home folder
         self.folder = folder = machine_cache.cache_folder(machine_cache.WORK_FOLDER) / f"{of}{self.attempt}"
-        if self.leads:
+        if self.creates_folders:
             for tree in (self.remote.model, self.remote.rows):
                 machine_cache.fetch_tree(self.place, trees.SHARED_FOLDER, tree)
             machine_cache.workspace(folder.name, of)
@@ -64,7 +64,7 @@ class RemoteTrainingStore(TrainingStore):
         return replace(job, model=model, rows=rows, checkpoints=checkpoints, output=output, scratch=scratch)
 
     @property
-    def leads(self) -> bool:
+    def creates_folders(self) -> bool:
         return int(os.environ["LOCAL_RANK"]) == 0
 
     def newest(self) -> Checkpoint | None:
@@ -76,14 +76,16 @@ class RemoteTrainingStore(TrainingStore):
     def _sound(self) -> Checkpoint | None:
         for stored in self.stored_checkpoints:
             path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
-            if self.leads:
+            if self.creates_folders:
                 here = self._fetch(stored, path)
             if all(gather(here)):
                 found, _ = checkpoints.read_manifest(path)
                 if found.inputs == self.job.inputs:
                     return found
                 if distributed.get_rank() == 0:
-                    self.say(f"checkpoint {path.name} is {checkpoints.OTHER_TRAINING}; going back to the one before")
+                    self.show_line(
+                        f"checkpoint {path.name} is {checkpoints.OTHER_TRAINING}; going back to the one before"
+                    )
         return None
 
     def _fetch(self, stored: StoredCheckpoint, path: Path) -> bool:
@@ -99,25 +101,25 @@ class RemoteTrainingStore(TrainingStore):
             checkpoints.empty(path)
             trees.get(self.place, self.remote.name, needed, path)
         except Refused as error:
-            self.say(f"checkpoint {path.name}: {error}; going back to the one before")
+            self.show_line(f"checkpoint {path.name}: {error}; going back to the one before")
             return False
         return True
 
-    def keep(self, path: Path, made: Checkpoint) -> None:
+    def commit_checkpoint(self, path: Path, made: Checkpoint) -> None:
         if distributed.get_rank() == 0:
             checkpoints.write_manifest(path, made, {})  # the coordinator has the digests
         self._upload = Upload(self, path, made.step)
         self._upload.start()
 
-    def aside(self, step: int) -> Path:
-        self.settle()
-        if self.leads:
+    def checkpoint_folder(self, step: int) -> Path:
+        self.wait_until_stored()
+        if self.creates_folders:
             machine_cache.mark_used(self.job.model, self.job.rows, self.folder)
             for old in self.job.checkpoints.iterdir():
                 shutil.rmtree(old)
         return super().checkpoint_folder(step)
 
-    def settle(self) -> None:
+    def wait_until_stored(self) -> None:
         if self._upload:
             self._upload.join()
             if error := self._upload.error:
@@ -134,24 +136,24 @@ class RemoteTrainingStore(TrainingStore):
             ray.get(self._telling)
         self._telling = []
 
-    def begin(self, curve: Sequence[dict[str, Any]]) -> None:
+    def begin_log(self, curve: Sequence[dict[str, Any]]) -> None:
         if distributed.get_rank() == 0:
             self.call_coordinator("begin", list(curve))
 
-    def tell(self, point: dict[str, Any]) -> None:
+    def log_step(self, point: dict[str, Any]) -> None:
         if distributed.get_rank() == 0 and (told := self.call_coordinator("append", point, wait=False)):
             self._telling.append(told)
 
-    def say(self, line: str) -> None:
+    def show_line(self, line: str) -> None:
         self.call_coordinator("say", line)
 
-    def more(self) -> bool:
+    def has_more_room(self) -> bool:
         return bool(self.call_coordinator("more"))
 
-    def leave(self) -> bool:
+    def end_requested(self) -> bool:
         return bool(self.call_coordinator("leave"))
 
-    def finish(self, took: dict[str, Any]) -> None:
+    def report_end(self, took: dict[str, Any]) -> None:
         weights: Tree = {}
         if distributed.get_rank() == 0:
             weights = tree_manifest(self.job.output)
@@ -159,7 +161,7 @@ class RemoteTrainingStore(TrainingStore):
         self._heard()
         self.call_coordinator("finish", distributed.get_rank(), took, weights)
         distributed.barrier()
-        if self.leads:
+        if self.creates_folders:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def stack(self, rank: int) -> watchdog.StackDestination:

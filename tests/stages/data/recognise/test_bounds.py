@@ -85,26 +85,26 @@ def test_no_result_depends_on_the_other_texts_of_a_batch() -> None:
 
 
 def test_a_text_out_of_time_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "SECONDS", -1.0)
+    monkeypatch.setattr(engine, "TIME_LIMIT", -1.0)
     assert detector.find_all(TEXTS[:2]) == [None, None]
 
 
 def test_a_long_text_out_of_time_in_the_language_model_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     reading = engine._read((TEXTS[0] + " The parcel is late. ") * 800)
     assert len(reading.open_windows) > 1 and reading.in_time
-    monkeypatch.setattr(engine, "SECONDS", -1.0)
+    monkeypatch.setattr(engine, "TIME_LIMIT", -1.0)
     engine._run_language_model([reading])
     assert not reading.in_time
 
 
 def test_a_text_too_long_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "LONGEST", 50)
+    monkeypatch.setattr(engine, "MAX_CHARACTERS", 50)
     found = detector.find_all([TEXTS[0], TEXTS[3]])
     assert found[0] is None and found[1]
 
 
 def test_a_record_whose_text_was_not_read_goes_into_quarantine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "LONGEST", 50)
+    monkeypatch.setattr(engine, "MAX_CHARACTERS", 50)
     secret = "Ada Lovelace wrote from ada@example.org " * 3
     result = run.ingest(table([*messages(2), {"text": secret, "label": "x"}, *messages(1)]))
     assert run.rules_of("ingest") == {3: "undetectable"}
