@@ -84,7 +84,7 @@ from pathlib import Path
 from tasks.core.errors import Unavailable
 from tasks.supervise import limits, process
 given = json.loads(sys.argv[1])
-over = limits.watch(limits.Limits(**given), Path(sys.argv[2]))
+over = limits.limit_check(limits.Limits(**given), Path(sys.argv[2]))
 try:
     process.run(sys.argv[3:], {}, None, over=over)
 except Unavailable as error:

@@ -23,9 +23,9 @@ CLEAN = Path("tasks/stages/data/clean/clean.py")
 FRAME = """
 import json, os, sys
 from pathlib import Path
-from tasks.core.config import Frozen
+from tasks.core.config import FrozenModel
 
-class Params(Frozen):
+class Params(FrozenModel):
     pass
 
 def run(params, layout):

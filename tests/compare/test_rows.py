@@ -67,7 +67,7 @@ def test_a_prompt_that_stands_twice_is_held_out_whole(project: Path) -> None:
     twice = pa.concat_tables([table, renamed(table)])
     write_table(twice, project / "twice.parquet")
     clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
-    records = rows.placed.read(project / "twice.parquet", clusters, params.data.seed)
+    records = rows.record_columns.read(project / "twice.parquet", clusters, params.data.seed)
     asked, rest = rows._held_out(records, np.ones(len(records), bool), 11)
     said = [prompts(twice.take(pa.array(records.table_position[places]))) for places in (asked, rest)]
     assert said[0] and said[1] and not said[0] & said[1]
@@ -83,7 +83,7 @@ def test_plain_texts_are_trained_on_and_not_asked(project: Path) -> None:
     table = project / "texts.parquet"
     write_table(pa.Table.from_pylist(made, schema=pq.read_schema(path)), table)
     clusters = pa.table({"record_id": pa.array([], pa.string()), "cluster": pa.array([], pa.string())})
-    records, able = rows.placed.read(table, clusters, params.data.seed), rows.have_targets(table)
+    records, able = rows.record_columns.read(table, clusters, params.data.seed), rows.have_targets(table)
     assert able.tolist() == [number % 2 == 1 for number in range(len(made))]
     asked, rest = rows._held_out(records, able[records.table_position], 10)
     assert (

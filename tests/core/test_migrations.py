@@ -149,7 +149,7 @@ def killed(connection):
     os._exit(9)
 
 schema = of.Schema("things", of.METADATA, of.first, (of.to_second, killed))
-migrations.prepare(database.sqlite(Path(sys.argv[1])), schema)
+migrations.migrate(database.sqlite(Path(sys.argv[1])), schema)
 """
 
 

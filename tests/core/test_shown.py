@@ -112,7 +112,7 @@ def test_a_template_shows_text_and_leaves_html_alone() -> None:
 
 
 def test_a_program_without_a_screen_prints_nowhere(tmp_path: Path) -> None:
-    program = "from tasks.core import shown; shown.guard(); print('x', flush=True)"
+    program = "from tasks.core import escaping; escaping.escape_output(); print('x', flush=True)"
     python = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}"]
     done = subprocess.run(["sh", "-c", '"$@" >&- 2>told', "sh", *python], cwd=tmp_path)
     assert (done.returncode, (tmp_path / "told").read_text()) == (0, "")

@@ -82,7 +82,7 @@ def say():
 if __name__ == "__main__":
     sys.path.append(sys.argv[1])
     from infra.prefect import runner
-    runner.keep_bytecode_apart()
+    runner.pass_on_bytecode_cache()
     process = get_context("spawn").Process(target=say)
     process.start()
     process.join()

@@ -25,13 +25,13 @@ LOOKS = """
 import sys
 from pathlib import Path
 from infra.prefect import client
-from infra.prefect.server import Up
+from infra.prefect.server import RunningPrefect
 from infra.processes import Process
 root = Path(sys.argv[1])
 nobody = Process(pid=1, started=0.0)
-up = Up(api="http://127.0.0.1:9/api", server=None, runner=nobody)
+up = RunningPrefect(api="http://127.0.0.1:9/api", server=None, runner=nobody)
 with client.connected(root, up):
-    from flows.watch import revive
+    from flows.watch import reschedule
 """
 CARELESS = "from prefect import flow"
 

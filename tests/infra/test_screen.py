@@ -64,11 +64,11 @@ def test_in_a_terminal_the_line_moves_though_nothing_is_heard() -> None:
 
 
 MOVES = """
-from tasks.core import shown
-shown.guard()
+from tasks.core import escaping
+escaping.escape_output()
 from infra.cli.shared import console
-from infra.cli.progress_display import Screen
-with Screen(console) as told:
+from infra.cli.progress_display import ProgressDisplay
+with ProgressDisplay(console) as told:
     told.working("train")
     input()
     told.line("hostile \\x1b[2J text")

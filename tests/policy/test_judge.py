@@ -21,7 +21,7 @@ LOOK = """
 import json, sys
 sys.path.append(sys.argv[1])  # what Hallmark asks for
 from tasks.policy import judge
-print(json.dumps(judge.here().model_dump()))
+print(json.dumps(judge.current().model_dump()))
 """
 
 

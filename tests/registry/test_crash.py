@@ -22,30 +22,30 @@ from pathlib import Path
 from tasks.policy import governance
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.core.layout import Layout
-from tasks.registry.promote import assembly, bases, intents, mirror, promotion, recovery
+from tasks.registry.promote import assembly, base_models, intents, mlflow_mirror, promotion, recovery
 from tasks.registry.release import promotions
 from tasks.registry.verify import verification
 
 root, point, moment = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 module, name = {
-    "intent": (intents, "intend"),
-    "kept": (bases, "keep"),
+    "intent": (intents, "record_intent"),
+    "kept": (base_models, "copy_base_model"),
     "bundle": (assembly, "build"),
     "statement": (assembly, "add_promotion"),
     "verified": (verification, "require"),
     "named": (assembly, "publish"),
-    "registered": (mirror, "register"),
-    "made": (recovery, "make"),
+    "registered": (mlflow_mirror, "register"),
+    "made": (recovery, "record_promotion"),
     "appended": (Ledger, "append"),
-    "mirrored": (mirror, "mirror"),
-    "recorded": (mirror, "_record"),
+    "mirrored": (mlflow_mirror, "set_aliases"),
+    "recorded": (mlflow_mirror, "_record"),
     "undone": (recovery, "undo"),
-    "unregistered": (mirror, "unregister"),
+    "unregistered": (mlflow_mirror, "unregister"),
 }[point]
 real = getattr(module, name)
 
 def killed(*args, **kwargs):
-    if point == "appended" and args[1] != promotions.MADE:
+    if point == "appended" and args[1] != promotions.PROMOTED:
         return real(*args, **kwargs)
     if moment == "before":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -59,7 +59,7 @@ ledger, governed = open_ledger(state), governance.load(root / "governance", stat
 if sys.argv[4] == "promote":
     promotion.promote(Layout(state / "runs" / "run-2"), "run-2", "c" * 40, ledger, governed)
 else:
-    promotion.reconcile(ledger, governed)
+    promotion.recover(ledger, governed)
 """
 POINTS = [
     "intent",

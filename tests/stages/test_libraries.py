@@ -11,17 +11,17 @@ from tasks.stages import import_speed, start
 
 LOOK = """
 import gc
-from tasks.stages import libraries, start
+from tasks.stages import import_speed, start
 
 late = gc.get_threshold()
-libraries.hide("torch")
+import_speed.hide("torch")
 from transformers import AutoTokenizer
 try:
     import torch
 except ImportError:
-    print("no torch", late == start.SELDOM, end=" ")
-libraries.are_loaded()
-print(gc.get_threshold() == libraries.USUAL, gc.get_freeze_count() > 0)
+    print("no torch", late == start.IMPORT_GC_THRESHOLDS, end=" ")
+import_speed.finish_imports()
+print(gc.get_threshold() == import_speed.DEFAULT_GC_THRESHOLDS, gc.get_freeze_count() > 0)
 """
 
 

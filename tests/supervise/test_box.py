@@ -256,7 +256,7 @@ class Asked(subprocess.Popen):
     def __init__(self, *given, **named):
         super().__init__(*given, **named)
         os.kill(os.getpid(), signal.SIGTERM)
-process.subprocess.Popen, process.PATIENCE = Asked, 600
+process.subprocess.Popen, process.STOP_SECONDS = Asked, 600
 """
 
 

@@ -207,8 +207,8 @@ def take_step(
         groups = [rows[group] for group in plan.groups_of(forward)]
         with shares.measure("data"):
             shared = share and all_share_prefix(examples, groups)
-            own = groups[together.group]
-            batch = together.mine(collate(examples, own, training.packed, shared)).to(engine.device)
+            own = groups[together.group_index]
+            batch = together.own_part(collate(examples, own, training.packed, shared)).to(engine.device)
         with shares.measure("forward"):
             loss = engine(batch)
         tally.add(loss, batch, own)

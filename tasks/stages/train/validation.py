@@ -32,8 +32,8 @@ def loss(engine: Any, order: Order, alive: Callable[[], object]) -> float:
         plan = passes.plan(examples.lengths(some), training, distributed.get_world_size())
         for forward in range(plan.count):
             groups = [some[group] for group in plan.groups_of(forward)]
-            own, shared = groups[together.group], share and all_share_prefix(examples, groups)
-            total += engine(together.mine(collate(examples, own, training.packed, shared)).to(engine.device))
+            own, shared = groups[together.group_index], share and all_share_prefix(examples, groups)
+            total += engine(together.own_part(collate(examples, own, training.packed, shared)).to(engine.device))
             alive()
     engine.train()
     distributed.all_reduce(total)

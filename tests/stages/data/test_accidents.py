@@ -33,8 +33,8 @@ sys.addaudithook(die)
 """
 """The same, killed when the output is to get its name, which is the first argument."""
 READY = """
-from tasks.stages.data.protect.recognisers.names import model
-model.pipeline()
+from tasks.stages.data.protect.recognisers.names import spacy_model
+spacy_model.pipeline()
 """
 ROWS = 300
 BETWEEN = "expect_column_values_to_be_between"

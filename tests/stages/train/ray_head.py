@@ -33,7 +33,7 @@ from tasks.stages.train import builders
 connect = connection.connect
 connection.connect = lambda *given: (print("Ray is asked", file=sys.stderr), connect(*given))
 try:
-    with connection.running(builders.crew(Training(threads=1))):
+    with connection.connected(builders.crew(Training(threads=1))):
         exec(sys.argv[1])
 except HallmarkError as error:
     print(error)

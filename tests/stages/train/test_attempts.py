@@ -176,8 +176,8 @@ from tasks.stages.train.recovery import attempts, watchdog
 here = Path(sys.argv[1])
 job = SimpleNamespace(checkpoints=here, record=here / "record", scratch=here / "scratch", skipped=())
 watchdog.FIRST_STEP = 1
-with watchdog.guarded(watchdog.Stack(here / "stack-1.txt"), 0.5):
-    attempts.until_done(job, lambda _: time.sleep(1000))
+with watchdog.guard(watchdog.StackDestination(here / "stack-1.txt"), 0.5):
+    attempts.train_until_done(job, lambda _: time.sleep(1000))
 """
 
 

@@ -169,7 +169,7 @@ def test_a_storage_that_is_gone_for_good_stops_the_training_which_goes_on_once_i
 ) -> None:
     settings = {"checkpoint_steps": 2, "epochs": 2}
     whole, cut = trained(**settings), away_of(job("cut", **settings), store)
-    where, real = Path(store.location), RemoteTrainingStore.tell
+    where, real = Path(store.location), RemoteTrainingStore.log_step
 
     def tell(home: RemoteTrainingStore, point: dict[str, Any]) -> None:
         real(home, point)

@@ -169,7 +169,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from tasks.stages.train.recovery import checkpoints
-with checkpoints.claim(Path(sys.argv[1])):
+with checkpoints.locked_folder(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -54,7 +54,7 @@ def asked(seconds):
 number, parent = ray.get(asked.remote(0))
 print("a worker's raylet is its own", number == str(parent))
 from tasks.stages.cluster import raylet as rules
-raylet, = map(psutil.Process, rules.running())
+raylet, = map(psutil.Process, rules.raylet_pids())
 first = asked.remote(60)
 folder = Path(ray._private.worker.global_worker.node.get_session_dir_path()).parents[1]
 commands = [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
@@ -153,8 +153,8 @@ def test_no_process_that_a_stage_starts_heeds_variables_of_python(tmp_path: Path
 
 TOO_MANY = """
 from tasks.stages.cluster import connection
-from tasks.stages.cluster.worker_spec import Crew
-with connection.running(Crew("training", 2**40, 2**20, gpu=False)):
+from tasks.stages.cluster.worker_spec import WorkerSpec
+with connection.connected(WorkerSpec("training", 2**40, 2**20, gpu=False)):
     print("in")
 """
 

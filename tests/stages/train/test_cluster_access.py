@@ -161,19 +161,20 @@ PLACES = """
 import ray
 from pathlib import Path
 from tasks.stages.train.job import Job
-from tasks.stages.train.machines import places
+from tasks.stages.train.machines import worker_capacity
 from tests.patience import wait_until
-places.SETTLED_SECONDS = 1.0
+worker_capacity.SETTLED_SECONDS = 1.0
 def job(unfit=(), **settings):
-    return Job(Training(threads=1, **settings), *[Path()] * 5, unfit=unfit)
+    return Job(Training(threads=1, **settings), *[Path()] * 5, unfit_machines=unfit)
 two = dict(workers=2, least_workers=1)
-print("room for", places.wait_for(job(**two)), places.wait_for(job(workers=1)))
+print("room for", worker_capacity.wait_for(job(**two)), worker_capacity.wait_for(job(workers=1)))
 only = ray.nodes()[0]["NodeID"]
 for unfit in ((), ("0" * 56,)):
-    with places.asked(job(unfit, **two), [2, 1]) as asked:
-        print("given", wait_until(asked.given, "a place"))
-with places.asked(job((only, "0" * 56), **two), [1]) as unfit, places.asked(job(**two), [1]) as fit:
-    print("given", wait_until(fit.given, "a place"), "and where none fits", unfit.given())
+    with worker_capacity.placement_groups(job(unfit, **two), [2, 1]) as asked:
+        print("given", wait_until(asked.workers_placed, "a place"))
+groups = worker_capacity.placement_groups
+with groups(job((only, "0" * 56), **two), [1]) as unfit, groups(job(**two), [1]) as fit:
+    print("given", wait_until(fit.workers_placed, "a place"), "and where none fits", unfit.workers_placed())
 """
 
 

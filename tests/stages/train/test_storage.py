@@ -235,9 +235,9 @@ def test_a_clock_an_hour_ahead_ends_it_at_once_and_is_named(object_store: str, t
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from tasks.core.errors import InputError
-from tasks.stages.cluster.storage.training_storage import Place
+from tasks.stages.cluster.storage.training_storage import TrainingStorage
 try:
-    Place("s3://training/x").put([("one", Path("a/one"))])
+    TrainingStorage("s3://training/x").put([("one", Path("a/one"))])
 except InputError as error:
     print(error)
 """

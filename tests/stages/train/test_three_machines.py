@@ -43,17 +43,17 @@ from dataclasses import asdict
 from pathlib import Path
 from tasks.stages.cluster import connection
 from tasks.stages.train import builders
-from tasks.stages.train.machines import fitting, places
+from tasks.stages.train.machines import ray_attempt, worker_capacity
 from tasks.stages.train.recovery import attempts
-from tasks.stages.train.training_store import sent
-from tasks.stages.cluster.storage import place
-places.GROW_SECONDS = 3.0
-job = sent.off(pickle.loads(Path(sys.argv[1]).read_bytes()), place.named())
-with connection.running(builders.crew(job.training), apart=True):
-    failures = attempts.until_done(job, fitting.fit)
+from tasks.stages.train.training_store import transfer
+from tasks.stages.cluster.storage import training_storage
+worker_capacity.GROW_SECONDS = 3.0
+job = transfer.upload_inputs(pickle.loads(Path(sys.argv[1]).read_bytes()), training_storage.from_environment())
+with connection.connected(builders.crew(job.training), apart=True):
+    failures = attempts.train_until_done(job, ray_attempt.fit)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ray Train still answers Ctrl-C"
-sent.fetch(job)
-sent.remove(job)
+transfer.fetch_weights(job)
+transfer.remove_training(job)
 print("failures", json.dumps([asdict(each) for each in failures]), flush=True)
 """
 

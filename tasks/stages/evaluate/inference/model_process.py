@@ -100,7 +100,7 @@ class ModelProcess:
 
     def time(self, prompt: Tokens) -> float:
         """Return the milliseconds that one prompt takes on its own, without a cached prefix."""
-        engine = self.engine.fresh()
+        engine = self.engine.without_prefix()
         start = time.perf_counter()
         engine.answer([prompt])
         return (time.perf_counter() - start) * 1000

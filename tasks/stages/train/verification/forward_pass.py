@@ -39,7 +39,7 @@ def verify(engine: Any, examples: Examples, groups: list[Rows], training: Traini
         InputError: The base model's loss is not finite.
     """
     groups = [_shortest(examples, group) for group in groups]
-    rows = groups[engine.module.together.group]
+    rows = groups[engine.module.together.group_index]
     share = share and all_share_prefix(examples, groups, worth=1)  # even if it saves little, so that it is verified
     laid = collate(examples, rows, training.packed, share, worth=1).to(engine.device)
     engine.eval()  # without dropout, both computations have the same result
