@@ -79,7 +79,7 @@ def run_asked_for(project: Path, command: str) -> Run:
         made.append(run.create(where, request, envelope))
         raise typer.Exit
 
-    with patch("infra.cli.run._begin", begin):
+    with patch("infra.cli.run._start_run", begin):
         type_in(project, command)
     return made[0]
 
