@@ -102,8 +102,7 @@ class Layout:
         return self.root / "evidence" / f"{name}.json"
 
     def base_model(self, sha256: str) -> Path:
-        """Return the folder of a base model of promoted adapters, by its digest:
-        `tasks.registry.promote.base_models`."""
+        """Return the folder of a promoted adapter's base model (`tasks.registry.promote.base_models`)."""
         return self.state / "bases" / sha256
 
     @property

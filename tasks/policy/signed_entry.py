@@ -22,7 +22,7 @@ class Draft(NamedTuple):
     kind: str
     subject: str
     statement: dict[str, Any]
-    """In-toto statement whose predicate has a `time`."""
+    """Statement (in-toto) whose predicate has a `time`."""
     countersigned: bool = False
     """Whether the gate's key signs the statement too."""
 

@@ -8,6 +8,5 @@ RULES: tuple[Rule, ...] = (*subject.RULES, *person.PERSON_RULES, *timing.RULES, 
 
 
 def why_not(claim: Claim) -> str | None:
-    """Return the reason why a single decision does not count; None if it does. `other_decisions.py` compares it with
-    others."""
+    """Return the reason why a decision does not count by itself (see also `other_decisions.py`); None if it does."""
     return next((reason for rule in RULES if (reason := rule(claim))), None)
