@@ -160,7 +160,8 @@ class Ledger:
             document: Document to attach. Its SHA-256 is added to `body`.
 
         Raises:
-            Refused: The table and its tree differ, so the database was changed by hand; or the entry is too long.
+            Refused: The table and its tree differ, so the database was changed by hand; the entry is too long; or the
+                database did not store what was written.
             InputError: The document is too long.
         """
         if document is not None:
@@ -309,6 +310,11 @@ class Ledger:
         """Return the names of the triggers that are missing."""
         with self._reading() as connection:
             return self._tables.missing_guards(connection)
+
+    def foreign_triggers(self) -> list[str]:
+        """Return the names of triggers and rules in the database that are not Hallmark's."""
+        with self._reading() as connection:
+            return self._tables.foreign_triggers(connection)
 
     def now(self) -> datetime:
         """Return the time in UTC by the clock of the database server; with SQLite, of this machine."""
