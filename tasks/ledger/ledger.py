@@ -373,9 +373,10 @@ def ledger_engine(state: Path) -> "Engine":
         InputError: The URL is wrong.
     """
     from tasks.core import database
+    from tasks.ledger.schema import TREE
 
     if configured := os.environ.get(URL_VARIABLE):
-        return database.postgres(database.postgres_url(configured, URL_VARIABLE), ADVISORY_LOCK)
+        return database.postgres(database.postgres_url(configured, URL_VARIABLE), TREE.name, ADVISORY_LOCK)
     return database.sqlite(state / DATABASE_FILE, keep_open=True)
 
 

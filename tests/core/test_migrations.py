@@ -52,7 +52,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         return
     url = request.getfixturevalue("cluster")
     sql(url, "DROP TABLE IF EXISTS hallmark_things, hallmark_things_schema, hallmark_things_writers")
-    yield database.postgres(database.postgres_url(url, "URL"), 7)
+    yield database.postgres(database.postgres_url(url, "URL"), "hallmark_things", 7)
 
 
 def things(engine: Engine) -> list[tuple[object, ...]]:
@@ -149,7 +149,7 @@ def killed(connection):
     os._exit(9)
 
 schema = of.Schema("things", of.METADATA, of.first, (of.to_second, killed))
-migrations.prepare(database.sqlite(Path(sys.argv[1])), schema)
+migrations.migrate(database.sqlite(Path(sys.argv[1])), schema)
 """
 
 
