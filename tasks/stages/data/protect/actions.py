@@ -1,7 +1,7 @@
 """Replacement of the detected spans of a text, by the action that its source declares for each class."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category, Protection
@@ -30,14 +30,22 @@ class Outcome:
     """Whether a text could not be read to its end, so that its personal data is unknown."""
 
 
-def replace(text: str, spans: Sequence[DetectedSpan], protection: Protection, key: bytes, outcome: Outcome) -> str:
+def replace(
+    text: str,
+    spans: Sequence[DetectedSpan],
+    protection: Protection,
+    key: bytes,
+    outcome: Outcome,
+    quoted: Collection[DetectedSpan] = (),
+) -> str:
     """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
 
-    The spans must be sorted and without overlaps.
+    The spans must be sorted and without overlaps. What replaces a span of `quoted` is put into quotes.
     """
     parts, end = [], 0
     for span in spans:
-        parts += [text[end : span.start], _replacement(text, span, protection, key, outcome)]
+        there, made = text[span.start : span.end], _replacement(text, span, protection, key, outcome)
+        parts += [text[end : span.start], f'"{made}"' if span in quoted and made != there else made]
         end = span.end
     return "".join([*parts, text[end:]])
 
