@@ -123,6 +123,21 @@ def test_a_number_is_replaced_and_the_target_is_still_json(number: int) -> None:
     assert outcome.secrets and all(secret.value in str(number) for secret in outcome.secrets)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_number_in_json_within_a_string_leaves_it_json(depth: int) -> None:
+    made: Any = {"card": 4111111111111111, "count": 3}
+    for _ in range(depth):
+        made = json.dumps({"inner": made})
+    prompt = f"Read this: {made} Thanks"
+    record, outcome = protected({"p": prompt, "b": made})
+    assert outcome.counts == {"card": 2}
+    for text in (written(record), written(record, 0).removeprefix("Read this: ").removesuffix(" Thanks")):
+        inner: Any = text
+        for _ in range(depth):
+            inner = json.loads(inner)["inner"]
+        assert inner["count"] == 3 and PLACEHOLDER.fullmatch(inner["card"])
+
+
 def test_a_number_of_a_field_that_is_personal_is_replaced() -> None:
     record, _ = protected({"p": "I am customer 1234.", "b": '{"customer": 1234, "others": [-1.5e3, null]}'})
     made = json.loads(written(record))
@@ -218,6 +233,11 @@ def test_json_is_still_json_wherever_a_recogniser_finds_something(
 
 
 def shape(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return (shape(json.loads(value)),) if value.startswith(("[", "{")) else False
+        except ValueError:
+            return False
     return [shape(each) for each in value] if isinstance(value, list) else isinstance(value, dict)
 
 

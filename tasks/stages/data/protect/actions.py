@@ -1,8 +1,9 @@
 """Replacement of the detected spans of a text, by the action that its source declares for each class."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category, Protection
 from tasks.sources.vault_writer import Secret
@@ -36,16 +37,17 @@ def replace(
     protection: Protection,
     key: bytes,
     outcome: Outcome,
-    quoted: Collection[DetectedSpan] = (),
+    quotes: Mapping[DetectedSpan, str] = MappingProxyType({}),
 ) -> str:
     """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
 
-    The spans must be sorted and without overlaps. What replaces a span of `quoted` is put into quotes.
+    The spans must be sorted and without overlaps. What replaces a span of `quotes` is put into its quote.
     """
     parts, end = [], 0
     for span in spans:
+        quote = quotes.get(span, "")
         there, made = text[span.start : span.end], _replacement(text, span, protection, key, outcome)
-        parts += [text[end : span.start], f'"{made}"' if span in quoted and made != there else made]
+        parts += [text[end : span.start], made if made == there else quote + made + quote]
         end = span.end
     return "".join([*parts, text[end:]])
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 
+from tasks.stages.data.protect.decoded_text import JsonToken
 from tasks.stages.data.protect.detected_span import DetectedSpan
-from tasks.stages.data.protect.words import JsonToken, Text
+from tasks.stages.data.protect.words import Text
 
 
 def within_tokens(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
-    """Return the spans cut to the strings and numbers of a JSON text; those of another text as they are.
+    """Return the spans cut to the strings and numbers of JSON; those of text without JSON as they are.
 
     A number is replaced whole. Of a span that goes beyond one string, names of fields stay readable: they belong to the
     form of the text, and a recogniser took them for a part of the value beside them. The spans must be sorted and
     without overlaps.
     """
-    if not text.is_json:
-        return list(spans)
     kept: list[DetectedSpan] = []
     for piece in _pieces(text, spans):
         if not kept or kept[-1].end <= piece.start:
@@ -29,20 +28,20 @@ def in_original(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]
     return within_tokens(text, moved)
 
 
-def json_numbers(text: Text, spans: Iterable[DetectedSpan]) -> set[DetectedSpan]:
-    """Return the spans that are numbers of JSON. What replaces a number needs quotes."""
-    whole = {(token.start, token.end) for token in text.json_tokens if token.is_number}
-    return {span for span in spans if (span.start, span.end) in whole}
+def number_quotes(text: Text, spans: Iterable[DetectedSpan]) -> dict[DetectedSpan, str]:
+    """Return the spans that are numbers of JSON, with the quote that what replaces the number needs."""
+    quotes = {(token.start, token.end): token.quote for token in text.decoded.json_tokens if token.is_number}
+    return {span: quotes[span.start, span.end] for span in spans if (span.start, span.end) in quotes}
 
 
 def _pieces(text: Text, spans: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
-    first = 0
+    tokens, first = text.decoded.json_tokens, 0
     for span in spans:
-        while first < len(text.json_tokens) and text.json_tokens[first].end <= span.start:
+        while first < len(tokens) and tokens[first].end <= span.start:
             first += 1
         place = first
-        while place < len(text.json_tokens) and text.json_tokens[place].start < span.end:
-            if piece := _piece(text, span, text.json_tokens[place]):
+        while place < len(tokens) and tokens[place].start < span.end:
+            if piece := _piece(text, span, tokens[place]):
                 yield piece
             place += 1
 

@@ -14,7 +14,7 @@ from tasks.sources.sources import Terms
 from tasks.stages.data.protect import actions, labels, terms
 from tasks.stages.data.protect.actions import Outcome
 from tasks.stages.data.protect.detected_span import DetectedSpan, Detector, merge
-from tasks.stages.data.protect.json_spans import in_original, json_numbers, within_tokens
+from tasks.stages.data.protect.json_spans import in_original, number_quotes, within_tokens
 from tasks.stages.data.protect.propagation import propagate
 from tasks.stages.data.protect.words import Text
 
@@ -97,7 +97,7 @@ def _replaced(text: Text, spans: Iterable[DetectedSpan], guard: ProtectionContex
         for it in within_tokens(text, spans)
     ]
     return actions.replace(
-        text.text, spelled, guard.protection, guard.token_key, outcome, quoted=json_numbers(text, spelled)
+        text.text, spelled, guard.protection, guard.token_key, outcome, quotes=number_quotes(text, spelled)
     )
 
 

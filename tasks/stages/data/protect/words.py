@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from tasks.stages.data.protect.decoded_text import JSON_STRING, DecodedText, decode, is_json_text
+from tasks.stages.data.protect.decoded_text import DecodedText, JsonToken, decode, is_json_text
 from tasks.stages.data.protect.recognisers.fold import fold
 from tasks.stages.data.protect.recognisers.span import Span
 
 WORD = re.compile(r"\w+|[^\w\s]")
-JSON_TOKEN = re.compile(rf"{JSON_STRING.pattern}|(-?\d[\d.eE+-]*)", re.DOTALL)
-"""String or number in JSON; the third group is the number."""
 
 
 class Word(NamedTuple):
@@ -27,15 +25,6 @@ class Word(NamedTuple):
     """Whether the word is in the name of a JSON field."""
 
 
-class JsonToken(NamedTuple):
-    """Content of a string of JSON, or a number."""
-
-    start: int
-    end: int
-    is_number: bool
-    names_field: bool
-
-
 class Text:
     """Text of a record. All offsets are offsets into the text as it is stored, with its escapes."""
 
@@ -47,15 +36,6 @@ class Text:
     def decoded(self) -> DecodedText:
         return decode(self.text, self.is_json)
 
-    @cached_property
-    def json_tokens(self) -> list[JsonToken]:
-        """Strings and numbers, in order; none if the text is not JSON."""
-        matches = JSON_TOKEN.finditer(self.text) if self.is_json else ()
-        return [
-            JsonToken(*(match.span(3) if match[3] else match.span(1)), bool(match[3]), bool(match[2]))
-            for match in matches
-        ]
-
     def words(self, start: int = 0, end: int | None = None) -> Iterator[Word]:
         """Yield the words from `start` to `end`."""
         first = self.decoded.from_original(start)
@@ -65,8 +45,8 @@ class Text:
             if folded.removed_offsets:
                 begin, stop, *_ = folded.to_original(Span(begin, stop, "", 0))
             begin, stop = self.decoded.to_original(first + begin), self.decoded.to_original(first + stop)
-            is_delimiter = self.is_json and self.text[begin] == '"'
             token = self._token_at(begin)
+            is_delimiter = token is None and match[0] == '"'
             yield Word("" if is_delimiter else match[0].casefold(), begin, stop, bool(token and token.names_field))
 
     def field_spans(self) -> Iterator[tuple[int, int]]:
@@ -74,7 +54,7 @@ class Text:
 
         A text that is no JSON has none, since it may be a label.
         """
-        for token in self.json_tokens:
+        for token in self.decoded.json_tokens if self.is_json else ():
             if token.start < token.end and not (token.names_field or token.is_number):
                 yield token.start, token.end
 
@@ -84,7 +64,7 @@ class Text:
         The name is the last field name before the value, so values in a list have the name of the list.
         """
         name = ""
-        for token in self.json_tokens:
+        for token in self.decoded.json_tokens if self.is_json else ():
             if token.names_field:
                 name = self.unescaped(token.start, token.end)
             elif token.start < token.end:
@@ -109,9 +89,10 @@ class Text:
         return token is not None and (token.start, token.end) == (start, end)
 
     def _token_at(self, place: int) -> JsonToken | None:
-        """Return the string or number of JSON that contains the character at `place`."""
-        before = bisect_right(self.json_tokens, place, key=lambda token: token.start)
-        token = self.json_tokens[before - 1] if before else None
+        """Return the string or number of JSON, or the text around JSON, that contains the character at `place`."""
+        tokens = self.decoded.json_tokens
+        before = bisect_right(tokens, place, key=lambda token: token.start)
+        token = tokens[before - 1] if before else None
         return token if token and place < token.end else None
 
 
