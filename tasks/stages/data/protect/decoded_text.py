@@ -28,7 +28,7 @@ ESCAPE = re.compile(
 ENTITY = re.compile(r"&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};)")
 EMBEDDED_JSON = re.compile(r'\A\s*+(?=")|(?=[\[{]\s*["\[{])')
 """Possible start of JSON within other text."""
-MAX_FAILED_STARTS = 20
+MAX_FAILED_STARTS = 100
 """Maximum number of such starts without JSON behind them that are tried in a text. Each may be read to its end."""
 MAX_LAYERS = 4
 """Maximum number of layers of JSON within strings of JSON, and of entities within entities."""
