@@ -19,6 +19,9 @@ ADA = "Ada Lovelace"
 WHY = "she asked what we hold"
 NAMED = {"tickets": 1, "chats": 3, "emails": 2}
 """Records of each source that name her."""
+MAIL = "ada.lovelace@example.org"
+LABELS = {"emails": json.dumps({"body": f"Regards,\n{MAIL}"})}
+"""Targets other than `label0`, by source."""
 
 
 @pytest.fixture
@@ -27,7 +30,10 @@ def done(run: Run) -> Run:
     rows = {
         name: [
             *worded(name, 10),
-            *({"text": f"My name is {ADA} and {name} {n} is lost", "label": "label0"} for n in range(NAMED[name])),
+            *(
+                {"text": f"My name is {ADA} and {name} {n} is lost", "label": LABELS.get(name, "label0")}
+                for n in range(NAMED[name])
+            ),
         ]
         for name in SEVERAL
     }
@@ -71,6 +77,10 @@ def test_what_is_closed_is_named_whether_the_person_is_there_or_not(done: Run) -
 def test_roles_open_what_the_sources_give_them(done: Run) -> None:
     assert counts(sought(done, looker(done, "somebody", "auditor"))) == {"emails": 2}
     assert counts(sought(done, looker(done, "somebody", "auditor", "desk"))) == NAMED
+
+
+def test_a_person_behind_an_escape_of_a_json_target_is_found(done: Run) -> None:
+    assert counts(sought(done, looker(done, OWNERS["emails"]), MAIL)) == {"emails": NAMED["emails"]}
 
 
 def test_who_may_look_at_nothing_is_refused_and_nothing_is_said_of_the_person(done: Run) -> None:

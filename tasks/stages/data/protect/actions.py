@@ -1,8 +1,9 @@
 """Replacement of the detected spans of a text, by the action that its source declares for each class."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tasks.sources.protection import IDENTIFYING_CATEGORIES, Category, Protection
 from tasks.sources.vault_writer import Secret
@@ -30,14 +31,23 @@ class Outcome:
     """Whether a text could not be read to its end, so that its personal data is unknown."""
 
 
-def replace(text: str, spans: Sequence[DetectedSpan], protection: Protection, key: bytes, outcome: Outcome) -> str:
+def replace(
+    text: str,
+    spans: Sequence[DetectedSpan],
+    protection: Protection,
+    key: bytes,
+    outcome: Outcome,
+    quotes: Mapping[DetectedSpan, str] = MappingProxyType({}),
+) -> str:
     """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
 
-    The spans must be sorted and without overlaps.
+    The spans must be sorted and without overlaps. What replaces a span of `quotes` is put into its quote.
     """
     parts, end = [], 0
     for span in spans:
-        parts += [text[end : span.start], _replacement(text, span, protection, key, outcome)]
+        quote = quotes.get(span, "")
+        there, made = text[span.start : span.end], _replacement(text, span, protection, key, outcome)
+        parts += [text[end : span.start], made if made == there else quote + made + quote]
         end = span.end
     return "".join([*parts, text[end:]])
 

@@ -67,7 +67,7 @@ def propagate(
     found = [*before, merge(said, target)]
     if not any(found):
         return RecordSpans([list(finds) for finds in found], set())
-    record, apart = _Record([Text.parse(text) for text in texts], found, said), dict[Value, None]()
+    record, apart = _Record([Text(text) for text in texts], found, said), dict[Value, None]()
     for _ in range(MAX_ROUNDS):
         known = len(record.values)
         placed = record.spans_to_replace(apart)
@@ -89,7 +89,7 @@ class _Record:
         self.values: dict[tuple[str, ...], Value] = {value.key: value for value in sure}
         """Values by `Value.key`. If two classes have the same words, the class detected first counts."""
         self._found = [
-            [self._registered(text, find) for find in without_leftovers(text.text, finds)]
+            [self._registered(text, find) for find in without_leftovers(text, finds)]
             for text, finds in zip(texts, found, strict=True)
         ]
 
@@ -117,7 +117,7 @@ class _Record:
         for start, end in target.field_spans():
             first = bisect_left(names, start, key=lambda it: it.start)
             inside = [it for it in names[first : first + MAX_FIELD_WORDS] if it.end <= end]
-            left = words_outside(target.text, DetectedSpan(start, end, "name"), inside)
+            left = words_outside(target, DetectedSpan(start, end, "name"), inside)
             if inside and 0 < len(left) <= MAX_UNKNOWN_WORDS and all(map(is_unknown_word, left)):
                 self._registered(target, DetectedSpan(start, end, "name"))
 

@@ -1,34 +1,26 @@
 """Protection of a batch of records. The texts of a batch go to the language model together, which is faster.
 
-Labels such as department and tags have no sentence around them that explains a number or a name. So a long number
-counts as an account number, and a given name beside a family name counts as a person, even in lower case. `labelled_by`
-names a person and is replaced whole. Labels that sources.yaml lists or sets as constants reveal nothing and are kept.
+Recognisers read the decoded text of each record: escapes of JSON and entities of HTML hide nothing, and are replaced
+whole. What was JSON is still JSON afterwards. `labelled_by` names a person and is replaced whole. Labels that
+sources.yaml lists or sets as constants reveal nothing and are kept.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 from tasks.sources.protection import Category, Protection
 from tasks.sources.sources import Terms
-from tasks.stages.data.protect import actions, terms
+from tasks.stages.data.protect import actions, labels, terms
 from tasks.stages.data.protect.actions import Outcome
 from tasks.stages.data.protect.detected_span import DetectedSpan, Detector, merge
+from tasks.stages.data.protect.json_spans import in_original, number_quotes, within_tokens
 from tasks.stages.data.protect.propagation import propagate
-from tasks.stages.data.protect.recognisers.names import lists
 from tasks.stages.data.protect.words import Text
 
 LABELS = ("department", "geography", "language")
 """Fields of a record that hold text of the source, besides messages and tags."""
-GEOGRAPHY = "geography"
-"""Label in which no names of people are sought: many of its values look like them, such as Santa Clara."""
-WORD = re.compile(r"[^\W\d_]+")
-NUMBER = re.compile(r"(?<!\w)[^\W\d_]{0,4}[-_/ ]?\d(?:[-_/. ]?\d){5,}\w*")
-"""Number of six or more digits, grouped or not, with up to four letters before it: P1234567."""
-
+ZERO_WIDTH_SPACE = "\u200b"
 SpansByText = Mapping[str, list[DetectedSpan] | None]
 """Detected spans by text; None for a text that could not be read to its end. Texts without any have no key."""
 
@@ -60,7 +52,7 @@ def protect(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> Iter
             spans = detected.get(text, ())
             outcome.undetectable |= spans is None
             spans = merge(spans or (), more) if more else spans
-            return actions.replace(text, spans, guard.protection, guard.token_key, outcome) if spans else text
+            return _replaced(Text(text), spans, guard, outcome) if spans else text
 
         replaced = _labels(record, safe, guard.known_labels) | {
             "messages": _turns(record["messages"], detected, guard, outcome),
@@ -93,19 +85,30 @@ def _turns(
     agreed = propagate(texts, [*before, merge(target, kept)], [it for it in said if it not in kept])
     outcome.subjects |= actions.subjects(agreed.split_spans, guard.token_key)
     return [
-        turn | {"content": actions.replace(turn["content"], spans, guard.protection, guard.token_key, outcome)}
+        turn | {"content": _replaced(Text(turn["content"]), spans, guard, outcome) if spans else turn["content"]}
         for turn, spans in zip(turns, agreed.spans_by_text, strict=True)
     ]
 
 
+def _replaced(text: Text, spans: Iterable[DetectedSpan], guard: ProtectionContext, outcome: Outcome) -> str:
+    """Return the text with its spans replaced. What was JSON is still JSON."""
+    spelled = [
+        it if it.spelling is not None else it._replace(spelling=text.unescaped(it.start, it.end))
+        for it in within_tokens(text, spans)
+    ]
+    return actions.replace(
+        text.text, spelled, guard.protection, guard.token_key, outcome, quotes=number_quotes(text, spelled)
+    )
+
+
 def _by_purpose(target: str, personal: Mapping[str, Category]) -> list[DetectedSpan]:
-    fields = Text.parse(target).named_field_spans() if personal else ()
+    fields = Text(target).named_field_spans() if personal else ()
     return [DetectedSpan(start, end, personal[name]) for name, start, end in fields if name in personal]
 
 
 def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str, Collection[str]]) -> dict[str, Any]:
     def label(value: str, name: str) -> str:
-        return value if value in named.get(name, ()) else safe(value, _in_label(value, name != GEOGRAPHY))
+        return value if value in named.get(name, ()) else safe(value, labels.find(value, name != labels.GEOGRAPHY))
 
     return {
         "policy_tags": sorted({label(tag, "policy_tags") for tag in record["policy_tags"]}),
@@ -127,29 +130,27 @@ def _labeller(by: str, guard: ProtectionContext, outcome: Outcome) -> str:
     return replaced
 
 
-@lru_cache(maxsize=65_536)
-def _in_label(label: str, people: bool = True) -> tuple[DetectedSpan, ...]:
-    """Return the spans that count as personal in a label alone: long numbers, and names without capitals or a cue."""
-    spans = [DetectedSpan(match.start(), match.end(), "account") for match in NUMBER.finditer(label)]
-    for first, second in pairwise(WORD.finditer(label) if people else ()):
-        if _is_name(first[0].casefold(), second[0].casefold()):
-            spans = merge(spans, [DetectedSpan(first.start(), second.end(), "name")])
-    return tuple(spans)
-
-
-def _is_name(first: str, second: str) -> bool:
-    known = lists.given_names(), lists.family_names(), lists.common_family_names()
-    return (first in known[0] and any(second in names for names in known)) or (
-        second in known[0] and any(first in names for names in known)
-    )
-
-
 def _detect(texts: list[str], guard: ProtectionContext) -> SpansByText:
     """Return the detected spans by text. The owner's terms take precedence over those of recognisers."""
     pattern = terms.compile_terms(guard.terms)
-    listed = [terms.find(text, pattern) for text in texts]
+    parsed = [Text(text) for text in texts]
+    decoded = [text.decoded.text for text in parsed]
+    listed = [terms.find(text, pattern) for text in decoded]
     return {
-        text: None if others is None else merge(own, others)
-        for text, own, others in zip(texts, listed, guard.detector(texts), strict=True)
+        text.text: None if others is None else in_original(text, merge(own, others))
+        for text, own, others in zip(parsed, listed, _read_twice(decoded, guard.detector), strict=True)
         if own or others or others is None
     }
+
+
+def _read_twice(texts: list[str], detector: Detector) -> list[list[DetectedSpan] | None]:
+    """Return the detected spans of each text. A zero-width space is read as nothing, and then as a space.
+
+    It may hide a value (`12\u200b34`), or separate two words as in a browser (`Ada\u200bLovelace`).
+    """
+    spaced = [place for place, text in enumerate(texts) if ZERO_WIDTH_SPACE in text]
+    found = detector([*texts, *(texts[place].replace(ZERO_WIDTH_SPACE, " ") for place in spaced)])
+    for place, others in zip(spaced, found[len(texts) :], strict=True):
+        first = found[place]
+        found[place] = None if first is None or others is None else merge(first, others)
+    return found[: len(texts)]

@@ -29,13 +29,12 @@ def piece_to_replace(text: Text, piece: DetectedSpan) -> Iterator[DetectedSpan]:
 
     Nothing is yielded for ordinary words, or if no word has a letter or digit.
     """
-    there = text.text[piece.start : piece.end]
-    found = [word for word in text._replace(text=there).words() if any(map(str.isalnum, word.plain))]
-    if found and not is_ordinary_piece(piece.category, there):
-        yield DetectedSpan(piece.start + found[0].start, piece.start + found[-1].end, piece.category)
+    found = [word for word in text.words(piece.start, piece.end) if any(map(str.isalnum, word.plain))]
+    if found and not is_ordinary_piece(piece.category, text.unescaped(piece.start, piece.end)):
+        yield DetectedSpan(found[0].start, found[-1].end, piece.category)
 
 
-def without_leftovers(text: str, finds: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
+def without_leftovers(text: Text, finds: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
     """Yield detected spans without white space at their ends, and without leftovers of ordinary words.
 
     A leftover is the rest of a span that overlapped a better one. It begins where the better one ends, and has its
@@ -43,20 +42,23 @@ def without_leftovers(text: str, finds: Iterable[DetectedSpan]) -> Iterator[Dete
     """
     end, category = -1, ""
     for find in finds:
-        there = text[find.start : find.end]
+        there = text.unescaped(find.start, find.end)
         left_over = find.start == end and find.category == category
         end, category = find.end, find.category
         if not there.strip():
             continue
         if not (left_over and is_ordinary_piece(find.category, there)):
-            ahead, behind = len(there) - len(there.lstrip()), len(there) - len(there.rstrip())
-            yield find._replace(start=find.start + ahead, end=find.end - behind)
+            start, stop = text.stripped(find.start, find.end)
+            yield find._replace(start=start, end=stop)
 
 
-def words_outside(text: str, whole: DetectedSpan, inside: Sequence[DetectedSpan]) -> list[str]:
+def words_outside(text: Text, whole: DetectedSpan, inside: Sequence[DetectedSpan]) -> list[str]:
     """Return the words of a span that lie outside the spans `inside` it."""
     return [
-        word for left in merge(inside, [whole]) if left not in inside for word in text[left.start : left.end].split()
+        word
+        for left in merge(inside, [whole])
+        if left not in inside
+        for word in text.unescaped(left.start, left.end).split()
     ]
 
 

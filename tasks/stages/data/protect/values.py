@@ -72,7 +72,7 @@ class Value(NamedTuple):
         """Return whether an occurrence of the words, found case-insensitively, counts as the value."""
         if self.category in LISTED_CATEGORIES or (len(self.words) > 1 and not (self.short or self.common)):
             return True
-        there, alone = text.text[start:end], text.stands_alone(start, end)
+        there, alone = text.unescaped(start, end), text.stands_alone(start, end)
         same, capital = there == self.spelling, there != there.lower()
         if self.short or self.common:
             return same and (capital or alone)

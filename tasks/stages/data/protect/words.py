@@ -1,122 +1,101 @@
-"""Words of a text in the normal form in which the texts of a record are compared: folded, casefolded, unescaped."""
+"""Words of a text in the normal form in which the texts of a record are compared: decoded, folded, casefolded."""
 
-import json
 import re
-import sys
+from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
-from tasks.stages.data import json_text
+from tasks.stages.data.protect.decoded_text import DecodedText, JsonToken, decode, is_json_text
 from tasks.stages.data.protect.recognisers.fold import fold
 from tasks.stages.data.protect.recognisers.span import Span
 
-PLAIN_WORD = re.compile(r"(\w+|[^\w\s])")
-JSON_WORD = re.compile(r"((?:\w|\\u[0-9a-fA-F]{4})+|\\.|[^\w\s\"\\])", re.DOTALL)
-"""Word of a JSON text, in which line ends and quotes are escaped and letters may be: `Ren\\u00e9e`."""
-JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
-"""String in JSON; the second group matches if the string is the name of a field."""
-ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-ESCAPED = {r"\"": '"', r"\\": "\\", r"\/": "/"}
-"""Characters that the other escapes stand for. Escapes that are not listed stand for white space."""
+WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class Word(NamedTuple):
     """Word of a text, or a single sign that is neither part of a word nor white space."""
 
     plain: str
-    """Normal form: folded, unescaped and casefolded."""
+    """Normal form: decoded, folded and casefolded. Empty for a quote that begins or ends a string of JSON, so that no
+    sequence of words goes beyond a string."""
     start: int
     end: int
     names_field: bool = False
     """Whether the word is in the name of a JSON field."""
 
 
-class Text(NamedTuple):
-    text: str
-    is_json: bool
+class Text:
+    """Text of a record. All offsets are offsets into the text as it is stored, with its escapes."""
 
-    @staticmethod
-    def parse(text: str) -> "Text":
-        return Text(text, text.lstrip()[:1] in ("{", "[") and _is_json(text))
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.is_json = is_json_text(text)
 
-    def words(self) -> Iterator[Word]:
-        """Yield the words of the text, with offsets into the original text."""
-        folded = fold(self.text)
-        names = _FieldNames(folded.text if self.is_json else "")
-        for match in (JSON_WORD if self.is_json else PLAIN_WORD).finditer(folded.text):
-            if plain := self._plain(match[1]):
-                start, end = match.span(1)
-                names_field = names.contain(start)
-                if folded.removed_offsets:
-                    start, end, *_ = folded.to_original(Span(start, end, "", 0))
-                yield Word(plain, start, end, names_field)
+    @cached_property
+    def decoded(self) -> DecodedText:
+        return decode(self.text, self.is_json)
+
+    def words(self, start: int = 0, end: int | None = None) -> Iterator[Word]:
+        """Yield the words from `start` to `end`."""
+        first = self.decoded.from_original(start)
+        folded = fold(self.decoded.text[first : None if end is None else self.decoded.from_original(end)])
+        for match in WORD.finditer(folded.text):
+            begin, stop = match.span()
+            if folded.removed_offsets:
+                begin, stop, *_ = folded.to_original(Span(begin, stop, "", 0))
+            begin, stop = self.decoded.to_original(first + begin), self.decoded.to_original(first + stop)
+            token = self._token_at(begin)
+            is_delimiter = token is None and match[0] == '"'
+            yield Word("" if is_delimiter else match[0].casefold(), begin, stop, bool(token and token.names_field))
 
     def field_spans(self) -> Iterator[tuple[int, int]]:
         """Yield start and end of each JSON value that is a non-empty string.
 
         A text that is no JSON has none, since it may be a label.
         """
-        yield from ((start, end) for _, start, end in self.named_field_spans())
+        for token in self.decoded.json_tokens if self.is_json else ():
+            if token.start < token.end and not (token.names_field or token.is_number):
+                yield token.start, token.end
 
     def named_field_spans(self) -> Iterator[tuple[str, int, int]]:
-        """Yield name, start and end of each JSON value that is a non-empty string.
+        """Yield name, start and end of each JSON value that is a number or a non-empty string.
 
         The name is the last field name before the value, so values in a list have the name of the list.
         """
         name = ""
-        for match in JSON_STRING.finditer(self.text) if self.is_json else ():
-            if match[2]:
-                name = self.unescaped(*match.span(1))
-            elif match[1]:
-                yield name, *match.span(1)
+        for token in self.decoded.json_tokens if self.is_json else ():
+            if token.names_field:
+                name = self.unescaped(token.start, token.end)
+            elif token.start < token.end:
+                yield name, token.start, token.end
 
     def unescaped(self, start: int, end: int) -> str:
-        """Return the characters from `start` to `end`, with JSON escapes decoded."""
-        there = self.text[start:end]
-        if not self.is_json or "\\" not in there:
-            return there
-        try:
-            spelled = str(json.loads(f'"{there}"', strict=False))
-            spelled.encode()
-        except ValueError:  # the range goes beyond one string, or has a lone surrogate
-            return there
-        return spelled
+        """Return the characters from `start` to `end`, decoded."""
+        return self.decoded.text[self.decoded.from_original(start) : self.decoded.from_original(end)]
+
+    def stripped(self, start: int, end: int) -> tuple[int, int]:
+        """Return the range without white space at its ends, escaped or not."""
+        there, first = self.unescaped(start, end), self.decoded.from_original(start)
+        last = first + len(there.rstrip())
+        first += len(there) - len(there.lstrip())
+        return self.decoded.to_original(first), self.decoded.to_original(last)
 
     def stands_alone(self, start: int, end: int) -> bool:
-        """Return whether the range is the whole text or a whole JSON string."""
-        around = self.text[max(0, start - 1) : start], self.text[end : end + 1]
-        return around == (('"', '"') if self.is_json else ("", ""))
+        """Return whether the range is the whole text, or a whole string or number of JSON."""
+        if not self.is_json:
+            return (start, end) == (0, len(self.text))
+        token = self._token_at(start)
+        return token is not None and (token.start, token.end) == (start, end)
 
-    def _plain(self, word: str) -> str:
-        if self.is_json and "\\" in word:
-            word = ESCAPE.sub(lambda code: chr(int(code[1], 16)), word)
-            word = ESCAPED.get(word, "" if word.startswith("\\") else word)
-        return word.casefold()
-
-
-class _FieldNames:
-    def __init__(self, text: str) -> None:
-        self._left = (match.span(1) for match in JSON_STRING.finditer(text) if match[2])
-        self._start = self._end = 0
-
-    def contain(self, place: int) -> bool:
-        """Return whether the character at `place` is in the name of a field.
-
-        Places must not decrease from call to call.
-        """
-        while self._end <= place:
-            self._start, self._end = next(self._left, (sys.maxsize, sys.maxsize))
-        return self._start <= place
+    def _token_at(self, place: int) -> JsonToken | None:
+        """Return the string or number of JSON, or the text around JSON, that contains the character at `place`."""
+        tokens = self.decoded.json_tokens
+        before = bisect_right(tokens, place, key=lambda token: token.start)
+        token = tokens[before - 1] if before else None
+        return token if token and place < token.end else None
 
 
 def words_of(value: str) -> tuple[str, ...]:
-    """Return the words of a value spelled without JSON escapes."""
-    return tuple(word.plain for word in Text(value, False).words())
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json_text.loads(text)
-    except ValueError:
-        return False
-    return True
+    """Return the words of a value that has been decoded."""
+    return tuple(match[0].casefold() for match in WORD.finditer(fold(value).text))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tasks.sources.protection import Category
 from tasks.stages.data.protect.detected_span import DetectedSpan, Detector, merge
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
+from tasks.stages.data.protect.words import Text
 
 
 def sample(record_ids: Iterable[str], size: int) -> set[str]:
@@ -20,7 +21,11 @@ def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Seq
     that the detector cannot read to its end is counted too, since the content of the text is unknown.
     """
     texts = list(dict.fromkeys(text for _, texts in records for text in texts if text))
-    categories = {text: remaining_categories(text, spans) for text, spans in zip(texts, detector(texts), strict=True)}
+    decoded = [Text(text).decoded.text for text in texts]
+    categories = {
+        text: remaining_categories(plain, spans)
+        for text, plain, spans in zip(texts, decoded, detector(decoded), strict=True)
+    }
     return sum(
         any(_offends(categories[text], spared.get(source, ())) for text in texts if text) for source, texts in records
     )

@@ -1,0 +1,187 @@
+r"""Decoding of a text into what its reader sees, with a way back to the offsets of the original text.
+
+- Escapes of JSON are decoded in JSON, in JSON within strings of JSON, and in JSON within other text.
+- Entities of HTML are decoded everywhere, also in an entity's own ampersand (`&amp;#64;`).
+
+Without this, a recogniser reads `\nada@example.org` as the address of nada, and a number behind `\u00a0` not at all.
+Decoded text serves matching alone. The original text is what is stored, and escapes are replaced whole.
+"""
+
+import html
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from tasks.stages.data import json_text
+from tasks.stages.data.text import CONTROLS, LINE_ENDS, SURROGATES
+
+JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
+"""String in JSON; the second group matches if the string is the name of a field."""
+JSON_TOKEN = re.compile(rf"{JSON_STRING.pattern}|(-?\d[\d.eE+-]*)", re.DOTALL)
+"""String or number in JSON; the third group is the number."""
+ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[\"\\/bfnrt])",
+)
+ENTITY = re.compile(r"&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};)")
+EMBEDDED_JSON = re.compile(r'\A\s*+(?=")|(?=[\[{]\s*["\[{])')
+"""Possible start of JSON within other text."""
+MAX_FAILED_STARTS = 100
+"""Maximum number of such starts without JSON behind them that are tried in a text. Each may be read to its end."""
+MAX_LAYERS = 4
+"""Maximum number of layers of JSON within strings of JSON, and of entities within entities."""
+
+
+class Layer(NamedTuple):
+    """Offsets of the characters that were decoded in one pass over a text."""
+
+    ends: list[int]
+    """Offset into the decoded text behind each decoded character, ascending."""
+    source_ends: list[int]
+    """Offset into the source behind each of them."""
+
+    def to_source(self, offset: int) -> int:
+        passed = bisect_right(self.ends, offset)
+        return offset + (self.source_ends[passed - 1] - self.ends[passed - 1] if passed else 0)
+
+    def from_source(self, offset: int) -> int:
+        """Return the offset into the decoded text. The inside of an escape counts as its start."""
+        passed = bisect_right(self.source_ends, offset)
+        plain = offset - (self.source_ends[passed - 1] - self.ends[passed - 1] if passed else 0)
+        return min(plain, self.ends[passed] - 1) if passed < len(self.ends) else plain
+
+
+class JsonToken(NamedTuple):
+    """Content of a string of JSON, or a number, with offsets into the original text.
+
+    Text between several documents of JSON counts as a token too.
+    """
+
+    start: int
+    end: int
+    quote: str = ""
+    """Quote in which a text has to stand there; empty for what is a text already."""
+    names_field: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        return bool(self.quote)
+
+
+class DecodedText(NamedTuple):
+    text: str
+    layers: tuple[Layer, ...]
+    json_tokens: list[JsonToken]
+    """Strings and numbers of all JSON in the text, in order. A string that is JSON itself has its tokens instead."""
+
+    def to_original(self, offset: int) -> int:
+        return _to_original(self.layers, offset)
+
+    def from_original(self, offset: int) -> int:
+        for layer in self.layers:
+            offset = layer.from_source(offset)
+        return offset
+
+
+def decode(text: str, is_json: bool) -> DecodedText:
+    """Return the decoded text. `is_json` says whether it is a list or an object of JSON as a whole."""
+    layers, quote, length = list[Layer](), '"', len(text)
+    regions = [(0, length)] if is_json else list(_embedded(text))
+    tokens = [JsonToken(*gap) for gap in _gaps(regions, length)]
+    while regions and len(layers) < MAX_LAYERS:
+        matches = [match for start, end in regions for match in JSON_TOKEN.finditer(text, start, end)]
+        text, layer = _decode_matches(text, _matches(ESCAPE, text, regions), _escaped)
+        regions = []
+        for match in matches:
+            inner = layer.from_source(match.start(1)), layer.from_source(match.end(1))
+            if match[1] and len(layers) + 1 < MAX_LAYERS and is_json_text(text[inner[0] : inner[1]]):
+                regions.append(inner)
+            else:
+                start, end = (_to_original(layers, offset) for offset in match.span(3 if match[3] else 1))
+                tokens.append(JsonToken(start, end, quote if match[3] else "", bool(match[2])))
+        layers.append(layer)
+        quote = json.dumps(quote)[1:-1]
+    for _ in range(MAX_LAYERS):
+        decoded, layer = _decode_matches(text, ENTITY.finditer(text) if "&" in text else (), _entity)
+        if not layer.ends:
+            break
+        text = decoded
+        layers.append(layer)
+    return DecodedText(text, tuple(layers), sorted(tokens))
+
+
+def is_json_text(text: str) -> bool:
+    """Return whether a text is a list or an object of JSON."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        json_text.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _embedded(text: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of JSON within a text that is no list or object as a whole."""
+    decoder, start, failed = json.JSONDecoder(strict=False), 0, 0
+    while failed < MAX_FAILED_STARTS and (match := EMBEDDED_JSON.search(text, start)):
+        begin = match.end()
+        try:
+            _, start = decoder.raw_decode(text, begin)
+        except (ValueError, RecursionError):
+            failed, start = failed + 1, begin + 1
+        else:
+            if text[begin] != '"' or not text[start:].strip():
+                yield begin, start
+
+
+def _gaps(regions: Iterable[tuple[int, int]], length: int) -> Iterator[tuple[int, int]]:
+    passed = 0
+    for start, end in [*regions, (length, length)]:
+        if passed < start:
+            yield passed, start
+        passed = end
+
+
+def _to_original(layers: Sequence[Layer], offset: int) -> int:
+    for layer in reversed(layers):
+        offset = layer.to_source(offset)
+    return offset
+
+
+def _matches(pattern: re.Pattern[str], text: str, regions: Iterable[tuple[int, int]]) -> Iterator[re.Match[str]]:
+    for start, end in regions:
+        yield from pattern.finditer(text, start, end)
+
+
+def _decode_matches(text: str, matches: Iterable[re.Match[str]], character: Callable[[str], str]) -> tuple[str, Layer]:
+    """Return the text with one character in place of each match, except those that stand for several."""
+    parts, end, length, layer = list[str](), 0, 0, Layer([], [])
+    for match in matches:
+        if len(decoded := character(match[0])) == 1:
+            parts += [text[end : match.start()], decoded]
+            length += match.start() - end + 1
+            end = match.end()
+            layer.ends.append(length)
+            layer.source_ends.append(end)
+    return "".join([*parts, text[end:]]), layer
+
+
+@lru_cache(maxsize=4_096)
+def _escaped(escape: str) -> str:
+    return _visible(json.loads(f'"{escape}"'))
+
+
+@lru_cache(maxsize=4_096)
+def _entity(entity: str) -> str:
+    return _visible(html.unescape(entity)) or "\u200b"
+
+
+def _visible(character: str) -> str:
+    """Return the character as `text.normalise` would have stored it, if it had not been escaped.
+
+    A control character, which would have been removed, becomes a zero-width space, which recognisers do not see.
+    """
+    return SURROGATES.sub("\ufffd", CONTROLS.sub("\u200b", LINE_ENDS.sub("\n", character)))

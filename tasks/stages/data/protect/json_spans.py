@@ -1,0 +1,60 @@
+"""Spans of the decoded text in the original one, cut to strings and numbers of JSON, so that JSON is still JSON."""
+
+from collections.abc import Iterable, Iterator
+
+from tasks.stages.data.protect.decoded_text import JsonToken
+from tasks.stages.data.protect.detected_span import DetectedSpan
+from tasks.stages.data.protect.words import Text
+
+
+def within_tokens(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
+    """Return the spans cut to the strings and numbers of JSON; those of text without JSON as they are.
+
+    A number is replaced whole. Of a span that goes beyond one string, names of fields stay readable: they belong to the
+    form of the text, and a recogniser took them for a part of the value beside them. The spans must be sorted and
+    without overlaps.
+    """
+    kept: list[DetectedSpan] = []
+    for piece in _pieces(text, spans):
+        if not kept or kept[-1].end <= piece.start:
+            kept.append(piece)
+    return kept
+
+
+def in_original(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
+    """Return spans of the decoded text with offsets into the original one."""
+    to_original = text.decoded.to_original
+    moved = [it._replace(start=to_original(it.start), end=to_original(it.end)) for it in spans]
+    return within_tokens(text, moved)
+
+
+def number_quotes(text: Text, spans: Iterable[DetectedSpan]) -> dict[DetectedSpan, str]:
+    """Return the spans that are numbers of JSON, with the quote that what replaces the number needs."""
+    quotes = {(token.start, token.end): token.quote for token in text.decoded.json_tokens if token.is_number}
+    return {span: quotes[span.start, span.end] for span in spans if (span.start, span.end) in quotes}
+
+
+def _pieces(text: Text, spans: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]:
+    tokens, first = text.decoded.json_tokens, 0
+    for span in spans:
+        while first < len(tokens) and tokens[first].end <= span.start:
+            first += 1
+        place = first
+        while place < len(tokens) and tokens[place].start < span.end:
+            if piece := _piece(text, span, tokens[place]):
+                yield piece
+            place += 1
+
+
+def _piece(text: Text, span: DetectedSpan, token: JsonToken) -> DetectedSpan | None:
+    within = token.start <= span.start and span.end <= token.end
+    if token.names_field and not within:
+        return None
+    start, end = (
+        (token.start, token.end) if token.is_number else (max(span.start, token.start), min(span.end, token.end))
+    )
+    if (start, end) == (span.start, span.end):
+        return span
+    there = text.unescaped(start, end)
+    spelling = None if span.spelling is None else there
+    return span._replace(start=start, end=end, spelling=spelling) if any(map(str.isalnum, there)) else None
