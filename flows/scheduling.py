@@ -34,7 +34,10 @@ TRIGGER_SECONDS = 15.0
 
 
 class OccasionHandler:
-    """Handler of a checkout's occasions; the watch calls `look` every few seconds.
+    """Handler of a checkout's occasions; the watch calls its methods every few seconds.
+
+    The watch has one handler for schedules and another for triggers, each in its own thread: a trigger may read large
+    sources, which must not delay a schedule.
 
     Of several machines one leads and requests the runs that are due. The others finish the runs that they requested
     before, and look at sources as well, so that the next leader knows the earlier content.
@@ -48,27 +51,48 @@ class OccasionHandler:
         self._known: tuple[int, Governance, DeploymentsInForce] | None = None
         self._next: dict[str, float] = {}
 
-    def handle_due(self, _: Path | None = None) -> list[str]:
-        """Request the runs that are due, and return in words what was requested or passed over.
+    def handle_schedules(self, _: Path | None = None) -> list[str]:
+        """Request the runs of due schedules, and hand all requested runs to Prefect.
+
+        Returns:
+            Requests, passed-over times and handed-over runs in words.
 
         Raises:
-            Partly: Something failed; everything else was done.
+            PartialFailure: Something failed; everything else was done.
         """
         ledger, parts = self._reach(), PartialWork()
         if self._is_idle(ledger):
             return []
-        governed, now = self._in_force(ledger)
+        place, now = self._context(ledger)
         if now.problem:
             parts.add_failures([f"the schedules in force cannot be read: {now.problem}"])
-        place, leads = TriggerContext(self._root, ledger, governed, self._book.update(ledger)), self._leads()
-        for each in due_times.due_occasions(now, self._book, ledger.now()) if leads else ():
+        for each in due_times.due_occasions(now, self._book, ledger.now()) if self._leads() else ():
             parts.attempt(f"schedule {each.occasion.name}", partial(self._answer, place, each))
+        parts.attempt("runs that were asked for", partial(self._finish, ledger))
+        return parts.finish()
+
+    def handle_triggers(self, _: Path | None = None) -> list[str]:
+        """Request the runs of triggers whose events occurred; `handle_schedules` hands them to Prefect.
+
+        Returns:
+            Requests and passed-over events in words.
+
+        Raises:
+            PartialFailure: Something failed; everything else was done.
+        """
+        ledger, parts = self._reach(), PartialWork()
+        if self._is_idle(ledger):
+            return []
+        (place, now), leads = self._context(ledger), self._leads()
         for name, trigger in now.deployments.triggers.items():
             looks = name not in now.paused and (leads or isinstance(trigger, SourceChanged))
             if looks and self._is_time(name, trigger):
                 parts.attempt(f"trigger {name}", partial(self._look_for, place, name, trigger, now, leads))
-        parts.attempt("runs that were asked for", partial(self._finish, ledger))
         return parts.finish()
+
+    def _context(self, ledger: Ledger) -> tuple[TriggerContext, DeploymentsInForce]:
+        governed, now = self._in_force(ledger)
+        return TriggerContext(self._root, ledger, governed, self._book.update(ledger)), now
 
     def _look_for(
         self, place: TriggerContext, name: str, trigger: TriggerSettings, now: DeploymentsInForce, leads: bool

@@ -26,11 +26,10 @@ def show(dataset: Dataset, change: DatasetChange | None, approved: bool = True) 
 
 
 def _cells(source: DatasetSource) -> list[str]:
-    protected = sum(source.protected.values())
     return [
         source.owner,
         f"{source.rows_read:,}",
         f"{source.quarantined_share:.1%}{evidence_text.counts_by_rule(source.quarantined)}",
-        f"{protected:,} found" if protected else "",
+        decision_summary.found(source),
         *(f"{source.rows[side]:,}" for side in SIDES),
     ]

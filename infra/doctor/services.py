@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 from infra.doctor.finding import Finding
 from infra.prefect import server, watch_status
-from tasks.core.errors import Unavailable
+from tasks.core.errors import Refused, Unavailable
 from tasks.ledger import ledger
 from tasks.ledger.heads import publication
 from tasks.ledger.heads.places.setting import parse
@@ -82,6 +82,8 @@ def heads(root: Path) -> Iterator[Finding]:
             yield Finding(f"{place.name}: {len(place.sizes())} heads")
         except Unavailable as error:
             yield Finding(str(error), "hallmark ledger publish, once it is back")
+        except Refused as error:
+            yield Finding(str(error), "see hallmark ledger verify")
     if not places:
         yield Finding(f"they stay on this machine; {publication.PLACES_VARIABLE} names places for them elsewhere")
 

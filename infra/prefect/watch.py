@@ -109,9 +109,9 @@ class Watch:
         yield run_periodically(DEADLINE_SECONDS, "time has passed", local_periodic_work)
         yield run_periodically(HEAD_SECONDS, "ledger", self.while_leader(publish_heads))
         yield run_periodically(NOTICE_SECONDS, "told", self.while_leader(notify.deliver))
-        yield run_periodically(
-            OCCASION_SECONDS, "asked for", OccasionHandler(checkout_root(), lambda: self._turn.is_held).handle_due
-        )
+        schedules, triggers = (OccasionHandler(checkout_root(), lambda: self._turn.is_held) for _ in range(2))
+        yield run_periodically(OCCASION_SECONDS, "asked for", schedules.handle_schedules)
+        yield run_periodically(OCCASION_SECONDS, "asked for", triggers.handle_triggers)
         yield run_periodically(MLFLOW_SECONDS, "MLflow", MlflowSync(checkout_root()).update)
         if os.environ.get("PREFECT_API_URL"):
             yield run_periodically(

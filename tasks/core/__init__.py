@@ -26,6 +26,7 @@ record.py     Arrow schemas of records and quarantine, reading and writing of Pa
 facts.py      figures that stages report and gates check
 progress.py   progress lines of a stage
 prompts.py    rendering of a record as chat turns
+transfers.py  commands that transfer data, ended when they stall
 texts.py      windows of tokens of a plain text, for continued pretraining
 database.py   SQLite and Postgres engines with one writer at a time
 migrations.py schema versions of databases, and migration from older ones

@@ -14,7 +14,7 @@ from tasks.gates.evidence import Evidence, RequiredDecisions
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Tier
-from tasks.sources.dataset import DatasetSource
+from tasks.sources.dataset import Dataset, DatasetSource
 
 REMEDIES: Mapping[str, str] = {
     "data": "hallmark data withdraw SOURCE then stops the run before its next stage and keeps it from promotion",
@@ -33,6 +33,7 @@ def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str,
         "problem": escape_line(purpose.problem),
         "for": escape_line(f"{'; '.join(purpose.approved_uses)}; used by {', '.join(purpose.users)}"),
         **({"people": people_counts(dataset.sources.values())} if dataset else {}),
+        **({"kept readable": kept} if dataset and (kept := kept_readable(dataset)) else {}),
         "who decides": evidence_text.deciders(evidence.asks),
         "once it passes": next_steps(evidence, governed),
         "can be undone": "a decision can be withdrawn while the gate is open, which ends once it has what it asks for; "
@@ -49,6 +50,23 @@ def people_counts(origins: Iterable[DatasetSource]) -> str:
         counts.update(origin.people)
     said = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return f"{said} (different values in it; one person may have several)" if said else "nobody was found in it"
+
+
+def kept_readable(dataset: Dataset) -> str:
+    """Return what was found and stays readable, by source; an empty text if nothing does."""
+    return "; ".join(f"{name}: {said}" for name, it in sorted(dataset.sources.items()) if (said := _kept(it)))
+
+
+def found(origin: DatasetSource) -> str:
+    """Return the number of finds of personal and secret text, and how many of them stay readable."""
+    count = sum(origin.protected.values())
+    kept = _kept(origin)
+    return f"{count:,} found{f', {kept}' if kept else ''}" if count else ""
+
+
+def _kept(origin: DatasetSource) -> str:
+    kept = origin.kept_readable
+    return f"{sum(kept.values()):,} kept readable ({', '.join(kept)})" if kept else ""
 
 
 def terms(origin: DatasetSource) -> dict[str, str]:

@@ -14,7 +14,7 @@ search.py     search by kind, run, person and time
 tree/         Merkle tree of RFC 9162
 roots.py      roots over ranges of entries, for proofs
 heads/        signed heads of the tree, and their publication
-head_files.py file names of signed heads
+head_files.py file names and bounds of signed heads
 entry_verification.py       verification of entries against heads
 quick_check.py     quick check before every command that reads the ledger
 ledger_verification.py      `hallmark ledger verify`

@@ -24,6 +24,7 @@ from tasks.core.files import write_bytes
 from tasks.core.layout import EXPERIMENTS_FOLDER, Layout
 from tasks.core.processes import is_running
 from tasks.core.progress import format_duration
+from tasks.core.transfers import run_transfer
 from tasks.runs import dvc_lock, dvc_output
 from tasks.runs.dvc_output import DvcOutput
 from tasks.runs.environment import CODE_LOADING_VARIABLES
@@ -275,12 +276,10 @@ def _has_remote(layout: Layout) -> bool:
 
 
 def _push_or_pull(layout: Layout, *words: str) -> None:
-    done = subprocess.run(
-        [*DVC_COMMAND, *words], cwd=layout.root, env=environment_of(DVC_ITSELF), text=True,
-        check=False, stdin=subprocess.DEVNULL, capture_output=True,
-    )  # fmt: skip
+    done = run_transfer(f"dvc {words[0]}", [*DVC_COMMAND, *words], layout.root, environment_of(DVC_ITSELF))
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
+        lines = done.stderr.decode(errors="replace").splitlines()
+        said = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
         raise Unavailable(f"dvc {words[0]} failed: {' '.join(said)}")
 
 

@@ -20,6 +20,7 @@ from typing import IO
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.escaping import escape, escape_line
+from tasks.core.transfers import run_transfer
 
 NOT_CHANGES = ("dvc.lock",)
 """Files that work by hand leaves in a checkout, and that do not count as changes."""
@@ -87,10 +88,20 @@ class Repository:
             )  # fmt: skip
         except FileNotFoundError:
             raise Unavailable("git is not installed; install it and try again") from None
-        if done.returncode:
-            message = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
-            raise Unavailable(f"git {args[0]} failed: {message}")
+        _require_success(done, args[0])
         return done.stdout
+
+    def _transfer(self, *args: str) -> None:
+        """Run a git command that reaches a remote; git does not ask for passwords.
+
+        Raises:
+            Unavailable: Git failed, or the remote does not answer.
+        """
+        try:
+            done = run_transfer(f"git {args[0]}", [*GIT_COMMAND, *args], self.root, _environment() | _access())
+        except FileNotFoundError:
+            raise Unavailable("git is not installed; install it and try again") from None
+        _require_success(done, args[0])
 
     def read_blobs(self, names: Iterable[str]) -> dict[str, BlobContent]:
         """Return the SHA-256 and the beginning of each git object by its name, read in blocks (`git cat-file`).
@@ -216,7 +227,7 @@ class Repository:
         Raises:
             Unavailable: Git failed; its message is included.
         """
-        self.git("push", "--quiet", "--", remote, f"{'+' * over}{ref}:{ref}", env=_access())
+        self._transfer("push", "--quiet", "--", remote, f"{'+' * over}{ref}:{ref}")
 
     def fetch_branches(self, remote: str) -> None:
         """Fetch every commit of a remote's branches; no branch or ref of this clone moves.
@@ -226,7 +237,7 @@ class Repository:
         Raises:
             Unavailable: Git failed; its message is included.
         """
-        self.git("fetch", "--quiet", "--no-tags", "--", remote, "+refs/heads/*:refs/hallmark/fetched/*", env=_access())
+        self._transfer("fetch", "--quiet", "--no-tags", "--", remote, "+refs/heads/*:refs/hallmark/fetched/*")
 
     def has_commit(self, commit: str) -> bool:
         try:
@@ -243,7 +254,7 @@ class Repository:
             Unavailable: Git failed; its message is included.
         """
         fetched = f"refs/hallmark/fetched/{ref.rpartition('/')[2]}"
-        self.git("fetch", "--quiet", "--no-tags", "--", remote, f"+{ref}:{fetched}", env=_access())
+        self._transfer("fetch", "--quiet", "--no-tags", "--", remote, f"+{ref}:{fetched}")
         return self.commit_of(fetched)
 
     def commit_all(self, worktree: Path, paths: list[str], message: str, author: str) -> str:
@@ -260,6 +271,12 @@ class Repository:
             identity = {"GIT_AUTHOR_NAME": who, "GIT_AUTHOR_EMAIL": f"{who}@hallmark.invalid"}
             self.git("commit", "--quiet", "-m", escape(message), cwd=worktree, env=identity)
         return self.git("rev-parse", "HEAD", cwd=worktree)
+
+
+def _require_success(done: "subprocess.CompletedProcess[bytes]", command: str) -> None:
+    if done.returncode:
+        message = (done.stderr.strip() or done.stdout.strip()).decode(errors="replace")
+        raise Unavailable(f"git {command} failed: {message}")
 
 
 def _content(stream: IO[bytes], size: int) -> BlobContent:

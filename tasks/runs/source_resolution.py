@@ -19,7 +19,7 @@ from tasks.sources.sources import (
     fill_variables,
     python_minor_version,
 )
-from tasks.stages.data.readers.content import BLOCK_BYTES, open_content
+from tasks.stages.data.readers.content import blocks, open_content
 from tasks.supervise import grants
 
 
@@ -80,7 +80,7 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
     digest, size = hashlib.sha256(), 0
     require_data_location(source, root)
     with open_content(source, root) as file:
-        while block := file.read(BLOCK_BYTES):
+        for block in blocks(file, source):
             digest.update(block)
             size += len(block)
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)

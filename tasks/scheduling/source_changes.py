@@ -26,7 +26,7 @@ from tasks.scheduling.deployments_file import SourceChanged
 from tasks.scheduling.occasion_log import OccasionLog
 from tasks.scheduling.sketch import Sketch
 from tasks.sources.sources import Source, Sources
-from tasks.stages.data.readers.content import BLOCK_BYTES
+from tasks.stages.data.readers.content import blocks
 
 
 class StoredSketches(FrozenModel):
@@ -96,7 +96,7 @@ def _sketch(source: Source, commit: CommitFiles, key: bytes) -> Sketch:
     require_data_location(source, commit.checkout.root)
     try:
         with commit.open_source(source) as file:
-            return sketch.make_sketch(iter(lambda: file.read(BLOCK_BYTES), b""), key)
+            return sketch.make_sketch(blocks(file, source), key)
     except OSError as error:
         raise Unavailable(f"source {source.id} cannot be read: {error.strerror or error}") from None
 

@@ -82,6 +82,11 @@ class DatasetSource(FrozenModel):
         return self.passages["ingest"].rows
 
     @property
+    def kept_readable(self) -> dict[str, int]:
+        """Number of finds that stay readable since the source's `protect` keeps their class, by class."""
+        return {name: count for name, count in self.protected.items() if count and self.actions.get(name) == "keep"}
+
+    @property
     def quarantined(self) -> dict[str, int]:
         """Number of quarantined rows, by rule."""
         return quarantined_by_rule(self.passages)

@@ -1,6 +1,6 @@
 """Runs that schedules and triggers ask for, on a real Prefect server, and what stands in between."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -77,8 +77,10 @@ def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flow
     left = take_event(project, "export-1")
     wait_until_due(project, due)
     looking = OccasionHandler(project)
-    assert len(looking.handle_due()) == 3, "the schedule is due, and two runs are handed to Prefect"
-    assert looking.handle_due() == [] == OccasionHandler(project).handle_due(), "whoever looks again asks for nothing"
+    assert len(looking.handle_schedules()) == 3, "the schedule is due, and two runs are handed to Prefect"
+    assert looking.handle_schedules() == [] == OccasionHandler(project).handle_schedules(), (
+        "whoever looks again asks for nothing"
+    )
 
     ledger, governed = open_ledger(project / ".hallmark"), installed_governance(project, None)
     (scheduled,) = [entry.body["run"] for entry in ledger.entries(TAKEN) if entry.body["name"] == "hourly"]
@@ -105,11 +107,11 @@ def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flow
     assert {entry.body["flow_run"] for entry in ledger.entries(STARTED)} == {str(each.id) for each in flows.all()}
 
 
-def look(looking: OccasionHandler) -> tuple[list[str], list[str]]:
+def look(handle: Callable[[], list[str]]) -> tuple[list[str], list[str]]:
     """What was done and what failed, with no Prefect server to be had."""
     with temporary_settings({PREFECT_API_URL: NOWHERE}):
         try:
-            return looking.handle_due(), []
+            return handle(), []
         except PartialFailure as error:
             return error.done, error.failed
 
@@ -132,14 +134,14 @@ def test_one_that_cannot_be_looked_at_keeps_no_other_from_its_run(project: Path)
     git(project, "rm", "-q", "examples/messages.csv")
     git(project, "commit", "-qm", "the source lies elsewhere")
     wait_until_due(project, due)
-    done, failed = look(looking)
+    done, (schedule,) = look(looking.handle_schedules)
     assert not done and not ledger.entries(TAKEN), "a run would not find its source"
-    schedule, data, card = failed
+    _, (data, card) = look(looking.handle_triggers)
     assert "there is no examples/messages.csv" in schedule and "there is no examples/messages.csv" in data
     assert "gone.yaml: no such file" in card
     source.write_text(text)
-    (done, failed) = look(looking)
+    done, failed = look(looking.handle_schedules)
     (entry,) = ledger.entries(TAKEN)
     assert done == [f"{entry.body['reason']}: run {entry.body['run']}"]
     assert [line.partition(" (")[0] for line in failed] == [f"run {entry.body['run']} waits: Prefect does not take it"]
-    assert look(looking)[0] == [] and len(ledger.entries(TAKEN)) == 1 and not ledger.entries(STARTED)
+    assert look(looking.handle_schedules)[0] == [] and len(ledger.entries(TAKEN)) == 1 and not ledger.entries(STARTED)

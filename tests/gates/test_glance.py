@@ -4,7 +4,7 @@ import pytest
 
 from tasks.core.graph import GATES
 from tasks.gates import decision_summary, evidence_text, signed_request
-from tasks.sources.dataset import DatasetSource
+from tasks.sources.dataset import Dataset, DatasetSource
 from tests.governed.datasets import origin
 from tests.governed.house import House
 
@@ -60,3 +60,12 @@ def test_people_are_counted_by_class_over_all_sources() -> None:
 def test_the_terms_of_a_source_stand_beside_it() -> None:
     said = decision_summary.terms(of_people({}))
     assert {*said} == {"class", "lawful basis", "licence", "region", "kept", "approved for"} and all(said.values())
+
+
+def test_what_is_kept_readable_is_said_wherever_finds_are_counted() -> None:
+    kept = DatasetSource(**origin(9) | {"protected": {"name": 20, "email": 4}, "actions": {"name": "keep"}})
+    removed = DatasetSource(**origin(9) | {"protected": {"name": 1_000}})
+    assert decision_summary.found(kept) == "24 found, 20 kept readable (name)"
+    assert decision_summary.found(removed) == "1,000 found" and decision_summary.found(of_people({})) == "4 found"
+    several = Dataset.model_construct(sources={"b": kept, "a": removed})
+    assert decision_summary.kept_readable(several) == "b: 20 kept readable (name)"

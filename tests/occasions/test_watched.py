@@ -230,3 +230,12 @@ def test_a_source_that_is_away_is_told(watch: Watch) -> None:
 def test_nothing_readable_of_a_source_is_kept(watch: Watch) -> None:
     kept = watch.root / ".hallmark" / "occasions" / "data.json"
     assert "row 7" not in kept.read_text() and kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_terabyte_that_is_a_hole_is_told_and_not_read(watch: Watch) -> None:
+    with watch.file.open("wb") as file:
+        file.truncate(15 << 40)
+    with pytest.raises(InputError, match=r"source messages: messages.csv has more than 64 GiB"):
+        watch.look()
+    watch.write(*ROWS)
+    assert watch.look() is None

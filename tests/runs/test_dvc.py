@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tasks.core import transfers
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.runs import dvc
@@ -196,7 +197,9 @@ def test_a_stage_that_is_ended_has_time_for_what_it_does_then(tmp_path: Path) ->
     assert kept.exists()
 
 
-def test_what_was_made_is_pushed_to_the_checkouts_default_remote_if_it_has_one(layout: Layout, tmp_path: Path) -> None:
+def test_what_was_made_is_pushed_to_the_checkouts_default_remote_if_it_has_one(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The default remote is set after the run's worktree was made. At the end the folder of the remote is gone."""
     dvc.repro(layout, "good", print)
     dvc.push(layout)
@@ -207,6 +210,14 @@ def test_what_was_made_is_pushed_to_the_checkouts_default_remote_if_it_has_one(l
     dvc.push(layout)
     assert [path.read_text() for path in store.rglob("*") if path.is_file()] == ["x"]
     assert git(layout.root, "status", "--porcelain", ".dvc") == "", "the remote is no part of the run's commit"
+    (stored,) = (path for path in store.rglob("*") if path.is_file())
+    stored.unlink()
+    os.mkfifo(stored)
+    for kept in [path for path in tmp_path.rglob("*") if path.is_file() and path.read_bytes() == b"x"]:
+        kept.unlink()
+    monkeypatch.setattr(transfers, "STALL_SECONDS", 2.0)
+    with pytest.raises(Unavailable, match="dvc pull has read and written nothing"):
+        dvc.pull(layout)
     shutil.rmtree(store)
     store.write_text("a file where the store should be")
     with pytest.raises(Unavailable, match=r"dvc push failed: .+"):

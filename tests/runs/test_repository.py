@@ -1,13 +1,15 @@
 """A run's git work leaves the user's checkout, index and branch as they were."""
 
 import shutil
+import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tasks.core import files
+from tasks.core import files, transfers
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger.heads.places.git import GitPlace
 from tasks.runs.repository import Repository
@@ -157,3 +159,32 @@ def test_git_is_given_no_option(clone: Path, call: Callable[[Repository, str], o
     with suppress(InputError, Unavailable):
         assert not call(Repository.open(clone), f"{option}{written}")
     assert not written.exists()
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        lambda repository, remote: repository.fetch(remote, "refs/hallmark/runs/x"),
+        lambda repository, remote: repository.fetch_branches(remote),
+        lambda repository, remote: repository.push(remote, "refs/heads/main"),
+    ],
+    ids=["fetch", "fetch of branches", "push"],
+)
+def test_a_remote_that_takes_the_connection_and_says_nothing_is_away(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, reach: Callable[[Repository, str], object]
+) -> None:
+    monkeypatch.setattr(transfers, "STALL_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(Unavailable, match=r"has read and written nothing for 0\.5 s"):
+            reach(Repository.open(clone), f"http://127.0.0.1:{server.getsockname()[1]}/x.git")
+        connection, _ = server.accept()
+        with connection:
+            while connection.recv(4096):  # its end: git's own helper was ended too
+                pass
+
+
+def test_a_transfer_that_moves_is_not_cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(transfers, "STALL_SECONDS", 0.3)
+    slow = "import time\nfor n in range(20): print(n, flush=True); time.sleep(0.1)"
+    done = transfers.run_transfer("slow", [sys.executable, "-c", slow], tmp_path, {})
+    assert done.returncode == 0 and done.stdout.split()[-1] == b"19"

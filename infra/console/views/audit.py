@@ -143,9 +143,11 @@ def which_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
 
 def whose_data(here: RequestState, it: ReleaseFacts) -> Iterator[AnswerLine]:
     for name, origin in it.contents.dataset.sources.items():
-        found = sum(origin.protected.values())
+        kept = sum(origin.kept_readable.values())
+        treated = sum(origin.protected.values()) - kept
         owner, steward = it.display_name(origin.owner), it.display_name(origin.steward)
-        text = f"{found:,} stretches of personal or secret text were treated before anything was written"
+        text = f"{treated:,} stretches of personal or secret text were treated before anything was written"
+        text += f"; {kept:,} more were kept readable ({', '.join(origin.kept_readable)})" if kept else ""
         yield AnswerLine(text=f"{name}: owner {owner}, steward {steward}; {text}")
     for taken in it.withdrawals:
         yield AnswerLine(text=f"withdrawn since: {taken}")

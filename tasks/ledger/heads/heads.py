@@ -15,6 +15,7 @@ from tasks.core.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 from tasks.core.utc import to_utc
+from tasks.ledger.head_files import MAX_HEAD_BYTES
 from tasks.ledger.tree.merkle import Frontier
 from tasks.trust import dsse, validity
 from tasks.trust.keys import Signer
@@ -97,6 +98,8 @@ def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
         Void: A key signed the head at a time when it did not count.
         Refused: The head is not signed by the keys, or the file is not canonical.
     """
+    if len(data) > MAX_HEAD_BYTES:
+        raise Refused(f"the head's file: no signed statement can be read here (more than {MAX_HEAD_BYTES:,} bytes)")
     envelope = dsse.parse(data, "the head's file")
     return verify(envelope, those), envelope
 

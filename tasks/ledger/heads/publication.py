@@ -164,11 +164,19 @@ def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState]
 
 
 def _counting_heads(stored: Mapping[int, bytes], keyholder: LedgerKeys) -> dict[int, Head]:
-    """Return the stored heads by size, without void ones. Raises Refused if a file is not a signed head."""
+    """Return the stored heads by size, without void ones.
+
+    Raises:
+        Refused: A file is not a signed head, or is the head of another size than its name says. Somebody who may write
+            to one place could otherwise store an early head there as a late one, so that the ledger seems rewritten.
+    """
     counting = {}
     for size, data in stored.items():
         with suppress(VoidHead):
-            counting[size] = heads.parse(data, ledger_keys(keyholder))[0]
+            head = heads.parse(data, ledger_keys(keyholder))[0]
+            if head.size != size:
+                raise Refused(f"what is stored as the head of {size:,} entries is one of {head.size:,}")
+            counting[size] = head
     return counting
 
 

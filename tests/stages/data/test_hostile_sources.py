@@ -211,8 +211,13 @@ def test_a_lost_key_leaves_nothing_written(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("make", "said"),
-    [(os.mkfifo, "a pipe or a device"), (lambda path: path.symlink_to(path), "cannot be opened")],
-    ids=["a pipe", "a link to itself"],
+    [
+        (os.mkfifo, "a pipe or a device"),
+        (lambda path: path.symlink_to(path), "cannot be opened"),
+        (lambda path: hole(path, 15 << 40), "more than 64 GiB"),
+        (lambda path: hole(path, 1 << 30), "consists mostly of holes"),
+    ],
+    ids=["a pipe", "a link to itself", "a hole of 15 TiB", "a hole of 1 GiB"],
 )
 def test_what_is_no_file_is_refused_and_not_waited_for(
     tmp_path: Path, make: Callable[[Path], object], said: str
@@ -220,6 +225,21 @@ def test_what_is_no_file_is_refused_and_not_waited_for(
     make(tmp_path / "odd")
     with pytest.raises(InputError, match=said):
         resolve_source(source("odd"), tmp_path)
+
+
+def hole(path: Path, size: int) -> None:
+    with path.open("wb") as file:
+        file.truncate(size)
+
+
+def test_a_source_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "grows").write_bytes(CSV)
+    monkeypatch.setattr(content, "MAX_SOURCE_BYTES", len(CSV))
+    with content.open_content(source("grows"), tmp_path) as file, (tmp_path / "grows").open("ab") as growing:
+        growing.write(CSV)
+        growing.flush()
+        with pytest.raises(InputError, match="the most that a source may have"):
+            list(content.blocks(file, source("grows")))
 
 
 @pytest.mark.parametrize("location", ["a\0b", "a" * 5000, "~nobody-of-this-name/x", "data.csv/x"])

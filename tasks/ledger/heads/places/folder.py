@@ -1,12 +1,13 @@
 """Heads as files of a folder."""
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.errors import Unavailable
-from tasks.core.files import create_file
-from tasks.ledger.head_files import filename, parse_size
+from tasks.core.files import create_file, open_regular_file
+from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
 
 
 class FolderPlace:
@@ -30,7 +31,7 @@ class FolderPlace:
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         with self._translate_errors():
-            return {size: (self._folder / filename(size)).read_bytes() for size in sorted(sizes & self.sizes())}
+            return {size: _read_head(self._folder / filename(size)) for size in sorted(sizes & self.sizes())}
 
     def add(self, heads: dict[int, bytes]) -> None:
         with self._translate_errors():
@@ -51,3 +52,10 @@ class FolderPlace:
             yield
         except OSError as error:
             raise Unavailable(f"{self.name} cannot be used ({error.strerror or error})") from None
+
+
+def _read_head(path: Path) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):
+        return b""
+    with open_regular_file(path) as file:
+        return file.read(MAX_HEAD_BYTES + 1)

@@ -7,14 +7,18 @@ import io
 import os
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
+from tasks.ledger.head_files import MAX_HEAD_BYTES
 
 REF = "refs/hallmark/ledger"
 HEAD_FILE = "head.json"
-MESSAGE = re.compile(r"Ledger of (\d+) entries")
+MESSAGE = re.compile(r"Ledger of ([0-9]{1,19}) entries")
+MAX_SUBJECT_COLUMNS = 40
+"""Number of columns to which git shortens or pads a commit's subject; a head's has at most 37."""
 TIMEOUT_SECONDS = 60
 """Timeout of a git command."""
 MAX_PUSHES = 5
@@ -42,16 +46,19 @@ class GitPlace:
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         commits = self._commits()
-        wanted = sorted(sizes & commits.keys())
-        asked = "".join(f"{commits[size]}:{HEAD_FILE}\n" for size in wanted)
-        answer, heads = io.BytesIO(self._git("cat-file", "--batch", stdin=asked.encode())), {}
-        for size in wanted:
-            header = answer.readline().split()
-            if header[-1] == b"missing":
-                raise Refused(f"{self.name}: commit {commits[size]} holds no {HEAD_FILE}")
-            heads[size] = answer.read(int(header[-1]))
+        wanted = {size: commits[size] for size in sorted(sizes & commits.keys())}
+        told = self._cat("--batch-check", wanted)
+        heads = dict.fromkeys(wanted, b"")
+        possible = {size: wanted[size] for size in wanted if _is_possible_head(told.readline().split())}
+        answer = self._cat("--batch", possible)
+        for size in possible:
+            heads[size] = answer.read(int(answer.readline().split()[-1]))
             answer.readline()
         return heads
+
+    def _cat(self, how: str, commits: Mapping[int, str]) -> io.BytesIO:
+        asked = "".join(f"{commit}:{HEAD_FILE}\n" for commit in commits.values())
+        return io.BytesIO(self._git("cat-file", how, stdin=asked.encode()))
 
     def add(self, heads: dict[int, bytes]) -> None:
         for last_try in [False] * (MAX_PUSHES - 1) + [True]:
@@ -92,9 +99,10 @@ class GitPlace:
         if not self._tip():
             return {}
         commits: dict[int, str] = {}
-        for line in self._git("log", "--reverse", "--format=%H %s", REF).decode().splitlines():
+        shown = f"--format=%H %<({MAX_SUBJECT_COLUMNS},trunc)%s"
+        for line in self._git("log", "--reverse", shown, REF).decode(errors="replace").split("\n"):
             commit, _, subject = line.partition(" ")
-            if matched := MESSAGE.fullmatch(subject):
+            if matched := MESSAGE.fullmatch(subject.rstrip(" ")):
                 commits.setdefault(int(matched[1]), commit)
         return commits
 
@@ -130,3 +138,11 @@ class GitPlace:
             said = done.stderr.decode(errors="replace").replace(self._url, self.name).strip()
             raise Unavailable(f"{self.name} cannot be used: git {args[0]} failed ({said})")
         return done.stdout
+
+
+def _is_possible_head(header: Sequence[bytes]) -> bool:
+    """Return whether what git says of an object, its name, type and number of bytes, may be true of a head.
+
+    A small pack may hold an object of gigabytes.
+    """
+    return len(header) == 3 and header[1] == b"blob" and int(header[2]) <= MAX_HEAD_BYTES

@@ -14,7 +14,11 @@ class HeadPlace(Protocol):
         """Return the tree sizes of all heads in this place."""
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
-        """Return the files of the heads with these sizes. Sizes without a head are left out."""
+        """Return the files of the heads with these sizes. Sizes without a head are left out.
+
+        Somebody else may write to the place. Of a file that cannot be a head, at most MAX_HEAD_BYTES + 1 bytes are
+        returned, or none; `heads.parse` refuses both.
+        """
 
     def add(self, heads: dict[int, bytes]) -> None:
         """Store heads in order of their sizes. A head of a size that the place already has is not overwritten."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks.core import object_store
 from tasks.core.errors import Unavailable
-from tasks.ledger.head_files import filename, parse_size
+from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
 
 TIMEOUTS = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
 """Timeouts in seconds, and number of attempts. A head that cannot be stored now is stored by the next publication."""
@@ -22,20 +22,27 @@ class S3Place:
         return self._location
 
     def sizes(self) -> set[int]:
+        return set(self._byte_counts())
+
+    def _byte_counts(self) -> dict[int, int]:
+        """Return the number of bytes of each head's object, by the size of its tree."""
         with self._open_store() as store:
             try:
-                paths = store.ls(self._location, detail=False)
+                found = store.ls(self._location, detail=True)
             except FileNotFoundError:
                 if not store.exists(self._location.removeprefix("s3://").split("/")[0]):
                     raise
-                paths = []  # no head has been published under this prefix yet
-        return {size for path in paths if (size := parse_size(path.rsplit("/", 1)[-1])) is not None}
+                found = []  # no head has been published under this prefix yet
+        names = {each["name"].rsplit("/", 1)[-1]: each["size"] or 0 for each in found if each["type"] == "file"}
+        return {size: count for name, count in names.items() if (size := parse_size(name)) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
-        wanted = {self._key(size): size for size in sizes & self.sizes()}
+        counts = self._byte_counts()
+        wanted = [size for size in sorted(sizes & counts.keys()) if counts[size]]  # an empty object has no range
+        keys = [self._key(size) for size in wanted]
         with self._open_store() as store:
-            objects = store.cat(list(wanted)) if wanted else {}
-        return {wanted[f"s3://{key.removeprefix('s3://')}"]: data for key, data in objects.items()}
+            objects = store.cat_ranges(keys, 0, MAX_HEAD_BYTES + 1, on_error="raise") if keys else []
+        return dict.fromkeys(sizes & counts.keys(), b"") | dict(zip(wanted, objects, strict=True))
 
     def add(self, heads: dict[int, bytes]) -> None:
         with self._open_store() as store:

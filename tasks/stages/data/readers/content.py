@@ -6,6 +6,7 @@ is held in memory. A larger copy is a file without a name, which disappears when
 
 import errno
 import hashlib
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 
 from tasks.core.errors import InputError
+from tasks.core.files import is_sparse, open_regular_file
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource, Source, fill_variables
 from tasks.stages.data.readers import gzip_content, s3_objects
@@ -22,6 +24,8 @@ from tasks.stages.data.readers import gzip_content, s3_objects
 BLOCK_BYTES = 1 << 20
 MAX_MEMORY_BYTES = 64 * BLOCK_BYTES
 """Maximum number of bytes of a copy in memory; a larger copy is a file."""
+MAX_SOURCE_BYTES = 64 << 30
+"""Maximum number of bytes of a source as it is stored; reading so much takes minutes."""
 UNUSABLE_PATH_ERRNOS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 """Error numbers for a path that cannot exist, other than ENOENT for one that does not."""
 
@@ -71,7 +75,7 @@ def _copy(place: Path) -> SpooledTemporaryFile[bytes]:
 def _fill(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:
     source, digest, size = resolved.source, hashlib.sha256(), 0
     with open_content(source, root) as file:
-        while block := file.read(BLOCK_BYTES):
+        for block in blocks(file, source):
             digest.update(block)
             size += copy.write(block)
     if digest.hexdigest() != resolved.sha256:
@@ -87,6 +91,19 @@ def _rewound(file: IO[bytes]) -> PinnedContent:
     lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK_BYTES), b""))
     file.seek(0)
     return PinnedContent(file, lines)
+
+
+def blocks(file: IO[bytes], source: Source) -> Iterator[bytes]:
+    """Yield the content of an open source in blocks.
+
+    Raises:
+        InputError: It has more than MAX_SOURCE_BYTES, for example since another process appends to it all the time.
+    """
+    size = 0
+    while block := file.read(BLOCK_BYTES):
+        size += len(block)
+        _require_possible_size(size, source)
+        yield block
 
 
 @contextmanager
@@ -107,7 +124,8 @@ def open_content(source: Source, root: Path) -> Iterator[IO[bytes]]:
             with s3_objects.open_object(location, where) as file:
                 yield file
         else:
-            with _local(source, location, root).open("rb") as file:
+            with open_regular_file(_local(source, location, root)) as file:
+                _require_readable(file, source)
                 yield file
     except FileNotFoundError:
         raise InputError(f"source {source.id}: there is no {named}; correct its location in sources.yaml") from None
@@ -128,6 +146,25 @@ def _local(source: Source, location: str, root: Path) -> Path:
         mode = path.stat().st_mode
     except (RuntimeError, ValueError):  # `~` without a home folder, or a zero byte
         raise InputError(f"source {source.id}: {source.location!r} is no path; correct it in sources.yaml") from None
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):
         raise InputError(f"source {source.id}: {source.location} is a pipe or a device; give the path of a file")
     return path
+
+
+def _require_readable(file: IO[bytes], source: Source) -> None:
+    """Refuse a file that would take days to read, though it takes little or no space on disk."""
+    _require_possible_size(os.fstat(file.fileno()).st_size, source)
+    if is_sparse(file.fileno()):
+        raise InputError(
+            f"source {source.id}: {source.location} consists mostly of holes, which nobody wrote; restore the file"
+        )
+
+
+def _require_possible_size(size: int, source: Source) -> None:
+    if size > MAX_SOURCE_BYTES:
+        raise InputError(
+            f"source {source.id}: {source.location} has more than {MAX_SOURCE_BYTES >> 30} GiB, the most that a source "
+            "may have; restore the file, or divide it among several sources"
+        )
