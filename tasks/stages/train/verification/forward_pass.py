@@ -71,7 +71,7 @@ def verify(engine: Any, examples: Examples, groups: list[Rows], training: Traini
 
 def _loss(engine: Any, batch: Batch) -> float:
     together = engine.module.together
-    return float(together.total(engine(together.mine(batch))))
+    return float(together.total_loss(engine(together.own_part(batch))))
 
 
 def _shortest(examples: Examples, group: Rows) -> Rows:
