@@ -1,6 +1,7 @@
 """Command `hallmark trigger`."""
 
 import re
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -40,4 +41,5 @@ def trigger(
     if key is not None and not re.fullmatch(KEY, key):
         raise InputError(f"--key {key}: expected at most 100 letters, digits and . _ : -, as in export-2026-03-02")
     what = key or due_times.key_time(at.ledger.now())
-    occasion_context.request_run(at, trigger_events.make_occasion(name, found, f"event/{what}", words), person, as_json)
+    occasion = replace(trigger_events.make_occasion(name, found, f"event/{what}", words), reported=True)
+    occasion_context.request_run(at, occasion, person, as_json)

@@ -11,7 +11,7 @@ middleware.py      middleware: checks of every request, and security headers of 
 pages.py      table of pages: path, view, template and access
 actions.py    tables of statements to sign and of all other requests, with who may send them
 views/        one file for each page: its content as a typed document, which is also its JSON
-acts/         one file for each kind of statement that is signed in a browser
+signing/      one file for each kind of statement that is signed in a browser
 rendering.py    rendering of views: templates with their filters, and CSV
 csv_tables.py     tables of a view, each of which is a CSV
 rate_limits.py      limits on requests per person, and the queue of sign-ins

@@ -90,6 +90,12 @@ def governance(root: Path) -> Iterator[Finding]:
         yield Finding(
             f"the ledger lacks triggers that keep it append-only: {', '.join(unguarded)}", "hallmark ledger verify"
         )
+    if foreign := known.foreign_triggers():
+        names = ", ".join(ascii(name) for name in foreign)
+        yield Finding(
+            f"the ledger's database has triggers or rules that are not Hallmark's: {names}",
+            "find out who made them, and drop them",
+        )
     for problem in quick_check.find_problems(known, governed):
         yield Finding(problem, "hallmark ledger verify")
 

@@ -48,9 +48,9 @@ def _finding(each: Database, state: Path) -> Finding:
     configured = os.environ.get(each.variable) if each.variable else None
     if not configured and not path.exists():
         return Finding(f"{name}: none yet")
-    engine = (
-        database.postgres(database.postgres_url(configured, each.variable), 0) if configured else database.sqlite(path)
-    )
+    table = next(iter(each.schema.tables.tables))
+    url = database.postgres_url(configured, each.variable) if configured else None
+    engine = database.postgres(url, table, lock=0) if url else database.sqlite(path)
     version, by = _version(engine, each.schema)
     if version is None:
         return Finding(f"{name}: none yet")

@@ -1,14 +1,18 @@
 """Verification of a state folder anywhere: its ledger, by the heads in it, and its releases."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tasks.backup import contents
 from tasks.core.errors import Refused
 from tasks.ledger import ledger_verification
-from tasks.ledger.ledger import open_ledger
+from tasks.ledger.ledger import DATABASE_FILE, open_ledger
 from tasks.policy import in_force
 from tasks.registry.promote import releases
 
+OWN_TABLES_TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'hallmark%'"
+"""Query for triggers on Hallmark's own tables. MLflow's have some of MLflow's."""
 LEDGER_VARIABLE = "HALLMARK_LEDGER_URL"
 
 
@@ -18,8 +22,9 @@ def require_valid(state: Path, governance: Path) -> int:
     Heads in other places are not read, since they may cover later entries. `governance` is the folder of sources.yaml.
 
     Raises:
-        Refused: The ledger or a release is not valid.
+        Refused: The ledger or a release is not valid, or a database has triggers that are not Hallmark's.
     """
+    _require_no_triggers(state)
     ledger = open_ledger(state)
     try:
         governed, _ = in_force.read(governance, state, ledger)
@@ -37,3 +42,14 @@ def require_valid(state: Path, governance: Path) -> int:
         return ledger.last()
     finally:
         ledger.close()
+
+
+def _require_no_triggers(state: Path) -> None:
+    """Verify that Hallmark's tables have no triggers, besides the ledger's, which `ledger_verification` looks at."""
+    for name in (*contents.DATABASES, *contents.FORMER_DATABASES):
+        if name == DATABASE_FILE or not (state / name).exists():
+            continue
+        with closing(sqlite3.connect(f"{(state / name).resolve().as_uri()}?mode=ro", uri=True)) as database:
+            found = [each for (each,) in database.execute(OWN_TABLES_TRIGGERS)]
+        if found:
+            raise Refused(f"{name} has triggers, which change what is written to it: {', '.join(map(ascii, found))}")

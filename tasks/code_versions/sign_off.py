@@ -25,6 +25,7 @@ from tasks.policy.signed_entry import Draft
 from tasks.policy.staffing import Need
 from tasks.sources import sources
 from tasks.sources.sources import Source
+from tasks.trust import dsse
 
 
 class SignOffStatus(NamedTuple):
@@ -214,11 +215,16 @@ def _statements(ledger: Ledger, governance: Governance, tree_sha256: str) -> Ite
     """Yield all statements about a version in this environment, oldest first, without verification.
 
     A withdrawal takes effect even if it can no longer be verified, because its signer left or lost the role: it can
-    only prevent runs.
+    only prevent runs. An envelope that was appended again is skipped: a sign-off that was withdrawn stays void.
     """
+    seen: set[str] = set()
     for entry in ledger.entries(ENTRY_KIND, tree_sha256):
         with suppress(HallmarkError, KeyError, TypeError):
-            said = VERSION.predicate(entry.body["envelope"])
+            envelope = entry.body["envelope"]
+            said, digest = VERSION.predicate(envelope), dsse.digest(envelope)
+            if digest in seen:
+                continue
+            seen.add(digest)
             if (said.tree_sha256, said.environment) == (tree_sha256, governance.policy.environment):
                 yield entry, said
 

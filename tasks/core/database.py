@@ -1,8 +1,8 @@
 """SQLAlchemy engines for SQLite and Postgres databases with several writing processes, one of which writes at a time.
 
-A transaction holds SQLite's write lock or a Postgres advisory lock from its first statement, so that data read in it
-is still current when it writes. A connection with the execution option `takes_turn=False` only reads, and waits for no
-lock.
+A transaction holds SQLite's write lock, or in Postgres the lock of a table, from its first statement, so that data read
+in it is still current when it writes. Only a role that may write to the table can take its lock. A connection with the
+execution option `takes_turn=False` only reads, and waits for no lock.
 """
 
 import sqlite3
@@ -74,12 +74,14 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
     return engine
 
 
-def postgres(url: URL, lock: int) -> Engine:
+def postgres(url: URL, table: str, lock: int) -> Engine:
     """Return an engine for Postgres.
 
     Args:
         url: Address of the database, as from `postgres_url`.
-        lock: Number of the advisory lock that writers of the same tables take.
+        table: Table that every writer updates; its lock makes writers wait for each other.
+        lock: Number of the advisory lock that writers take as long as there is no such table. Any role that may connect
+            can take it.
     """
     engine = create_engine(url, poolclass=NullPool)
 
@@ -87,7 +89,10 @@ def postgres(url: URL, lock: int) -> Engine:
     def _begin(connection: Connection) -> None:
         if _takes_turn(connection):
             connection.exec_driver_sql(SET_TIMEOUTS.format(waiting=WAIT_SECONDS, idle=IDLE_SECONDS))
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+            if not _has_table(connection, table):
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+            if _has_table(connection, table):  # made before, or while this writer waited
+                connection.exec_driver_sql(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # one snapshot, as in SQLite
 
@@ -171,6 +176,10 @@ def _keep_open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     return connection
+
+
+def _has_table(connection: Connection, table: str) -> bool:
+    return connection.exec_driver_sql(f"SELECT to_regclass('{table}')").scalar() is not None
 
 
 def _takes_turn(connection: Connection) -> bool:

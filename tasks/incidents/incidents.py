@@ -166,12 +166,9 @@ def read_all(ledger: Ledger, governance: Governance) -> list[Incident]:
         opened = signed_incident.opening(entry, governance)
         if opened and opened.id not in incidents:
             incidents[opened.id] = Incident(entry, opened, None, None)
-    escalated = {entry.subject: entry for entry in ledger.entries(ESCALATED)}
-    closed: dict[str, list[Entry]] = {}
-    for entry in ledger.entries(CLOSED):
-        closed.setdefault(entry.subject, []).append(entry)
+    escalated, closed = (_by_subject(ledger.entries(kind)) for kind in (ESCALATED, CLOSED))
     return [
-        _with_closing(incident, escalated.get(incident.id), closed.get(incident.id, []), governance)
+        _with_closing(incident, escalated.get(incident.id, []), closed.get(incident.id, []), governance)
         for incident in incidents.values()
     ]
 
@@ -188,7 +185,15 @@ def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
     return known[incident_id]
 
 
-def _with_closing(incident: Incident, escalated: Entry | None, closed: list[Entry], governance: Governance) -> Incident:
-    escalation = signed_incident.escalation(escalated, governance) if escalated else None
+def _by_subject(entries: list[Entry]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.subject, []).append(entry)
+    return found
+
+
+def _with_closing(incident: Incident, escalated: list[Entry], closed: list[Entry], governance: Governance) -> Incident:
+    """Return the incident with its first escalation and closing that count."""
+    raised = (signed_incident.escalation(entry, governance) for entry in escalated)
     said = (signed_incident.closing(entry, incident.opening, governance) for entry in closed)
-    return Incident(incident.entry, incident.opening, escalation, next(filter(None, said), None))
+    return Incident(incident.entry, incident.opening, next(filter(None, raised), None), next(filter(None, said), None))

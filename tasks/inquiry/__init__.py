@@ -11,5 +11,5 @@ inventory.py        sources with their owners, quality and share of the dataset
 vault_coverage.py          tokens of a run that the vault does not have
 lineage/            index of the datasets that records and people are in
 conflicts/          contradictions, shown side by side
-planted/            score of the stages on planted defects
+planted_defects/    score of the stages on planted defects
 """

@@ -52,6 +52,11 @@ _GUARDS = {
     },
 }
 
+_POSTGRES_TRIGGERS = r"""SELECT tgname, prosrc FROM pg_trigger
+    JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
+    WHERE NOT tgisinternal AND relname LIKE 'hallmark\_%' AND pg_table_is_visible(pg_class.oid)
+    UNION SELECT rulename, '' FROM pg_rules WHERE tablename LIKE 'hallmark\_%' AND schemaname = current_schema()"""
+
 
 def guards(dialect: str) -> list[str]:
     """Return statements that create the triggers. Executing them again has no effect."""
@@ -68,5 +73,33 @@ def missing_guards(connection: Connection) -> list[str]:
     else:
         query = "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')"
     there = set(connection.scalars(text(query)))
-    made = [re.search(r"TRIGGER (?:IF NOT EXISTS )?(\w+) BEFORE", each) for each in guards(connection.dialect.name)]
-    return [match[1] for match in made if match and match[1] not in there]
+    return [name for name in _own_triggers(connection.dialect.name) if name not in there]
+
+
+def foreign_triggers(connection: Connection) -> list[str]:
+    """Return the names of triggers and rules that are not Hallmark's: they can swallow or change what is written.
+
+    A trigger of Hallmark's name that does something else is one of them.
+    """
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    else:
+        rows = connection.execute(text(_POSTGRES_TRIGGERS))
+    own = _own_triggers(dialect)
+    return sorted(name for name, written in rows if name not in own or _normalised(own[name]) != _normalised(written))
+
+
+def _own_triggers(dialect: str) -> dict[str, str]:
+    """Return what each trigger does, by its name: its statement in SQLite, the body of its function in Postgres."""
+    statements = guards(dialect)
+    if dialect == "sqlite":
+        created = (each.replace("IF NOT EXISTS ", "") for each in statements)
+        return {each.split()[2]: each for each in created}
+    bodies = dict(re.findall(r"FUNCTION (\w+)\(\) RETURNS trigger .*?\$\$(.*?)\$\$", "\n".join(statements), re.DOTALL))
+    triggers = re.findall(r"TRIGGER (\w+) BEFORE .*?EXECUTE FUNCTION (\w+)", "\n".join(statements), re.DOTALL)
+    return {name: bodies[function] for name, function in triggers}
+
+
+def _normalised(statement: str) -> str:
+    return " ".join(statement.split())

@@ -36,7 +36,8 @@ KINDS = (
     Kind("occasion.started", "as before", "`run`, `flow_run`: its id in Prefect"),
     Kind(
         "occasion.passed_over", "as before",
-        "`name`, `reason`, `due`, `missed`, `contents` as before; `why` no run is made of it",
+        "`name`, `reason`, `due`, `missed`, `contents` as before; `why` no run is made of it; of an event that "
+        "somebody reported also `requested_by` and `envelope`: the request that they signed",
     ),
     Kind(
         "run.resolved", "run",

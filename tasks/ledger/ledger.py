@@ -160,7 +160,8 @@ class Ledger:
             document: Document to attach. Its SHA-256 is added to `body`.
 
         Raises:
-            Refused: The table and its tree differ, so the database was changed by hand; or the entry is too long.
+            Refused: The table and its tree differ, so the database was changed by hand; the entry is too long; or the
+                database did not store what was written.
             InputError: The document is too long.
         """
         if document is not None:
@@ -310,6 +311,11 @@ class Ledger:
         with self._reading() as connection:
             return self._tables.missing_guards(connection)
 
+    def foreign_triggers(self) -> list[str]:
+        """Return the names of triggers and rules in the database that are not Hallmark's."""
+        with self._reading() as connection:
+            return self._tables.foreign_triggers(connection)
+
     def now(self) -> datetime:
         """Return the time in UTC by the clock of the database server; with SQLite, of this machine."""
         if self._tables.on_this_machine:
@@ -367,9 +373,10 @@ def ledger_engine(state: Path) -> "Engine":
         InputError: The URL is wrong.
     """
     from tasks.core import database
+    from tasks.ledger.schema import TREE
 
     if configured := os.environ.get(URL_VARIABLE):
-        return database.postgres(database.postgres_url(configured, URL_VARIABLE), ADVISORY_LOCK)
+        return database.postgres(database.postgres_url(configured, URL_VARIABLE), TREE.name, ADVISORY_LOCK)
     return database.sqlite(state / DATABASE_FILE, keep_open=True)
 
 

@@ -107,6 +107,7 @@ class _StoredValues:
     subtrees: dict[tuple[int, int], str]
     open: set[int]
     unguarded: list[str]
+    foreign_triggers: list[str]
 
     @staticmethod
     def from_ledger(ledger: Ledger) -> "_StoredValues":
@@ -117,6 +118,7 @@ class _StoredValues:
             ledger.subtrees(),
             ledger.open_question_seqs(),
             ledger.missing_guards(),
+            ledger.foreign_triggers(),
         )
 
 
@@ -143,6 +145,9 @@ def _database_findings(walked: EntryCheck, beside: _StoredValues) -> list[Findin
         wrong.append(
             f"what is kept beside the entries of the gates that stand open is not theirs: {differ[:MAX_NAMED_ENTRIES]}"
         )
+    if beside.foreign_triggers:
+        names = ", ".join(ascii(name) for name in beside.foreign_triggers)
+        wrong.append(f"triggers or rules that are not Hallmark's change what is written to the database: {names}")
     if beside.unguarded:
         notes = [f"triggers that keep the tables append-only were taken off: {', '.join(beside.unguarded)}"]
     return [Finding(verdict="wrong", text=text) for text in wrong] + [Finding(verdict="told", text=t) for t in notes]

@@ -15,7 +15,7 @@ from tasks.core.errors import Refused
 from tasks.core.migrations import Schema
 from tasks.ledger import attachments, earlier_format
 from tasks.ledger.entry import Entry, Row, parse_time_and_body
-from tasks.ledger.guards import guards, missing_guards
+from tasks.ledger.guards import foreign_triggers, guards, missing_guards
 from tasks.ledger.open_questions import ASKED, CLOSED, OpenQuestions
 from tasks.ledger.schema import DOCUMENTS, ENTRIES, METADATA, OPEN_QUESTIONS, SUBTREES, TREE
 from tasks.ledger.tree.merkle import Frontier
@@ -24,6 +24,7 @@ from tasks.ledger.tree.subtrees import BLOCK_SIZE, Subtree
 # Built once: building a statement takes SQLAlchemy longer than executing it takes SQLite.
 INSERT, UPDATE_TREE, INSERT_SUBTREES = ENTRIES.insert(), TREE.update(), SUBTREES.insert()
 SELECT_LAST = select(func.max(ENTRIES.c.seq))
+SELECT_FROM_SEQ = select(ENTRIES).where(ENTRIES.c.seq >= bindparam("first")).order_by(ENTRIES.c.seq).limit(2)
 SELECT_COUNT = select(func.count()).select_from(ENTRIES)
 SELECT_TREE = select(TREE.c.size, TREE.c.peaks)
 SELECT_SUBTREE = select(SUBTREES.c.root).where(
@@ -99,13 +100,20 @@ class Tables:
             return migrations.version(connection, SCHEMA) is not None
 
     def insert(self, connection: Connection, row: Row, after: Frontier, finished: Sequence[Subtree]) -> None:
-        """Insert the next row, and update the stored tree and subtrees."""
+        """Insert the next row, and update the stored tree and subtrees.
+
+        Raises:
+            Refused: The database did not store what was written.
+        """
         connection.execute(INSERT, row._asdict())
         connection.execute(UPDATE_TREE, {"size": after.size, "peaks": " ".join(map(bytes.hex, after.peaks))})
         if finished:
             connection.execute(
                 INSERT_SUBTREES, [subtree._asdict() | {"root": subtree.root.hex()} for subtree in finished]
             )
+        stored = [tuple(it) for it in connection.execute(SELECT_FROM_SEQ, {"first": row.seq})]
+        roots = {self.subtree(connection, each.stop, each.size) == each.root for each in finished}
+        self._require_stored(stored == [tuple(row)] and self.frontier(connection) == after and False not in roots)
 
     def rows(
         self,
@@ -149,7 +157,13 @@ class Tables:
         }
 
     def attach(self, connection: Connection, seq: int, document: bytes) -> None:
+        """Store the document of an entry.
+
+        Raises:
+            Refused: The database did not store it.
+        """
         connection.execute(DOCUMENTS.insert().values(seq=seq, data=attachments.pack(document)))
+        self._require_stored(self.documents(connection, [seq]) == {seq: document})
 
     def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
         """Return documents by seq, empty bytes if one cannot be unpacked. Rows without a document are left out."""
@@ -178,10 +192,15 @@ class Tables:
         return rows
 
     def update_open_questions(self, connection: Connection, entry: Entry) -> None:
-        """Update the stored open questions for an entry that is being recorded."""
+        """Update the stored open questions for an entry that is being recorded.
+
+        Raises:
+            Refused: The database did not store them.
+        """
         if entry.kind not in (ASKED, CLOSED):
             return
-        before = connection.scalars(select(OPEN_QUESTIONS.c.seq).where(OPEN_QUESTIONS.c.subject == entry.subject)).all()
+        stored = select(OPEN_QUESTIONS.c.seq).where(OPEN_QUESTIONS.c.subject == entry.subject)
+        before = connection.scalars(stored).all()
         standing = OpenQuestions()
         for row in self.rows_by_seq(connection, before):
             standing.apply(row.seq, row.kind, row.subject, parse_time_and_body(row)[1])
@@ -191,6 +210,15 @@ class Tables:
             connection.execute(OPEN_QUESTIONS.delete().where(OPEN_QUESTIONS.c.seq == seq))
         for seq in standing.seqs - already:
             connection.execute(OPEN_QUESTIONS.insert().values(seq=seq, subject=entry.subject))
+        self._require_stored(set(connection.scalars(stored)) == standing.seqs)
+
+    def _require_stored(self, stored: bool) -> None:
+        if not stored:
+            raise Refused(
+                f"the database of the ledger at {self.url} did not store what was written, so nothing was recorded: a "
+                "trigger or rule that is not Hallmark's changes it; `hallmark doctor` names them, and the database's "
+                "owner can drop them"
+            )
 
     def frontier(self, connection: Connection) -> Frontier:
         """Return the tree as the last append stored it.
@@ -230,6 +258,9 @@ class Tables:
 
     def missing_guards(self, connection: Connection) -> list[str]:
         return missing_guards(connection)
+
+    def foreign_triggers(self, connection: Connection) -> list[str]:
+        return foreign_triggers(connection)
 
     @property
     def on_this_machine(self) -> bool:

@@ -9,6 +9,9 @@ import logging
 from functools import cache, lru_cache
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from tasks.core.document import error_text
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption, adoption_entries, governance
@@ -78,6 +81,9 @@ def with_resolved_keys(loaded: Governance) -> People:
     """Return people and machines with the keys that count.
 
     For those without a key in people.yaml that is the key made by `hallmark init`.
+
+    Raises:
+        InputError: A key of people.yaml is one that `hallmark init` made for somebody else.
     """
     if not loaded.local:
         return loaded.people
@@ -86,7 +92,13 @@ def with_resolved_keys(loaded: Governance) -> People:
         for person in loaded.people.people
     ]
     machines = {name: loaded.people.machines.get(name) or Machine(keys=loaded.keys_of(name)) for name in MACHINES}
-    return People(people=people, machines=machines)
+    try:
+        return People(people=people, machines=machines)
+    except ValidationError as error:
+        raise InputError(
+            f"{loaded.folder / 'people.yaml'}: {error_text(error)}; expected a key of the person's own, and not one "
+            "that `hallmark init` made for another person or a machine; `hallmark identity create` makes one"
+        ) from None
 
 
 def difference_text(governed: Governance, said: People | None = None) -> str:

@@ -1,6 +1,6 @@
 """Schedules and triggers in force, since when, and which are paused, derived from the ledger's signed entries."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.signed_document import verify_entry
+from tasks.policy.signed_document import SignedDocument, verify_entry
 from tasks.scheduling.deployments_file import DEFAULT_PATH, Deployments
 from tasks.scheduling.signed_statements import DECLARATION, DECLARED, PAUSED, RESUMED, SWITCH, Declaration, Switch
 
@@ -67,34 +67,47 @@ def read(ledger: Ledger, governance: Governance) -> DeploymentsInForce:
     content: dict[str, Any] = {}
     by: dict[str, str] = {}
     files: set[str] = set()
-    for entry in ledger.entries(DECLARED):
-        with suppress(HallmarkError):
-            signed = verify_entry(entry, DECLARATION, governance)
-            said = signed.document
-            if (
-                said.environment != governance.policy.environment
-                or sha256_bytes(said.text.encode()) != said.file_sha256
-            ):
-                continue
-            newest, problem = said, ""
-            try:
-                deployments = parse(said.text)
-            except InputError as error:
-                problem, deployments = str(error), Deployments()
-            timing = {name: each.timing for name, each in deployments.named.items()}
-            since = {
-                name: since[name] if before.get(name) == it else signed.effective_at for name, it in timing.items()
-            }
-            before = timing
-            contents = {name: each.model_dump(mode="json") for name, each in deployments.named.items()}
-            stayed = (name for name, it in contents.items() if content.get(name) == it)
-            same = {name for name in stayed if _holds_a_role(by[name], governance, signed.effective_at)}
-            by = {name: by[name] if name in same else said.person for name in contents}
-            content = contents
-            files.add(said.file_sha256)
+    for signed in _declarations(ledger, governance):
+        newest, problem = signed.document, ""
+        try:
+            deployments = parse(newest.text)
+        except InputError as error:
+            problem, deployments = str(error), Deployments()
+        timing = {name: each.timing for name, each in deployments.named.items()}
+        since = {name: since[name] if before.get(name) == it else signed.effective_at for name, it in timing.items()}
+        before = timing
+        contents = {name: each.model_dump(mode="json") for name, each in deployments.named.items()}
+        stayed = (name for name, it in contents.items() if content.get(name) == it)
+        same = {name for name in stayed if _holds_a_role(by[name], governance, signed.effective_at)}
+        by = {name: by[name] if name in same else newest.person for name in contents}
+        content = contents
+        files.add(newest.file_sha256)
     paused, switched = _read_switches(ledger, governance, since, files)
     orphaned = tuple(name for name, person in by.items() if not _holds_a_role(person, governance, ledger.now()))
     return DeploymentsInForce(deployments, newest, since, paused, problem, by, orphaned, switched)
+
+
+def _declarations(ledger: Ledger, governance: Governance) -> Iterator[SignedDocument[Declaration]]:
+    """Yield the declarations that count, oldest first: each once, and only after the file that it follows.
+
+    An entry that does not verify may be of somebody who has left people.yaml, and what followed it still counts.
+    """
+    seen: set[str] = set()
+    predecessors: set[str | None] = {None}
+    for entry in ledger.entries(DECLARED):
+        try:
+            signed = verify_entry(entry, DECLARATION, governance)
+        except HallmarkError:
+            predecessors.add(entry.subject)
+            continue
+        said = signed.document
+        elsewhere = said.environment != governance.policy.environment
+        if elsewhere or signed.sha256 in seen or sha256_bytes(said.text.encode()) != said.file_sha256:
+            continue
+        seen.add(signed.sha256)
+        if said.follows in predecessors:
+            predecessors = {said.file_sha256}
+            yield signed
 
 
 def _holds_a_role(person_id: str, governance: Governance, at: datetime) -> bool:

@@ -38,6 +38,8 @@ class Occasion:
     """Further facts for the ledger's entry."""
     pool: str | None = None
     """Work pool that executes the run; None for the runner of this installation."""
+    reported: bool = False
+    """Whether somebody reports the event, who then signs for it even if it leads to no run."""
 
 
 class OccasionRequest(NamedTuple):
@@ -56,7 +58,9 @@ def record_taken(
 ) -> Entry | None:
     """Record that a run is requested for an occasion, or why none is.
 
-    `ask` is called outside of the transaction, because signing may take time. If it raises, nothing is recorded.
+    `ask` is called outside of the transaction, because signing may take time. If it raises, nothing is recorded. It is
+    not called if the occasion is passed over, unless somebody reported it: their right to do so is checked, and their
+    signature recorded, in any case.
 
     Returns:
         Entry of the ledger; None if the ledger had the occasion already.
@@ -66,18 +70,15 @@ def record_taken(
     now = ledger.now()
     run = f"{now:%Y%m%d-%H%M%S}-{sha256_bytes(occasion.key.encode())[:8]}"
     why = _cool_down_reason(book, occasion, now)
-    asked = None if why else ask(run)
+    asked = None if why and not occasion.reported else ask(run)
     with ledger.transaction():
         if book.update(ledger).contains(occasion.key):
             return None
         why = why or _cool_down_reason(book, occasion, now)  # another machine may have taken one since
+        by = {"requested_by": asked.request.requested_by, "envelope": asked.envelope} if asked else {}
         if asked is None or why:
-            return _pass_over(ledger, occasion, why)
-        body = _body(occasion) | {
-            "run": run, "requested_by": asked.request.requested_by, "installation": installation,
-            "envelope": asked.envelope,
-        }  # fmt: skip
-        return ledger.append(TAKEN, occasion.key, body)
+            return _pass_over(ledger, occasion, why, by if occasion.reported else None)
+        return ledger.append(TAKEN, occasion.key, _body(occasion) | by | {"run": run, "installation": installation})
 
 
 def record_passed_over(ledger: Ledger, book: OccasionLog, occasion: Occasion, why: str) -> Entry | None:
@@ -96,8 +97,8 @@ def record_started(ledger: Ledger, book: OccasionLog, key: str, run: str, flow_r
     return entry
 
 
-def _pass_over(ledger: Ledger, occasion: Occasion, why: str) -> Entry:
-    return ledger.append(PASSED_OVER, occasion.key, _body(occasion) | {"why": why})
+def _pass_over(ledger: Ledger, occasion: Occasion, why: str, by: dict[str, Any] | None = None) -> Entry:
+    return ledger.append(PASSED_OVER, occasion.key, _body(occasion) | {"why": why} | (by or {}))
 
 
 def _body(occasion: Occasion) -> dict[str, Any]:

@@ -25,14 +25,19 @@ SEARCH_MARGIN = timedelta(days=2)
 """Time by which the search in local time starts before the moment in question; no time zone has ever skipped more."""
 SEARCH_SPANS = (timedelta(days=2), timedelta(days=70), timedelta(days=800), timedelta(days=365 * 30))
 
+MACHINE_DEPENDENT_ZONES = ("localtime", "Factory")
+"""Names that mean the time zone of the machine, or none, and so another time on another machine."""
+
 
 @cache
 def time_zone(name: str) -> ZoneInfo:
     """Return a time zone of the IANA database.
 
     Raises:
-        ValueError: There is no such zone; the message names similar ones.
+        ValueError: There is no such zone, in which case the message names similar ones; or it differs by machine.
     """
+    if name in MACHINE_DEPENDENT_ZONES:
+        raise ValueError(f"{name!r} is another time on another machine; name the zone, as in Europe/Berlin or UTC")
     known = zoneinfo.available_timezones()
     if name in known:
         return ZoneInfo(name)

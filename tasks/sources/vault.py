@@ -169,7 +169,7 @@ def exists(state: Path) -> bool:
 def _engine(state: Path) -> Engine:
     configured = os.environ.get(URL_VARIABLE)
     if configured and not is_experiments_state(state):
-        return database.postgres(database.postgres_url(configured, URL_VARIABLE), ADVISORY_LOCK)
+        return database.postgres(database.postgres_url(configured, URL_VARIABLE), VALUE_TABLE.name, ADVISORY_LOCK)
     _move(state)
     return _private_sqlite(state / FILE)
 

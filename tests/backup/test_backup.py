@@ -221,16 +221,31 @@ def test_a_ledger_changed_with_its_manifest_does_not_hold(backup: Path, there: P
     assert not (there / ".hallmark").exists()
 
 
+@pytest.mark.attack(rights="database", stopped="a restored database has the triggers of Hallmark alone")
+@pytest.mark.parametrize(("name", "table"), [("ledger.db", "hallmark_ledger"), ("vault/vault.db", "hallmark_vault")])
+def test_a_database_with_triggers_of_somebody_else_is_not_restored(
+    backup: Path, there: Path, name: str, table: str
+) -> None:
+    database = backup / "state" / name
+    with sqlite3.connect(database) as connection:
+        connection.execute(f"CREATE TRIGGER planted BEFORE INSERT ON {table} BEGIN SELECT RAISE(IGNORE); END")
+    connection.close()
+    rewrite(backup, files=contents.read_manifest(backup).files | {f"state/{name}": files.sha256_file(database)})
+    with pytest.raises(Refused, match="'planted'"):
+        restore(there, backup)
+    assert not (there / ".hallmark").exists()
+
+
 def dies(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("step", ["require_same", "require_holds", "rename"])
+@pytest.mark.parametrize("step", ["require_unchanged", "require_valid", "rename"])
 def test_an_interrupted_restore_leaves_nothing_half(
     backup: Path, there: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(path.name for path in there.iterdir())
-    where = {"require_same": contents, "require_holds": state_verification, "rename": Path}[step]
+    where = {"require_unchanged": contents, "require_valid": state_verification, "rename": Path}[step]
     monkeypatch.setattr(where, step, dies)
     with pytest.raises(KeyboardInterrupt):
         restore(there, backup)

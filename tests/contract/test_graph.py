@@ -29,8 +29,8 @@ def flow_steps() -> list[tuple[str, str]]:
 
 
 def names_in(argument: ast.expr) -> tuple[object, ...]:
-    """A name in quotes, or all those that `*DATA_STAGES` stands for."""
-    if isinstance(argument, ast.Starred) and ast.unparse(argument.value) == "DATA_STAGES":
+    """A name in quotes, or all those that `*DATA_STAGE_NAMES` stands for."""
+    if isinstance(argument, ast.Starred) and ast.unparse(argument.value) == "DATA_STAGE_NAMES":
         return graph.DATA_STAGE_NAMES
     return (argument.value,) if isinstance(argument, ast.Constant) else ()
 
@@ -126,7 +126,7 @@ def test_another_metric_or_page_lets_no_model_answer_again() -> None:
     followed = {path for path in code_digest.stage_files(ROOT, "predict") if path.is_relative_to(evaluate)}
     judging = {evaluate / f"{name}.py" for name in ("answers", "intervals", "document", "comparing", "scoring")}
     assert followed and not followed & judging
-    assert {path.parent for path in followed} == {evaluate, evaluate / "team"}, "neither metrics/ nor report/"
+    assert {path.parent for path in followed} == {evaluate, evaluate / "inference"}, "neither metrics/ nor report/"
 
 
 def test_no_stage_runs_code_that_its_digest_does_not_follow() -> None:

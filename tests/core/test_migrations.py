@@ -52,7 +52,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         return
     url = request.getfixturevalue("cluster")
     sql(url, "DROP TABLE IF EXISTS hallmark_things, hallmark_things_schema, hallmark_things_writers")
-    yield database.postgres(database.postgres_url(url, "URL"), 7)
+    yield database.postgres(database.postgres_url(url, "URL"), "hallmark_things", 7)
 
 
 def things(engine: Engine) -> list[tuple[object, ...]]:

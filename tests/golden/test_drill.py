@@ -34,7 +34,7 @@ def test_the_past_holds(change: Change, version: str, tmp_path: Path) -> None:
 
 def test_the_drill_notices_what_is_spelled_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As documents were once, before they remembered their bytes."""
-    monkeypatch.setattr(Document, "serialised", property(lambda self: canonical_json(self._value())))
+    monkeypatch.setattr(Document, "serialised", property(lambda self: canonical_json(self._model_value())))
     with (
         pytest.raises(InputError, match="the statement is about other digests than what it holds"),
         drill.played(TOGETHER, VERSION, tmp_path / "house"),

@@ -79,6 +79,8 @@ def test_it_escalates_once_when_nobody_answers_in_time(house: House) -> None:
     assert incidents.escalate_overdue(house.ledger, house.governance) == []
     late = incidents.get(house.ledger, house.governance, entry.subject)
     assert (late.state, late.severity) == ("escalated", "critical")
+    house.ledger.append(entry.kind, entry.subject, {"envelope": {}})  # nobody signed it, so it takes nothing back
+    assert incidents.get(house.ledger, house.governance, late.id).state == "escalated"
     incidents.close(house.ledger, house.governance, late.id, "risk-one", "late, but done")
     assert incidents.get(house.ledger, house.governance, late.id).state == "closed"
 

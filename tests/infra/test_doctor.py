@@ -100,6 +100,7 @@ def _execute(statement: str) -> Callable[[Path], None]:
 
 _newer_ledger = _execute("UPDATE hallmark_ledger_schema SET version = 99")
 _without_triggers = _execute("DROP TRIGGER hallmark_ledger_no_update")
+_with_a_trigger = _execute("CREATE TRIGGER planted BEFORE INSERT ON hallmark_ledger BEGIN SELECT RAISE(IGNORE); END")
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -142,6 +143,7 @@ WRONG_FILES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "a ledger that is lost": (lambda p: _lose_ledger(p, keep=b""), "governance", "restore BACKUP"),
     "a ledger that is empty": (lambda p: _lose_ledger(p), "governance", "speaks of"),
     "a ledger that is no database": (lambda p: _lose_ledger(p, b"text" * 9999), "databases", "is damaged"),
+    "a ledger with somebody's trigger": (_with_a_trigger, "governance", "that are not Hallmark's: 'planted'"),
     "a ledger without triggers": (_without_triggers, "governance", "lacks triggers that keep it append-only"),
     "a restore that was cut short": (lambda p: (p / "..hallmark.0123").mkdir(), "state", "restore BACKUP once more"),
     "a root key that is no text": (lambda p: _write(p / ".hallmark/keys/root.pub", b"\xff"), "governance", "root.pub"),

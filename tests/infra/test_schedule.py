@@ -11,7 +11,7 @@ from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import installed_governance
 from tasks.scheduling.deployments_file import DEFAULT_PATH, Deployments
-from tasks.scheduling.occasion_log import STARTED, TAKEN
+from tasks.scheduling.occasion_log import PASSED_OVER, STARTED, TAKEN
 from tests.editing import changed, moved
 from tests.in_process import hallmark, hallmark_json
 from tests.loaded_modules import ROOT
@@ -169,6 +169,13 @@ def test_an_event_makes_one_run_for_each_key(project: Path, handed: list[str]) -
     assert "upstream/event/export-2 is passed over: 1h have not passed since the run of" in told
     assert "on record already: no run, it was passed over" in hallmark(project, *event, "export-2")
     assert handed == [first["run"]]
+    ledger = open_ledger(project / ".hallmark")
+    stranger = hallmark(project, "trigger", "upstream", "--reason", "x", "--as", "mallory", "--key", "export-3", code=2)
+    assert "'mallory' is nobody in people.yaml" in stranger
+    (entry,) = [entry for entry in ledger.entries(PASSED_OVER) if entry.body["name"] == "upstream"]
+    signed = signed_request.read(entry.body["envelope"], installed_governance(project, None), entry.time)
+    assert entry.subject == "upstream/event/export-2", "an event that nobody signs takes no key"
+    assert entry.body["requested_by"] == signed.request.requested_by == "ml-engineer"
 
 
 def test_the_doctor_says_what_keeps_schedules_from_asking(project: Path) -> None:

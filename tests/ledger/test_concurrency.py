@@ -47,7 +47,7 @@ try:
 except Refused as error:
     print("refused", error)
 """
-SETTLE = f"{AT_ONCE}print(gates.settle(ledger, governed, evidence).state)\n"
+SETTLE = f"{AT_ONCE}print(gates.judge_and_close(ledger, governed, evidence).state)\n"
 TO_AND_FRO = """
 while True:
     for verb in ('approve', 'withdraw'):

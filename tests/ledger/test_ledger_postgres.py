@@ -4,12 +4,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from tasks.core.errors import Unavailable
 from tasks.gates import gates
 from tasks.ledger import proof as ledger_proof
-from tasks.ledger.ledger import open_ledger
+from tasks.ledger.leases import open_leases
+from tasks.ledger.ledger import ADVISORY_LOCK, open_ledger
 from tasks.ledger.schema import METADATA
 from tests import forking
 from tests.governed.house import House
@@ -73,6 +77,28 @@ def test_what_is_read_in_one_block_is_of_one_moment(url: str, tmp_path: Path) ->
 def test_processes_take_turns_also_in_making_the_table(url: str, tmp_path: Path) -> None:
     with forking.importing("tasks.ledger.tables", "pg8000") as processes:
         take_turns(processes, tmp_path, 25)
+
+
+@pytest.mark.attack(rights="database", stopped="the lock of writers is that of a table to which they may write")
+def test_a_role_that_may_connect_and_no_more_keeps_nobody_from_writing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.core.database.WAIT_SECONDS", 1)
+    ledger = open_ledger(tmp_path)
+    ledger.append("a", "x", {})
+    sql(url, "DROP ROLE IF EXISTS stranger")
+    sql(url, "CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
+    theirs = make_url(url).set(drivername="postgresql+pg8000", username="stranger", password="stranger")
+    engine = create_engine(theirs, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+        for write in ("SELECT 1 FROM hallmark_ledger FOR UPDATE", "LOCK TABLE hallmark_ledger_tree IN EXCLUSIVE MODE"):
+            with pytest.raises(DBAPIError, match="permission denied"):
+                connection.exec_driver_sql(f"BEGIN; {write}")
+            connection.exec_driver_sql("ROLLBACK")
+        open_ledger(tmp_path).append("b", "x", {})
+        assert open_leases(tmp_path).acquire("watch", "me", "here")
+    assert ledger.last() == 2
 
 
 def test_a_writer_waits_only_so_long_and_reading_not_at_all(

@@ -34,8 +34,9 @@ def declare(house: House, text: str = FILE, by: str = "lead") -> None:
 
 def write(house: House, file: str, key: str = "lead", **other: object) -> None:
     """Append what the lead would sign who declares a file, but for something `other`, or with another's `key`."""
+    follows = deployments_in_force.read(house.ledger, house.governance).sha256
     said = {
-        "person": "lead", "file_sha256": sha256_bytes(file.encode()), "text": file, "follows": None,
+        "person": "lead", "file_sha256": sha256_bytes(file.encode()), "text": file, "follows": follows,
         "environment": "local", "time": house.ledger.now(),
     }  # fmt: skip
     statement = declaration_statement(Declaration.model_validate(said | other))
@@ -87,6 +88,25 @@ def test_a_file_that_nobody_signed_starts_nothing(house: House) -> None:
     write_switch(house, "pause", key="owner")
     now = deployments_in_force.read(house.ledger, house.governance)
     assert now.sha256 == sha256_bytes(FILE.encode()) and not now.paused
+
+
+@pytest.mark.attack(rights="database", stopped="a declaration counts once, after the file that it follows")
+def test_an_old_file_that_is_appended_again_is_not_in_force(house: House) -> None:
+    declare(house)
+    declare(house, "schedules: {}\n", by="owner")
+    old = house.ledger.entries(DECLARED)[0]
+    house.ledger.append(DECLARED, old.subject, old.body)
+    write(house, FILE + "# signed before the file in force, and kept\n", follows=old.subject)
+    assert not deployments_in_force.read(house.ledger, house.governance).deployments.schedules
+    declare(house)
+    assert deployments_in_force.read(house.ledger, house.governance).sha256 == old.subject
+
+
+def test_what_followed_the_file_of_somebody_who_is_gone_counts(house: House) -> None:
+    declare(house, by="owner")
+    declare(house, "schedules: {}\n")
+    reload(house, people=PEOPLE.replace("  - {id: owner, name: Data owner, roles: [data-owner]}\n", ""))
+    assert deployments_in_force.read(house.ledger, house.governance).sha256 == sha256_bytes(b"schedules: {}\n")
 
 
 def test_a_schedule_counts_from_when_it_was_declared(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,13 @@ def test_an_unknown_zone_is_refused(name: str) -> None:
         times.time_zone(name)
 
 
+@pytest.mark.parametrize("name", ["localtime", "Factory"])
+def test_a_zone_that_is_another_one_on_another_machine_is_refused(name: str) -> None:
+    """Of all that the database names; the file in force is read on every machine."""
+    with pytest.raises(ValueError, match=f"{name}' is another time on another machine; name the zone"):
+        Schedule.model_validate({"cron": "0 3 * * *", "timezone": name})
+
+
 @pytest.mark.parametrize("given", ["0m", "-3h", "3 parsecs", "", True, None, 5, "99999999w", "1.5h"])
 def test_a_length_of_time_has_a_number_and_a_unit(given: object) -> None:
     with pytest.raises(ValueError, match="expected"):

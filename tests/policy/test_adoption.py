@@ -103,6 +103,16 @@ def test_files_alone_change_nothing(house: House, caplog: pytest.LogCaptureFixtu
     assert rows(house) == 100
 
 
+@pytest.mark.parametrize("whose", ["gate", "risk-one"])
+def test_a_person_with_the_key_of_somebody_else_is_a_mistake_of_the_file(house: House, whose: str) -> None:
+    other = PEOPLE.replace("{id: owner,", f"{{id: owner, keys: [{house.line(whose)}],")
+    with pytest.raises(
+        InputError, match=rf"people.yaml: .*each key stands here once; twice: .*owner.*{whose}|{whose}.*owner"
+    ):
+        adopt(house, "risk-one", people=other)
+    assert rows(house) == 100, "what was adopted before stays in force"
+
+
 def test_several_sign_and_each_once(house: House) -> None:
     adopt(house, "risk-one", TWO)
     first = adopt(house, "risk-one", EASIER)

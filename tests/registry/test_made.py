@@ -51,9 +51,10 @@ def test_the_records_of_a_release_say_how_it_was_made(released: House) -> None:
         (lambda house, run: house.ledger.append(stage_record.ENTRY_KIND, run.root.name, {"stage": "train", "envelope":
             sign(run, "train", house.state / "keys" / "gate")}), None),
         (lambda house, run: record(run, house.ledger, worker(house), ["train"], taken_from="1" * 64), None),
-        (lambda house, run: write_json(run.stage("predict/base") / "result.json", {"facts": {"rows": {"value": 5}}}),
+        (lambda house, run: write_json(run.artefacts("predict/base") / "result.json",
+                                       {"facts": {"rows": {"value": 5}}}),
             r"stage predict@base: artefacts/predict/base/result\.json changed since it was signed"),
-        (lambda house, run: write_json(run.measured("train") / "facts.json", {"facts": {}}),
+        (lambda house, run: write_json(run.measurements("train") / "facts.json", {"facts": {}}),
             r"stage train: measured/train/facts\.json changed since it was signed"),
         (lambda house, run: record(run, house.ledger, worker(house), ["train"], tree_sha256="1" * 64),
             "stage train: its record is of another tree than was asked for"),

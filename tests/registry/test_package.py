@@ -171,10 +171,10 @@ def test_what_could_run_code_is_refused(gated: Layout, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda run: (run.stage("train") / "adapter" / "extra.json").symlink_to("/etc/hostname"), "symbolic link"),
-        (lambda run: (run.stage("train") / "model").mkdir(), r"leaves adapter in .*, found adapter and model"),
-        (lambda run: shutil.rmtree(run.stage("train") / "adapter"), r"leaves adapter in .*, found nothing"),
-        (lambda run: shutil.rmtree(run.stage("clean")), "clean left no result"),
+        (lambda run: (run.artefacts("train") / "adapter" / "extra.json").symlink_to("/etc/hostname"), "symbolic link"),
+        (lambda run: (run.artefacts("train") / "model").mkdir(), r"leaves adapter in .*, found adapter and model"),
+        (lambda run: shutil.rmtree(run.artefacts("train") / "adapter"), r"leaves adapter in .*, found nothing"),
+        (lambda run: shutil.rmtree(run.artefacts("clean")), "clean left no result"),
     ],
     ids=["a link in the model", "two models", "no model", "a stage that left nothing"],
 )

@@ -139,11 +139,11 @@ def test_an_unknown_revision_is_a_clear_error(clone: Path) -> None:
     "call",
     [
         lambda repository, given: repository.commit_of(given),
-        lambda repository, given: repository.changed_between("HEAD", given, []),
-        lambda repository, given: repository.changed_between(given, "HEAD", []),
+        lambda repository, given: repository.changed_files("HEAD", given, []),
+        lambda repository, given: repository.changed_files(given, "HEAD", []),
         lambda repository, given: repository.push(given, "refs/heads/main"),
         lambda repository, given: repository.add_worktree(repository.root / "tree", given),
-        lambda repository, given: repository.holds("HEAD", given),
+        lambda repository, given: repository.has_file("HEAD", given),
         lambda repository, given: GitPlace(given, repository.root / "kept").sizes(),
     ],
     ids=[

@@ -87,6 +87,20 @@ def test_whoever_may_sign_may_take_back_what_others_signed_and_it_may_be_signed_
     require(house)
 
 
+@pytest.mark.attack(rights="database", stopped="each signature under a version counts once")
+def test_a_sign_off_that_is_appended_again_after_a_withdrawal_stays_void(house: House) -> None:
+    outside(house)
+    sign(house, "risk-one")
+    sign(house, "both", withdraw=True)
+    old, withdrawal = house.ledger.entries(ENTRY_KIND, TREE)
+    house.ledger.append(ENTRY_KIND, TREE, old.body)
+    with pytest.raises(Refused, match="both took it back"):
+        require(house)
+    sign(house, "risk-one")
+    house.ledger.append(ENTRY_KIND, TREE, withdrawal.body)
+    require(house)
+
+
 @pytest.mark.attack(rights="approver", stopped="a withdrawal counts whatever became of whoever withdrew")
 def test_a_withdrawal_outlasts_the_role_and_the_person(house: House) -> None:
     outside(house)

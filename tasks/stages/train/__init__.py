@@ -4,9 +4,9 @@ train.py           stage `train`, from tokens to trained weights; read this one 
 base/              stage `base_model`, which fetches, verifies and converts the base model
 rows/              stage `tokenise`, which turns rows into tokens; their order and their tensors
 preflight/         estimates of memory, time and cost
-proof/             verification of a training while it runs
+verification/      verification of a training while it runs
 recovery/          checkpoints, and attempts after failures
-keeping/           storage of checkpoints, training log and weights during a training
+training_store/    storage of checkpoints, training log and weights during a training
 machines/          workers on the machines of a cluster, or on this machine
 
 job.py             parameters and paths that every worker needs

@@ -125,7 +125,7 @@ def test_ids_that_do_not_fit_and_rows_that_are_missing_are_found(tiny: Path, tmp
 def change_batch(change: Callable[[Batch], Batch]) -> Callable[[Patch], None]:
     def plant(patch: Patch) -> None:
         real = batches.collate
-        for module in (loop, loop.layout):
+        for module in (loop, loop.forward_pass):
             patch.setattr(module, "collate", lambda *given, **named: change(real(*given, **named)))
 
     return plant
@@ -300,7 +300,7 @@ def test_a_fault_in_the_steps_is_found_before_or_at_the_first(job: MakeJob, monk
 @pytest.mark.usefixtures("alone")
 def test_packed_rows_that_see_each_other_are_found_however_little_it_changes(job: MakeJob, monkeypatch: Patch) -> None:
     """The loss of a row alone is compared within rounding, what it sees of another exactly."""
-    monkeypatch.setitem(loop.layout.TOLERANCE, "fp32", 1e9)
+    monkeypatch.setitem(loop.forward_pass.TOLERANCE, "fp32", 1e9)
     made = job(**PACKED)
     loop.train(made)
     see_all(monkeypatch)

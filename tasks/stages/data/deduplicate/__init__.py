@@ -5,7 +5,7 @@ record_columns.py     records as columns
 prompt_analysis.py        contents and editions of the prompts of similar records
 preference.py   order of preference, by which one of several records is kept
 duplicates.py   exact duplicates
-near/           near-identical texts
+similarity/     near-identical texts
 neighbours.py   groups of similar records
 verdicts.py     rules that remove records of a group, and the records kept instead
 """

@@ -1,7 +1,7 @@
 """Detection and replacement of personal and secret text, before stage `ingest` writes any record.
 
     detected_span.py        detected spans: a range of characters and its class
-    recognise/        recognisers, one kind of value per file
+    recognisers/      recognisers, one kind of value per file
     terms.py          search for the owner's own terms: trade secrets, internal names
     tokens.py         keyed tokens: equal values have equal tokens
     placeholders.py   the placeholders that stand for values in a protected text

@@ -1,0 +1,185 @@
+"""Whoever can write to the ledger's database, and appends what somebody once signed again, changes nothing in force."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tasks.code_versions import sign_off
+from tasks.consent import withdrawals
+from tasks.core.files import canonical_json
+from tasks.core.params.params import Params
+from tasks.declarations import signed_declaration, signing, status
+from tasks.gates import cases, decisions, gates, record_chain, signed_request
+from tasks.incidents import incidents
+from tasks.ledger import kinds
+from tasks.policy import adoption_entries, governance, in_force
+from tasks.registry.promote import promotion, rollback_orders
+from tasks.registry.release import promotions
+from tasks.runs.request import RunRequest
+from tasks.scheduling import control, deployments_in_force, occasion_entries, trigger_events
+from tasks.scheduling.deployments_file import Event
+from tasks.scheduling.occasion_entries import OccasionRequest
+from tasks.scheduling.occasion_log import OccasionLog
+from tasks.sources.sources import Source, Suites
+from tests.governed.house import request
+from tests.registry.house import COMMIT, NAME, PARAMS, SOURCE, House, open_house
+from tests.registry.test_consent import declare as write_sources
+from tests.registry.test_rollback import CROWD, STRICT
+
+TREE = "a" * 64
+RUN, EVENT_RUN = "run-1", "event-run"
+TWO_SIGN = STRICT.replace("ENVIRONMENT", "local").replace("policy: [{role: risk}]", "policy: [{role: risk, count: 2}]")
+STRICTER = TWO_SIGN.replace("at_least: 2}", "at_least: 5}")
+
+
+def signed_kinds() -> set[str]:
+    """Kinds of entries whose body has an envelope, as tasks/ledger/kinds.py says."""
+    return {kind.kind for kind in kinds.KINDS if "`envelope`" in kind.body}
+
+
+def change_governance(house: House) -> House:
+    """More people and two signatures for a policy; a stricter policy, and then the first one again."""
+    house.propose(lambda _: CROWD, "people.yaml")
+    governance.initialise(house.state, house.governance.people)
+    house.adopt(lambda _: CROWD, "people.yaml")
+    house.adopt(lambda _: TWO_SIGN)
+    root = adoption_entries.root_fingerprint(house.state)
+    for text in (STRICTER, TWO_SIGN, STRICTER):  # the last one waits for `second`
+        (house.governance.folder / "policy.yaml").write_text(text)
+        wanted = in_force.load_proposed(house.governance.folder, house.state)
+        for who in ("risk-officer", "second")[: 1 if house.ledger.entries(adoption_entries.SIGNED)[1:] else 2]:
+            adoption_entries.sign(house.ledger, root, *wanted, house.key(who))
+    return open_house(house.root)
+
+
+def sign_versions(house: House) -> None:
+    for who, withdraws in (("risk-officer", False), ("second", True)):
+        sign_off.sign(house.ledger, house.governance, who, TREE, COMMIT, "looked at it", withdraws)
+
+
+def sign_declarations(house: House) -> None:
+    suites = Suites.model_validate({"by_source": {}, "dataset": None})
+    for words in ("Tickets", "Tickets of last year", "Tickets, again"):
+        source = Source.model_validate(SOURCE["source"] | {"description": words})
+        signing.sign(
+            house.ledger, house.governance, "owner", [signed_declaration.of_source(source, suites, {}, [])], "mine"
+        )
+        card = PARAMS["use_case"] | {
+            "problem": words,
+            "owners": {**PARAMS["use_case"]["owners"], "technical": "product"},
+        }
+        declared = signed_declaration.of_card(Params.model_validate(PARAMS | {"use_case": card}))
+        signing.sign(house.ledger, house.governance, "product", [declared], "mine")
+
+
+def switch_schedules(house: House) -> None:
+    night, often = "schedules: {nightly: {cron: '0 3 * * *'}}\n", "schedules: {nightly: {every: 1h}}\n"
+    for text in (night, often, night, often):
+        control.declare(house.ledger, house.governance, "engineer", text)
+    for deed in ("pause", "resume", "pause", "resume"):
+        control.switch(house.ledger, house.governance, deed, "nightly", "engineer", "the store moves")
+
+
+def report_events(house: House) -> None:
+    def ask(run: str) -> OccasionRequest:
+        asked = request(EVENT_RUN, "engineer", False, house.ledger.now())
+        return OccasionRequest(
+            RunRequest(run_id=run, requested_by="engineer"), signed_request.sign(asked, house.key("engineer"))
+        )
+
+    for key in ("one", "two"):
+        event = trigger_events.make_occasion(
+            "upstream", Event(on="event", cool_down=timedelta(hours=1)), key, "it came"
+        )
+        occasion_entries.record_taken(house.ledger, OccasionLog(), replace(event, reported=True), "here", ask)
+
+
+def withdraw_sources(house: House) -> None:
+    write_sources(house)
+    for change in (withdrawals.withdraw, withdrawals.restore) * 2:
+        change(house.ledger, house.governance, "tickets", "owner", "consent")
+
+
+def decide(house: House) -> None:
+    """Approve the data of a third run, take that back, and approve it once more; the last gate stays open."""
+    asked = house.ask(house.begin("run-3", b"third"), "data")
+    for verb in ("approve", "withdraw", "reject", "withdraw"):
+        decisions.decide(house.ledger, house.governance, asked, "owner", verb, "seen")
+
+
+def handle_incidents(house: House) -> None:
+    for release in ("triage-1", "triage-2"):
+        incidents.open_if_new(
+            house.ledger, house.governance, "waiver-expired", release, {"release": release}, "major", "risk", "expired",
+            answer_by=house.ledger.now() - timedelta(days=1), recurs=True,
+        )  # fmt: skip
+    first = incidents.read_all(house.ledger, house.governance)[0]
+    incidents.escalate_overdue(house.ledger, house.governance)
+    incidents.close(house.ledger, house.governance, first.id, "second", "looked into")
+
+
+def roll_back(house: House) -> None:
+    """To the first release and, as far as one of three orders goes, on to the second."""
+    for who in ("risk-officer", "one", "two"):
+        promotion.rollback(house.ledger, house.governance, "triage-1", who, "worse")
+    promotion.rollback(house.ledger, house.governance, "triage-2", "one", "better after all")
+
+
+STORY: tuple[Callable[[House], Any], ...] = (
+    sign_versions, sign_declarations, switch_schedules, report_events, decide, handle_incidents, roll_back,
+    withdraw_sources,
+)  # fmt: skip
+
+
+def in_force_now(house: House) -> dict[str, object]:
+    """Everything that signed entries put in force, as each reader tells it."""
+    ledger = house.ledger
+    governed = in_force.load(house.governance.folder, house.state, ledger)
+    chain = in_force.chain(house.state, ledger)
+    declared = status.read(ledger, governed)
+    deployments = deployments_in_force.read(ledger, governed)
+    occasions = OccasionLog().update(ledger)
+    withdrawn = withdrawals.in_force(ledger, governed)
+    line = promotions.read(ledger, governed, NAME)
+    assert line.newest
+    back_to = rollback_orders.target_statement(ledger, governed, line, "triage-2")
+    requests = [signed_request.request_for_run(ledger, governed, run) for run in (RUN, "run-3")]
+    records = record_chain.records_of_run(ledger, governed, RUN)
+    last_case = cases.read_all(ledger)[-1]
+    return {
+        "adoptions": [adoption_entries.adoption.digest(each) for each in chain.adoptions],
+        "proposals": [missing for _, missing in adoption_entries.open_proposals(ledger, chain)],
+        "code": sign_off.status(ledger, governed, TREE).text,
+        "declarations": {subject: each.declared.sha256 for subject, each in declared.in_force.items()},
+        "unfinished": list(declared.unfinished),
+        "requests": [asked and asked.sha256 for asked in requests],
+        "records": {name: it.sha256 for name, it in records.items()},
+        "deployments": (deployments.sha256, deployments.since, deployments.declared_by),
+        "switches": (set(deployments.paused), deployments.last_switches),
+        "occasions": (occasions.count_taken("upstream"), [taken.key for taken in occasions.not_handed_over("here")]),
+        "withdrawn": [(it.sources, it.sha256) for each in withdrawn.values() for it in each],
+        "decisions": gates.judge_case(last_case, ledger, governed, ledger.now()).state,
+        "incidents": [(each.id, each.state, each.severity) for each in incidents.read_all(ledger, governed)],
+        "promotion": (line.newest.sha256, len(line.valid)),
+        "orders": [each.sha256 for each in rollback_orders.pending_orders(ledger, governed, back_to, line.newest)],
+    }  # fmt: skip
+
+
+@pytest.mark.attack(rights="database", stopped="what somebody signed counts once, in its place")
+def test_no_old_entry_that_is_appended_again_changes_what_is_in_force(succeeded: House) -> None:
+    house = change_governance(succeeded)
+    for chapter in STORY:
+        chapter(house)
+    signed = [entry for entry in house.ledger.entries() if entry.kind in signed_kinds()]
+    assert {entry.kind for entry in signed} == signed_kinds(), "the story needs an entry of each kind that is signed"
+    before = in_force_now(house)
+    changed = {}
+    for entry in {canonical_json([it.kind, it.subject, it.body]): it for it in signed}.values():
+        house.ledger.append(entry.kind, entry.subject, entry.body)
+        if differ := {name for name, it in in_force_now(house).items() if it != before[name]}:
+            changed[entry.seq, entry.kind] = differ
+            before = in_force_now(house)
+    assert not changed
