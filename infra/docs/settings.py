@@ -1,7 +1,7 @@
 """Reference page of the environment variables that Hallmark reads."""
 
 from infra.docs.markdown import table
-from infra.prefect.variables import COMMAND_VARIABLES, RUNNER_PREFIX, RUNNER_VARIABLES, Variable
+from tasks.supervise.settings import COMMAND_VARIABLES, RUNNER_PREFIX, RUNNER_VARIABLES, Variable
 
 HEADER = ("variable", "meaning", "default")
 AWS_VARIABLES = Variable(f"{RUNNER_PREFIX}*", "credentials and endpoint of `s3://` locations")

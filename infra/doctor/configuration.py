@@ -7,7 +7,6 @@ from pathlib import Path
 
 from infra.doctor.finding import Finding
 from infra.prefect import notify
-from infra.prefect.variables import COMMAND_VARIABLES, RUNNER_VARIABLES
 from tasks.core import graph
 from tasks.core.params import params
 from tasks.ledger import ledger, quick_check
@@ -21,6 +20,7 @@ from tasks.runs.run import check_request
 from tasks.scheduling import deployments_check, deployments_in_force
 from tasks.scheduling.occasion_log import OccasionLog
 from tasks.sources import sources
+from tasks.supervise.settings import COMMAND_VARIABLES, RUNNER_VARIABLES
 
 PREFIX = "HALLMARK_"
 KNOWN_VARIABLES = {variable.name for variable in (*RUNNER_VARIABLES, *COMMAND_VARIABLES)}

@@ -4,7 +4,6 @@
     begin.py          entry point of these three processes
     access.py         secret of the server, and the environment of each process
     settings.py       settings that a runner keeps from its start
-    variables.py      table of all environment variables, with their meaning
     runner.py         process that executes flow runs of this checkout
     watch.py          process that looks after gates, deadlines, schedules and heads; one of several holds the lease
     pools.py          work pools of deployments.yaml, on the Prefect server

@@ -8,12 +8,11 @@ count are compared later.
 import secrets
 from collections.abc import Collection, Mapping
 
-from infra.prefect import variables
-from infra.prefect.variables import RUNNER_PREFIX
 from tasks.core.config import FrozenModel
 from tasks.core.files import sha256_bytes
+from tasks.supervise.settings import RUNNER_PREFIX, RUNNER_VARIABLES
 
-KEPT_NAMES = tuple(variable.name for variable in variables.RUNNER_VARIABLES)
+KEPT_NAMES = tuple(variable.name for variable in RUNNER_VARIABLES)
 
 
 class EnvironmentDigests(FrozenModel):

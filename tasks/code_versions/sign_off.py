@@ -113,6 +113,12 @@ def status(ledger: Ledger, governance: Governance, tree_sha256: str) -> SignOffS
     return SignOffStatus(signed, missing_signature(governance.policy.changes.code, signed), withdrawn)
 
 
+def is_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str) -> bool:
+    """Return whether people have signed a version off, in environment `local` too, where no run depends on it."""
+    found = status(ledger, governance, tree_sha256)
+    return bool(found.sign_offs) and not found.missing
+
+
 def is_required(governance: Governance, tier: str, read: Iterable[Source]) -> bool:
     """Return whether a run needs code that was signed off.
 

@@ -74,7 +74,10 @@ class Layout:
 
     @property
     def code(self) -> Path:
-        """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.commit_tree`."""
+        """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.commit_tree`.
+
+        `signed_off` says whether the code was signed off as the run was resolved. Earlier versions did not write it.
+        """
         return self.inputs / "code.json"
 
     def output_folders(self, stage: str, measures: bool) -> list[Path]:
@@ -116,6 +119,13 @@ class Layout:
         if self.is_checkout or not self.authority.is_file():
             return False
         return bool(json.loads(self.authority.read_bytes())["tier"] == EXPERIMENT_TIER)
+
+    @property
+    def has_unreviewed_code(self) -> bool:
+        """Whether the root is the worktree of an experiment whose code nobody had signed off."""
+        if not self.is_experiment:
+            return False
+        return not (self.code.is_file() and json.loads(self.code.read_bytes()).get("signed_off", False))
 
     @property
     def run_state(self) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tasks.code_versions import sign_off
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
 from tasks.core import code_digest, config, files, yaml_text
@@ -21,8 +22,10 @@ from tasks.declarations import declarations
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import champion
+from tasks.registry.promote.champion import Champion
 from tasks.runs.source_resolution import resolve_sources
 from tasks.sources import sources, vault_keys
+from tasks.sources.dataset import Dataset
 from tasks.sources.sources import Sources, Suites
 from tasks.trust.gate_statement import Authority
 
@@ -73,8 +76,25 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
     files.write_json(layout.sources, resolved.model_dump(mode="json"))
     files.write_json(layout.suites, suites.model_dump(mode="json"))
     code_digest.write_digests(layout)
-    files.write_json(layout.code, {"tree_sha256": tree_sha256})
-    champion.write_input(layout, champion.current(ledger, governance, params.use_case.name))
+    signed_off = sign_off.is_signed_off(ledger, governance, tree_sha256)
+    files.write_json(layout.code, {"tree_sha256": tree_sha256, "signed_off": signed_off})
+    reigning = champion.current(ledger, governance, params.use_case.name)
+    champion.write_input(layout, reigning if _may_read(layout, reigning) else None)
+
+
+def _may_read(layout: Layout, reigning: Champion | None) -> bool:
+    """Return whether a run may read the champion, which an experiment names itself by the name of its use case.
+
+    Its weights are trained on its sources. So code that nobody signed off reads one of public sources only.
+    """
+    if reigning is None or not layout.has_unreviewed_code:
+        return True
+    path = layout.state / reigning.payload / "dataset" / "manifest.json"
+    try:
+        dataset = Dataset.from_bytes(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return all(each.classification == "public" for each in dataset.sources.values())
 
 
 def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledger, governance: Governance) -> None:

@@ -87,8 +87,19 @@ class Run:
         read = [item.source for item in load_resolved(self.layout.sources).sources]
         if sign_off.is_required(self.governance(), self.params.use_case.risk_tier, read):
             sign_off.require_signed_off(self.ledger(), self.governance(), asked.sha256, self.request.commit)
+        self._require_signed_off_still(asked.sha256)
         run_entries.record_resolution(self.ledger(), self.layout, self.id)
         declarations.require(self.ledger(), self.governance(), self.declarations())
+
+    def _require_signed_off_still(self, tree_sha256: str) -> None:
+        """Verify that an experiment gets what signed-off code may have only as long as its code is signed off."""
+        if not self.layout.is_experiment or self.layout.has_unreviewed_code:
+            return
+        if not sign_off.is_signed_off(self.ledger(), self.governance(), tree_sha256):
+            raise Refused(
+                f"the sign-off of commit {self.request.commit[:12]}, with which run {self.id} began, was taken back or "
+                "counts no more; start a new run"
+            )
 
     def declarations(self) -> list[DeclaredDocument]:
         return declarations.of_run(self.layout, self.params, self.governance().policy)

@@ -1,6 +1,7 @@
 """Resolution of sources: the digests and rules of what a run will read, fixed before its first stage."""
 
 import hashlib
+import re
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,6 +22,9 @@ from tasks.sources.sources import (
 )
 from tasks.stages.data.readers.content import blocks, open_content
 from tasks.supervise import grants
+
+KEY_HEADER = re.compile(rb"(\xef\xbb\xbf)?\s*(-----BEGIN |Bag Attributes|PuTTY-User-Key-File|AGE-SECRET-KEY-)")
+"""Pattern of the beginning of a file that holds a private key, or certificates with one. No data begins with it."""
 
 
 def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
@@ -81,6 +85,8 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
     require_data_location(source, root)
     with open_content(source, root) as file:
         for block in blocks(file, source):
+            if not size and KEY_HEADER.match(block):
+                raise InputError(f"source {source.id}: it holds a private key; correct its location in sources.yaml")
             digest.update(block)
             size += len(block)
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
@@ -96,11 +102,14 @@ def require_data_location(source: Source, root: Path) -> None:
     if "://" in location:
         return
     with suppress(OSError, ValueError, RuntimeError):  # not a path; opening the source reports that
-        grants.require_data_location(source.id, layout.resolve_path(str(Path(location).expanduser())), layout)
+        place = layout.resolve_path(str(Path(location).expanduser()))
+        grants.require_data_location(f"source {source.id}", place, layout)
 
 
 def _truth(path: str, root: Path) -> ResolvedTruth:
-    file = Layout(root).resolve_path(path)
-    if not file.is_file():
+    layout = Layout(root)
+    place = layout.resolve_path(path)
+    grants.require_data_location("truth", place, layout)
+    if not place.is_file():
         raise InputError(f"truth: there is no file {path}; correct `truth` in sources.yaml, or take it out")
-    return ResolvedTruth(path=path, sha256=sha256_file(file))
+    return ResolvedTruth(path=path, sha256=sha256_file(place))

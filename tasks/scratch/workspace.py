@@ -97,7 +97,8 @@ def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Gove
     shutil.copytree(CODE_FOLDER, layout.root / CODE_FOLDER.name, ignore=shutil.ignore_patterns("__pycache__"))
     write_params(layout, params)
     code_digest.write_digests(layout)
-    files.write_json(layout.code, {"tree_sha256": code_digest.digest_of_all(layout.root)})
+    digest = code_digest.digest_of_all(layout.root)
+    files.write_json(layout.code, {"tree_sha256": digest, "signed_off": True})  # the installed code, which judges runs
     files.write_json(layout.champion, None)
     authority = Authority(
         gate_public_keys=[each.public_key for each in governance.keys_of("gate") if each.revoked_as_of is None],

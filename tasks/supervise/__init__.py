@@ -4,6 +4,7 @@ In the sandbox a stage reaches its inputs, a folder for its outputs, and nothing
 been checked, and are signed together with what the stage read.
 
 grants.py         grants of each stage: network, files and variables besides its code, parameters and inputs
+settings.py       table of all environment variables of Hallmark, and the places that settings name
 open_files.py         handles of files outside the run, so that what was checked is what is mounted
 visible_files.py          files of the run's worktree that a stage sees
 sandbox.py            sandbox, as arguments of bubblewrap

@@ -1,12 +1,13 @@
 """Base models that stages have fetched: `.hallmark/models/SHA256`, a folder or a GGUF file each.
 
 A stage fetches a model into a folder of its sandbox. The supervisor copies it here if it has the digest that the run's
-parameters name.
+parameters name. Models that experiments fetch are in `.hallmark/experiments/models`, which governed runs do not read.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
-from tasks.core.files import path_digest
+from tasks.core.files import sha256_file, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.locks import hold
 from tasks.supervise import output_check
@@ -14,31 +15,50 @@ from tasks.supervise import output_check
 MODELS_FOLDER = "models"
 
 
-def model_path(layout: Layout, sha256: str) -> Path:
-    return layout.state / MODELS_FOLDER / sha256
+class NamedModel(NamedTuple):
+    """Model that a run's parameters name."""
+
+    sha256: str
+    is_folder: bool
+    """Whether the model is a folder rather than a file.
+
+    A file that lists a folder's files has the digest of that folder, so the digest alone does not tell.
+    """
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether something of the model's kind is at a path; its digest is not compared."""
+        return path.is_dir() and any(path.iterdir()) if self.is_folder else path.is_file()
+
+    def digest_at(self, path: Path) -> str:
+        return tree_digest(path) if self.is_folder else sha256_file(path)
 
 
-def is_fetched(layout: Layout, sha256: str) -> bool:
-    """Return whether a model was fetched; its readers verify its digest."""
-    path = model_path(layout, sha256)
-    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+def models_folder(layout: Layout) -> Path:
+    """Return the folder in which the models that a run fetches are kept."""
+    return layout.run_state / MODELS_FOLDER
 
 
-def store(layout: Layout, sha256: str, box: Path, stage: str) -> None:
+def find(layout: Layout, model: NamedModel) -> Path | None:
+    """Return the path of a fetched model, None if there is none; its readers verify its digest."""
+    places = (folder / model.sha256 for folder in (layout.state / MODELS_FOLDER, models_folder(layout)))
+    return next((path for path in places if model.is_at(path)), None)
+
+
+def store(layout: Layout, model: NamedModel, box: Path, stage: str) -> None:
     """Copy the model that a stage left in `box`, unless it is here already; content with another digest is dropped.
 
     Raises:
         Refused: The stage left something that is no plain file or folder.
     """
-    target = model_path(layout, sha256)
-    aside = target.with_name(f".{sha256}.fetched")
-    with hold(target.with_name(f".{sha256}.lock"), "another run keeps the same base model"):
-        if is_fetched(layout, sha256):
+    target = models_folder(layout) / model.sha256
+    aside = target.with_name(f".{model.sha256}.fetched")
+    with hold(target.with_name(f".{model.sha256}.lock"), "another run keeps the same base model"):
+        if find(layout, model):
             return
-        output_check.copy_checked(box, sha256, aside, stage)
+        output_check.copy_checked(box, model.sha256, aside, stage)
         if not aside.exists():
             return
-        if path_digest(aside) == sha256:
+        if model.is_at(aside) and model.digest_at(aside) == model.sha256:
             output_check.remove_forcibly(target)
             aside.rename(target)
         else:

@@ -4,6 +4,7 @@ A stage that is not in `GRANTS` gets nothing more.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from tasks.sources import sources
 from tasks.stages.cluster import cluster_membership
 from tasks.stages.train import points
 from tasks.stages.train.base.model_files import HUB_FILES, is_part_of_a_model
-from tasks.supervise import fetched_models, network, sandbox
+from tasks.supervise import fetched_models, network, sandbox, settings
+from tasks.supervise.fetched_models import NamedModel
 from tasks.supervise.open_files import OpenFiles
 
 Environment = Mapping[str, str]
@@ -49,6 +51,10 @@ def _no_model(_: Layout) -> None:
     return None
 
 
+def _always(_: Layout) -> bool:
+    return True
+
+
 def _never(_: Layout, __: Environment) -> bool:
     return False
 
@@ -57,8 +63,8 @@ def _never(_: Layout, __: Environment) -> bool:
 class Grant:
     kept_folders: Callable[[Layout], Iterable[Path]] = _nothing
     """Folders below .hallmark/ that the stage writes; each belongs to one version of the stage's code."""
-    fetched_model: Callable[[Layout], str | None] = _no_model
-    """SHA-256 of the model that the stage may fetch; the model is kept if it has this digest (`fetched_models.py`)."""
+    fetched_model: Callable[[Layout], NamedModel | None] = _no_model
+    """Model that the stage may fetch; it is kept if it has the digest that parameters name (`fetched_models.py`)."""
     outside_paths: Callable[[Layout, OpenFiles], Iterable[Path]] = _reads_nothing
     """Files and folders outside of its inputs that the stage reads."""
     home_files: tuple[str, ...] = ()
@@ -69,6 +75,8 @@ class Grant:
     """TCP ports to which the stage may connect if it has a network, besides those that its settings name."""
     variable_prefixes: tuple[str, ...] = ()
     """Beginnings of the names of further environment variables."""
+    has_passwords: Callable[[Layout], bool] = _always
+    """Whether the stage gets the variables of `variable_prefixes` and `home_files`, which hold passwords."""
     network_variable_prefixes: tuple[str, ...] = ()
     """Beginnings of the names of further environment variables for a stage with a network."""
     variable_names: Callable[[Layout], Iterable[str]] = _no_variables
@@ -88,10 +96,17 @@ def of(stage: str) -> Grant:
 
 def variables(stage: str, layout: Layout, environment: Environment, online: bool) -> dict[str, str]:
     grant = of(stage)
-    names = {*COMMON_VARIABLES, *grant.variable_names(layout), *(NETWORK_VARIABLES if online else ())}
-    begin = (*COMMON_PREFIXES, *grant.variable_prefixes, *(grant.network_variable_prefixes if online else ()))
+    own = grant.variable_prefixes if grant.has_passwords(layout) else ()
+    names = {*COMMON_VARIABLES, *grant.variable_names(layout)}
+    begin = (*COMMON_PREFIXES, *own, *(grant.network_variable_prefixes if online else ()))
     given = {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
-    return given | _kept_at(layout)
+    return given | (_network_variables(layout, environment) if online else {}) | _kept_at(layout)
+
+
+def _network_variables(layout: Layout, environment: Environment) -> dict[str, str]:
+    """Return the variables of any stage with a network; unreviewed code gets no proxy whose address has a password."""
+    given = {name: environment[name] for name in NETWORK_VARIABLES if name in environment}
+    return {name: value for name, value in given.items() if not (layout.has_unreviewed_code and "@" in value)}
 
 
 def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | None:
@@ -102,8 +117,8 @@ def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | No
     if network.unavailable_reason():
         return None
     grant, given = of(stage), variables(stage, layout, environment, online=True)
-    settings = [path for path in (*_at_home(grant), *PIP_FILES) if path.is_file()]
-    texts = [*given.values(), *(path.read_text(errors="replace") for path in settings)]
+    files = [path for path in (*_at_home(grant, layout), *PIP_FILES) if path.is_file()]
+    texts = [*given.values(), *(path.read_text(errors="replace") for path in files)]
     return {*grant.ports, *network.ports_in(texts), *network.parse_ports(environment.get(network.PORTS_VARIABLE, ""))}
 
 
@@ -124,16 +139,22 @@ def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFil
         Refused: A link, which another stage may have left, leads to Hallmark's state on this machine.
     """
     grant, places = of(stage), dict[Path, int]()
-    for path in (*grant.outside_paths(layout, opened), *(_at_home(grant) if online else ())):
+    for path in (*grant.outside_paths(layout, opened), *(_at_home(grant, layout) if online else ())):
         if opened.open_if_exists(path):
             for place in (path, _target(path, opened.real_path(path), layout)):
                 places.setdefault(place, opened.handles[path])
     return places
 
 
-def _at_home(grant: Grant) -> list[Path]:
+def _at_home(grant: Grant, layout: Layout) -> list[Path]:
     home = sandbox.home_folder()
-    return [home / name for name in grant.home_files] if home else []
+    return [home / name for name in grant.home_files] if home and grant.has_passwords(layout) else []
+
+
+def hidden_files(stage: str, layout: Layout) -> tuple[Path, ...]:
+    """Return pip's settings in the Python environment, which every stage sees, unless they are for this stage."""
+    shown = PIP_FILES[-1].is_file() and not ("PIP_" in of(stage).variable_prefixes and of(stage).has_passwords(layout))
+    return PIP_FILES[-1:] if shown else ()
 
 
 def _target(path: Path, real: Path, layout: Layout) -> Path:
@@ -154,30 +175,37 @@ def _sources(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
         location = sources.fill_variables(item.source.location)
         if "://" not in location:
             path = layout.resolve_path(str(Path(location).expanduser()))
-            require_data_location(item.source.id, opened.real_path(path), layout)
+            require_data_location(f"source {item.source.id}", opened.real_path(path), layout)
             yield path
 
 
-def require_data_location(source: str, path: Path, layout: Layout) -> None:
-    """Verify that a source is not in a state folder, a hidden folder or a folder of the machine itself.
+def require_data_location(subject: str, path: Path, layout: Layout) -> None:
+    """Verify that data is not in a state folder, a hidden folder, a folder of the machine, or what a setting names.
 
-    The author of sources.yaml could otherwise have `ingest` read keys.
+    The author of sources.yaml could otherwise have keys read or digested.
+
+    Args:
+        subject: Name of the data in the error, such as `source messages`.
+        path: Location of the data.
+        layout: Worktree of the run, or checkout.
 
     Raises:
-        InputError: The source is in such a folder.
+        InputError: The data is in such a place.
     """
-    where = Path(os.path.realpath(path))
-    machine = any(where.is_relative_to(place) for place in MACHINE_FOLDERS)
+    where, checkout = Path(os.path.realpath(path)), layout.state.parent.resolve()
+    named = [place for place in settings.named_places(os.environ) if not checkout.is_relative_to(place)]
+    apart = any(where.is_relative_to(place) for place in (*map(Path, MACHINE_FOLDERS), *named))
     places = [
         layout.root.resolve(),
-        layout.state.parent.resolve(),
+        checkout,
         *([home.resolve()] if (home := sandbox.home_folder()) else []),
     ]
     within = next((where.relative_to(place) for place in places if where.is_relative_to(place)), where)
-    if machine or any(part.startswith(".") for part in within.parts):
+    if apart or any(part.startswith(".") for part in within.parts):
         raise InputError(
-            f"source {source}: its location is or lies in something hidden, such as {layout.state.name}, .git or .ssh, "
-            f"or in {', '.join(MACHINE_FOLDERS)}, where no data is; correct its location in sources.yaml"
+            f"{subject}: its location is or lies in something hidden, such as {layout.state.name}, .git or .ssh, in "
+            f"{', '.join(MACHINE_FOLDERS)}, or in a place that a setting such as HALLMARK_KEY names, where no data is; "
+            "correct its location in sources.yaml"
         )
 
 
@@ -207,9 +235,14 @@ def _models(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
         path = layout.state.parent / str(folder)
         _require_the_model(path, str(named.get("sha256")), layout, opened)
         yield path
-    if fetched_models.is_fetched(layout, str(named.get("sha256"))):
-        yield fetched_models.model_path(layout, str(named.get("sha256")))
-    yield from PIP_CONFIG_PATHS
+    elif fetched := fetched_models.find(layout, _named_model(named)):
+        yield fetched
+    if _is_reviewed(layout):
+        yield from PIP_CONFIG_PATHS
+
+
+def _is_reviewed(layout: Layout) -> bool:
+    return not layout.has_unreviewed_code
 
 
 def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFiles) -> None:
@@ -245,12 +278,16 @@ def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFi
 
 def _model_has_to_be_fetched(layout: Layout, _: Environment) -> bool:
     named = _base_model(layout)
-    return not named.get("folder") and not fetched_models.is_fetched(layout, str(named.get("sha256")))
+    return not named.get("folder") and not fetched_models.find(layout, _named_model(named))
 
 
-def _fetched(layout: Layout) -> str | None:
+def _fetched(layout: Layout) -> NamedModel | None:
     named = _base_model(layout)
-    return None if named.get("folder") else str(named.get("sha256"))
+    return None if named.get("folder") else _named_model(named)
+
+
+def _named_model(named: Mapping[str, object]) -> NamedModel:
+    return NamedModel(str(named.get("sha256")), is_folder=not named.get("wheel"))
 
 
 def _base_model(layout: Layout) -> Mapping[str, object]:
@@ -294,8 +331,12 @@ def _of_a_cluster(_: Layout, __: OpenFiles) -> Iterator[Path]:
 
 def _champion(layout: Layout) -> Iterator[Path]:
     if champion := read_json(layout.champion):
-        yield layout.state / champion["payload"]
-        yield layout.state / "bases"
+        payload = layout.state / champion["payload"]
+        yield payload
+        manifest = payload / "manifest.json"
+        wanted = read_json(manifest)["stages"].get("base_model") if manifest.is_file() else None
+        if wanted and re.fullmatch("[0-9a-f]{64}", str(wanted)):
+            yield layout.base_model(str(wanted))
 
 
 def _read_by_predict(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
@@ -320,7 +361,7 @@ GRANTS: Mapping[str, Grant] = {
         outside_paths=_sources,
         home_files=(".aws/credentials", ".aws/config"),
         needs_network=_reads_elsewhere,
-        variable_prefixes=("AWS_",),
+        network_variable_prefixes=("AWS_",),
         variable_names=_located_by,
         vault=True,
     ),
@@ -330,6 +371,7 @@ GRANTS: Mapping[str, Grant] = {
         home_files=(".config/pip/pip.conf", ".pip/pip.conf"),
         needs_network=_model_has_to_be_fetched,
         variable_prefixes=("PIP_", "HF_"),
+        has_passwords=_is_reviewed,
     ),
     "train": Grant(
         kept_folders=_kept_by_train,

@@ -51,6 +51,8 @@ class Sandbox:
     """Folder for what the stage fetches from elsewhere, and the path where the stage finds it, writable."""
     read_only_mounts: Mapping[Path, int | None] = field(default_factory=dict)
     """Read-only mounts by path: the handle of an open file, or None to mount what is at the path."""
+    hidden_files: tuple[Path, ...] = ()
+    """Files of the folders mounted for every stage, which the stage cannot read."""
     writable_folders: tuple[Path, ...] = ()
     network: bool = False
     ports: Collection[int] | None = None
@@ -138,6 +140,7 @@ def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> li
     """
     return [
         *(_program() or BUBBLEWRAP, *_separated(box.network, handle), *_system(), *_home(), *_python()),
+        *(word for path in box.hidden_files for word in _mounted("--ro-bind", Path(os.devnull), path)),
         *_devices(box.devices),
         *_mounted("--ro-bind", box.tree, box.root),
         *_mounted("--bind", box.outputs, box.root / "artefacts"),

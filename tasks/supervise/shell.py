@@ -167,10 +167,11 @@ def _make_sandbox(stage: str, layout: Layout, place: Path, read: OpenFiles) -> S
         tree=place / "tree",
         outputs=place / "artefacts",
         measured=place / "measured",
-        download_folder=(place / fetched_models.MODELS_FOLDER, layout.state / fetched_models.MODELS_FOLDER)
+        download_folder=(place / fetched_models.MODELS_FOLDER, fetched_models.models_folder(layout))
         if grant.fetched_model(layout)
         else None,
         read_only_mounts=reads,
+        hidden_files=grants.hidden_files(stage, layout),
         writable_folders=tuple(grant.kept_folders(layout)),
         network=online,
         ports=grants.ports(stage, layout, os.environ) if online else None,
@@ -190,12 +191,14 @@ def _vault(stage: str, layout: Layout) -> AbstractContextManager[Inherited]:
 
 
 def _take_outputs(stage: str, layout: Layout, made: Sandbox) -> None:
-    if made.download_folder and (sha256 := grants.of(stage).fetched_model(layout)):
-        fetched_models.store(layout, sha256, made.download_folder[0], stage)
+    if made.download_folder and (model := grants.of(stage).fetched_model(layout)):
+        fetched_models.store(layout, model, made.download_folder[0], stage)
     folder = stage.replace("@", "/")
     for left, target in zip(
         (made.outputs, made.measured), layout.output_folders(stage, DVC_STAGES[stage].has_measurements), strict=False
     ):
+        if (left / folder).is_file():  # a list of a folder's files has the digest of that folder
+            raise Refused(f"stage {stage} left a file in place of the folder {target.relative_to(layout.root)}")
         output_check.copy_checked(left, folder, target, stage)
 
 

@@ -104,7 +104,7 @@ def grown(folder: Path) -> Layout:
 
 MAY = {
     "base_model": {"models/0/config.json"},
-    "predict@base": {"releases/a-1/payload/x", "bases/0/weights"},
+    "predict@base": {"releases/a-1/payload/x"},
 }
 """What a stage sees of the state beside its own run; the champion's for all that predict."""
 

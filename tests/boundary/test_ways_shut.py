@@ -204,7 +204,7 @@ DEEP = b"[" * 200_000
     lambda path: path.write_bytes(b"{" + b" " * 2**21 + b"}"), lambda path: path.symlink_to("/dev/zero"),
 ], ids=["deep", "a pipe", "a folder", "large", "without end"])  # fmt: skip
 def test_a_record_of_places_that_is_none_is_nothing(layout: Layout, plant: Callable[[Path], object]) -> None:
-    record: Any = SimpleNamespace(said=SimpleNamespace(taken_from=None), sha256="0" * 64)
+    record: Any = SimpleNamespace(record=SimpleNamespace(taken_from=None), sha256="0" * 64)
     path = record_store._lock(layout.run_state, record)
     path.parent.mkdir()
     plant(path)

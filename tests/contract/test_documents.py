@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from infra.docs import cli, code, schema
 from infra.docs.markdown import anchor
 from infra.docs.pages import PAGES
-from infra.prefect import variables
 from tasks.compare.base_models import BaseModelFile
 from tasks.core import config, yaml_text
 from tasks.core.params.params import Params
@@ -26,6 +25,7 @@ from tasks.policy.people import People
 from tasks.policy.policy import BreakGlass, Policy
 from tasks.scheduling.deployments_file import Deployments
 from tasks.sources.sources import Source, Sources, Suite
+from tasks.supervise import settings
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = [
@@ -251,16 +251,16 @@ def test_every_setting_is_in_the_table_of_variables() -> None:
     for room in ("tasks", "flows", "infra"):
         for path in (ROOT / room).rglob("*.py"):
             constants = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
-            if path != Path(variables.__file__):
+            if path != Path(settings.__file__):
                 named |= {str(c.value) for c in constants if re.fullmatch(r"HALLMARK(_[A-Z]+)+", str(c.value))}
-    told = {variable.name for variable in (*variables.RUNNER_VARIABLES, *variables.COMMAND_VARIABLES)}
+    told = {variable.name for variable in (*settings.RUNNER_VARIABLES, *settings.COMMAND_VARIABLES)}
     assert named - INTERNAL == {variable for variable in told if variable.startswith("HALLMARK_")}
 
 
 @pytest.mark.parametrize("document", [path for path in DOCUMENTS if "examples" not in path.parts], ids=name)
 def test_documents_name_only_settings_that_exist(document: Path) -> None:
     """Of the examples one names a variable of its own for a location."""
-    told = {variable.name for variable in (*variables.RUNNER_VARIABLES, *variables.COMMAND_VARIABLES)}
+    told = {variable.name for variable in (*settings.RUNNER_VARIABLES, *settings.COMMAND_VARIABLES)}
     assert set(re.findall(r"HALLMARK(?:_[A-Z]+)+", text_of(document))) <= told
 
 

@@ -13,7 +13,9 @@ import pytest
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
-from tasks.supervise import fetched_models, output_check
+from tasks.supervise import fetched_models, output_check, shell
+from tasks.supervise.fetched_models import NamedModel
+from tests import sandbox as sandboxes
 from tests.boundary.stage_of import sparse
 
 Plant = Callable[[Path], object]
@@ -147,7 +149,18 @@ def test_another_model_than_was_asked_for_is_not_kept(tmp_path: Path) -> None:
     wanted = sha256_bytes(b"weights")
     for text, kept in (("another", False), ("weights", True)):
         (box / wanted).write_text(text)
-        fetched_models.store(layout, wanted, box, "base_model")
-        assert fetched_models.is_fetched(layout, wanted) is kept
-    names = {path.name for path in fetched_models.model_path(layout, wanted).parent.iterdir()}
+        model = NamedModel(wanted, is_folder=False)
+        fetched_models.store(layout, model, box, "base_model")
+        assert (fetched_models.find(layout, model) is not None) is kept
+    names = {path.name for path in fetched_models.models_folder(layout).iterdir()}
     assert names <= {wanted, f".{wanted}.lock"}
+
+
+@pytest.mark.attack(rights="stage", stopped="an output is a folder, since a file can have the digest of a folder")
+@pytest.mark.parametrize("left", ["artefacts", "measured"])
+def test_a_file_is_no_output(tmp_path: Path, left: str) -> None:
+    made = sandboxes.make(tmp_path)
+    (tmp_path / "box" / left / "predict").mkdir()
+    (tmp_path / "box" / left / "predict" / "base").write_text("{}")
+    with pytest.raises(Refused, match=f"left a file in place of the folder {left}/predict/base"):
+        shell._take_outputs("predict@base", Layout(made.root), made)

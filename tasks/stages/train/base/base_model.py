@@ -12,7 +12,7 @@ from tasks.core import facts
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
-from tasks.core.files import atomic_folder, copy_tree, path_digest, read_json, tree_digest, write_json
+from tasks.core.files import atomic_folder, copy_tree, read_json, sha256_file, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
@@ -63,7 +63,7 @@ def run(params: Params, layout: Layout) -> Result:
         else:
             own = folder / "fetched.gguf"
             shutil.copyfile(fetched, own)
-            origins.verify(path_digest(own), base)
+            origins.verify(sha256_file(own), base)
             with raising_input_error("its GGUF file"):
                 convert.convert_gguf(own, model)
             own.unlink()

