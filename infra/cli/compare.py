@@ -86,7 +86,7 @@ def _show(document: Any, verdict: str) -> None:
             table.add_row(*row)
     console.print(table)
     for each in document.bases:
-        for why in each.terms.against():
+        for why in each.terms.objections():
             console.print(f"{each.name}: {why}")
     console.print(verdict)
 

@@ -142,7 +142,8 @@ def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFil
     for path in (*grant.outside_paths(layout, opened), *(_at_home(grant, layout) if online else ())):
         if opened.open_if_exists(path):
             for place in (path, _target(path, opened.real_path(path), layout)):
-                places.setdefault(place, opened.handles[path])
+                if place not in places:
+                    places[place] = opened.duplicate(path)
     return places
 
 

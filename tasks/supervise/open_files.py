@@ -15,6 +15,7 @@ class OpenFiles:
 
     def __init__(self) -> None:
         self.handles: dict[Path, int] = {}
+        self._duplicates: list[int] = []
 
     def real_path(self, path: Path) -> Path:
         """Return the path without links to which `path` led when it was opened; if nothing is there, resolve it now."""
@@ -33,6 +34,15 @@ class OpenFiles:
                 return False
         return True
 
+    def duplicate(self, path: Path) -> int:
+        """Return another handle of an open path: bubblewrap closes each one that it has mounted."""
+        self._duplicates.append(os.dup(self.handles[path]))
+        return self._duplicates[-1]
+
+    def close(self) -> None:
+        for handle in (*self.handles.values(), *self._duplicates):
+            os.close(handle)
+
 
 @contextmanager
 def open_files() -> Iterator[OpenFiles]:
@@ -40,5 +50,4 @@ def open_files() -> Iterator[OpenFiles]:
     try:
         yield each
     finally:
-        for handle in each.handles.values():
-            os.close(handle)
+        each.close()

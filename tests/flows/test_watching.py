@@ -181,17 +181,17 @@ def test_a_machine_whose_clock_is_behind_asks_for_what_is_due_once(
     due = declare(ledger, first)
     wait_until(lambda: ledger.now() > due, "the schedule to be due")
     leading, late = OccasionHandler(first), OccasionHandler(second)
-    look(leading)
+    look(leading.handle_schedules)
     assert asked(ledger) == [installation.installation_id(first)]
     monkeypatch.setattr(time, "time", lambda: 0.0)
     monkeypatch.setattr("tasks.ledger.ledger.datetime", None)
     monkeypatch.setattr("tasks.ledger.leases.datetime", None)
-    look(late)
+    look(late.handle_schedules)
     assert asked(ledger) == [installation.installation_id(first)], "the ledger's time is the database's"
     looking = OccasionHandler(second, leads=lambda: False)
     due = declare(ledger, first)
     wait_until(lambda: ledger.now() > due, "the schedule to be due")
-    look(looking)
+    look(looking.handle_schedules)
     assert len(asked(ledger)) == 1, "who does not lead asks for nothing"
 
 

@@ -25,7 +25,7 @@ from tasks.registry.promote import intents, promotion, recovery
 from tests.registry.house import open_house
 
 house, run, stop_at = open_house(Path(sys.argv[1])), sys.argv[2], sys.argv[3]
-module = recovery if stop_at == "make" else intents
+module = recovery if stop_at == "record_promotion" else intents
 real = getattr(module, stop_at)
 
 
@@ -118,7 +118,7 @@ def check(winner: House, loser: House, label: str, weights: bytes) -> None:
     assert ledger_check.verify(winner.ledger, winner.governance).verdict == "holds"
 
 
-@pytest.mark.parametrize("stop_at", ["intend", *soak(["make"])])
+@pytest.mark.parametrize("stop_at", ["record_intent", *soak(["record_promotion"])])
 def test_two_promotions_at_once_between_machines_have_one_winner(
     machines: tuple[House, House], processes: Forking, stop_at: str
 ) -> None:
@@ -140,7 +140,7 @@ def test_a_promotion_under_way_on_another_machine_is_left_alone(
 ) -> None:
     """Its lock is not seen from here. Recovery undoes no intent of a machine that may be at work on it."""
     one, two = machines
-    under_way = begin(processes, one, "run-2", "make")
+    under_way = begin(processes, one, "run-2", "record_promotion")
     assert promotion.recover(two.ledger, two.governance) == []
     assert two.promote(two.run("run-3")).label == "triage-3", "number 2 is taken"
     ((code, told),) = go(under_way)

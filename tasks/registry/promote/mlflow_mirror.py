@@ -94,7 +94,8 @@ def is_mirrored(ledger: Ledger, newest: SignedPromotion) -> bool:
 
 def _signed_tags(signed: SignedPromotion) -> dict[str, str]:
     promotion = signed.promotion
-    evidence = {gate: promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in promotion.gates}
+    places = {gate: f"{bundle.ATTESTATIONS}/evidence/{gate}.json" for gate in promotion.gates}
+    evidence = {gate: promotion.files[place] for gate, place in places.items() if place in promotion.files}
     return {f"hallmark.gate.{gate}": sha256 for gate, sha256 in evidence.items()} | {
         RELEASE_TAG: promotion.label,
         "hallmark.sha256": signed.release_sha256,

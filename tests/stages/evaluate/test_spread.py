@@ -77,7 +77,8 @@ DIES = """
 def have_one_die(layout: Layout) -> None:
     """Code of the run's own, in which the worker that is asked first is killed as it answers."""
     shutil.copytree(ROOT / "tasks", layout.root / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
-    code, begins = layout.root / "tasks/stages/evaluate/inference/model_process.py", '        """A batch."""\n'
+    code = layout.root / "tasks/stages/evaluate/inference/model_process.py"
+    begins = "    def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:\n"
     text = code.read_text()
     assert begins in text
     code.write_text(text.replace(begins, begins + DIES.format(died=str(layout.root / "died"))))
@@ -86,7 +87,7 @@ def have_one_die(layout: Layout) -> None:
 def answerers(stage: "subprocess.Popen[bytes]") -> Iterator[psutil.Process]:
     """Workers."""
     for process in psutil.Process(stage.pid).children(recursive=True):
-        if title(process).startswith("ray::Answerer"):
+        if title(process).startswith("ray::ModelProcess"):
             yield process
 
 
@@ -124,7 +125,7 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
         brief: ModelSetup
         name: str
 
-        def gather(self) -> None:
+        def wait_until_loaded(self) -> None:
             assert sent, "not connected yet"
 
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
@@ -134,7 +135,7 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
     monkeypatch.setattr(ray_workers, "RayExecutor", Team)
     _, brief = asked(layout, "base", workers=2)
     with ray_workers.started(brief, "predict@base") as team:
-        afar = team.model_setup.stored_model  # type: ignore[attr-defined]  # it is a Team
+        afar = team.brief.stored_model  # type: ignore[attr-defined]  # it is a Team
     assert (sent, afar and afar.place) == ([storage], store.location if storage else None)
 
 

@@ -60,7 +60,7 @@ folder = Path(ray._private.worker.global_worker.node.get_session_dir_path()).par
 commands = [" ".join(each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
 programs = [command for command in commands if str(folder) in command]
 print("monitors", sum("monitor.py" in command for command in programs), "others", len(programs) > 1)
-print("others enter", oct(folder.stat().st_mode & 0o77), "lock", locks.is_held(folder / connection.LOCK))
+print("others enter", oct(folder.stat().st_mode & 0o77), "lock", locks.is_held(folder / connection.LOCK_FILE))
 SEE
 raylet.kill()
 ACT
