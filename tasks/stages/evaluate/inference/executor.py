@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 Operation = Literal["answer", "time", "foretell"]
-"""Name of a method of `answerer.Answerer` that takes one item."""
+"""Name of a method of `model_process.ModelProcess` that takes one item."""
 
 
 class Executor(Protocol):
