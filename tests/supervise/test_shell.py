@@ -44,7 +44,7 @@ LEAVES_A_LINK = """
 _cleaned = run
 def run(params, layout):
     result = _cleaned(params, layout)
-    (layout.stage("clean") / "more").symlink_to("/etc")
+    (layout.artefacts("clean") / "more").symlink_to("/etc")
     return result
 """
 

@@ -174,7 +174,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from tasks.stages.train.recovery import attempts, watchdog
 here = Path(sys.argv[1])
-job = SimpleNamespace(checkpoints=here, record=here / "record", scratch=here / "scratch", skipped=())
+job = SimpleNamespace(checkpoints=here, training_log=here / "record", scratch=here / "scratch", skipped_steps=())
 watchdog.FIRST_STEP = 1
 with watchdog.guard(watchdog.StackDestination(here / "stack-1.txt"), 0.5):
     attempts.train_until_done(job, lambda _: time.sleep(1000))
@@ -186,7 +186,7 @@ def test_a_worker_that_hangs_is_ended_and_says_where(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=patience(60))
     assert done.returncode == 1, done
     assert watchdog.hung_lines(tmp_path).startswith("attempts.py:")
-    assert "in until_done (1)" in watchdog.hung_lines(tmp_path)
+    assert "in train_until_done (1)" in watchdog.hung_lines(tmp_path)
 
 
 def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
@@ -212,7 +212,7 @@ def test_where_a_worker_stands_is_sent_and_taken_back_where_it_goes_on(
         dog.feed()
     assert len(told) == 2 and told[1] == ""
     (tmp_path / "stack-0.txt").write_text(told[0])
-    assert watchdog.hung_lines(tmp_path).startswith("loop.py:") and "in within_memory (0)" in watchdog.hung_lines(
+    assert watchdog.hung_lines(tmp_path).startswith("loop.py:") and "in call_within_memory (0)" in watchdog.hung_lines(
         tmp_path
     )
 

@@ -82,7 +82,7 @@ def test_workers_that_do_not_find_each_other_are_lost(
 def test_neither_the_stage_nor_rays_controller_loads_torch() -> None:
     """Importing torch takes each of the two processes 1 CPU second in every training."""
     code = "from tasks.stages.train import train; from tasks.stages.train.machines import trainer, worker; import sys; "
-    code += "print('torch' in sys.modules, trainer.TogetherConfig().backend_cls.share_cuda_visible_devices)"
+    code += "print('torch' in sys.modules, trainer.SharedGpusConfig().backend_cls.share_cuda_visible_devices)"
     given = os.environ | {"RAY_TRAIN_V2_ENABLED": "1"}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=given, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True"], done.stderr
