@@ -78,7 +78,7 @@ KINDS = (
         "`envelope`: the statement; `intent`: its entry; of a rollback also `order` and `joined`: the signed orders",
     ),
     Kind("promotion.undone", "model", "`intent`, `reason`, `named`"),
-    Kind("promotion.mirrored", "model", "`statement`, `sequence`; `sources`: MLflow's address of each release"),
+    Kind("promotion.mirrored", "model", "`statement`, `sequence`"),
     Kind("rollback.ordered", "model", "`envelope`: an order that other people have to join"),
     Kind("admission.admitted", "model", "`server`, `statement`, `release`, `sha256`, `ledger_away`"),
     Kind("admission.refused", "model", "`server`, `statement`, `reason`"),

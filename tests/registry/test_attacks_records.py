@@ -1,14 +1,10 @@
 """What the owner of the registry or of the ledger's database tries: promotions are signed, and numbered."""
 
-import dataclasses
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tasks.core.errors import Refused, Unavailable
+from tasks.core.errors import Refused
 from tasks.core.files import read_json
 from tasks.incidents import incidents
 from tasks.registry.admit import admission
@@ -52,66 +48,6 @@ def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
             succeeded.served()
     else:
         assert succeeded.served() == b"second"
-
-
-def tag_moved(client: Any, own: Path) -> None:
-    client.delete_model_version_tag(NAME, "2", mlflow_mirror.RELEASE_TAG)
-    _copied_version(client, own)
-
-
-def champion_deleted(client: Any, own: Path) -> None:
-    tags = client.get_model_version(NAME, "2").tags
-    client.delete_model_version(NAME, "2")
-    client.create_model_version(NAME, own.as_uri(), tags=tags, await_creation_for=0)
-
-
-def older_one_tagged(client: Any, own: Path) -> None:
-    for name, value in client.get_model_version(NAME, "2").tags.items():
-        client.set_model_version_tag(NAME, "1", name, value)
-
-
-def _copied_version(client: Any, own: Path) -> None:
-    tags = client.get_model_version(NAME, "2").tags | {mlflow_mirror.RELEASE_TAG: "triage-2"}
-    client.create_model_version(NAME, own.as_uri(), tags=tags, await_creation_for=0)
-
-
-@pytest.mark.attack(rights="registry", stopped="the mirror compares source and tags with the promotion and the ledger")
-@pytest.mark.parametrize("attack", [tag_moved, champion_deleted, older_one_tagged])
-@pytest.mark.parametrize("has_release", [True, False], ids=["the machine that promoted", "another machine"])
-def test_no_tag_has_the_mirror_set_an_alias_to_another_model(
-    succeeded: House, tmp_path: Path, attack: Callable[[Any, Path], None], has_release: bool
-) -> None:
-    with mlflow_mirror.RegistryClient(succeeded.state) as client:
-        before = client.get_model_version_by_alias(NAME, "champion").source
-        attack(client, tmp_path)
-    if not has_release:
-        (succeeded.state / "releases").rename(tmp_path / "elsewhere")
-        with pytest.raises(Unavailable, match="this machine does not have the release"):
-            mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME)
-        (tmp_path / "elsewhere").rename(succeeded.state / "releases")
-    moved = mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME).moved_by_hand
-    assert moved and mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME).moved_by_hand == []
-    with mlflow_mirror.RegistryClient(succeeded.state) as client:
-        assert client.get_model_version_by_alias(NAME, "champion").source == before
-    opened = [one.opening for one in incidents.read_all(succeeded.ledger, succeeded.governance)]
-    assert len(opened) == len(moved) and "may have had another one until now" in opened[0].text
-
-
-def test_another_machine_finds_the_version_where_the_ledger_says_it_was_registered(
-    succeeded: House, tmp_path: Path
-) -> None:
-    """Its own folder of the release is another one than that of the machine which registered it."""
-    other = dataclasses.replace(succeeded.governance, state=tmp_path / "other")
-    shutil.copytree(succeeded.state, other.state)
-    with mlflow_mirror.RegistryClient(succeeded.state) as client:
-        sources = {
-            version.tags[mlflow_mirror.RELEASE_TAG]: version.source
-            for version in client.search_model_versions(f"name = '{NAME}'")
-        }
-    last = succeeded.ledger.entries(mlflow_mirror.MIRRORED, NAME)[-1].body
-    assert last["sources"].keys() == sources.keys(), "the copied house has its folders elsewhere"
-    succeeded.ledger.append(mlflow_mirror.MIRRORED, NAME, last | {"sources": sources})
-    assert mlflow_mirror.set_aliases(succeeded.ledger, other, NAME).moved_by_hand == []
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")

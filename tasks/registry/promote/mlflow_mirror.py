@@ -1,8 +1,7 @@
 """MLflow's registry as a mirror of the promotions, for people and tools. Hallmark trusts nothing that it reads there.
 
-The version of a release is one that has its tags and its source: the place of its files, here or where the ledger says
-that another machine registered it. Whoever may write to MLflow could give the tag alone to a version of their own.
-MLflow numbers versions itself, so after a crash a version's number may be higher than the release's.
+A release is found by its tag `hallmark.release`. MLflow numbers versions itself and never reuses a number, so after a
+crash its number may be higher than the release's.
 """
 
 import logging
@@ -53,15 +52,15 @@ def register(governance: Governance, signed: SignedPromotion) -> int:
         Unavailable: MLflow cannot be used.
     """
     with RegistryClient(governance.state) as client:
-        return _ensure_version(client, governance, signed, set())
+        return _ensure_version(client, governance, signed)
 
 
 def unregister(governance: Governance, name: str, label: str) -> None:
     """Delete the MLflow version of a release that was never promoted, if it exists."""
     with RegistryClient(governance.state) as client:
-        numbers = [int(version.version) for version in _tagged_versions(client, name, label)]
-        if numbers:
-            client.delete_model_version(name, str(min(numbers)))
+        known = _version(client, name, label)
+        if known is not None:
+            client.delete_model_version(name, str(known))
 
 
 def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResult:
@@ -76,12 +75,12 @@ def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResul
     if line.newest is None:
         return AliasResult(aliases={}, moved_by_hand=[])
     with RegistryClient(governance.state) as client:
-        wanted = _required_versions(client, ledger, governance, line)
+        wanted = _required_versions(client, governance, line)
         aliases = _aliases(client, name)
         moved = _report_moved_aliases(ledger, governance, line.newest, aliases, wanted)
         for alias, version in wanted.items():
             _set(client, name, alias, aliases.get(alias), version)
-        _record(ledger, line.newest, _sources(client, name, wanted))
+        _record(ledger, line.newest)
         labels = {alias: _label(client, name, version) for alias, version in wanted.items()}
     return AliasResult(aliases=labels, moved_by_hand=moved)
 
@@ -92,10 +91,10 @@ def is_mirrored(ledger: Ledger, newest: SignedPromotion) -> bool:
     return any(entry.body.get("statement") == newest.sha256 for entry in entries)
 
 
-def _signed_tags(signed: SignedPromotion) -> dict[str, str]:
+def _tags(signed: SignedPromotion, folder: Path) -> dict[str, str]:
     promotion = signed.promotion
-    places = {gate: f"{bundle.ATTESTATIONS}/evidence/{gate}.json" for gate in promotion.gates}
-    evidence = {gate: promotion.files[place] for gate, place in places.items() if place in promotion.files}
+    package = manifest.read(folder / bundle.PAYLOAD)
+    evidence = {gate: promotion.files[f"{bundle.ATTESTATIONS}/evidence/{gate}.json"] for gate in promotion.gates}
     return {f"hallmark.gate.{gate}": sha256 for gate, sha256 in evidence.items()} | {
         RELEASE_TAG: promotion.label,
         "hallmark.sha256": signed.release_sha256,
@@ -107,35 +106,16 @@ def _signed_tags(signed: SignedPromotion) -> dict[str, str]:
         "hallmark.commit": promotion.commit,
         "hallmark.requested_by": promotion.requested_by,
         "hallmark.candidate_inputs": promotion.candidate_inputs,
-    }
-
-
-def _package_tags(folder: Path) -> dict[str, str]:
-    package = manifest.read(folder / bundle.PAYLOAD)
-    return {
         "hallmark.dataset_sha256": package.stages["split"],
         "hallmark.params_sha256": package.params_sha256,
         "hallmark.base_model_sha256": package.base_model_sha256,
     }
 
 
-def _required_versions(client: Any, ledger: Ledger, governance: Governance, line: Promotions) -> dict[str, int | None]:
-    """Return MLflow's version by alias, None for an unused alias.
-
-    A version that MLflow lost, or that is not as it was registered, is created again.
-    """
+def _required_versions(client: Any, governance: Governance, line: Promotions) -> dict[str, int | None]:
+    """Return MLflow's version by alias, None for an unused alias. A version that MLflow lost is created again."""
     holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
-    return {
-        alias: _ensure_version(client, governance, signed, _recorded_sources(ledger, signed)) if signed else None
-        for alias, signed in holders.items()
-    }
-
-
-def _recorded_sources(ledger: Ledger, signed: SignedPromotion) -> set[str]:
-    """Return the sources with which machines registered a release, as the ledger has them."""
-    entries = ledger.entries(MIRRORED, signed.promotion.name)
-    found = (entry.body.get("sources", {}).get(signed.promotion.label) for entry in entries)
-    return {source for source in found if source}
+    return {alias: _ensure_version(client, governance, signed) if signed else None for alias, signed in holders.items()}
 
 
 def _report_moved_aliases(
@@ -157,10 +137,7 @@ def _report_moved_aliases(
     for alias, text in moved.items():
         facts = {"statement": newest.sha256, "alias": alias, "found": aliases.get(alias)}
         role = rollback_orders.owner_role(governance, newest.promotion.tier)
-        message = (
-            f"{text}. The alias is set back. Hallmark's own servers follow the signed statement; who loads a model by "
-            "MLflow's alias may have had another one until now. Find out who changed MLflow and why"
-        )
+        message = f"{text}; nothing served has changed, the alias is set back. Find out who moved it and why"
         incidents.open_if_new(
             ledger, governance, "alias-moved", newest.promotion.label, facts, "major", role, message, recurs=True
         )
@@ -174,49 +151,24 @@ def _set(client: Any, name: str, alias: str, current: int | None, wanted: int | 
         client.set_registered_model_alias(name, alias, str(wanted))
 
 
-def _sources(client: Any, name: str, wanted: Mapping[str, int | None]) -> dict[str, str]:
-    """Return the source of each version that has an alias, by release."""
-    versions = [client.get_model_version(name, str(number)) for number in wanted.values() if number is not None]
-    return {version.tags[RELEASE_TAG]: version.source for version in versions}
-
-
-def _record(ledger: Ledger, newest: SignedPromotion, sources: Mapping[str, str]) -> None:
+def _record(ledger: Ledger, newest: SignedPromotion) -> None:
     with ledger.transaction():
         if not is_mirrored(ledger, newest):
-            body = {"statement": newest.sha256, "sequence": newest.promotion.sequence, "sources": dict(sources)}
+            body = {"statement": newest.sha256, "sequence": newest.promotion.sequence}
             ledger.append(MIRRORED, newest.promotion.name, body)
 
 
-def _ensure_version(client: Any, governance: Governance, signed: SignedPromotion, recorded: set[str]) -> int:
-    """Return the number of a release's version in MLflow, which is created if there is none.
-
-    Args:
-        client: MLflow's client.
-        governance: Governance, whose state has the release's folder if this machine has the release.
-        signed: Promotion of the release.
-        recorded: Sources of the version if other machines registered it.
-
-    Raises:
-        Unavailable: There is no such version, and this machine does not have the release.
-    """
+def _ensure_version(client: Any, governance: Governance, signed: SignedPromotion) -> int:
     promotion = signed.promotion
-    folder = bundle.folder(governance.state, promotion.label).resolve()
-    source, here = (folder / bundle.PAYLOAD).as_uri(), folder.is_dir()
-    tags = _signed_tags(signed) | (_package_tags(folder) if here else {})
-    known = [
-        int(version.version)
-        for version in _tagged_versions(client, promotion.name, promotion.label)
-        if version.source in {source, *recorded} and tags.items() <= version.tags.items()
-    ]
-    if known:
-        return min(known)
-    if not here:
-        raise Unavailable(
-            f"MLflow has no version of {promotion.label} as it was promoted, and this machine does not have the "
-            "release; the machine that promoted it registers it anew"
-        )
+    known = _version(client, promotion.name, promotion.label)
+    if known is not None:
+        return known
     _ensure_model(client, promotion.name)
-    return int(client.create_model_version(promotion.name, source, tags=tags, await_creation_for=0).version)
+    folder = bundle.folder(governance.state, promotion.label).resolve()
+    made = client.create_model_version(
+        promotion.name, (folder / bundle.PAYLOAD).as_uri(), tags=_tags(signed, folder), await_creation_for=0
+    )
+    return int(made.version)
 
 
 def _ensure_model(client: Any, name: str) -> None:
@@ -229,8 +181,9 @@ def _ensure_model(client: Any, name: str) -> None:
             raise
 
 
-def _tagged_versions(client: Any, name: str, label: str) -> list[Any]:
-    return list(client.search_model_versions(f"name = '{name}' and tags.`{RELEASE_TAG}` = '{label}'"))
+def _version(client: Any, name: str, label: str) -> int | None:
+    versions = client.search_model_versions(f"name = '{name}' and tags.`{RELEASE_TAG}` = '{label}'")
+    return min((int(version.version) for version in versions), default=None)
 
 
 def _aliases(client: Any, name: str) -> dict[str, int]:
