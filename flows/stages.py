@@ -50,7 +50,7 @@ def run_with_retries(run: Run, name: str) -> StageOutcome:
         HallmarkError: The last failure.
     """
     in_force = deployments_in_force.read(run.ledger(), run.governance()).deployments
-    waits = {kind: iter(retry.waits()) for kind, retry in in_force.retries if retry}
+    waits = {kind: iter(retry.wait_seconds()) for kind, retry in in_force.retries if retry}
     while True:
         try:
             return stage(run, name, in_force.timeout(name))

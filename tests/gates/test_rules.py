@@ -140,8 +140,8 @@ class Case:
 WAIVER = {"verb": "waive", "role": "risk", "checks": ["enough rows"]}
 CASES = [
     Case("gate", "it is about gate release", says={"gate": "release"}, signed=False),
-    Case("output_as_made", "its evidence is about another output", says={"subject": OTHER}, signed=False),
-    Case("purpose_as_made", "another use case or risk tier than it says", says={"tier": "high"}, signed=False),
+    Case("signed_output", "its evidence is about another output", says={"subject": OTHER}, signed=False),
+    Case("signed_purpose", "another use case or risk tier than it says", says={"tier": "high"}, signed=False),
     Case("output", "about another output", says={"stage": "package"}, signed=False),
     Case(
         "policy", "made under another policy", signed=False,
@@ -160,38 +160,38 @@ CASES = [
     Case("role_asked", "does not ask role risk to approve; it asks data-owner", "both", {"role": "risk"}),
     Case("role_held", "lead did not hold role data-owner on", "lead"),
     Case(
-        "somebody_besides", "both owns all sources of this run", "both", {"role": "risk"},
+        "second_person", "both owns all sources of this run", "both", {"role": "risk"},
         owned_by_both("  low:\n", "  low:\n    separation: {sole_owner: risk}\n"),
     ),
     Case(
-        "owners_alone", "owner owns no source of this run",
+        "only_owners", "owner owns no source of this run",
         arrange=owned_by_both("{role: data-owner}", "{role: data-owner, owners: true}"),
     ),
-    Case("key", "policy asks for a key that people.yaml gives, and owner has none there", arrange=own_keys),
-    Case("closed", "takes no more decisions", arrange=closed, released=False),
-    Case("late", "the deadline of gate data passed", late=20, signed=False, released=False),
+    Case("key_strength", "policy asks for a key that people.yaml gives, and owner has none there", arrange=own_keys),
+    Case("after_closing", "takes no more decisions", arrange=closed, released=False),
+    Case("after_deadline", "the deadline of gate data passed", late=20, signed=False, released=False),
     Case("dated_ahead", "it says that it was signed on", late=0.01, signed=False),
     Case("dated_back", "before its gate was asked", late=-0.01, signed=False, released=False),
     Case("complete", "a waiver needs a reason", "both", WAIVER, short(), signed=False),
     Case(
-        "figure", "check 'enough rows' came out differently", "both", WAIVER, waivable_by_rows, 1,
+        "same_result", "check 'enough rows' came out differently", "both", WAIVER, waivable_by_rows, 1,
         signed=False, released=False,
     ),
-    Case("failed", "did not fail; waivers are for none", "both", WAIVER, ahead=1),
+    Case("check_failed", "did not fail; waivers are for none", "both", WAIVER, ahead=1),
     Case(
         "allowed", "lets nobody waive 'enough rows'", "both", WAIVER,
         short(under("max_days: 30}", "max_days: 30, checks: [new fact]}")), 1,
     ),
-    Case("short_enough", "may last 30 days", "both", WAIVER, short(), 31),
-    Case("lasts", "the waiver expired on", "both", WAIVER, short(), -1),
+    Case("max_duration", "may last 30 days", "both", WAIVER, short(), 31),
+    Case("not_expired", "the waiver expired on", "both", WAIVER, short(), -1),
     Case("repeated", "says the same as", arrange=said_before, signed=False),
-    Case("another_role", "both decides in role data-owner in this run", "both", WAIVER, in_another_role, 1),
+    Case("second_role", "both decides in role data-owner in this run", "both", WAIVER, in_another_role, 1),
 ]  # fmt: skip
 
 
 def test_no_rule_is_without_a_case() -> None:
     """`withdrawn` is tried below: it takes a decision that counts until then."""
-    beside_others = ["repeated", "another_role"]
+    beside_others = ["repeated", "second_role"]
     assert sorted(case.rule for case in CASES) == sorted([*(rule.__name__ for rule in all_rules.RULES), *beside_others])
 
 

@@ -10,7 +10,7 @@ from tasks.core.document import Document
 
 ROOT = Path(__file__).parents[2]
 WITHIN = {
-    "Policy", "People", "Purpose", "SourceDeclared", "CardDeclared", "Summary", "Dated", "Opening", "Escalation",
+    "Policy", "People", "Purpose", "DeclaredSource", "DeclaredCard", "EvidenceSummary", "DatedDocument", "Opening", "Escalation",
     "Closing",
 }  # fmt: skip
 """Documents that stand in others alone."""

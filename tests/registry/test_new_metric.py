@@ -103,5 +103,5 @@ def test_every_metric_of_the_folder_stands_in_the_table_once() -> None:
     sources = {path.stem: path.read_text() for path in folder.glob("*.py")}
     assert {metric.name for metric in table.METRICS} == {name for name, text in sources.items() if "\nMETRIC =" in text}
     listed = {compared.name for compared in table.COMPARISONS}
-    assert listed == {name for name, text in sources.items() if "\nCOMPARED =" in text}
+    assert listed == {name for name, text in sources.items() if "\nFACT =" in text}
     assert len({metric.name for metric in table.METRICS}) == len(table.METRICS)

@@ -164,4 +164,4 @@ def test_a_worker_of_ray_starts_by_it(tmp_path: Path) -> None:
     script.write_text("import sys, tasks; print(sys.argv[1:], sys.flags.isolated, tasks.__spec__.loader)")
     command = [sys.executable, "-I", start.__file__, "-s", str(script), "--one"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("['--one'] 1 <") and "Source object" in done.stdout
+    assert done.stdout.startswith("['--one'] 1 <") and "UncachedLoader object" in done.stdout

@@ -23,10 +23,10 @@ def test_nothing_is_over_on_a_machine_at_rest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("one", "why"),
     [
-        ({"memory_left": 1.0}, r"the machine has .* GiB of memory left, of "),
-        ({"disk_left": 1.0}, r"the disk of .* has .* GiB left, of "),
-        ({"seconds": -1.0}, r"it has run for -0\.0002\d* hours"),
-        ({"processes": -1000}, r"it has started -?\d+ processes, and may have -1,000"),
+        ({"min_memory_share": 1.0}, r"the machine has .* GiB of memory left, of "),
+        ({"min_disk_share": 1.0}, r"the disk of .* has .* GiB left, of "),
+        ({"max_seconds": -1.0}, r"it has run for -0\.0002\d* hours"),
+        ({"max_processes": -1000}, r"it has started -?\d+ processes, and may have -1,000"),
     ],
 )
 def test_each_limit_is_told(tmp_path: Path, one: dict[str, float], why: str) -> None:

@@ -104,7 +104,8 @@ def test_ports_that_settings_name(text: str, ports: set[int]) -> None:
 def test_a_stage_reaches_the_ports_that_its_own_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "unavailable_reason", lambda: None)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "names", lambda _: ())
+    monkeypatch.setattr(grants.Grant, "has_passwords", lambda *_: True)
+    monkeypatch.setitem(vars(grants.GRANTS["ingest"]), "variable_names", lambda _: ())
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text("[default]\nendpoint_url = http://store.example:9001\n")
     given = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "PREFECT_API_URL": "http://127.0.0.1:4200/api",

@@ -77,7 +77,7 @@ def test_a_training_with_fewer_workers_is_told_of_room_for_more(job: MakeJob, mo
     @contextmanager
     def asked(_job: Job, together: list[int]) -> Iterator[SimpleNamespace]:
         groups.append(together)
-        yield SimpleNamespace(given=lambda: 1)
+        yield SimpleNamespace(workers_placed=lambda: 1)
 
     monkeypatch.setattr(worker_capacity, "placement_groups", asked)
     monkeypatch.setattr(worker_capacity, "GROW_SECONDS", 0.0)

@@ -59,8 +59,8 @@ def test_what_a_base_model_cannot_part_is_refused(tiny: Path) -> None:
         with pytest.raises(InputError, match=f"sequence_parallel {together} does not divide the {words}.* one of 1, 2"):
             sequence_parallel_check.require(settings, model)
     for name, values, words in (
-        ("kinds", {"full_attention", "linear_attention"}, "linear_attention"),
-        ("positions", {"longrope"}, "longrope"),
+        ("layer_kinds", {"full_attention", "linear_attention"}, "linear_attention"),
+        ("position_kinds", {"longrope"}, "longrope"),
     ):
         with pytest.raises(InputError, match=f"the base model has {words}, which needs them whole; set it to 1"):
             changed = dataclasses.replace(model, **{name: frozenset(values)})
