@@ -136,7 +136,7 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
     _, brief = asked(layout, "base", workers=2)
     with ray_workers.started(brief, "predict@base") as team:
         afar = team.brief.stored_model  # type: ignore[attr-defined]  # it is a Team
-    assert (sent, afar and afar.place) == ([storage], store.location if storage else None)
+    assert (sent, afar and afar.location) == ([storage], store.location if storage else None)
 
 
 @pytest.mark.slow
