@@ -40,9 +40,8 @@ GOAL_SECONDS = 2.0
 REPETITIONS = 5
 PEER_CHANGES = 500
 LAYERS, RANK = 30, 16
-LAYER_SIZES = {"q": (576, 576), "k": (576, 192), "v": (576, 192), "o": (576, 576), "gate": (576, 1536), "up": (576,
-               1536),
-         "down": (1536, 576)}  # fmt: skip
+LAYER_SIZES = {"q": (576, 576), "k": (576, 192), "v": (576, 192), "o": (576, 576), "gate": (576, 1536),
+               "up": (576, 1536), "down": (1536, 576)}  # fmt: skip
 """Linear layers of SmolLM2-135M: numbers of inputs and outputs."""
 Accepts = Callable[[Path], bool]
 Change = Callable[[Path, list[Path], random.Random, Accepts], str]

@@ -1,19 +1,19 @@
 """Prefect flows and their tasks, one topic a file, to be read from top to bottom.
 
-    retrain.py    flow from data to release: stages, gates, promotion
-    stages.py     DVC stages as Prefect tasks
-    gates.py      gates as suspended flow runs
-    lineage.py    index of the records in a run's dataset
-    promotion.py  comparison of the candidate with the champion, and its promotion
-    lifecycle.py  beginning, journal and end of a run
-    artifacts.py  Prefect artifacts: what a run shows in Prefect's UI
+    retrain.py            flow from data to release: stages, gates, promotion
+    stages.py             DVC stages as Prefect tasks
+    gates.py              gates as suspended flow runs
+    lineage.py            index of the records in a run's dataset
+    promotion.py          comparison of the candidate with the champion, and its promotion
+    lifecycle.py          beginning, journal and end of a run
+    artifacts.py          Prefect artifacts: what a run shows in Prefect's UI
     deployment_names.py   names of this checkout's deployments and work pools
     suspended_runs.py     resumption of suspended runs whose gate was decided
-    pool_rescheduling.py     rescheduling of work pools' runs whose machine is gone
-    watch.py      periodic work: orphaned flow runs, reminders, incidents, published heads
-    mlflow_updates.py    MLflow runs, kept up to date
-    scheduling.py  runs that schedules and triggers request
-    partial_work.py     work in parts that may fail one by one
+    pool_rescheduling.py  rescheduling of work pools' runs whose machine is gone
+    watch.py              periodic work: orphaned flow runs, reminders, incidents, published heads
+    mlflow_updates.py     MLflow runs, kept up to date
+    scheduling.py         runs that schedules and triggers request
+    partial_work.py       work in parts that may fail one by one
 
 A flow decides when, where and how often something is tried, shows it, and lets it wait. The work itself is in `tasks/`,
 which does not depend on Prefect.

@@ -1,13 +1,13 @@
 """Programs that people start or that keep running: the command line, the web console, Prefect, MLflow and Kubernetes.
 
-release_diff.py         comparison of two releases for `hallmark releases diff`
-record_lookup.py      datasets, runs and releases that contain a record or a person, for `hallmark data where`
+release_diff.py     comparison of two releases for `hallmark releases diff`
+record_lookup.py    datasets, runs and releases that contain a record or a person, for `hallmark data where`
 formats.py          type and JSON schema of every signed or digested document
 processes.py        start and end of processes that outlive a command
-local_server.py           start and end of a server on loopback
+local_server.py     start and end of a server on loopback
 ports.py            free and bound ports on loopback
 loopback.py         loopback addresses without a proxy
-mlflow_server.py         MLflow's pages of this checkout
+mlflow_server.py    MLflow's pages of this checkout
 tracking_access.py  authentication of requests to these pages
 cli/                command `hallmark`
 console/            web console
@@ -18,5 +18,5 @@ kubernetes/         Helm chart
 prefect/            Prefect's server, runner, worker and watch
 ray/                Ray cluster without Kubernetes
 
-governance/ has the policy, people, sources and expectation suites of the sample use case.
+governance/  has the policy, people, sources and expectation suites of the sample use case.
 """

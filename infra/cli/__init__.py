@@ -1,6 +1,6 @@
 """Command `hallmark`, with one file for each command or group of commands.
 
-command_table.py lists all commands. lazy_commands.py imports the module of a command only when the command is called.
+command_table.py  lists all commands. lazy_commands.py imports the module of a command only when the command is called.
 
 Exit codes: 0 done, 1 the answer is no, 2 the input is wrong, 3 something that the command needs is away. Errors that a
 person can act on are printed without a traceback.

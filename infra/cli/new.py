@@ -113,9 +113,8 @@ def _inspect_file(
 def _require_name(name: str) -> None:
     if not NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
         raise InputError(
-            f"{name!r} cannot be a name; expected at most {MAX_NAME_LENGTH} lower-case letters, digits, - and _, "
-            f"such as "
-            "letters-2026"
+            f"{name!r} cannot be a name; expected at most {MAX_NAME_LENGTH} lower-case letters, digits, - and _, such "
+            "as letters-2026"
         )
     if name == plan.DATASET_SUITE:
         raise InputError(

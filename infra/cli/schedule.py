@@ -71,9 +71,11 @@ def coming(
     if as_json:
         shared.print_json([{"name": name, "due": moment.isoformat()} for moment, name in times])
         return
-    rows = [[f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{schedules[name].local_time(moment)} "
-                                                f"{schedules[name].timezone}", name]
-            for moment, name in times]  # fmt: skip
+    local = {name: schedule.local_time for name, schedule in schedules.items()}
+    rows = [
+        [f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{local[name](moment)} {schedules[name].timezone}", name]
+        for moment, name in times
+    ]
     shared.print_columns(["due", "by its own clock", "schedule"], rows, "no schedule is due")
 
 

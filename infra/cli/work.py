@@ -81,8 +81,8 @@ def _server_api(where: Path) -> tuple[str, bool]:
 def _missing_for_takeover(where: Path) -> Iterator[str]:
     if not os.environ.get(ledgers.URL_VARIABLE):
         yield (
-            f"{ledgers.URL_VARIABLE} is not set: the ledger is on this machine alone, and no other can work for "
-            f"the pool"
+            f"{ledgers.URL_VARIABLE} is not set: the ledger is on this machine alone, and no other can work for the "
+            "pool"
         )
         return
     if not os.environ.get(GIT_REMOTE_VARIABLE):

@@ -59,7 +59,7 @@ def _signed_in(context: Context, person: str, password: str, device: str, where:
     answer = begin_session(context, RedirectResponse(local_path(where), HTTP_303_SEE_OTHER), person, now, kept, mark)
     answer.set_cookie(
         device_cookie_name(context), context.accounts.remember_device(person, device, now),
-                           max_age=int(DEVICE_LIFETIME.total_seconds()),
+        max_age=int(DEVICE_LIFETIME.total_seconds()),
         path="/", secure=context.secure, httponly=True, samesite="strict",
     )  # fmt: skip
     return answer

@@ -1,19 +1,19 @@
 """Prefect on this machine: the server, the runner and the watch that `hallmark up` starts, and workers of work pools.
 
-    server.py         start, lookup and stop of server, runner and watch
-    begin.py          entry point of these three processes
-    access.py         secret of the server, and the environment of each process
-    settings.py       settings that a runner keeps from its start
-    runner.py         process that executes flow runs of this checkout
-    watch.py          process that looks after gates, deadlines, schedules and heads; one of several holds the lease
-    pools.py          work pools of deployments.yaml, on the Prefect server
-    worker.py         process that executes flow runs of a work pool on this machine
-    execute.py        process of one flow run of a work pool
-    periodic.py          periodic work of a service
-    watch_status.py       state of the watch, for `hallmark status` and `hallmark doctor`
-    notify.py         notices to people: Prefect notification block, webhook or log
-    logs.py           log lines of a run
-    client.py         flow runs on the Prefect server: start, resume, cancel and state
+    server.py        start, lookup and stop of server, runner and watch
+    begin.py         entry point of these three processes
+    access.py        secret of the server, and the environment of each process
+    settings.py      settings that a runner keeps from its start
+    runner.py        process that executes flow runs of this checkout
+    watch.py         process that looks after gates, deadlines, schedules and heads; one of several holds the lease
+    pools.py         work pools of deployments.yaml, on the Prefect server
+    worker.py        process that executes flow runs of a work pool on this machine
+    execute.py       process of one flow run of a work pool
+    periodic.py      periodic work of a service
+    watch_status.py  state of the watch, for `hallmark status` and `hallmark doctor`
+    notify.py        notices to people: Prefect notification block, webhook or log
+    logs.py          log lines of a run
+    client.py        flow runs on the Prefect server: start, resume, cancel and state
     deployments.yaml  schedules and triggers as proposed (tasks/scheduling)
 
 If PREFECT_API_URL is set, that server is used, and none is started. Each checkout has a deployment of its own there.

@@ -36,9 +36,9 @@ RESEND_PERIOD = timedelta(days=30)
 A repeated notice is better than a missing one, but nobody would read those of years.
 """
 CURSOR_AHEAD_WARNING = (
-    f"notices: the ledger's database said that they had come further than the ledger has; the last "
-    f"{RESEND_PERIOD.days} days "
-    "are told again. Somebody wrote into its table hallmark_leases, or put an older ledger back"
+    "notices: the ledger's database said that they had come further than the ledger has; the last "
+    f"{RESEND_PERIOD.days} days are told again. Somebody wrote into its table hallmark_leases, or put an older ledger "
+    "back"
 )
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -47,8 +47,8 @@ def request_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
     before = [shelf.entry(first.opening)] if first else []
     same = first is not None and first.evidence.artefacts.get("params.yaml") == record.contents.manifest.params_sha256
     fixed = (
-        f" They were fixed before training: the data gate, asked on {format_case_time(first)}, looked at the same "
-        f"file by digest."
+        f" They were fixed before training: the data gate, asked on {format_case_time(first)}, looked at the same file "
+        "by digest."
         if same
         else ""
     )

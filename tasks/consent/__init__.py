@@ -2,5 +2,5 @@
 
 signed_withdrawal.py  signed statements by which an owner withdraws or restores a source
 withdrawals.py        recording of withdrawals, and checks whether a source in use is withdrawn
-release_sources.py            check of the sources that a release was trained on
+release_sources.py    check of the sources that a release was trained on
 """

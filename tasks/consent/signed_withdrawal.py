@@ -83,8 +83,7 @@ class Withdrawal:
         return (
             f"source {names} was withdrawn on {when}, as entry {self.entry.seq} of the ledger says, which cannot be "
             f"verified: {self.verification_error}. It was changed, or people.yaml no longer has who made it, or the "
-            f"key that they "
-            "had then: put them back, with roles and keys that ended"
+            "key that they had then: put them back, with roles and keys that ended"
         )
 
 

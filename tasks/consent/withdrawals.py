@@ -169,8 +169,8 @@ def block_reason(ledger: Ledger, governance: Governance, uses: Iterable[UsedSour
         own for standing in withdrawn.values() for each in standing for own in sorted(each.sources & known.keys())
     )
     back = (
-        f"hallmark data withdraw {name} --restore --reason TEXT --as {_restorer(ledger, governance, name, known[name])}"
-        f"{governance.command_option}"
+        f"hallmark data withdraw {name} --restore --reason TEXT --as "
+        f"{_restorer(ledger, governance, name, known[name])}{governance.command_option}"
         for name in names
     )
     return (

@@ -63,9 +63,8 @@ def migrate(engine: Engine, schema: Schema) -> None:
             if current > schema.version:
                 raise Unavailable(
                     f"{_database_name(engine)} was made by a newer Hallmark, {_newest_writer(connection, schema)} "
-                    f"({schema.name} "
-                    f"schema {current}, this version, {VERSION}, knows {schema.version}); install the version that "
-                    "made it, or a later one"
+                    f"({schema.name} schema {current}, this version, {VERSION}, knows {schema.version}); install the "
+                    "version that made it, or a later one"
                 )
             if not copied:
                 _report_migration(engine, schema, current, _newest_writer(connection, schema))
@@ -97,8 +96,7 @@ def version(connection: Connection, schema: Schema) -> int | None:
     listed = ", ".join(ascii(value) for value in held[:5]) or "nothing"
     raise Refused(
         f"{_database_name(connection.engine)} was changed by hand: {table.name} holds {listed:.80}, expected one "
-        f"version from "
-        "1 on; restore a backup"
+        "version from 1 on; restore a backup"
     )
 
 
@@ -143,8 +141,7 @@ def _report_migration(engine: Engine, schema: Schema, version: int, by: str) -> 
         kept = f"as it was it is kept in {_copy(Path(engine.url.database or ''), version)}"
     print(
         f"{_database_name(engine)} was made by an earlier Hallmark, {by}; it is brought from {schema.name} schema "
-        f"{version} to "
-        f"{schema.version}; {kept}",
+        f"{version} to {schema.version}; {kept}",
         file=sys.stderr,
     )
 

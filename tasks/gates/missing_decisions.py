@@ -27,7 +27,7 @@ def missing_withdrawals(weighed: list[DecisionResult]) -> list[str]:
     """Return a message for each rejection of the same output in an earlier run, which holds until withdrawn."""
     return [
         f"{w.decision.person} rejected the same output in run {w.decision.run} ({w.decision.reason}) and would have to "
-        f"withdraw that"
+        "withdraw that"
         for w in weighed
         if w.decision and w.is_carried_over and w.decision.verb == "reject"
     ]

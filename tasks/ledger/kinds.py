@@ -41,8 +41,8 @@ KINDS = (
     ),
     Kind(
         "run.resolved", "run",
-        "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source; `hallmark`: the version "
-        "that began it",
+        "`files`: SHA-256 of parameters and inputs; `sources`: SHA-256 of each opened source; `hallmark`: the "
+        "version that began it",
     ),
     Kind(
         "run.stage", "run",

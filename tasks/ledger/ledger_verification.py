@@ -61,8 +61,7 @@ def known_heads(keyholder: LedgerKeys, elsewhere: bool = True) -> tuple[list[Kno
     if elsewhere and not others:
         text = (
             f"{publication.PLACES_VARIABLE} names no place: heads are kept beside the ledger alone, and whoever owns "
-            f"this machine "
-            "could rewrite both"
+            "this machine could rewrite both"
         )
         findings.append(Finding(verdict="told", text=text))
     return known, findings

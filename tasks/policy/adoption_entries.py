@@ -109,14 +109,12 @@ def root_fingerprint(state: Path) -> str:
     if pinned and on_disk and pinned != on_disk:
         raise InputError(
             f"{path} is root key {on_disk}, and {ROOT_VARIABLE} says {pinned}; put the right key there, or find out "
-            f"who "
-            "replaced it"
+            "who replaced it"
         )
     if not (pinned or on_disk):
         raise InputError(
             f"whose policy is in force here? Nothing says: run `hallmark init`, or set {ROOT_VARIABLE} to the "
-            f"fingerprint of the "
-            "root key"
+            "fingerprint of the root key"
         )
     return pinned or on_disk
 
@@ -160,11 +158,10 @@ def require_root_of(ledger: Ledger, state: Path) -> None:
         return
     known = " or ".join(there)
     raise Refused(
-        f"this ledger was begun under another root key than is trusted here: {ledger.url} has adoptions under "
-        f"{known}, and this checkout trusts {trusted or 'none yet'}. Ask its owner for the fingerprint by another way "
-        f"and set {ROOT_VARIABLE} to it, or put the owner's {ROOT_KEY_NAME}.pub into {state / 'keys'}. Only to begin "
-        f"a second root of "
-        "trust on this ledger, under which nothing that others adopted counts: hallmark init --new-root"
+        f"this ledger was begun under another root key than is trusted here: {ledger.url} has adoptions under {known}, "
+        f"and this checkout trusts {trusted or 'none yet'}. Ask its owner for the fingerprint by another way and set "
+        f"{ROOT_VARIABLE} to it, or put the owner's {ROOT_KEY_NAME}.pub into {state / 'keys'}. Only to begin a second "
+        "root of trust on this ledger, under which nothing that others adopted counts: hallmark init --new-root"
     )
 
 

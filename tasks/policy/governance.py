@@ -170,7 +170,7 @@ class Governance:
         agent = "which has none of theirs" if ssh_agent.is_running() else f"which {ssh_agent.SOCKET_VARIABLE} names"
         return (
             f"put it there, name its file in {signing_keys.KEY_VARIABLE}, or add it to the ssh-agent, {agent}: "
-            f"`ssh-add FILE`"
+            "`ssh-add FILE`"
         )
 
     @property

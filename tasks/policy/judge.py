@@ -64,9 +64,8 @@ def why_not(judge: Judge, policy: Policy) -> str:
         return ""
     if judge.editable:
         return (
-            f"{judge} in {PACKAGES_FOLDER}, judges in environment {LOCAL} alone: whoever edits that folder changes "
-            f"the gates; "
-            f"for {policy.environment} install it from a clone: pip install -c constraints.txt '.[platform]'"
+            f"{judge} in {PACKAGES_FOLDER}, judges in environment {LOCAL} alone: whoever edits that folder changes the "
+            f"gates; for {policy.environment} install it from a clone: pip install -c constraints.txt '.[platform]'"
         )
     if policy.judges and judge.sha256 not in policy.judges:
         return (

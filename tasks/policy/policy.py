@@ -263,8 +263,8 @@ def load(governance: Path) -> Policy:
     if policy.environment != LOCAL and not policy.changes.code:
         line = config.line_of(config.read_yaml(path), ["changes"])
         raise InputError(
-            f"{path}:{line}: changes.code: name the roles that sign off versions of the code; only environment "
-            f"{LOCAL} does without"
+            f"{path}:{line}: changes.code: name the roles that sign off versions of the code; only environment {LOCAL} "
+            "does without"
         )
     if wrong := {name: why for name, tier in policy.tiers.items() if (why := tier.unsupported_gates())}:
         document = config.read_yaml(path)

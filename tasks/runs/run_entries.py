@@ -66,8 +66,7 @@ def _require_goes_on(resolved: Entry) -> None:
     do = f"go on with it in Hallmark {by}" if later else "start it anew with `hallmark run`"
     raise Refused(
         f"run {resolved.subject} was begun by Hallmark {by or UNKNOWN_VERSION}, and this is {VERSION}, which digests "
-        f"the work "
-        f"of a run otherwise (CHANGELOG.md says what changed); {do}"
+        f"the work of a run otherwise (CHANGELOG.md says what changed); {do}"
     )
 
 

@@ -67,10 +67,9 @@ def verify_and_record(
         _require_scheduler(request)
         if not governance.local:
             raise Refused(
-                f"run {request.known_run_id} is asked for and nobody signed that: whoever reaches Prefect could ask "
-                f"as the "
-                f"scheduler, which counts in environment local alone; have the scheduler's key sign: hallmark run --as "
-                f"{SCHEDULER}"
+                f"run {request.known_run_id} is asked for and nobody signed that: whoever reaches Prefect could ask as "
+                "the scheduler, which counts in environment local alone; have the scheduler's key sign: hallmark run "
+                f"--as {SCHEDULER}"
             )
         time = ledger.now()
         envelope = signed_request.sign(
@@ -106,9 +105,9 @@ def require_matching_request(signed: RecordedRunRequest, request: RunRequest, en
 def _require_scheduler(request: RunRequest) -> None:
     if request.requested_by != SCHEDULER:
         raise Refused(
-            f"run {request.known_run_id} is asked for in the name of {request.requested_by}, and no request that "
-            f"they signed "
-            f"is with it; use `hallmark run --as {request.requested_by}`, or leave requested_by out: the scheduler asks"
+            f"run {request.known_run_id} is asked for in the name of {request.requested_by}, and no request that they "
+            f"signed is with it; use `hallmark run --as {request.requested_by}`, or leave requested_by out: the "
+            "scheduler asks"
         )
 
 

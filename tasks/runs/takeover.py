@@ -64,8 +64,7 @@ def take_over(root: Path, run_id: str) -> float:
     if not remote:
         raise InputError(
             f"run {run_id} is on another machine; to go on with it here, set {run.GIT_REMOTE_VARIABLE} to the git "
-            f"remote that "
-            "it was pushed to, and DVC's default remote to the one that has its outputs"
+            "remote that it was pushed to, and DVC's default remote to the one that has its outputs"
         )
     started = time.monotonic()
     commit = checkout.fetch(remote, ref)

@@ -86,7 +86,7 @@ def list_warnings(
     if rare:
         said.append(
             f"{rare:,} labels have fewer than {RARE_LABEL_ROWS} rows: one that is tested and not trained fails the "
-            f"data gate"
+            "data gate"
         )
     if unspoken:
         said.append("no language was recognised; personal data is looked for in English and German text alone")

@@ -42,7 +42,7 @@ MOST_LABELS = 100
 
 
 class UnclearMapping(Exception):
-    """Neither names nor values decide which column is prompt or response. `wanted` lists the options that would."""
+    """Error of a file whose prompt or response column cannot be guessed; `wanted` lists the options that name it."""
 
     def __init__(self, wanted: list[str]) -> None:
         super().__init__(", ".join(wanted))

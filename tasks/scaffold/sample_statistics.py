@@ -95,7 +95,7 @@ def compute_statistics(rows: Sequence[Row], source: Source) -> SampleStatistics:
         raise InputError(
             f"{source.location}: its {len(records)} rows ask {sample.prompts} different things, and to train on some "
             f"and test on others takes {MIN_RECORDS}; is {_prompt_column(source)!r} the column that asks? --prompt "
-            f"names another"
+            "names another"
         )
     return sample
 

@@ -1,7 +1,7 @@
 """Sources of the data, and the personal and secret text in them.
 
 sources.py       inventory of the sources and their suites: sources.yaml, expectations/
-locations.py        comparison of locations
+locations.py     comparison of locations
 protection.py    classes of personal and secret text, and the action on each
 vault.py         database of the values that tokens stand for, each value encrypted
 vault_keys.py    key of the vault

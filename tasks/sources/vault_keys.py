@@ -63,8 +63,7 @@ def load(state: Path) -> VaultKeys:
     except (OSError, UnicodeDecodeError):
         raise InputError(
             f"the vault's key is wanted, and neither {KEY_VARIABLE} nor {path} gives it; restore it (`hallmark init` "
-            f"makes "
-            "one where there is no vault yet)"
+            "makes one where there is no vault yet)"
         ) from None
     if mode & 0o077:
         raise InputError(f"{path}: others can read the vault's key (mode {mode & 0o777:04o}); run `chmod 600 {path}`")

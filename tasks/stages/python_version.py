@@ -20,7 +20,6 @@ def require_same_version(stage: str, layout: Layout) -> None:
     version = load_resolved(layout.sources).python
     if version not in (None, python_minor_version()):
         raise InputError(
-            f"the run was resolved with Python {version}, and this is {python_minor_version()}, which may write "
-            f"other data; "
-            f"go on with {version}, or start a new run"
+            f"the run was resolved with Python {version}, and this is {python_minor_version()}, which may write other "
+            f"data; go on with {version}, or start a new run"
         )

@@ -263,8 +263,7 @@ def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFi
     if not all(is_part_of_a_model(path) for path in itself.rglob("*") if not path.is_dir()):
         raise InputError(
             f"base_model.folder: {folder} holds other files than those of a model ({', '.join(HUB_FILES)}); give one "
-            f"that "
-            "holds the model alone"
+            "that holds the model alone"
         )
     try:
         found = tree_digest(itself)

@@ -37,8 +37,8 @@ RUNNER_VARIABLES = (
     ),
     Variable(
         "HALLMARK_NOTIFY",
-        "where [notices](../concepts/gates.md#reminders-and-notices) go: a Prefect notification block or the URL of a "
-        "webhook",
+        "where [notices](../concepts/gates.md#reminders-and-notices) go: a Prefect notification block or the URL of "
+        "a webhook",
         "the watch's log",
     ),
     Variable(

@@ -138,6 +138,5 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
 def _cut_short() -> Unavailable:
     return Unavailable(
         f"the answer of the ssh-agent at {os.environ.get(SOCKET_VARIABLE, '')} is cut short; it speaks another "
-        f"protocol: start "
-        f"another, or unset {SOCKET_VARIABLE}"
+        f"protocol: start another, or unset {SOCKET_VARIABLE}"
     )

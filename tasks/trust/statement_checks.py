@@ -49,8 +49,7 @@ def require_recent(statement: dict[str, Any], now: datetime) -> None:
     if not timedelta() <= age <= MAX_AGE:
         raise Refused(
             f"what was signed says that it is of {statement['predicate']['time']}, and it is {format_time(now)}; "
-            f"nothing was "
-            "recorded. Look at it and sign it anew"
+            "nothing was recorded. Look at it and sign it anew"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the files of an experiment, whose code nobody has looked at, show to a person who looks at a record of it."""
+"""Records of an experiment, whose code nobody has reviewed, as people who look at them see them."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def leave(run: Run, text: str, record_id: str = "0" * 32) -> None:
-    """What the code of its `ingest` writes."""
+    """Return a row as the code of the experiment's `ingest` writes it."""
     run.put_rows([{"record_id": record_id, "source_id": "src", "row": 1}])
     folder = run.layout.artefacts("ingest")
     write_table(QUARANTINE.empty_table(), folder / "quarantine.parquet")

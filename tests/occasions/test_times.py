@@ -113,7 +113,7 @@ def test_an_unknown_zone_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["localtime", "Factory"])
 def test_a_zone_that_is_another_one_on_another_machine_is_refused(name: str) -> None:
-    """Of all that the database names; the file in force is read on every machine."""
+    """Every such zone of the database is refused, since each machine reads the file in force."""
     with pytest.raises(ValueError, match=f"{name}' is another time on another machine; name the zone"):
         Schedule.model_validate({"cron": "0 3 * * *", "timezone": name})
 

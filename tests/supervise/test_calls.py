@@ -48,7 +48,7 @@ NAMES = (
 OTHER_TCP = (256, socket.IPPROTO_MPTCP, socket.IPPROTO_TCP)
 """Protocols of a socket, of which the last is open; 256 is IPPROTO_SMC, which a kernel without it refuses as well."""
 COMMANDS = (fcntl.F_SETLEASE, fcntl.F_NOTIFY, fcntl.F_GETFD)
-"""Of fcntl(2), of which the last is open."""
+"""Commands of fcntl(2), the last of which is allowed."""
 OPTIONS = ((socket.SOL_SOCKET, socket.SO_REUSEPORT), (socket.SOL_SOCKET, socket.SO_REUSEADDR), (socket.SOL_IP, 15))
 """Levels and options of setsockopt(2), of which the first is closed."""
 FAMILIES = (3, 5, 15, 17, 21, 29, 31, 38, 40, 44, 45, 64, 0x10000000, 0x1_0000_0028, -24)

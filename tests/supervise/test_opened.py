@@ -1,4 +1,4 @@
-"""What a stage reads outside its run is what was looked at, whatever has its name by then."""
+"""A stage reads the file that was checked, even if another file has its name by then."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 settings.py      provider and sign-in methods, from environment variables
 transactions.py  sign-ins in progress, between the redirect to the provider and the callback
-http.py      HTTP requests to the provider, limited in size and time, without redirects
+http.py          HTTP requests to the provider, limited in size and time, without redirects
 provider.py      endpoints of the provider, the redirect to it, and the exchange of a code for a subject
 id_token.py      verification of ID tokens
 

@@ -1,10 +1,10 @@
 """Statements that people sign in their browser, one file for each: the request, the draft, and recording it signed.
 
-messages.py     fields of requests and responses that all statements share
-gate_decision.py   a decision at a gate
-incident_closing.py    the closing of an incident
-rollback_order.py      an order to roll back to an earlier release
-schedule_switch.py     the pausing or resuming of a schedule or trigger
+messages.py          fields of requests and responses that all statements share
+gate_decision.py     a decision at a gate
+incident_closing.py  the closing of an incident
+rollback_order.py    an order to roll back to an earlier release
+schedule_switch.py   the pausing or resuming of a schedule or trigger
 
 Each is a row of SIGNINGS in ../actions.py.
 """

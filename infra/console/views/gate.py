@@ -140,13 +140,12 @@ def _asked(
 ) -> SigningForm:
     it = case.evidence
     policy = governed.policy
-    wanted = policy.gate(it.tier, it.gate).signature
+    wanted, known = policy.gate(it.tier, it.gate).signature, key_fingerprints(here, person)
     return SigningForm(
         path=f"/gates/{it.run}/{it.gate}",
         type=signed_decision.PREDICATE_TYPE,
         person=person.id,
-        keys=[key for key in key_fingerprints(here, person) if not person.key_weakness(wanted, policy.environment,
-        key)],
+        keys=[key for key in known if not person.key_weakness(wanted, policy.environment, key)],
         about={
             "run": it.run, "gate": it.gate, "use_case": it.use_case, "tier": it.tier, "demo": it.demo,
             "policy_sha256": it.policy_sha256, "purpose_sha256": it.purpose_sha256,

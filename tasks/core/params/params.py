@@ -81,8 +81,7 @@ class Params(FrozenModel):
             named = f"{', '.join(windows)} has one" if windows else "none has one"
             raise ValueError(
                 f"use_case.approach {' or '.join(methods.TEXT_APPROACHES)} goes with a task whose prompt has a "
-                f"text_window: the "
-                f"approach is {approach}, and of the prompts {named}"
+                f"text_window: the approach is {approach}, and of the prompts {named}"
             )
         if too_long := [task for task, window in windows.items() if window > training.max_length]:
             raise ValueError(

@@ -11,7 +11,7 @@ def unsupported_reason(rank: int, dora: bool) -> str | None:
     if rank > MAX_LORA_RANKS[-1]:
         return (
             f"vLLM serves adapters of rank {MAX_LORA_RANKS[-1]} at most, and this one has {rank}: lower "
-            f"training.lora_rank"
+            "training.lora_rank"
         )
     return None
 

@@ -3,6 +3,6 @@
 The digest of a stage's code follows its imports, and some data stages import the list of data stages. So that list is
 separate from the gates and the other stages: a new gate or another new stage does not run data stages again.
 
-stage.py   class of a stage: its module, inputs and outputs
-data.py    list of the data stages
+stage.py  class of a stage: its module, inputs and outputs
+data.py   list of the data stages
 """

@@ -1,16 +1,16 @@
 """Rules of decisions, each written once: a function that returns the reason why a `Claim` does not count, or None.
 
 They are used in three places: in decisions.py before a person signs, in weigh.py when a gate is judged, and in
-tasks/registry/verify/decision_checks.py for a release, offline. Facts that one of these does not have are None in the
+tasks/registry/verify/decision_checks.py  for a release, offline. Facts that one of these does not have are None in the
 claim,
 and rules about them pass. A release, for example, does not hold when its gate was opened, or evidence of other runs.
 
-claim.py    facts that the rules look at
-all_rules.py    all rules of single decisions, in the order in which reasons are reported
-subject.py  rules about the output, policy and purpose of a decision
-person.py   rules about the person, role and key of a decision
-timing.py   rules about the time of a decision
-waiver.py   rules about the checks and the duration of a waiver
-run_request.py   rules of requests instead of decisions: who may request a run
-other_decisions.py   rules about decisions next to others: withdrawn, repeated, or in a second role
+claim.py            facts that the rules look at
+all_rules.py        all rules of single decisions, in the order in which reasons are reported
+subject.py          rules about the output, policy and purpose of a decision
+person.py           rules about the person, role and key of a decision
+timing.py           rules about the time of a decision
+waiver.py           rules about the checks and the duration of a waiver
+run_request.py      rules of requests instead of decisions: who may request a run
+other_decisions.py  rules about decisions next to others: withdrawn, repeated, or in a second role
 """

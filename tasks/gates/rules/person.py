@@ -52,9 +52,8 @@ def role_held(claim: Claim) -> str | None:
         return None
     asked = " or ".join(roles_for(said.verb, claim.evidence.asks))
     return (
-        f"{said.person} did not hold role {said.role} on {format_time(claim.effective_at)}, but {', '.join(held)}, "
-        f"as people.yaml "
-        f"says; to {said.verb} at gate {said.gate} takes role {asked}"
+        f"{said.person} did not hold role {said.role} on {format_time(claim.effective_at)}, but {', '.join(held)}, as "
+        f"people.yaml says; to {said.verb} at gate {said.gate} takes role {asked}"
     )
 
 

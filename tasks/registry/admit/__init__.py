@@ -1,7 +1,7 @@
 """Admission of a release to serving.
 
-admission.py    `admit`, which verifies the release in production before a server loads it
+admission.py        `admit`, which verifies the release in production before a server loads it
 last_admission.py   last admission on this machine, for use while the ledger is unavailable
 ledger_rollback.py  detection of a ledger that lacks the promotion which was admitted last
-outbox.py  admission records that wait in files until the ledger is available
+outbox.py           admission records that wait in files until the ledger is available
 """

@@ -76,8 +76,7 @@ def invalid_records(ledger: Ledger) -> list[str]:
     """Return descriptions of the records that open no incident because their body is invalid."""
     return [
         f"entry {entry.seq} of the ledger ({ENTRY_KIND} of {entry.subject!r}) names no release, risk tier and "
-        f"statement, so "
-        f"it opens no incident; look who wrote it: hallmark ledger show {entry.seq}"
+        f"statement, so it opens no incident; look who wrote it: hallmark ledger show {entry.seq}"
         for entry in ledger.entries(ENTRY_KIND)
         if _read(entry) is None
     ]

@@ -1,12 +1,12 @@
 """Form of a release: its folder, and the statements beside its payload.
 
-bundle.py           layout of a release's folder, and the digests of its parts
-contents.py         files of that folder, each read once and hashed as it is read
-promotions.py       chain of signed promotion statements, which says which release is in production
-production_periods.py           period in which each promotion statement was the newest
-gate_results.py     gate as an in-toto test result
-provenance.py       origin of a release, as SLSA provenance
-summary.py          outcome of the gates, as an SLSA verification summary
-model_signature.py  OpenSSF Model Signing over the payload
-report.py           result of a verification, for people and for programs
+bundle.py              layout of a release's folder, and the digests of its parts
+contents.py            files of that folder, each read once and hashed as it is read
+promotions.py          chain of signed promotion statements, which says which release is in production
+production_periods.py  period in which each promotion statement was the newest
+gate_results.py        gate as an in-toto test result
+provenance.py          origin of a release, as SLSA provenance
+summary.py             outcome of the gates, as an SLSA verification summary
+model_signature.py     OpenSSF Model Signing over the payload
+report.py              result of a verification, for people and for programs
 """

@@ -1,14 +1,14 @@
 """Verification of a release from its folder and one fingerprint.
 
-trust.py         trusted keys, and the adoptions that they follow from
-attestations.py  attestations of a release, parsed
+trust.py                   trusted keys, and the adoptions that they follow from
+attestations.py            attestations of a release, parsed
 attestation_checks.py      checks of gates, evidence and decisions against each other
 declaration_checks.py      checks of the adoptions of sources and use-case card
-stage_record_checks.py          checks of the stage records, which form one chain from the sources to the payload
-decision_checks.py       checks of the decisions against the rules of tasks/gates/rules/
-standard_format_checks.py         checks of the attestations in standard formats
-omitted_weights.py      copies of a release without its weights
-payload_size.py         limit on the size of a payload, checked before it is hashed
-promotion_proof.py      inclusion proof of the promotion's ledger entry
-verification.py  the verification itself, check by check
+stage_record_checks.py     checks of the stage records, which form one chain from the sources to the payload
+decision_checks.py         checks of the decisions against the rules of tasks/gates/rules/
+standard_format_checks.py  checks of the attestations in standard formats
+omitted_weights.py         copies of a release without its weights
+payload_size.py            limit on the size of a payload, checked before it is hashed
+promotion_proof.py         inclusion proof of the promotion's ledger entry
+verification.py            the verification itself, check by check
 """

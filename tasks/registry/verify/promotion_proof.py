@@ -104,8 +104,8 @@ def _key_problem(proof: Inclusion, those: Sequence[Key]) -> str:
     except VoidHead as error:
         why = str(error)
     return (
-        f"the proof that the promotion stands in the ledger is signed with a key that does not count: "
-        f"{why}; {RENEWAL_HINT}"
+        f"the proof that the promotion stands in the ledger is signed with a key that does not count: {why}; "
+        f"{RENEWAL_HINT}"
     )
 
 

@@ -2,23 +2,23 @@
 
 The files in reading order:
 
-predict.py     stage: answers of one model to the held-out rows
-sample.py      sample of the rows that the base model answers
+predict.py      stage: answers of one model to the held-out rows
+sample.py       sample of the rows that the base model answers
 model_names.py  names of the models that are compared
-models.py      location and loading of a model; a champion's files are verified before they are loaded
-decode.py      greedy decoding in batches
-inference/     execution of models: in this process, or on several workers of a cluster
-text_loss.py     cross-entropy of a model on held-out plain texts
-speed.py       latency, throughput and cost of predicting, as measurements
+models.py       location and loading of a model; a champion's files are verified before they are loaded
+decode.py       greedy decoding in batches
+inference/      execution of models: in this process, or on several workers of a cluster
+text_loss.py    cross-entropy of a model on held-out plain texts
+speed.py        latency, throughput and cost of predicting, as measurements
 
-evaluate.py    stage: judgement of all answers, metrics and report
-answers.py     judgement of one answer: right or wrong, well-formed or not
-uncertainty.py   confidence intervals and significance tests
-perplexity.py  perplexity on held-out plain texts
-judged_rows.py    held-out rows with every model's judged answer, from which metrics and report are computed
-metrics/       metrics, one file each; table.py lists them
-model_comparison.py   comparison of the candidate with another model
-scoring.py     metrics over all rows and over each slice
+evaluate.py          stage: judgement of all answers, metrics and report
+answers.py           judgement of one answer: right or wrong, well-formed or not
+uncertainty.py       confidence intervals and significance tests
+perplexity.py        perplexity on held-out plain texts
+judged_rows.py       held-out rows with every model's judged answer, from which metrics and report are computed
+metrics/             metrics, one file each; table.py lists them
+model_comparison.py  comparison of the candidate with another model
+scoring.py           metrics over all rows and over each slice
 metrics_schema.py    schema of metrics.json
-report/        report.html, for product owners and auditors
+report/              report.html, for product owners and auditors
 """

@@ -121,8 +121,8 @@ def _champion_base_model(layout: Layout, champion: Champion, wanted: str) -> Pat
     remedy = f"copy artefacts/base_model there from the run that `hallmark releases show {champion.release}` names"
     if not kept.is_dir():
         raise Unavailable(
-            f"the champion {champion.release} is an adapter of another base model than this run's, and that one is "
-            f"not at {kept}; {remedy}"
+            f"the champion {champion.release} is an adapter of another base model than this run's, and that one is not "
+            f"at {kept}; {remedy}"
         )
     sha256 = tree_digest(kept)
     if sha256 != wanted:

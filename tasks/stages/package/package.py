@@ -99,8 +99,7 @@ def _copy_model(source: Path, target: Path) -> None:
     if unsafe or not any(name.endswith(".safetensors") for name in names):
         raise InputError(
             f"package: a release's model holds weights as safetensors, and only {', '.join(SAFE_SUFFIXES)} files "
-            f"beside them; "
-            f"{source} has {', '.join(unsafe or names) or 'nothing'}"
+            f"beside them; {source} has {', '.join(unsafe or names) or 'nothing'}"
         )
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)

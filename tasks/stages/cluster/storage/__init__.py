@@ -1,6 +1,6 @@
 """Storage between machines that have no disk in common.
 
-training_storage.py    client of the storage, which is S3 or a folder that every machine mounts
-trees.py    folders in the storage, whose files are named by digest
+training_storage.py  client of the storage, which is S3 or a folder that every machine mounts
+trees.py             folders in the storage, whose files are named by digest
 machine_cache.py     cache of the storage on the disk of a machine of the cluster
 """

@@ -140,8 +140,7 @@ class TrainingStorage:
             return "let the person who runs this write there"
         return (
             f"give it keys in {AWS_VARIABLES[0]} and its like, and the machines of the cluster in AWS_*; or set its "
-            f"clock, "
-            "since a store believes none that is minutes off"
+            "clock, since a store believes none that is minutes off"
         )
 
     @contextmanager
@@ -188,8 +187,8 @@ class TrainingStorage:
         if setting and (_is_local_error(error) or waited > SETTINGS_RETRY_SECONDS):
             raise InputError(
                 f"the storage {self.location} cannot be reached as it is set ({_error_text(error)}); look at bucket "
-                f"and prefix "
-                f"of {LOCATION_VARIABLE}, at {', '.join(AWS_VARIABLES[3:])}, and on the cluster's machines at AWS_*"
+                f"and prefix of {LOCATION_VARIABLE}, at {', '.join(AWS_VARIABLES[3:])}, and on the cluster's machines "
+                "at AWS_*"
             ) from None
         if _is_refusal(error):
             raise InputError(
@@ -200,8 +199,7 @@ class TrainingStorage:
         if waited > MAX_OUTAGE_SECONDS:
             raise Unavailable(
                 f"the storage {self.location} was away for {MAX_OUTAGE_SECONDS:.0f} s ({_error_text(error)}); run "
-                f"again: a "
-                "training then goes on from the last checkpoint that was whole"
+                "again: a training then goes on from the last checkpoint that was whole"
             ) from None
 
 

@@ -1,11 +1,11 @@
 """Stage `deduplicate`, which removes records that repeat or contradict other records.
 
-deduplicate.py  the stage
-record_columns.py     records as columns
-prompt_analysis.py        contents and editions of the prompts of similar records
-preference.py   order of preference, by which one of several records is kept
-duplicates.py   exact duplicates
-similarity/     near-identical texts
-neighbours.py   groups of similar records
-verdicts.py     rules that remove records of a group, and the records kept instead
+deduplicate.py      the stage
+record_columns.py   records as columns
+prompt_analysis.py  contents and editions of the prompts of similar records
+preference.py       order of preference, by which one of several records is kept
+duplicates.py       exact duplicates
+similarity/         near-identical texts
+neighbours.py       groups of similar records
+verdicts.py         rules that remove records of a group, and the records kept instead
 """

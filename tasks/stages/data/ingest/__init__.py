@@ -1,9 +1,9 @@
 """Stage `ingest`, which turns the rows of sources into records and protects personal and secret text.
 
-ingest.py   the stage
+ingest.py           the stage
 source_cache.py     cache of each source's tables between runs
-source_reader.py  reading of one source
-batch_processor.py   mapping and protection of a batch of rows
-mapping.py  mapping of a row to a record, or to the reason why it cannot be one
-pool.py     pool of processes for batches, with results in order
+source_reader.py    reading of one source
+batch_processor.py  mapping and protection of a batch of rows
+mapping.py          mapping of a row to a record, or to the reason why it cannot be one
+pool.py             pool of processes for batches, with results in order
 """

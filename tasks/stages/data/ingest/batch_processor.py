@@ -116,8 +116,7 @@ class BatchProcessor:
         if outcome.stop_category:
             raise InputError(
                 f"source {self.resolved.source.id}: row {number} holds text of class {outcome.stop_category}, for "
-                f"which "
-                "`protect` in sources.yaml says stop. Take it out of the source, or say drop or mask"
+                "which `protect` in sources.yaml says stop. Take it out of the source, or say drop or mask"
             )
         if outcome.undetectable:
             reason = "holds a text too long, or too slow to read, to say what of it is about people"

@@ -1,14 +1,14 @@
 """Readers of sources, one for each file format.
 
-    kinds.py      reader of each format
-    rows.py       rows and malformed rows, which readers yield
-    content.py    content of a local file or S3 object, checked against its pinned SHA-256
-    s3_objects.py      S3 objects, and errors from the store's answers
-    gzip_content.py    gzip, unpacked up to the source's limit
-    decoding.py   bytes to text, or an error that says what the bytes are
-    columns.py    check for the columns that the mapping needs
-    delimiters.py check of the declared delimiter
-    limits.py     limits on the size of a source
+    kinds.py         reader of each format
+    rows.py          rows and malformed rows, which readers yield
+    content.py       content of a local file or S3 object, checked against its pinned SHA-256
+    s3_objects.py    S3 objects, and errors from the store's answers
+    gzip_content.py  gzip, unpacked up to the source's limit
+    decoding.py      bytes to text, or an error that says what the bytes are
+    columns.py       check for the columns that the mapping needs
+    delimiters.py    check of the declared delimiter
+    limits.py        limits on the size of a source
     csv_reader.py, jsonl_reader.py, parquet_reader.py    readers, one file a format
     parquet_pages.py, parquet_sizes.py    size of Parquet content before it is unpacked
 

@@ -1,14 +1,14 @@
 """Stage `validate`, which evaluates the data owners' expectation suites.
 
-validate.py        the stage
-frame.py           records as a data frame for expectations
-ages.py            ages of records in days, and days left of the periods that their source declares
-outcomes.py        outcome of every row of the sources, as a data frame for expectations
-ge_expectations.py       expectations of a suite as Great Expectations' objects
-own_expectations/  expectations that Great Expectations does not have
-remaining_finds.py       personal and secret text that remains in protected records
-suite_evaluation.py    evaluation of suites, with results that hold no value of a record
+validate.py             the stage
+frame.py                records as a data frame for expectations
+ages.py                 ages of records in days, and days left of the periods that their source declares
+outcomes.py             outcome of every row of the sources, as a data frame for expectations
+ge_expectations.py      expectations of a suite as Great Expectations' objects
+own_expectations/       expectations that Great Expectations does not have
+remaining_finds.py      personal and secret text that remains in protected records
+suite_evaluation.py     evaluation of suites, with results that hold no value of a record
 target_placeholders.py  targets with a placeholder that their prompt lacks
-suite_results.py         results of a suite and its expectations
-docs/              Data Docs
+suite_results.py        results of a suite and its expectations
+docs/                   Data Docs
 """

@@ -58,8 +58,7 @@ def to_ge(expectation: Expectation, position: int, where: str, frame: "pd.DataFr
         raise InputError(
             f"{where}: {expectation.type} is about {', '.join(map(repr, missing))}, which the records do not have; "
             f"they have {', '.join(KNOWN_COLUMNS)}, {FIELD_PREFIX}FIELD for each field of JSON targets, and "
-            f"{outcomes.COLUMN} of "
-            "every row of their sources"
+            f"{outcomes.COLUMN} of every row of their sources"
         )
     if is_about_source_rows(expectation):
         _refuse_unknown_outcomes(expectation, where, frame)

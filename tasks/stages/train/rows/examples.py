@@ -160,8 +160,8 @@ def verify(folder: Path, origin: Origin) -> Index:
     for name in Origin.model_fields:
         if getattr(index.origin, name) != getattr(origin, name):
             raise Refused(
-                f"{folder}: these tokens were made of other {ORIGIN_WORDS[name]} than this run has; run stage "
-                f"tokenise again"
+                f"{folder}: these tokens were made of other {ORIGIN_WORDS[name]} than this run has; run stage tokenise "
+                "again"
             )
     for name, wanted in index.files.items():
         if sha256_file(folder / name) != wanted:

@@ -122,9 +122,8 @@ def conversation_fault(
     said = tokenizer.decode(answer[:-1]).strip()
     if not said.endswith(target.strip()) and tokenizer.unk_token_id not in answer:
         return (
-            f"the trained tokens, which begin with {tokens_around(tokenizer, answer, 0)}, are not its answer; choose "
-            f"a base "
-            "model whose chat template keeps an answer as it is"
+            f"the trained tokens, which begin with {tokens_around(tokenizer, answer, 0)}, are not its answer; choose a "
+            "base model whose chat template keeps an answer as it is"
         )
     return ""
 

@@ -1,10 +1,10 @@
 """Recognisers of personal data and credentials in short English and German texts, to be read in this order.
 
-    detector.py       the detector of stage `ingest`: all recognisers, with the classes of sources.yaml
+    detector.py     the detector of stage `ingest`: all recognisers, with the classes of sources.yaml
     span.py         spans that recognisers return, and the choice between overlapping ones
     fold.py         normalisation of characters before matching, with a way back to the original offsets
     windows.py      division of long texts into overlapping windows
-    alternation.py      alternatives of a pattern, written as a comma-separated list
+    alternation.py  alternatives of a pattern, written as a comma-separated list
     engine.py       choice of the recognisers for each text, within time limits
     numbers/        identifiers with a fixed format, one kind per file; checks.py verifies check digits
     address/        postal addresses, by country

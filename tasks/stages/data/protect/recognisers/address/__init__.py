@@ -4,5 +4,5 @@ address.py   the recogniser: a street with the town after it, or a part of an ad
 english.py   streets of English-speaking countries
 german.py    streets and towns of Germany, Austria and Switzerland
 towns.py     towns and postal codes of English-speaking countries
-patterns.py     capitalised words and separators in an address
+patterns.py  capitalised words and separators in an address
 """
