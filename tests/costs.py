@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests import temporary
+
 MINUTES, CPU_SECONDS = 16, 1_600
 """Budget of `make test` in a set-up clone, on two quiet cores."""
 LISTED = 10
@@ -146,7 +148,8 @@ def charged_to_all() -> Iterator[None]:
 
 def own_session() -> dict[str, str]:
     """Return the environment for a pytest session that a test starts, so that it is no worker of this session."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return outer | {temporary.INNER: "yes"}
 
 
 def processes() -> Iterator[Process]:

@@ -1,9 +1,10 @@
-"""Sessions of the test suite that do not come to their end."""
+"""Sessions of the test suite that do not come to their end, and what a session removes of earlier ones."""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import costs
+from tests import costs, temporary
 from tests.patience import patience, wait_until
 from tests.soaking import soak
 from tests.tiny_project import ROOT
@@ -94,7 +95,22 @@ def test_one_whose_worker_breaks_does_not_pass(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it():\n    pass\n")
     (tmp_path / "conftest.py").write_text(BREAKS)
     with session(tmp_path) as run:
-        run.wait(patience(60))
+        run.wait(patience(120))  # a worker that does not end is killed after 60 s (tests/conftest.py)
     log = (tmp_path / "log").read_text()
     assert "a hook is broken" in log
     assert run.returncode == pytest.ExitCode.INTERNAL_ERROR, log
+
+
+def test_one_that_a_test_starts_removes_no_older_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of an ended session of the whole suite takes longer to remove than the test waits."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    base = temporary.of_session().parent
+    never = int(Path("/proc/sys/kernel/pid_max").read_text())
+    for pid in (never, never + 1):
+        (base / str(pid)).mkdir()
+    monkeypatch.setenv(temporary.INNER, costs.own_session()[temporary.INNER])
+    temporary.of_session()
+    assert len(list(base.iterdir())) == 2
+    monkeypatch.delenv(temporary.INNER)
+    temporary.of_session()
+    assert len(list(base.iterdir())) == temporary.KEPT
