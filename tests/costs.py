@@ -98,11 +98,11 @@ _services: dict[Key, float] = {}
 
 
 def spent() -> float:
-    """Return the CPU seconds of this process and of its children, both ended and running.
+    """Return the CPU seconds of this process and of those below it, both ended and running.
 
     Services that tests share are left out: the file that happens to run when one ends does not pay for it.
     """
-    mine = sum(child.spent for child in _children() if child.file != SHARED)
+    mine = sum(_spent_by_all_of(child) for child in _children() if child.file != SHARED)
     return _finally_spent() - _spent_by_ended_services() + mine
 
 

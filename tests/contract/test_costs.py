@@ -62,6 +62,9 @@ FILES = {
     "holds": "costs.held = subprocess.Popen([PYTHON, '-c', HOLD], stdin=-1); wait_until(Path('held').exists, 'it')",
     "service": "with costs.charged_to_all(): costs.shared = subprocess.Popen([PYTHON, '-c', SERVE], stdin=-1)\n"
     "    wait_until(Path('served').exists, 'it')",
+    "group": "costs.group = subprocess.Popen([PYTHON, '-c', SERVE.replace('served', 'grouped')], stdin=-1)\n"
+    "    wait_until(Path('grouped').exists, 'it')",
+    "group_ends": "costs.group.communicate()",
     "idle": "pass",
     "stopping": "costs.shared.communicate()",
     "waits": "costs.held.communicate()",
@@ -88,14 +91,24 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    "name", ["test_itself.py", "test_child.py", "test_stray.py", "test_orphan.py", "test_holds.py", costs.SHARED]
+    "name",
+    [
+        "test_itself.py",
+        "test_child.py",
+        "test_stray.py",
+        "test_orphan.py",
+        "test_holds.py",
+        "test_group.py",
+        costs.SHARED,
+    ],
 )
 def test_what_was_burnt_is_charged_to_whoever_burnt_it(counted: dict[str, float], name: str) -> None:
     assert counted[name] >= {"test_orphan.py": 2, costs.SHARED: 1}.get(name, 0.5)
 
 
 @pytest.mark.parametrize(
-    "name", ["test_idle.py", "test_sharing.py", "test_waits.py", "test_service.py", "test_stopping.py"]
+    "name",
+    ["test_idle.py", "test_sharing.py", "test_waits.py", "test_group_ends.py", "test_service.py", "test_stopping.py"],
 )
 def test_nobody_is_charged_for_others(counted: dict[str, float], name: str) -> None:
     assert counted[name] < 0.3
