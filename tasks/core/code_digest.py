@@ -2,8 +2,9 @@
 
 This code consists of the modules that start the stage, the stage's module with everything that it imports from
 `tasks/`, directly or indirectly, the `__init__.py` of their packages, and other files in the same folders, such as word
-lists and templates. The sandbox of a stage contains no other files of the repository. The digest covers all bytes,
-since code can read its own docstrings, comments and line numbers.
+lists and templates. A call `importlib.import_module(f"tasks.…{name}…")` imports every module that `name` may stand for.
+The sandbox of a stage contains no other files of the repository. The digest covers all bytes, since code can read its
+own docstrings, comments and line numbers.
 
     inputs/stages.json   digest of each stage, by which DVC decides whether to run it again. In a run it is written when
                          inputs are resolved (`tasks.runs.resolution`), by hand by the stage `code` of dvc.yaml.
@@ -38,7 +39,7 @@ class SourceTree:
             modules = _imports(self.read(path))
         except SyntaxError as error:
             raise InputError(f"{path}:{error.lineno}: is no Python that this version reads: {error.msg}") from None
-        return [file for file in (_module_path(self.root, module) for module in modules) if file.is_file()]
+        return [file for module in modules for file in _module_paths(self.root, module) if file.is_file()]
 
     def _is_plain(self, path: Path) -> bool:
         """Return whether a path is a file and no part of it below the root is a symbolic link."""
@@ -109,6 +110,12 @@ def _module_path(root: Path, module: str) -> Path:
     return root / f"{module.replace('.', '/')}.py"
 
 
+def _module_paths(root: Path, module: str) -> Iterable[Path]:
+    """Return the path of a module, or of all modules that a pattern with `*` stands for."""
+    path = _module_path(root, module)
+    return path.parent.glob(path.name) if "*" in module else [path]
+
+
 def _add_imports(tree: SourceTree, path: Path, paths: set[Path]) -> None:
     if path in paths or not path.is_file():
         return
@@ -119,14 +126,23 @@ def _add_imports(tree: SourceTree, path: Path, paths: set[Path]) -> None:
 
 @lru_cache(2_000)
 def _imports(source: bytes) -> frozenset[str]:
-    """Return the imported modules of `tasks`, and the names imported from modules, which may be modules themselves."""
+    """Return the imported modules of `tasks`, and the names imported from modules, which may be modules themselves.
+
+    A name that the code computes is a pattern, with `*` for each computed part.
+    """
     imported = set[str]()
     for node in _nodes(ast.parse(source)):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "import_module":
+            imported |= {_pattern(argument) for argument in node.args if isinstance(argument, ast.JoinedStr)}
     return frozenset(name for name in imported if name.startswith("tasks."))
+
+
+def _pattern(text: ast.JoinedStr) -> str:
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in text.values)
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:

@@ -56,6 +56,15 @@ def test_the_code_is_what_is_imported_and_what_lies_beside_it(root: Path) -> Non
     ]  # fmt: skip
 
 
+def test_every_module_that_a_computed_name_may_stand_for_is_code(root: Path) -> None:
+    more = '\nimport importlib\n\nimport_one = lambda kind: importlib.import_module(f"tasks.kinds.{kind}_one")\n'
+    (root / "tasks" / "stages" / "join.py").write_text(MODULE + more)
+    (root / "tasks" / "kinds").mkdir()
+    for name in ("a_one", "b_one", "two"):
+        (root / "tasks" / "kinds" / f"{name}.py").touch()
+    assert [each for each in names(root) if "kinds" in each] == ["tasks/kinds/a_one.py", "tasks/kinds/b_one.py"]
+
+
 @pytest.mark.attack(rights="commit", stopped="every byte of a stage's code is in its digest")
 @pytest.mark.parametrize(
     ("old", "new"),
