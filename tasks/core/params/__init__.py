@@ -3,6 +3,7 @@
 values.py      types that several sections share
 use_case.py    use-case card: purpose, owners, success metrics
 prompts.py     prompts of each task
+filters.py     filters of single records: the table of them
 data.py        cleaning, deduplication and split
 base_model.py  origin of the base model
 methods.py     table of training methods

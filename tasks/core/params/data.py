@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from tasks.core.config import FrozenModel
+from tasks.core.params.filters import Filters
 from tasks.core.params.values import Share
 
 
@@ -31,17 +32,11 @@ class NearDuplicates(FrozenModel):
         return self
 
 
-class Data(FrozenModel):
+class Data(Filters):
     """Cleaning, deduplication and the split."""
 
     max_malformed_share: Share = 0.05
     """Largest share of rows of one source that cannot be parsed; a source with a larger share stops the run."""
-    min_prompt_chars: Annotated[int, Field(ge=1)] = 1
-    """Minimum number of characters of a conversation (all turns before the target); shorter ones are quarantined."""
-    max_prompt_chars: Annotated[int, Field(ge=1)] = 4000
-    """Maximum number of characters of a conversation (all turns before the target); longer ones are quarantined."""
-    max_target_chars: Annotated[int, Field(ge=1)] = 4000
-    """Maximum number of characters of a target; records with longer ones are quarantined."""
     near_duplicates: NearDuplicates | None = NearDuplicates()
     """Thresholds for near-duplicates. Null: only exact duplicates are removed, and near-identical prompts may occur in
     both training and test."""
@@ -57,11 +52,3 @@ class Data(FrozenModel):
     validation."""
     seed: int = 17
     """Random seed of the split and of the sampling of rows."""
-
-    @model_validator(mode="after")
-    def _check_bounds(self) -> Self:
-        if self.min_prompt_chars > self.max_prompt_chars:
-            raise ValueError(
-                f"min_prompt_chars {self.min_prompt_chars} exceeds max_prompt_chars {self.max_prompt_chars}"
-            )
-        return self

@@ -5,4 +5,5 @@ separate from the gates and the other stages: a new gate or another new stage do
 
 stage.py  class of a stage: its module, inputs and outputs
 data.py   list of the data stages
+kinds.py  kinds of sources, with the rules of their readers
 """

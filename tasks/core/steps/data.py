@@ -4,6 +4,8 @@ Each of them depends on SOURCES, which contains the version of Python, because P
 outputs.
 """
 
+from tasks.core.params.filters import FILTER_RULES
+from tasks.core.steps.kinds import MALFORMED_RULES
 from tasks.core.steps.stage import SOURCES, SUITES, Stage
 
 FILTERS: tuple[Stage, ...] = (
@@ -13,9 +15,8 @@ FILTERS: tuple[Stage, ...] = (
         ("data", "prompts"),
         (SOURCES,),
         rules=(
-            "stray_quote", "field_count", "not_json", "not_object", "not_text", "undecodable", "bad_messages",
-            "bad_effective_from", "bad_retired_at", "unknown_kind", "unknown_split", "missing_target",
-            "past_retention", "retired", "undetectable",
+            *MALFORMED_RULES, "not_text", "undecodable", "bad_messages", "bad_effective_from", "bad_retired_at",
+            "unknown_kind", "unknown_split", "missing_target", "past_retention", "retired", "undetectable",
         ),
     ),
     Stage(
@@ -23,7 +24,7 @@ FILTERS: tuple[Stage, ...] = (
         "tasks.stages.data.clean.clean",
         ("data",),
         ("artefacts/ingest", SOURCES),
-        rules=("empty_prompt", "prompt_too_short", "prompt_too_long", "target_too_long"),
+        rules=("empty_prompt", *FILTER_RULES),
     ),
     Stage(
         "deduplicate",
@@ -34,9 +35,9 @@ FILTERS: tuple[Stage, ...] = (
     ),
 )  # fmt: skip
 """Stages that quarantine rows, each from the records of the stage before. Each writes records.parquet,
-quarantine.parquet and result.json with its counts by source; a new filter needs an entry here. `ingest` also
-quarantines rows by protected class and by label, with rules that are not listed here
-(`tasks.stages.data.validate.outcomes`)."""
+quarantine.parquet and result.json with its counts by source. A new such stage needs an entry here; a filter of single
+records needs only a line in `tasks.core.params.filters`. `ingest` also quarantines rows by protected class and by
+label, with rules that are not listed here (`tasks.stages.data.validate.outcomes`)."""
 
 FILTER_NAMES: tuple[str, ...] = tuple(stage.name for stage in FILTERS)
 LAST_FILTER: str = FILTER_NAMES[-1]

@@ -1,12 +1,14 @@
 """What cleaning takes out, and what it leaves."""
 
 import random
+from pathlib import Path
 
 import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
-from tasks.stages.data.clean import clean
+from tasks.core.params.filters import FILTER_RULES
+from tasks.stages.data.clean import clean, filters
 from tests.stages.data.build import Run, record
 
 BOUNDS = {"min_prompt_chars": 3, "max_prompt_chars": 20, "max_target_chars": 5}
@@ -28,6 +30,11 @@ def test_texts_within_bounds_stay(run: Run, text: str, label: str, rule: str | N
     result = run.clean([record("something", number=1), record(text, label, number=2)], **BOUNDS)
     assert run.rules_of("clean") == ({2: rule} if rule else {})
     assert result.counts.records == (1 if rule else 2)
+
+
+def test_every_filter_of_the_table_is_a_file_and_every_file_in_the_table() -> None:
+    there = {path.stem for path in Path(filters.__file__).parent.glob("[a-z]*.py")}
+    assert there == FILTER_RULES.keys(), "tasks/core/params/filters.py"
 
 
 def test_all_turns_before_the_target_count(run: Run) -> None:

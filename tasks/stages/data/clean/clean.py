@@ -1,7 +1,6 @@
-"""Stage `clean`: remove records whose texts are empty, too short or too long, each with rule and reason.
+"""Stage `clean`: remove records that a filter or an empty prompt rules out, each with rule and reason.
 
-The bounds are those of section `data` of params.yaml. The rules are empty_prompt, prompt_too_short, prompt_too_long
-and target_too_long.
+`tasks/core/params/filters.py` is the table of the filters, with their parameters.
 
     artefacts/clean/records.parquet      tasks.core.record.SCHEMA
     artefacts/clean/quarantine.parquet   tasks.core.record.QUARANTINE
@@ -9,6 +8,7 @@ and target_too_long.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -24,7 +24,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.progress import Progress
 from tasks.core.record import TableWriter, read_batches, write_table
-from tasks.stages.data.conversations import prompts, targets
+from tasks.stages.data.clean.filter import ActiveFilter, FilteredRecord, active_filters, filtered_records
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, with_source_rows
 from tasks.stages.data.text import is_blank
 
@@ -59,13 +59,13 @@ def run(params: Params, layout: Layout) -> CleanResult:
         InputError: No record is left.
     """
     path = layout.artefacts("ingest") / "records.parquet"
-    before, kept = Counter[str](), Counter[str]()
+    before, kept, filters = Counter[str](), Counter[str](), active_filters(params.data)
     parts = [REMOVED_SCHEMA.empty_table()]
     with atomic_folder(layout.artefacts("clean")) as folder:
         progress = Progress("clean", pq.read_metadata(path).num_rows)
         with TableWriter(folder / "records.parquet", pq.read_schema(path)) as file:
             for batch in read_batches(path, rows=BATCH_ROWS):
-                sifted = clean_batch(batch, params.data)
+                sifted = clean_batch(batch, filters)
                 before.update(batch.column("source_id").to_pylist())
                 kept.update(sifted.kept["source_id"].to_pylist())
                 file.write(sifted.kept)
@@ -78,10 +78,9 @@ def run(params: Params, layout: Layout) -> CleanResult:
     return result
 
 
-def clean_batch(batch: pa.RecordBatch, data: Data) -> CleanedBatch:
-    """Separate the records that are within the bounds from the others, which get a rule and a reason."""
-    halves = (half(batch.column("messages")).to_pylist() for half in (prompts, targets))
-    verdicts = [_violated_bound(prompt, target, data) for prompt, target in zip(*halves, strict=True)]
+def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter]) -> CleanedBatch:
+    """Separate the records that no filter removes from the others, which get a rule and a reason."""
+    verdicts = [_verdict(record, filters) for record in filtered_records(batch)]
     records = pa.Table.from_batches([batch])
     there = pa.array([verdict is None for verdict in verdicts], pa.bool_())
     removed = records.select(["source_id", "record_id"]).filter(pc.invert(there))
@@ -96,15 +95,13 @@ def clean_batch(batch: pa.RecordBatch, data: Data) -> CleanedBatch:
     return CleanedBatch(records.filter(there), pa.table(columns, schema=REMOVED_SCHEMA))
 
 
-def _violated_bound(prompt: str, target: str, data: Data) -> tuple[str, str] | None:
-    if is_blank(prompt):
+def _verdict(record: FilteredRecord, filters: Sequence[ActiveFilter]) -> tuple[str, str] | None:
+    """Return rule and reason of the first filter that removes a record."""
+    if is_blank(record.prompt):
         return "empty_prompt", "there is no text before the target"
-    if len(prompt) < data.min_prompt_chars:
-        return "prompt_too_short", f"{len(prompt)} characters; data.min_prompt_chars is {data.min_prompt_chars}"
-    if len(prompt) > data.max_prompt_chars:
-        return "prompt_too_long", f"{len(prompt)} characters; data.max_prompt_chars is {data.max_prompt_chars}"
-    if len(target) > data.max_target_chars:
-        return "target_too_long", f"{len(target)} characters; data.max_target_chars is {data.max_target_chars}"
+    for each in filters:
+        if each.filter.removes(record, each.bound):
+            return each.rule, each.reason(record)
     return None
 
 

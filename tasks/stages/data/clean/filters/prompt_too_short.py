@@ -1,0 +1,8 @@
+"""Filter of records with a prompt of too few characters."""
+
+from tasks.stages.data.clean.filter import Filter
+
+FILTER = Filter(
+    removes=lambda record, bound: len(record.prompt) < bound,
+    reason=lambda record: f"{len(record.prompt)} characters",
+)

@@ -1,0 +1,8 @@
+"""Filter of records with a target of too many characters."""
+
+from tasks.stages.data.clean.filter import Filter
+
+FILTER = Filter(
+    removes=lambda record, bound: len(record.target) > bound,
+    reason=lambda record: f"{len(record.target)} characters",
+)
