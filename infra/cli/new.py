@@ -14,6 +14,7 @@ from infra.cli.shared import console
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.values import NAME
+from tasks.core.steps.kinds import KINDS_IN_WORDS
 from tasks.policy import people as people_file
 from tasks.policy.governance import LOCAL
 from tasks.scaffold import answers, data_file, mapping, paths, plan
@@ -32,7 +33,7 @@ OptionalText = str | None
 
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the use case, and of its model.")],
-    file: Annotated[str, typer.Option("--from", metavar="FILE", help="csv, jsonl or parquet; gzip may pack it.")],
+    file: Annotated[str, typer.Option("--from", metavar="FILE", help=f"{KINDS_IN_WORDS}; gzip may pack it.")],
     owner: Annotated[
         OptionalText, typer.Option(metavar="ID", help="Person who answers for the data, and decides on it.")
     ] = None,

@@ -8,7 +8,7 @@ from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.data.json_text import MAX_DEPTH, exceeds_max_depth
 from tasks.stages.data.readers import content
-from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tasks.stages.data.text import SURROGATES
 
@@ -23,7 +23,7 @@ def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | Mal
     source = resolved.source
     try:
         with content.read(resolved, layout.root) as pinned:
-            rows = READERS[source.kind](pinned.file, source)
+            rows = reader_of(source.kind).read(pinned.file, source)
             return next(item for item in rows if item.number == number)
     except InputError as error:
         raise InputError(

@@ -12,6 +12,7 @@ from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.sources.sources import Source, Sources, Suites
 from tasks.stages.data.readers import gzip_content
+from tasks.stages.data.readers.kinds import reader_of
 
 SourceOpener = Callable[[Source], AbstractContextManager[IO[bytes]]]
 """Function that opens the content of a source as a run would read it."""
@@ -21,7 +22,9 @@ store are not parsed, because that takes longer, and no part of a larger file sh
 
 
 def check_source(declared: Source, opened: SourceOpener) -> None:
-    """Open a source as a run will, and parse the first row of a small file, or all rows if it is JSONL.
+    """Open a source as a run will, and parse the first row of a small file.
+
+    All rows are parsed if it is text without a header: a column may occur in the last line only.
 
     Raises:
         InputError: Its format or columns are not as declared, or it is not a file.
@@ -36,10 +39,8 @@ def check_source(declared: Source, opened: SourceOpener) -> None:
 
 
 def _first_row(packed: BytesIO, declared: Source) -> None:
-    from tasks.stages.data.readers.kinds import READERS  # imports pyarrow, which takes half a second
-
-    plain = packed
-    if declared.kind != "parquet" and gzip_content.is_gzip(packed):
+    plain, reader = packed, reader_of(declared.kind)
+    if reader.is_text and gzip_content.is_gzip(packed):
         plain = BytesIO()
         bounded = declared.model_copy(
             update={"max_unpacked_bytes": min(MAX_CHECKED_BYTES, declared.max_unpacked_bytes)}
@@ -49,8 +50,8 @@ def _first_row(packed: BytesIO, declared: Source) -> None:
         except InputError:
             return  # too large to parse here, or damaged, which the run reports
     plain.seek(0)
-    rows = READERS[declared.kind](plain, declared)
-    for _ in rows if declared.kind == "jsonl" else [next(rows, None)]:  # a field may occur in the last line only
+    rows = reader.read(plain, declared)
+    for _ in rows if reader.is_text and not reader.has_header else [next(rows, None)]:
         pass
 
 

@@ -1,6 +1,6 @@
 """New use cases from a data file. What the file shows is guessed, each guess with its reason; the rest is asked.
 
-file_format.py        format of the file: csv, JSON Lines or Parquet, encoding, delimiter
+file_format.py        format of the file: kind, encoding, delimiter
 data_file.py          names of the columns, and a sample of the rows
 columns.py            profile of a column: types and values
 mapping.py            column for each part of a record, and why

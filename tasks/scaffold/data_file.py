@@ -3,30 +3,26 @@
 The readers of runs are used, so that a run can read any file that can be sampled here.
 """
 
-import csv
-import io
-import json
 import random
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
 
 from tasks.core.errors import InputError
+from tasks.core.steps.kinds import KINDS_IN_WORDS
 from tasks.scaffold import file_format
 from tasks.sources.sources import ColumnMapping, Constants, Source
 from tasks.stages.data.readers import content, gzip_content
-from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 MAX_BYTES = 256 << 20
 """Maximum number of bytes that are read, before and after unpacking; reading them takes about ten seconds."""
 MAX_SAMPLE_ROWS = 20_000
 """Maximum number of rows in the sample, drawn uniformly from the file."""
-MAX_KEY_LINES = 1_000
-"""Number of lines of a JSON Lines file whose keys become columns."""
 MAX_COLUMNS = 500
 MAX_MALFORMED_SHARE = 0.05
 """Maximum share of malformed rows; `data.max_malformed_share` in the new params.yaml."""
@@ -34,7 +30,7 @@ MAX_NAME_CHARS = 80
 """Maximum number of characters in a column's name; anything longer is a value."""
 MAX_MEMORY_BYTES = 64 << 20
 ADVICE_PATTERNS = (
-    (r"correct `kind` or `location`", "save it as csv, jsonl or parquet, and give that"),
+    (r"correct `kind` or `location`", f"save it as {KINDS_IN_WORDS}, and give that"),
     (r"set `(encoding|delimiter): (\S+)`( in sources.yaml| there)", r"say --\1 \2"),
     (r"and sources.yaml says", "and --delimiter says"),
     (r"find out its encoding and declare it in sources.yaml", "find out its encoding, and say --encoding NAME"),
@@ -68,8 +64,8 @@ def inspect_file(name: str, location: str, root: Path, given: dict[str, str]) ->
     """
     draft = _draft(name, location, {})
     with _rewrite_errors(name), _unpack(draft, root) as file:
-        kind = file_format.detect_kind(file)
-        source = _draft(name, location, {"kind": kind, **file_format.detect_text_format(file, kind, draft, given)})
+        known = _draft(name, location, {"kind": file_format.detect_kind(file)})
+        source = known.model_copy(update=file_format.detect_text_format(file, known, given))
         names = _names(file, source)
         source = source.model_copy(update={"mapping": _mapping_of_all(names)})
         file.seek(0)
@@ -132,14 +128,15 @@ def _too_large(source: Source) -> InputError:
 
 
 def _names(file: IO[bytes], source: Source) -> list[str]:
-    names = {"csv": _csv_names, "jsonl": _jsonl_names, "parquet": _parquet_names}[source.kind](file, source)
+    reader = reader_of(source.kind)
+    names = list(reader.column_names(file, source))
     where, shown = source.location, [name for name in names if name]
     if len(shown) < 2:
         raise InputError(
             f"{where}: it has {len(shown) or 'no'} named column{'s' * (len(shown) != 1)}; a use case is learnt from at "
             "least two, what is asked and what is answered"
-            + ", and the first line of a csv names them"
-            * (source.kind == "csv")
+            + f", and the first line of a {source.kind} names them"
+            * reader.has_header
         )
     if len(names) > MAX_COLUMNS:
         raise InputError(f"{where}: {len(names):,} columns, and at most {MAX_COLUMNS} are looked at; leave some out")
@@ -151,46 +148,11 @@ def _names(file: IO[bytes], source: Source) -> list[str]:
     return names
 
 
-def _csv_names(file: IO[bytes], source: Source) -> list[str]:
-    rows = csv.reader(
-        io.StringIO(file_format.read_beginning(file, source, source.encoding), newline=""), delimiter=source.delimiter
-    )
-    try:
-        header = next((row for row in rows), [])
-    except csv.Error as error:
-        raise InputError(f"{source.location}: its header cannot be read ({error})") from None
-    return [name.strip() for name in header]
-
-
-def _jsonl_names(file: IO[bytes], source: Source) -> list[str]:
-    """Return the keys of the first objects. Lines that are not objects are left to the reader to report."""
-    names: dict[str, None] = {}
-    for line in file_format.read_beginning(file, source, source.encoding).splitlines()[:MAX_KEY_LINES]:
-        with suppress(ValueError, RecursionError):
-            value = json.loads(line)
-            names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
-    if not names:  # the reader's error describes the first line
-        list(READERS["jsonl"](file, source))
-        raise InputError(f"{source.location}: no line of it is a JSON object; write one object a line")
-    return list(names)
-
-
-def _parquet_names(file: IO[bytes], source: Source) -> list[str]:
-    import pyarrow.parquet as pq
-
-    try:
-        return list(pq.ParquetFile(file).schema_arrow.names)
-    except Exception:  # for a damaged file, the reader has a clearer error than pyarrow
-        file.seek(0)
-        list(READERS["parquet"](file, source))
-        raise
-
-
 def _sample(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
     """Read all rows as a run does, and keep a uniform sample of SAMPLE rows."""
     kept: list[Row] = []
     drawn, malformed, rows, first = random.Random(17), 0, 0, ""
-    for row in READERS[source.kind](file, source):
+    for row in reader_of(source.kind).read(file, source):
         rows += 1
         if isinstance(row, MalformedRow):
             malformed += 1

@@ -8,6 +8,7 @@ from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
 from tasks.scaffold.sample_statistics import SampleStatistics
 from tasks.sources.protection import Category, Protection
+from tasks.stages.data.readers.kinds import reader_of
 
 Guesses = list[tuple[str, str]]
 """Guesses, each with its reason."""
@@ -34,9 +35,9 @@ def explain_params(sample: SampleStatistics, share: float, sides: Sequence[int])
 
 
 def explain_source(opened: DataFile, mapped: GuessedMapping, sample: SampleStatistics) -> Guesses:
-    source = opened.source
-    form = f"{source.kind}, {opened.rows:,} rows" + f", {source.encoding}" * (source.kind != "parquet")
-    form += f", columns apart by {source.delimiter!r}" * (source.kind == "csv")
+    source, reader = opened.source, reader_of(opened.source.kind)
+    form = f"{source.kind}, {opened.rows:,} rows" + f", {source.encoding}" * reader.is_text
+    form += f", columns apart by {source.delimiter!r}" * reader.has_header
     told = [(form, "read off the file")]
     for key, value in mapped.keys.items():
         told.append((f"{key}: {', '.join(value) if isinstance(value, dict) else value}", mapped.reasons[key]))

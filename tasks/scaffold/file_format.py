@@ -1,16 +1,17 @@
-"""Detection of a file's format: csv, JSON Lines or Parquet, encoding and delimiter."""
+"""Detection of a file's format: kind, encoding and delimiter."""
 
 import csv
 import io
 from contextlib import suppress
-from typing import IO, Literal, cast
+from typing import IO
 
 from tasks.core.errors import InputError
+from tasks.core.steps.kinds import KINDS
 from tasks.sources.sources import Source
-from tasks.stages.data.readers import decoding
+from tasks.stages.data.readers.decoding import open_text, read_beginning
 from tasks.stages.data.readers.delimiters import USUAL_DELIMITERS
+from tasks.stages.data.readers.kinds import reader_of
 
-Kind = Literal["csv", "jsonl", "parquet"]
 ENCODINGS = ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le", "utf-16-be")
 """Encodings in the order in which they are tried. The last two are for files without a byte order mark."""
 SCORED_ROWS = 50
@@ -19,37 +20,34 @@ MAX_NON_ASCII_SHARE = 0.3
 """Share of non-ASCII letters above which a text is in no language that cp1252 is for."""
 
 
-def detect_kind(file: IO[bytes]) -> Kind:
+def detect_kind(file: IO[bytes]) -> str:
     """Detect the kind of a file by its first bytes, whatever its name is."""
     head = file.read(1 << 16)
     file.seek(0)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    return "jsonl" if text[:1] in (b"{", b"[") else "csv"
+    return next((kind for kind in KINDS if reader_of(kind).recognises(head)), "csv")
 
 
-def detect_text_format(file: IO[bytes], kind: Kind, draft: Source, given: dict[str, str]) -> dict[str, str]:
+def detect_text_format(file: IO[bytes], draft: Source, given: dict[str, str]) -> dict[str, str]:
     """Return encoding and delimiter where they differ from the defaults of a source.
 
     Args:
         file: File to read.
-        kind: Its kind.
-        draft: Source with the file's location.
+        draft: Source with the file's location and kind.
         given: Options of the user, `encoding` and `delimiter`.
 
     Raises:
         InputError: No encoding fits, or an option is wrong.
     """
-    if kind == "parquet":
+    reader = reader_of(draft.kind)
+    if not reader.is_text:
         return {}
-    encoding = _detect_encoding(file, draft.model_copy(update={"kind": kind}), given.get("encoding"))
+    encoding = _detect_encoding(file, draft, given.get("encoding"))
     said = {} if encoding == "utf-8" else {"encoding": encoding}
-    if kind == "csv":
+    if reader.has_header:
         said["delimiter"] = (
             _parse_delimiter(given["delimiter"])
             if "delimiter" in given
-            else _detect_delimiter(read_beginning(file, draft, encoding))
+            else _detect_delimiter(read_beginning(file, _encoded(draft, encoding)))
         )
     return said
 
@@ -59,7 +57,7 @@ def _detect_encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
     refused: list[InputError] = []
     for encoding in [given] if given else ENCODINGS:
         try:
-            open_text(file, draft, encoding).detach()
+            open_text(file, _encoded(draft, encoding)).detach()
             if given or encoding != "cp1252" or not _is_foreign(file, draft):
                 return encoding
             break
@@ -72,22 +70,12 @@ def _detect_encoding(file: IO[bytes], draft: Source, given: str | None) -> str:
 
 def _is_foreign(file: IO[bytes], draft: Source) -> bool:
     """Return whether the file, read as cp1252, has more non-ASCII letters than any text in such a language."""
-    letters = [one for one in read_beginning(file, draft, "cp1252") if one.isalpha()]
+    letters = [one for one in read_beginning(file, _encoded(draft, "cp1252")) if one.isalpha()]
     return sum(not one.isascii() for one in letters) > MAX_NON_ASCII_SHARE * len(letters)
 
 
-def open_text(file: IO[bytes], draft: Source, encoding: str) -> io.TextIOWrapper:
-    """Return the file as text. The caller must detach the wrapper, or the file is closed with it."""
-    return cast(io.TextIOWrapper, decoding.open_text(file, draft.model_copy(update={"encoding": encoding})))
-
-
-def read_beginning(file: IO[bytes], draft: Source, encoding: str) -> str:
-    """Return the first 2**18 characters of a file."""
-    text = open_text(file, draft, encoding)
-    read = text.read(1 << 18)
-    text.detach()
-    file.seek(0)
-    return read
+def _encoded(draft: Source, encoding: str) -> Source:
+    return draft.model_copy(update={"encoding": encoding})
 
 
 def _parse_delimiter(given: str) -> str:

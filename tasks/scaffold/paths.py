@@ -6,6 +6,7 @@ from pathlib import Path
 from tasks.core import config
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
+from tasks.core.steps.kinds import KINDS_IN_WORDS
 from tasks.supervise import grants
 
 EXAMPLES_FOLDER = "examples"
@@ -23,10 +24,10 @@ def locate_data(file: str, root: Path) -> str:
         path = Path(file).expanduser().resolve()
         kind = _kind(path) if file else ""
     except (OSError, RuntimeError, ValueError):
-        raise InputError(f"{file!r} is no path; give that of a csv, jsonl or parquet file") from None
+        raise InputError(f"{file!r} is no path; give that of a {KINDS_IN_WORDS} file") from None
     if kind != "file":
         what = f"it is a {kind}" if kind else "there is no such file"
-        raise InputError(f"{file or repr(file)}: {what}; give the path of a csv, jsonl or parquet file")
+        raise InputError(f"{file or repr(file)}: {what}; give the path of a {KINDS_IN_WORDS} file")
     if "${" in str(path):
         raise InputError(f"{file}: `${{` in a location stands for a variable; rename the file or its folder")
     grants.require_data_location("FILE", path, Layout(root))

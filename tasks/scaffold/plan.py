@@ -31,6 +31,7 @@ from tasks.scaffold.paths import EXAMPLES_FOLDER, require_free
 from tasks.scaffold.sample_statistics import SampleStatistics
 from tasks.sources import sources
 from tasks.sources.sources import ColumnMapping, Constants
+from tasks.stages.data.readers.kinds import reader_of
 
 Read = TypeVar("Read")
 DATASET_SUITE = "dataset"
@@ -63,7 +64,7 @@ def profile_columns(opened: DataFile) -> list[ColumnProfile]:
         InputError: The first line looks like a row of data.
     """
     made = [columns.profile_column(name, opened.sample) for name in opened.names]
-    if opened.source.kind == "csv" and (
+    if reader_of(opened.source.kind).has_header and (
         stray := [each for each in made if each.name in each.values and each.has_labels]
     ):
         raise InputError(

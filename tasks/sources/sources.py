@@ -13,6 +13,7 @@ from tasks.core import config
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Sha256, Text
+from tasks.core.steps.kinds import known_kind
 from tasks.sources.protection import Category, Protection, Term
 
 
@@ -124,15 +125,15 @@ class Source(FrozenModel):
 
     id: Name
     """Name of the source in commands and records."""
-    kind: Literal["csv", "jsonl", "parquet"]
-    """Format of the file. csv and jsonl may be gzip-compressed, whatever the name of the file."""
+    kind: Annotated[str, AfterValidator(known_kind)]
+    """Format of the file. Text may be gzip-compressed, whatever the name of the file."""
     location: Text
     """Path, relative to the repository unless it is absolute, or s3://bucket/key. `${NAME}` and `${NAME:-default}` are
     filled from the environment when the file is opened, so that no machine's paths are committed; policy.yaml lists the
     permitted names under `location_variables`. Messages show the location as it is written here, and never the values
     of its variables."""
     encoding: str = "utf-8"
-    """Encoding of csv and jsonl: a Python codec name."""
+    """Encoding of text: a Python codec name."""
     delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
     """Delimiter of csv: one character, a tab as `"\\t"`."""
     max_unpacked_bytes: Annotated[int, Field(ge=1)] = 512 << 20
@@ -143,8 +144,8 @@ class Source(FrozenModel):
     max_columns: Annotated[int, Field(ge=1)] = 10_000
     """Maximum number of columns, mapped or not: names of fields in jsonl, parts of lists and structs in parquet."""
     max_row_bytes: Annotated[int, Field(ge=1)] = 8 << 20
-    """Maximum size of one row: its characters in csv and jsonl, the bytes of its mapped values in parquet. The default
-    is 8 MiB, some 3,000 pages of text."""
+    """Maximum size of one row: its characters in text, the bytes of its mapped values in parquet. The default is 8 MiB,
+    some 3,000 pages of text."""
     owner: Name
     """Person in people.yaml who answers for the data and decides on it at the data gate."""
     authority: Annotated[int, Field(ge=-MAX_AUTHORITY, le=MAX_AUTHORITY)] = 0

@@ -22,7 +22,7 @@ from tasks.core.params.base_model import BaseModelParams
 from tasks.gates import evidence
 from tasks.runs.source_resolution import resolve_source
 from tasks.sources.sources import Source
-from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tasks.stages.train.base import base_model, origins
 from tests.stages.data.build import source
@@ -38,7 +38,7 @@ def parquet(table: pa.Table, **how: Any) -> bytes:
 
 
 def rows(kind: str, data: bytes, **fields: Any) -> list[Row | MalformedRow]:
-    return list(READERS[kind](io.BytesIO(data), source("x", kind, **fields)))
+    return list(reader_of(kind).read(io.BytesIO(data), source("x", kind, **fields)))
 
 
 @pytest.mark.attack(rights="commit", stopped="a source is text in an encoding that is one of text")

@@ -10,7 +10,7 @@ from tasks.inquiry.planted_defects.ground_truth import RowLocation
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tasks.stages.data.ingest.mapping import to_record
 from tasks.stages.data.readers import content
-from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow
 
 TurnPairs = list[tuple[str, str]]
@@ -38,7 +38,7 @@ def _originals(
 ) -> Iterator[tuple[RowLocation, list[str]]]:
     source = item.source
     with content.read(item, root) as pinned:
-        for row in READERS[source.kind](pinned.file, source):
+        for row in reader_of(source.kind).read(pinned.file, source):
             place = RowLocation(source.id, row.number)
             if place in wanted and not isinstance(row, MalformedRow):
                 record = to_record(row.values, source, Counter())

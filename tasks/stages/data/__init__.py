@@ -1,7 +1,7 @@
 """Stages of data, from sources to a training and a test set, one folder each and in this order.
 
     ingest/           sources to records
-    clean/            removal of records whose texts are empty, too short or too long
+    clean/            removal of records that a filter rules out: texts too short or too long, and more
     deduplicate/      removal of duplicates, older editions, contradictions and copies of fixed test records
     validate/         results of the owners' expectation suites
     split/            training and test sets without a common or near-identical prompt

@@ -12,7 +12,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.runs.source_resolution import resolve_source
 from tasks.stages.data.readers import content
-from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.kinds import reader_of
 from tests.patience import patience
 from tests.stages.data import hostile
 from tests.stages.data.build import source
@@ -29,7 +29,7 @@ def refused_at(path: Path, kind: str, **fields: Any) -> str:
     resolved = resolve_source(source(path, kind=kind, **fields), path.parent)
     try:
         with content.read(resolved, path.parent) as pinned:
-            for _ in READERS[kind](pinned.file, resolved.source):
+            for _ in reader_of(kind).read(pinned.file, resolved.source):
                 pass
     except InputError as error:
         return str(error)

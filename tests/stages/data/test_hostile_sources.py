@@ -7,6 +7,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO
@@ -19,8 +20,9 @@ from tasks.runs.source_resolution import resolve_source
 from tasks.sources import vault_keys
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest, source_cache
-from tasks.stages.data.readers import content, csv_reader, decoding
-from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers import content, decoding
+from tasks.stages.data.readers.formats import csv_reader
+from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.stages.data import hostile
 from tests.stages.data.build import FILE_OF, Run, messages, params, parquet, source, table
@@ -65,7 +67,7 @@ def test_a_source_that_changes_while_it_is_parsed_is_read_as_it_was_pinned(
             file.write_bytes(b"text,label\nsomething else,no\n")
             yield row
 
-    monkeypatch.setitem(READERS, "csv", disturbed)
+    monkeypatch.setattr(csv_reader, "READER", replace(csv_reader.READER, read=disturbed))
     assert ingest.run(params(), run.layout).counts.records == 40
     assert resolve_source(source("data.csv"), run.root).sha256 != run.result("ingest")["sources"][0]["sha256"]
 
@@ -81,12 +83,13 @@ def test_a_copy_on_the_disk_is_read_as_one_in_memory_and_has_no_name(
     seen: list[Path] = []
 
     def looking(pinned: IO[bytes], declared: Source) -> Iterator[Row | MalformedRow]:
-        for row in reader(pinned, declared):
+        for row in reader.read(pinned, declared):
             seen.extend(left_behind(run) if row.number == 300 else ())
             yield row
 
-    reader = READERS[kind]
-    monkeypatch.setitem(READERS, kind, looking)
+    reader = reader_of(kind)
+    module = f"tasks.stages.data.readers.formats.{kind}_reader"
+    monkeypatch.setattr(f"{module}.READER", replace(reader, read=looking))
     assert ingest.run(params(), run.layout).counts.records == 600
     assert not [path for path in seen if source_cache.cache_folder(run.layout) not in path.parents]
 

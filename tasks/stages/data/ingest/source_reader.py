@@ -28,7 +28,7 @@ from tasks.stages.data.protect.recognisers import detector
 from tasks.stages.data.protect.records import ProtectionContext
 from tasks.stages.data.quarantine import Counts
 from tasks.stages.data.readers import content
-from tasks.stages.data.readers.kinds import READERS
+from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 BATCH_ROWS = 1_000
@@ -144,7 +144,7 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
     announce("ingest", f"fetching {source.id}")
     with content.read(resolved, desk.root) as pinned:
         rows, progress = (
-            _select_mapped_columns(READERS[source.kind](pinned.file, source), source),
+            _select_mapped_columns(reader_of(source.kind).read(pinned.file, source), source),
             Progress("ingest", pinned.lines),
         )
         batches = batch_by_weight(rows, BATCH_ROWS, _characters, BATCH_CHARACTERS)

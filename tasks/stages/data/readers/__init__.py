@@ -1,7 +1,8 @@
 """Readers of sources, one for each file format.
 
-    kinds.py         reader of each format
-    rows.py          rows and malformed rows, which readers yield
+    formats/         readers, one file each
+    kinds.py         reader of each kind
+    rows.py          definition of a reader, and the rows that it yields
     content.py       content of a local file or S3 object, checked against its pinned SHA-256
     s3_objects.py    S3 objects, and errors from the store's answers
     gzip_content.py  gzip, unpacked up to the source's limit
@@ -9,9 +10,7 @@
     columns.py       check for the columns that the mapping needs
     delimiters.py    check of the declared delimiter
     limits.py        limits on the size of a source
-    csv_reader.py, jsonl_reader.py, parquet_reader.py    readers, one file a format
     parquet_pages.py, parquet_sizes.py    size of Parquet content before it is unpacked
 
-A new format is one file with a `read` of type `rows.Reader`, a line in kinds.py, and its name in
-`tasks.sources.sources.Source.kind`.
+A new format is one file in formats/ with a `READER`, and a line in `tasks.core.steps.kinds`.
 """

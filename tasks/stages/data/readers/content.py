@@ -20,6 +20,7 @@ from tasks.core.files import is_sparse, open_regular_file
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource, Source, fill_variables
 from tasks.stages.data.readers import gzip_content, s3_objects
+from tasks.stages.data.readers.kinds import reader_of
 
 BLOCK_BYTES = 1 << 20
 MAX_MEMORY_BYTES = 64 * BLOCK_BYTES
@@ -53,7 +54,7 @@ def read(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
     source, place = resolved.source, _place(Layout(root))
     with _copy(place) as packed:
         _fill(packed, resolved, root)
-        if source.kind == "parquet" or not gzip_content.is_gzip(packed):
+        if not (reader_of(source.kind).is_text and gzip_content.is_gzip(packed)):
             yield _rewound(packed)
             return
         with _copy(place) as plain:

@@ -4,7 +4,7 @@ import codecs
 import io
 from collections.abc import Iterator
 from itertools import chain
-from typing import IO, TextIO
+from typing import IO
 
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
@@ -31,7 +31,7 @@ SIGNATURES = {
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b")) + b"\x7f"
 
 
-def open_text(file: IO[bytes], source: Source) -> TextIO:
+def open_text(file: IO[bytes], source: Source) -> io.TextIOWrapper:
     """Return the content decoded as declared, with its own line ends.
 
     If the rest of the content shows that the declared encoding is right, bytes that do not decode become lone
@@ -48,6 +48,20 @@ def open_text(file: IO[bytes], source: Source) -> TextIO:
     _refuse_wrong_encoding(file, encoding, source)
     file.seek(0)
     return io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape", newline="")
+
+
+def read_beginning(file: IO[bytes], source: Source) -> str:
+    """Return the first 2**18 characters of the content, which stays open."""
+    text = open_text(file, source)
+    read = text.read(1 << 18)
+    text.detach()
+    file.seek(0)
+    return read
+
+
+def plain_beginning(head: bytes) -> bytes:
+    """Return first bytes as they are in ASCII, in whatever encoding: without byte order mark, zero and blank bytes."""
+    return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

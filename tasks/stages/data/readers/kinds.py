@@ -1,10 +1,11 @@
-"""Reader of each kind of source."""
+"""Reader of each kind of source, imported when it is first asked for: pyarrow alone takes half a second."""
 
-from tasks.stages.data.readers import csv_reader, jsonl_reader, parquet_reader
+import importlib
+
 from tasks.stages.data.readers.rows import Reader
 
-READERS: dict[str, Reader] = {
-    "csv": csv_reader.read,
-    "jsonl": jsonl_reader.read,
-    "parquet": parquet_reader.read,
-}
+
+def reader_of(kind: str) -> Reader:
+    """Return the reader of a kind of `tasks.core.steps.kinds`."""
+    reader: Reader = importlib.import_module(f"tasks.stages.data.readers.formats.{kind}_reader").READER
+    return reader

@@ -1,6 +1,6 @@
-"""Rows of a source, and rows that could not be read, as readers yield them."""
+"""Definition of a reader: rows of a source, rows that could not be read, and what `hallmark new` asks of a format."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -25,8 +25,17 @@ class MalformedRow:
     """Reason for the data owner: what was expected and what came, but no value of the row."""
 
 
-Reader = Callable[[IO[bytes], Source], Iterator[Row | MalformedRow]]
-"""Function that yields the rows of a source, in order, from its unpacked content and its declaration.
+@dataclass(frozen=True)
+class Reader:
+    """Reader of one kind of source. Each function gets the unpacked content and the declaration of a source."""
 
-The function raises InputError if the whole source is unusable.
-"""
+    read: Callable[[IO[bytes], Source], Iterator[Row | MalformedRow]]
+    """Function that yields the rows, in order. It raises InputError if the whole source is unusable."""
+    column_names: Callable[[IO[bytes], Source], Sequence[str]]
+    """Function that returns the names of the columns, for a source whose mapping is not known yet."""
+    recognises: Callable[[bytes], bool]
+    """Whether a file with these first bytes is of the kind. A file that no reader recognises is taken for csv."""
+    is_text: bool = True
+    """Whether the content is text, which has an encoding and may be gzip-compressed."""
+    has_header: bool = False
+    """Whether the first line names the columns, with the source's delimiter between them."""

@@ -1,6 +1,7 @@
 """Reader of CSV according to RFC 4180, with a header, doubled quotes inside quotes, and the declared delimiter."""
 
 import csv
+import io
 import sys
 from collections.abc import Iterator
 from typing import IO, TextIO
@@ -9,9 +10,9 @@ from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import delimiters
 from tasks.stages.data.readers.columns import check_columns
-from tasks.stages.data.readers.decoding import open_text
+from tasks.stages.data.readers.decoding import open_text, read_beginning
 from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_row_bytes, refuse_rows
-from tasks.stages.data.readers.rows import MalformedRow, Row
+from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 
 class LimitedLines:
@@ -101,7 +102,19 @@ def _rows(lines: LimitedLines, source: Source) -> Iterator[Row | MalformedRow]:
             yield Row(number, dict(zip(header, fields, strict=True)))
 
 
+def column_names(file: IO[bytes], source: Source) -> list[str]:
+    beginning = io.StringIO(read_beginning(file, source), newline="")
+    try:
+        header = next(csv.reader(beginning, delimiter=source.delimiter), [])
+    except csv.Error as error:
+        raise InputError(f"{source.location}: its header cannot be read ({error})") from None
+    return [name.strip() for name in header]
+
+
 def _truncated(source: Source, where: str) -> InputError:
     return InputError(
         f"source {source.id}: {source.location} is truncated: it ends {where}; fetch it again, or close the quote"
     )
+
+
+READER = Reader(read, column_names, recognises=lambda _: False, has_header=True)

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, Any
 
 from tasks.core.errors import InputError
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import delimiters
 from tasks.stages.data.readers.columns import check_mapped
-from tasks.stages.data.readers.decoding import open_text
+from tasks.stages.data.readers.decoding import open_text, plain_beginning, read_beginning
 from tasks.stages.data.readers.limits import lines_of, refuse_columns, refuse_rows
-from tasks.stages.data.readers.rows import MalformedRow, Row
+from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
+
+MAX_KEY_LINES = 1_000
+"""Number of lines whose keys are the names of the columns."""
 
 
 class _NotJson(ValueError):
@@ -85,3 +89,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_: str) -> None:
     raise _NotJson("NaN and Infinity are not JSON")
+
+
+def column_names(file: IO[bytes], source: Source) -> list[str]:
+    """Return the keys of the first objects. Lines that are not objects are left to `read` to report."""
+    names: dict[str, None] = {}
+    for line in read_beginning(file, source).splitlines()[:MAX_KEY_LINES]:
+        with suppress(ValueError, RecursionError):
+            value = json.loads(line)
+            names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
+    if not names:  # the error of `read` describes the first line
+        list(read(file, source))
+        raise InputError(f"{source.location}: no line of it is a JSON object; write one object a line")
+    return list(names)
+
+
+READER = Reader(read, column_names, recognises=lambda head: plain_beginning(head)[:1] in (b"{", b"["))

@@ -17,7 +17,7 @@ from tasks.sources.sources import Source
 from tasks.stages.data.readers import limits, parquet_pages, parquet_sizes
 from tasks.stages.data.readers.columns import check_columns
 from tasks.stages.data.readers.parquet_pages import PageSizes
-from tasks.stages.data.readers.rows import MalformedRow, Row
+from tasks.stages.data.readers.rows import MalformedRow, Reader, Row
 
 MAGIC = b"PAR1"
 MAX_BATCH_ROWS = 1_000
@@ -142,3 +142,15 @@ def _refused(error: Exception, source: Source, damaged: str) -> InputError:
             "flat columns"
         )
     return InputError(f"{where} {damaged} ({why}); fetch it again")
+
+
+def column_names(file: IO[bytes], source: Source) -> list[str]:
+    try:
+        return list(pq.ParquetFile(file).schema_arrow.names)
+    except Exception:  # for a damaged file, `read` has a clearer error than pyarrow
+        file.seek(0)
+        list(read(file, source))
+        raise
+
+
+READER = Reader(read, column_names, recognises=lambda head: head.startswith(MAGIC), is_text=False)

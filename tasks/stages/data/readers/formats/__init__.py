@@ -1,0 +1,1 @@
+"""Readers, one file each, named for the kind of source. `tasks/core/steps/kinds.py` is their table."""
