@@ -2,42 +2,44 @@
 
 The packages, from the ground up; each imports only those above it in this list (pyproject.toml, import-linter):
 
-    core/          foundations; graph.py is the one table of stages and gates
-    sources/       sources.yaml, protection, the vault
-    trust/         signed documents, keys, periods in which keys are valid
-    stages/        data, train, evaluate, package: the only code that runs from a run's own commit
-    ledger/        the append-only ledger
-    supervise/     sandbox of a stage, its supervisor and the stage cache
-    policy/        policy and people, and what of them is in force
-    declarations/  sources and use-case cards as their owners adopted them
-    inquiry/       questions about data
-    incidents/     incidents that a person has to close
-    versions/      versions of the code, and their sign-off
-    gates/         evidence, decisions, state of a gate
-    consent/       withdrawals of sources by their owners
-    registry/      releases: promotion, verification, admission, history
-    runs/          a run as a git commit
-    scratch/       stages that are tried outside of runs
-    occasions/     schedules and triggers, and the runs that they request
-    reproduce/     second build of a release, and its comparison
-    audit/         dossier of a release
-    backup/        backup and restoration of the state of a checkout
-    scaffold/      use case from a data file
-    advice/        advice on the approach for a use case
-    compare/       comparison of base models
-    sweep/         trainings with different parameters
+    core/           foundations; graph.py is the one table of stages and gates
+    sources/        sources.yaml, protection, the vault
+    trust/          signed documents, keys, periods in which keys are valid
+    stages/         data, train, evaluate, package: the only code that runs from a run's own commit
+    ledger/         the append-only ledger
+    supervise/      sandbox of a stage, its supervisor and the stage cache
+    policy/         policy and people, and what of them is in force
+    declarations/   sources and use-case cards as their owners adopted them
+    inquiry/        questions about data
+    incidents/      incidents that a person has to close
+    code_versions/  versions of the code, and their sign-off
+    gates/          evidence, decisions, state of a gate
+    consent/        withdrawals of sources by their owners
+    registry/       releases: promotion, verification, admission, history
+    runs/           a run as a git commit
+    scratch/        stages that are tried outside of runs
+    scheduling/     schedules and triggers, and the runs that they request
+    reproduce/      second build of a release, and its comparison
+    audit/          dossier of a release
+    backup/         backup and restoration of the state of a checkout
+    scaffold/       use case from a data file
+    advice/         advice on the approach for a use case
+    compare/        comparison of base models
+    sweep/          trainings with different parameters
 
 Places for something new; the tests in tests/contract/ and of the package name what is still missing:
 
     metric           a file in stages/evaluate/metrics/, a line in its table.py
-    kind of source   a file in stages/data/readers/, a line in its kinds.py, its name in sources/sources.py: Source.kind
+    filter           a file in stages/data/clean/filters/, a line in core/params/filters.py; the parameter, the counts
+                     of rows and the reference pages follow
+    kind of source   a file in stages/data/readers/formats/, a line in core/steps/kinds.py; sources.yaml, the counts of
+                     malformed rows, `hallmark new` and the reference pages follow
     stage            a module with `run`, a line in core/graph.py, its place in flows/retrain.py; the printed dvc.yaml
-    stage of data    a module with `run` and a line in core/steps/data.py; the flow, the counts of rows and the stages
-                     after it follow from that table
+    stage of data    a module with `run`, a line in core/steps/data.py, the printed dvc.yaml; the flow, the counts of
+                     rows and the stages after it follow from that table
     gate             a line in core/graph.py, its place in flows/retrain.py, `require_gate` in the stage behind it, its
                      rules in every policy.yaml
-    signed kind      a `Dated` document and a `Kind` (policy/signed_document.py) in one file; a line in
-    infra/formats.py  and
-                      in tasks/ledger/kinds.py; a call wherever something depends on the document
+    signed kind      a `DatedDocument` and a `SignedKind` (policy/signed_document.py) in one file; a line in
+                     infra/formats.py and in ledger/kinds.py; a call wherever something depends on the document
     training method  a line in core/params/methods.py and in stages/train/method_handlers.py
 """

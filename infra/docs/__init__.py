@@ -4,6 +4,7 @@
     pages.py     table of all generated pages, by path
     schema.py    pydantic models of settings files, as tables of their keys
     cli.py       page of the commands
+    rules.py     page of the rules by which data stages remove rows
     ledger.py    page of the kinds of ledger entries
     settings.py  page of the environment variables
     formats.py   page of the JSON Schemas in docs/formats/

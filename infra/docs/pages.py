@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from infra.docs import cli, code, formats, ledger, schema, settings
+from infra.docs import cli, code, formats, ledger, rules, schema, settings
 from tasks.core.params.params import Params
+from tasks.core.steps.kinds import KINDS_IN_WORDS
 from tasks.policy.people import People
 from tasks.policy.policy import Policy
 from tasks.scheduling.deployments_file import Deployments
@@ -36,10 +37,12 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/sources.md": settings_file_page(
         "sources.yaml",
         "The inventory of sources, and the expectation suites beside it. Data owners own these files. "
-        "[The data guide](../guides/data-owner.md) shows a source with every required key.",
+        f"[The data guide](../guides/data-owner.md) shows a source with every required key. Its `kind` is "
+        f"{KINDS_IN_WORDS}.",
         Sources,
         Suite,
     ),
+    "reference/rules.md": rules.page,
     "reference/policy.md": settings_file_page(
         "policy.yaml",
         "The gates of each risk tier. A change counts once it is [adopted](../concepts/governance.md). "

@@ -1,0 +1,20 @@
+"""Reference page of the rules by which data stages remove rows and records."""
+
+from infra.docs.markdown import table
+from tasks.core.params.filters import FILTER_RULES
+from tasks.core.steps.kinds import KINDS
+from tasks.stages.data.validate.outcomes import RULES_BY_STAGE
+
+INTRODUCTION = """# Rules
+
+Each row that a data stage removes has its rule in the stage's quarantine.parquet, with a reason.
+[Data rules](data-rules.md) explains those of `deduplicate`.
+"""
+
+
+def page() -> str:
+    bounds = {rule: f"`data.{parameter}` of params.yaml" for rule, parameter in FILTER_RULES.items()}
+    readers = {rule: f"reader of {kind}" for kind, rules in KINDS.items() for rule in rules}
+    origins = bounds | readers
+    rows = [(stage, f"`{rule}`", origins.get(rule, "")) for stage, rules in RULES_BY_STAGE.items() for rule in rules]
+    return f"{INTRODUCTION}\n{table(('stage', 'rule', 'set by'), rows)}"
