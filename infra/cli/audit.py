@@ -13,7 +13,7 @@ from infra.cli.release_context import Label, open_to_read
 from infra.cli.shared import console
 from tasks.audit import archive, release_facts
 from tasks.core.errors import HallmarkError, InputError
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.proof import Prover

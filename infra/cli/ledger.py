@@ -1,6 +1,5 @@
 """Command group `hallmark ledger`: entries, their verification, proofs and export."""
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from rich.table import Table
 from infra.cli import run_argument, shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.json_text import parse
 from tasks.ledger import export as ledger_export
 from tasks.ledger import ledger_verification as ledger_check
 from tasks.ledger import proof as ledger_proof
@@ -147,7 +147,7 @@ def check(
     """
     try:
         parsed = ledger_proof.read(proof)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{proof}: no proof can be read here ({error})") from None
     said = ledger_proof.verify(parsed, ledger_export.trusted_keys(_trusted_keys(key), [parsed.key]))
     shared.print_json({"holds": True, "text": said}) if as_json else console.print(said)
@@ -236,8 +236,8 @@ def _attached_document(ledger: Ledger, entry: Entry) -> dict[str, Any]:
     if DIGEST_KEY not in entry.body:
         return {}
     try:
-        return {"attached": json.loads(ledger.documents([entry])[0])}
-    except (ValueError, RecursionError) as error:
+        return {"attached": parse(ledger.documents([entry])[0])}
+    except ValueError as error:
         message = f"what is attached to entry {entry.seq} is no JSON ({error}); run `hallmark ledger verify`"
         raise Refused(message) from None
 

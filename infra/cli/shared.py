@@ -14,7 +14,7 @@ from rich.table import Table
 from infra.cli import table_layout
 from infra.cli.table_layout import TableConsole
 from tasks.core.errors import InputError, Unavailable, is_disk_full
-from tasks.core.escaping import escape_line, json_text
+from tasks.core.escaping import escape_line, escaped_json
 from tasks.core.files import UMASK
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
@@ -145,4 +145,4 @@ def parse_changes(changes: list[str] | None) -> dict[str, str]:
 
 
 def print_json(value: Any) -> None:
-    print(json_text(value, indent=2, default=str))
+    print(escaped_json(value, indent=2, default=str))

@@ -13,7 +13,7 @@ from starlette.status import HTTP_303_SEE_OTHER
 from infra.console.context import Context, NotSignedIn, path_and_query
 from infra.console.rate_limits import TooManyRequests
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
-from tasks.core.escaping import escape, json_text
+from tasks.core.escaping import escape, escaped_json
 
 LOG = ".hallmark/console/console.log"
 STATUS_BY_ERROR: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409, Unavailable: 503}
@@ -23,7 +23,7 @@ class EscapedJSONResponse(JSONResponse):
     """JSON response in which invisible characters are escaped."""
 
     def render(self, content: Any) -> bytes:
-        return json_text(content).encode()
+        return escaped_json(content).encode()
 
 
 def add_error_handlers(app: FastAPI, context: Context) -> None:

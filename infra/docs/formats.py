@@ -1,10 +1,10 @@
 """Reference page of the JSON Schemas in docs/formats/, one for each version of a signed or digested document."""
 
-import json
 from pathlib import Path
 
 from infra.docs import schema
 from infra.docs.markdown import table
+from tasks.core.files import read_json
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats"
 INTRODUCTION = """# Formats
@@ -19,7 +19,7 @@ def page() -> str:
 
 
 def _document(path: Path) -> str:
-    document, place = json.loads(path.read_text()), path.relative_to(FORMATS).as_posix()
+    document, place = read_json(path), path.relative_to(FORMATS).as_posix()
     required = document.get("required", [])
     properties = {
         key: value if isinstance(value, dict) else {} for key, value in document.get("properties", {}).items()

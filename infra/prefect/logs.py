@@ -4,7 +4,6 @@ Prefect's client is not used. Importing it takes seconds, and it reads settings 
 """
 
 import base64
-import json
 import time
 import uuid
 from datetime import datetime
@@ -17,6 +16,7 @@ from flows import deployment_names
 from infra.prefect import access, server
 from tasks.core.config import FrozenModel
 from tasks.core.errors import DOCUMENT_ERRORS, Unavailable
+from tasks.core.json_text import parse
 from tasks.ledger.ledger import Ledger
 
 RESPONSE_TIMEOUT_SECONDS = 5.0
@@ -106,4 +106,4 @@ def _read_json(answer: httpx.Response) -> Any:
         content += piece
         if len(content) > MAX_RESPONSE_BYTES or time.monotonic() - began > RESPONSE_TIMEOUT_SECONDS:
             raise ValueError(f"more than {MAX_RESPONSE_BYTES} bytes, or than {RESPONSE_TIMEOUT_SECONDS} s")
-    return json.loads(content)
+    return parse(content)

@@ -7,6 +7,7 @@ from tasks.audit.dossier import Artifact
 from tasks.audit.entry_proofs import matches, parse_proof
 from tasks.core import files
 from tasks.core.errors import HallmarkError
+from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Entry
 
 RELEASE, LEDGER, GOVERNANCE = "release", "ledger", "governance"
@@ -35,7 +36,7 @@ class Artifacts:
     def entry(self, entry: Entry) -> Artifact:
         """Add a ledger entry and its proof, and return the entry as an artifact."""
         path = f"{LEDGER}/{entry.seq:06}.json"
-        data = files.canonical_json(entry.model_dump(mode="json"))
+        data = canonical_json(entry.model_dump(mode="json"))
         self.contents[path] = data
         proof = f"{LEDGER}/{entry.seq:06}.proof.json"
         if proof not in self.contents and entry.seq not in self.unproven:

@@ -14,7 +14,7 @@ from tasks.audit.dossier import Artifact, Dossier
 from tasks.audit.dossier_signature import FILE_NAME, DossierSignature
 from tasks.audit.entry_proofs import matches, parse_proof
 from tasks.core.errors import Refused
-from tasks.core.files import parse_untrusted_json
+from tasks.core.json_text import parse_bounded
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
@@ -119,7 +119,7 @@ def _check_entries(files: Contents, trusted: Trust) -> Iterator[Check]:
     names = [name for name in files.below(LEDGER) if not name.endswith(PROOF)]
     bare = []
     for name in names:
-        entry = Entry.model_validate(parse_untrusted_json(files.bytes(name), ledger_proof.MAX_JSON_VALUES))
+        entry = Entry.model_validate(parse_bounded(files.bytes(name), ledger_proof.MAX_JSON_VALUES))
         where = f"{name.removesuffix('.json')}{PROOF}"
         if where not in files.digests:
             bare.append(str(entry.seq))

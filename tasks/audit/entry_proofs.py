@@ -1,6 +1,6 @@
 """Comparison of the ledger entries in a dossier with their inclusion proofs."""
 
-from tasks.core.files import parse_untrusted_json
+from tasks.core.json_text import parse_bounded
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.ledger import Entry
@@ -14,7 +14,7 @@ def parse_proof(data: bytes) -> Inclusion:
         ValueError: The file holds another kind of proof.
         Refused: The file holds no proof.
     """
-    proof = ledger_proof.parse(parse_untrusted_json(data, ledger_proof.MAX_JSON_VALUES))
+    proof = ledger_proof.parse(parse_bounded(data, ledger_proof.MAX_JSON_VALUES))
     if not isinstance(proof, Inclusion):
         raise ValueError("it proves something else than that an entry is in the ledger")
     return proof

@@ -19,7 +19,8 @@ from tasks.compare.model_terms import ModelTerms
 from tasks.compare.outcome import CONTENDERS, ModelOutcome, State
 from tasks.compare.rows import ChosenRows, RowCounts
 from tasks.core.errors import HallmarkError, InputError
-from tasks.core.files import canonical_json, read_json, sha256_bytes, write_json
+from tasks.core.files import read_json, sha256_bytes, write_json
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.locks import hold
 from tasks.core.params.params import Params

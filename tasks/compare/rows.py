@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.core.errors import InputError
-from tasks.core.files import canonical_json, sha256_bytes, sha256_file
+from tasks.core.files import sha256_bytes, sha256_file
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.record import VALIDATION, read_batches, read_rows, read_table, write_table

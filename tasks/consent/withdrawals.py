@@ -22,7 +22,8 @@ from tasks.consent import signed_withdrawal
 from tasks.consent.signed_withdrawal import PREDICATE_TYPE, RESTORED, WITHDRAWN, Notice, Withdrawal
 from tasks.core.config import checked_reason
 from tasks.core.errors import HallmarkError, InputError, Refused
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.declarations import declarations
 from tasks.gates import cases, signed_request

@@ -9,7 +9,8 @@ object_store.py     file system of an S3 store, with redirects disabled
 utc.py              conversion of times to UTC
 processor.py        CPU features, such as instructions for bf16
 resource_limits.py  cores and memory that this process may use
-files.py            digests, canonical JSON, atomic writes of files and folders
+json_text.py        parsers of JSON, by what they refuse, and its canonical form
+files.py            digests, atomic writes of files and folders
 sqlite_journals.py  removal of SQLite journals that name a super-journal
 locks.py            file locks between processes
 processes.py        whether a process still runs
@@ -23,6 +24,7 @@ steps/              the part of that table that data stages import
 code_digest.py      digest of the code that each stage runs
 params/             schema of params.yaml, one file for each section
 record.py           Arrow schemas of records and quarantine, reading and writing of Parquet tables
+answer_label.py     label of a target or answer, for stages of data and evaluation
 facts.py            figures that stages report and gates check
 progress.py         progress lines of a stage
 prompts.py          rendering of a record as chat turns

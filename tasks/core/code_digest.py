@@ -16,8 +16,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from tasks.core.errors import InputError
-from tasks.core.files import canonical_json, sha256_bytes, write_json
+from tasks.core.files import sha256_bytes, write_json
 from tasks.core.graph import DVC_STAGES, STAGES
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 
 STARTING_MODULES = ("tasks.stages.start", "tasks.stages.runner")

@@ -9,7 +9,6 @@ in the statement around it (tasks/trust/dsse.py). Any other document has a field
 read.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Self
@@ -17,7 +16,8 @@ from typing import Any, Self
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, ValidationInfo, model_validator
 
 from tasks.core.config import FrozenModel
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json, parse
 
 _READING_CONTEXT = object()
 _VERSIONED = re.compile(r"(.+):v([1-9][0-9]*)")
@@ -43,7 +43,7 @@ class Document(FrozenModel):
             ValueError: The content is not such a document.
         """
         try:
-            document = cls.from_value(json.loads(data))
+            document = cls.from_value(parse(data))
         except RecursionError:
             raise ValueError("it is nested too deep") from None
         document._bytes = data
@@ -57,7 +57,7 @@ class Document(FrozenModel):
     @property
     def json_value(self) -> dict[str, Any]:
         """Document as a JSON value, parsed from `spelled`."""
-        value: dict[str, Any] = json.loads(self.serialised)
+        value: dict[str, Any] = parse(self.serialised)
         return value
 
     @property

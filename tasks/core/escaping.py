@@ -8,7 +8,7 @@ output is escaped here at the place where it leaves the program, and callers nee
     log         infra/prefect/runner.py and flows/lifecycle.py; lines of a stage in tasks/runs/dvc.py
     error       tasks/core/errors.py, whose messages appear in all of these and on Prefect's pages
     page        tasks/core/pages.py, for every template
-    JSON        `json_text`, for every document that is printed or written
+    JSON        `escaped_json`, for every document that is printed or written
 
 Files and texts that people write for others (params, sources, policy, people, reasons) are refused if they contain
 hidden characters: tasks/core/config.py, tasks/gates/decisions.py.
@@ -55,7 +55,7 @@ def first_hidden_character(text: str) -> str | None:
     return _code_point(match[0]) if match else None
 
 
-def json_text(value: Any, **how: Any) -> str:
+def escaped_json(value: Any, **how: Any) -> str:
     """Serialise a value as JSON with non-ASCII letters as they are and hidden characters as JSON escapes.
 
     Args:

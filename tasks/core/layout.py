@@ -7,10 +7,11 @@ gates/      gate statements, which the stages behind a gate depend on
 evidence/   evidence of each gate, committed on the run's ref
 """
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from tasks.core.files import read_json
 
 BY_HAND_FOLDER = "by-hand"
 EXPERIMENT_TIER = "experiment"
@@ -118,14 +119,14 @@ class Layout:
         """Whether the root is the worktree of an experiment, whose outputs no governed run uses."""
         if self.is_checkout or not self.authority.is_file():
             return False
-        return bool(json.loads(self.authority.read_bytes())["tier"] == EXPERIMENT_TIER)
+        return bool(read_json(self.authority)["tier"] == EXPERIMENT_TIER)
 
     @property
     def has_unreviewed_code(self) -> bool:
         """Whether the root is the worktree of an experiment whose code nobody had signed off."""
         if not self.is_experiment:
             return False
-        return not (self.code.is_file() and json.loads(self.code.read_bytes()).get("signed_off", False))
+        return not (self.code.is_file() and read_json(self.code).get("signed_off", False))
 
     @property
     def run_state(self) -> Path:
@@ -143,7 +144,7 @@ class Layout:
         The path includes the digest of the stage's code, so that other, possibly malicious code cannot place files
         there. Work by hand, whose code nobody has reviewed, has a folder of its own.
         """
-        by = BY_HAND_FOLDER if self.is_checkout else str(json.loads(self.stages.read_bytes())[stage])
+        by = BY_HAND_FOLDER if self.is_checkout else str(read_json(self.stages)[stage])
         return self.cache_root / folder / by
 
     def resolve_path(self, path: str) -> Path:

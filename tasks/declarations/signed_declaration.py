@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from tasks.core.document import Document
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import UseCase
 from tasks.core.params.values import Name, Sha256, Text

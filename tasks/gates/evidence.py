@@ -1,6 +1,5 @@
 """Evidence of a gate: figures, checks on them, and digests of all artefacts. Decisions refer to it by its digest."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -11,16 +10,9 @@ from tasks.core.config import FrozenModel
 from tasks.core.document import Document, error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
-from tasks.core.files import (
-    canonical_json,
-    read_at_most,
-    sha256_bytes,
-    sha256_file,
-    tree_digest,
-    tree_manifest,
-    write_bytes,
-)
+from tasks.core.files import read_at_most, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
 from tasks.core.graph import EVIDENCE_STAGES, STAGES, SUBJECT_STAGES
+from tasks.core.json_text import canonical_json, parse
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.params.values import Name, Sha256
@@ -340,10 +332,10 @@ def _folders(stage: str) -> list[tuple[str, str]]:
 
 def _read(path: Path, prefix: str) -> Facts:
     try:
-        facts = facts_module.parse(json.loads(read_at_most(path, MAX_RESULT_BYTES)).get("facts", {}))
+        facts = facts_module.parse(parse(read_at_most(path, MAX_RESULT_BYTES)).get("facts", {}))
     except FileNotFoundError:
         return {}
-    except (ValueError, AttributeError, OSError, RecursionError) as error:
+    except (ValueError, AttributeError, OSError) as error:
         raise InputError(
             f"{path}: expected JSON with a `facts` mapping ({error_text(error)}); run its stage again"
         ) from None

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from tasks.core.config import MAX_REASON_CHARS
 from tasks.core.errors import HallmarkError, Refused
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from tasks.core.errors import HallmarkError
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance

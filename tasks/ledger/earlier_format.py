@@ -7,7 +7,7 @@ reads heads over it.
 from collections.abc import Iterable, Sequence
 
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.core.version import VERSION
 from tasks.ledger.entry import Row
 from tasks.ledger.tree import merkle

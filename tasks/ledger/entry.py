@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from tasks.core.config import FrozenModel
 from tasks.core.document import require_type
 from tasks.core.errors import Refused
-from tasks.core.files import parse_untrusted_json
+from tasks.core.json_text import parse_bounded
 from tasks.ledger.tree import merkle
 
 TYPE: Final = "urn:hallmark:ledger-entry:v1"
@@ -87,7 +87,7 @@ def parse_leaf(data: bytes) -> Row:
     Raises:
         ValueError: The bytes are no leaf. TypeError is raised for wrong or missing columns.
     """
-    columns = parse_untrusted_json(data, _MAX_LEAF_VALUES)
+    columns = parse_bounded(data, _MAX_LEAF_VALUES)
     require_type(columns.pop("type", None), TYPE)
     return Row(**columns)
 

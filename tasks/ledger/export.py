@@ -12,7 +12,6 @@ line, which are compared with the rest of the file, and `where`, the place where
 uses.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from pydantic import Field, StrictInt
 from tasks.core.config import FrozenModel
 from tasks.core.document import Document, error_text
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.files import atomic_file, canonical_json, open_regular_file
+from tasks.core.files import atomic_file, open_regular_file
+from tasks.core.json_text import NotCanonical, canonical_json, parse, parse_canonical
 from tasks.ledger import attachments
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.attachments import DIGEST_KEY
@@ -216,7 +216,7 @@ def _rows(file: IO[bytes]) -> Iterator[RowWithDocument]:
                     ledger_entry.parse_leaf(_require_length(line, ledger_entry.MAX_LEAF_BYTES)),
                 )
                 same = row.leaf() + b"\n" == line
-        except (Refused, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (Refused, ValueError, TypeError, AttributeError) as error:
             raise Refused(f"line {number} of the file's entries cannot be read ({error})") from None
         if not same:
             raise Refused(f"line {number} of the file's entries is not in canonical form; it was changed after the "
@@ -230,13 +230,9 @@ def _rows(file: IO[bytes]) -> Iterator[RowWithDocument]:
 def _parse_canonical(line: bytes) -> Any:
     """Parse a line. Raises ValueError if it is not canonical, for example if an object has a key twice."""
     try:
-        value = json.loads(line)
-        same = canonical_json(value) + b"\n" == line
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
-    if not same:
-        raise ValueError("it is not in canonical form; it was changed after the export")
-    return value
+        return parse_canonical(line, end=b"\n")
+    except NotCanonical as error:
+        raise ValueError(f"{error}; it was changed after the export") from None
 
 
 def _parse_document(line: bytes) -> str:
@@ -244,7 +240,7 @@ def _parse_document(line: bytes) -> str:
     inside = line.removeprefix(_DOCUMENT_LINE_START).removesuffix(b"}\n")
     if not inside.startswith(b'"'):
         raise ValueError("what is attached is no text")
-    text: str = json.loads(inside)
+    text: str = parse(inside)
     return text
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.core.errors import Refused, Unavailable
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.ledger import attachments
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger.entry import Entry, Row, RowWithDocument

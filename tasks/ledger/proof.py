@@ -12,7 +12,8 @@ from pydantic import Field, StrictInt, TypeAdapter, ValidationError
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import parse_untrusted_json, read_at_most
+from tasks.core.files import read_at_most
+from tasks.core.json_text import parse_bounded
 from tasks.core.params.values import Sha256
 from tasks.ledger import attachments
 from tasks.ledger import entry as ledger_entry
@@ -152,7 +153,7 @@ def read(path: Path) -> Proof:
         ValueError: The file is too long or not JSON.
         Refused: The JSON is not a proof.
     """
-    return parse(parse_untrusted_json(read_at_most(path, MAX_FILE_BYTES), MAX_JSON_VALUES))
+    return parse(parse_bounded(read_at_most(path, MAX_FILE_BYTES), MAX_JSON_VALUES))
 
 
 def parse(value: Any) -> Proof:

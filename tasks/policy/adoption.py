@@ -21,7 +21,8 @@ from pydantic import Field
 
 from tasks.core.document import Document
 from tasks.core.errors import HallmarkError, Refused
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256
 from tasks.policy import effective_times, ended_keys, staffing
 from tasks.policy.ended_keys import KeyEnds

@@ -10,7 +10,6 @@ lapses when another adoption takes that place. The root of trust is HALLMARK_ROO
 `.hallmark/keys/root.pub`.
 """
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -21,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import HallmarkError, InputError, Refused
-from tasks.core.files import canonical_json, write_bytes
+from tasks.core.files import write_bytes
+from tasks.core.json_text import canonical_json, parse
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import adoption
 from tasks.policy.adoption import Adoption, AdoptionInForce
@@ -209,7 +209,7 @@ def _verified(
         before = chain[-1][1] if chain else None
         reasons = problems
         try:
-            envelope = _envelope(json.loads(body))
+            envelope = _envelope(parse(body))
             if keys.fingerprint(adoption.read(envelope).root) != root:
                 reasons = foreign
             in_force = adoption.verify(envelope, before, root)

@@ -12,7 +12,8 @@ from pathlib import Path
 from tasks.core import version
 from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json, sha256_bytes, sha256_file
+from tasks.core.files import sha256_bytes, sha256_file
+from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Sha256
 from tasks.policy.policy import LOCAL, Policy
 

@@ -5,7 +5,6 @@ a list, whatever paths it names, and trusts an object by its name. So outputs ar
 under the file names and with the SHA-256 digests of a signed record.
 """
 
-import json
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 
 from tasks.core.files import copy, read_at_most, sha256_file
 from tasks.core.graph import DVC_STAGES
+from tasks.core.json_text import parse
 from tasks.core.layout import Layout
 from tasks.trust.stage_record import Digests
 
@@ -76,9 +76,9 @@ def _objects(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests)
         for out in lock["outs"]:
             if out["path"] not in places:  # the entry also names another output
                 return None
-            listing = json.loads(read_at_most(_object(layout, out["md5"]), MAX_LISTING_BYTES))
+            listing = parse(read_at_most(_object(layout, out["md5"]), MAX_LISTING_BYTES))
             found |= {f"{out['path']}/{item['relpath']}": _object(layout, item["md5"]) for item in listing}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return found if found.keys() == left.keys() else None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks.core import facts, files
 from tasks.core.errors import Refused
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.version import OLDEST_RESUMABLE_VERSION, UNKNOWN_VERSION, VERSION, minor_version
@@ -142,7 +143,7 @@ def _sources(layout: Layout) -> dict[str, str]:
 
 def _outputs(locked: dict[str, Any]) -> str:
     left = {item["path"]: item["md5"] for item in locked.get("outs", [])}
-    return files.sha256_bytes(files.canonical_json(left))
+    return files.sha256_bytes(canonical_json(left))
 
 
 def _lock_entry(layout: Layout, stage: str) -> dict[str, Any]:

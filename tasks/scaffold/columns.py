@@ -1,6 +1,5 @@
 """Profile of a file's columns, from a sample of its rows."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from tasks.core.json_text import parse
 from tasks.stages.data.readers.rows import Row
 
 MOST_DISTINCT = 5_000
@@ -92,6 +92,6 @@ def _json(text: str, begins: str) -> Any:
     """Parse JSON that begins with the character `begins`; None if it does not, or is invalid."""
     if text.lstrip()[:1] != begins:
         return None
-    with suppress(ValueError, RecursionError):
-        return json.loads(text)
+    with suppress(ValueError):
+        return parse(text)
     return None

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from tasks.core import config, yaml_text
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger
 from tasks.runs.commit_files import CommitFiles
 from tasks.runs.repository import Repository

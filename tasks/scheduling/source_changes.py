@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from tasks.core import files
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger
 from tasks.runs.commit_files import CommitFiles
 from tasks.runs.source_resolution import require_data_location

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.json_text import parse
 from tasks.sources.vault_keys import WriterKeys
 
 SOCKET_VARIABLE = "HALLMARK_VAULT_SOCKET"
@@ -92,7 +93,7 @@ def encode(document: Mapping[str, Any]) -> bytes:
 
 
 def decode(data: bytes) -> Any:
-    return json.loads(data.decode(errors="surrogatepass"))
+    return parse(data.decode(errors="surrogatepass"))
 
 
 def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

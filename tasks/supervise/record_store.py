@@ -8,13 +8,13 @@ Records of experiments are in .hallmark/experiments/records and count for experi
 .hallmark/records/runs/RUN/STAGE.json  record that the supervisor signed, for the process that started the stage
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.core import files
 from tasks.core.errors import Refused
+from tasks.core.json_text import canonical_json, parse
 from tasks.core.layout import Layout
 from tasks.trust import dsse, stage_record
 from tasks.trust.stage_record import Digests, SignedRecord
@@ -26,7 +26,7 @@ MAX_LOCK_BYTES = 2**20
 
 def store(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
     for path in (_path(layout.run_state, inputs_sha256), _own(layout, stage)):
-        files.write_bytes(path, files.canonical_json(envelope), mode=0o600)
+        files.write_bytes(path, canonical_json(envelope), mode=0o600)
 
 
 def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
@@ -63,8 +63,8 @@ def read_lock_entry(layout: Layout, record: SignedRecord) -> dict[str, Any] | No
     """Return the stored entry of dvc.lock for a record; None if there is none that can be read."""
     for world in _state_folders(layout):
         try:
-            lock = json.loads(files.read_at_most(_lock(world, record), MAX_LOCK_BYTES))
-        except (OSError, ValueError, RecursionError):
+            lock = parse(files.read_at_most(_lock(world, record), MAX_LOCK_BYTES))
+        except (OSError, ValueError):
             continue
         if isinstance(lock, dict):
             return lock

@@ -19,8 +19,9 @@ from pathlib import Path
 import psutil
 
 from tasks.core.errors import HallmarkError, Refused, Unavailable
-from tasks.core.files import canonical_json, read_json, sha256_bytes, write_bytes
+from tasks.core.files import read_json, sha256_bytes, write_bytes
 from tasks.core.graph import DVC_STAGES
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.stages import python_version
 from tasks.stages.runner import STARTER_VARIABLE, error_file

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import HallmarkError
-from tasks.core.files import canonical_json, read_json, sha256_bytes, write_json
+from tasks.core.files import read_json, sha256_bytes, write_json
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.locks import hold
 from tasks.core.params.params import Params

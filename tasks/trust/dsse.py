@@ -8,7 +8,6 @@ digest of an envelope would then be ambiguous, and a replayed envelope could loo
 verifies here.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -22,7 +21,9 @@ from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # n
 
 from tasks.core.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json, read_at_most, sha256_bytes, write_bytes
+from tasks.core.files import read_at_most, sha256_bytes, write_bytes
+from tasks.core.json_text import NotCanonical, canonical_json, parse_canonical
+from tasks.core.json_text import parse as parse_json
 from tasks.core.utc import to_utc
 from tasks.trust import keys
 from tasks.trust.keys import Signer
@@ -176,11 +177,12 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
         Refused: The content is not an envelope in canonical form.
     """
     try:
-        envelope = json.loads(data)
-        same = canonical_json(envelope) == data
-    except (ValueError, RecursionError) as error:
+        envelope = parse_canonical(data)
+    except NotCanonical:
+        envelope = None
+    except ValueError as error:
         raise Refused(f"{name}: no signed statement can be read here ({error})") from None
-    if not isinstance(envelope, dict) or not same:
+    if not isinstance(envelope, dict):
         raise Refused(f"{name}: not in canonical form; the file was changed after it was signed")
     return envelope
 
@@ -197,10 +199,10 @@ def _parse(envelope: Mapping[str, Any]) -> Envelope:
 def _parse_cached(spelled: bytes) -> Envelope:
     """Parse an envelope, cached since callers parse each envelope several times: for signer, subjects and predicate."""
     try:
-        parsed = Envelope.from_dict(json.loads(spelled))  # from_dict modifies its argument
+        parsed = Envelope.from_dict(parse_json(spelled))  # from_dict modifies its argument
         same = canonical_json(parsed.to_dict()) == spelled
         # The library accepts unknown fields, which are not covered by the signature, and any value as a keyid.
-        same = same and all(map(_is_signature, json.loads(spelled)["signatures"]))
+        same = same and all(map(_is_signature, parse_json(spelled)["signatures"]))
     except Exception as error:  # the library does not document all exceptions that malformed input causes
         raise Refused(f"not a DSSE envelope ({type(error).__name__}: {error})") from None
     if not same:
@@ -214,12 +216,11 @@ def _is_signature(value: Mapping[str, Any]) -> bool:
 
 def _statement(payload: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(payload)
-        same = canonical_json(value) == payload
-    except (ValueError, RecursionError) as error:
+        value = parse_canonical(payload)
+    except NotCanonical:
+        raise Refused("the envelope's payload is not canonical JSON") from None
+    except ValueError as error:
         raise Refused(f"the envelope's payload is not JSON ({error})") from None
-    if not same:
-        raise Refused("the envelope's payload is not canonical JSON")
     try:
         about = subjects(value)
         if not all(isinstance(text, str) for text in (*about, *about.values())):

@@ -17,7 +17,6 @@ signature has two valid values of s; only the smaller one is accepted, so that a
 import base64
 import binascii
 import hashlib
-import json
 import re
 import struct
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from tasks.core.errors import InputError
+from tasks.core.json_text import parse
 from tasks.trust.hardware_key import COUNTER_BYTES, USER_PRESENT, ssh_strings
 
 KEY_TYPE = "sk-ecdsa-sha2-nistp256@openssh.com"
@@ -80,13 +80,13 @@ class Passkey:
     def _is_valid_client_data(self, client_data: bytes, message: bytes) -> bool:
         """Return whether client data is about this message and from a page of the domain outside of a foreign frame."""
         try:
-            said = json.loads(client_data)
+            said = parse(client_data)
             return (
                 (said["type"], said["challenge"]) == ("webauthn.get", challenge(message))
                 and said.get("crossOrigin", False) is False
                 and self._is_own_origin(said["origin"])
             )
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             return False
 
     def _is_own_origin(self, origin: Any) -> bool:

@@ -13,6 +13,7 @@ from tasks.core import files
 from tasks.core.config import FrozenModel
 from tasks.core.document import Document
 from tasks.core.errors import Refused
+from tasks.core.json_text import canonical_json, parse
 from tasks.core.params.values import Sha256
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
@@ -110,7 +111,7 @@ class SignedRecord(FrozenModel):
 
 
 def inputs_digest(stage: str, materials: Digests) -> str:
-    return files.sha256_bytes(files.canonical_json({"name": stage, "materials": dict(materials)}))
+    return files.sha256_bytes(canonical_json({"name": stage, "materials": dict(materials)}))
 
 
 def materials_of(read: Digests) -> list[Material]:
@@ -216,8 +217,8 @@ def _parse(envelope: Mapping[str, Any], statement: Mapping[str, Any]) -> SignedR
 
 def section_digest(value: object) -> str:
     """Return the SHA-256 of a section of parameters."""
-    plain = json.loads(json.dumps(value, default=lambda other: {type(other).__name__: str(other)}))
-    return files.sha256_bytes(files.canonical_json(plain))
+    plain = parse(json.dumps(value, default=lambda other: {type(other).__name__: str(other)}))
+    return files.sha256_bytes(canonical_json(plain))
 
 
 def digest_of_path(path: str, left: Digests) -> str | None:
@@ -225,4 +226,4 @@ def digest_of_path(path: str, left: Digests) -> str | None:
     if path in left:
         return left[path]
     inside = {name.removeprefix(f"{path}/"): sha256 for name, sha256 in left.items() if name.startswith(f"{path}/")}
-    return files.sha256_bytes(files.canonical_json(inside)) if inside else None
+    return files.sha256_bytes(canonical_json(inside)) if inside else None

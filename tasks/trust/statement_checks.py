@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.core.utc import to_utc
 from tasks.trust.validity import format_time
 

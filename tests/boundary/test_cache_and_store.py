@@ -13,7 +13,8 @@ from types import FrameType
 import pytest
 
 from tasks.core.errors import HallmarkError, Refused
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.ledger import head_files
 from tasks.ledger.heads import heads

@@ -12,7 +12,8 @@ import pytest
 from tasks.backup.restore import restore
 from tasks.backup.save import save
 from tasks.core.errors import HallmarkError
-from tasks.core.files import canonical_json, sha256_file
+from tasks.core.files import sha256_file
+from tasks.core.json_text import canonical_json
 from tasks.declarations import status
 from tasks.registry.verify import verification
 from tests.backup.test_backup import checkout_of, clone

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import canonical_json, read_json, tree_digest, tree_manifest, write_json
+from tasks.core.files import read_json, tree_digest, tree_manifest, write_json
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.runs import source_resolution

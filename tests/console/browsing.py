@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tests.console.conftest import PASSWORD, Console
 from tests.in_process import adopt, hallmark
 

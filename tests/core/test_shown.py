@@ -24,9 +24,9 @@ from tasks.core.escaping import (
     escape,
     escape_line,
     escape_markdown,
+    escaped_json,
     first_hidden_character,
     inline_code,
-    json_text,
 )
 from tasks.core.files import write_json
 from tasks.core.pages import escape_value as put_in
@@ -61,7 +61,7 @@ def test_what_is_shown_holds_nothing_hidden_and_is_shown_the_same_again(text: st
 
 @given(st.text(alphabet=st.characters()))
 def test_json_reads_back_as_what_it_was(text: str) -> None:
-    told = json_text({text: [text]}, indent=2)
+    told = escaped_json({text: [text]}, indent=2)
     assert json.loads(told) == {text: [text]} and not RAW.search(told)
 
 

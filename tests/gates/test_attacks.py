@@ -14,7 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.gates import cases, evidence, gates
 from tasks.gates.evidence import Evidence
 from tasks.gates.signed_decision import KIND, Decision, statement

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.gates.evidence import Evidence
 from tasks.trust import dsse, keys
 from tests.governed.house import PEOPLE, House, put_result, reload

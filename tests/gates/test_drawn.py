@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import HallmarkError, Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.gates import decisions
 from tasks.gates.decisions import DecisionDraft
 from tasks.ledger.ledger import Entry

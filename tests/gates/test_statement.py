@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import canonical_json, read_json, write_json
+from tasks.core.files import read_json, write_json
+from tasks.core.json_text import canonical_json
 from tasks.gates import statement
 from tasks.trust import dsse
 from tasks.trust.gate_statement import require_gate, verify_gate

@@ -17,7 +17,8 @@ import pytest
 
 from tasks.backup.save import snapshot
 from tasks.consent import withdrawals
-from tasks.core.files import atomic_folder, canonical_json, write_bytes, write_json
+from tasks.core.files import atomic_folder, write_bytes, write_json
+from tasks.core.json_text import canonical_json
 from tasks.gates import decisions
 from tasks.incidents import incidents
 from tasks.inquiry.lineage import indexing, tables

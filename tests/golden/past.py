@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.audit import archive, release_facts
 from tasks.consent import signed_withdrawal, withdrawals
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.gates import cases, gates, signed_decision
 from tasks.incidents import incidents
 from tasks.inquiry.lineage import queries

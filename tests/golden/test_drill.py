@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.document import Document
 from tasks.core.errors import InputError
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tests.golden import drill, past
 from tests.golden.drill import CHANGES, Change
 from tests.soaking import soak

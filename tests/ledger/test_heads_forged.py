@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.ledger.heads import heads, publication
 from tasks.trust import dsse, keys
 from tests.governed.house import PEOPLE, House, reload

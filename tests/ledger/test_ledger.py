@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.ledger.entry import TYPE
 from tasks.ledger.ledger import Ledger, Row, open_ledger
 from tests import forking

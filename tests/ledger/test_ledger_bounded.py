@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.ledger.entry import TYPE, Row
 from tasks.ledger.export import Header
 from tasks.trust import keys

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.ledger import export as ledger_export
 from tasks.ledger import ledger_verification as ledger_check
 from tasks.ledger import proof as ledger_proof

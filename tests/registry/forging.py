@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.gates import signed_request
 from tasks.gates.signed_request import SignedRunRequest
 from tasks.registry.release import bundle, promotions

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import Refused, Unavailable
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.registry.admit import admission, last_admission, ledger_rollback, outbox

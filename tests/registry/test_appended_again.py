@@ -9,7 +9,7 @@ import pytest
 
 from tasks.code_versions import sign_off
 from tasks.consent import withdrawals
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.core.params.params import Params
 from tasks.declarations import signed_declaration, signing, status
 from tasks.gates import cases, decisions, gates, record_chain, signed_request

@@ -71,7 +71,7 @@ def test_what_is_parsed_has_a_limit_and_gigabytes_are_hashed_in_blocks(folder: P
     [
         (b'{"a":1,"a":2}', "same key twice"),
         (b'{"b":{"a":1,"a":1}}', "same key twice"),
-        (b"[" * 100_000, "recursion"),
+        (b"[" * 100_000, "too deep"),
         (b'{"a":NaN}', "no number"),
         (b'{"a":' + b"9" * 5000 + b"}", "digits"),
         (b"\xff\xfe", "no JSON"),

@@ -14,7 +14,8 @@ from infra.cli.releases.verify import verify
 from tasks.audit import archive, dossier_signature, dossier_verification, release_facts
 from tasks.audit.dossier import Dossier
 from tasks.audit.dossier_signature import FILE_NAME, DossierSignature
-from tasks.core.files import canonical_json, tree_manifest
+from tasks.core.files import tree_manifest
+from tasks.core.json_text import canonical_json
 from tasks.inquiry import access_entries
 from tasks.ledger.heads import publication
 from tasks.ledger.proof import Prover

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.core.document import Document, error_text
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.gates import cases
 from tasks.policy import in_force
 from tasks.registry.release import promotions

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.gates import decisions, gates, signed_decision, statement
 from tasks.gates.signed_decision import Decision
 from tasks.policy import adoption

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import heads, publication
 from tasks.registry.promote import promotion, releases

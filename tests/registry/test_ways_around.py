@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import canonical_json, read_json, write_json
+from tasks.core.files import read_json, write_json
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params import params
 from tasks.gates import evidence

@@ -15,7 +15,7 @@ from in_toto_attestation.v1.statement_pb2 import Statement as StatementProto
 
 from tasks.core.document import Document
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.trust import dsse, keys
 
 SHA256 = "ab" * 32

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.core.config import MAX_REASON_CHARS
 from tasks.core.errors import InputError
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Entry
 from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse, keys

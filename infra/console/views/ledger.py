@@ -10,7 +10,7 @@ from infra.console.views.run_pages import run_layout
 from infra.console.views.runs import EntryNumber, RowLimit
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.escaping import json_text
+from tasks.core.escaping import escaped_json
 from tasks.ledger import search
 from tasks.ledger.kinds import KINDS
 from tasks.ledger.ledger import Entry
@@ -117,7 +117,7 @@ def entry(here: RequestState, person: Person, number: EntryNumber) -> EntryPage:
         kind=found[0].kind,
         subject=found[0].subject,
         body=body,
-        text=json_text(body, indent=2),
+        text=escaped_json(body, indent=2),
         says=search.summarise(found[0]),
         meaning=next((kind.body for kind in KINDS if kind.kind == found[0].kind), ""),
     )

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from tasks.core import files
 from tasks.core.document import Document, error_text
 from tasks.core.errors import InputError, Refused
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 
@@ -66,7 +67,7 @@ def from_run(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -
         base_model_licence=base["licence"],
         base_model_sha256=base["sha256"],
         stages={name: _digest(layout, name) for name in earlier},
-        **input_fields(layout, files.sha256_bytes(files.canonical_json(code))),
+        **input_fields(layout, files.sha256_bytes(canonical_json(code))),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from tasks.core import locks
 from tasks.core.errors import HallmarkError, Refused, Unavailable
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.ledger.heads import heads
 from tasks.ledger.heads.heads import Head, VoidHead
 from tasks.ledger.heads.places import setting

@@ -5,12 +5,12 @@ may write here can restore an older statement of the same model; the records of 
 followed.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from tasks.core import files
 from tasks.core.errors import Refused, Unavailable
+from tasks.core.json_text import canonical_json, parse
 from tasks.policy import adoption, adoption_entries
 from tasks.policy.governance import Governance
 from tasks.registry.release import promotions
@@ -74,20 +74,20 @@ def read(governance: Governance, name: str) -> SignedPromotion:
 def _read(state: Path, name: str) -> dict[str, Any]:
     path = _path(state, name)
     try:
-        document = json.loads(path.read_bytes())
+        document = parse(path.read_bytes())
         if not isinstance(document, dict) or set(document) != {"statement", "governance"}:
             raise ValueError("expected a statement and the governance that it counts under")
     except FileNotFoundError:
         raise Unavailable(
             f"the ledger is away, and no release of {name!r} was admitted here before; bring the ledger back"
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise Refused(f"{path}: is not what was written there ({error}); bring the ledger back") from None
     return document
 
 
 def _spell(governance: Governance, signed: SignedPromotion) -> bytes:
-    return files.canonical_json({"statement": signed.envelope, "governance": list(governance.chain)})
+    return canonical_json({"statement": signed.envelope, "governance": list(governance.chain)})
 
 
 def _path(state: Path, name: str) -> Path:

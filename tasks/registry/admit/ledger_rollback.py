@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from tasks.core.config import FrozenModel
-from tasks.core.files import canonical_json, sha256_bytes
+from tasks.core.files import sha256_bytes
+from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256
 from tasks.incidents import incidents, signed_incident
 from tasks.ledger.ledger import Entry, Ledger

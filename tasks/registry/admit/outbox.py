@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from tasks.core import files
 from tasks.core.config import FrozenModel
 from tasks.core.errors import Unavailable
+from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger
 from tasks.trust import dsse
 
@@ -102,7 +103,7 @@ def _read(path: Path) -> _StoredRecord | None:
     """Return the record; None if another process has delivered it, or if it is invalid, which renames the file."""
     try:
         kept = _StoredRecord.model_validate_json(path.read_bytes())
-        files.canonical_json(kept.body)  # raises if the ledger could not store it
+        canonical_json(kept.body)  # raises if the ledger could not store it
         return kept
     except FileNotFoundError:
         return None

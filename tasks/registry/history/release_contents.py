@@ -3,7 +3,6 @@
 Nothing is verified here; `tasks.registry.verify.verification` does that.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from tasks.core import config
 from tasks.core.document import error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Facts
+from tasks.core.files import read_json
 from tasks.core.payload import manifest
 from tasks.core.payload.manifest import Manifest
 from tasks.gates.evidence import Evidence
@@ -75,8 +75,8 @@ def read(folder: Path) -> ReleaseContents:
             promotion=promotion,
             dataset=Dataset.from_bytes((payload / "dataset" / "manifest.json").read_bytes()),
             params=dict(flatten(config.read_plain(payload / "params.yaml"))),
-            policy=dict(flatten(json.loads((attestations / "policy.json").read_bytes()))),
-            people=dict(flatten(json.loads((attestations / "people.json").read_bytes()))),
+            policy=dict(flatten(read_json(attestations / "policy.json"))),
+            people=dict(flatten(read_json(attestations / "people.json"))),
             evidence={gate: _evidence(attestations, gate) for gate in promotion.gates},
         )
     except (OSError, ValueError, Refused, RecursionError) as error:

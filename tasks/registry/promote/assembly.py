@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import files
+from tasks.core.json_text import canonical_json
 from tasks.policy.governance import Governance
 from tasks.registry.promote.candidate import Candidate
 from tasks.registry.release import contents, gate_results, model_signature, provenance, summary
@@ -123,7 +124,7 @@ def _copy_file(source: Path, target: Path) -> None:
 
 
 def _write(path: Path, value: Any) -> None:
-    files.write_bytes(path, files.canonical_json(value))
+    files.write_bytes(path, canonical_json(value))
 
 
 def _flush(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Digest of everything that decides a candidate's bytes. Two candidates with the same digest are the same."""
 
 from tasks.core import code_digest, config, files
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.payload.manifest import deciding_inputs
 
@@ -12,7 +13,7 @@ def candidate_inputs(layout: Layout) -> str:
     stages, the graph and the constraints file.
     """
     return files.sha256_bytes(
-        files.canonical_json(
+        canonical_json(
             {
                 "params": config.read_plain(layout.params),
                 "inputs": {path.name: files.sha256_file(path) for path in deciding_inputs(layout)},

@@ -6,7 +6,8 @@ If one byte of data, code, parameters, inputs or model changed after a gate, the
 from collections.abc import Mapping
 
 from tasks.core.errors import Refused
-from tasks.core.files import canonical_json, sha256_bytes, tree_manifest
+from tasks.core.files import sha256_bytes, tree_manifest
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.payload.manifest import Manifest
 from tasks.gates.evidence import Evidence, input_digests

@@ -31,6 +31,7 @@ from typing import Final, Literal
 
 from tasks.core import files
 from tasks.core.document import Document
+from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Sha256
 from tasks.registry.release import contents, provenance
 
@@ -89,7 +90,7 @@ def release_digest(listing: dict[str, str]) -> str:
     The document is spelled out here instead of dumped from the model `Files`: with every field that a later version
     adds to the model, the digests of existing releases would change.
     """
-    return files.sha256_bytes(files.canonical_json({"type": TYPE, "files": listing}))
+    return files.sha256_bytes(canonical_json({"type": TYPE, "files": listing}))
 
 
 def payload_digest(payload: Path) -> str:
@@ -98,16 +99,16 @@ def payload_digest(payload: Path) -> str:
     Raises:
         Refused: The payload holds anything but plain files and the folders that contain them.
     """
-    return files.sha256_bytes(files.canonical_json(listing(payload)))
+    return files.sha256_bytes(canonical_json(listing(payload)))
 
 
 def part_digest(listing: dict[str, str], folder: str) -> str:
     """Return `tasks.core.files.tree_digest` of a folder of the bundle, computed from the digests of its files."""
     digests = {name.removeprefix(f"{folder}/"): digest for name, digest in files_below(listing, folder).items()}
-    return files.sha256_bytes(files.canonical_json(digests))
+    return files.sha256_bytes(canonical_json(digests))
 
 
 def package_digest(listing: dict[str, str]) -> str:
     """Return `tasks.core.files.tree_digest` of artefacts/package, the subject of the release gate."""
     digests = files_below(listing, PAYLOAD) | {"result.json": listing.get(f"{ATTESTATIONS}/result.json", "")}
-    return files.sha256_bytes(files.canonical_json(digests))
+    return files.sha256_bytes(canonical_json(digests))

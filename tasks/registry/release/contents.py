@@ -5,7 +5,6 @@ opened, and no file larger than `MAX_PARSED` is parsed.
 """
 
 import hashlib
-import json
 import os
 import re
 import stat
@@ -16,6 +15,7 @@ from typing import Any
 
 from tasks.core import files
 from tasks.core.errors import Refused
+from tasks.core.json_text import canonical_json, parse_strict
 
 MAX_PARSED = 16 * 2**20
 """Maximum number of bytes of a file that is parsed. A promotion statement has some hundred bytes for each file of the
@@ -46,10 +46,10 @@ class Contents:
         """Return the value in a JSON file.
 
         Raises:
-            Refused: The file is missing, or is not spelled as `tasks.core.files.canonical_json` spells its value.
+            Refused: The file is missing, or is not spelled as `tasks.core.json_text.canonical_json` spells its value.
         """
         value = parse_json(self.bytes(name), name)
-        if files.canonical_json(value) != self.bytes(name):
+        if canonical_json(value) != self.bytes(name):
             raise Refused(f"{name} is not in canonical form")
         return value
 
@@ -137,9 +137,9 @@ def parse_json(data: bytes, name: str) -> Any:
         Refused: The bytes are no such JSON.
     """
     try:
-        return json.loads(data, object_pairs_hook=_require_unique_keys, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"{name}: no JSON can be read here ({str(error) or type(error).__name__})") from None
+        return parse_strict(data)
+    except ValueError as error:
+        raise Refused(f"{name}: no JSON can be read here ({error})") from None
 
 
 def display_names(file_names: Collection[str]) -> str:
@@ -190,14 +190,3 @@ def _read(folder: Path, name: str, keep: bool) -> tuple[str, FileState, bytes | 
 
 def _file_state(status: os.stat_result) -> FileState:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _require_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return value
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")

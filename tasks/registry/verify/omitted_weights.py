@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tasks.core import files
 from tasks.core.errors import Refused
+from tasks.core.json_text import canonical_json
 from tasks.registry.release import bundle, contents
 from tasks.registry.release.report import Check
 
@@ -26,7 +27,7 @@ def weights(listing: Mapping[str, str]) -> dict[str, str]:
 
 def write(folder: Path, left: Mapping[str, str]) -> None:
     """Mark a copy of a release as one that lacks the weights `left`."""
-    files.write_bytes(folder / bundle.LEFT_OUT, files.canonical_json({"type": TYPE, "files": dict(left)}))
+    files.write_bytes(folder / bundle.LEFT_OUT, canonical_json({"type": TYPE, "files": dict(left)}))
 
 
 def read(folder: Path, wanted: Mapping[str, str]) -> dict[str, str]:
@@ -45,7 +46,7 @@ def read(folder: Path, wanted: Mapping[str, str]) -> dict[str, str]:
     left = said.get("files") if isinstance(said, dict) else None
     if not isinstance(left, dict) or not left or said != {"type": TYPE, "files": left}:
         raise Refused(f"{bundle.LEFT_OUT} does not say which weights were left out")
-    if files.canonical_json(said) != data:
+    if canonical_json(said) != data:
         raise Refused(f"{bundle.LEFT_OUT} is not in canonical form")
     if foreign := {name for name, digest in left.items() if weights(wanted).get(name) != digest}:
         raise Refused(f"{bundle.LEFT_OUT} names what are no weights of this release: {contents.display_names(foreign)}")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tasks.core import files
 from tasks.core.errors import HallmarkError, Refused
+from tasks.core.json_text import canonical_json
 from tasks.ledger import entry as ledger_entry
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.heads import publication
@@ -56,7 +57,7 @@ def _add(signed: SignedPromotion, ledger: Ledger, governance: Governance) -> Non
     target = bundle.folder(governance.state, signed.promotion.label)
     # Written beside the folder: a temporary file inside it would make a simultaneous verification fail.
     aside = target.with_name(f".ledger-{target.name}")
-    files.write_bytes(aside, files.canonical_json(proof.model_dump(mode="json")), mode=0o444)
+    files.write_bytes(aside, canonical_json(proof.model_dump(mode="json")), mode=0o444)
     aside.replace(target / bundle.LEDGER)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from tasks.core import config, files, yaml_text
 from tasks.core.errors import Refused
+from tasks.core.json_text import canonical_json
 from tasks.gates import agreement
 from tasks.policy.governance import LOCAL
 from tasks.registry.release import bundle
@@ -76,7 +77,7 @@ def _check_chain(attested: Attestations, records: Mapping[str, SignedRecord], li
             if stated != sha256:
                 raise Refused(f"stage {name} read another {path} than this release was made from")
     code = {name: record.record.inputs.get(stage_record.CODE_MATERIAL) for name, record in records.items()}
-    if files.sha256_bytes(files.canonical_json(code)) != manifest.code_sha256:
+    if files.sha256_bytes(canonical_json(code)) != manifest.code_sha256:
         raise Refused("the stages ran other code than payload/manifest.json says")
     sources = len(attested.dataset.sources)
     return f"what each read is what another left: one chain from {sources} source{'s' * (sources > 1)} to the payload"

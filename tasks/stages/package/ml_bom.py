@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from tasks.core import files
 from tasks.core.facts import Fact
+from tasks.core.json_text import canonical_json, parse
 from tasks.stages.package.model_card import CardData
 
 MODEL_REF, BASE_MODEL_REF, DATASET_REF = "model", "base-model", "dataset"
@@ -22,7 +23,7 @@ def render(parts: CardData, model_files: Mapping[str, str]) -> bytes:
     """Render the ML-BOM as JSON; `model_files` has the SHA-256 of each file of payload/model by path."""
     from cyclonedx.output.json import JsonV1Dot6
 
-    document = json.loads(JsonV1Dot6(_bom(parts, model_files)).output_as_string())
+    document = parse(JsonV1Dot6(_bom(parts, model_files)).output_as_string())
     document["metadata"]["component"]["modelCard"] = _card(parts)
     return (json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
@@ -32,7 +33,7 @@ def _bom(parts: CardData, model_files: Mapping[str, str]) -> Any:
 
     model, base = _model(parts, model_files), _base(parts)
     dataset, sources = _dataset(parts), [_source(item) for item in parts.sources.sources]
-    serial = files.sha256_bytes(files.canonical_json([parts.manifest.model_dump(mode="json"), dict(model_files)]))
+    serial = files.sha256_bytes(canonical_json([parts.manifest.model_dump(mode="json"), dict(model_files)]))
     bom = Bom(
         serial_number=uuid5(NAMESPACE_URL, f"urn:sha256:{serial}"),
         metadata=BomMetaData(component=model),
@@ -56,7 +57,7 @@ def _model(parts: CardData, model_files: Mapping[str, str]) -> Any:
         name=manifest.name,
         description=parts.params.use_case.problem,
         authors=[OrganizationalContact(name=f"{who} ({kind} owner)") for kind, who in owners.items()],
-        hashes=[_sha256(files.sha256_bytes(files.canonical_json(dict(model_files))))],
+        hashes=[_sha256(files.sha256_bytes(canonical_json(dict(model_files))))],
         properties=[
             Property(name="hallmark:code_sha256", value=manifest.code_sha256),
             Property(name="hallmark:method", value=manifest.method),

@@ -3,7 +3,6 @@
 They run in a process of their own, with the threads and environment of a worker, because they may run out of memory.
 """
 
-import json
 import os
 import shlex
 import subprocess
@@ -98,7 +97,7 @@ def main(aside: Path) -> int:
     """
     from torch import distributed
 
-    asked = json.loads((aside / REQUEST_FILE).read_text())
+    asked = read_json(aside / REQUEST_FILE)
     job = Job(
         training=Training.model_validate(asked["training"]),
         model=Path(asked["model"]),

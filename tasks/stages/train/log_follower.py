@@ -1,6 +1,5 @@
 """Follower of the training log: prints progress with the time remaining, and writes points of the curve."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core.json_text import parse
 from tasks.core.progress import announce, announce_count, format_duration
 from tasks.stages.train import early_stopping
 from tasks.stages.train.coordinator import LINES_FILE
@@ -85,7 +85,7 @@ class Follower:
 
 def read_log(record: Path) -> list[Point]:
     """Return the points in the complete lines of the training log; the last line may still be incomplete."""
-    return [json.loads(line) for line in whole_lines(record)]
+    return [parse(line) for line in whole_lines(record)]
 
 
 TAIL = 4096

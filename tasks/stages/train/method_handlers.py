@@ -3,13 +3,12 @@
 All other properties of the methods are in `tasks.core.params.methods`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core.files import write_json
+from tasks.core.files import read_json, write_json
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.stages.train import builders, lora_products
@@ -56,7 +55,7 @@ def make_adapter_reproducible(folder: Path) -> None:
     The model card, which PEFT generates, is deleted as well.
     """
     path = folder / "adapter_config.json"
-    config = json.loads(path.read_text())
+    config = read_json(path)
     config["base_model_name_or_path"] = None
     for name in ("target_modules", "exclude_modules", "modules_to_save"):
         if isinstance(config.get(name), list):

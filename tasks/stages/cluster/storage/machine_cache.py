@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from tasks.core.errors import InputError
-from tasks.core.files import atomic_folder, canonical_json, sha256_bytes, tree_manifest
+from tasks.core.files import atomic_folder, sha256_bytes, tree_manifest
+from tasks.core.json_text import canonical_json
 from tasks.core.locks import hold, try_hold
 from tasks.stages.cluster.storage import trees
 from tasks.stages.cluster.storage.training_storage import TrainingStorage

@@ -15,7 +15,8 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from tasks.core.errors import Refused, Unavailable, is_disk_full
-from tasks.core.files import canonical_json, read_json, sha256_bytes, sha256_file, tree_manifest, write_json
+from tasks.core.files import read_json, sha256_bytes, sha256_file, tree_manifest, write_json
+from tasks.core.json_text import canonical_json
 from tasks.core.locks import hold
 
 KEPT_CHECKPOINTS = 2
@@ -201,5 +202,5 @@ def read(path: Path) -> Checkpoint | None:
         digests = tree_manifest(path)
         digests.pop(MANIFEST)
         return checkpoint if digests == files else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -17,7 +17,8 @@ from tasks.core import facts, record
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
-from tasks.core.files import atomic_folder, canonical_json, read_json, sha256_bytes, sha256_file, write_json
+from tasks.core.files import atomic_folder, read_json, sha256_bytes, sha256_file, write_json
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import Progress, announce

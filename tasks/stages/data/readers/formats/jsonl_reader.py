@@ -1,11 +1,12 @@
 """Reader of JSON Lines, with one JSON object on each line."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO, Any
+from json import JSONDecodeError
+from typing import IO
 
 from tasks.core.errors import InputError
+from tasks.core.json_text import RefusedJson, parse, parse_strict
 from tasks.sources.sources import Source
 from tasks.stages.data.readers import delimiters
 from tasks.stages.data.readers.columns import check_mapped
@@ -17,16 +18,11 @@ MAX_KEY_LINES = 1_000
 """Number of lines whose keys are the names of the columns."""
 
 
-class _NotJson(ValueError):
-    """Raised for JSON that Python accepts and RFC 8259 does not, and for an object that has a field twice."""
-
-
 def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield rows as JSON values by field; blank lines are skipped.
 
     A mapped field may be missing in some rows, but not in all of them.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
     content = open_text(file, source)
     for lines, line in enumerate(lines_of(content, source), start=1):
         refuse_rows(lines, source)
@@ -39,7 +35,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
         if not line.strip():
             continue
         number += 1
-        row = _row(line, number, index, decoder, source)
+        row = _row(line, number, index, source)
         if isinstance(row, Row):
             fields.update(dict.fromkeys(row.values))
             refuse_columns(len(fields), source)
@@ -57,12 +53,12 @@ def _check_form(line: str, source: Source) -> None:
         raise InputError(f"{where} looks like one JSON list; write one object a line, without brackets and commas")
 
 
-def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: Source) -> Row | MalformedRow:
+def _row(line: str, number: int, index: int, source: Source) -> Row | MalformedRow:
     try:
-        value = decoder.decode(line.replace("\0", ""))
-    except _NotJson as error:
+        value = parse_strict(line.replace("\0", ""))
+    except RefusedJson as error:
         return MalformedRow(number, "not_json", f"line {index}: {error}")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         if not line.endswith(("\n", "\r")):
             raise InputError(
                 f"source {source.id}: {source.location} is truncated: its last line ({index}) ends within an object; "
@@ -74,29 +70,18 @@ def _row(line: str, number: int, index: int, decoder: json.JSONDecoder, source: 
     return Row(number, value)
 
 
-def _what(error: ValueError | RecursionError) -> str:
-    if isinstance(error, json.JSONDecodeError):
+def _what(error: ValueError) -> str:
+    if isinstance(error, JSONDecodeError):
         return f"{error.msg} at character {error.colno}"
-    return "too deep" if isinstance(error, RecursionError) else "a number of too many digits"
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise _NotJson("a field stands twice in an object")
-    return fields
-
-
-def _refuse_constant(_: str) -> None:
-    raise _NotJson("NaN and Infinity are not JSON")
+    return "a number of too many digits"
 
 
 def column_names(file: IO[bytes], source: Source) -> list[str]:
     """Return the keys of the first objects. Lines that are not objects are left to `read` to report."""
     names: dict[str, None] = {}
     for line in read_beginning(file, source).splitlines()[:MAX_KEY_LINES]:
-        with suppress(ValueError, RecursionError):
-            value = json.loads(line)
+        with suppress(ValueError):
+            value = parse(line)
             names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
     if not names:  # the error of `read` describes the first line
         list(read(file, source))

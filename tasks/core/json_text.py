@@ -1,0 +1,156 @@
+"""Parsing of JSON, and its canonical form. Every parser here raises ValueError for what it refuses.
+
+                        repeated keys    NaN, Infinity  depth            unpaired surrogates  and
+    parse               last one counts  accepted       Python's stack   accepted
+    parse_shallow       last one counts  accepted       MAX_DEPTH        accepted
+    parse_bounded       last one counts  accepted       Python's stack   accepted             a number of pieces
+    parse_strict        refused          refused        Python's stack   accepted
+    parse_canonical     refused          refused        Python's stack   refused              one spelling
+    parse_interoperable refused          refused        MAX_DEPTH        refused              finite numbers; 1.0 is 1
+
+Integers of more than 4,300 digits are refused by all: Python takes too long for them.
+
+Python parses nested values as deep as its stack allows. Without MAX_DEPTH the result would depend on how deep the
+caller is in the stack.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+MAX_DEPTH = 100
+"""Maximum depth of nested lists and objects; Python's own limit is several hundred higher."""
+SURROGATES = re.compile("[\ud800-\udfff]")
+"""Code points that are not characters: undecoded bytes, or half of a JSON escape."""
+_SURROGATE_IN_JSON = re.compile(rf"{SURROGATES.pattern}|\\u[dD][89a-fA-F]")
+"""A surrogate or its escape, which is half of a character; the escape of the other half may follow."""
+_PIECE = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
+"""Pattern of a piece of JSON: a string or one of `[`, `{` and `,`. An unterminated string matches to the end of the
+text, so that no byte is scanned twice."""
+
+
+class RefusedJson(ValueError):
+    """JSON that Python's parser reads, or would read with a larger stack, and that a parser here refuses."""
+
+
+class NotCanonical(RefusedJson):
+    """JSON in another spelling than the canonical one."""
+
+
+def canonical_json(value: Any) -> bytes:
+    """Serialise a JSON value in its canonical form: sorted keys, no spaces, UTF-8, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def parse(data: str | bytes) -> Any:
+    """Parse JSON as `json.loads` does, but raise ValueError for its RecursionError."""
+    return _decode(data, _PYTHON)
+
+
+def parse_shallow(text: str) -> Any:
+    return _require_shallow(parse(text), text)
+
+
+def parse_bounded(data: bytes, pieces: int) -> Any:
+    """Parse JSON with a maximum number of pieces: strings, commas, and beginnings of lists and objects.
+
+    They are counted before the text is parsed: five million empty lists in 15 MB take 450 MB of memory and four
+    seconds to parse.
+    """
+    if next(islice(_PIECE.finditer(data), pieces, None), None):
+        raise ValueError(f"it has more than {pieces:,} values, and what belongs there never has")
+    return parse(data)
+
+
+def parse_strict(data: str | bytes) -> Any:
+    """Parse JSON of RFC 8259 in which no object has a key twice."""
+    return _decode(data, _STRICT)
+
+
+def parse_canonical(data: bytes, end: bytes = b"") -> Any:
+    """Parse bytes that are the canonical JSON of their value, followed by `end`."""
+    value = parse(data)
+    try:
+        same = canonical_json(value) + end == data
+    except RecursionError:
+        raise RefusedJson("nested too deep") from None
+    if not same:
+        raise NotCanonical("it is not in canonical form")
+    return value
+
+
+def parse_interoperable(text: str) -> Any:
+    """Parse I-JSON (RFC 7493), which every parser reads alike. 1.0 is parsed as 1, so that values can be compared."""
+    value = _require_shallow(_decode(text, _INTEROPERABLE), text)
+    if _SURROGATE_IN_JSON.search(text) and _holds_surrogate(value):
+        raise RefusedJson("it holds half of a character")
+    return value
+
+
+def exceeds_max_depth(value: Any) -> bool:
+    return any(depth > MAX_DEPTH for depth, item in _within(value) if isinstance(item, dict | list))
+
+
+def has_unpaired_surrogate(text: str) -> bool:
+    """Return whether the text is JSON with an unpaired surrogate, which no table can store and no page can show."""
+    if not _SURROGATE_IN_JSON.search(text):
+        return False
+    try:
+        return _holds_surrogate(parse_shallow(text))
+    except ValueError:
+        return False
+
+
+def _require_shallow(value: Any, text: str) -> Any:
+    if text.count("[") + text.count("{") > MAX_DEPTH and exceeds_max_depth(value):
+        raise RefusedJson("nested too deep")
+    return value
+
+
+def _holds_surrogate(value: Any) -> bool:
+    return any(SURROGATES.search(item) for _, item in _within(value) if isinstance(item, str))
+
+
+def _within(value: Any) -> Iterator[tuple[int, Any]]:
+    """Yield the value and all keys and values in it, each with its depth; that of the value itself is 1."""
+    open_values = [(1, value)]
+    while open_values:
+        depth, item = open_values.pop()
+        yield depth, item
+        inner = [*item, *item.values()] if isinstance(item, dict) else item if isinstance(item, list) else ()
+        open_values += [(depth + 1, each) for each in inner]
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise RefusedJson("an object has the same key twice")
+    return value
+
+
+def _refuse_constant(constant: str) -> None:
+    raise RefusedJson(f"{constant} is no number of JSON")
+
+
+def _parse_finite_number(digits: str) -> float | int:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):
+        raise RefusedJson("a number is too large")
+    return int(value) if value.is_integer() else value
+
+
+_PYTHON = json.JSONDecoder()
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+_INTEROPERABLE = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_parse_finite_number
+)
+
+
+def _decode(data: str | bytes, decoder: json.JSONDecoder) -> Any:
+    text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
+    try:
+        return decoder.decode(text)
+    except RecursionError:
+        raise RefusedJson("nested too deep") from None
