@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from tasks.core import facts
+from tasks.core.answer_label import label_of
 from tasks.core.config import FrozenModel
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
@@ -107,18 +108,18 @@ def _rows(layout: Layout, states: Mapping[State, ModelName], settings: Evaluatio
         side: {row["record_id"]: target for row in rows if (target := row["messages"][-1]["content"])}
         for side, rows in sides.items()
     }
-    target = judge_of(settings, expected["train"] or expected["test"], expected["test"])
+    judge = judge_of(settings, (expected["train"] or expected["test"]).values())
     said = {state: _said(layout, which) for state, which in states.items()}
 
     def answer(state: State, record_id: str) -> AnswerVerdict:
-        judged = target.judge(said[state][record_id], expected["test"][record_id])
+        judged = judge.judge(said[state][record_id], expected["test"][record_id])
         return AnswerVerdict(right=judged.right, well_formed=judged.well_formed, label=judged.label)
 
     return [
         AnsweredRow(
             record_id=(name := row["record_id"]),
             language=row["language"] or NO_VALUE,
-            label=target.label(expected["test"][name]),
+            label=label_of(expected["test"][name], settings),
             said={state: answer(state, name) for state in states},
         )
         for row in sides["test"]

@@ -4,13 +4,12 @@ import json
 from typing import Any
 
 from tasks.core.errors import InputError
+from tasks.core.json_text import MAX_DEPTH, SURROGATES, exceeds_max_depth
 from tasks.core.layout import Layout
 from tasks.sources.sources import ResolvedSource
-from tasks.stages.data.json_text import MAX_DEPTH, exceeds_max_depth
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
-from tasks.stages.data.text import SURROGATES
 
 
 def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | MalformedRow:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from tasks.core.answer_label import parse_object, value_label
 from tasks.core.errors import InputError
 from tasks.scaffold.data_file import require_readable_rows
 from tasks.sources.sources import Source
-from tasks.stages.data import json_text
 from tasks.stages.data.ingest.mapping import RejectedRow, to_record
 from tasks.stages.data.readers.rows import Row
 
@@ -132,17 +132,12 @@ def _count(records: list[dict[str, Any]], rejected: Counter[str]) -> SampleStati
 
 def _fields(targets: list[str]) -> dict[str, int]:
     """Return the fields that all targets have; empty if one target is not a JSON object."""
-    objects = []
-    for target in targets:
-        try:
-            value = json_text.loads_strict(target) if target.startswith("{") else None
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            return {}
-        objects.append(value)
+    try:
+        objects = [parse_object(target) for target in targets]
+    except ValueError:
+        return {}
     shared = set.intersection(*(set(each) for each in objects))
-    return {name: len({str(each[name]) for each in objects}) for name in objects[0] if name in shared}
+    return {name: len({value_label(each[name]) for each in objects}) for name in objects[0] if name in shared}
 
 
 def _detect_language(prompts: list[str]) -> str | None:

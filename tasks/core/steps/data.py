@@ -22,9 +22,9 @@ FILTERS: tuple[Stage, ...] = (
     Stage(
         "clean",
         "tasks.stages.data.clean.clean",
-        ("data",),
+        ("data", "evaluation"),
         ("artefacts/ingest", SOURCES),
-        rules=("empty_prompt", *FILTER_RULES),
+        rules=("empty_prompt", *FILTER_RULES, "unreadable_target"),
     ),
     Stage(
         "deduplicate",

@@ -8,7 +8,6 @@
     readers/          content and rows of a source, one file a format
     protect/          recognition and replacement of personal and secret text
     text.py           normalisation and repair of texts
-    json_text.py      JSON in texts, parsed alike by all stages
     conversations.py  operations on the turns of many records at once
     quarantine.py     records that a stage removed, and counts that add up
 

@@ -14,8 +14,6 @@ UNUSUAL = re.compile("[^\n\t\x20-\x25\x27-\x7e]")
 """Characters that may need normalisation or repair: all except printable ASCII, and `&`."""
 VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
 """Characters other than white space and format characters."""
-SURROGATES = re.compile("[\ud800-\udfff]")
-"""Code points that are not characters: undecoded bytes, or half of a JSON escape."""
 
 
 def is_blank(text: str) -> bool:

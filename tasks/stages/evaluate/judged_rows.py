@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.core import record, texts
+from tasks.core.answer_label import label_of
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
@@ -60,9 +61,9 @@ def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
     rows = [row for row in record.read_table(split / "test.parquet").to_pylist() if not texts.is_text(row)]
     if not rows:
         raise InputError(f"{split / 'test.parquet'} has no conversation; raise data.test_share or data.test_rows")
-    trained = _targets([row for row in train if not texts.is_text(row)])
+    trained = [row for row in train if not texts.is_text(row)]
     # If all training rows are plain texts, the targets of the test rows define what is well-formed.
-    target = judge_of(settings, trained or _targets(rows), _targets(rows))
+    judge = judge_of(settings, [row["messages"][-1]["content"] for row in trained or rows])
     answers = {
         which: _answers(layout, which, rows_for(which, rows, settings))
         for which in MODELS
@@ -71,15 +72,12 @@ def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
     return [
         _example(
             row,
-            target,
+            judge,
+            settings,
             {which: by_id[row["record_id"]] for which, by_id in answers.items() if row["record_id"] in by_id},
         )
         for row in rows
     ]
-
-
-def _targets(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {row["record_id"]: row["messages"][-1]["content"] for row in rows}
 
 
 def _model_exists(layout: Layout, which: ModelName) -> bool:
@@ -96,7 +94,12 @@ def _answers(layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]]
     return {row["record_id"]: row for row in predictions}
 
 
-def _example(row: Mapping[str, Any], target: AnswerJudge, answers: Mapping[ModelName, Mapping[str, Any]]) -> JudgedRow:
+def _example(
+    row: Mapping[str, Any],
+    judge: AnswerJudge,
+    settings: Evaluation,
+    answers: Mapping[ModelName, Mapping[str, Any]],
+) -> JudgedRow:
     *turns, last = row["messages"]
     expected = last["content"]
     return JudgedRow(
@@ -104,13 +107,13 @@ def _example(row: Mapping[str, Any], target: AnswerJudge, answers: Mapping[Model
         slices={name: row["source_id" if name == "source" else name] or NO_VALUE for name in SLICE_FIELDS},
         prompt=turns[0]["content"] if len(turns) == 1 else "\n".join(f"{t['role']}: {t['content']}" for t in turns),
         expected=expected,
-        label=target.label(expected),
-        said={which: _judged_answer(answer, target, expected) for which, answer in answers.items()},
+        label=label_of(expected, settings),
+        said={which: _judged_answer(answer, judge, expected) for which, answer in answers.items()},
     )
 
 
-def _judged_answer(answer: Mapping[str, Any], target: AnswerJudge, expected: str) -> JudgedAnswer:
-    judged = target.judge(answer["answer"], expected)
+def _judged_answer(answer: Mapping[str, Any], judge: AnswerJudge, expected: str) -> JudgedAnswer:
+    judged = judge.judge(answer["answer"], expected)
     return JudgedAnswer(answer["answer"], judged.right, judged.well_formed, judged.label, answer["reason"])
 
 

@@ -267,9 +267,11 @@ class Run:
         """Where each record came from, as `ingest` says it."""
         write_table(pa.Table.from_pylist(rows, schema=ROWS_SCHEMA), self.layout.artefacts("ingest") / "rows.parquet")
 
-    def clean(self, records: list[dict[str, Any]], **data: Any) -> clean.CleanResult:
+    def clean(
+        self, records: list[dict[str, Any]], evaluation: dict[str, Any] | None = None, **data: Any
+    ) -> clean.CleanResult:
         self.put("ingest", records)
-        return clean.run(params(**data), self.layout)
+        return clean.run(params(evaluation, **data), self.layout)
 
     def deduplicate(
         self,

@@ -13,7 +13,8 @@ import pytest
 
 from tasks.core import code_digest
 from tasks.core.errors import InputError
-from tasks.core.files import canonical_json, read_json, sha256_file, tree_manifest, write_json
+from tasks.core.files import read_json, sha256_file, tree_manifest, write_json
+from tasks.core.json_text import canonical_json
 from tasks.sources.sources import ResolvedSources
 from tasks.sources.vault import open_vault
 from tasks.stages.__main__ import run_stage

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import InputError
-from tasks.stages.evaluate.answers import NO_LABEL, judge_of, parse_json_object
+from tasks.core.answer_label import NO_LABEL
+from tasks.stages.evaluate.answers import judge_of
 from tests.stages.evaluate.house import params
 
 EXPECTED = '{"intent": "loan", "queue": "q", "urgent": true}'
-JSON = judge_of(params().evaluation, {"a": EXPECTED}, {"b": EXPECTED})
-LABEL = judge_of(params(target="label", label_field=None).evaluation, {"a": "loan", "b": " card\n"}, {"c": "new"})
+JSON = judge_of(params().evaluation, [EXPECTED])
+LABEL = judge_of(params(target="label", label_field=None).evaluation, ["loan", " card\n"])
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,13 @@ def test_json(answer: str, right: bool, well_formed: bool, label: str) -> None:
 
 
 def test_numbers_compare_by_value() -> None:
-    assert parse_json_object('{"a": 1.0}') == parse_json_object('{"a": 1}')
-    judge = judge_of(params().evaluation, {"a": '{"intent": 1}'}, {})
+    judge = judge_of(params().evaluation, ['{"intent": 1}'])
     assert judge.judge('{"intent": 1.0}', '{"intent": 1}').right
     assert not judge.judge('{"intent": 1.5}', '{"intent": 1}').right
 
 
 def test_every_set_of_keys_that_training_has_is_well_formed() -> None:
-    judge = judge_of(params().evaluation, {"a": '{"intent": "x"}', "b": '{"intent": "y", "reason": "z"}'}, {})
+    judge = judge_of(params().evaluation, ['{"intent": "x"}', '{"intent": "y", "reason": "z"}'])
     assert judge.judge('{"intent": "x"}', '{"intent": "x"}').well_formed
     assert judge.judge('{"reason": "", "intent": "x"}', '{"intent": "x"}').well_formed
     assert not judge.judge('{"reason": ""}', '{"intent": "x"}').well_formed
@@ -73,12 +72,6 @@ def test_labels(answer: str, expected: str, right: bool, well_formed: bool) -> N
     assert (judged.right, judged.well_formed, judged.label) == (right, well_formed, answer.strip())
 
 
-def test_targets_that_are_no_objects_are_refused_without_showing_them() -> None:
-    with pytest.raises(InputError, match=r"2 of 3 targets .* the first that of record a;") as error:
-        judge_of(params().evaluation, {"a": "[1]", "b": EXPECTED}, {"c": "private words"})
-    assert "private" not in str(error.value)
-
-
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -91,7 +84,7 @@ def test_an_object_is_right_however_it_is_spelled(value: dict[str, object]) -> N
     value["intent"] = "x"
     spelled = json.dumps(value)
     other = json.dumps(dict(reversed(value.items())), indent=3, ensure_ascii=False)
-    judge = judge_of(params().evaluation, {"a": spelled}, {})
+    judge = judge_of(params().evaluation, [spelled])
     assert judge.judge(other, spelled).right
     assert judge.judge(other, spelled).well_formed
     wrong = judge.judge(json.dumps(value | {"intent": "y"}), spelled)

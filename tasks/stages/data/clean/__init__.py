@@ -1,4 +1,4 @@
-"""Stage `clean`, which removes records that a filter rules out: texts that are empty, too short or too long, and more.
+"""Stage `clean`, which removes records that a filter or their prompt or target rules out.
 
 clean.py   the stage
 filter.py  definition of a filter, and those that are on

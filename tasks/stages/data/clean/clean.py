@@ -1,6 +1,7 @@
-"""Stage `clean`: remove records that a filter or an empty prompt rules out, each with rule and reason.
+"""Stage `clean`: remove records whose prompt is empty, whose target is unreadable, or which a filter rules out.
 
-`tasks/core/params/filters.py` is the table of the filters, with their parameters.
+Each has a rule and a reason. `tasks/core/params/filters.py` is the table of the filters, with their parameters. Rule
+`unreadable_target` is for a target that `evaluate` could not compare answers with.
 
     artefacts/clean/records.parquet      tasks.core.record.SCHEMA
     artefacts/clean/quarantine.parquet   tasks.core.record.QUARANTINE
@@ -16,12 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.core import facts
+from tasks.core.answer_label import require_readable
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
+from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import Progress
 from tasks.core.record import TableWriter, read_batches, write_table
 from tasks.stages.data.clean.filter import ActiveFilter, FilteredRecord, active_filters, filtered_records
@@ -50,6 +53,7 @@ class Params(FrozenModel):
     """Sections of params.yaml that the stage reads."""
 
     data: Data
+    evaluation: Evaluation
 
 
 def run(params: Params, layout: Layout) -> CleanResult:
@@ -65,7 +69,7 @@ def run(params: Params, layout: Layout) -> CleanResult:
         progress = Progress("clean", pq.read_metadata(path).num_rows)
         with TableWriter(folder / "records.parquet", pq.read_schema(path)) as file:
             for batch in read_batches(path, rows=BATCH_ROWS):
-                sifted = clean_batch(batch, filters)
+                sifted = clean_batch(batch, filters, params.evaluation)
                 before.update(batch.column("source_id").to_pylist())
                 kept.update(sifted.kept["source_id"].to_pylist())
                 file.write(sifted.kept)
@@ -78,9 +82,9 @@ def run(params: Params, layout: Layout) -> CleanResult:
     return result
 
 
-def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter]) -> CleanedBatch:
-    """Separate the records that no filter removes from the others, which get a rule and a reason."""
-    verdicts = [_verdict(record, filters) for record in filtered_records(batch)]
+def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> CleanedBatch:
+    """Separate the records to keep from the others, which get a rule and a reason."""
+    verdicts = [_verdict(record, filters, evaluation) for record in filtered_records(batch)]
     records = pa.Table.from_batches([batch])
     there = pa.array([verdict is None for verdict in verdicts], pa.bool_())
     removed = records.select(["source_id", "record_id"]).filter(pc.invert(there))
@@ -95,21 +99,27 @@ def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter]) -> Clean
     return CleanedBatch(records.filter(there), pa.table(columns, schema=REMOVED_SCHEMA))
 
 
-def _verdict(record: FilteredRecord, filters: Sequence[ActiveFilter]) -> tuple[str, str] | None:
-    """Return rule and reason of the first filter that removes a record."""
+def _verdict(record: FilteredRecord, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> tuple[str, str] | None:
+    """Return rule and reason of the first rule by which a record is removed."""
     if is_blank(record.prompt):
         return "empty_prompt", "there is no text before the target"
     for each in filters:
         if each.filter.removes(record, each.bound):
             return each.rule, each.reason(record)
+    try:
+        if record.target:  # plain texts have none
+            require_readable(record.target, evaluation)
+    except ValueError as error:
+        return "unreadable_target", f"with evaluation.target {evaluation.target} it cannot be read: {error}"
     return None
 
 
 def _result(before: Counter[str], kept: Counter[str], removed: pa.Table) -> CleanResult:
     if not kept:
+        (rule, reason), *_ = zip(*(removed[name].to_pylist() for name in ("rule", "reason")), strict=True)
         raise InputError(
-            f"clean: none of {before.total():,} records is left; look into artefacts/ingest and the bounds in "
-            "params.yaml: data"
+            f"clean: none of {before.total():,} records is left, the first by rule {rule} ({reason}); look into "
+            "artefacts/ingest, the bounds in params.yaml: data, and evaluation.target"
         )
     return CleanResult(
         counts=stage_counts("clean", before.total(), kept.total(), removed["rule"].to_pylist()),

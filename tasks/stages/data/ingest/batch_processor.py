@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from tasks.core.errors import InputError
-from tasks.core.files import canonical_json
+from tasks.core.json_text import canonical_json
 from tasks.core.record import SCHEMA
 from tasks.sources.protection import Category
 from tasks.sources.sources import ResolvedSource

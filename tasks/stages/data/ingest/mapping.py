@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
+from tasks.core import json_text
 from tasks.core.record import KINDS
 from tasks.sources.sources import Source
-from tasks.stages.data import json_text
 from tasks.stages.data.protect.tokens import break_up_tokens
-from tasks.stages.data.text import SURROGATES, is_blank, normalise, repair
+from tasks.stages.data.text import is_blank, normalise, repair
 
 ROLES = ("system", "user", "assistant")
 UNKNOWN_LANGUAGE = "und"
@@ -74,7 +74,7 @@ def _text(value: Any, column: str, notes: Counter[str]) -> str:
         return ""
     if not isinstance(value, str):
         raise RejectedRow("not_text", f"column {column!r}: expected text, got {type(value).__name__}", malformed=True)
-    if not value.isascii() and SURROGATES.search(value):
+    if not value.isascii() and json_text.SURROGATES.search(value):
         raise RejectedRow("undecodable", f"column {column!r}: holds what is not a character", malformed=True)
     repaired = repair(value)
     notes["repaired_texts"] += repaired is not value and repaired != normalise(value)
@@ -135,7 +135,7 @@ def _turns(value: Any, column: str) -> list[Any]:
     if value is None or value == "":
         raise RejectedRow("missing_target", f"column {column!r} is empty")
     try:
-        turns = json_text.loads(value) if isinstance(value, str) else value
+        turns = json_text.parse_shallow(value) if isinstance(value, str) else value
     except ValueError:
         turns = None
     if not isinstance(turns, list):

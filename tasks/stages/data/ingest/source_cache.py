@@ -16,15 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core.files import (
-    atomic_folder,
-    canonical_json,
-    read_json,
-    sha256_bytes,
-    sha256_file,
-    tree_manifest,
-    write_bytes,
-)
+from tasks.core.files import atomic_folder, read_json, sha256_bytes, sha256_file, tree_manifest, write_bytes
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.locks import hold
 from tasks.core.record import read_batches

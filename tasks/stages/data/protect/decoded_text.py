@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tasks.stages.data import json_text
-from tasks.stages.data.text import CONTROLS, LINE_ENDS, SURROGATES
+from tasks.core.json_text import SURROGATES, parse, parse_shallow
+from tasks.stages.data.text import CONTROLS, LINE_ENDS
 
 JSON_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*+:)?', re.DOTALL)
 """String in JSON; the second group matches if the string is the name of a field."""
@@ -117,7 +117,7 @@ def is_json_text(text: str) -> bool:
     if text.lstrip()[:1] not in ("{", "["):
         return False
     try:
-        json_text.loads(text)
+        parse_shallow(text)
     except ValueError:
         return False
     return True
@@ -171,7 +171,7 @@ def _decode_matches(text: str, matches: Iterable[re.Match[str]], character: Call
 
 @lru_cache(maxsize=4_096)
 def _escaped(escape: str) -> str:
-    return _visible(json.loads(f'"{escape}"'))
+    return _visible(parse(f'"{escape}"'))
 
 
 @lru_cache(maxsize=4_096)

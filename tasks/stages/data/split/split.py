@@ -12,7 +12,6 @@ Prompts that differ only in case, spaces or the values behind placeholders count
 The outputs do not depend on the order of the input records.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core import facts
+from tasks.core.answer_label import NO_LABEL, label_of
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
@@ -32,7 +32,6 @@ from tasks.core.progress import announce
 from tasks.core.record import VALIDATION, TableWriter, read_batches, read_rows, read_table, write_table
 from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.dataset import NOT_DRAWN
-from tasks.stages.data import json_text
 from tasks.stages.data.conversations import prompt_keys, targets
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, with_source_rows
 from tasks.stages.data.split import record_columns
@@ -191,7 +190,7 @@ def _read_back(path: Path, clusters: pa.Table, params: Params) -> SideContent:
         messages = batch.column("messages")
         prompts.append(random_numbers(prompt_keys(messages), params.data.seed))
         answers += sum(bool(target) for target in targets(messages).to_pylist())
-        labels |= {_label(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
+        labels |= {label_of(target, params.evaluation) for target in targets(messages).unique().to_pylist()}
     return SideContent(
         rows=len(ids),
         prompts=np.unique(np.concatenate(prompts)),
@@ -199,17 +198,6 @@ def _read_back(path: Path, clusters: pa.Table, params: Params) -> SideContent:
         labels=labels,
         rows_with_target=answers,
     )
-
-
-def _label(target: str, how: Evaluation) -> str:
-    """Return the label of a target; empty if its JSON has none, which an expectation can check for."""
-    if how.target == "label":
-        return target
-    try:
-        value = json_text.loads_strict(target)[how.label_field]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _result(train: SideContent, test: SideContent, validation: int, counts: Counts, data: Data) -> SplitResult:
@@ -220,7 +208,7 @@ def _result(train: SideContent, test: SideContent, validation: int, counts: Coun
         validation_rows=validation,
         groups_on_both_sides=len(np.intersect1d(train.prompts, test.prompts, assume_unique=True)),
         near_prompts_on_both_sides=len(train.clusters & test.clusters) if data.near_duplicates else None,
-        labels_only_in_test=sorted(test.labels - train.labels - {""}),
+        labels_only_in_test=sorted(test.labels - train.labels - {NO_LABEL}),
     )
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.core.json_text import has_unpaired_surrogate, parse_shallow
 from tasks.core.record import SCHEMA, read_batches
 from tasks.sources.sources import ResolvedSources
-from tasks.stages.data import json_text
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.validate.ages import AGE_COLUMNS, Ages
 
@@ -115,7 +115,7 @@ def _names(objects: list[dict[str, Any]], columns: Collection[str] | None) -> se
 
 def _object(target: str) -> dict[str, Any]:
     try:
-        value = json_text.loads_strict(target)
+        value = {} if has_unpaired_surrogate(target) else parse_shallow(target)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -1,0 +1,44 @@
+"""Labels of targets and answers: stages of data count them before training, and metrics are computed over them.
+
+`evaluation.target`   label
+`json`                the field `evaluation.label_field` of a JSON object (RFC 7493)
+`label`               the whole text, without surrounding white space
+"""
+
+from typing import Any
+
+from tasks.core.json_text import canonical_json, parse_interoperable
+from tasks.core.params.evaluation import Evaluation
+
+NO_LABEL = ""
+"""Label of an answer that has none: it cannot be read, or its field is missing, null or empty."""
+
+
+def label_of(text: str, settings: Evaluation) -> str:
+    if settings.label_field is None:
+        return text.strip()
+    try:
+        return value_label(parse_object(text).get(settings.label_field))
+    except ValueError:
+        return NO_LABEL
+
+
+def value_label(value: Any) -> str:
+    """Return the label that a field of a JSON answer gives: 1.0 is the label 1, and null is none."""
+    if value is None:
+        return NO_LABEL
+    return value if isinstance(value, str) else canonical_json(value).decode()
+
+
+def require_readable(target: str, settings: Evaluation) -> None:
+    """Raise ValueError, with a reason that quotes nothing, if `evaluate` cannot compare answers with a target."""
+    if settings.label_field is not None:
+        parse_object(target)
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """Parse a target or answer as one JSON object. Raises ValueError if it is none."""
+    value = parse_interoperable(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"it is no JSON object but {'a list' if isinstance(value, list) else 'one value'}")
+    return value
