@@ -8,13 +8,13 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
 from flows.lifecycle import activity, current_flow_run, update_journal
+from tasks.core import progress
 from tasks.core.errors import HallmarkError, ProcessDied, Refused, TimeLimitExceeded, Unavailable
 from tasks.core.escaping import escape_markdown
-from tasks.core.progress import format_duration
 from tasks.gates import record_chain
 from tasks.runs import journal, run_entries
 from tasks.runs import stage as made
-from tasks.runs.dvc import INGEST_STAGE, PROGRESS_LINE, StageOutcome
+from tasks.runs.dvc import INGEST_STAGE, StageOutcome
 from tasks.runs.journal import StageState
 from tasks.runs.run import Run
 from tasks.runs.takeover import ELSEWHERE_MESSAGE, other_machine
@@ -60,7 +60,7 @@ def run_with_retries(run: Run, name: str) -> StageOutcome:
             if seconds is None:
                 raise
             get_run_logger().warning(f"stage {name}: {error}; it is tried again in {seconds:g} s")
-            with activity(run.id, f"waiting {format_duration(seconds)} to try {name} again"):
+            with activity(run.id, f"waiting {progress.format_duration(seconds)} to try {name} again"):
                 time.sleep(seconds)
             require_continuable(run)
 
@@ -147,23 +147,22 @@ class _Listener:
         self.logged = float("-inf")
 
     def hear(self, line: str) -> None:
-        if not (match := PROGRESS_LINE.match(line)):
+        if not (reported := progress.parse(line)):
             self.log.info(line)
             return
-        progress = match["how"]
-        _line(self.run, self.name, StageState(state="running", seconds=self.seconds(), progress=progress))
-        if match["total"]:
-            self.percent = 100 * int(match["done"]) / max(1, int(match["total"]))
-        self._show(self.percent, progress)
+        _line(self.run, self.name, StageState(state="running", seconds=self.seconds(), progress=reported.text))
+        if reported.percent is not None:
+            self.percent = reported.percent
+        self._show(self.percent, reported.text)
         if time.monotonic() - self.logged > LOG_SECONDS:
             self.logged = time.monotonic()
-            self.log.info(f"{self.name} {progress}")
+            self.log.info(f"{self.name} {reported.text}")
 
     def seconds(self) -> float:
         return round(time.monotonic() - self.started, 1)
 
-    def _show(self, percent: float, progress: str) -> None:
-        description = escape_markdown(f"{self.name} in run {self.run.id}: {progress}")
+    def _show(self, percent: float, text: str) -> None:
+        description = escape_markdown(f"{self.name} in run {self.run.id}: {text}")
         if self.artifact is None:
             self.artifact = create_progress_artifact(percent, description=description)
         else:

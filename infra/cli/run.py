@@ -13,7 +13,7 @@ import typer
 from flows import deployment_names
 from infra.cli import run_argument, run_progress, shared
 from infra.cli.shared import console
-from infra.cli.summary import print_summary
+from infra.cli.summary import print_json, print_summary
 from infra.console import server as pages
 from infra.prefect import client, server
 from infra.prefect.server import RunningPrefect
@@ -222,7 +222,7 @@ def _print_and_exit(where: Path, started: _StartedRun, as_json: bool) -> NoRetur
     summary = summarise(where / ".hallmark", started.run_id)
     if summary is None:
         raise Unavailable(f"the flow run {started.flow_run} ended before run {started.run_id} began: {started.up.ui}")
-    shared.print_json(summary.model_dump(mode="json")) if as_json else print_summary(summary, pages.address(where))
+    print_json(summary) if as_json else print_summary(summary, pages.address(where))
     raise typer.Exit(summary.exit_code)
 
 

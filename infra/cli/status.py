@@ -7,7 +7,7 @@ from rich.table import Table
 
 from infra.cli import run_argument, shared
 from infra.cli.shared import console
-from infra.cli.summary import print_summary
+from infra.cli.summary import print_json, print_summary
 from infra.console import server as pages
 from infra.prefect import server, watch_status
 from tasks.core.errors import InputError
@@ -30,7 +30,7 @@ def status(
         summary = summarise(state, run)
         if summary is None:
             raise InputError(f"there is no run {run!r} here; `hallmark status` lists the runs")
-        shared.print_json(summary.model_dump(mode="json")) if as_json else _print_one(summary)
+        print_json(summary) if as_json else _print_one(summary)
         return
     known = journal.read_all(state)
     if as_json:

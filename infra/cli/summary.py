@@ -4,9 +4,20 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
+from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.facts import Fact
 from tasks.runs.summary import Summary
+
+
+def print_json(summary: Summary) -> None:
+    _print_unreadable(summary, as_json=True)
+    shared.print_json(summary.model_dump(mode="json"))
+
+
+def _print_unreadable(summary: Summary, as_json: bool) -> None:
+    for problem in summary.unreadable:
+        shared.print_notice(f"cannot be read, and is left out: {problem}", as_json)
 
 
 def print_summary(summary: Summary, pages: str = "") -> None:
@@ -15,6 +26,7 @@ def print_summary(summary: Summary, pages: str = "") -> None:
     `pages` is the address of the console; empty if it is not running.
     """
     console.print()
+    _print_unreadable(summary, as_json=False)
     if summary.metrics:
         console.print(scores_table(summary.scores))
         console.print()

@@ -18,6 +18,7 @@ from tasks.compare.document import ComparedModel, ComparisonDocument
 from tasks.compare.model_terms import ModelTerms
 from tasks.compare.outcome import CONTENDERS, ModelOutcome, State
 from tasks.compare.rows import ChosenRows, RowCounts
+from tasks.core import progress
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import read_json, sha256_bytes, write_json
 from tasks.core.json_text import canonical_json
@@ -25,10 +26,8 @@ from tasks.core.layout import Layout
 from tasks.core.locks import hold
 from tasks.core.params.params import Params
 from tasks.core.params.training import MAX_EPOCHS, VALIDATION_SETTINGS
-from tasks.core.progress import format_duration
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs import dvc
 from tasks.scratch import stage_execution, workspace
 from tasks.scratch.stage_execution import ProgressReceiver
 from tasks.scratch.workspace import Workspace
@@ -214,11 +213,11 @@ def _execute_stages(it: _ModelJob, state: State) -> None:
         it.watcher.working(what)
 
         def say(line: str, what: str = what) -> None:
-            if match := dvc.PROGRESS_LINE.match(line):
-                it.watcher.working(what, match["how"])
+            if reported := progress.parse(line):
+                it.watcher.working(what, reported.text)
 
         stage_execution.execute_stage(it.layout, stage, it.boxed, say)
-    it.watcher.line(f"{it.name}: {STATE_NAMES[state]} done, {format_duration(time.monotonic() - began)}")
+    it.watcher.line(f"{it.name}: {STATE_NAMES[state]} done, {progress.format_duration(time.monotonic() - began)}")
 
 
 def make_document(wish: ComparisonRequest, chosen: ChosenRows, found: ComparisonResults) -> ComparisonDocument:

@@ -6,7 +6,7 @@ from typing import Literal
 from tasks.core import facts
 from tasks.core.answer_label import label_of
 from tasks.core.config import FrozenModel
-from tasks.core.files import read_json
+from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.params import Params
@@ -87,7 +87,7 @@ def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
     needs = estimate.memory_needed(params.training, model, work)
     predicted = read_table(layout.artefacts("predict/base") / "predictions.parquet")
     return ModelOutcome(
-        parameters=read_json(layout.artefacts("base_model") / "result.json")["parameters"],
+        parameters=read_stage_json(layout.artefacts("base_model") / "result.json")["parameters"],
         context=model.context,
         longest_prompt=max(predicted["prompt_tokens"].to_pylist()),
         training_gb=round(needs.device / 1e9, 3),
@@ -132,16 +132,16 @@ def _said(layout: Layout, which: ModelName) -> dict[str, str]:
 
 
 def _taken(layout: Layout, which: ModelName) -> AnsweringFigures:
-    said = facts.parse(read_json(layout.artefacts(f"predict/{which}") / "result.json")["facts"])
-    measured = facts.parse(read_json(layout.measurements(f"predict/{which}") / "facts.json")["facts"])
+    said = facts.read(layout.artefacts(f"predict/{which}") / "result.json")
+    measured = facts.read(layout.measurements(f"predict/{which}") / "facts.json")
     return AnsweringFigures.model_validate(
         {name: (said | measured)[name].value for name in AnsweringFigures.model_fields if name in {**said, **measured}}
     )
 
 
 def _trained(layout: Layout) -> TrainingFigures:
-    said = facts.parse(read_json(layout.artefacts("train") / "result.json")["facts"])
-    measured = facts.parse(read_json(layout.measurements("train") / "facts.json")["facts"])
+    said = facts.read(layout.artefacts("train") / "result.json")
+    measured = facts.read(layout.measurements("train") / "facts.json")
     return TrainingFigures.model_validate(
         {name: (said | measured)[name].value for name in TrainingFigures.model_fields}
     )

@@ -19,6 +19,7 @@ from tasks.core.config import FrozenModel
 from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json, parse
 
+MAX_ERROR_CHARS = 1_000
 _READING_CONTEXT = object()
 _VERSIONED = re.compile(r"(.+):v([1-9][0-9]*)")
 
@@ -112,9 +113,14 @@ def newer_version_hint(came: object, wanted: str) -> str:
 
 
 def error_text(error: Exception) -> str:
-    """Return a message for an error that was raised while a document was read: its first problem, with its place."""
-    if not isinstance(error, ValidationError):
-        return str(error) or type(error).__name__
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: " * bool(where) + first["msg"].removeprefix("Value error, ")
+    """Return a message for an error that was raised while a document was read: its first problem, with its place.
+
+    A name in the document may be of any length, so a long message is cut.
+    """
+    if isinstance(error, ValidationError):
+        first = error.errors(include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        text = f"{where}: " * bool(where) + first["msg"].removeprefix("Value error, ")
+    else:
+        text = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    return text[:MAX_ERROR_CHARS]

@@ -4,9 +4,18 @@ A stage's `result.json` (digested) and `measured/STAGE/facts.json` (not digested
 policies name a figure as `STAGE.NAME`, for example `evaluate.exact_match` or `measured.predict.latency_p95_ms`.
 """
 
+from pathlib import Path
 from typing import Any
 
 from tasks.core.config import FrozenModel
+from tasks.core.document import error_text
+from tasks.core.errors import DOCUMENT_ERRORS, InputError
+from tasks.core.files import read_stage_json
+
+MAX_FACTS = 2_000
+"""Maximum number of figures in a file of a stage."""
+MAX_FACT_CHARS = 2_000
+"""Maximum number of characters of the name, unit and note of a figure."""
 
 
 class Fact(FrozenModel):
@@ -37,3 +46,23 @@ def dump(facts: Facts) -> dict[str, Any]:
 
 def parse(values: dict[str, Any]) -> Facts:
     return {name: Fact.model_validate(value) for name, value in values.items()}
+
+
+def read(path: Path) -> Facts:
+    """Return the figures in a file that a stage wrote; empty if the file does not exist.
+
+    Raises:
+        InputError: The file is not such a file.
+    """
+    try:
+        values = read_stage_json(path).get("facts", {})
+        if len(values) > MAX_FACTS:
+            raise ValueError(f"it has {len(values):,} figures, and what belongs there has {MAX_FACTS:,} at most")
+        found = parse(values)
+        if any(len(f"{name}{fact.unit}{fact.note}") > MAX_FACT_CHARS for name, fact in found.items()):
+            raise ValueError(f"a figure has words of more than {MAX_FACT_CHARS:,} characters")
+    except FileNotFoundError:
+        return {}
+    except (OSError, *DOCUMENT_ERRORS) as error:
+        raise InputError(f"{path}: expected JSON with a `facts` mapping ({error_text(error)})") from None
+    return found

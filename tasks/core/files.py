@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from tasks.core.escaping import escaped_json
-from tasks.core.json_text import canonical_json, parse
+from tasks.core.json_text import canonical_json, parse, require_pieces
+
+MAX_STAGE_JSON_BYTES = 64 * 2**20
+"""Maximum number of bytes of a JSON file that a stage wrote."""
+MAX_STAGE_JSON_PIECES = 2_000_000
+"""Maximum number of pieces (see `json_text.require_pieces`) of a JSON file that a stage wrote. A curve of 100,000 steps
+has half of it."""
 
 UMASK = 0o077
 """Umask for Hallmark's state, which only its owner may read."""
@@ -79,6 +85,25 @@ def read_at_most(path: Path, most: int) -> bytes:
         data = file.read(most + 1)
     if len(data) > most:
         raise ValueError(f"it has more than {most:,} bytes, and what belongs there never has")
+    return data
+
+
+def read_stage_json(path: Path) -> Any:
+    """Return the content of a JSON file that a stage wrote. A stage is code of a run, so the file may be anything.
+
+    Raises:
+        OSError: The path is a link, is not a file or cannot be opened.
+        ValueError: The file is too large or not JSON.
+    """
+    return parse(read_stage_bytes(path))
+
+
+def read_stage_bytes(path: Path) -> bytes:
+    """Return the bytes of a JSON file that a stage wrote. Raises as `read_stage_json`, but does not parse them."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link", str(path))
+    data = read_at_most(path, MAX_STAGE_JSON_BYTES)
+    require_pieces(data, MAX_STAGE_JSON_PIECES)
     return data
 
 

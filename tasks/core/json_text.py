@@ -54,14 +54,19 @@ def parse_shallow(text: str) -> Any:
 
 
 def parse_bounded(data: bytes, pieces: int) -> Any:
-    """Parse JSON with a maximum number of pieces: strings, commas, and beginnings of lists and objects.
+    """Parse JSON with a maximum number of pieces (see `require_pieces`)."""
+    require_pieces(data, pieces)
+    return parse(data)
+
+
+def require_pieces(data: bytes, pieces: int) -> None:
+    """Verify the maximum number of pieces of a JSON text: strings, commas, and beginnings of lists and objects.
 
     They are counted before the text is parsed: five million empty lists in 15 MB take 450 MB of memory and four
     seconds to parse.
     """
     if next(islice(_PIECE.finditer(data), pieces, None), None):
         raise ValueError(f"it has more than {pieces:,} values, and what belongs there never has")
-    return parse(data)
 
 
 def parse_strict(data: str | bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Progress lines of a stage, which `tasks.runs.dvc` parses. No other module prints them.
+"""Progress lines of a stage. No other module prints or parses them.
 
     progress ingest 20000/100000 tickets 9,800 rows/s eta 8s
     progress base_model checking its digest
@@ -7,10 +7,37 @@ No line reports completion: the process that started the stage reports its end.
 """
 
 import os
+import re
 import sys
 import time
+from typing import NamedTuple
 
 INTERVAL_SECONDS = 2.0
+COUNT = re.compile(r"(?P<done>[0-9]{1,12})/(?P<total>[0-9]{1,12})(?![0-9])")
+"""Pattern of a count, such as `120/480`, at the beginning of a progress line's text."""
+MAX_TEXT_CHARS = 200
+"""Maximum number of characters of a progress line's text."""
+_LINE = re.compile(r"progress \S+ (?P<text>.*)")
+_LONG_NUMBER = re.compile(r"\d{16,}")
+
+
+class ProgressLine(NamedTuple):
+    text: str
+    """Text after the name of the stage, such as `120/480 loss 0.412 330 tok/s eta 4m10s`."""
+    percent: float | None
+    """Share of the work that is done, from 0 to 100; None if the text does not begin with a count."""
+
+
+def parse(line: str) -> ProgressLine | None:
+    """Parse a line that a stage printed; None if it is no progress line.
+
+    A stage is code of a run and prints anything: a long text is cut, and of a long number `…` is left.
+    """
+    if not (match := _LINE.fullmatch(line)):
+        return None
+    text = _LONG_NUMBER.sub("…", match["text"])[:MAX_TEXT_CHARS]
+    count = COUNT.match(text)
+    return ProgressLine(text, min(100.0, 100 * int(count["done"]) / max(1, int(count["total"]))) if count else None)
 
 
 def announce(name: str, doing: str) -> None:

@@ -10,9 +10,17 @@ from tasks.core.config import FrozenModel
 from tasks.core.document import Document, error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
-from tasks.core.files import read_at_most, sha256_bytes, sha256_file, tree_digest, tree_manifest, write_bytes
+from tasks.core.files import (
+    read_stage_bytes,
+    read_stage_json,
+    sha256_bytes,
+    sha256_file,
+    tree_digest,
+    tree_manifest,
+    write_bytes,
+)
 from tasks.core.graph import EVIDENCE_STAGES, STAGES, SUBJECT_STAGES
-from tasks.core.json_text import canonical_json, parse
+from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.params.values import Name, Sha256
@@ -30,8 +38,6 @@ from tasks.sources.dataset import DECLARED_FIELDS, Dataset, declared_fields
 from tasks.trust.gate_statement import GateName
 from tasks.trust.stage_record import SignedRecord
 
-MAX_RESULT_BYTES = 64 * 2**20
-"""Maximum size of a result.json in bytes, far more than figures take."""
 NO_DECLARATIONS: Mapping[str, Sha256] = {}
 
 
@@ -232,7 +238,7 @@ def owners(layout: Layout) -> list[str]:
 def read_dataset(layout: Layout) -> Dataset | None:
     path = layout.artefacts("split") / "manifest.json"
     try:
-        return Dataset.from_bytes(path.read_bytes())
+        return Dataset.from_bytes(read_stage_bytes(path))
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
@@ -332,7 +338,7 @@ def _folders(stage: str) -> list[tuple[str, str]]:
 
 def _read(path: Path, prefix: str) -> Facts:
     try:
-        facts = facts_module.parse(parse(read_at_most(path, MAX_RESULT_BYTES)).get("facts", {}))
+        facts = facts_module.parse(read_stage_json(path).get("facts", {}))
     except FileNotFoundError:
         return {}
     except (ValueError, AttributeError, OSError) as error:

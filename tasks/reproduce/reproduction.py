@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tasks.core import config, files
+from tasks.core import config, files, progress
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.graph import STAGES
@@ -229,8 +229,8 @@ def _progress_filter(watcher: ProgressReceiver, stage: str) -> Callable[[str], N
     """Return a callback that forwards a stage's reports of progress, and no other output."""
 
     def hear(line: str) -> None:
-        if match := dvc.PROGRESS_LINE.match(line):
-            watcher.working(stage, match["how"])
+        if reported := progress.parse(line):
+            watcher.working(stage, reported.text)
 
     return hear
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.core import config, files
+from tasks.core import config, facts, files
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Facts
@@ -27,7 +27,6 @@ from tasks.runs.journal import Journal
 from tasks.runs.paired_comparison import PairedComparison
 from tasks.runs.repository import Repository
 from tasks.runs.run import exists_here, layout_of, ref_of
-from tasks.runs.summary import read_facts
 from tasks.sources.dataset import Dataset, Value
 
 CODE_PATHS = ["tasks", "dvc.yaml", "constraints.txt"]
@@ -169,8 +168,8 @@ class _RunFiles:
 
 def _figures(layout: Layout) -> Facts:
     stated = {f"{name}.{fact}": value for stage, name in FIGURE_PREFIXES.items()
-              for fact, value in read_facts(layout.artefacts(stage) / "result.json").items()}  # fmt: skip
-    measured = read_facts(layout.measurements("predict") / "candidate" / "facts.json")
+              for fact, value in facts.read(layout.artefacts(stage) / "result.json").items()}  # fmt: skip
+    measured = facts.read(layout.measurements("predict") / "candidate" / "facts.json")
     return stated | {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -31,10 +30,6 @@ from tasks.runs.environment import CODE_LOADING_VARIABLES
 from tasks.stages.runner import STARTER_VARIABLE
 from tasks.supervise.sandbox import SANDBOX_VARIABLE
 from tasks.trust.stage_record import SignedRecord
-
-PROGRESS_LINE = re.compile(r"^progress \S+ (?P<how>(?:(?P<done>\d+)/(?P<total>\d+))?.*)$")
-"""Pattern of a progress line of a stage (`core.progress`), such as `progress train 120/480 loss 0.412 330 tok/s eta
-4m10s`; the counts may be missing."""
 
 INGEST_STAGE = "ingest"
 """Stage that reads the sources and fills the vault."""

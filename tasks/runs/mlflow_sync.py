@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import config, facts, files
+from tasks.core.document import error_text
+from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.gates import record_chain
 from tasks.registry.history.release_contents import flatten
@@ -129,9 +131,9 @@ def _tags(known: Journal, tier: str, commit: str, records: Mapping[str, SignedRe
 
 def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tuple[str, float]]:
     for stage, name, prefix in FIGURE_FILES:
-        if (said := _signed(layout, records.get(stage), name)) is None:
+        if not _is_signed(layout, records.get(stage), name):
             continue
-        for fact, it in facts.parse(said["facts"]).items():
+        for fact, it in facts.read(layout.root / name).items():
             yield f"{prefix}{fact}", float(it.value)
             if it.low is not None and it.high is not None:
                 yield f"{prefix}{fact}.low", it.low
@@ -140,25 +142,26 @@ def _figures(layout: Layout, records: Mapping[str, SignedRecord]) -> Iterator[tu
 
 def _points(layout: Layout, records: Mapping[str, SignedRecord], trains: bool) -> Path | None:
     path = layout.root / training_curve.CURVE_PATH
-    return (
-        path
-        if path.is_file() and (trains or _is_signed(path, records.get(TRAIN_STAGE), training_curve.CURVE_PATH))
-        else None
-    )
+    shown = path.is_file() if trains else _is_signed(layout, records.get(TRAIN_STAGE), training_curve.CURVE_PATH)
+    return path if shown else None
 
 
 def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[Point]:
-    said = _signed(layout, records.get(TRAIN_STAGE), "artefacts/train/curve.json") or []
-    return [Point.model_validate(point) for point in said]
+    name = "artefacts/train/curve.json"
+    if not _is_signed(layout, records.get(TRAIN_STAGE), name):
+        return []
+    try:
+        return training_curve.read_curve(layout.root / name)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{layout.root / name}: expected a list of a curve's points ({error_text(error)})") from None
 
 
-def _signed(layout: Layout, record: SignedRecord | None, name: str) -> Any:
+def _is_signed(layout: Layout, record: SignedRecord | None, name: str) -> bool:
+    """Return whether a file is as a stage record has it. A large one is not: other runs would wait for its digest."""
     path = layout.root / name
-    return files.read_json(path) if _is_signed(path, record, name) else None
-
-
-def _is_signed(path: Path, record: SignedRecord | None, name: str) -> bool:
-    return record is not None and path.is_file() and record.outputs.get(name) == files.sha256_file(path)
+    if record is None or not path.is_file() or path.stat().st_size > files.MAX_STAGE_JSON_BYTES:
+        return False
+    return record.outputs.get(name) == files.sha256_file(path)
 
 
 def update_mlflow(root: Path, it: MlflowContent, sent: SentCurve) -> None:

@@ -65,7 +65,7 @@ def compare(before: Layout, now: Layout, same_test: bool) -> tuple[PairedCompari
     if not both:
         return None, "no row was answered by both"
     pairs = uncertainty.count_pairs([has[key] for key in both], [had[key] for key in both])
-    confidence = float(files.read_json(now.artefacts("evaluate") / "metrics.json")["confidence"])
+    confidence = float(files.read_stage_json(now.artefacts("evaluate") / "metrics.json")["confidence"])
     return PairedComparison(
         by="id" if same_test else "text",
         only_before=len(had) - len(both),
@@ -95,7 +95,7 @@ def _right(layout: Layout) -> dict[str, bool]:
 
 
 def _judged(layout: Layout) -> JudgingRules:
-    said = files.read_json(layout.artefacts("evaluate") / "metrics.json")
+    said = files.read_stage_json(layout.artefacts("evaluate") / "metrics.json")
     return JudgingRules(said["target"], said["label_field"])
 
 

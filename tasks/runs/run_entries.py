@@ -111,7 +111,7 @@ def require_recorded_outputs(ledger: Ledger, layout: Layout, run: str) -> None:
 
 def record_evaluation(ledger: Ledger, layout: Layout, run: str, params: Params) -> Entry:
     """Record the evaluation of a candidate: the digest of all figures, and the figures of the success metrics."""
-    measured = facts.parse(files.read_json(layout.artefacts("evaluate") / "result.json")["facts"])
+    measured = facts.read(layout.artefacts("evaluate") / "result.json")
     judged = {metric.fact.removeprefix("evaluate.") for metric in params.use_case.success_metrics}
     figures = {
         name: fact.model_dump(include={"value", "low", "high"}) for name, fact in measured.items() if name in judged

@@ -1,13 +1,22 @@
 """A run as one document, which `hallmark run --json` and `hallmark status --json` print."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, Field
 
 from tasks.core import facts, files
 from tasks.core.config import FrozenModel
-from tasks.core.facts import Fact
+from tasks.core.document import error_text
+from tasks.core.errors import DOCUMENT_ERRORS, InputError
+from tasks.core.facts import Fact, Facts
 from tasks.core.layout import Layout
 from tasks.runs import journal
 from tasks.runs.journal import GateState, Journal, StageState
+from tasks.stages.evaluate.model_names import ModelName
+
+Value = TypeVar("Value")
 
 
 class Summary(FrozenModel):
@@ -32,6 +41,8 @@ class Summary(FrozenModel):
     """Figures of `evaluate`, and the candidate's measurements as `measured.predict.…`."""
     report: str | None
     data_docs: str | None
+    unreadable: list[str] = Field(default=[], exclude=True)
+    """Files of stages that cannot be read, each with the reason. Their figures are missing above."""
 
     @property
     def in_words(self) -> str:
@@ -44,43 +55,75 @@ def summarise(state: Path, run_id: str) -> Summary | None:
     if known is None:
         return None
     known = journal.with_current_status(state, known)
-    layout = Layout(state / "runs" / run_id)
+    layout, unreadable = Layout(state / "runs" / run_id), list[str]()
     return Summary(
         **known.model_dump(include=set(Summary.model_fields) & set(Journal.model_fields)),
-        scores=scores_of(layout),
-        metrics=_metrics(layout),
+        scores=_read_or_note(scores_of, layout, unreadable),
+        metrics=_read_or_note(_evaluated, layout, unreadable) | _read_or_note(_measured, layout, unreadable),
         report=_existing(layout.root / "measured" / "report.html", layout.artefacts("evaluate") / "report.html"),
         data_docs=_existing(*sorted((layout.artefacts("validate") / "docs").glob("**/index.html"))),
+        unreadable=unreadable,
     )
 
 
-def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
-    path = layout.artefacts("evaluate") / "metrics.json"
-    if not path.exists():
+def _read_or_note(
+    read: Callable[[Layout], dict[str, Value]], layout: Layout, unreadable: list[str]
+) -> dict[str, Value]:
+    try:
+        return read(layout)
+    except InputError as error:
+        unreadable.append(str(error))
         return {}
-    read = files.read_json(path)
-    overall = read["overall"]
-    return {
-        model: {
-            metric["name"]: Fact(
-                **scores[metric["name"]], unit=metric["unit"], note=f"{overall['answered'][model]} rows"
-            )
-            for metric in read["metrics"]
-        }
-        for model, scores in overall["scores"].items()
-    }
 
 
-def _metrics(layout: Layout) -> dict[str, Fact]:
-    evaluated = read_facts(layout.artefacts("evaluate") / "result.json")
-    measured = read_facts(layout.measurements("predict") / "candidate" / "facts.json")
-    return evaluated | {f"measured.predict.{name}": fact for name, fact in measured.items()}
+def scores_of(layout: Layout) -> dict[str, dict[str, Fact]]:
+    """Return the scores of the models in metrics.json; empty if there is no evaluation.
+
+    Raises:
+        InputError: The file is not as stage `evaluate` writes it.
+    """
+    path = layout.artefacts("evaluate") / "metrics.json"
+    try:
+        read = _Metrics.model_validate(files.read_stage_json(path))
+        return {model: dict(_scores(read, model)) for model in read.overall.scores} if read.metrics else {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, *DOCUMENT_ERRORS) as error:
+        raise InputError(f"{path}: expected the metrics of an evaluation ({error_text(error)})") from None
 
 
-def read_facts(path: Path) -> facts.Facts:
-    """Return the figures in a stage's result file; empty if the file does not exist."""
-    return facts.parse(files.read_json(path)["facts"]) if path.exists() else {}
+class _Metric(BaseModel):
+    name: str
+    unit: str
+
+
+class _Overall(BaseModel):
+    answered: dict[ModelName, int]
+    scores: dict[ModelName, dict[str, Fact]]
+
+
+class _Metrics(BaseModel):
+    """Part of metrics.json (`tasks.stages.evaluate.metrics_schema`) that all versions have written."""
+
+    metrics: Annotated[list[_Metric], Field(max_length=facts.MAX_FACTS)]
+    overall: _Overall
+
+
+def _scores(read: _Metrics, model: ModelName) -> Iterator[tuple[str, Fact]]:
+    note = f"{read.overall.answered[model]} rows"
+    for metric in read.metrics:
+        score = read.overall.scores[model][metric.name]
+        yield metric.name, score.model_copy(update={"unit": metric.unit, "note": note})
+
+
+def _evaluated(layout: Layout) -> Facts:
+    return facts.read(layout.artefacts("evaluate") / "result.json")
+
+
+def _measured(layout: Layout) -> Facts:
+    measured = facts.read(layout.measurements("predict") / "candidate" / "facts.json")
+    return {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 
 def _existing(*paths: Path) -> str | None:
-    return next((str(path) for path in paths if path.exists()), None)
+    return next((str(path) for path in paths if path.is_file()), None)

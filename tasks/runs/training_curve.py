@@ -5,40 +5,45 @@ The file is written by the run's own code and is not trusted: it is shown to peo
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from tasks.core.files import open_regular_file
+from tasks.core.files import MAX_STAGE_JSON_BYTES, open_regular_file, read_stage_json
 from tasks.stages.train.points import POINTS_FILE
 
 CURVE_PATH = f"measured/train/{POINTS_FILE}"
 """Path of the curve relative to the root of the run's worktree, also while the training is in progress
 (`supervise/live_files.py`)."""
-MAX_FILE_BYTES = 2**26
-"""Maximum number of bytes that are read from the file: some 250,000 steps."""
 BYTES_PER_READ = 2**20
 """Maximum number of bytes that are read at once."""
 MAX_LINE_BYTES = 2**12
 """Maximum number of bytes in a line."""
+MAX_FIGURE = 1e18
+"""Maximum magnitude of a figure of a training: more than its tokens, bytes and losses have."""
+Figure = Annotated[float, Field(ge=-MAX_FIGURE, le=MAX_FIGURE, allow_inf_nan=False)]
 
 
 class Point(BaseModel):
     """One step of a training, with its loss and further figures; steps restored from a checkpoint lack `seconds`."""
 
     step: int = Field(ge=1, le=2**40)
-    loss: float
-    lr: float
-    tokens: float = 0.0
-    grad_norm: float | None = None
-    validation_loss: float | None = None
-    seconds: float | None = None
-    positions: float | None = None
-    peak_bytes: float | None = None
-    mfu: float | None = None
-    seconds_lost: float | None = None
+    loss: Figure
+    lr: Figure
+    tokens: Figure = 0.0
+    grad_norm: Figure | None = None
+    validation_loss: Figure | None = None
+    seconds: Figure | None = None
+    positions: Figure | None = None
+    peak_bytes: Figure | None = None
+    mfu: Figure | None = None
+    seconds_lost: Figure | None = None
 
     def figures(self) -> Iterator[tuple[str, float]]:
         """Yield the names and values that MLflow shows."""
+        return ((name, value) for name, value in self._figures() if abs(value) <= MAX_FIGURE)
+
+    def _figures(self) -> Iterator[tuple[str, float]]:
         yield "loss", self.loss
         yield "learning_rate", self.lr
         if self.seconds:
@@ -55,6 +60,9 @@ class Point(BaseModel):
         yield from ((name, value) for name, value in others.items() if value is not None)
 
 
+_POINTS = TypeAdapter(list[Point])
+
+
 def read_points(path: Path, offset: int) -> tuple[list[Point], int]:
     """Read up to one mebibyte of points from byte `offset` on; return them and the offset of the next call.
 
@@ -68,10 +76,20 @@ def read_points(path: Path, offset: int) -> tuple[list[Point], int]:
         size = file.seek(0, 2)
         begin = offset if offset <= size else 0
         file.seek(begin)
-        data = file.read(min(BYTES_PER_READ, max(0, MAX_FILE_BYTES - begin)))
+        data = file.read(min(BYTES_PER_READ, max(0, MAX_STAGE_JSON_BYTES - begin)))
     whole = data[: data.rfind(b"\n") + 1]
     points = (_point(line) for line in whole.splitlines())
     return [point for point in points if point], begin + len(whole)
+
+
+def read_curve(path: Path) -> list[Point]:
+    """Return the points in a training's curve.json.
+
+    Raises:
+        OSError: The path is a link, is not a file or cannot be opened.
+        ValueError: The file is too large, not JSON or not a list of points.
+    """
+    return _POINTS.validate_python(read_stage_json(path))
 
 
 def _point(line: bytes) -> Point | None:

@@ -4,11 +4,11 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+from tasks.core import facts, progress
 from tasks.core.config import FrozenModel
-from tasks.core.files import read_json
+from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.runs import dvc
 from tasks.scratch import stage_execution, workspace
 from tasks.stages.train import early_stopping, log_follower, train
 from tasks.stages.train.rows import examples
@@ -61,8 +61,8 @@ def run_training(
 
     def say(line: str) -> None:
         nonlocal told, points
-        if match := dvc.PROGRESS_LINE.match(line):
-            working(match["how"])
+        if reported := progress.parse(line):
+            working(reported.text)
         points = _record(kept) or points  # a training that has ended deletes its record
         for loss in losses_of(points)[told:]:
             told += 1
@@ -75,12 +75,12 @@ def run_training(
         points = [{name: point[name] for name in train.CURVE_KEYS if name in point} for point in points]
         shutil.rmtree(kept, ignore_errors=True)
         return TrialOutcome(points=points, stopped=True, seconds=None, tokens_per_second=None)
-    facts = read_json(layout.measurements("train") / "facts.json")["facts"]
+    measured = facts.read(layout.measurements("train") / "facts.json")
     outcome = TrialOutcome(
-        points=read_json(layout.artefacts("train") / "curve.json"),
+        points=read_stage_json(layout.artefacts("train") / "curve.json"),
         stopped=False,
-        seconds=facts["seconds"]["value"],
-        tokens_per_second=facts["tokens_per_second"]["value"],
+        seconds=measured["seconds"].value,
+        tokens_per_second=measured["tokens_per_second"].value,
     )
     for loss in outcome.validation_losses[told:]:
         looked(loss)

@@ -11,7 +11,6 @@ import pytest
 from tasks.core import progress
 from tasks.core.graph import STAGES
 from tasks.core.progress import Progress
-from tasks.runs.dvc import PROGRESS_LINE
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,7 +63,9 @@ def test_no_line_says_that_all_is_done(capsys: pytest.CaptureFixture[str]) -> No
         Progress("s", 3).report(done)
     progress.announce_count("s", 5, 5, "")
     counts = [
-        (int(m["done"]), int(m["total"])) for line in lines(capsys) if (m := PROGRESS_LINE.match(line)) and m["total"]
+        (int(count["done"]), int(count["total"]))
+        for line in lines(capsys)
+        if (reported := progress.parse(line)) and (count := progress.COUNT.match(reported.text))
     ]
     assert counts and all(done < total for done, total in counts)
     assert [done for done, total in counts if total == 5] == [0, 1, 2, 3, 3, 4]
@@ -108,3 +109,20 @@ def test_every_stage_says_what_it_does(module: str) -> None:
     followed = {"tasks.stages.evaluate.evaluate": "tasks/stages/evaluate/scoring.py"}
     text += (ROOT / followed[module]).read_text() if module in followed else ""
     assert re.search(r"^from tasks\.core\.progress import", text, re.M)
+
+
+def test_a_count_becomes_a_share() -> None:
+    assert progress.parse("progress train 120/480 loss 0.412") == ("120/480 loss 0.412", 25.0)
+    assert progress.parse("progress base_model checking its digest") == ("checking its digest", None)
+    assert progress.parse("progress train") is None and progress.parse("epoch 1/2") is None
+
+
+@pytest.mark.attack(rights="stage", stopped="a figure of a progress line is of the size that figures have")
+@pytest.mark.parametrize(
+    "said", ["9" * 400 + "/1", "1/" + "9" * 400, "9" * 5_000 + "/" + "9" * 5_000, "1/0", "7/3", "0/0", "x" * 10**6]
+)
+def test_an_odd_count_is_bounded(said: str) -> None:
+    reported = progress.parse(f"progress train {said} rows")
+    assert reported and len(reported.text) <= progress.MAX_TEXT_CHARS
+    assert not re.search(r"\d{16}", reported.text)
+    assert reported.percent is None or 0 <= reported.percent <= 100

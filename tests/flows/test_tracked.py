@@ -11,13 +11,15 @@ from mlflow import MlflowClient
 
 from flows.mlflow_updates import SHOWN_FILE, MlflowSync
 from flows.partial_work import PartialFailure
+from tasks.core import files
 from tasks.core.errors import Unavailable
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.runs import journal, training_curve
+from tasks.runs import journal, mlflow_sync, training_curve
 from tasks.runs.journal import GateState, Journal, StageState
 from tasks.runs.mlflow_runs import tracking_uri
 from tasks.runs.run_lock import hold_run_lock
+from tasks.trust.stage_record import SignedRecord
 from tests.checkouts import Checkouts
 from tests.whole_run import RUN
 
@@ -121,6 +123,43 @@ def test_a_file_that_changed_since_it_was_signed_shows_nothing(project: Path) ->
         (shown,) = runs(project)
         assert not [name for name in shown.data.metrics if name.startswith("evaluate.")]
         assert "train.final_loss" in shown.data.metrics
+    finally:
+        path.write_bytes(before)
+
+
+@pytest.mark.attack(
+    rights="stage", stopped="the watch reads a file of a run up to a bound, and goes on to the next run"
+)
+@pytest.mark.parametrize(
+    "odd", [b"[" * 10**6, b"[" + b"[]," * 2_000_000 + b"[]]", b'{"facts": 1}', b"{}" + b" " * 2**26]
+)
+def test_an_odd_file_of_a_run_keeps_no_other_back(project: Path, odd: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage's record is of whatever the stage left; a file beyond the bound is not even digested."""
+    path = project / ".hallmark" / "runs" / RUN / "artefacts" / "evaluate" / "result.json"
+    before, digested = path.read_bytes(), []
+    path.unlink()
+    path.write_bytes(odd)
+    signed = mlflow_sync.record_chain.records_of_run
+
+    def records(*given: Any) -> dict[str, SignedRecord]:
+        found = signed(*given)
+        outputs = found["evaluate"].outputs | {"artefacts/evaluate/result.json": files.sha256_bytes(odd)}
+        return found | {"evaluate": found["evaluate"].model_copy(update={"outputs": outputs})}
+
+    def sha256_file(path: Path) -> str:
+        digested.append(path.stat().st_size)
+        return files.sha256_bytes(path.read_bytes())
+
+    monkeypatch.setattr(mlflow_sync.record_chain, "records_of_run", records)
+    monkeypatch.setattr(mlflow_sync.files, "sha256_file", sha256_file)
+    try:
+        note(project, "promoted")
+        if len(odd) > 2**26:
+            assert MlflowSync(project).update() == []
+        else:
+            with pytest.raises(PartialFailure, match=f"run {RUN} is not shown in MLflow: {path}: expected JSON"):
+                MlflowSync(project).update()
+        assert max(digested) <= 2**26
     finally:
         path.write_bytes(before)
 

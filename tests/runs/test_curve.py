@@ -13,6 +13,9 @@ STRANGE = [
     b"", b"{}", b"[]", b"1", b"\xff\xfe", b"{" * 3000, b'{"step": 1, "loss": "much", "lr": 0}',
     json.dumps(GOOD | {"step": 0}).encode(), json.dumps(GOOD | {"step": 1.5}).encode(),
     json.dumps(GOOD | {"note": "x" * training_curve.MAX_LINE_BYTES}).encode(),
+    json.dumps(GOOD | {"loss": 10**400}).encode(), json.dumps(GOOD | {"step": 10**400}).encode(),
+    json.dumps(GOOD | {"loss": float("nan")}).encode(), json.dumps(GOOD | {"grad_norm": float("inf")}).encode(),
+    json.dumps(GOOD | {"peak_bytes": 1e300}).encode(),
 ]  # fmt: skip
 
 
@@ -39,6 +42,12 @@ def test_figures_have_mlflows_names() -> None:
         "loss": 0.5, "learning_rate": 0.1, "tokens_per_second": 20, "step_seconds": 0.5, "fill": 0.5,
         "peak_memory_gb": 2,
     }  # fmt: skip
+
+
+@pytest.mark.attack(rights="stage", stopped="figures of a curve are finite and of the size that figures have")
+def test_a_rate_over_almost_no_time_is_not_shown() -> None:
+    shown = dict(training_curve.Point.model_validate(GOOD | {"seconds": 5e-324, "positions": 5e-324}).figures())
+    assert shown == {"loss": 0.5, "learning_rate": 0.1, "step_seconds": 5e-324, "peak_memory_gb": 2}
 
 
 def test_it_is_read_from_where_it_was_read_to(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from infra.console.site import RequestState
 from infra.console.views import evidence_files
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
+from tasks.core.files import read_stage_bytes
 from tasks.core.layout import Layout
 from tasks.stages.evaluate.metrics_schema import Comparison, Metrics
 from tasks.stages.evaluate.model_names import MODEL_TITLES, ModelName
@@ -49,7 +50,7 @@ def read(here: RequestState, layout: Layout) -> Evaluation | None:
         return None
     evidence_files.compare(here, layout, "evaluation", path)
     with evidence_files.refuse_unreadable(layout.root.name):
-        return _shown(Metrics.model_validate_json(path.read_bytes()))
+        return _shown(Metrics.model_validate_json(read_stage_bytes(path)))
 
 
 def _shown(said: Metrics) -> Evaluation:

@@ -47,7 +47,7 @@ def refuse_unreadable(run: str) -> Iterator[None]:
     """Turn errors of reading a run's files into Refused: they are not in the format that Hallmark writes."""
     try:
         yield
-    except (pa.ArrowException, *DOCUMENT_ERRORS) as error:
+    except (pa.ArrowException, OSError, *DOCUMENT_ERRORS) as error:
         raise Refused(f"files of run {run} cannot be read as ours are ({type(error).__name__}: {error})") from error
 
 

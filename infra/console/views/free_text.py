@@ -8,6 +8,7 @@ import re
 from infra.console.site import RequestState
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.layout import Layout
+from tasks.core.progress import COUNT
 from tasks.inquiry import access
 from tasks.policy.people import Person
 from tasks.runs.journal import Journal
@@ -16,8 +17,6 @@ from tasks.sources.sources import load_resolved
 
 FREE_TEXT_ERROR = re.compile(r"stage |[A-Z]\w*: ")
 """Beginning of an error that a stage wrote, or of an unexpected exception; its rest may quote files of the run."""
-PROGRESS_COUNT = re.compile(r"\d+/\d+")
-"""Progress of a stage as a count, such as `3/10`, which quotes no record."""
 
 
 def access_denial(here: RequestState, layout: Layout, person: Person) -> str:
@@ -46,13 +45,13 @@ def redacted(here: RequestState, person: Person, known: Journal) -> Journal:
     """Return the journal, without the texts of errors and progress if the person may not see them."""
     error = known.error or ""
     own = FREE_TEXT_ERROR.match(error)
-    speaks = own or any(line.progress and not PROGRESS_COUNT.fullmatch(line.progress) for line in known.stages.values())
+    speaks = own or any(line.progress and not COUNT.fullmatch(line.progress) for line in known.stages.values())
     why = access_denial(here, Layout(here.state / "runs" / known.run), person) if speaks else ""
     if not why:
         return known
     if own:
         error = f"{error.partition(':')[0][:60]} failed; its own words may hold texts of records, and {why}"
-    counts = {name: PROGRESS_COUNT.match(line.progress) for name, line in known.stages.items()}
+    counts = {name: COUNT.match(line.progress) for name, line in known.stages.items()}
     stages = {
         name: line.model_copy(update={"progress": match[0] if (match := counts[name]) else ""})
         for name, line in known.stages.items()

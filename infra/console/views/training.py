@@ -1,15 +1,14 @@
 """Loss curve of a training, from the file whose digest the signed stage record has."""
 
-import math
 from pathlib import Path
-from typing import Any
 
 from infra.console.site import RequestState
 from infra.console.views import evidence_files
 from tasks.core.config import FrozenModel
-from tasks.core.files import read_json, sha256_file
+from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tasks.gates import record_chain
+from tasks.runs import training_curve
 from tasks.runs.run import governance_of
 from tasks.stages.evaluate.report import charts
 from tasks.stages.evaluate.report.stage_results import TrainingStep
@@ -65,18 +64,8 @@ def read(here: RequestState, layout: Layout) -> Training | None:
 
 def _of(path: Path, run: str) -> Training | None:
     with evidence_files.refuse_unreadable(run):
-        return _drawn([_point(each) for each in read_json(path)])
-
-
-def _point(said: Any) -> TrainingStep:
-    """Return a point of the curve. Raises ValueError for values that are not finite numbers."""
-    step, loss, rate = int(said["step"]), float(said["loss"]), float(said["lr"])
-    if not (math.isfinite(loss) and math.isfinite(rate)):
-        raise ValueError(f"step {step}: expected a loss and a rate, got {loss} and {rate}")
-    look = said.get("validation_loss")
-    if look is not None and not math.isfinite(look := float(look)):
-        raise ValueError(f"step {step}: expected a loss of the validation rows, got {look}")
-    return TrainingStep(step, loss, rate, look)
+        points = training_curve.read_curve(path)
+        return _drawn([TrainingStep(point.step, point.loss, point.lr, point.validation_loss) for point in points])
 
 
 def _drawn(points: list[TrainingStep]) -> Training | None:

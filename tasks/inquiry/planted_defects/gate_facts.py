@@ -1,10 +1,9 @@
 """Recall of masking on planted values by class, as figures for the data gate: known misses of masking."""
 
-from pydantic import ValidationError
-
 from tasks.core.document import error_text
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
+from tasks.core.files import read_stage_bytes
 from tasks.core.layout import Layout
 
 FACT_PREFIX = "planted.recall_"
@@ -25,8 +24,8 @@ def read_facts(layout: Layout) -> Facts:
     )
 
     try:
-        planted = PlantedScore.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+        planted = PlantedScore.model_validate_json(read_stage_bytes(path))
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: is not what a drill found ({error_text(error)}); delete it, and resume the run"
         ) from None

@@ -9,7 +9,7 @@ import pyarrow as pa
 from tasks.core import record, texts
 from tasks.core.answer_label import label_of
 from tasks.core.errors import InputError
-from tasks.core.files import read_json
+from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate.answers import AnswerJudge, judge_of
@@ -81,7 +81,7 @@ def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
 
 
 def _model_exists(layout: Layout, which: ModelName) -> bool:
-    return bool(read_json(layout.artefacts(f"predict/{which}") / "result.json")["present"])
+    return bool(read_stage_json(layout.artefacts(f"predict/{which}") / "result.json")["present"])
 
 
 def _answers(layout: Layout, which: ModelName, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

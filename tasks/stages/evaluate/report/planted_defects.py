@@ -6,7 +6,7 @@ They are read from measured/planted.json, which exists if sources.yaml names a t
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.core.files import read_json
+from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 
 
@@ -51,7 +51,7 @@ def read(layout: Layout) -> PlantedDefects | None:
     path = layout.measurements("planted.json")
     if not path.is_file():
         return None
-    planted = read_json(path)
+    planted = read_stage_json(path)
     return PlantedDefects(
         kinds=tuple(map(_kind, planted["kinds"])),
         classes=tuple(

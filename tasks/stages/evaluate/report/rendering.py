@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from tasks.core import facts
 from tasks.core.facts import Fact, Facts
-from tasks.core.files import read_json, write_bytes
+from tasks.core.files import read_stage_json, write_bytes
 from tasks.core.layout import Layout
 from tasks.core.pages import template_environment
 from tasks.core.params.evaluation import Evaluation
@@ -65,8 +65,8 @@ def write_report(layout: Layout, card: UseCase, evaluation: Evaluation) -> Path:
     contents = ReportContents(
         card=card,
         evaluation=evaluation,
-        metrics=Metrics.model_validate(read_json(stage / "metrics.json")),
-        facts=facts.parse(read_json(stage / "result.json")["facts"]),
+        metrics=Metrics.model_validate(read_stage_json(stage / "metrics.json")),
+        facts=facts.read(stage / "result.json"),
         examples=judged_rows.collect(layout, evaluation),
         account=stage_results.read(layout),
         measured={which: measured for which in MODELS if (measured := _measured(layout, which))},
@@ -84,8 +84,7 @@ def _measured(layout: Layout, which: ModelName) -> Facts:
 
 
 def _facts(folder: Path) -> Facts:
-    path = folder / "facts.json"
-    return facts.parse(read_json(path)["facts"]) if path.is_file() else {}
+    return facts.read(folder / "facts.json")
 
 
 def _templates() -> jinja2.Environment:

@@ -7,7 +7,7 @@ left out.
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.core.files import read_json
+from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.sources.dataset import STAGES
 from tasks.stages.evaluate.report import source_freshness
@@ -120,14 +120,14 @@ def read(layout: Layout) -> StageResults:
         suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
         curve=tuple(
             TrainingStep(point["step"], point["loss"], point["lr"], point.get("validation_loss"))
-            for point in (read_json(curve) if curve.is_file() else [])
+            for point in (read_stage_json(curve) if curve.is_file() else [])
         ),
     )
 
 
 def _result(layout: Layout, stage: str) -> dict[str, Any]:
     path = layout.artefacts(stage) / "result.json"
-    return dict(read_json(path)) if path.is_file() else {}
+    return dict(read_stage_json(path)) if path.is_file() else {}
 
 
 def _all_row_counts(layout: Layout) -> list[RowCounts]:
