@@ -78,6 +78,7 @@ KINDS = (
         "`envelope`: the statement; `intent`: its entry; of a rollback also `order` and `joined`: the signed orders",
     ),
     Kind("promotion.undone", "model", "`intent`, `reason`, `named`"),
+    Kind("promotion.registered", "model", "`release`; `source`: where its files lie, as MLflow has it"),
     Kind("promotion.mirrored", "model", "`statement`, `sequence`"),
     Kind("rollback.ordered", "model", "`envelope`: an order that other people have to join"),
     Kind("admission.admitted", "model", "`server`, `statement`, `release`, `sha256`, `ledger_away`"),

@@ -1,6 +1,9 @@
 """What the owner of the registry or of the ledger's database tries: promotions are signed, and numbered."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,13 +11,13 @@ from tasks.core.errors import Refused
 from tasks.core.files import read_json
 from tasks.incidents import incidents
 from tasks.registry.admit import admission
-from tasks.registry.promote import mlflow_mirror, promotion, releases
+from tasks.registry.promote import mlflow_mirror, promotion, recovery, releases
 from tasks.registry.release import promotions
 from tasks.trust import keys
 from tests.governed.house import raw
 from tests.registry import registry_attacks
 from tests.registry.forging import forged
-from tests.registry.house import NAME, House
+from tests.registry.house import NAME, House, open_house
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion; the alias is put back")
@@ -48,6 +51,71 @@ def test_whoever_owns_the_registry_has_nothing_of_theirs_served(
             succeeded.served()
     else:
         assert succeeded.served() == b"second"
+
+
+def tag_moved(client: Any, own: Path) -> None:
+    client.delete_model_version_tag(NAME, "2", mlflow_mirror.RELEASE_TAG)
+    client.create_model_version(NAME, own.as_uri(), tags={mlflow_mirror.RELEASE_TAG: "triage-2"}, await_creation_for=0)
+
+
+def champion_deleted(client: Any, own: Path) -> None:
+    tags = client.get_model_version(NAME, "2").tags
+    client.delete_model_version(NAME, "2")
+    client.create_model_version(NAME, own.as_uri(), tags=tags, await_creation_for=0)
+
+
+def older_one_tagged(client: Any, own: Path) -> None:
+    for name, value in client.get_model_version(NAME, "2").tags.items():
+        client.set_model_version_tag(NAME, "1", name, value)
+    client.set_registered_model_alias(NAME, "champion", "1")
+
+
+def champion_sources(house: House) -> list[str]:
+    """The place of the files that the alias `champion` leads to, if the alias is set."""
+    with mlflow_mirror.RegistryClient(house.state) as client:
+        version = client.get_registered_model(NAME).aliases.get("champion")
+        return [client.get_model_version(NAME, version).source] if version else []
+
+
+@pytest.mark.attack(rights="registry", stopped="an alias is set to files that lie where the ledger says, or taken away")
+@pytest.mark.parametrize("attack", [tag_moved, champion_deleted, older_one_tagged])
+@pytest.mark.parametrize("has_release", [True, False], ids=["the machine that promoted", "another machine"])
+def test_no_tag_has_the_mirror_set_an_alias_to_another_model(
+    succeeded: House, tmp_path: Path, attack: Callable[[Any, Path], None], has_release: bool
+) -> None:
+    mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME)
+    before = champion_sources(succeeded)
+    with mlflow_mirror.RegistryClient(succeeded.state) as client:
+        attack(client, tmp_path)
+    if not has_release:
+        (succeeded.state / "releases").rename(tmp_path / "elsewhere")
+        mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME)
+        assert champion_sources(succeeded) in (before, [])
+        (tmp_path / "elsewhere").rename(succeeded.state / "releases")
+    mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME)
+    assert champion_sources(succeeded) == before
+    assert mlflow_mirror.set_aliases(succeeded.ledger, succeeded.governance, NAME).moved_by_hand == []
+    opened = [one.opening for one in incidents.read_all(succeeded.ledger, succeeded.governance)]
+    assert opened and all("may have had another one until now" in one.text for one in opened)
+
+
+@pytest.mark.parametrize("place", [shutil.move, shutil.copytree], ids=["moved", "copied"])
+def test_a_release_is_registered_once_if_its_checkout_lies_elsewhere_after_a_kill(
+    ready: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Callable[[Path, Path], object]
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(recovery, "record_promotion", kill)
+        ready.promote(ready.run("run-1"))
+    ready.ledger.close()
+    place(ready.root, tmp_path / "elsewhere")
+    house = open_house(tmp_path / "elsewhere")
+    assert any("is complete" in text for text in promotion.recover(house.ledger, house.governance))
+    assert mlflow_mirror.set_aliases(house.ledger, house.governance, NAME).moved_by_hand == []
+    with mlflow_mirror.RegistryClient(house.state) as client:
+        assert len(client.search_model_versions(f"name = '{NAME}'")) == 1
 
 
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")

@@ -108,13 +108,12 @@ def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pyt
     ours, theirs = ready.run("run-1"), ready.ready("run-2", b"theirs")
     register = mlflow_mirror.register
 
-    def meanwhile(*args: object) -> int:
-        number = register(*args)  # type: ignore[arg-type]
+    def meanwhile(*args: object) -> None:
+        register(*args)  # type: ignore[arg-type]
         monkeypatch.setattr(mlflow_mirror, "register", register)
         monkeypatch.setattr(promotion.intents, "LOCK_FILE", "lock-of-another-machine")
         monkeypatch.setattr(promotion.recovery, "settle_pending", lambda *_: [])
         ready.promote(theirs)
-        return number
 
     monkeypatch.setattr(mlflow_mirror, "register", meanwhile)
     with pytest.raises(Refused, match="promoted in the meantime"):

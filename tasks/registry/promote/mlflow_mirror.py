@@ -1,7 +1,9 @@
 """MLflow's registry as a mirror of the promotions, for people and tools. Hallmark trusts nothing that it reads there.
 
-A release is found by its tag `hallmark.release`. MLflow numbers versions itself and never reuses a number, so after a
-crash its number may be higher than the release's.
+The version of a release is one that has its tag `hallmark.release` and whose files lie where Hallmark registered them:
+whoever may write to MLflow can give the tag to a version of theirs. These places are in the ledger, since a checkout
+may be copied or moved and keep its MLflow. MLflow numbers versions itself, so after a crash its number may be higher
+than the release's.
 """
 
 import logging
@@ -30,6 +32,8 @@ DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
 RELEASE_TAG = "hallmark.release"
 MIRRORED = "promotion.mirrored"
 """Kind of ledger entry, which records that MLflow's aliases were set as the named statement requires."""
+REGISTERED = "promotion.registered"
+"""Kind of ledger entry, which records where the files lie with which a release is registered in MLflow."""
 
 
 class AliasResult(FrozenModel):
@@ -45,20 +49,20 @@ def registry_uri(state: Path) -> str:
     return configured or f"sqlite:///{(state / 'mlflow' / 'mlflow.db').resolve()}"
 
 
-def register(governance: Governance, signed: SignedPromotion) -> int:
-    """Create the MLflow version of a release if it does not exist, and return its number in MLflow.
+def register(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
+    """Create the MLflow version of a release if it does not exist.
 
     Raises:
         Unavailable: MLflow cannot be used.
     """
     with RegistryClient(governance.state) as client:
-        return _ensure_version(client, governance, signed)
+        _ensure_version(client, ledger, governance, signed)
 
 
-def unregister(governance: Governance, name: str, label: str) -> None:
+def unregister(ledger: Ledger, governance: Governance, name: str, label: str) -> None:
     """Delete the MLflow version of a release that was never promoted, if it exists."""
     with RegistryClient(governance.state) as client:
-        known = _version(client, name, label)
+        known = _version(client, ledger, name, label)
         if known is not None:
             client.delete_model_version(name, str(known))
 
@@ -75,7 +79,7 @@ def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResul
     if line.newest is None:
         return AliasResult(aliases={}, moved_by_hand=[])
     with RegistryClient(governance.state) as client:
-        wanted = _required_versions(client, governance, line)
+        wanted = _required_versions(client, ledger, governance, line)
         aliases = _aliases(client, name)
         moved = _report_moved_aliases(ledger, governance, line.newest, aliases, wanted)
         for alias, version in wanted.items():
@@ -112,10 +116,13 @@ def _tags(signed: SignedPromotion, folder: Path) -> dict[str, str]:
     }
 
 
-def _required_versions(client: Any, governance: Governance, line: Promotions) -> dict[str, int | None]:
+def _required_versions(client: Any, ledger: Ledger, governance: Governance, line: Promotions) -> dict[str, int | None]:
     """Return MLflow's version by alias, None for an unused alias. A version that MLflow lost is created again."""
     holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
-    return {alias: _ensure_version(client, governance, signed) if signed else None for alias, signed in holders.items()}
+    return {
+        alias: _ensure_version(client, ledger, governance, signed) if signed else None
+        for alias, signed in holders.items()
+    }
 
 
 def _report_moved_aliases(
@@ -130,14 +137,17 @@ def _report_moved_aliases(
         return []  # not set yet since the newest statement
     moved = {
         alias: f"alias {alias} of {newest.promotion.name} was at MLflow version {aliases.get(alias, 'none')}, "
-        f"the newest promotion statement says {version or 'none'}"
+        f"it belongs at {version or 'none'}"
         for alias, version in wanted.items()
         if aliases.get(alias) != version
     }
     for alias, text in moved.items():
         facts = {"statement": newest.sha256, "alias": alias, "found": aliases.get(alias)}
         role = rollback_orders.owner_role(governance, newest.promotion.tier)
-        message = f"{text}; nothing served has changed, the alias is set back. Find out who moved it and why"
+        message = (
+            f"{text}. The alias is set back. Hallmark's servers follow the signed statement; who loads a model by "
+            "MLflow's alias may have had another one until now. Find out who changed MLflow and why"
+        )
         incidents.open_if_new(
             ledger, governance, "alias-moved", newest.promotion.label, facts, "major", role, message, recurs=True
         )
@@ -158,17 +168,33 @@ def _record(ledger: Ledger, newest: SignedPromotion) -> None:
             ledger.append(MIRRORED, newest.promotion.name, body)
 
 
-def _ensure_version(client: Any, governance: Governance, signed: SignedPromotion) -> int:
+def _ensure_version(client: Any, ledger: Ledger, governance: Governance, signed: SignedPromotion) -> int | None:
+    """Return the number of a release's version; None if there is none and this machine does not have the release."""
     promotion = signed.promotion
-    known = _version(client, promotion.name, promotion.label)
+    folder = bundle.folder(governance.state, promotion.label).resolve()
+    if not folder.is_dir():
+        return _version(client, ledger, promotion.name, promotion.label)
+    source = (folder / bundle.PAYLOAD).as_uri()
+    # before the version is made, so that after a kill its place is known to a copy of the checkout too
+    _record_source(ledger, promotion.name, promotion.label, source)
+    known = _version(client, ledger, promotion.name, promotion.label)
     if known is not None:
         return known
     _ensure_model(client, promotion.name)
-    folder = bundle.folder(governance.state, promotion.label).resolve()
-    made = client.create_model_version(
-        promotion.name, (folder / bundle.PAYLOAD).as_uri(), tags=_tags(signed, folder), await_creation_for=0
-    )
+    made = client.create_model_version(promotion.name, source, tags=_tags(signed, folder), await_creation_for=0)
     return int(made.version)
+
+
+def _record_source(ledger: Ledger, name: str, label: str, source: str) -> None:
+    with ledger.transaction():
+        if source not in _sources(ledger, name, label):
+            ledger.append(REGISTERED, name, {"release": label, "source": source})
+
+
+def _sources(ledger: Ledger, name: str, label: str) -> list[object]:
+    """Return the places, as URIs, where machines have had the files of a release."""
+    entries = ledger.entries(REGISTERED, name)
+    return [entry.body.get("source") for entry in entries if entry.body.get("release") == label]
 
 
 def _ensure_model(client: Any, name: str) -> None:
@@ -181,9 +207,10 @@ def _ensure_model(client: Any, name: str) -> None:
             raise
 
 
-def _version(client: Any, name: str, label: str) -> int | None:
-    versions = client.search_model_versions(f"name = '{name}' and tags.`{RELEASE_TAG}` = '{label}'")
-    return min((int(version.version) for version in versions), default=None)
+def _version(client: Any, ledger: Ledger, name: str, label: str) -> int | None:
+    tagged = client.search_model_versions(f"name = '{name}' and tags.`{RELEASE_TAG}` = '{label}'")
+    sources = _sources(ledger, name, label)
+    return min((int(version.version) for version in tagged if version.source in sources), default=None)
 
 
 def _aliases(client: Any, name: str) -> dict[str, int]:

@@ -118,7 +118,7 @@ def _promote(layout: Layout, run: str, commit: str, ledger: Ledger, governance: 
     seq, intent = intents.record_intent(ledger, candidate.manifest.name, run, commit, environment, line.newest, where)
     try:
         signed = _build(candidate, intent, line.newest, ledger, governance)
-        mlflow_mirror.register(governance, signed)
+        mlflow_mirror.register(ledger, governance, signed)
         recovery.record_promotion(signed, seq, ledger, governance)
     except (HallmarkError, OSError) as error:
         with suppress(HallmarkError, OSError):  # an intent that cannot be undone now stays pending for `reconcile`

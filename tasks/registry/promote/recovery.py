@@ -83,7 +83,7 @@ def _finish(seq: int, intent: Intent, ledger: Ledger, governance: Governance) ->
     for gate in signed.promotion.gates:
         evidence = Evidence.from_value(files.read_json(folder / bundle.ATTESTATIONS / "evidence" / f"{gate}.json"))
         candidate.require_passed(evidence, ledger, governance)
-    mlflow_mirror.register(governance, signed)
+    mlflow_mirror.register(ledger, governance, signed)
     record_promotion(signed, seq, ledger, governance)
 
 
@@ -92,7 +92,7 @@ def undo(seq: int, intent: Intent, ledger: Ledger, governance: Governance, reaso
     folder = bundle.folder(governance.state, intent.label)
     named = _is_of(folder, intent, governance) and not _ever_promoted(intent, ledger, governance)
     if named:  # MLflow learns of a bundle only after it has its final name
-        mlflow_mirror.unregister(governance, intent.name, intent.label)
+        mlflow_mirror.unregister(ledger, governance, intent.name, intent.label)
         shutil.rmtree(folder)
     shutil.rmtree(assembly.building_folder(governance.state, intent.label), ignore_errors=True)
     intents.record_undone(ledger, seq, intent.name, reason, named)
