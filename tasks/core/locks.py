@@ -5,6 +5,7 @@ mean that it is locked.
 """
 
 import fcntl
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -48,9 +49,11 @@ def try_hold(path: Path, patience: float = 0.0) -> Iterator[bool]:
 
 def is_held(path: Path) -> bool:
     """Return whether a process holds a lock file now. The check itself takes a shared lock for a moment."""
-    if not path.exists():
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)  # it may be somebody's pipe or link
+    except FileNotFoundError:
         return False
-    with path.open() as file:
+    with os.fdopen(handle) as file:
         return not _try_lock(file, fcntl.LOCK_SH)
 
 

@@ -12,6 +12,7 @@ network.py             TCP ports that a stage with a network reaches
 system_call_filter.py  system calls that a stage cannot make
 process.py             process of a stage, and its end
 limits.py              limits of what a stage takes of its machine
+kept_files.py          files that a stage keeps between runs, and their removal if it left too little space
 live_files.py          files that a stage is still writing, copied for people who watch
 fetched_models.py      base models that stages have fetched
 vault_service.py       access of stage `ingest` to the vault

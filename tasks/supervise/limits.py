@@ -47,16 +47,21 @@ def limit_check(limits: Limits, place: Path) -> Callable[[], str | None]:
         memory = psutil.virtual_memory()
         if memory.available < min(limits.min_memory_share * memory.total, limits.enough_free_bytes):
             return f"the machine has {memory.available / GIB:.1f} GiB of memory left, of {memory.total / GIB:.1f}"
-        if (files := os.statvfs(place)).f_files and files.f_favail < min(
-            limits.min_disk_share * files.f_files, ENOUGH_FREE_INODES
-        ):
-            return f"the disk of {place} takes {files.f_favail:,} more files, of {files.f_files:,}"
-        disk = shutil.disk_usage(place)
-        if disk.free < min(limits.min_disk_share * disk.total, limits.enough_free_bytes):
-            return f"the disk of {place} has {disk.free / GIB:.2f} GiB left, of {disk.total / GIB:.1f}"
-        return None
+        return disk_shortage(limits, place)
 
     return look
+
+
+def disk_shortage(limits: Limits, place: Path) -> str | None:
+    """Return how little space the disk of `place` has left, or None if it has enough."""
+    if (files := os.statvfs(place)).f_files and files.f_favail < min(
+        limits.min_disk_share * files.f_files, ENOUGH_FREE_INODES
+    ):
+        return f"the disk of {place} takes {files.f_favail:,} more files, of {files.f_files:,}"
+    disk = shutil.disk_usage(place)
+    if disk.free < min(limits.min_disk_share * disk.total, limits.enough_free_bytes):
+        return f"the disk of {place} has {disk.free / GIB:.2f} GiB left, of {disk.total / GIB:.1f}"
+    return None
 
 
 def _processes() -> int:

@@ -12,6 +12,7 @@ import secrets
 import stat
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -28,6 +29,7 @@ from tasks.stages.runner import STARTER_VARIABLE, error_file
 from tasks.supervise import (
     fetched_models,
     grants,
+    kept_files,
     limits,
     materials,
     output_check,
@@ -145,15 +147,33 @@ def _run_in_sandbox(stage: str, layout: Layout, command: list[str], starter: int
         over = limits.limit_check(LIMITS, place)
         folder = stage.replace("@", "/")
         told = copy_live(grants.of(stage).live_files, made.measured / folder, layout.measurements(folder))
-        with system_call_filter.open_filter() as handle, told, _vault(stage, layout) as vault:
-            words, inherited = (
-                sandbox.command(made, command, handle),
-                (*sandbox.inherited_handles(handle, made), *vault.handles),
-            )
-            variables = {**sandbox.environment(made), **vault.variables}
-            code = process.run(words, variables, starter, over=over, handles=inherited, ports=made.ports)
-        _keep_error(stage, layout, place) if code else _take_outputs(stage, layout, made)
+        with _space_freed(layout, made, place):
+            with system_call_filter.open_filter() as handle, told, _vault(stage, layout) as vault:
+                words, inherited = (
+                    sandbox.command(made, command, handle),
+                    (*sandbox.inherited_handles(handle, made), *vault.handles),
+                )
+                variables = {**sandbox.environment(made), **vault.variables}
+                code = process.run(words, variables, starter, over=over, handles=inherited, ports=made.ports)
+            _keep_error(stage, layout, place) if code else _take_outputs(stage, layout, made)
     return made, code
+
+
+@contextmanager
+def _space_freed(layout: Layout, made: Sandbox, place: Path) -> Iterator[None]:
+    """Remove what code that nobody signed off wrote in the block if the disk has too little space at its end.
+
+    Checkpoints of reviewed code stay: there are two of a training, and their run goes on from them.
+    """
+    began = time.time()
+    try:
+        yield
+    finally:
+        if layout.has_unreviewed_code and limits.disk_shortage(LIMITS, place):
+            output_check.remove_forcibly(place)
+            kept_files.remove_written(
+                made.writable_folders, began, lambda: bool(limits.disk_shortage(LIMITS, layout.state))
+            )
 
 
 def _make_sandbox(stage: str, layout: Layout, place: Path, read: OpenFiles) -> Sandbox:
