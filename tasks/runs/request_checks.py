@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from tasks.code_versions import sign_off
 from tasks.core.error_collector import ErrorCollector
-from tasks.core.errors import InputError, Refused
-from tasks.core.layout import Layout
+from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.params.params import Params
 from tasks.gates.rules import run_request as asking_rules
 from tasks.ledger.ledger import Ledger, open_ledger
@@ -66,7 +66,7 @@ def check_request(
         if known:
             _check_requester(asked, read, ledger.now(), mistakes)
         if not mistakes.errors:
-            _check_outcome(checkout, asked, read, ledger, mistakes)
+            _check_outcome(checkout, asked, read, ledger, mistakes, elsewhere)
     if asked.demo_approvals and read.governance and not read.governance.local:
         with mistakes.collect():
             environment = read.governance.policy.environment
@@ -141,8 +141,9 @@ def _require_passable(asked: RunRequest, tier: str, named: Sources, governed: Go
 
 
 def _check_outcome(
-    checkout: Repository, asked: RunRequest, read: UseCaseFiles, ledger: Ledger, mistakes: ErrorCollector
-) -> None:
+    checkout: Repository, asked: RunRequest, read: UseCaseFiles, ledger: Ledger, mistakes: ErrorCollector,
+    elsewhere: bool,
+) -> None:  # fmt: skip
     params, governed, named, suites = read
     assert params and governed and named and suites
     gates = governed.policy.tier(params.use_case.risk_tier).gates
@@ -155,7 +156,30 @@ def _check_outcome(
     if gates and not governed.local:
         with mistakes.collect():
             judge.require(governed.policy)
-    if sign_off.is_required(governed, params.use_case.risk_tier, named.sources):
+    required = sign_off.is_required(governed, params.use_case.risk_tier, named.sources)
+    tried_here = params.use_case.risk_tier == EXPERIMENT_TIER and not elsewhere
+    if required or tried_here:
         with mistakes.collect():
             commit = checkout.commit_of(asked.commit or "HEAD")
-            sign_off.require_signed_off(ledger, governed, commit_tree.read(checkout, commit).sha256, commit)
+            tree_sha256 = commit_tree.read(checkout, commit).sha256
+            if required:
+                sign_off.require_signed_off(ledger, governed, tree_sha256, commit)
+            if tried_here and not sign_off.is_signed_off(ledger, governed, tree_sha256):
+                _require_no_cluster(params)
+
+
+def _require_no_cluster(params: Params) -> None:
+    """Verify that a run needs no cluster, which its code is not given since nobody signed it off.
+
+    Raises:
+        Refused: A cluster is named, and this machine lacks what the parameters ask for.
+    """
+    from tasks.runs import training_estimate  # as above
+
+    try:
+        training_estimate.require_no_cluster(params)
+    except HallmarkError as error:
+        raise Refused(
+            f"{error}. The cluster at RAY_ADDRESS is for code that was signed off, and nobody signed this commit off: "
+            "hallmark code adopt"
+        ) from None

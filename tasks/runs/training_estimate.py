@@ -22,6 +22,7 @@ from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
 from tasks.runs import journal, resolution
+from tasks.stages.cluster import connection
 from tasks.stages.evaluate import models
 from tasks.stages.evaluate.inference import vllm_engine
 from tasks.stages.train import calibrate, equipment
@@ -93,6 +94,18 @@ def require_equipment(training: Training) -> None:
     """
     equipment.require_gpus(training)
     equipment.require(training)
+
+
+def require_no_cluster(params: Params) -> None:
+    """Verify that this machine can train and predict in place of the cluster, if one is named.
+
+    Raises:
+        InputError: Something is missing for the training.
+        Unavailable: This machine has no GPU for the predictions.
+    """
+    if connection.cluster_address():
+        require_equipment(params.training)
+        models.require_device(params.evaluation)
 
 
 @contextmanager

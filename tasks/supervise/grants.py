@@ -28,6 +28,10 @@ COMMON_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRAR
 """Names of the environment variables that every stage gets."""
 COMMON_PREFIXES = ("LC_", "OMP_", "GOMP_")
 """Beginnings of the names of further variables that every stage gets."""
+DEVICE_PREFIXES = ("CUDA_", "NCCL_")
+"""Beginnings of the names of further variables for a stage with the machine's accelerators."""
+CLUSTER_PREFIXES = ("RAY_", "HALLMARK_TRAINING_")
+"""Beginnings of the names of variables that lead to a Ray cluster and to the training storage; they hold keys."""
 VAULT_PREFIXES = ("HALLMARK_VAULT_", "PGPASS")
 """Beginnings of the names of variables that lead to the vault, which a stage reaches through its supervisor only."""
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
@@ -84,7 +88,7 @@ class Grant:
     vault: bool = False
     """Whether the stage may add values to the vault, through its supervisor (`vault_service.py`)."""
     devices: bool = False
-    """Whether the stage may use the machine's accelerators."""
+    """Whether the stage may use the machine's accelerators; it also gets the variables of `DEVICE_PREFIXES`."""
     live_files: tuple[str, ...] = ()
     """Files of the stage's folder in measured/ that are copied to the worktree while the stage works."""
 
@@ -98,7 +102,8 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
     grant = of(stage)
     own = grant.variable_prefixes if grant.has_passwords(layout) else ()
     names = {*COMMON_VARIABLES, *grant.variable_names(layout)}
-    begin = (*COMMON_PREFIXES, *own, *(grant.network_variable_prefixes if online else ()))
+    devices = DEVICE_PREFIXES if grant.devices else ()
+    begin = (*COMMON_PREFIXES, *devices, *own, *(grant.network_variable_prefixes if online else ()))
     given = {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
     return given | (_network_variables(layout, environment) if online else {}) | _kept_at(layout)
 
@@ -123,8 +128,12 @@ def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | No
 
 
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
-    """Return the variables of a stage that runs without a sandbox: all except those of the vault."""
-    given = {name: value for name, value in environment.items() if not name.startswith(VAULT_PREFIXES)}
+    """Return the variables of a stage that runs without a sandbox: all except those of the vault.
+
+    Code that nobody signed off gets those of a cluster neither.
+    """
+    withheld = (*VAULT_PREFIXES, *(() if _is_reviewed(layout) else CLUSTER_PREFIXES))
+    given = {name: value for name, value in environment.items() if not name.startswith(withheld)}
     return given | _kept_at(layout)
 
 
@@ -302,17 +311,14 @@ def _section(layout: Layout, name: str) -> Mapping[str, object]:
     return section
 
 
-def _has_a_cluster(environment: Environment) -> bool:
-    return environment.get("RAY_ADDRESS") not in (None, "", "local")
-
-
-def _trains_elsewhere(_: Layout, environment: Environment) -> bool:
-    return _has_a_cluster(environment)
+def _has_cluster(layout: Layout, environment: Environment) -> bool:
+    """Return whether a stage uses the cluster that is named; code that nobody signed off works on this machine."""
+    return _is_reviewed(layout) and environment.get("RAY_ADDRESS") not in (None, "", "local")
 
 
 def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
     """Return whether predictions are made on a cluster, as `Evaluation.by_ray` does for validated parameters."""
-    if not _has_a_cluster(environment):
+    if not _has_cluster(layout, environment):
         return False
     asked = _section(layout, "evaluation")
     return asked.get("workers", 1) != 1 or asked.get("device") == "gpu"
@@ -322,8 +328,8 @@ def _kept_by_train(layout: Layout) -> Iterator[Path]:
     yield layout.cache_folder("checkpoints", "train")
 
 
-def _of_a_cluster(_: Layout, __: OpenFiles) -> Iterator[Path]:
-    if _has_a_cluster(os.environ):
+def _of_a_cluster(layout: Layout, _: OpenFiles) -> Iterator[Path]:
+    if _has_cluster(layout, os.environ):
         yield from (
             Path(value) for name, value in os.environ.items() if name in RAY_FILE_VARIABLES and value.startswith("/")
         )
@@ -376,9 +382,10 @@ GRANTS: Mapping[str, Grant] = {
     "train": Grant(
         kept_folders=_kept_by_train,
         outside_paths=_of_a_cluster,
-        needs_network=_trains_elsewhere,
+        needs_network=_has_cluster,
         ports=cluster_membership.PORT_RANGE,
-        variable_prefixes=("RAY_", "CUDA_", "NCCL_", "HALLMARK_TRAINING_"),
+        variable_prefixes=CLUSTER_PREFIXES,
+        has_passwords=_is_reviewed,
         devices=True,
         live_files=(points.POINTS_FILE,),
     ),
@@ -386,8 +393,7 @@ GRANTS: Mapping[str, Grant] = {
         outside_paths=_read_by_predict,
         needs_network=_answers_elsewhere,
         ports=cluster_membership.PORT_RANGE,
-        variable_prefixes=("CUDA_",),
-        network_variable_prefixes=("RAY_", "NCCL_", "HALLMARK_TRAINING_"),
+        network_variable_prefixes=CLUSTER_PREFIXES,
         devices=True,
     ),
 }

@@ -21,7 +21,7 @@ from tests.sandbox import inside, make, needs_sandbox
 from tests.stages.data.build import source
 from tests.tiny_project import create, hallmark
 
-EXPERIMENT = {"use_case.risk_tier": "experiment"}
+EXPERIMENT = {"use_case.risk_tier": "experiment", "evaluation.workers": "2"}
 SECRET = "hunter2-hunter2"
 PROXY = f"http://ada:{SECRET}@proxy:3128"
 
@@ -71,6 +71,31 @@ def test_code_that_was_signed_off_gets_them(reviewed: Run) -> None:
     assert "AWS_SECRET_ACCESS_KEY" in grants.variables(
         "ingest", reviewed.layout, {"AWS_SECRET_ACCESS_KEY": SECRET}, online=True
     )
+
+
+CLUSTER = {
+    "RAY_ADDRESS": "head:6379", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": SECRET,
+    "HALLMARK_TRAINING_STORAGE": "s3://b/t", "HALLMARK_TRAINING_AWS_SECRET_ACCESS_KEY": SECRET,
+}  # fmt: skip
+
+
+@pytest.mark.attack(rights="commit", stopped="code that nobody signed off gets no cluster and no training storage")
+@pytest.mark.parametrize("stage", ["train", "predict@candidate"])
+def test_an_experiment_gets_no_cluster(
+    unreviewed: Run, reviewed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(SECRET)
+    given = {**CLUSTER, "RAY_AUTH_TOKEN_PATH": str(token), "CUDA_VISIBLE_DEVICES": "0"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    for layout, has in ((reviewed.layout, given), (unreviewed.layout, {"CUDA_VISIBLE_DEVICES": "0"})):
+        online = grants.of(stage).needs_network(layout, given)
+        assert online is (has is given)
+        own = {"HALLMARK_KEPT_AT": str(layout.run_state)}
+        assert grants.variables(stage, layout, given, online) == grants.without_sandbox(layout, given) == has | own
+        with open_files() as read:
+            assert (token in grants.open_outside_paths(stage, layout, online, read)) is online
 
 
 @pytest.mark.attack(rights="commit", stopped="code that nobody signed off finds no settings of pip")
@@ -137,6 +162,15 @@ def test_a_sign_off_that_was_taken_back_counts_no_more(project: Path, unreviewed
     unreviewed.require_unchanged()
     with pytest.raises(Refused, match="was taken back or counts no more; start a new run"):
         reviewed.require_unchanged()
+
+
+@pytest.mark.parametrize("changes", [{"training.device": "gpu"}, {"evaluation.device": "gpu"}], ids=str)
+def test_an_experiment_that_needs_the_cluster_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    with pytest.raises(Refused, match=r"device (is )?gpu .* is for code that was signed off.*hallmark code adopt"):
+        create(project, "wants-gpus", by="colleague", changes=EXPERIMENT | changes)
 
 
 @pytest.fixture
