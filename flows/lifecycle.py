@@ -11,8 +11,8 @@ from prefect.context import FlowRunContext
 
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.escaping import escape, escape_logs
-from tasks.ledger.ledger import open_ledger
 from tasks.runs import abbreviated_ids, journal, run_entries
+from tasks.runs.checkout import Checkout
 from tasks.runs.journal import Journal, Status
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, checked_run_id, derived_run_id, new_run_id
@@ -103,7 +103,7 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
 def _lease_of_run(run: str) -> AbstractContextManager[None]:
     """Keep other machines from the run, unless it belongs to another machine, which the next stage will report."""
     with suppress(Unavailable):
-        if not works_for_pool() and is_elsewhere(open_ledger(state_folder()), checkout_root(), run):
+        if not works_for_pool() and is_elsewhere(Checkout(checkout_root()).ledger, checkout_root(), run):
             return nullcontext()
     return hold_run_lease(checkout_root(), run)
 
@@ -117,11 +117,11 @@ def _fetch_run(run: str, commit: str | None) -> None:
     checkout, remote = Repository.open(checkout_root()), os.environ.get(GIT_REMOTE_VARIABLE)
     if commit and remote and not checkout.has_commit(commit):
         checkout.fetch_branches(remote)
-    begun = recorded_request(checkout_root(), run) is not None and open_ledger(state_folder()).entries(
+    begun = recorded_request(checkout_root(), run) is not None and Checkout(checkout_root()).ledger.entries(
         run_entries.RESOLVED, run
     )
     if begun and (
-        is_elsewhere(open_ledger(state_folder()), checkout_root(), run)
+        is_elsewhere(Checkout(checkout_root()).ledger, checkout_root(), run)
         or not exists_here(layout_of(checkout_root(), run))
     ):
         take_over(checkout_root(), run)
@@ -132,9 +132,9 @@ def _failed(run: str, error: str, exit_code: int) -> None:
     known = update_journal(run, status="failed", doing="", error=error, exit_code=exit_code)
     with suppress(HallmarkError):
         if recorded_request(checkout_root(), run) and not is_elsewhere(
-            open_ledger(state_folder()), checkout_root(), run
+            Checkout(checkout_root()).ledger, checkout_root(), run
         ):
-            run_entries.record_end(open_ledger(state_folder()), run, "failed", known.commit, None)
+            run_entries.record_end(Checkout(checkout_root()).ledger, run, "failed", known.commit, None)
 
 
 def _require_same_request(request: RunRequest, envelope: Envelope | None) -> None:

@@ -19,8 +19,8 @@ from flows.lifecycle import run_id
 from flows.partial_work import PartialWork
 from flows.suspended_runs import flow_runs_in_state
 from tasks.ledger.leases import Leases, open_leases
-from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.runs.run import installed_governance
+from tasks.ledger.ledger import Ledger
+from tasks.runs.checkout import Checkout
 from tasks.runs.run_lock import is_executing
 from tasks.scheduling import deployments_in_force
 
@@ -34,9 +34,9 @@ GONE_MESSAGE = "its machine was gone"
 
 def pool_deployments(root: Path) -> list[str]:
     """Return the names of the deployments that the work pools in force serve."""
-    ledger = open_ledger(root / ".hallmark")
-    in_force = deployments_in_force.read(ledger, installed_governance(root, None)).deployments
-    return [deployment_names.pool_deployment(ledger, name) for name in in_force.pools]
+    here = Checkout(root)
+    in_force = deployments_in_force.read(here.ledger, here.governance).deployments
+    return [deployment_names.pool_deployment(here.ledger, name) for name in in_force.pools]
 
 
 def reschedule_abandoned(root: Path) -> list[str]:
@@ -48,7 +48,8 @@ def reschedule_abandoned(root: Path) -> list[str]:
     ours, parts = pool_deployments(root), PartialWork()
     if not ours:
         return []
-    ledger, leases = open_ledger(root / ".hallmark"), open_leases(root / ".hallmark")
+    here = Checkout(root)
+    ledger, leases = here.ledger, open_leases(here.state)
     with get_client(sync_client=True) as client:
         states = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
         for flow_run in flow_runs_in_state(root, client, *states, deployments=ours):

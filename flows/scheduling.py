@@ -17,11 +17,11 @@ from prefect.exceptions import PrefectException
 from flows import deployment_names
 from flows.partial_work import PartialWork
 from tasks.core.errors import Unavailable
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import installation
+from tasks.runs.checkout import Checkout
 from tasks.runs.repository import Repository
-from tasks.runs.run import installed_governance
 from tasks.scheduling import deployments_in_force, due_times, occasion_entries, requests, trigger_events
 from tasks.scheduling.deployments_file import SourceChanged, TriggerSettings
 from tasks.scheduling.deployments_in_force import DeploymentsInForce
@@ -152,14 +152,14 @@ class OccasionHandler:
 
     def _reach(self) -> Ledger:
         if self._ledger is None:
-            self._ledger = open_ledger(self._root / ".hallmark")
+            self._ledger = Checkout(self._root).ledger
         return self._ledger
 
     def _in_force(self, ledger: Ledger) -> tuple[Governance, DeploymentsInForce]:
         """Return what is in force, read again only if the ledger has grown: nothing else changes it."""
         last = ledger.last()
         if self._known is None or self._known[0] != last:
-            governed = installed_governance(self._root, None)
+            governed = Checkout(self._root).governance
             self._known = last, governed, deployments_in_force.read(ledger, governed)
         return self._known[1:]
 
@@ -167,7 +167,7 @@ class OccasionHandler:
 def create_flow_run(client: SyncPrefectClient, root: Path, taken: TakenOccasion) -> str:
     """Create the flow run of an occasion, and return its id in Prefect; a repeated call returns the same one."""
     asked = requests.read_request(taken)
-    name = deployment_names.full_run_deployment(root, open_ledger(root / ".hallmark"), taken.pool)
+    name = deployment_names.full_run_deployment(root, Checkout(root).ledger, taken.pool)
     deployment = client.read_deployment_by_name(name)
     parameters = {"request": asked.request.model_dump(mode="json"), "envelope": asked.envelope}
     made = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, idempotency_key=taken.run)

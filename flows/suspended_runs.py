@@ -36,8 +36,9 @@ from tasks.gates import cases, gates
 from tasks.gates.cases import GateCase
 from tasks.gates.evidence import EvidenceSummary
 from tasks.gates.overview import OpenGate, open_gates
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
+from tasks.runs.checkout import Checkout
 from tasks.runs.governance_cache import GovernanceCache
 from tasks.runs.run import layout_of, open_run
 from tasks.runs.takeover import is_elsewhere
@@ -120,7 +121,7 @@ class SuspendedRuns:
 
     def _reach(self) -> Ledger:
         if self._ledger is None:
-            self._ledger = open_ledger(self._root / ".hallmark")
+            self._ledger = Checkout(self._root).ledger
         return self._ledger
 
     def _look(self, ledger: Ledger) -> set[str]:
@@ -194,7 +195,7 @@ def is_decided(root: Path, run: str) -> bool:
     Nobody can after the deadline, a change of policy or the withdrawal of a source. The run is then resumed to report
     this and end.
     """
-    ledger = open_ledger(root / ".hallmark")
+    ledger = Checkout(root).ledger
     try:
         asked = cases.read_all(ledger, run)[-1:]
         parked = open_run(root, run)

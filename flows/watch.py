@@ -26,13 +26,13 @@ from tasks.gates import cases, reminders
 from tasks.gates.cases import GateCase
 from tasks.incidents import incidents
 from tasks.ledger.heads import publication
-from tasks.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.admit import ledger_rollback, outbox
 from tasks.registry.promote import promotion, waivers
 from tasks.runs import journal
+from tasks.runs.checkout import Checkout
 from tasks.runs.governance_cache import GovernanceCache
-from tasks.runs.run import installed_governance
 from tasks.runs.run_lock import hold_run_lock
 
 ORPHAN_STATES = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
@@ -51,8 +51,8 @@ def shared_periodic_work(root: Path) -> list[str]:
     Raises:
         Partly: Some of it failed; everything else was done.
     """
-    ledger, parts = open_ledger(root / ".hallmark"), PartialWork()
-    rules = GovernanceCache(root, ledger)
+    here, parts = Checkout(root), PartialWork()
+    ledger, rules = here.ledger, here.rules
     parts.attempt("gates that wait", lambda: _remind(ledger, rules.of_any_run))
     raising: dict[str, Callable[[Ledger, Governance], list[Entry]]] = {
         "waivers": waivers.raise_incidents,
@@ -78,9 +78,9 @@ def local_periodic_work(root: Path) -> list[str]:
     Raises:
         Partly: Some of it failed; everything else was done.
     """
-    ledger, state, parts = open_ledger(root / ".hallmark"), root / ".hallmark", PartialWork()
-    rules = GovernanceCache(root, ledger)
-    parts.attempt("records kept of admissions", lambda: _deliver(ledger, state))
+    here, parts = Checkout(root), PartialWork()
+    ledger, rules = here.ledger, here.rules
+    parts.attempt("records kept of admissions", lambda: _deliver(ledger, here.state))
     parts.attempt("gates that wait", lambda: _remind(ledger, rules.of_run_with_own_files, tell=False))
     parts.attempt("promotions that were interrupted", lambda: promotion.recover(ledger, rules.installed()))
     parts.attempt("aliases", lambda: promotion.restore_aliases(ledger, rules.installed()))
@@ -133,7 +133,8 @@ def _failing(reasons: list[str], done: list[str] | None = None) -> list[str]:
 
 def publish_heads(root: Path) -> list[str]:
     """Publish a head of the ledger if the ledger grew, and return warnings for people."""
-    return publication.publish_if_changed(open_ledger(root / ".hallmark"), installed_governance(root, None))
+    here = Checkout(root)
+    return publication.publish_if_changed(here.ledger, here.governance)
 
 
 def reschedule_orphans(root: Path) -> list[str]:

@@ -9,9 +9,7 @@ from infra.cli import declaration_adoption, shared
 from infra.cli.shared import console
 from tasks.declarations import declarations, status
 from tasks.declarations.signed_declaration import DeclaredCard, of_card
-from tasks.ledger.ledger import open_ledger
 from tasks.runs.resolution import read_params
-from tasks.runs.run import installed_governance
 
 File = Annotated[Path | None, typer.Option(metavar="FILE", help="Params file of the use case; else params.yaml.")]
 
@@ -27,10 +25,9 @@ def adopt(
 
     Example: hallmark card adopt --as product-owner --reason "thresholds of the pilot"
     """
-    root = shared.checkout_root()
-    governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
-    checked, _ = read_params(root / (params or "params.yaml"), {})
-    declaration_adoption.sign([of_card(checked)], ledger, governed, shared.acting_person(who), reason, as_json)
+    here = shared.open_checkout()
+    checked, _ = read_params(here.root / (params or "params.yaml"), {})
+    declaration_adoption.sign([of_card(checked)], here, shared.acting_person(who), reason, as_json)
 
 
 def list_cards(params: File = None, as_json: shared.Json = False) -> None:
@@ -38,10 +35,9 @@ def list_cards(params: File = None, as_json: shared.Json = False) -> None:
 
     Example: hallmark card list
     """
-    root = shared.checkout_root()
-    governed, ledger = installed_governance(root, None), open_ledger(root / ".hallmark")
-    now = status.read(ledger, governed)
-    own = of_card(read_params(root / (params or "params.yaml"), {})[0])
+    here = shared.open_checkout()
+    governed, now = here.governance, status.read(here.ledger, here.governance)
+    own = of_card(read_params(here.root / (params or "params.yaml"), {})[0])
     others = [each.declared for name, each in now.in_force.items()
               if isinstance(each.declared, DeclaredCard) and name != own.subject]  # fmt: skip
     rows = [declaration_adoption.standing_row(each, now, governed) for each in (own, *others)]

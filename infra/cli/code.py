@@ -12,11 +12,10 @@ from tasks.code_versions.sign_off import SignOffStatus
 from tasks.code_versions.signed_version import ENTRY_KIND, VERSION
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.escaping import escape, escape_line
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import commit_tree
 from tasks.runs.repository import Repository
-from tasks.runs.run import installed_governance
 
 Commit = Annotated[str, typer.Argument(metavar="COMMIT", help="The version: a commit, tag or branch.")]
 Reason = Annotated[str, typer.Option(help="What you looked at, or why you take it back. The ledger keeps it.")]
@@ -77,8 +76,8 @@ def _sign(commit: str, who: str | None, reason: str, as_json: bool, withdraw: bo
 
 
 def _open() -> tuple[Repository, Ledger, Governance]:
-    root = shared.checkout_root()
-    return Repository.open(root), open_ledger(root / ".hallmark"), installed_governance(root, None)
+    here = shared.open_checkout()
+    return here.repository, here.ledger, here.governance
 
 
 def _commit_by_tree(ledger: Ledger) -> dict[str, str]:

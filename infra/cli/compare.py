@@ -13,9 +13,7 @@ from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import write_bytes
-from tasks.ledger.ledger import open_ledger
 from tasks.runs.resolution import read_params
-from tasks.runs.run import installed_governance
 
 
 def compare(
@@ -51,18 +49,17 @@ def compare(
 
     if zero_shot_only and (steps or trained_on):
         raise InputError("--zero-shot-only trains nothing: leave out --steps and --train-rows")
-    root = shared.checkout_root()
-    settings, _ = read_params(params or root / "params.yaml", shared.parse_changes(changes))
+    here = shared.open_checkout()
+    settings, _ = read_params(params or here.root / "params.yaml", shared.parse_changes(changes))
     wish = rules.ComparisonRequest(
         base_models.load_base_models(file), settings, RowCounts(asked, trained_on), steps, not zero_shot_only
     )
-    ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
-    target = (out or root / ".hallmark" / rules.COMPARISONS_FOLDER) / "comparison.html"
+    target = (out or here.state / rules.COMPARISONS_FOLDER) / "comparison.html"
     if out:
         with shared.writable_path(target):  # fail before the comparison, which takes long
             out.mkdir(parents=True, exist_ok=True)
     with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
-        document, found = rules.compare(root, wish, ledger, governed, screen)
+        document, found = rules.compare(here.root, wish, here.ledger, here.governance, screen)
     with shared.writable_path(target):
         write_bytes(target, html_page.render(document).encode())
     shared.print_json(document.model_dump(mode="json")) if as_json else _show(document, html_page.summarise(document))

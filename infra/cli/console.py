@@ -15,7 +15,6 @@ from infra.console.database import open_database
 from infra.console.oidc.settings import sign_in_methods
 from infra.console.sessions import Sessions
 from tasks.core.errors import InputError
-from tasks.runs.run import installed_governance
 from tasks.trust.validity import format_time
 
 Person = Annotated[str, typer.Argument(metavar="ID", help="Id in people.yaml.")]
@@ -47,7 +46,7 @@ def password(
     Example: hallmark console password --as data-owner
     """
     where = shared.checkout_root()
-    person = installed_governance(where, None).identify(shared.acting_person(who))
+    person = shared.open_checkout().governance.identify(shared.acting_person(who))
     if not stdin and not sys.stdin.isatty():
         raise InputError("there is no terminal to ask at; give the password with --stdin")
     given = sys.stdin.readline().rstrip("\n") if stdin else typer.prompt(

@@ -13,16 +13,15 @@ from tasks.core.params.use_case import SuccessMetric
 from tasks.declarations import criteria, declarations, signing, status
 from tasks.declarations.signed_declaration import DeclaredCard, DeclaredDocument
 from tasks.declarations.status import DeclarationStatus
-from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
+from tasks.runs.checkout import Checkout
 
 METRICS = "success_metrics"
 Reason = Annotated[str, typer.Option(help="What you looked at. The ledger keeps it.")]
 
 
-def sign(
-    declared: Sequence[DeclaredDocument], ledger: Ledger, governed: Governance, who: str, reason: str, as_json: bool
-) -> None:
+def sign(declared: Sequence[DeclaredDocument], here: Checkout, who: str, reason: str, as_json: bool) -> None:
+    ledger, governed = here.ledger, here.governance
     before = status.read(ledger, governed)
     if not as_json:
         for each in declared:

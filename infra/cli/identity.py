@@ -17,7 +17,6 @@ from tasks.policy import adoption_entries, proposal
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, MachineName, Person
 from tasks.policy.proposal import Change
-from tasks.runs.run import installed_governance
 from tasks.trust import keys, signing_keys, ssh_agent
 
 GOVERNANCE = Path("infra") / "governance"
@@ -85,7 +84,7 @@ def list_identities(as_json: shared.Json = False) -> None:
 
     Example: hallmark identity list
     """
-    governed = installed_governance(shared.checkout_root(), None)
+    governed = shared.open_checkout().governance
     machines = [_row(governed, name, "", "machine") for name in MACHINES]
     rows = [_row(governed, person, person.name, *_roles(person)) for person in governed.people.people] + machines
     if as_json:

@@ -9,9 +9,8 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.incidents import incidents
 from tasks.incidents.incidents import Incident
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs.run import installed_governance
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id, as `hallmark incidents list` shows it.")]
 
@@ -24,7 +23,7 @@ def list_incidents(
 
     Example: hallmark incidents list
     """
-    listed = [incident for incident in incidents.read_all(*_ledger()) if every or not incident.closing]
+    listed = [incident for incident in incidents.read_all(*_open()) if every or not incident.closing]
     if as_json:
         shared.print_json([_document(incident) for incident in listed])
         return
@@ -40,7 +39,7 @@ def show(incident: Id, as_json: shared.Json = False) -> None:
 
     Example: hallmark incidents show waiver-expired-0a1b2c3d4e5f
     """
-    shown = incidents.get(*_ledger(), incident)
+    shown = incidents.get(*_open(), incident)
     shared.print_json(_document(shown)) if as_json else console.print(_describe(shown))
 
 
@@ -54,16 +53,16 @@ def close(
 
     Example: hallmark incidents close waiver-expired-0a1b2c3d4e5f --as risk-officer --reason "retraining is planned"
     """
-    ledger, governed = _ledger()
+    ledger, governed = _open()
     entry = incidents.close(ledger, governed, incident, shared.acting_person(who), reason)
     document = _document(incidents.get(ledger, governed, incident)) | {"ledger_entry": entry.seq}
     closed = f"{incident} is closed: entry {entry.seq} of the ledger"
     shared.print_json(document) if as_json else console.print(closed)
 
 
-def _ledger() -> tuple[Ledger, Governance]:
-    where = shared.checkout_root()
-    return open_ledger(where / ".hallmark"), installed_governance(where, None)
+def _open() -> tuple[Ledger, Governance]:
+    here = shared.open_checkout()
+    return here.ledger, here.governance
 
 
 def _document(incident: Incident) -> dict[str, Any]:

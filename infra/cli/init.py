@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.shared import checkout_root, console
-from tasks.ledger.ledger import Ledger, open_ledger
+from infra.cli import shared
+from infra.cli.shared import console
+from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption_entries, in_force
 from tasks.policy import governance as rules
 from tasks.policy.governance import LOCAL
@@ -33,19 +34,18 @@ def init(
 
     Example: hallmark init
     """
-    where = checkout_root()
+    here = shared.open_checkout()
+    where, state, folder = here.root, here.state, here.root / "infra" / "governance"
     Repository.open(where)
     installation.installation_id(where)
-    state, folder = where / ".hallmark", where / "infra" / "governance"
     ours = rules.load(folder, state)
-    ledger = open_ledger(state)
     if not new_root:
-        adoption_entries.require_root_of(ledger, state)
+        adoption_entries.require_root_of(here.ledger, state)
     rules.initialise(state, ours.people)
     if ours.local:
         adoption_entries.create_root(state)
-        _adopt(folder, state, ledger)
-    governed = installed_governance(where, None)
+        _adopt(folder, state, here.ledger)
+    governed = here.governance
     if governance:
         rules.initialise(state, rules.load(where / governance, state).people)
         installed_governance(where, str(governance))

@@ -21,7 +21,7 @@ from tasks.ledger import search as ledger_search
 from tasks.ledger.attachments import DIGEST_KEY
 from tasks.ledger.entry_verification import OnProgress, Report
 from tasks.ledger.heads import publication
-from tasks.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.trust import dsse
 from tasks.trust.validity import Key as SigningKey
@@ -200,20 +200,15 @@ def publish_heads(as_json: shared.Json = False) -> None:
 
 
 def _open_ledger() -> tuple[Ledger, Governance]:
-    from tasks.runs.run import installed_governance  # needs the whole platform; verifying an export does not
-
-    where = shared.checkout_root()
-    return open_ledger(where / ".hallmark"), installed_governance(where, None)
+    here = shared.open_checkout()
+    return here.ledger, here.governance
 
 
 def _trusted_keys(given: list[str] | None) -> Sequence[str | SigningKey]:
     if given:
         return given
     try:
-        where = shared.checkout_root()
-        from tasks.runs.run import installed_governance
-
-        return publication.ledger_keys(installed_governance(where, None))
+        return publication.ledger_keys(shared.open_checkout().governance)
     except (InputError, ModuleNotFoundError) as error:  # no checkout, or an installation without the platform
         raise InputError(f"whose signature counts? Give --key with the ledger's public key ({error})") from None
 

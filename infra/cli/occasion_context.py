@@ -7,11 +7,10 @@ from flows import deployment_names
 from infra.cli import shared
 from infra.prefect import client, server
 from infra.prefect.server import RunningPrefect
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import installation
 from tasks.runs.repository import Repository
-from tasks.runs.run import installed_governance
 from tasks.scheduling import deployments_check, deployments_in_force, occasion_entries, requests
 from tasks.scheduling.deployments_in_force import DeploymentsInForce
 from tasks.scheduling.occasion_entries import Occasion
@@ -30,10 +29,11 @@ class Context(NamedTuple):
 
 
 def context() -> Context:
-    root = shared.checkout_root()
-    ledger = open_ledger(root / ".hallmark")
-    governed = installed_governance(root, None)
-    return Context(root, ledger, governed, deployments_in_force.read(ledger, governed), OccasionLog().update(ledger))
+    here = shared.open_checkout()
+    ledger, governed = here.ledger, here.governance
+    return Context(
+        here.root, ledger, governed, deployments_in_force.read(ledger, governed), OccasionLog().update(ledger)
+    )
 
 
 def uncommitted_edits(at: Context) -> dict[str, list[str]]:

@@ -10,10 +10,10 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused
 from tasks.gates import policy_tests
-from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force
 from tasks.policy.adoption_entries import Chain, SigningOutcome
 from tasks.policy.governance import Governance
+from tasks.runs.checkout import Checkout
 from tasks.trust import keys, signing_keys
 from tasks.trust.keys import Signer
 
@@ -25,16 +25,15 @@ def show(as_json: shared.Json = False) -> None:
 
     Example: hallmark policy show
     """
-    state = shared.checkout_root() / ".hallmark"
-    ledger = open_ledger(state)
-    chain = in_force.chain(state, ledger)
+    here = shared.open_checkout()
+    chain = in_force.chain(here.state, here.ledger)
     if chain.newest is None:
         raise InputError(f"nothing was adopted under root key {chain.root}; run `hallmark init`")
     history = [_row(chain, number) for number in range(len(chain.adoptions))]
     waiting = [
         {"digest": adoption.digest(wanted), "proposed": _time(wanted.time), "waits_for": missing,
          "changes": _changes(chain, wanted.policy, wanted.people)}
-        for wanted, missing in adoption_entries.open_proposals(ledger, chain)
+        for wanted, missing in adoption_entries.open_proposals(here.ledger, chain)
     ]  # fmt: skip
     if as_json:
         document = {
@@ -112,12 +111,14 @@ def adopt(
 
     Example: hallmark policy adopt infra/governance --as risk-officer
     """
-    where = shared.checkout_root()
-    state = where / ".hallmark"
-    policy, people = in_force.load_proposed(_folder(folder), state)
-    ledger = open_ledger(state)
-    root = signing_keys.from_file(root_key) if root_key else None
-    chain = adoption_entries.read(ledger, keys.fingerprint(root.public_line)) if root else in_force.chain(state, ledger)
+    here = shared.open_checkout()
+    policy, people = in_force.load_proposed(_folder(folder), here.state)
+    ledger, root = here.ledger, signing_keys.from_file(root_key) if root_key else None
+    chain = (
+        adoption_entries.read(ledger, keys.fingerprint(root.public_line))
+        if root
+        else in_force.chain(here.state, ledger)
+    )
     changes = _changes(chain, policy, people)
     if not as_json:
         console.print("\n".join(changes) or "nothing changes")
@@ -125,23 +126,21 @@ def adopt(
         if as_json:
             shared.print_json({"changes": changes, "adopted": None, "waits_for": None})
         return
-    signer = root or _signer(chain, where, who, ledger)
+    signer = root or _signer(chain, here, who)
     if root:
-        adoption_entries.trust_root(state, signer.public_line)
+        adoption_entries.trust_root(here.state, signer.public_line)
     outcome = adoption_entries.sign(ledger, chain.root, policy, people, signer)
     _tell(outcome, changes, as_json)
 
 
-def _signer(chain: Chain, where: Path, who: str | None, ledger: Ledger) -> Signer:
+def _signer(chain: Chain, here: Checkout, who: str | None) -> Signer:
     """Return the key that signs: the root key if policy names nobody for changes, or that of the person who acts."""
-    state = where / ".hallmark"
-    own = state / "keys" / adoption_entries.ROOT_KEY_NAME
+    own = here.state / "keys" / adoption_entries.ROOT_KEY_NAME
     newest = chain.newest
     if newest is None or not (newest.policy.changes.policy or newest.policy.changes.people):
         return keys.signer_of(keys.load_private(own))
-    governed = Governance(where / "infra" / "governance", newest.policy, newest.people, state, chain.envelopes)
-    now = ledger.now()
-    return governed.signer(governed.actor(shared.acting_person(who), now), now)
+    governed = Governance(here.root / "infra" / "governance", newest.policy, newest.people, here.state, chain.envelopes)
+    return governed.signer(governed.actor(shared.acting_person(who), here.now), here.now)
 
 
 def _tell(outcome: SigningOutcome, changes: list[str], as_json: bool) -> None:

@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import promotion, releases
-from tasks.runs.run import installed_governance
 
 Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]
 
@@ -19,8 +18,8 @@ def open_to_read() -> tuple[Ledger, Governance]:
 
     Unfinished promotions and problems with promotions in the ledger are printed to stderr.
     """
-    where = shared.checkout_root()
-    ledger, governed = open_ledger(where / ".hallmark"), installed_governance(where, None)
+    here = shared.open_checkout()
+    ledger, governed = here.ledger, here.governance
     for label in promotion.interrupted_releases(ledger, governed):
         print(
             f"hallmark: the promotion of {label} is not finished; `hallmark up` finishes or undoes it", file=sys.stderr
@@ -35,8 +34,7 @@ def open_to_change() -> tuple[Ledger, Governance]:
 
     Unfinished promotions are finished or undone first.
     """
-    where = shared.checkout_root()
-    ledger, governed = open_ledger(where / ".hallmark"), installed_governance(where, None)
-    for text in promotion.recover(ledger, governed):
+    here = shared.open_checkout()
+    for text in promotion.recover(here.ledger, here.governance):
         print(f"hallmark: {text}", file=sys.stderr)
     return open_to_read()

@@ -6,17 +6,15 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
-from infra.cli.shared import checkout_root, console
+from infra.cli.shared import console
 from tasks.core import files
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES_BEFORE_STAGES
 from tasks.core.layout import Layout
 from tasks.gates import statement
-from tasks.ledger.ledger import open_ledger
 from tasks.runs import commit_tree, dvc
 from tasks.runs import resolution as runs
 from tasks.runs.repository import Repository
-from tasks.runs.run import installed_governance
 
 
 def resolve(
@@ -33,17 +31,16 @@ def resolve(
 
     Example: hallmark resolve --set training.epochs=1 && dvc repro train
     """
-    layout = Layout(checkout_root())
-    governed = installed_governance(layout.root, str(governance) if governance else None)
+    here = shared.open_checkout(governance)
+    layout, governed = Layout(here.root), here.governance
     checked, text = runs.read_params(layout.root / (params or layout.params), shared.parse_changes(changes))
     experiment = checked.model_copy(
         update={"use_case": checked.use_case.model_copy(update={"risk_tier": "experiment"})}
     )
     if params:
         _refuse_loss(layout, text)
-    checkout = Repository.open(layout.root)
-    whole = commit_tree.read(checkout, checkout.snapshot()).sha256
-    runs.resolve(experiment, open_ledger(layout.state), governed, layout, whole)
+    whole = commit_tree.read(here.repository, here.repository.snapshot()).sha256
+    runs.resolve(experiment, here.ledger, governed, layout, whole)
     for gate in GATES_BEFORE_STAGES:
         statement.write_experiment_gate(layout, gate, governed)
     dvc.configure(layout)

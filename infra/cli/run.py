@@ -21,9 +21,10 @@ from tasks.core.config import checked_reason
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.layout import Layout
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import journal, run_entries, signed_requests
+from tasks.runs.checkout import Checkout
 from tasks.runs.expected_failures import expected_failures
 from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
@@ -89,7 +90,7 @@ def run(
     else:
         request, mistakes = _request(checkout, params, governance, changes, who, demo_approvals, reason, as_json)
         asked, governed = check_request(checkout, request, mistakes, elsewhere=pool is not None)
-        named, ledger = sources.load(governed.folder), open_ledger(governed.state)
+        named, ledger = sources.load(governed.folder), shared.open_checkout().ledger
         for each in expected_failures(asked, named, ledger, governed, demo_approvals):
             shared.print_notice(str(each), as_json)
         if why := sandbox.unavailable_reason():
@@ -181,7 +182,7 @@ def _resume_run(where: Path, run_id: str, say: Callable[[str], None]) -> _Starte
     """
     known = journal.read(where / ".hallmark", run_id)
     with hold_run_lock(where / ".hallmark", run_id):
-        ledger = open_ledger(where / ".hallmark")
+        ledger = Checkout(where).ledger
         run_entries.require_continuable(ledger, run_id)
         away = is_elsewhere(ledger, where, run_id)
         if away or (known is None and not exists_here(layout_of(where, run_id))):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -16,6 +16,9 @@ from infra.cli.table_layout import TableConsole
 from tasks.core.errors import InputError, Unavailable, is_disk_full
 from tasks.core.escaping import escape_line, escaped_json
 from tasks.core.files import UMASK
+
+if TYPE_CHECKING:
+    from tasks.runs.checkout import Checkout
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 ActAs = Annotated[
@@ -38,6 +41,13 @@ def checkout_root() -> Path:
             _keep_private(_state_of(folder))
             return folder
     raise InputError(f"{here} is not inside a Hallmark project (no dvc.yaml and params.yaml); go to your clone of it")
+
+
+def open_checkout(governance: Path | None = None) -> "Checkout":
+    """Return the checkout with its ledger and governance; `governance` is the value of --governance."""
+    from tasks.runs.checkout import Checkout  # needs the whole platform; verifying a release or an export does not
+
+    return Checkout(checkout_root(), governance)
 
 
 def _state_of(checkout: Path) -> Path:

@@ -12,9 +12,7 @@ from infra.cli.progress_display import ProgressDisplay
 from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import Refused
-from tasks.ledger.ledger import open_ledger
 from tasks.runs.resolution import read_params
-from tasks.runs.run import installed_governance
 
 
 def sweep(
@@ -43,14 +41,13 @@ def sweep(
     from tasks.sweep import search_space  # slow: these import libraries for tables and models
     from tasks.sweep import sweep as rules
 
-    root, given = shared.checkout_root(), shared.parse_changes(changes)
-    file = params or root / "params.yaml"
+    here, given = shared.open_checkout(), shared.parse_changes(changes)
+    file = params or here.root / "params.yaml"
     wish = rules.SweepRequest(
         search_space.parse_axes(over), lambda more: read_params(file, {**given, **more})[0], trials, not whole
     )
-    ledger, governed = open_ledger(root / ".hallmark"), installed_governance(root, None)
     with ProgressDisplay(LiteralConsole(stderr=True) if as_json else console) as screen:
-        document = rules.sweep(root, wish, ledger, governed, screen)
+        document = rules.sweep(here.root, wish, here.ledger, here.governance, screen)
     if as_json:
         best = document.best.number if document.best else None
         shared.print_json({**document.model_dump(mode="json"), "best": best})

@@ -3,9 +3,9 @@
 import os
 import sys
 
+from infra.cli import shared
 from infra.cli.shared import checkout_root, console
 from infra.prefect import access, notify, server
-from tasks.ledger.ledger import open_ledger
 from tasks.runs.environment import BYTECODE_FOLDER, isolated
 
 
@@ -20,7 +20,7 @@ def watch() -> None:
     """
     where = checkout_root()
     notify.destination()
-    open_ledger(where / ".hallmark").close()  # report problems with the ledger here, and not only in a log
+    shared.open_checkout().ledger.close()  # report problems with the ledger here, and not only in a log
     up = server.find(where)
     api = up.api if up else os.environ.get("PREFECT_API_URL", "")
     if not api:

@@ -8,16 +8,17 @@ from typing import Annotated
 
 import typer
 
+from infra.cli import shared
 from infra.cli.shared import checkout_root, console
 from infra.prefect import access, client, pools, server
 from infra.prefect.server import RunningPrefect
 from infra.processes import Process
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger import ledger as ledgers
-from tasks.ledger.ledger import open_ledger
 from tasks.runs import dvc
+from tasks.runs.checkout import Checkout
 from tasks.runs.environment import BYTECODE_FOLDER, isolated
-from tasks.runs.run import GIT_REMOTE_VARIABLE, installed_governance
+from tasks.runs.run import GIT_REMOTE_VARIABLE
 from tasks.scheduling import deployments_in_force
 from tasks.scheduling.pools import Pool
 
@@ -34,13 +35,14 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
     Example: hallmark work gpu
     """
     where = checkout_root()
-    declared, ledger = _declared_pools(where, pool), open_ledger(where / ".hallmark")
+    here = shared.open_checkout()
+    declared = _declared_pools(here, pool)
     api, own = _server_api(where)
     nobody = RunningPrefect(
         api=api, server=Process(pid=0, started=0) if own else None, runner=Process(pid=0, started=0)
     )
     with client.connected(where, nobody) as prefect:
-        for line in pools.synchronise(prefect, ledger, declared):
+        for line in pools.synchronise(prefect, here.ledger, declared):
             console.print(line, markup=False, highlight=False)
     for line in _missing_for_takeover(where):
         console.print(f"note: {line}", markup=False, highlight=False)
@@ -52,9 +54,8 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
     os.execve(sys.executable, command, given)
 
 
-def _declared_pools(where: Path, pool: str) -> dict[str, Pool]:
-    governed = installed_governance(where, None)
-    found = deployments_in_force.read(open_ledger(where / ".hallmark"), governed).deployments.pools
+def _declared_pools(here: Checkout, pool: str) -> dict[str, Pool]:
+    found = deployments_in_force.read(here.ledger, here.governance).deployments.pools
     if pool not in found:
         known = ", ".join(found) or "none is in force; write `pools` in deployments.yaml, then hallmark deploy"
         raise InputError(f"there is no pool {pool!r}: {known}")

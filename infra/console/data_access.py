@@ -29,7 +29,7 @@ def add_routes(app: FastAPI, context: Context) -> None:
         who.require_form_token(form_token)
         here = context.here()
         layout = run_layout(here, run)
-        looker = access.access_of_person(governance_of(here.site.root, layout), who.person)
+        looker = access.access_of_person(governance_of(here.root, layout), who.person)
         files = (layout.artefacts("ingest") / f"{name}.parquet" for name in ("records", "rows", "quarantine"))
         with evidence_files.refuse_unreadable(run):
             evidence_files.compare(here, layout, "data", *(path for path in files if path.exists()))

@@ -1,15 +1,10 @@
 """State that a page reads: the ledger and the governance in force, opened for one request."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
-from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy.governance import Governance
 from tasks.policy.people import Person
-from tasks.runs.governance_cache import GovernanceCache
-from tasks.runs.run import installed_governance
+from tasks.runs.checkout import Checkout
 
 
 @dataclass(frozen=True)
@@ -25,31 +20,11 @@ class Site:
         return self.root / ".hallmark"
 
 
-class RequestState:
-    """Ledger, governance and time for one request. Each is read at its first use and then cached."""
+class RequestState(Checkout):
+    """Ledger, governance and time for one request."""
 
     def __init__(self, site: Site) -> None:
-        self.site = site
-
-    @property
-    def state(self) -> Path:
-        return self.site.state
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        return open_ledger(self.state)
-
-    @cached_property
-    def governance(self) -> Governance:
-        return installed_governance(self.site.root, None)
-
-    @cached_property
-    def rules(self) -> GovernanceCache:
-        return GovernanceCache(self.site.root, self.ledger)
-
-    @cached_property
-    def now(self) -> datetime:
-        return self.ledger.now()
+        super().__init__(site.root)
 
     def person(self, person_id: str) -> Person:
         """Return a person who may read pages.

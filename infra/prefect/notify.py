@@ -72,15 +72,14 @@ def deliver(root: Path) -> list[str]:
         Unavailable: A notice could not be sent. The next call sends that one and those after it.
     """
     from tasks.ledger.leases import open_leases  # slow, and every command that looks up the server imports this module
-    from tasks.ledger.ledger import open_ledger
     from tasks.registry.history.notices import from_entry
-    from tasks.runs.run import installed_governance
+    from tasks.runs.checkout import Checkout
 
-    place, state = destination(), root / ".hallmark"
-    ledger, leases = open_ledger(state), open_leases(state)
+    place, here = destination(), Checkout(root)
+    ledger, leases = here.ledger, open_leases(here.state)
     come = leases.position(CURSOR_NAME)
     if come is None:  # first call: there are no notices about earlier entries
-        come = _old_cursor(state, ledger.last())
+        come = _old_cursor(here.state, ledger.last())
         leases.advance_position(CURSOR_NAME, come)
     elif come > ledger.last():
         come = _last_older_entry(ledger)
@@ -91,9 +90,8 @@ def deliver(root: Path) -> list[str]:
     entries, titles = ledger.entries(after=come), list[str]()
     if not entries:  # the usual case, in which reading the governance in force would be wasted time
         return titles
-    governed = installed_governance(root, None)
     for entry in entries:
-        news = from_entry(entry, governed)
+        news = from_entry(entry, here.governance)
         if news is None:
             continue
         if place:

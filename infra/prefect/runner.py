@@ -18,8 +18,7 @@ from flows.watch import reschedule_orphans
 from infra.prefect import access
 from tasks.core.errors import HallmarkError
 from tasks.core.escaping import escape_logs
-from tasks.ledger.ledger import open_ledger
-from tasks.runs.run import installed_governance
+from tasks.runs.checkout import Checkout
 from tasks.scheduling import deployments_in_force
 
 DEFAULT_CONCURRENCY = 5
@@ -67,7 +66,8 @@ def storage_in(folder: Path) -> Iterator[None]:
 def concurrency_limit(root: Path) -> int:
     """Return the maximum number of runs that are executed at the same time, as in force now."""
     try:
-        in_force = deployments_in_force.read(open_ledger(root / ".hallmark"), installed_governance(root, None))
+        here = Checkout(root)
+        in_force = deployments_in_force.read(here.ledger, here.governance)
     except HallmarkError:  # reported by the commands that need governance or ledger
         return DEFAULT_CONCURRENCY
     return in_force.deployments.concurrency or DEFAULT_CONCURRENCY

@@ -24,8 +24,8 @@ from infra.prefect import access
 from infra.prefect.runner import DEFAULT_CONCURRENCY
 from infra.processes import wait_then_kill
 from tasks.core.escaping import escape_logs
-from tasks.ledger.ledger import open_ledger
 from tasks.runs import installation
+from tasks.runs.checkout import Checkout
 from tasks.runs.environment import BYTECODE_FOLDER, isolated
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def serve(pool: str) -> None:
     where = checkout_root()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _kill_and_exit)
-    ledger = await asyncio.to_thread(open_ledger, where / ".hallmark")
+    ledger = await asyncio.to_thread(lambda: Checkout(where).ledger)
     worker = Worker(
         work_pool_name=deployment_names.work_pool(ledger, pool),
         name=f"{socket.gethostname()}-{installation.installation_id(where)}",

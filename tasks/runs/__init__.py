@@ -32,5 +32,6 @@ mlflow_runs.py        MLflow's address, experiments and runs
 summary.py            a run as one JSON document
 difference.py         differences between two runs
 paired_comparison.py  paired comparison of the candidates of two runs
+checkout.py           a checkout with its ledger and the governance in force
 governance_cache.py   governance that applies to each of many runs
 """

@@ -8,10 +8,8 @@ from infra.cli import declaration_adoption, shared
 from tasks.core.errors import InputError, Refused
 from tasks.declarations import declarations, signing, status
 from tasks.declarations.signed_declaration import DeclaredSource
-from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.policy.governance import Governance
 from tasks.runs import source_resolution
-from tasks.runs.run import installed_governance
+from tasks.runs.checkout import Checkout
 from tasks.sources import sources
 
 
@@ -32,17 +30,15 @@ def adopt(
 
     Example: hallmark data adopt tickets --as data-owner --reason "may be used for another year"
     """
-    root = shared.checkout_root()
-    ledger = open_ledger(root / ".hallmark")
-    governed = installed_governance(root, str(governance) if governance else None)
-    person = shared.acting_person(who)
-    meant = _declarations_to_sign(names or [], ledger, governed, person)
+    here, person = shared.open_checkout(governance), shared.acting_person(who)
+    meant = _declarations_to_sign(names or [], here, person)
     for each in meant:
-        source_resolution.require_data_location(each.source, root)
-    declaration_adoption.sign(meant, ledger, governed, person, reason, as_json)
+        source_resolution.require_data_location(each.source, here.root)
+    declaration_adoption.sign(meant, here, person, reason, as_json)
 
 
-def _declarations_to_sign(names: list[str], ledger: Ledger, governed: Governance, who: str) -> list[DeclaredSource]:
+def _declarations_to_sign(names: list[str], here: Checkout, who: str) -> list[DeclaredSource]:
+    governed = here.governance
     inventory = sources.load(governed.folder)
     declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
     known = {each.source.id: each for each in declared}
@@ -50,7 +46,7 @@ def _declarations_to_sign(names: list[str], ledger: Ledger, governed: Governance
         raise InputError(f"{', '.join(map(repr, unknown))} is not in sources.yaml, which has {', '.join(known)}")
     if names:
         return [known[name] for name in dict.fromkeys(names)]
-    now, at = status.read(ledger, governed), ledger.now()
+    now, at = status.read(here.ledger, governed), here.now
     person = governed.actor(who, at)
     if waiting := [each for each in declared if signing.is_awaited(person, each, now, governed, at)]:
         return waiting

@@ -11,11 +11,10 @@ from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Withdrawal
 from tasks.declarations import declarations, status
 from tasks.inquiry.inventory import InventoryItem, quality_trend, read_inventory
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.runs import journal
-from tasks.runs.run import installed_governance
 from tasks.sources import sources
 
 COLUMNS = (
@@ -32,11 +31,9 @@ def inventory(
 
     Example: hallmark data inventory
     """
-    root = shared.checkout_root()
-    governed = installed_governance(root, str(governance) if governance else None)
-    state = root / ".hallmark"
+    here = shared.open_checkout(governance)
+    ledger, governed, state = here.ledger, here.governance, here.state
     runs = [state / "runs" / line.run for line in journal.read_all(state)]
-    ledger = open_ledger(state)
     held, gates = read_inventory(sources.load(governed.folder), runs, ledger.now().date()), _gates(state)
     made = releases.by_source(ledger, governed)
     uses = _source_uses(held, withdrawals.in_force(ledger, governed), runs, made.by_name)

@@ -6,7 +6,6 @@ from infra.cli import dataset_table, run_argument, shared
 from tasks.core.errors import InputError
 from tasks.gates import cases, evidence, passed_evidence
 from tasks.gates.checks.dataset_diff import DatasetChange
-from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import open_run
 from tasks.sources.dataset import Dataset
 
@@ -29,8 +28,8 @@ def manifest(
 
 def _manifest(run: str) -> tuple[Dataset, DatasetChange | None]:
     """Return dataset and change as the owners saw them at the data gate, or would see them now if the gate is ahead."""
-    root = shared.checkout_root()
-    opened, ledger = open_run(root, run), open_ledger(root / ".hallmark")
+    here = shared.open_checkout()
+    opened, ledger = open_run(here.root, run), here.ledger
     for case in reversed(cases.read_all(ledger, run, "data")):
         if case.evidence.dataset:
             return case.evidence.dataset, case.evidence.change

@@ -8,10 +8,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.inquiry.lineage import queries
-from tasks.ledger.ledger import open_ledger
 from tasks.registry.promote import releases
-from tasks.runs.repository import Repository
-from tasks.runs.run import installed_governance
 from tasks.sources.dataset import SIDES
 from tasks.sources.sources import ResolvedSources
 
@@ -26,12 +23,11 @@ def records(
 
     Example: hallmark data records support-triage-1
     """
-    root = shared.checkout_root()
-    ledger = open_ledger(root / ".hallmark")
-    promoted = releases.get(ledger, installed_governance(root, None), release)
-    pinned = Repository.open(root).git("show", "--end-of-options", f"{promoted.commit}:inputs/sources.json")
+    here = shared.open_checkout()
+    promoted = releases.get(here.ledger, here.governance, release)
+    pinned = here.repository.git("show", "--end-of-options", f"{promoted.commit}:inputs/sources.json")
     named = {item.source.id: item.source for item in ResolvedSources.model_validate_json(pinned).sources}
-    members = queries.memberships_of_dataset(root / ".hallmark", releases.dataset_digest(promoted))
+    members = queries.memberships_of_dataset(here.state, releases.dataset_digest(promoted))
     if as_json:
         shared.print_json(
             [

@@ -9,7 +9,6 @@ from infra.cli.shared import console
 from tasks.core.escaping import escape
 from tasks.inquiry import access, disclosure
 from tasks.inquiry.disclosure import DisclosedRow
-from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import governance_of, layout_of
 
 
@@ -29,10 +28,10 @@ def show(
 
     Example: hallmark data show 4f1c09ab --run 20260303-120000-a1b2 --reason "conflict with 77aa" --as data-owner
     """
-    root = shared.checkout_root()
-    layout = layout_of(root, run)
-    looker = access.access_of_signer(governance_of(root, layout), shared.acting_person(who))
-    shown = disclosure.disclose(layout, record, looker, reason, open_ledger(root / ".hallmark"))
+    here = shared.open_checkout()
+    layout = layout_of(here.root, run)
+    looker = access.access_of_signer(governance_of(here.root, layout), shared.acting_person(who))
+    shown = disclosure.disclose(layout, record, looker, reason, here.ledger)
     if as_json:
         shared.print_json(shown.model_dump(mode="json"))
         return

@@ -10,8 +10,6 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
 from tasks.inquiry import access
-from tasks.ledger.ledger import open_ledger
-from tasks.runs.run import installed_governance
 
 
 def where(
@@ -33,14 +31,13 @@ def where(
     """
     if (record is None) == (subject is None):
         raise InputError("say either --record ID or --subject VALUE")
-    root = shared.checkout_root()
-    state, governed = root / ".hallmark", installed_governance(root, None)
-    ledger = open_ledger(state)
+    here = shared.open_checkout()
+    ledger, governed = here.ledger, here.governance
     if subject is None:
-        found = record_lookup.find_record(state, record or "", ledger, governed)
+        found = record_lookup.find_record(here.state, record or "", ledger, governed)
     else:
         looker = access.access_of_signer(governed, shared.acting_person(who))
-        found = record_lookup.find_person(state, subject, reason, looker, ledger, governed)
+        found = record_lookup.find_person(here.state, subject, reason, looker, ledger, governed)
     if found.closed:
         shared.print_notice(
             f"not looked in, since {who} may not look at their records: {'; '.join(found.closed)}", as_json

@@ -11,12 +11,11 @@ from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
 from tasks.core.errors import HallmarkError
 from tasks.declarations import declarations
-from tasks.ledger.ledger import Entry, Ledger, open_ledger
+from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.registry.promote.releases import ReleasesByTrainingData
 from tasks.runs import source_resolution
-from tasks.runs.run import installed_governance
 
 
 def withdraw(
@@ -35,13 +34,12 @@ def withdraw(
 
     Example: hallmark data withdraw tickets --reason "consent was for a year" --as data-owner
     """
-    root = shared.checkout_root()
-    ledger = open_ledger(root / ".hallmark")
-    governed = installed_governance(root, str(governance) if governance else None)
+    here = shared.open_checkout(governance)
+    ledger, governed = here.ledger, here.governance
     if restore:
         entry = withdrawals.restore(ledger, governed, source, shared.acting_person(who), reason)
     else:
-        held_now = _content_digests(ledger, governed, source, root)
+        held_now = _content_digests(ledger, governed, source, here.root)
         entry = withdrawals.withdraw(ledger, governed, source, shared.acting_person(who), reason, held_now)
     held = withdrawals.block_reason(ledger, governed, [UsedSource(source)]) if restore else None
     given = restore and not held

@@ -15,7 +15,7 @@ from tasks.gates import cases, gates
 from tasks.gates.cases import GateCase
 from tasks.gates.evidence import Evidence, EvidenceSummary
 from tasks.gates.gates import GateStatus
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs.run import exists_here, governance_of, layout_of
 
@@ -63,7 +63,7 @@ def find(run: str | None, gate: str | None, as_json: bool) -> Question:
         run, gate = None, run
     if gate is not None and gate not in GATES:
         raise InputError(f"there is no gate {gate!r}; expected one of {', '.join(GATES)}")
-    ledger = open_ledger(shared.checkout_root() / ".hallmark")
+    ledger = shared.open_checkout().ledger
     if given := run:
         run, chosen = given, gate or _open_gate(given, ledger)
     else:

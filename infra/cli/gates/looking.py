@@ -12,7 +12,7 @@ from tasks.gates import cases, gates
 from tasks.gates.evidence import EvidenceSummary
 from tasks.gates.gates import GateStatus
 from tasks.gates.overview import open_gates
-from tasks.ledger.ledger import Ledger, open_ledger
+from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs.governance_cache import GovernanceCache
 
@@ -24,9 +24,8 @@ def list_gates(
 
     Example: hallmark gates list
     """
-    ledger = open_ledger(shared.checkout_root() / ".hallmark")
-    rules = GovernanceCache(shared.checkout_root(), ledger)
-    listed = _all(ledger, rules) if every else _open(ledger, rules)
+    here = shared.open_checkout()
+    listed = (_all if every else _open)(here.ledger, here.rules)
     if as_json:
         shared.print_json([_row(*each) for each in listed])
         return

@@ -71,16 +71,15 @@ def _from_root(folder: Path, root: str) -> Verification:
 
 def _own(folder: Path) -> Verification:
     try:
-        where = shared.checkout_root()
+        here = shared.open_checkout()
     except InputError as error:
         raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
     try:  # imported late: --root does not need them, and importing them takes longer than verifying a release
         from tasks.registry.promote import releases
-        from tasks.runs.run import installed_governance
     except ModuleNotFoundError as error:
         raise InputError(f"this installation has no keys of its own ({error}); say --root FINGERPRINT") from None
 
-    governed = installed_governance(where, None)
+    governed = here.governance
     if dossier_signature.is_dossier(folder):
         return dossier_verification.verify(folder, governed)
     return releases.verify(folder, governed)

@@ -59,7 +59,7 @@ def artefacts(here: RequestState, person: Person, run: str, most: RowLimit = PAG
         free_text.require_access(here, layout, person, "names of files")
     if not layout.root.is_dir():
         raise InputError(f"there is no run {run!r} here")
-    signed = record_chain.records_of_run(here.ledger, governance_of(here.site.root, layout), run)
+    signed = record_chain.records_of_run(here.ledger, governance_of(here.root, layout), run)
     known = {name: signed[name] for name in DVC_STAGES if name in signed}
     listed = [(name, path, sha256) for name, record in known.items() for path, sha256 in sorted(record.outputs.items())]
     return Artefacts(

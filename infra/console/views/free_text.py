@@ -24,7 +24,7 @@ def access_denial(here: RequestState, layout: Layout, person: Person) -> str:
     if not layout.sources.exists():
         return "its sources are not known here"
     try:
-        looker = access.access_of_person(governance_of(here.site.root, layout), person)
+        looker = access.access_of_person(governance_of(here.root, layout), person)
         closed = [it.source.id for it in load_resolved(layout.sources).sources if not looker.may_read(it.source)]
     except HallmarkError:
         return "by whose rules it was made cannot be read here"

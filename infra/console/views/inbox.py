@@ -76,7 +76,7 @@ def _item(here: RequestState, glance: OpenGate, summary: EvidenceSummary, person
 
 
 def _missing_run_notice(here: RequestState, run: str) -> str:
-    return "" if exists_here(layout_of(here.site.root, run)) else "its run is on another machine"
+    return "" if exists_here(layout_of(here.root, run)) else "its run is on another machine"
 
 
 def possible_decisions(here: RequestState, summary: EvidenceSummary, standing: GateStatus, person: Person) -> list[str]:

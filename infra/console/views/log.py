@@ -30,13 +30,13 @@ def log(here: RequestState, person: Person, run: str) -> Log:
         InputError: No run with this id was requested.
     """
     layout = run_layout(here, run)
-    if recorded_request(here.site.root, run) is None:
+    if recorded_request(here.root, run) is None:
         raise InputError(f"nobody has asked for a run {run!r}")
     if why := free_text.access_denial(here, layout, person):
         return Log(run=run, rows=[], missing=f"A log may hold texts of records, and {why}.")
     pools = list(deployments_in_force.read(here.ledger, here.governance).deployments.pools)
     try:
-        lines = logs.read(here.site.root, here.ledger, run, pools)
+        lines = logs.read(here.root, here.ledger, run, pools)
     except Unavailable as error:
         return Log(run=run, rows=[], missing=str(error))
     return Log(run=run, rows=lines, missing="" if lines else "The Prefect server has no line of this run.")

@@ -32,7 +32,7 @@ def release_comparison(here: RequestState, person: Person, before: str, now: str
     """
     for label in (before, now):  # the command accepts folders too, which a page must not open
         promoted.get(here.ledger, here.governance, label)
-    found, _ = release_diff.compare_releases(here.site.root, before, now, here.ledger, here.governance)
+    found, _ = release_diff.compare_releases(here.root, before, now, here.ledger, here.governance)
     return ReleaseComparison(
         before=before,
         now=now,

@@ -84,7 +84,7 @@ def _rows(here: RequestState, person: Person, layout: Layout, source: str, rule:
     evidence_files.refuse_large(
         *(path for path in files if path.exists() and path.stem in FILES_IN_MEMORY), most=MAX_BYTES_IN_MEMORY
     )
-    looker = access.access_of_person(governance_of(here.site.root, layout), person).for_run(layout)
+    looker = access.access_of_person(governance_of(here.root, layout), person).for_run(layout)
     open_to = {item.source.id for item in load_resolved(layout.sources).sources if looker.may_read(item.source)}
     every = quarantined_rows.read_quarantine(layout)
     wanted = quarantined_rows.read_quarantine(layout, [source] if source else (), [rule] if rule else ())

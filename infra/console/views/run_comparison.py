@@ -41,7 +41,7 @@ def run_comparison(here: RequestState, person: Person, first: str, second: str) 
     for run in (first, second):
         _require_evidence_files(here, person, run_layout(here, run))
     with evidence_files.refuse_unreadable(f"{first} or {second}"):
-        found, _ = difference.compare(here.site.root, first, second)
+        found, _ = difference.compare(here.root, first, second)
     both = found.before.evaluated and found.now.evaluated
     return _page(here, first, second).model_copy(
         update={

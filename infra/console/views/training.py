@@ -54,9 +54,7 @@ def read(here: RequestState, layout: Layout) -> Training | None:
     path = layout.root / CURVE
     if not path.is_file() or path.stat().st_size > MAX_CURVE_BYTES:
         return None
-    record = record_chain.records_of_run(here.ledger, governance_of(here.site.root, layout), layout.root.name).get(
-        "train"
-    )
+    record = record_chain.records_of_run(here.ledger, governance_of(here.root, layout), layout.root.name).get("train")
     if record is None or record.outputs.get(CURVE) != sha256_file(path):
         return None
     return _of(path, layout.root.name)
