@@ -12,6 +12,7 @@ from prefect.logging import get_run_logger
 from flows.lifecycle import activity
 from tasks.core.errors import HallmarkError
 from tasks.core.escaping import escape, escape_markdown, inline_code
+from tasks.core.formatting import format_share
 from tasks.gates.evidence import Evidence
 from tasks.registry.promote.releases import Release
 from tasks.runs.run import Run
@@ -36,7 +37,7 @@ def show_sources(asked: Evidence) -> None:
             "source": name,
             "owner": source.owner,
             "rows": source.rows_read,
-            "put aside": f"{source.quarantined_share:.1%}",
+            "put aside": format_share(source.quarantined_share),
             **source.rows,
             "content": asked.change.sources[name].content if asked.change else "",
         }

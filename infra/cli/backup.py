@@ -10,6 +10,7 @@ from infra.cli.shared import console
 from tasks.backup import contents
 from tasks.backup import restore as putting_back
 from tasks.backup import save as taking
+from tasks.core.formatting import format_time
 
 
 def backup(
@@ -51,7 +52,7 @@ def restore(
     if as_json:
         shared.print_json(manifest.model_dump(mode="json"))
         return
-    console.print(f"restored as of {manifest.time:%Y-%m-%d %H:%M} UTC: {manifest.entries:,} entries of the ledger")
+    console.print(f"restored as of {format_time(manifest.time)}: {manifest.entries:,} entries of the ledger")
     console.print(f"root of trust: {manifest.root}; compare it with what its owner told you by another way")
     if not manifest.private_keys:
         console.print("private keys are not in it: put them back into .hallmark/keys, mode 600")

@@ -15,7 +15,7 @@ from infra.console.database import open_database
 from infra.console.oidc.settings import sign_in_methods
 from infra.console.sessions import Sessions
 from tasks.core.errors import InputError
-from tasks.trust.validity import format_time
+from tasks.core.formatting import format_time
 
 Person = Annotated[str, typer.Argument(metavar="ID", help="Id in people.yaml.")]
 

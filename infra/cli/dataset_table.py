@@ -3,6 +3,7 @@
 from rich.table import Table
 
 from infra.cli.shared import console
+from tasks.core.formatting import format_share
 from tasks.gates import decision_summary, evidence_text
 from tasks.gates.checks.dataset_diff import DatasetChange
 from tasks.sources.dataset import SIDES, Dataset, DatasetSource
@@ -29,7 +30,7 @@ def _cells(source: DatasetSource) -> list[str]:
     return [
         source.owner,
         f"{source.rows_read:,}",
-        f"{source.quarantined_share:.1%}{evidence_text.counts_by_rule(source.quarantined)}",
+        f"{format_share(source.quarantined_share)}{evidence_text.counts_by_rule(source.quarantined)}",
         decision_summary.found(source),
         *(f"{source.rows[side]:,}" for side in SIDES),
     ]

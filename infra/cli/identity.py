@@ -13,6 +13,7 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
 from tasks.core.files import create_file, write_bytes
+from tasks.core.formatting import format_time
 from tasks.policy import adoption_entries, proposal
 from tasks.policy.governance import Governance
 from tasks.policy.people import MACHINES, MachineName, Person
@@ -116,9 +117,7 @@ def revoke(
     mark, moment = keys.checked_fingerprint(key), as_of.replace(tzinfo=UTC)
     changed = proposal.propose(_folder(), proposal.revoke(who, mark, moment, reason))
     document = {"id": who, "fingerprint": mark, "revoked_as_of": moment.isoformat(), "proposed": changed}
-    shared.print_json(document) if as_json else console.print(
-        f"{who}: {mark} revoked as of {moment:%Y-%m-%d %H:%M} UTC"
-    )
+    shared.print_json(document) if as_json else console.print(f"{who}: {mark} revoked as of {format_time(moment)}")
     _tell_next_step(changed, as_json)
 
 

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from infra.cli import shared
 from infra.cli.shared import console
+from tasks.core.formatting import format_time
 from tasks.incidents import incidents
 from tasks.incidents.incidents import Incident
 from tasks.ledger.ledger import Ledger
@@ -29,7 +30,7 @@ def list_incidents(
         return
     table = Table("incident", "severity", "state", "opened", "about", "owner", box=None, header_style="bold")
     for incident in listed:
-        opened = f"{incident.entry.time:%Y-%m-%d %H:%M} UTC"
+        opened = format_time(incident.entry.time)
         table.add_row(incident.id, incident.severity, incident.state, opened, incident.opening.about, _owner(incident))
     console.print(table if listed else "no incident is open" if not every else "there was no incident")
 
@@ -87,12 +88,12 @@ def _describe(incident: Incident) -> str:
         "incident": f"{incident.id}, {incident.state}, {incident.severity}",
         "about": incident.opening.about,
         "what": incident.opening.text,
-        "opened": f"{incident.entry.time:%Y-%m-%d %H:%M} UTC, entry {incident.entry.seq} of the ledger",
-        "answer by": f"{incident.opening.answer_by:%Y-%m-%d %H:%M} UTC" if incident.opening.answer_by else "",
-        "escalated": f"{incident.escalation.time:%Y-%m-%d %H:%M} UTC" if incident.escalation else "",
+        "opened": f"{format_time(incident.entry.time)}, entry {incident.entry.seq} of the ledger",
+        "answer by": format_time(incident.opening.answer_by) if incident.opening.answer_by else "",
+        "escalated": format_time(incident.escalation.time) if incident.escalation else "",
         "owner": _owner(incident),
         "deed of": incident.opening.by or "",
-        "closed": f"{incident.closing.time:%Y-%m-%d %H:%M} UTC by {incident.closing.person}: {incident.closing.reason}"
+        "closed": f"{format_time(incident.closing.time)} by {incident.closing.person}: {incident.closing.reason}"
         if incident.closing
         else "",
     }

@@ -1,6 +1,5 @@
 """Command group `hallmark policy`: the policy in force, and the check, test and adoption of governance files."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused
+from tasks.core.formatting import format_exact_time
 from tasks.gates import policy_tests
 from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force
 from tasks.policy.adoption_entries import Chain, SigningOutcome
@@ -31,7 +31,7 @@ def show(as_json: shared.Json = False) -> None:
         raise InputError(f"nothing was adopted under root key {chain.root}; run `hallmark init`")
     history = [_row(chain, number) for number in range(len(chain.adoptions))]
     waiting = [
-        {"digest": adoption.digest(wanted), "proposed": _time(wanted.time), "waits_for": missing,
+        {"digest": adoption.digest(wanted), "proposed": format_exact_time(wanted.time), "waits_for": missing,
          "changes": _changes(chain, wanted.policy, wanted.people)}
         for wanted, missing in adoption_entries.open_proposals(here.ledger, chain)
     ]  # fmt: skip
@@ -161,12 +161,8 @@ def _changes(chain: Chain, policy: Any, people: Any) -> list[str]:
 
 def _row(chain: Chain, number: int) -> dict[str, Any]:
     adopted, entry = chain.adoptions[number], chain.entries[number]
-    return {"sequence": adopted.sequence, "time": _time(entry.time), "signed_by": chain.signed_by(number),
+    return {"sequence": adopted.sequence, "time": format_exact_time(entry.time), "signed_by": chain.signed_by(number),
             "digest": adoption.digest(adopted), "entry": entry.seq}  # fmt: skip
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _folder(given: Path | None) -> Path:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from tasks.core.progress import format_duration
+from tasks.core.formatting import format_duration
 
 TICK_SECONDS = 0.5
 QUIET_SECONDS = 30.0

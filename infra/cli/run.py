@@ -20,6 +20,7 @@ from infra.prefect.server import RunningPrefect
 from tasks.core.config import checked_reason
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.formatting import format_duration
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -189,8 +190,8 @@ def _resume_run(where: Path, run_id: str, say: Callable[[str], None]) -> _Starte
             known = None
             with hold_run_lease(where, run_id), _starting_prefect(where, run_id, say):
                 started, seconds = time.monotonic(), take_over(where, run_id)
-            more = time.monotonic() - started - seconds
-            say(f"run {run_id} was fetched, with its outputs: {seconds:.1f} s of download, {more:.1f} s of checks")
+            took, more = (format_duration(each) for each in (seconds, time.monotonic() - started - seconds))
+            say(f"run {run_id} was fetched, with its outputs: {took} of download, {more} of checks")
     up = server.start(where, say, also=_source_variables(layout_of(where, run_id)))
     say(f"run {run_id} goes on")
     if known and not known.finished and known.flow_run and client.resume(where, up, known.flow_run):

@@ -14,6 +14,7 @@ from infra.cli.shared import console
 from infra.prefect import client
 from infra.prefect.server import RunningPrefect
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.formatting import format_duration
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.run_lock import is_executing
@@ -85,7 +86,7 @@ class _PrintedLines:
             self.screen.working(known.doing)
         for name, line in known.stages.items():
             if line.state != "running":
-                self._once(name, f"  {name:<18} {line.state:<7} {line.seconds:7.1f} s")
+                self._once(name, f"  {name:<18} {line.state:<7} {format_duration(line.seconds):>9}")
             elif not known.doing:
                 self.screen.working(name, line.progress)
         for gate, standing in known.gates.items():

@@ -9,6 +9,7 @@ from infra.cli import occasion_context, shared
 from infra.cli.occasion_context import Context
 from infra.cli.shared import console
 from tasks.core.config import checked_reason
+from tasks.core.formatting import format_exact_time
 from tasks.scheduling import control, due_times, trigger_events
 from tasks.scheduling.deployments_check import UNCOMMITTED_MESSAGE
 from tasks.scheduling.deployments_file import Schedule
@@ -73,8 +74,7 @@ def coming(
         return
     local = {name: schedule.local_time for name, schedule in schedules.items()}
     rows = [
-        [f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{local[name](moment)} {schedules[name].timezone}", name]
-        for moment, name in times
+        [format_exact_time(moment), f"{local[name](moment)} {schedules[name].timezone}", name] for moment, name in times
     ]
     shared.print_columns(["due", "by its own clock", "schedule"], rows, "no schedule is due")
 

@@ -31,6 +31,7 @@ from infra.prefect import notify
 from infra.prefect.periodic import run_periodically
 from infra.prefect.watch_status import LEASE_NAME
 from tasks.core.escaping import escape_logs
+from tasks.core.formatting import format_exact_time
 from tasks.ledger.leases import Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
 
@@ -128,7 +129,7 @@ class Watch:
 
 
 def _words(lease: Lease, mine: bool) -> str:
-    return "this process watches" if mine else f"{lease.place} watches since {lease.since:%Y-%m-%d %H:%M:%S} UTC"
+    return "this process watches" if mine else f"{lease.place} watches since {format_exact_time(lease.since)}"
 
 
 async def main() -> None:

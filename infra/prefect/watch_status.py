@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.core.progress import format_duration
+from tasks.core.formatting import format_duration, format_exact_time
 from tasks.ledger import ledger
 from tasks.ledger.leases import open_leases
 
@@ -34,6 +34,6 @@ def read(root: Path) -> WatchStatus:
     if lease is None:
         return WatchStatus("nobody has watched yet", True)
     if not lease.is_over(now):
-        return WatchStatus(f"{lease.place}, since {lease.since:%Y-%m-%d %H:%M:%S} UTC", False)
+        return WatchStatus(f"{lease.place}, since {format_exact_time(lease.since)}", False)
     gone = max(timedelta(0), now - lease.until)
     return WatchStatus(f"nobody for {format_duration(gone.total_seconds())}; before: {lease.place}", gone > MAX_ABSENCE)

@@ -26,6 +26,7 @@ from tasks.audit.release_facts import ReleaseFacts
 from tasks.audit.timeline import timeline
 from tasks.core import files
 from tasks.core.errors import InputError
+from tasks.core.formatting import format_exact_time
 from tasks.registry.release import bundle
 from tasks.registry.verify import omitted_weights
 from tasks.trust import dsse, keys
@@ -140,7 +141,7 @@ def compose(record: ReleaseFacts, shelf: Artifacts, signed_by: str) -> Dossier:
         standing=present_state(record),
         verdict=record.verification.verdict,
         signed_by=signed_by,
-        as_of=f"{record.now:%Y-%m-%d %H:%M:%S} UTC, ledger entry {record.last_entry}",
+        as_of=f"{format_exact_time(record.now)}, ledger entry {record.last_entry}",
         timeline=timeline(record),
         chapters=chapters,
         missing=[*gaps.missing(record, shelf, frameworks), *([] if signed_by else [gaps.UNSIGNED_MESSAGE])],

@@ -6,6 +6,7 @@ from tasks.audit.artifacts import Artifacts
 from tasks.audit.dossier import Artifact, Chapter, Claim, Kind, Table
 from tasks.audit.release_facts import ReleaseFacts
 from tasks.core.facts import Fact
+from tasks.core.formatting import format_count, format_exact_time, format_time
 from tasks.core.params import methods
 from tasks.gates.checks.checks import CheckResult
 from tasks.registry.release import bundle
@@ -191,14 +192,10 @@ def promotion_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
         valid = f"It does NOT verify: {record.verification.against}."
     return chapter(7, "promoted", "How it came into production", [table], [
         ("promotion", f"Statement {promotion.sequence} of {promotion.name} in environment {promotion.environment} made "
-         f"{promotion.label} champion on {record.own_periods[0].since:%Y-%m-%d %H:%M:%S} UTC.", artifacts),
+         f"{promotion.label} champion on {format_exact_time(record.own_periods[0].since)}.", artifacts),
         ("integrity", f"The statement lists all {len(promotion.files)} files of the release by digest. {valid}",
          [shelf.file(bundle.PROMOTION)]),
     ])  # fmt: skip
-
-
-def format_count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def case_artifacts(shelf: Artifacts, record: ReleaseFacts, gate: object) -> list[Artifact]:
@@ -207,7 +204,7 @@ def case_artifacts(shelf: Artifacts, record: ReleaseFacts, gate: object) -> list
 
 def format_case_time(case: object) -> str:
     entry = getattr(case, "entry", None)
-    return f"{entry.time:%Y-%m-%d %H:%M} UTC" if entry else ""
+    return format_time(entry.time) if entry else ""
 
 
 def format_value(it: CheckResult) -> str:

@@ -1,9 +1,10 @@
 """Chapter about access to personal data."""
 
 from tasks.audit.artifacts import Artifacts
-from tasks.audit.chapters import chapter, format_count
+from tasks.audit.chapters import chapter
 from tasks.audit.dossier import Chapter, Table
 from tasks.audit.release_facts import ReleaseFacts
+from tasks.core.formatting import format_count
 from tasks.ledger.ledger import Entry
 
 ACCESS_DESCRIPTIONS = {"vault.read": "a record, with what its tokens stand for",

@@ -4,6 +4,7 @@ from tasks.audit.artifacts import Artifacts
 from tasks.audit.chapters import ClaimContent, chapter
 from tasks.audit.dossier import Chapter, Table
 from tasks.audit.release_facts import ReleaseFacts
+from tasks.core.formatting import format_time
 from tasks.registry.promote.release_decisions import LedgerDecision
 from tasks.trust.gate_statement import GateName
 
@@ -75,7 +76,7 @@ def _separation_claim(record: ReleaseFacts, shelf: Artifacts, counted: list[Ledg
 
 
 def _waiver_claim(it: LedgerDecision, record: ReleaseFacts, shelf: Artifacts) -> ClaimContent:
-    until = f"{it.decision.expires:%Y-%m-%d %H:%M} UTC" if it.decision.expires else "no end"
+    until = format_time(it.decision.expires) if it.decision.expires else "no end"
     who = f"{record.display_id(it.decision.person)} as {it.decision.role}"
     text = f"{who} waived {', '.join(it.decision.checks)} until {until}: {it.decision.reason}"
     return "demonstration" if record.is_demo(it.decision.person) else "waiver", text, [shelf.entry(it.entry)]

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import Refused
+from tasks.core.formatting import format_time
 from tasks.core.params.values import Sha256
 from tasks.policy.signed_document import DatedDocument, KeyDirectory, SignedDocument, SignedKind, verify_envelope
 from tasks.trust import dsse
 from tasks.trust.keys import Signer
-from tasks.trust.validity import format_time
 
 TYPE = "urn:hallmark:dossier-signature:v1"
 FILE_NAME = "signature.json"

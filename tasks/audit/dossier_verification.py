@@ -14,6 +14,7 @@ from tasks.audit.dossier import Artifact, Dossier
 from tasks.audit.dossier_signature import FILE_NAME, DossierSignature
 from tasks.audit.entry_proofs import matches, parse_proof
 from tasks.core.errors import Refused
+from tasks.core.formatting import format_time
 from tasks.core.json_text import parse_bounded
 from tasks.ledger import proof as ledger_proof
 from tasks.ledger.ledger import Entry
@@ -80,7 +81,7 @@ def _result(checks: list[Check], root: str, release: Verification | None = None)
 
 def _signed_by(signed: SignedDocument[DossierSignature]) -> str:
     said = signed.document
-    when = f"ledger entry {said.last_entry}, {said.time:%Y-%m-%d %H:%M} UTC"
+    when = f"ledger entry {said.last_entry}, {format_time(said.time)}"
     return f"the dossier of {said.release} as of {when}, is signed by the ledger's key {signed.keyid}"
 
 

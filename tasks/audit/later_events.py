@@ -4,6 +4,7 @@ from tasks.audit.artifacts import Artifacts
 from tasks.audit.chapters import ClaimContent, chapter
 from tasks.audit.dossier import Chapter, Table
 from tasks.audit.release_facts import ReleaseFacts
+from tasks.core.formatting import format_exact_time, format_time
 from tasks.registry.history.history import orderers
 from tasks.registry.release.production_periods import ProductionPeriod
 
@@ -24,9 +25,9 @@ def later_events_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
 def present_state(record: ReleaseFacts) -> str:
     """Return the present state of the release in words."""
     if record.release.aliases:
-        return f"{' and '.join(record.release.aliases)} as of {record.now:%Y-%m-%d %H:%M} UTC"
+        return f"{' and '.join(record.release.aliases)} as of {format_time(record.now)}"
     ended = record.own_periods[-1].until
-    return f"out of production since {ended:%Y-%m-%d %H:%M} UTC" if ended else "in production"
+    return f"out of production since {format_time(ended)}" if ended else "in production"
 
 
 def _row(reign: ProductionPeriod) -> list[str]:
@@ -45,11 +46,11 @@ def _promotion_claims(record: ReleaseFacts, shelf: Artifacts) -> list[ClaimConte
         artifacts = [shelf.entry(entry)] if entry else []
         if before in record.own_periods:
             why = f": {promotion.reason}" if promotion.reason else ""
-            text = f"{promotion.label} took its place on {reign.since:%Y-%m-%d %H:%M:%S} UTC ({promotion.action}{why})."
+            text = f"{promotion.label} took its place on {format_exact_time(reign.since)} ({promotion.action}{why})."
             said.append(("recall" if promotion.action == "rollback" else "history", text, artifacts))
         elif reign in record.own_periods and promotion.action == "rollback":
             who = " and ".join(orderers(reign.signed))
-            text = f"{who} brought it back on {reign.since:%Y-%m-%d %H:%M:%S} UTC: {promotion.reason}."
+            text = f"{who} brought it back on {format_exact_time(reign.since)}: {promotion.reason}."
             said.append(("recall", text, artifacts))
     if not said:
         said.append(("history", "No other statement has taken its place: it has been in production from then on.",
@@ -62,7 +63,7 @@ def _incidents(record: ReleaseFacts, shelf: Artifacts) -> list[ClaimContent]:
     for incident in record.incidents:
         opening, closing = incident.opening, incident.closing
         end = f"closed by {closing.person}: {closing.reason}" if closing else incident.state
-        opened = f"{incident.severity}, opened on {opening.time:%Y-%m-%d %H:%M} UTC"
+        opened = f"{incident.severity}, opened on {format_time(opening.time)}"
         text = f"Incident {incident.id}, {opened}: {opening.text} ({end})"
         said.append(("incident", text, [shelf.entry(incident.entry)]))
     return said
@@ -70,7 +71,7 @@ def _incidents(record: ReleaseFacts, shelf: Artifacts) -> list[ClaimContent]:
 
 def _reproduction_claims(record: ReleaseFacts, shelf: Artifacts) -> list[ClaimContent]:
     return [
-        ("reproduction", f"It was built again on {entry.time:%Y-%m-%d %H:%M} UTC, and came out "
+        ("reproduction", f"It was built again on {format_time(entry.time)}, and came out "
          f"{entry.body.get('verdict', 'unknown')}, as an entry says that nobody signed.", [shelf.entry(entry)])
         for entry in record.reproductions
     ]  # fmt: skip

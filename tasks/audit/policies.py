@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from tasks.core.errors import InputError
+from tasks.core.formatting import format_time
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import in_force
 from tasks.policy.adoption import Adoption
 from tasks.policy.governance import Governance
 from tasks.registry.history.release_contents import ReleaseContents
 from tasks.registry.release import bundle
-from tasks.trust.validity import format_time
 
 
 @dataclass(frozen=True)

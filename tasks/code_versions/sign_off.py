@@ -14,6 +14,7 @@ from tasks.code_versions import signed_version
 from tasks.code_versions.signed_version import ENTRY_KIND, VERSION, Version
 from tasks.core.config import checked_reason
 from tasks.core.errors import HallmarkError, InputError, Refused
+from tasks.core.formatting import format_time
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry, staffing
 from tasks.policy.gate_rules import RequiredRole
@@ -41,7 +42,7 @@ class SignOffStatus(NamedTuple):
     @property
     def text(self) -> str:
         if self.withdrawal:
-            taken = f"{self.withdrawal.person} took it back on {self.withdrawal.time:%Y-%m-%d %H:%M} UTC"
+            taken = f"{self.withdrawal.person} took it back on {format_time(self.withdrawal.time)}"
             return f"{taken} ({self.withdrawal.reason})"
         return (
             self.missing

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import sha256_bytes
+from tasks.core.formatting import format_time
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry
 from tasks.policy.governance import Governance
@@ -77,7 +78,7 @@ class Withdrawal:
         return self.statement.person if self.statement else None
 
     def __str__(self) -> str:
-        names, when = " and ".join(sorted(self.sources)), f"{self.entry.time:%Y-%m-%d %H:%M} UTC"
+        names, when = " and ".join(sorted(self.sources)), format_time(self.entry.time)
         if self.statement:
             return f"source {names} was withdrawn by {self.statement.person} on {when} ({self.statement.reason})"
         return (

@@ -3,6 +3,7 @@
 version.py          Hallmark's own version, stored in the state that it writes
 errors.py           exceptions for users, each with its exit code
 error_collector.py  collector of errors, so that a command reports all of them at once
+formatting.py       text of times, durations, shares, sizes, counts and amounts
 escaping.py         escaping of invisible and control characters in everything that is shown
 pages.py            Jinja environment for HTML pages
 object_store.py     file system of an S3 store, with redirects disabled

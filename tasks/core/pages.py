@@ -6,6 +6,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from tasks.core import formatting
 from tasks.core.escaping import escape
 
 HTML_HEAD = Markup("""\
@@ -17,6 +18,11 @@ HTML_HEAD = Markup("""\
 even if markup in a value were not escaped."""
 
 
+FILTERS = {
+    "exact": formatting.format_time, "seconds": formatting.format_duration, "share": formatting.format_share,
+    "several": formatting.format_count, "usd": formatting.format_usd,
+}  # fmt: skip
+"""Filters by their name in templates."""
 STYLES = Path(__file__).parent / "styles"
 """Folder with `colours.css`, which every page includes, and `tables.css`, for pages with tables of figures."""
 
@@ -32,6 +38,7 @@ def template_environment(folder: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["head"] = HTML_HEAD
+    environment.filters |= FILTERS
     return environment
 
 

@@ -12,6 +12,8 @@ import sys
 import time
 from typing import NamedTuple
 
+from tasks.core.formatting import format_duration
+
 INTERVAL_SECONDS = 2.0
 COUNT = re.compile(r"(?P<done>[0-9]{1,12})/(?P<total>[0-9]{1,12})(?![0-9])")
 """Pattern of a count, such as `120/480`, at the beginning of a progress line's text."""
@@ -93,9 +95,3 @@ class Progress:
         left = f"eta {format_duration((self.work - done) / rate)}" if rate and done < self.work else ""
         words = ", ".join(filter(None, (" ".join(filter(None, (of, speed, left))), self.then)))
         announce_count(self.name, self.before + done, self.before + self.work + self.after, words)
-
-
-def format_duration(seconds: float) -> str:
-    """Format a duration, for example `42s` or `4m02s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

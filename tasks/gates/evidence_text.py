@@ -1,9 +1,9 @@
 """Evidence of a gate in words, the same for terminals and pages: how it was made, who decides, what changed."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
 
 from tasks.core.facts import Fact
+from tasks.core.formatting import format_share
 from tasks.gates.checks.checks import CheckResult
 from tasks.gates.checks.dataset_diff import DatasetChange, SourceChange, ValueChange
 from tasks.gates.evidence import Evidence, RequiredDecisions
@@ -69,13 +69,6 @@ def figure(result: CheckResult) -> str:
 def limit(result: CheckResult) -> str:
     bound = "" if result.bound == "value" else f"{result.bound} end "
     return bound + (f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}")
-
-
-def duration(time: timedelta) -> str:
-    """Return a duration with its two largest units."""
-    minutes = max(0, int(time.total_seconds() // 60))
-    days, hours = minutes // 1440, minutes // 60 % 24
-    return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
 def dataset(dataset: Dataset, change: DatasetChange | None, approved: bool = True) -> Iterator[str]:
@@ -148,4 +141,4 @@ def _value(value: object) -> str:
 
 
 def _percent(pair: ValueChange) -> str:
-    return " → ".join(f"{float(value or 0):.1%}" for value in (pair.before, pair.now))
+    return " → ".join(format_share(float(value or 0)) for value in (pair.before, pair.now))

@@ -13,6 +13,7 @@ from pydantic import Field
 from tasks.core.config import MAX_REASON_CHARS
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import sha256_bytes
+from tasks.core.formatting import format_time
 from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
@@ -190,11 +191,11 @@ def named_governance(ledger: Ledger, run: str) -> str | None:
 def _require_fresh(request: SignedRunRequest, now: datetime) -> None:
     if now - request.time > MAX_AGE:
         raise Refused(
-            f"the request for run {request.run_id} was signed on {request.time:%Y-%m-%d %H:%M} UTC, and counts for "
+            f"the request for run {request.run_id} was signed on {format_time(request.time)}, and counts for "
             f"{MAX_AGE.days} days; ask anew"
         )
     if request.time - now > CLOCK_TOLERANCE:
         raise Refused(
-            f"the request for run {request.run_id} says that it was signed on {request.time:%Y-%m-%d %H:%M} UTC, and "
+            f"the request for run {request.run_id} says that it was signed on {format_time(request.time)}, and "
             f"by the ledger it is {now:%Y-%m-%d %H:%M}; set the clock right and ask anew"
         )

@@ -21,6 +21,7 @@ from typing import Any
 
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import write_bytes
+from tasks.core.formatting import format_time
 from tasks.core.json_text import canonical_json, parse
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import adoption
@@ -30,7 +31,7 @@ from tasks.policy.policy import Policy
 from tasks.trust import dsse, keys
 from tasks.trust.keys import Signer
 from tasks.trust.statement_checks import changed_error, require_requested
-from tasks.trust.validity import CLOCK_TOLERANCE, format_time
+from tasks.trust.validity import CLOCK_TOLERANCE
 
 PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
 ROOT_KEY_NAME = "root"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tasks.core.formatting import format_time
 from tasks.policy.people import People, Person, SignIn
 from tasks.policy.policy import Policy
 from tasks.trust.validity import HeldRole, Key
@@ -58,14 +59,14 @@ def _account(account: SignIn) -> str:
 
 
 def _key(key: Key) -> str:
-    revoked = f"revoked as of {key.revoked_as_of:%Y-%m-%d %H:%M} UTC ({key.reason})" if key.revoked_as_of else ""
+    revoked = f"revoked as of {format_time(key.revoked_as_of)} ({key.reason})" if key.revoked_as_of else ""
     made = "made by `hallmark init`" if key.installed else ""
     return " ".join(filter(None, [key.fingerprint, made, _period(key), revoked]))
 
 
 def _period(each: HeldRole | Key) -> str:
-    after = f"from {each.valid_after:%Y-%m-%d %H:%M} UTC" if each.valid_after else ""
-    before = f"until {each.valid_before:%Y-%m-%d %H:%M} UTC" if each.valid_before else ""
+    after = f"from {format_time(each.valid_after)}" if each.valid_after else ""
+    before = f"until {format_time(each.valid_before)}" if each.valid_before else ""
     return " ".join(filter(None, [after, before]))
 
 

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tasks.core.errors import Refused
+from tasks.core.formatting import format_time
 from tasks.policy.people import People
-from tasks.trust.validity import Key, format_time
+from tasks.trust.validity import Key
 
 
 class KeyEnd(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
+from tasks.core.formatting import format_time
 from tasks.policy import people as people_file
 from tasks.policy import policy as policy_file
 from tasks.policy import staffing
@@ -19,7 +20,7 @@ from tasks.policy.policy import LOCAL, SCHEDULER, Policy
 from tasks.sources.sources import Source, Sources, location_variables
 from tasks.trust import keys, model_key, passkey, signing_keys, ssh_agent, validity
 from tasks.trust.keys import Signer
-from tasks.trust.validity import Key, format_time
+from tasks.trust.validity import Key
 
 __all__ = ["LOCAL", "Governance", "initialise", "load", "source_problems"]
 

@@ -15,10 +15,11 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from tasks.core import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes
+from tasks.core.formatting import format_time
 from tasks.core.utc import to_utc
 from tasks.policy.people import MACHINES, People
 from tasks.trust import keys
-from tasks.trust.validity import Key, format_time
+from tasks.trust.validity import Key
 
 Change = Callable[[Any, People], bool]
 """Function that changes the document in place; it returns False if there is nothing to change."""

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from tasks.core import config, files, progress
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
+from tasks.core.formatting import format_duration
 from tasks.core.graph import STAGES
 from tasks.core.layout import Layout
 from tasks.core.params import params
@@ -178,7 +179,7 @@ def _stages(work: _ReproductionJob) -> Iterator[ReproducedStage]:
             found=digest,
             why=why,
         )
-        work.watcher.line(f"  {name:<18} {again.came_out:<8} {again.seconds:6.1f} s")
+        work.watcher.line(f"  {name:<18} {again.came_out:<8} {format_duration(again.seconds):>9}")
         yield again
 
 

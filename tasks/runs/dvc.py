@@ -20,9 +20,9 @@ from tasks.core import graph
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, TimeLimitExceeded, Unavailable
 from tasks.core.files import write_bytes
+from tasks.core.formatting import format_duration
 from tasks.core.layout import EXPERIMENTS_FOLDER, Layout
 from tasks.core.processes import is_running
-from tasks.core.progress import format_duration
 from tasks.core.transfers import run_transfer
 from tasks.runs import dvc_lock, dvc_output
 from tasks.runs.dvc_output import DvcOutput

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tasks.core.errors import Refused, Unavailable
+from tasks.core.formatting import format_exact_time
 from tasks.ledger import ledger
 from tasks.ledger.leases import LEASE_DURATION, Lease, LeaseKeeper, open_leases
 from tasks.runs import installation
@@ -66,7 +67,7 @@ def _take(turn: LeaseKeeper, run_id: str) -> None:
 
 def _holder_in_words(held: Lease) -> str:
     return (
-        f"{held.place} has had it since {held.since:%Y-%m-%d %H:%M:%S} UTC; `hallmark down` there lets go of it, and "
+        f"{held.place} has had it since {format_exact_time(held.since)}; `hallmark down` there lets go of it, and "
         "so does its next gate"
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.formatting import format_exact_time
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
 from tasks.runs import dvc, dvc_lock, installation, run, run_entries
@@ -104,7 +105,7 @@ def _last_takeover(ledger: Ledger, run_id: str) -> int:
 
 def _words(entry: Entry) -> str:
     machine = entry.body.get("machine")
-    named = f"installation {entry.body.get('installation')}, since {entry.time:%Y-%m-%d %H:%M:%S} UTC"
+    named = f"installation {entry.body.get('installation')}, since {format_exact_time(entry.time)}"
     return f"{machine}, {named}" if machine else named
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from tasks.core import processor
 from tasks.core.errors import HallmarkError
 from tasks.core.files import read_json
+from tasks.core.formatting import format_duration, format_share, format_usd
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
 from tasks.core.params.base_model import BaseModelParams
@@ -253,10 +254,10 @@ def sentences(told: TrainingEstimate) -> Iterator[str]:
     aside = f", {work.validation_rows:,} of them to validate" if work.validation_rows else ""
     yield (
         f"{work.rows:,} rows of run {told.rows_run}{aside}, {work.tokens:,} tokens in all epochs, {work.steps:,} steps "
-        f"of {work.passes_per_step:.1f} passes, {work.padding_share:.1%} of positions without a token"
+        f"of {work.passes_per_step:.1f} passes, {format_share(work.padding_share)} of positions without a token"
     )
     if work.rows_too_long:
-        share = f"{work.rows_too_long:,} rows ({work.rows_too_long / work.rows:.1%})"
+        share = f"{work.rows_too_long:,} rows ({format_share(work.rows_too_long / work.rows)})"
         yield f"{share} are longer than training.max_length or the model's context, and stop the training"
     else:
         yield f"the longest row has {work.longest_row} tokens: none is cut or left out"
@@ -268,17 +269,8 @@ def sentences(told: TrainingEstimate) -> Iterator[str]:
     if it.busy_workers < it.training.workers:
         idle, batch = it.training.workers - it.busy_workers, it.training.global_batch_size
         yield f"{idle} of {it.training.workers} workers have no row: training.global_batch_size is {batch}"
-    yield f"{_duration(it.hours)} on {workers}, {it.cost:.2f} USD at {it.price_per_hour:g} USD an hour and worker"
-
-
-def _duration(hours: float) -> str:
-    return (
-        f"{hours:.1f} hours"
-        if hours >= 2
-        else f"{hours * 60:.0f} minutes"
-        if hours > 1 / 30
-        else f"{hours * 3600:.0f} s"
-    )
+    takes, costs = format_duration(it.hours * 3600), format_usd(it.cost)
+    yield f"{takes} on {workers}, {costs} at {it.price_per_hour:g} USD an hour and worker"
 
 
 def advice(it: Estimate) -> str:

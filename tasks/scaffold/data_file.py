@@ -12,6 +12,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
 
 from tasks.core.errors import InputError
+from tasks.core.formatting import format_share
 from tasks.core.steps.kinds import KINDS_IN_WORDS
 from tasks.scaffold import file_format
 from tasks.sources.sources import ColumnMapping, Constants, Source
@@ -173,5 +174,5 @@ def require_readable_rows(count: int, rows: int, first: str, source: Source) -> 
     if count > MAX_MALFORMED_SHARE * rows:
         raise InputError(
             f"{source.location}: {count:,} of {rows:,} rows cannot be read, and a run stops where it is more than "
-            f"{MAX_MALFORMED_SHARE:.0%}; the first one, {first}. Mend the file"
+            f"{format_share(MAX_MALFORMED_SHARE)}; the first one, {first}. Mend the file"
         )

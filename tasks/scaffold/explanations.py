@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tasks.core.formatting import format_share
 from tasks.scaffold import governance_files, parameters
 from tasks.scaffold.data_file import DataFile
 from tasks.scaffold.mapping import GuessedMapping
@@ -74,8 +75,8 @@ def list_warnings(
     rare = sum(count < RARE_LABEL_ROWS for count in sample.targets.values()) if sample.labels else 0
     said = []
     if opened.malformed:
-        share = opened.malformed / opened.rows
-        said.append(f"{opened.malformed:,} rows cannot be read ({share:.1%}); the data gate takes 3 % as it stands")
+        share = format_share(opened.malformed / opened.rows)
+        said.append(f"{opened.malformed:,} rows cannot be read ({share}); the data gate takes 3 % as it stands")
     if sample.rejected:
         rules = ", ".join(f"{rule} {count:,}" for rule, count in sample.rejected.most_common())
         said.append(f"rows that become no record: {rules}")

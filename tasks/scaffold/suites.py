@@ -7,6 +7,7 @@ maximum lengths are twice today's, and twice as many new labels and repeated row
 import math
 from typing import Any
 
+from tasks.core.formatting import format_share
 from tasks.scaffold.sample_statistics import SampleStatistics
 
 Suite = dict[str, Any]
@@ -52,7 +53,8 @@ def dataset_suite(name: str, sample: SampleStatistics) -> Suite:
                                                                                    "record."),
         _expectation("expect_column_proportion_of_unique_values_to_be_between",
              {"column": "prompt", "min_value": math.floor(max(0.1, distinct - 0.15) * 100) / 100},
-             f"{distinct:.0%} of the prompts are different; repeated ones make figures look better than they are."),
+             f"{format_share(distinct)} of the prompts are different; repeated ones make figures look better than they "
+             "are."),
         _expectation("expect_column_values_to_not_be_in_set", {"column": "outcome", "value_set": ["undetectable"]},
              "A text that cannot be read to its end cannot be cleared of what is personal."),
         _expectation("expect_texts_to_hold_nothing_protected",

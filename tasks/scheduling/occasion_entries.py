@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from tasks.core.files import sha256_bytes
+from tasks.core.formatting import format_time
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs.request import RunRequest
 from tasks.runs.signed_requests import Envelope
@@ -111,4 +112,4 @@ def _cool_down_reason(book: OccasionLog, occasion: Occasion, now: datetime) -> s
     before = book.last_taken_at(occasion.name, now)
     if before is None or occasion.cool_down is None or now - before >= occasion.cool_down:
         return ""
-    return f"{format_duration(occasion.cool_down)} have not passed since the run of {before:%Y-%m-%d %H:%M} UTC"
+    return f"{format_duration(occasion.cool_down)} have not passed since the run of {format_time(before)}"

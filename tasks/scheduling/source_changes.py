@@ -18,6 +18,7 @@ from tasks.core import files
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_bytes
+from tasks.core.formatting import format_share
 from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger
 from tasks.runs.commit_files import CommitFiles
@@ -81,9 +82,9 @@ def find_change(
     wide = {source: share for source, share in shares.items() if share > trigger.beyond}
     if not wide:
         return None
-    words = ", ".join(f"{source} by {share:.1%} of its lines" for source, share in sorted(wide.items()))
+    words = ", ".join(f"{source} by {format_share(share)} of its lines" for source, share in sorted(wide.items()))
     told = sha256_bytes(canonical_json({"contents": contents, "after": last.key if last else None}))
-    return SourceChange(id=told[:16], words=f"{words} (more than {trigger.beyond:.1%})", contents=contents)
+    return SourceChange(id=told[:16], words=f"{words} (more than {format_share(trigger.beyond)})", contents=contents)
 
 
 def _watched(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:

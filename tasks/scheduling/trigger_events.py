@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.config import MAX_REASON_CHARS
+from tasks.core.formatting import format_time
 from tasks.core.params.params import Params
 from tasks.declarations import declarations
 from tasks.declarations import status as declared_standing
@@ -110,7 +111,7 @@ def _waiver(name: str, trigger: WaiverExpiring, _: datetime, place: TriggerConte
         if each.expires and each.expires <= soon:
             ending.setdefault((each.entry, each.expires), []).append(f"{each.check!r} at the {each.gate} gate")
     for (entry, expires), checks in ending.items():
-        words = f"a waiver of champion {label} ends on {expires:%Y-%m-%d %H:%M} UTC: {', '.join(checks)}"
+        words = f"a waiver of champion {label} ends on {format_time(expires)}: {', '.join(checks)}"
         yield make_occasion(name, trigger, f"{label}/{entry}", words)
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from tasks.core.formatting import format_bytes
+
 GIB = 2**30
 ENOUGH_FREE_INODES = 10_000
 """Number of free inodes that is enough on any disk; on a disk with few inodes the share `disk_left` is enough."""
@@ -46,7 +48,7 @@ def limit_check(limits: Limits, place: Path) -> Callable[[], str | None]:
             return f"it has started {more:,} processes, and may have {limits.max_processes:,}"
         memory = psutil.virtual_memory()
         if memory.available < min(limits.min_memory_share * memory.total, limits.enough_free_bytes):
-            return f"the machine has {memory.available / GIB:.1f} GiB of memory left, of {memory.total / GIB:.1f}"
+            return f"the machine has {format_bytes(memory.available)} of memory left, of {format_bytes(memory.total)}"
         return disk_shortage(limits, place)
 
     return look
@@ -60,7 +62,7 @@ def disk_shortage(limits: Limits, place: Path) -> str | None:
         return f"the disk of {place} takes {files.f_favail:,} more files, of {files.f_files:,}"
     disk = shutil.disk_usage(place)
     if disk.free < min(limits.min_disk_share * disk.total, limits.enough_free_bytes):
-        return f"the disk of {place} has {disk.free / GIB:.2f} GiB left, of {disk.total / GIB:.1f}"
+        return f"the disk of {place} has {format_bytes(disk.free)} left, of {format_bytes(disk.total)}"
     return None
 
 

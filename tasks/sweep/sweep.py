@@ -8,11 +8,11 @@ from typing import Any
 
 from tasks.core.errors import HallmarkError
 from tasks.core.files import read_json, sha256_bytes, write_json
+from tasks.core.formatting import format_duration
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.locks import hold
 from tasks.core.params.params import Params
-from tasks.core.progress import format_duration
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import stage_execution, workspace

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tasks.core.errors import Refused
+from tasks.core.formatting import format_time
 from tasks.core.json_text import canonical_json
 from tasks.core.utc import to_utc
-from tasks.trust.validity import format_time
 
 MAX_AGE = timedelta(hours=12)
 """Maximum age of a signed statement."""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
+from tasks.core.formatting import format_time
 from tasks.core.params.values import Name, Text
 from tasks.core.utc import to_utc
 from tasks.trust import dsse, keys
@@ -160,9 +161,3 @@ def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whos
         if key.fingerprint in signers and not key.is_valid(at):
             raise Refused(f"{whose}'s key {key.fingerprint} {key.state_text(at)}, and this is of {format_time(at)}")
     return dsse.verify(envelope, valid_lines(those, at))
-
-
-def format_time(moment: datetime) -> str:
-    """Format a time as `2026-03-01`, or as `2026-03-01 12:30 UTC` if it is not midnight."""
-    spelled = f"{to_utc(moment):%Y-%m-%d %H:%M UTC}"
-    return spelled.removesuffix(" 00:00 UTC")

@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+
+from tasks.core import formatting
+from tasks.core.pages import template_environment
 from tests.loaded_modules import ROOT
 
 SOURCES = [path for room in ("infra", "flows", "tasks") for path in sorted((ROOT / room).rglob("*.py"))]
@@ -19,4 +23,28 @@ def lines_with(pattern: str, *rooms: str) -> list[str]:
 
 
 def test_commands_pages_and_flows_open_the_ledger_by_their_checkout() -> None:
-    assert not lines_with(r"open_ledger\(", "infra", "flows"), "tasks/runs/checkout.py opens it"
+    assert not lines_with(r"\bopen_ledger\(", "infra", "flows"), "tasks/runs/checkout.py opens it"
+
+
+def test_one_place_formats_times_and_shares() -> None:
+    formats = lines_with(r":%Y-%m-%d %H:%M(:%S)?\} UTC", "infra", "flows", "tasks")
+    formats += lines_with(r":\.\d%\}", "infra", "flows") + lines_with(
+        r"^def (format_)?(duration|usd)", "infra", "flows"
+    )
+    assert [line for line in formats if not line.startswith("tasks/core/formatting.py")] == []
+    pages = (ROOT / "infra" / "console" / "templates").glob("*.html")
+    assert not [page.name for page in pages if re.search(r"\{:\.\d%\}|\}\} ?%", page.read_text())]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (2.46, "2.5 s"), (42, "42 s"), (498, "8 min 18 s"), (3900, "1 h 05 min"), (183_600, "2 d 3 h")],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
+    assert formatting.format_duration(seconds) == text
+
+
+def test_a_share_is_the_same_text_everywhere() -> None:
+    assert [formatting.format_share(share) for share in (0.4, 0.0912, 1, 0)] == ["40%", "9.1%", "100%", "0%"]
+    assert template_environment(ROOT).from_string("{{ 0.4 | share }}").render() == "40%"
+    assert [formatting.format_bytes(size) for size in (3 << 30, 1536, 12)] == ["3.0 GiB", "1.5 KiB", "12 B"]

@@ -44,12 +44,12 @@ def test_a_line_says_how_far_and_how_long(capsys: pytest.CaptureFixture[str]) ->
     work = Progress("predict@base", 120, after=17, then="17 requests one at a time")
     work.began -= 10
     work.report(40)
-    assert lines(capsys) == ["progress predict@base 40/137 4.0 rows/s eta 20s, then 17 requests one at a time"]
+    assert lines(capsys) == ["progress predict@base 40/137 4.0 rows/s eta 20 s, then 17 requests one at a time"]
     ingest = Progress("ingest", 100_000)
     ingest.began -= 1
     ingest.report(20_000, "tickets")
     (line,) = lines(capsys)
-    assert re.fullmatch(r"progress ingest 20000/100000 tickets (19|20),\d{3} rows/s eta 4s", line)
+    assert re.fullmatch(r"progress ingest 20000/100000 tickets (19|20),\d{3} rows/s eta 4.0 s", line)
 
 
 def test_no_line_says_that_all_is_done(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,8 +47,8 @@ def test_the_data_gate_gets_the_recall_of_masking_by_class(made: Run) -> None:
         "planted.recall_name": 1, "planted.recall_credential": 0, "planted.recall_all": 11 / 25
     }  # fmt: skip
     assert gate_facts.describe_misses(found) == (
-        "credential 100.0% (0 of 14 characters of 1 planted values); nothing of name. "
-        "Of all: 56.0% (11 of 25 characters of 2 planted values)"
+        "credential 100% (0 of 14 characters of 1 planted values); nothing of name. "
+        "Of all: 56% (11 of 25 characters of 2 planted values)"
     )
 
 

@@ -112,7 +112,7 @@ def test_the_data_gate_says_what_masking_missed_of_planted_values(house: House) 
     write_json(house.layout.measurements("planted.json"), {"kinds": [], "classes": [counts | {"taken_for": {}}]})
     found = house.collect("data")
     assert found.facts["planted.recall_address"].value == 0.75
-    wanted = "address 25.0% (150 of 200 characters of 16 planted values)"
+    wanted = "address 25% (150 of 200 characters of 16 planted values)"
     assert (
         evidence_text.masking_gaps(found) == {"masking missed": wanted}
         and evidence_text.masking_gaps(house.collect("evaluation")) == {}

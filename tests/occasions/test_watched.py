@@ -106,7 +106,7 @@ def test_only_a_change_beyond_the_threshold_is_one(watch: Watch) -> None:
     assert watch.look() is None
     watch.write(*ROWS, *(f"new {number}" for number in range(10)))
     change = watch.look()
-    assert change and change.words == "messages by 9.1% of its lines (more than 5.0%)"
+    assert change and change.words == "messages by 9.1% of its lines (more than 5%)"
 
 
 def test_small_changes_add_up(watch: Watch) -> None:

@@ -131,7 +131,7 @@ def test_a_late_proof_by_a_newer_key_is_incomplete_outside_and_counts_inside(tur
 def test_a_proof_by_a_revoked_key_is_no_proof_and_is_made_anew(released: House) -> None:
     rekeyed(released, "revoked_as_of: 2026-01-01, reason: stolen")
     told = releases.verify(released.bundle(), released.governance)
-    assert told.verdict == "incomplete" and "is revoked as of 2026-01-01 (stolen)" in told.against
+    assert told.verdict == "incomplete" and "is revoked as of 2026-01-01 00:00 UTC (stolen)" in told.against
     assert verification.require_valid(released.bundle(), released.governance)
     assert promotion.recover(released.ledger, released.governance) == []
     assert releases.verify(released.bundle(), released.governance).verdict == "valid"

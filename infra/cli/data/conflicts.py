@@ -11,6 +11,7 @@ from infra.cli import run_argument, shared
 from infra.cli.data.default_run import newest
 from infra.cli.shared import console
 from tasks.core.files import write_bytes
+from tasks.core.formatting import format_share
 from tasks.inquiry import access
 from tasks.inquiry.conflicts import html_page, pairs
 from tasks.inquiry.conflicts.pairs import Conflicts, Pair, PairRecord
@@ -61,7 +62,7 @@ def _show(listing: Conflicts) -> None:
     for number, pair in enumerate(listing.pairs, start=1):
         undecided = "undecided, both are kept" if pair.went.kept else "undecided, neither is kept"
         verdict = f"decided, {pair.decided_by}" if pair.decided_by else undecided
-        console.print(f"{number}. prompts {pair.jaccard:.0%} alike: {verdict}", style="bold")
+        console.print(f"{number}. prompts {format_share(pair.jaccard)} alike: {verdict}", style="bold")
         console.print(_table(pair), soft_wrap=False)
     if listing.pairs:
         console.print("What to do:")

@@ -9,6 +9,7 @@ from infra.cli import declaration_adoption, shared
 from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import Withdrawal
+from tasks.core.formatting import format_share
 from tasks.declarations import declarations, status
 from tasks.inquiry.inventory import InventoryItem, quality_trend, read_inventory
 from tasks.ledger.ledger import Ledger
@@ -119,7 +120,7 @@ def _cells(holding: InventoryItem, gates: dict[str, str]) -> list[str]:
 
 
 def _trend(holding: InventoryItem) -> str:
-    shares = [f"{quality.quarantined_share:.1%}" for quality in holding.trend]
+    shares = [format_share(quality.quarantined_share) for quality in holding.trend]
     changes = [share for place, share in enumerate(shares) if place == 0 or share != shares[place - 1]]
     return " → ".join(changes[-3:])
 
@@ -128,4 +129,4 @@ def _loss_without(holding: InventoryItem) -> str:
     if holding.loss is None:
         return ""
     only = [f"{', '.join(values)}" for values in holding.loss.only_here.values()]
-    return f"{holding.loss.share:.0%} of the rows" + (f", all of {'; '.join(only)}" if only else "")
+    return f"{format_share(holding.loss.share)} of the rows" + (f", all of {'; '.join(only)}" if only else "")

@@ -10,6 +10,7 @@ from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
 from tasks.core.errors import HallmarkError
+from tasks.core.formatting import format_time
 from tasks.declarations import declarations
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
@@ -66,7 +67,7 @@ def _content_digests(ledger: Ledger, governed: Governance, source: str, root: Pa
 def _confirmed(source: str, entry: Entry, restore: bool, held: str | None) -> str:
     where = f"entry {entry.seq} of the ledger"
     if not restore:
-        return f"source {source} was withdrawn on {entry.time:%Y-%m-%d %H:%M} UTC: {where}"
+        return f"source {source} was withdrawn on {format_time(entry.time)}: {where}"
     return f"your withdrawal is taken back: {where}; {held}" if held else f"source {source} is given again: {where}"
 
 

@@ -7,6 +7,7 @@ from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
 from tasks.core.escaping import escape_line
+from tasks.core.formatting import format_duration, format_time
 from tasks.gates import decision_summary, evidence_diff, evidence_text
 from tasks.gates.cases import GateCase
 from tasks.gates.evidence_diff import EvidenceDiff
@@ -37,9 +38,9 @@ def show(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governa
 
 def _head(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> Table:
     evidence, now = case.evidence, ledger.now()
-    waits = f", {evidence_text.duration(now - case.opening.time)} ago" if case.closed is None else ""
+    waits = f", {format_duration((now - case.opening.time).total_seconds())} ago" if case.closed is None else ""
     left = (
-        f", in {evidence_text.duration(standing.deadline - now)}"
+        f", in {format_duration((standing.deadline - now).total_seconds())}"
         if case.closed is None and standing.deadline > now
         else ""
     )
@@ -52,9 +53,9 @@ def _head(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Govern
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
-        "asked": f"{case.opening.time:%Y-%m-%d %H:%M} UTC{waits}",
+        "asked": f"{format_time(case.opening.time)}{waits}",
         **decision_summary.lines(evidence, ledger, governed),
-        "decide by": f"{standing.deadline:%Y-%m-%d %H:%M} UTC{left}",
+        "decide by": f"{format_time(standing.deadline)}{left}",
     }
     table = Table(show_header=False, box=None, padding=(0, 1))
     for name, text in lines.items():
@@ -79,5 +80,5 @@ def _cells(check: CheckStatus) -> list[str]:
 def _decision(decision: DecisionStatus) -> str:
     role = f" as {decision.role}" if decision.role else ""
     why = escape_line(decision.reason)  # a second line could imitate a line of this page
-    said = f"{decision.time:%Y-%m-%d %H:%M} UTC {decision.person}{role}: {decision.verb} {why}".rstrip()
+    said = f"{format_time(decision.time)} {decision.person}{role}: {decision.verb} {why}".rstrip()
     return said if decision.counted else f"{said} (does not count: {decision.why_not})"

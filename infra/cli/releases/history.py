@@ -1,6 +1,5 @@
 """Command `hallmark releases at`: the releases in production at a time in the past."""
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.release_context import open_to_read
 from infra.cli.shared import console
+from tasks.core.formatting import format_exact_time
 from tasks.registry.history import history
 from tasks.registry.history.history import AliasHolder, ModelState, ProductionState
 
@@ -33,7 +33,7 @@ def _show(moment: ProductionState, as_json: bool) -> None:
     if as_json:
         shared.print_json(moment.model_dump(mode="json"))
         return
-    console.print(f"environment {moment.environment} at {_utc(moment.at)}")
+    console.print(f"environment {moment.environment} at {format_exact_time(moment.at)}")
     if not moment.models:
         console.print("no release was ever promoted here")
         return
@@ -55,15 +55,14 @@ def _table(moment: ProductionState) -> Table:
 def _cells(holder: AliasHolder | None) -> list[str]:
     if holder is None:
         return ["none"]
-    until = _utc(holder.until) if holder.until else "still"
-    return [holder.release, _utc(holder.since), until, str(holder.entry), holder.sha256[:12]]
+    until = format_exact_time(holder.until) if holder.until else "still"
+    return [holder.release, format_exact_time(holder.since), until, str(holder.entry), holder.sha256[:12]]
 
 
 def _tell(standing: ModelState) -> None:
     if standing.champion is None:
-        console.print(
-            f"\n{standing.name}: nothing was in production yet; the first promotion was {_utc(standing.first)}"
-        )
+        first = format_exact_time(standing.first)
+        console.print(f"\n{standing.name}: nothing was in production yet; the first promotion was {first}")
         return
     holder = standing.champion
     demo = ", demo identities decided" if holder.demo else ""
@@ -80,7 +79,3 @@ def _tell(standing: ModelState) -> None:
         console.print(f"  {approval.gate} gate: approved by {approval.who} ({where})")
     for waiver in holder.waivers:
         console.print(f"  {waiver.describe()}")
-
-
-def _utc(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

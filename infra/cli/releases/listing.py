@@ -5,6 +5,7 @@ from typing import Any
 from infra.cli import shared
 from infra.cli.release_context import Label, open_to_read
 from infra.cli.shared import console
+from tasks.core.formatting import format_time
 from tasks.registry.promote import releases, waivers
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.waivers import FailedCheck
@@ -53,7 +54,7 @@ def _document(release: Release, relied: list[FailedCheck]) -> dict[str, Any]:
 
 
 def _cells(release: Release, relied: list[FailedCheck]) -> list[str]:
-    promoted = f"{release.promoted_at:%Y-%m-%d %H:%M} UTC"
+    promoted = format_time(release.promoted_at)
     short = waivers.summary(relied)
     aliases = ", ".join(release.aliases)
     return [str(release.label), aliases, promoted, release.run, short, "demo" * release.demo, release.bundle]

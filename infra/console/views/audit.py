@@ -7,12 +7,12 @@ from tasks.audit import gaps, release_facts
 from tasks.audit.release_facts import ReleaseFacts
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError
+from tasks.core.formatting import format_time
 from tasks.ledger import quick_check, search
 from tasks.ledger.kinds import DATA_ACCESS_GROUP
 from tasks.ledger.search import EntryFilter
 from tasks.policy.people import Person
 from tasks.registry.promote import releases
-from tasks.trust.validity import format_time
 
 MAX_DATA_ACCESSES = 20
 """Maximum number of data accesses that are listed."""

@@ -5,6 +5,7 @@ from datetime import date
 from infra.console.site import RequestState
 from tasks.consent import withdrawals
 from tasks.core.config import FrozenModel
+from tasks.core.formatting import format_share
 from tasks.inquiry import inventory
 from tasks.inquiry.inventory import InventoryItem, SourceQuality
 from tasks.policy.people import Person
@@ -84,4 +85,4 @@ def _loss(holding: InventoryItem) -> str:
     if holding.loss is None:
         return ""
     only = "; ".join(f"{name} {', '.join(values)}" for name, values in holding.loss.only_here.items() if values)
-    return f"{holding.loss.share:.1%} of the rows{f'; alone has {only}' if only else ''}"
+    return f"{format_share(holding.loss.share)} of the rows{f'; alone has {only}' if only else ''}"

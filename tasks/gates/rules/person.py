@@ -1,8 +1,8 @@
 """Rules about who decides: not on their own run, in a role that they hold and the gate asks, with an accepted key."""
 
+from tasks.core.formatting import format_time
 from tasks.gates.evidence import Evidence, EvidenceSummary, RequiredDecisions
 from tasks.gates.rules.claim import Claim, Rule
-from tasks.trust.validity import format_time
 
 
 def any_role(claim: Claim) -> str | None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from tasks.core.formatting import format_time
 from tasks.policy.people import Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy
 from tasks.policy.signed_document import PeopleById
-from tasks.trust.validity import format_time
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Rules about the time of a decision: made while the gate was open, and not dated ahead or back."""
 
+from tasks.core.formatting import format_time
 from tasks.gates.rules.claim import Claim, Rule
-from tasks.trust.validity import CLOCK_TOLERANCE, format_time
+from tasks.trust.validity import CLOCK_TOLERANCE
 
 
 def dated_ahead(claim: Claim) -> str | None:
@@ -24,7 +25,7 @@ def after_closing(claim: Claim) -> str | None:
         return None
     return (
         f"gate {claim.decision.gate} of run {claim.closing_entry.subject} closed on "
-        f"{claim.closing_entry.time:%Y-%m-%d %H:%M} UTC "
+        f"{format_time(claim.closing_entry.time)} "
         f"({claim.closing_entry.body.get('state')}) and takes no more decisions"
     )
 
@@ -33,7 +34,7 @@ def after_deadline(claim: Claim) -> str | None:
     """Refuse a decision after the deadline, so that no gate stays open for ever."""
     if claim.deadline is None or claim.effective_at <= claim.deadline:
         return None
-    return f"the deadline of gate {claim.decision.gate} passed on {claim.deadline:%Y-%m-%d %H:%M} UTC"
+    return f"the deadline of gate {claim.decision.gate} passed on {format_time(claim.deadline)}"
 
 
 RULES: tuple[Rule, ...] = (after_closing, after_deadline, dated_ahead, dated_back)

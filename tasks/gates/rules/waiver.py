@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from tasks.core.formatting import format_time
 from tasks.gates.rules.claim import Claim, Rule
 
 
@@ -56,7 +57,7 @@ def max_duration(claim: Claim) -> str | None:
     if said.expires <= latest:
         return None
     return (
-        f"a waiver at gate {said.gate} may last {waive.max_days:g} days, until {latest:%Y-%m-%d %H:%M} UTC, and this "
+        f"a waiver at gate {said.gate} may last {waive.max_days:g} days, until {format_time(latest)}, and this "
         f"one is until {said.expires:%Y-%m-%d %H:%M}"
     )
 
@@ -65,7 +66,7 @@ def not_expired(claim: Claim) -> str | None:
     said = claim.decision
     if said.verb != "waive" or said.expires is None or said.expires > claim.now:
         return None
-    return f"the waiver expired on {said.expires:%Y-%m-%d %H:%M} UTC"
+    return f"the waiver expired on {format_time(said.expires)}"
 
 
 RULES: tuple[Rule, ...] = (complete, same_result, check_failed, allowed, max_duration, not_expired)

@@ -4,6 +4,7 @@ from tasks.core.document import error_text
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import read_stage_bytes
+from tasks.core.formatting import format_share
 from tasks.core.layout import Layout
 
 FACT_PREFIX = "planted.recall_"
@@ -45,7 +46,7 @@ def describe_misses(facts: Facts) -> str:
         return "not measured here: nobody planted values in these sources; no masking finds everything"
     whole = recalls.pop("all", None)
     classes = sorted(recalls.items(), key=lambda item: (item[1].value, item[0]))
-    some = [f"{name} {1 - fact.value:.1%} ({fact.note})" for name, fact in classes if fact.value < 1]
+    some = [f"{name} {format_share(1 - fact.value)} ({fact.note})" for name, fact in classes if fact.value < 1]
     none = [name for name, fact in classes if fact.value == 1]
     said = "; ".join(some) + "; nothing of " * bool(some and none) + "nothing of " * (not some) + ", ".join(none)
-    return f"{said}. Of all: {1 - whole.value:.1%} ({whole.note})" if whole else said
+    return f"{said}. Of all: {format_share(1 - whole.value)} ({whole.note})" if whole else said

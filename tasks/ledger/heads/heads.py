@@ -13,13 +13,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tasks.core.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
+from tasks.core.formatting import format_exact_time, format_time
 from tasks.core.params.values import Sha256
 from tasks.core.utc import to_utc
 from tasks.ledger.head_files import MAX_HEAD_BYTES
 from tasks.ledger.tree.merkle import Frontier
 from tasks.trust import dsse, validity
 from tasks.trust.keys import Signer
-from tasks.trust.validity import Key, format_time
+from tasks.trust.validity import Key
 
 HEAD_TYPE = "urn:hallmark:ledger-head:v1"
 
@@ -56,7 +57,7 @@ class Head(Document):
         return self.ledger, self.size, self.root
 
     def describe(self) -> str:
-        return f"{self.size:,} entries, root {self.root[:12]}, {self.time:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.size:,} entries, root {self.root[:12]}, {format_exact_time(self.time)}"
 
 
 def from_tree(tree: Frontier, ledger: str, time: datetime) -> Head:

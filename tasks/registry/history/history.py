@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
+from tasks.core.formatting import format_exact_time
 from tasks.core.utc import to_utc
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -98,7 +99,7 @@ def parse_time(text: str, now: datetime) -> datetime:
             "2026-03-03T12:00+01:00), or a date as 2026-03-03, which means its end"
         ) from None
     if meant > now:
-        raise InputError(f"{text} has not come yet: the ledger's clock says {now:%Y-%m-%d %H:%M:%S} UTC")
+        raise InputError(f"{text} has not come yet: the ledger's clock says {format_exact_time(now)}")
     return meant
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.core.escaping import escape
+from tasks.core.formatting import format_time
 from tasks.gates import cases, reminders
 from tasks.incidents import signed_incident
 from tasks.ledger.ledger import Entry
@@ -86,7 +87,7 @@ def _of_gate(entry: Entry, event: str, title: str, text: str) -> dict[str, Any]:
 
 def _until(entry: Entry) -> str:
     deadline = datetime.fromisoformat(entry.body["deadline"])
-    return f"{_named(entry.body['roles'])} decides until {deadline:%Y-%m-%d %H:%M} UTC."
+    return f"{_named(entry.body['roles'])} decides until {format_time(deadline)}."
 
 
 def _named(roles: list[str]) -> str:

@@ -8,6 +8,7 @@ Serving continues in either case. Commands and policy call it "breaking the glas
 from datetime import datetime, timedelta
 
 from tasks.core.errors import InputError, Refused
+from tasks.core.formatting import format_time
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
@@ -55,7 +56,7 @@ def open_incident(
     )
     text = (
         f"{label} was made champion again by breaking the glass, in role {allowed.role}. A second person in role "
-        f"{allowed.confirm_role} confirms it until {until:%Y-%m-%d %H:%M} UTC: hallmark releases confirm {label}.{gone}"
+        f"{allowed.confirm_role} confirms it until {format_time(until)}: hallmark releases confirm {label}.{gone}"
     )
     incidents.open_if_new(
         ledger, governance, "break-glass", label, {"statement": made.sha256}, "major", allowed.confirm_role, text,

@@ -15,6 +15,7 @@ each machine completes or undoes only its own.
 from contextlib import suppress
 
 from tasks.core.errors import HallmarkError, Refused, Unavailable
+from tasks.core.formatting import format_time
 from tasks.core.layout import Layout
 from tasks.core.payload import manifest
 from tasks.declarations.criteria import PromotedCriteria, next_criteria
@@ -138,7 +139,7 @@ def _require_same_champion(candidate: Candidate, newest: SignedPromotion | None)
     now = newest.promotion
     raise Refused(
         f"since run {candidate.run} was compared with the champion, {now.label} took its place ({now.action} of run "
-        f"{now.run}, {now.time:%Y-%m-%d %H:%M} UTC); run again to be compared with it"
+        f"{now.run}, {format_time(now.time)}); run again to be compared with it"
     )
 
 

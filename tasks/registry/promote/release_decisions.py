@@ -9,6 +9,7 @@ from datetime import datetime
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
+from tasks.core.formatting import format_exact_time
 from tasks.gates import cases, signed_decision
 from tasks.gates.signed_decision import Decision, Verb
 from tasks.gates.signed_decision import SignedDecision as SignedDecision
@@ -71,7 +72,7 @@ class DecisionSummary(FrozenModel):
         role = f" as {self.role}" if self.role else ""
         demo = ", a demo identity" if self.demo else ""
         where = f"ledger entry {self.entry}{'' if self.counted else ', not among those that it was passed on'}"
-        return f"{what}{role}{demo}, {self.time:%Y-%m-%d %H:%M:%S} UTC ({where}): {self.reason or 'no reason'}"
+        return f"{what}{role}{demo}, {format_exact_time(self.time)} ({where}): {self.reason or 'no reason'}"
 
 
 def by_gate(promotion: Promotion, ledger: Ledger, governance: Governance) -> dict[GateName, list[LedgerDecision]]:

@@ -10,6 +10,7 @@ from pydantic import computed_field
 from tasks.consent import release_sources
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError, Refused
+from tasks.core.formatting import format_exact_time
 from tasks.core.graph import sort_gates
 from tasks.core.params.values import Sha256
 from tasks.core.payload import manifest
@@ -68,8 +69,10 @@ class Release(FrozenModel):
     @property
     def promoted(self) -> str:
         """Return the times of promotion and of a rollback to the release, for people."""
-        back = f"; brought back {_utc(self.promoted_at)}" if self.promoted_at > self.first_promoted_at else ""
-        return f"{_utc(self.first_promoted_at)}{back}, statement {self.sequence}"
+        back = (
+            f"; brought back {format_exact_time(self.promoted_at)}" if self.promoted_at > self.first_promoted_at else ""
+        )
+        return f"{format_exact_time(self.first_promoted_at)}{back}, statement {self.sequence}"
 
     def describe(self, decided: Sequence[DecisionSummary]) -> str:
         """Return some lines of text about the release. `decided` holds its decisions."""
@@ -255,10 +258,6 @@ def _release(newest: ProductionPeriod, first: ProductionPeriod, holders: dict[st
         reason=promotion.reason,
         candidate_inputs=promotion.candidate_inputs,
     )
-
-
-def _utc(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _holders(line: Promotions) -> dict[str, int | None]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError, Refused
+from tasks.core.formatting import format_time
 from tasks.gates import cases
 from tasks.gates.cases import GateCase
 from tasks.gates.signed_decision import KIND, read
@@ -37,7 +38,7 @@ class FailedCheck(FrozenModel):
     """Whether the waiver is valid at the moment asked for."""
 
     def __str__(self) -> str:
-        until = f"expired on {self.expires:%Y-%m-%d %H:%M} UTC" if self.expires else "cannot be verified"
+        until = f"expired on {format_time(self.expires)}" if self.expires else "cannot be verified"
         return f"the waiver of check {self.check!r} at the {self.gate} gate {until}"
 
     def describe(self) -> str:
@@ -45,7 +46,7 @@ class FailedCheck(FrozenModel):
         if self.expires is None:
             return f"{what}it failed, and no waiver of it in the ledger can be verified"
         stands = "counts until" if self.counts else "EXPIRED on"
-        return f"{what}waived by {self.who}, {stands} {self.expires:%Y-%m-%d %H:%M} UTC: {self.reason or 'no reason'}"
+        return f"{what}waived by {self.who}, {stands} {format_time(self.expires)}: {self.reason or 'no reason'}"
 
 
 def failed_checks(

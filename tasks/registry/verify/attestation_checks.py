@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tasks.code_versions import sign_off
 from tasks.core.errors import Refused
+from tasks.core.formatting import format_time
 from tasks.core.graph import SUBJECT_STAGES
 from tasks.core.layout import EXPERIMENT_TIER
 from tasks.declarations.criteria import next_criteria
@@ -68,7 +69,7 @@ def _check_governance(attested: Attestations, promotion: Promotion) -> str:
     last = adopted.adoption
     if promotion.time < last.time:
         raise Refused("the release was promoted before its policy and people were proposed")
-    return f"policy and people are those of adoption {last.sequence}, of {last.time:%Y-%m-%d %H:%M} UTC"
+    return f"policy and people are those of adoption {last.sequence}, of {format_time(last.time)}"
 
 
 def _check_manifest(attested: Attestations, promotion: Promotion) -> str:

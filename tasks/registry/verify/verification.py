@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tasks.core.document import error_text
 from tasks.core.errors import HallmarkError, Refused
+from tasks.core.formatting import format_time
 from tasks.policy.governance import LOCAL, Governance
 from tasks.policy.signed_document import KeyDirectory
 from tasks.registry.release import bundle, contents, promotions
@@ -134,7 +135,7 @@ def _promotion_check(signed: SignedPromotion) -> Check:
     promotion = signed.promotion
     text = (
         f"statement {promotion.sequence} of {promotion.name} in environment {promotion.environment}, "
-        f"{promotion.time:%Y-%m-%d %H:%M} UTC, is signed by the gate's key"
+        f"{format_time(promotion.time)}, is signed by the gate's key"
     )
     return Check(about="promotion", state="ok", text=f"the promotion statement of {promotion.label}: {text}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core.formatting import format_duration
 from tasks.core.json_text import parse
 from tasks.core.progress import announce, announce_count, format_duration
 from tasks.stages.train import early_stopping
@@ -111,7 +112,7 @@ def whole_lines(file: Path) -> list[str]:
 
 
 def progress_line(points: list[Point], steps: int) -> str:
-    """Return the progress, as in `loss 0.412 330 tok/s eta 4m10s`, followed by that of `looks`.
+    """Return the progress, as in `loss 0.412 330 tok/s eta 4 min 10 s`, followed by that of `looks`.
 
     Speed and time remaining are computed from the last 50 steps. The validation losses come last, because a narrow
     terminal cuts off the end.

@@ -1,0 +1,48 @@
+"""Text of times, durations, shares, sizes, counts and amounts, the same in commands, pages and messages."""
+
+from datetime import datetime
+
+from tasks.core.utc import to_utc
+
+BYTES_BY_UNIT = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
+
+
+def format_time(moment: datetime) -> str:
+    """Return a time to the minute, such as `2026-03-03 12:00 UTC`."""
+    return f"{to_utc(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def format_exact_time(moment: datetime) -> str:
+    """Return a time to the second, such as `2026-03-03 12:00:05 UTC`."""
+    return f"{to_utc(moment):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration in its two largest units, such as `2.5 s`, `4 min 02 s`, `1 h 05 min` or `2 d 3 h`."""
+    if seconds < 60:
+        return f"{max(0.0, seconds):.{1 if seconds < 10 else 0}f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def format_share(share: float) -> str:
+    """Return a share in percent with at most one decimal, such as `40%` or `9.1%`."""
+    return f"{share:.1%}".replace(".0%", "%")
+
+
+def format_bytes(size: float) -> str:
+    """Return a number of bytes in its largest unit, such as `1.5 GiB`."""
+    unit = next((unit for unit, whole in BYTES_BY_UNIT.items() if size >= whole), None)
+    return f"{size / BYTES_BY_UNIT[unit]:,.1f} {unit}" if unit else f"{size:,.0f} B"
+
+
+def format_count(count: int, one: str, more: str = "") -> str:
+    """Return a count with its noun, such as `1 rule` or `1,204 rules`."""
+    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
+
+
+def format_usd(value: float) -> str:
+    """Return an amount in US dollars, with two significant digits if it is below 0.1."""
+    return f"{value:,.2f} USD" if value >= 0.1 else f"{value:.2g} USD"
