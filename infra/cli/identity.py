@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,9 +14,8 @@ from infra.cli.shared import console
 from tasks.core.errors import InputError
 from tasks.core.files import create_file, write_bytes
 from tasks.core.formatting import format_time
-from tasks.policy import adoption_entries, proposal
-from tasks.policy.governance import Governance
-from tasks.policy.people import MACHINES, MachineName, Person
+from tasks.policy import adoption_entries, overview, proposal
+from tasks.policy.people import MACHINES
 from tasks.policy.proposal import Change
 from tasks.trust import keys, signing_keys, ssh_agent
 
@@ -86,15 +85,14 @@ def list_identities(as_json: shared.Json = False) -> None:
     Example: hallmark identity list
     """
     governed = shared.open_checkout().governance
-    machines = [_row(governed, name, "", "machine") for name in MACHINES]
-    rows = [_row(governed, person, person.name, *_roles(person)) for person in governed.people.people] + machines
+    rows = [overview.signer(governed, who, datetime.now(UTC)) for who in (*governed.people.people, *MACHINES)]
     if as_json:
-        shared.print_json(rows)
+        shared.print_json([row.model_dump(mode="json", exclude={"demo"}) for row in rows])
         return
     table = Table("id", "name", "roles", "keys", box=None, header_style="bold")
     for row in rows:
-        lines = (f"{key['fingerprint']} {key['told']}" for key in row["keys"])
-        table.add_row(row["id"], row["name"], ", ".join(row["roles"]), "\n".join(lines) or "none")
+        lines = (f"{key.fingerprint} {key.told}" for key in row.keys)
+        table.add_row(row.id, row.name, ", ".join(row.roles), "\n".join(lines) or "none")
     console.print(table)
 
 
@@ -182,20 +180,6 @@ def _public_line_of_agent(mark: str | None) -> str:
         names = [f"{fingerprint} {line.split(maxsplit=2)[-1]}" for fingerprint, line in held.items()]
         raise InputError(f"the ssh-agent has {'; '.join(names) or 'no ed25519 key'}; say which with --key FINGERPRINT")
     return chosen[0]
-
-
-def _roles(person: Person) -> list[str]:
-    return person.roles_at(datetime.now(UTC))
-
-
-def _row(governed: Governance, who: Person | MachineName, name: str, *roles: str) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    try:
-        held = governed.keys_of(who)
-    except InputError:  # a worker that has no key, or a checkout before `hallmark init`
-        held = []
-    rows = [{"fingerprint": key.fingerprint, "state": key.state(now), "told": key.state_text(now)} for key in held]
-    return {"id": who if isinstance(who, str) else who.id, "name": name, "roles": list(roles), "keys": rows}
 
 
 def _report(who: str, line: str, changed: bool, as_json: bool, **more: str) -> None:

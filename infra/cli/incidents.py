@@ -9,7 +9,7 @@ from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.formatting import format_time
 from tasks.incidents import incidents
-from tasks.incidents.incidents import Incident
+from tasks.incidents.incidents import Incident, IncidentSummary
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 
@@ -29,9 +29,8 @@ def list_incidents(
         shared.print_json([_document(incident) for incident in listed])
         return
     table = Table("incident", "severity", "state", "opened", "about", "owner", box=None, header_style="bold")
-    for incident in listed:
-        opened = format_time(incident.entry.time)
-        table.add_row(incident.id, incident.severity, incident.state, opened, incident.opening.about, _owner(incident))
+    for it in (incident.summary for incident in listed):
+        table.add_row(it.id, it.severity, it.state, format_time(it.opened), it.about, it.owner)
     console.print(table if listed else "no incident is open" if not every else "there was no incident")
 
 
@@ -41,7 +40,7 @@ def show(incident: Id, as_json: shared.Json = False) -> None:
     Example: hallmark incidents show waiver-expired-0a1b2c3d4e5f
     """
     shown = incidents.get(*_open(), incident)
-    shared.print_json(_document(shown)) if as_json else console.print(_describe(shown))
+    shared.print_json(_document(shown)) if as_json else console.print(_describe(shown.summary))
 
 
 def close(
@@ -67,34 +66,19 @@ def _open() -> tuple[Ledger, Governance]:
 
 
 def _document(incident: Incident) -> dict[str, Any]:
-    document = incident.opening.model_dump(mode="json", exclude={"deed", "time", "severity"})
-    closing = incident.closing
-    closed = closing.model_dump(mode="json", include={"person", "role", "reason", "time"}) if closing else None
-    return document | {
-        "state": incident.state,
-        "severity": incident.severity,
-        "opened": incident.entry.time.isoformat(),
-        "escalated": incident.escalation.time.isoformat() if incident.escalation else None,
-        "closed": closed,
-    }
+    return incident.summary.model_dump(mode="json", exclude={"entry"})
 
 
-def _owner(incident: Incident) -> str:
-    return f"role {incident.opening.role}" if incident.opening.role else "anybody"
-
-
-def _describe(incident: Incident) -> str:
+def _describe(it: IncidentSummary) -> str:
     lines = {
-        "incident": f"{incident.id}, {incident.state}, {incident.severity}",
-        "about": incident.opening.about,
-        "what": incident.opening.text,
-        "opened": f"{format_time(incident.entry.time)}, entry {incident.entry.seq} of the ledger",
-        "answer by": format_time(incident.opening.answer_by) if incident.opening.answer_by else "",
-        "escalated": format_time(incident.escalation.time) if incident.escalation else "",
-        "owner": _owner(incident),
-        "deed of": incident.opening.by or "",
-        "closed": f"{format_time(incident.closing.time)} by {incident.closing.person}: {incident.closing.reason}"
-        if incident.closing
-        else "",
+        "incident": f"{it.id}, {it.state}, {it.severity}",
+        "about": it.about,
+        "what": it.text,
+        "opened": f"{format_time(it.opened)}, entry {it.entry} of the ledger",
+        "answer by": format_time(it.answer_by) if it.answer_by else "",
+        "escalated": format_time(it.escalated) if it.escalated else "",
+        "owner": it.owner,
+        "deed of": it.by or "",
+        "closed": f"{format_time(it.closed.time)} by {it.closed.person}: {it.closed.reason}" if it.closed else "",
     }
     return "\n".join(f"{name:<10} {text}" for name, text in lines.items() if text)

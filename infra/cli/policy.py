@@ -10,7 +10,7 @@ from infra.cli.shared import console
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_exact_time
 from tasks.gates import policy_tests
-from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force
+from tasks.policy import adoption, adoption_entries, differences, explanation, governance, in_force, overview
 from tasks.policy.adoption_entries import Chain, SigningOutcome
 from tasks.policy.governance import Governance
 from tasks.runs.checkout import Checkout
@@ -29,7 +29,7 @@ def show(as_json: shared.Json = False) -> None:
     chain = in_force.chain(here.state, here.ledger)
     if chain.newest is None:
         raise InputError(f"nothing was adopted under root key {chain.root}; run `hallmark init`")
-    history = [_row(chain, number) for number in range(len(chain.adoptions))]
+    history = overview.adoptions(chain)
     waiting = [
         {"digest": adoption.digest(wanted), "proposed": format_exact_time(wanted.time), "waits_for": missing,
          "changes": _changes(chain, wanted.policy, wanted.people)}
@@ -38,7 +38,7 @@ def show(as_json: shared.Json = False) -> None:
     if as_json:
         document = {
             "root": chain.root,
-            "adoptions": history,
+            "adoptions": [it.model_dump(mode="json", exclude={"changed"}) for it in history],
             "proposed": waiting,
             "problems": list(chain.problems),
             "other_roots": list(chain.foreign_problems),
@@ -49,10 +49,9 @@ def show(as_json: shared.Json = False) -> None:
     console.print(f"root of trust  {chain.root}")
     console.print(f"environment    {chain.newest.environment}")
     console.print(f"policy         SHA-256 {chain.newest.policy.digest()}")
-    for row in history:
-        console.print(
-            f"adopted        {row['time']}  number {row['sequence']}, signed by {', '.join(row['signed_by'])}"
-        )
+    for it in history:
+        time = format_exact_time(it.time)
+        console.print(f"adopted        {time}  number {it.sequence}, signed by {', '.join(it.signed_by)}")
     for each in waiting:
         console.print(f"proposed       {each['proposed']}  {each['waits_for']}")
         console.print("".join(f"               {line}\n" for line in each["changes"]), end="")
@@ -157,12 +156,6 @@ def _changes(chain: Chain, policy: Any, people: Any) -> list[str]:
     if chain.newest is None:
         return [f"nothing was adopted before; environment {policy.environment}, {len(people.people)} people"]
     return differences.between(chain.newest.policy, chain.newest.people, policy, people)
-
-
-def _row(chain: Chain, number: int) -> dict[str, Any]:
-    adopted, entry = chain.adoptions[number], chain.entries[number]
-    return {"sequence": adopted.sequence, "time": format_exact_time(entry.time), "signed_by": chain.signed_by(number),
-            "digest": adoption.digest(adopted), "entry": entry.seq}  # fmt: skip
 
 
 def _folder(given: Path | None) -> Path:

@@ -1,18 +1,16 @@
 """Command group `hallmark schedule`: schedules and triggers, their next times, and pausing them."""
 
 import secrets
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from infra.cli import occasion_context, shared
-from infra.cli.occasion_context import Context
 from infra.cli.shared import console
 from tasks.core.config import checked_reason
 from tasks.core.formatting import format_exact_time
-from tasks.scheduling import control, due_times, trigger_events
+from tasks.scheduling import control, due_times, overview, trigger_events
 from tasks.scheduling.deployments_check import UNCOMMITTED_MESSAGE
-from tasks.scheduling.deployments_file import Schedule
 from tasks.scheduling.occasion_entries import Occasion
 from tasks.scheduling.signed_statements import SwitchAction
 
@@ -26,36 +24,18 @@ def list_schedules(as_json: shared.Json = False) -> None:
     Example: hallmark schedule list
     """
     at = occasion_context.context()
-    rows = [_row(name, at) for name in at.standing.deployments.named]
+    rows = [overview.status(name, at.standing, at.book, at.ledger.now()) for name in at.standing.deployments.named]
     waits = occasion_context.uncommitted_edits(at)
     if as_json:
-        shared.print_json([row | {"uncommitted": waits[row["params"]]} for row in rows])
+        shared.print_json([it.model_dump(mode="json") | {"uncommitted": waits[it.params]} for it in rows])
         return
     if at.standing.problem:
         console.print(f"what is in force cannot be read by this version: {at.standing.problem}", markup=False)
     header = ["name", "when", "state", "next", "last run", "params"]
-    cells = [[row[key] or "" for key in ("name", "when", "state", "next_local", "last_run", "params")] for row in rows]
+    cells = [[it.name, it.when, it.state, it.next_local, it.last_run or "", it.params] for it in rows]
     shared.print_columns(header, cells, "no schedule and no trigger is in force: hallmark deploy --as ID")
     for each in dict.fromkeys(what for files in waits.values() for what in files):
         console.print(f"{each} {UNCOMMITTED_MESSAGE}", markup=False)
-
-
-def _row(name: str, at: Context) -> dict[str, Any]:
-    asks, paused, last = at.standing.deployments.named[name], at.standing.paused.get(name), at.book.last_taken(name)
-    schedule = asks if isinstance(asks, Schedule) else None
-    moment = next(schedule.due_after(at.ledger.now()), None) if schedule and not paused else None
-    return {
-        "name": name,
-        "kind": "schedule" if schedule else "trigger",
-        "when": schedule.in_words if schedule else f"on {asks.timing['on']}",
-        "state": f"paused by {paused.person}: {paused.reason}" if paused else "active",
-        "next": moment.isoformat() if moment else None,
-        "next_local": f"{schedule.local_time(moment)} {schedule.timezone}" if schedule and moment else "",
-        "last_run": last.run if last else None,
-        "last_reason": last.reason if last else None,
-        "params": asks.params,
-        "since": at.standing.since[name].isoformat(),
-    }
 
 
 def coming(
@@ -67,15 +47,11 @@ def coming(
     Example: hallmark schedule next --count 5
     """
     at = occasion_context.context()
-    schedules = at.standing.deployments.schedules
-    times = due_times.next_times(at.standing, at.ledger.now(), count)
+    times = overview.next_times(at.standing, at.ledger.now(), count)
     if as_json:
-        shared.print_json([{"name": name, "due": moment.isoformat()} for moment, name in times])
+        shared.print_json([it.model_dump(mode="json", exclude={"local"}) for it in times])
         return
-    local = {name: schedule.local_time for name, schedule in schedules.items()}
-    rows = [
-        [format_exact_time(moment), f"{local[name](moment)} {schedules[name].timezone}", name] for moment, name in times
-    ]
+    rows = [[format_exact_time(it.due), it.local, it.name] for it in times]
     shared.print_columns(["due", "by its own clock", "schedule"], rows, "no schedule is due")
 
 

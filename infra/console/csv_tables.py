@@ -51,12 +51,13 @@ def lines(view: BaseModel, table: str) -> list[dict[str, Any]]:
 
 
 def _flat(said: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the columns of one line. Lists of documents are left out, since they do not fit into a line."""
+    """Yield the columns of one line. A list of documents does not fit into a line, so only their number does."""
     for name, value in said.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")
-        elif not (isinstance(value, list) and any(isinstance(each, dict | list) for each in value)):
-            yield above + name, value
+        else:
+            holds_documents = isinstance(value, list) and any(isinstance(each, dict | list) for each in value)
+            yield above + name, len(value) if holds_documents else value
 
 
 def _table_fields(kind: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

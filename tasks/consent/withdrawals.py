@@ -33,6 +33,7 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft
 from tasks.sources import locations, sources
+from tasks.sources.dataset import Dataset
 from tasks.sources.sources import ResolvedSource, Source
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Withdrawal",
     "affecting",
     "block_reason",
+    "dataset_block_reason",
     "in_force",
     "restore",
     "withdraw",
@@ -178,6 +180,12 @@ def block_reason(ledger: Ledger, governance: Governance, uses: Iterable[UsedSour
         f"{'; '.join(texts)}. Start a run whose sources.yaml does without, or ask the owner, who may take it back: "
         f"{'; '.join(back)}"
     )
+
+
+def dataset_block_reason(ledger: Ledger, governance: Governance, dataset: Dataset | None) -> str | None:
+    """Return what `block_reason` returns for the sources of a dataset; None without a dataset."""
+    uses = [UsedSource(name, origin.sha256) for name, origin in dataset.sources.items()] if dataset else []
+    return block_reason(ledger, governance, uses)
 
 
 def _draft(

@@ -8,11 +8,12 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, PlainSerializer, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from tasks.core import yaml_text
@@ -49,6 +50,8 @@ class FrozenModel(BaseModel):
         return schema
 
 
+IsoTime = Annotated[datetime, PlainSerializer(datetime.isoformat, when_used="json")]
+"""Time that JSON holds as `datetime.isoformat` writes it: with `+00:00` for UTC."""
 Model = TypeVar("Model", bound=BaseModel)
 NO_CHANGES: Mapping[str, str] = {}
 _CACHE: dict[tuple[type[BaseModel], str], BaseModel] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.core.config import checked_reason
+from tasks.core.config import FrozenModel, IsoTime, checked_reason
 from tasks.core.errors import InputError, Refused
 from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import (
@@ -30,7 +30,40 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 from tasks.policy.signed_entry import Draft, DraftFunction
 
-__all__ = ["Incident", "close", "escalate_overdue", "get", "open_if_new", "read_all"]
+__all__ = ["Incident", "IncidentSummary", "close", "escalate_overdue", "get", "open_if_new", "read_all"]
+
+
+class IncidentClosing(FrozenModel):
+    person: str
+    role: str | None
+    reason: str
+    time: datetime
+
+
+class IncidentSummary(FrozenModel):
+    """Incident as commands and pages show it; `Opening` describes its first fields."""
+
+    id: str
+    what: IncidentKind
+    about: str
+    cause: str
+    role: str | None
+    text: str
+    by: str | None
+    answer_by: datetime | None
+    environment: str
+    state: str
+    """`open`, `escalated` or `closed`."""
+    severity: Severity
+    opened: IsoTime
+    escalated: IsoTime | None
+    closed: IncidentClosing | None
+    entry: int
+    """Number of the ledger entry that opened the incident."""
+
+    @property
+    def owner(self) -> str:
+        return f"role {self.role}" if self.role else "anybody"
 
 
 @dataclass(frozen=True)
@@ -52,6 +85,21 @@ class Incident:
     @property
     def state(self) -> str:
         return "closed" if self.closing else "escalated" if self.escalation else "open"
+
+    @property
+    def summary(self) -> IncidentSummary:
+        """Document about the incident, for commands and pages."""
+        said = self.opening.model_dump(exclude={"deed", "time", "severity"})
+        closing, shown = self.closing, set(IncidentClosing.model_fields)
+        return IncidentSummary(
+            **said,
+            state=self.state,
+            severity=self.severity,
+            opened=self.entry.time,
+            escalated=self.escalation.time if self.escalation else None,
+            closed=IncidentClosing(**closing.model_dump(include=shown)) if closing else None,
+            entry=self.entry.seq,
+        )
 
 
 def open_if_new(

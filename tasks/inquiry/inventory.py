@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
+from pydantic import computed_field
 
 from tasks.core.config import FrozenModel
 from tasks.core.files import read_json
+from tasks.core.formatting import format_share
 from tasks.core.layout import Layout
 from tasks.core.record import read_table
 from tasks.core.steps.data import FILTER_NAMES
@@ -55,10 +57,24 @@ class InventoryItem(FrozenModel):
     """Quality in each run, oldest first."""
     loss: SourceShare | None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def stale(self) -> bool:
         """Whether the newest record is older than the `refresh_days` of the source."""
         return self.age_days is not None and self.age_days > self.source.refresh_days
+
+    @property
+    def last(self) -> SourceQuality | None:
+        """Quality in the last run that read the source."""
+        return self.trend[-1] if self.trend else None
+
+    @property
+    def loss_text(self) -> str:
+        """Loss of the last dataset without the source, in words; empty if it is not known."""
+        if self.loss is None:
+            return ""
+        only = "; ".join(f"{name} {', '.join(values)}" for name, values in self.loss.only_here.items() if values)
+        return f"{format_share(self.loss.share)} of the rows{f'; alone has {only}' if only else ''}"
 
 
 def read_inventory(inventory: Sources, runs: Iterable[Path], today: date) -> list[InventoryItem]:

@@ -10,6 +10,7 @@ Changes are in force once the people have signed whom the policy before names fo
     explanation.py       description of a policy in words
     staffing.py          whether enough people hold the roles that policy asks for
     governance.py        policy and people that fit together, and the keys of people and machines
+    overview.py          adoptions, people and their keys, for commands and pages
     differences.py       description of what an adoption would change
     adoption.py          signed statement of an adoption, and the chain of adoptions
     effective_times.py   times from which roles and keys count

@@ -80,6 +80,28 @@ class Journal(FrozenModel):
     def in_words(self) -> str:
         return in_words(self.status, self.gates)
 
+    @property
+    def seconds(self) -> float:
+        """Total duration of the stages."""
+        return sum(line.seconds for line in self.stages.values())
+
+    @property
+    def cost(self) -> float | None:
+        """Cost of the stages in USD, at the hourly price in the parameters; None before these are known."""
+        return None if self.price_per_hour is None else self.seconds / 3600 * self.price_per_hour
+
+    @property
+    def activity(self) -> str:
+        """Present activity, or what the run waits for, in words."""
+        if self.error:
+            return self.error.strip().splitlines()[-1]
+        at_work = next(
+            (f"{name}: {line.progress}" for name, line in self.stages.items() if line.state == "running"), ""
+        )
+        waits = "; ".join(f"{name} gate: {wanted}" for name, gate in self.gates.items()
+                          if gate.state == "waiting" for wanted in gate.waiting_for)  # fmt: skip
+        return self.doing or next(iter(at_work), "") or (waits if self.status == "waiting" else "")
+
 
 def path(state: Path, run_id: str) -> Path:
     return state / "runs" / f"{checked_run_id(run_id)}.json"

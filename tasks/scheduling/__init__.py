@@ -10,6 +10,7 @@ control.py               declaration, pause and resumption by people
 deployments_in_force.py  schedules and triggers in force, since when, and which of them are paused
 occasion_log.py          occasions that the ledger has
 due_times.py             occasions of schedules: times that are due, and times that were missed
+overview.py              state and next times of schedules and triggers, for commands and pages
 trigger_events.py        occasions of triggers: events that have happened
 source_changes.py        changes of sources that a trigger watches
 prompt_changes.py        changes of the prompts in a params file since its last run

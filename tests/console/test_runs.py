@@ -68,7 +68,7 @@ def test_who_was_champion_from_when_until_when(app: FastAPI) -> None:
     said = reader(app).get("/api/releases").json()
     (reign,) = said["champions"]
     assert (reign["model"], reign["release"], reign["until"], reign["by"]) == ("tiny", "tiny-1", None, "promote")
-    assert reign["since"] == said["rows"][0]["promoted"] < said["read"]
+    assert reign["since"] == said["rows"][0]["promoted_at"] < said["read"]
     assert f'href="/ledger/{reign["entry"]}"' in reader(app).get("/releases").text
 
 

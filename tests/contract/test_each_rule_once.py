@@ -1,6 +1,9 @@
 """Rules that many commands and pages follow are in one place each."""
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +51,53 @@ def test_a_share_is_the_same_text_everywhere() -> None:
     assert [formatting.format_share(share) for share in (0.4, 0.0912, 1, 0)] == ["40%", "9.1%", "100%", "0%"]
     assert template_environment(ROOT).from_string("{{ 0.4 | share }}").render() == "40%"
     assert [formatting.format_bytes(size) for size in (3 << 30, 1536, 12)] == ["3.0 GiB", "1.5 KiB", "12 B"]
+
+
+SELECTIONS = {
+    "AuditPage": "questions with their answers, of which the dossier has other ones",
+    "ChampionPeriod": "a period, without the decisions of its beginning",
+    "EntryPage": "an entry with its body decoded, and redacted for the reader",
+    "InboxItem": "a gate as it is for one person",
+    "RunPage": "a journal, redacted for the reader",
+    "RunRow": "the same in one line",
+    "SourceRow": "a source without its location and its credentials",
+    "WaiverRow": "a waiver without what it is bound to",
+}
+"""Documents of pages that select fields of a document of tasks, with what they select."""
+
+
+def fields(room: Path) -> Iterator[tuple[str, set[str]]]:
+    """Yield the classes of a room with the names of their fields, of which there are at least four."""
+    for path in room.rglob("*.py"):
+        for each in ast.parse(path.read_text()).body:
+            if isinstance(each, ast.ClassDef):
+                named = {
+                    it.target.id
+                    for it in each.body
+                    if isinstance(it, ast.AnnAssign) and isinstance(it.target, ast.Name)
+                }
+                if len(named) >= 4:
+                    yield each.name, named
+
+
+def repeats(own: set[str], others: list[set[str]]) -> bool:
+    return any(len(own & other) >= max(4, len(own) / 2) for other in others)
+
+
+def test_no_page_has_its_own_copy_of_a_document_of_tasks() -> None:
+    documents = [named for _, named in fields(ROOT / "tasks")]
+    copies = {name for name, own in fields(ROOT / "infra" / "console" / "views") if repeats(own, documents)}
+    assert copies == SELECTIONS.keys(), "tasks have such a document: a page shows that one"
+
+
+def test_no_command_builds_a_document_that_a_page_shows() -> None:
+    """Documents that both show come from tasks, so that a field is added in one place."""
+    shown = [named for _, named in fields(ROOT / "infra" / "console" / "views")]
+    built = [
+        f"{path.relative_to(ROOT)}:{each.lineno}"
+        for path in (ROOT / "infra" / "cli").rglob("*.py")
+        for each in ast.walk(ast.parse(path.read_text()))
+        if isinstance(each, ast.Dict)
+        and repeats({key.value for key in each.keys if isinstance(key, ast.Constant)}, shown)
+    ]
+    assert not built

@@ -69,9 +69,7 @@ def test_a_key_does_not_come_back_by_a_detour(house: House, steps: list[str]) ->
     for step in steps[:-1]:
         assert adopt(house, "risk-one", people=step).adopted
     before = len(house.ledger.entries())
-    with pytest.raises(
-        Refused, match=r"(ended on|is revoked as of) 2026-01-01 00:00 UTC, and would count again; give a new key"
-    ):
+    with pytest.raises(Refused, match=r"(ended on|is revoked as of) 2026-01-01 00:00 UTC, and would count again; give"):
         adopt(house, "risk-one", people=steps[-1])
     assert len(house.ledger.entries()) == before, "nothing was signed"
     envelope = forged(house, "risk-one", people=in_force.load_proposed(house.governance.folder, house.state)[1])

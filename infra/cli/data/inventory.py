@@ -95,7 +95,7 @@ def _gates(state: Path) -> dict[str, str]:
 
 
 def _row(holding: InventoryItem, gates: dict[str, str]) -> dict[str, Any]:
-    return holding.model_dump(mode="json") | {"stale": holding.stale, "last_data_gate": _last_gate(holding, gates)}
+    return holding.model_dump(mode="json") | {"last_data_gate": _last_gate(holding, gates)}
 
 
 def _last_gate(holding: InventoryItem, gates: dict[str, str]) -> str | None:
@@ -103,7 +103,7 @@ def _last_gate(holding: InventoryItem, gates: dict[str, str]) -> str | None:
 
 
 def _cells(holding: InventoryItem, gates: dict[str, str]) -> list[str]:
-    source, last = holding.source, holding.trend[-1] if holding.trend else None
+    source, last = holding.source, holding.last
     return [
         source.id,
         source.owner,
@@ -115,7 +115,7 @@ def _cells(holding: InventoryItem, gates: dict[str, str]) -> list[str]:
         _trend(holding),
         f"{last.protected:,} found" if last else "",
         _last_gate(holding, gates) or "none",
-        _loss_without(holding),
+        holding.loss_text,
     ]
 
 
@@ -123,10 +123,3 @@ def _trend(holding: InventoryItem) -> str:
     shares = [format_share(quality.quarantined_share) for quality in holding.trend]
     changes = [share for place, share in enumerate(shares) if place == 0 or share != shares[place - 1]]
     return " → ".join(changes[-3:])
-
-
-def _loss_without(holding: InventoryItem) -> str:
-    if holding.loss is None:
-        return ""
-    only = [f"{', '.join(values)}" for values in holding.loss.only_here.values()]
-    return f"{format_share(holding.loss.share)} of the rows" + (f", all of {'; '.join(only)}" if only else "")

@@ -124,7 +124,4 @@ def substitute_governance(evidence: EvidenceSummary, governed: Governance) -> Go
 
 
 def standing_row(evidence: EvidenceSummary, stands: GateStatus) -> dict[str, Any]:
-    return {
-        "run": evidence.run, "gate": evidence.gate, "requested_by": evidence.requested_by, "demo": evidence.demo,
-        **stands.model_dump(mode="json"),
-    }  # fmt: skip
+    return evidence.model_dump(include={"run", "gate", "requested_by", "demo"}) | stands.model_dump(mode="json")

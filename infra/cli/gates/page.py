@@ -5,7 +5,6 @@ from rich.table import Table
 from infra.cli import dataset_table
 from infra.cli.shared import console
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import UsedSource
 from tasks.core.escaping import escape_line
 from tasks.core.formatting import format_duration, format_time
 from tasks.gates import decision_summary, evidence_diff, evidence_text
@@ -19,10 +18,8 @@ from tasks.policy.governance import Governance
 def show(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> None:
     evidence, before = case.evidence, evidence_diff.since_last_passed(case.evidence, ledger)
     console.print(f"{evidence.gate} gate of run {evidence.run}: {standing.state}", style="bold")
-    if evidence.dataset:
-        uses = [UsedSource(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
-        if held := withdrawals.block_reason(ledger, governed, uses):
-            console.print(f"the run goes no further, whatever is decided here: {held}", style="bold")
+    if held := withdrawals.dataset_block_reason(ledger, governed, evidence.dataset):
+        console.print(f"the run goes no further, whatever is decided here: {held}", style="bold")
     console.print(_head(case, standing, ledger, governed))
     console.print(_checks(standing, before) if standing.checks else "\n policy asks no check at this gate")
     console.print()
@@ -45,14 +42,8 @@ def _head(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Govern
         else ""
     )
     lines = {
-        "subject": f"output of {evidence.subject.stage} {evidence.subject.sha256}",
         "evidence": f"SHA-256 {case.sha256}",
-        "": f"{len(evidence.artefacts)} files looked at, {len(evidence.facts)} figures; --json has each",
-        "made by": evidence_text.origin(evidence),
-        **evidence_text.masking_gaps(evidence),
-        "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
-        "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
-        + ", demo run: not for production" * evidence.demo,
+        **evidence_text.facts(evidence),
         "asked": f"{format_time(case.opening.time)}{waits}",
         **decision_summary.lines(evidence, ledger, governed),
         "decide by": f"{format_time(standing.deadline)}{left}",

@@ -1,14 +1,11 @@
 """Commands `hallmark releases list` and `hallmark releases show`."""
 
-from typing import Any
-
 from infra.cli import shared
 from infra.cli.release_context import Label, open_to_read
 from infra.cli.shared import console
 from tasks.core.formatting import format_time
-from tasks.registry.promote import releases, waivers
-from tasks.registry.promote.releases import Release
-from tasks.registry.promote.waivers import FailedCheck
+from tasks.registry.promote import releases
+from tasks.registry.promote.releases import ReleaseSummary
 
 
 def list_releases(as_json: shared.Json = False) -> None:
@@ -18,15 +15,12 @@ def list_releases(as_json: shared.Json = False) -> None:
     """
     ledger, governed = open_to_read()
     with ledger.reading():
-        listed = [
-            (release, releases.failed_checks(release, ledger, governed))
-            for release in releases.list_releases(ledger, governed)
-        ]
+        listed = releases.list_summaries(ledger, governed)
     if as_json:
-        shared.print_json([_document(*each) for each in listed])
+        shared.print_json([it.model_dump(mode="json") for it in listed])
         return
     header = ["release", "aliases", "promoted", "run", "waivers", "demo", "bundle"]
-    shared.print_columns(header, [_cells(*each) for each in listed], "no release yet: hallmark run")
+    shared.print_columns(header, [_cells(it) for it in listed], "no release yet: hallmark run")
 
 
 def show(release: Label, as_json: shared.Json = False) -> None:
@@ -35,26 +29,22 @@ def show(release: Label, as_json: shared.Json = False) -> None:
     Example: hallmark releases show support-triage-1
     """
     ledger, governed = open_to_read()
-    promoted, line = releases.get_with_promotions(ledger, governed, release)
-    relied = releases.failed_checks_in(line, promoted, ledger, governed)
-    decided = releases.decisions(line, promoted, ledger, governed)
+    known, line = releases.get_with_promotions(ledger, governed, release)
+    it = releases.summarise(known, line, ledger, governed)
+    decided = releases.decisions(line, known, ledger, governed)
     if as_json:
         told = [each.model_dump(mode="json") for each in decided]
-        shared.print_json(_document(promoted, relied) | {"decisions": told})
+        shared.print_json(it.model_dump(mode="json") | {"decisions": told})
         return
-    console.print(promoted.describe(decided))
-    for number, each in enumerate(relied):
+    console.print(it.describe(decided))
+    for number, each in enumerate(it.waivers):
         console.print(f"{'' if number else 'waivers':<15} {each.describe()}")
-    if not relied:
+    if not it.waivers:
         console.print(f"{'waivers':<15} none: no check failed")
 
 
-def _document(release: Release, relied: list[FailedCheck]) -> dict[str, Any]:
-    return release.model_dump(mode="json") | {"waivers": [each.model_dump(mode="json") for each in relied]}
-
-
-def _cells(release: Release, relied: list[FailedCheck]) -> list[str]:
-    promoted = format_time(release.promoted_at)
-    short = waivers.summary(relied)
-    aliases = ", ".join(release.aliases)
-    return [str(release.label), aliases, promoted, release.run, short, "demo" * release.demo, release.bundle]
+def _cells(it: ReleaseSummary) -> list[str]:
+    gone = f", {it.expired} of them no more" * bool(it.expired)
+    waived = f"{len(it.waivers)}{gone}" if it.waivers else ""
+    aliases = ", ".join(it.aliases)
+    return [str(it.label), aliases, format_time(it.promoted_at), it.run, waived, "demo" * it.demo, it.bundle]

@@ -5,12 +5,12 @@ from datetime import date
 from infra.console.site import RequestState
 from tasks.consent import withdrawals
 from tasks.core.config import FrozenModel
-from tasks.core.formatting import format_share
 from tasks.inquiry import inventory
 from tasks.inquiry.inventory import InventoryItem, SourceQuality
 from tasks.policy.people import Person
 from tasks.runs import journal
 from tasks.sources import sources
+from tasks.sources.sources import Source
 
 TREND_RUNS = 20
 """Number of last runs in a trend."""
@@ -58,31 +58,16 @@ def data(here: RequestState, person: Person) -> Data:
 
 
 def _row(holding: InventoryItem, withdrawn: str) -> SourceRow:
-    source, last = holding.source, holding.trend[-1] if holding.trend else None
+    last, declared = holding.last, set(SourceRow.model_fields) & set(Source.model_fields)
     return SourceRow(
-        source=source.id,
-        description=source.description,
-        owner=source.owner,
-        steward=source.steward,
-        classification=source.classification,
-        lawful_basis=source.lawful_basis,
-        licence=source.licence,
-        region=source.region,
-        retention_days=source.retention_days,
-        approved_uses=source.approved_uses,
+        source=holding.source.id,
+        **holding.source.model_dump(include=declared),
         newest=holding.newest,
         stale=holding.stale,
         rows=last.rows if last else None,
         aside_share=last.quarantined_share if last else None,
         trend=holding.trend,
         last_run=last.run if last else "",
-        without=_loss(holding),
+        without=holding.loss_text,
         withdrawn=withdrawn,
     )
-
-
-def _loss(holding: InventoryItem) -> str:
-    if holding.loss is None:
-        return ""
-    only = "; ".join(f"{name} {', '.join(values)}" for name, values in holding.loss.only_here.items() if values)
-    return f"{format_share(holding.loss.share)} of the rows{f'; alone has {only}' if only else ''}"

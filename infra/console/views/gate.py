@@ -10,13 +10,11 @@ from infra.console.views.gate_dataset import Distribution, GateSource
 from infra.console.views.run_pages import run_layout
 from infra.console.views.signing_form import SigningForm, key_fingerprints
 from tasks.consent import withdrawals
-from tasks.consent.withdrawals import UsedSource
 from tasks.core.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
 from tasks.gates import cases, decision_summary, evidence_diff, evidence_text, gates, signed_decision
 from tasks.gates.cases import GateCase
-from tasks.gates.evidence import Evidence
 from tasks.gates.gates import DecisionStatus
 from tasks.gates.possible_decisions import PossibleDecision, possible_decisions
 from tasks.gates.reminders import REMINDED
@@ -112,13 +110,13 @@ def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
         demo=evidence.demo,
         state=standing.state,
         verdict=evidence_text.verdict(standing),
-        held_back=_obstacle(here, evidence, governed),
+        held_back=withdrawals.dataset_block_reason(here.ledger, governed, evidence.dataset) or "",
         evidence_sha256=case.sha256,
         asked=case.opening.time,
         deadline=standing.deadline,
         closed=case.closed.time if case.closed else None,
         glance=decision_summary.lines(evidence, here.ledger, governed),
-        facts=_facts(evidence),
+        facts=evidence_text.facts(evidence),
         checks=listed,
         sources=gate_dataset.sources(evidence),
         distributions=gate_dataset.distributions(evidence),
@@ -154,21 +152,3 @@ def _asked(
         wish={"evidence": case.sha256},
         roles=list(dict.fromkeys(offer.role for offer in offers if offer.role)),
     )  # fmt: skip
-
-
-def _obstacle(here: RequestState, evidence: Evidence, governed: Governance) -> str:
-    if evidence.dataset is None:
-        return ""
-    uses = [UsedSource(name, origin.sha256) for name, origin in evidence.dataset.sources.items()]
-    return withdrawals.block_reason(here.ledger, governed, uses) or ""
-
-
-def _facts(evidence: Evidence) -> dict[str, str]:
-    return {
-        "use case": f"{evidence.use_case}, risk tier {evidence.tier}",
-        "made by": evidence_text.origin(evidence),
-        **evidence_text.masking_gaps(evidence),
-        "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
-        "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
-        "looked at": f"{len(evidence.artefacts)} files, {len(evidence.facts)} figures",
-    }

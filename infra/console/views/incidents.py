@@ -1,46 +1,28 @@
 """List of incidents, and one incident with the form that closes it."""
 
-from datetime import datetime
-
 from infra.console.site import RequestState
 from infra.console.views.signing_form import SigningForm, key_fingerprints
 from tasks.core.config import FrozenModel
 from tasks.incidents import incidents as record
 from tasks.incidents import signed_incident
-from tasks.incidents.incidents import Incident
+from tasks.incidents.incidents import IncidentSummary
 from tasks.incidents.signed_incident import Opening, closing_obstacle
 from tasks.policy.people import Person
 
 
-class IncidentRow(FrozenModel):
-    incident: str
-    severity: str
-    state: str
-    opened: datetime
-    about: str
-    text: str
-    owner: str
-    answer_by: datetime | None
-    by: str
-    """Id of the person whose action the incident is about; empty if there is none."""
-    entry: int
-    closed: str
-    """Person who closed the incident, and their reason; empty while it is open."""
-
-
 class Incidents(FrozenModel):
-    rows: list[IncidentRow]
+    rows: list[IncidentSummary]
     """Open incidents first; newest first among open and among closed ones."""
 
 
 def incidents(here: RequestState, person: Person) -> Incidents:
-    known = [row(each) for each in record.read_all(here.ledger, here.governance)]
+    known = [each.summary for each in record.read_all(here.ledger, here.governance)]
     newest = sorted(known, key=lambda each: each.opened, reverse=True)
     return Incidents(rows=sorted(newest, key=lambda each: each.state == "closed"))
 
 
 class IncidentPage(FrozenModel):
-    incident: IncidentRow
+    incident: IncidentSummary
     may_not: str
     """Reason why this person may not close the incident, in words; empty if they may."""
     asked_of: SigningForm | None
@@ -56,7 +38,7 @@ def incident(here: RequestState, person: Person, incident: str) -> IncidentPage:
     found = record.get(here.ledger, here.governance, incident)
     may_not = "it is closed" if found.closing else closing_obstacle(found.opening, person, here.now)
     asked = None if may_not else _asked(here, found.opening, person)
-    return IncidentPage(incident=row(found), may_not=may_not or "", asked_of=asked)
+    return IncidentPage(incident=found.summary, may_not=may_not or "", asked_of=asked)
 
 
 def _asked(here: RequestState, opened: Opening, person: Person) -> SigningForm:
@@ -71,20 +53,3 @@ def _asked(here: RequestState, opened: Opening, person: Person) -> SigningForm:
         },
         digests=[opened.cause],
     )  # fmt: skip
-
-
-def row(each: Incident) -> IncidentRow:
-    closing = each.closing
-    return IncidentRow(
-        incident=each.id,
-        severity=each.severity,
-        state=each.state,
-        opened=each.entry.time,
-        about=each.opening.about,
-        text=each.opening.text,
-        owner=f"role {each.opening.role}" if each.opening.role else "anybody",
-        answer_by=each.opening.answer_by,
-        by=each.opening.by or "",
-        entry=each.entry.seq,
-        closed=f"{closing.person}: {closing.reason}" if closing else "",
-    )

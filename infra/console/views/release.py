@@ -11,9 +11,8 @@ from tasks.registry.history import release_contents
 from tasks.registry.promote import emergency_rollback, rollback_orders
 from tasks.registry.promote import releases as promoted
 from tasks.registry.promote.release_decisions import DecisionSummary
-from tasks.registry.promote.releases import Release
+from tasks.registry.promote.releases import Release, ReleaseSummary
 from tasks.registry.promote.rollback_orders import SignedOrder
-from tasks.registry.promote.waivers import FailedCheck
 from tasks.registry.release.promotions import Promotions, SignedPromotion
 from tasks.registry.release.report import Verification
 
@@ -48,11 +47,9 @@ class Provenance(FrozenModel):
 
 
 class ReleasePage(FrozenModel):
-    release: Release
-    label: str
+    release: ReleaseSummary
     decisions: list[DecisionSummary]
     """Decisions at each gate, with reason, time and number of the ledger entry."""
-    waivers: list[FailedCheck]
     verified: Verification
     lineage: Provenance | None
     """Origin of the release; null if its folder is not on this machine or cannot be read."""
@@ -76,10 +73,8 @@ def release(here: RequestState, person: Person, label: str) -> ReleasePage:
     target, newest = _rollback_target(line, label), line.newest
     given = rollback_orders.pending_orders(here.ledger, here.governance, target, newest) if target and newest else []
     return ReleasePage(
-        release=known,
-        label=str(known.label),
+        release=promoted.summarise(known, line, here.ledger, here.governance),
         decisions=promoted.decisions(line, known, here.ledger, here.governance),
-        waivers=promoted.failed_checks_in(line, known, here.ledger, here.governance),
         verified=promoted.verify(Path(known.bundle), here.governance),
         lineage=_lineage(known),
         champion=newest.promotion.label if newest else "",

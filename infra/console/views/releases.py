@@ -9,7 +9,7 @@ from tasks.policy.people import Person
 from tasks.registry.history import history
 from tasks.registry.history.history import ProductionState
 from tasks.registry.promote import releases as promoted
-from tasks.registry.promote.releases import Release
+from tasks.registry.promote.releases import ReleaseSummary
 from tasks.registry.release import production_periods, promotions
 from tasks.registry.release.promotions import Promotions
 
@@ -18,20 +18,6 @@ PAGE_SIZE = 15
 MAX_PERIODS = 30
 """Maximum number of periods in `Releases.champions` for each model."""
 MOST_PROBLEMS = 20
-
-
-class ReleaseRow(FrozenModel):
-    release: str
-    aliases: list[str]
-    promoted: datetime
-    run: str
-    tier: str
-    demo: bool
-    waivers: int
-    """Number of failed checks that passed by a waiver."""
-    expired: int
-    """Number of those checks whose waiver no longer counts."""
-    sha256: str
 
 
 class ChampionPeriod(FrozenModel):
@@ -51,7 +37,7 @@ class ChampionPeriod(FrozenModel):
 
 
 class Releases(FrozenModel):
-    rows: list[ReleaseRow]
+    rows: list[ReleaseSummary]
     """Releases, newest first."""
     champions: list[ChampionPeriod]
     """Last periods of the champions of each model, oldest first."""
@@ -79,9 +65,9 @@ def releases(
     listed = [(known, line) for line in lines for known in promoted.releases_of(line, here.governance)]
     listed.sort(key=lambda each: each[0].promoted_at, reverse=True)
     wanted = [each for each in listed if before is None or each[0].promoted_at < before]
-    rows = [_row(here, line, known) for known, line in wanted[:most]]
+    rows = [promoted.summarise(known, line, here.ledger, here.governance) for known, line in wanted[:most]]
     champions = [reign for line in lines for reign in _reigns(line)]
-    older = rows[-1].promoted if len(wanted) > most else None
+    older = rows[-1].promoted_at if len(wanted) > most else None
     problems = [problem for line in lines for problem in line.problems][:MOST_PROBLEMS]
     return Releases(rows=rows, champions=champions, read=here.now, problems=problems, older=older)
 
@@ -96,21 +82,6 @@ def _reign(each: production_periods.ProductionPeriod) -> ChampionPeriod:
         model=it.name, release=it.label, since=each.since, until=each.until, by=it.action,
         entry=entry.seq if entry else 0, reason=it.reason,
     )  # fmt: skip
-
-
-def _row(here: RequestState, line: Promotions, release: Release) -> ReleaseRow:
-    relied = promoted.failed_checks_in(line, release, here.ledger, here.governance)
-    return ReleaseRow(
-        release=str(release.label),
-        aliases=release.aliases,
-        promoted=release.promoted_at,
-        run=release.run,
-        tier=release.tier,
-        demo=release.demo,
-        waivers=len(relied),
-        expired=sum(not each.counts for each in relied),
-        sha256=release.sha256,
-    )
 
 
 def production(here: RequestState, person: Person, when: str = "") -> Production:

@@ -153,33 +153,16 @@ def _row(here: RequestState, known: Journal) -> RunRow:
         requested_by=known.requested_by,
         demo=known.demo,
         began=_began(here, known.run),
-        doing=_activity(known),
+        doing=known.activity,
         release=known.release or "",
-        seconds=_seconds(known),
-        cost=_cost(known),
+        seconds=known.seconds,
+        cost=known.cost,
     )
-
-
-def _seconds(known: Journal) -> float:
-    return sum(line.seconds for line in known.stages.values())
-
-
-def _cost(known: Journal) -> float | None:
-    return None if known.price_per_hour is None else _seconds(known) / 3600 * known.price_per_hour
 
 
 def _began(here: RequestState, run: str) -> datetime | None:
     made = Layout(here.state / "runs" / run).resolved_at
     return datetime.fromtimestamp(made, UTC) if made else None
-
-
-def _activity(known: Journal) -> str:
-    if known.error:
-        return known.error.strip().splitlines()[-1]
-    at_work = next((f"{name}: {line.progress}" for name, line in known.stages.items() if line.state == "running"), "")
-    waits = "; ".join(f"{name} gate: {wanted}" for name, gate in known.gates.items()
-                      if gate.state == "waiting" for wanted in gate.waiting_for)  # fmt: skip
-    return known.doing or at_work or (waits if known.status == "waiting" else "")
 
 
 def _training(here: RequestState, layout: Layout) -> tuple[Training | None, str]:
@@ -213,11 +196,11 @@ def run(here: RequestState, person: Person, run: str) -> RunPage:
         commit=stands.commit or "",
         release=stands.release or "",
         error=stands.error or "",
-        doing=_activity(stands),
+        doing=stands.activity,
         going=stands.status == "running",
         stages=stands.stages,
-        seconds=_seconds(stands),
-        cost=_cost(stands),
+        seconds=stands.seconds,
+        cost=stands.cost,
         training=curve,
         gates=stands.gates,
         reason=stands.reason or "",

@@ -8,10 +8,10 @@ from infra.console.views.signing_form import SigningForm, key_fingerprints
 from tasks.core.config import FrozenModel
 from tasks.core.files import sha256_bytes
 from tasks.policy.people import Person
-from tasks.scheduling import deployments_in_force, due_times
-from tasks.scheduling.deployments_file import Schedule
+from tasks.scheduling import deployments_in_force, overview
 from tasks.scheduling.deployments_in_force import DeploymentsInForce
 from tasks.scheduling.occasion_log import PASSED_OVER, TAKEN, OccasionLog
+from tasks.scheduling.overview import DueTime, ScheduleStatus
 from tasks.scheduling.signed_statements import SWITCH_TYPE
 
 MAX_OCCASIONS = 20
@@ -20,29 +20,9 @@ MAX_ENTRIES_SEARCHED = 500
 """Maximum number of ledger entries of each kind that are searched for past occasions."""
 
 
-class ScheduleRow(FrozenModel):
-    name: str
-    kind: str
-    """`schedule` or `trigger`."""
-    when: str
-    state: str
-    next: datetime | None
-    zone: str
-    last_run: str
-    last_reason: str
-    params: str
-
-
-class NextOccasion(FrozenModel):
-    due: datetime
-    local: str
-    """Time in the time zone of the schedule."""
-    name: str
-
-
 class Schedules(FrozenModel):
-    rows: list[ScheduleRow]
-    coming: list[NextOccasion]
+    rows: list[ScheduleStatus]
+    coming: list[DueTime]
     problem: str
     """Reason why the schedules in force cannot be read; empty if they can."""
 
@@ -50,8 +30,8 @@ class Schedules(FrozenModel):
 def schedules(here: RequestState, person: Person) -> Schedules:
     stands, book = deployments_in_force.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
     return Schedules(
-        rows=[_row(here, name, stands, book) for name in stands.deployments.named],
-        coming=_coming(here, stands),
+        rows=[overview.status(name, stands, book, here.now) for name in stands.deployments.named],
+        coming=overview.next_times(stands, here.now, MAX_OCCASIONS),
         problem=stands.problem or "",
     )
 
@@ -69,8 +49,8 @@ class PastOccasion(FrozenModel):
 
 class SchedulePage(FrozenModel):
     name: str
-    row: ScheduleRow
-    coming: list[NextOccasion]
+    row: ScheduleStatus
+    coming: list[DueTime]
     asked: list[PastOccasion]
     """Past occasions, newest first."""
     asked_of: SigningForm | None
@@ -87,8 +67,8 @@ def schedule(here: RequestState, person: Person, name: str) -> SchedulePage:
     stands.require(name)
     return SchedulePage(
         name=name,
-        row=_row(here, name, stands, book),
-        coming=[each for each in _coming(here, stands) if each.name == name],
+        row=overview.status(name, stands, book, here.now),
+        coming=[each for each in overview.next_times(stands, here.now, MAX_OCCASIONS) if each.name == name],
         asked=_asked(here, name),
         asked_of=None if person.is_only_auditor(here.now) else _to_sign(here, person, name, stands),
     )
@@ -125,27 +105,3 @@ def _asked(here: RequestState, name: str) -> list[PastOccasion]:
         )
         for entry in own[:MAX_OCCASIONS]
     ]
-
-
-def _coming(here: RequestState, stands: DeploymentsInForce) -> list[NextOccasion]:
-    named = stands.deployments.schedules
-    return [
-        NextOccasion(due=moment, local=f"{named[name].local_time(moment)} {named[name].timezone}", name=name)
-        for moment, name in due_times.next_times(stands, here.now, MAX_OCCASIONS)
-    ]
-
-
-def _row(here: RequestState, name: str, stands: DeploymentsInForce, book: OccasionLog) -> ScheduleRow:
-    asks, paused, last = stands.deployments.named[name], stands.paused.get(name), book.last_taken(name)
-    schedule = asks if isinstance(asks, Schedule) else None
-    return ScheduleRow(
-        name=name,
-        kind="schedule" if schedule else "trigger",
-        when=schedule.in_words if schedule else f"on {asks.timing['on']}",
-        state=f"paused by {paused.person}: {paused.reason}" if paused else "active",
-        next=next(schedule.due_after(here.now), None) if schedule and not paused else None,
-        zone=schedule.timezone if schedule and not paused else "",
-        last_run=(last.run or "") if last else "",
-        last_reason=(last.reason or "") if last else "",
-        params=asks.params,
-    )

@@ -97,6 +97,29 @@ class Release(FrozenModel):
         return f"\n{'':<15} ".join(own) or (lost if self.approved_by[gate] else "its checks alone")
 
 
+class ReleaseSummary(Release):
+    """Release with the failed checks that passed by a waiver, for commands and pages."""
+
+    waivers: list[FailedCheck]
+
+    @property
+    def expired(self) -> int:
+        """Number of the failed checks whose waiver no longer counts."""
+        return sum(not each.counts for each in self.waivers)
+
+
+def summarise(release: Release, line: Promotions, ledger: Ledger, governance: Governance) -> ReleaseSummary:
+    """Return a release with its waivers. `line` holds the promotions of its model."""
+    relied = failed_checks_in(line, release, ledger, governance)
+    return ReleaseSummary(**release.model_dump(exclude={"label"}), waivers=relied)
+
+
+def list_summaries(ledger: Ledger, governance: Governance) -> list[ReleaseSummary]:
+    """Return every release of this environment with its waivers, by model and version."""
+    lines = [promotions.read(ledger, governance, name) for name in promotions.model_names(ledger)]
+    return [summarise(it, line, ledger, governance) for line in lines for it in releases_of(line, governance)]
+
+
 def list_releases(ledger: Ledger, governance: Governance, name: str | None = None) -> list[Release]:
     """Return every release of this environment, by model and version; with `name` only those of that model."""
     releases: list[Release] = []

@@ -69,12 +69,6 @@ def expired_waivers(ledger: Ledger, governance: Governance, signed: SignedPromot
     return [each for each in failed_checks(ledger, governance, signed) if not each.counts]
 
 
-def summary(relied: list[FailedCheck]) -> str:
-    """Return the number of waivers and of those that no longer count, as text; empty if there are none."""
-    gone = sum(not each.counts for each in relied)
-    return (f"{len(relied)}" + f", {gone} of them no more" * bool(gone)) if relied else ""
-
-
 def require_valid(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
     """Verify that every waiver that a release relies on is valid.
 

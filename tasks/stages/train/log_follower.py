@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.core.formatting import format_duration
 from tasks.core.json_text import parse
-from tasks.core.progress import announce, announce_count, format_duration
+from tasks.core.progress import announce, announce_count
 from tasks.stages.train import early_stopping
 from tasks.stages.train.coordinator import LINES_FILE
 from tasks.stages.train.points import Points

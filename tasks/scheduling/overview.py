@@ -1,0 +1,70 @@
+"""State of each schedule and trigger, and the next times at which schedules are due, for commands and pages."""
+
+from datetime import datetime
+
+from tasks.core.config import FrozenModel, IsoTime
+from tasks.scheduling import due_times
+from tasks.scheduling.deployments_file import Schedule
+from tasks.scheduling.deployments_in_force import DeploymentsInForce
+from tasks.scheduling.occasion_log import OccasionLog
+
+
+class ScheduleStatus(FrozenModel):
+    """State of a schedule or trigger."""
+
+    name: str
+    kind: str
+    """`schedule` or `trigger`."""
+    when: str
+    state: str
+    next: IsoTime | None
+    """Next time at which the schedule is due; null for a trigger, and while the schedule is paused."""
+    next_local: str
+    """That time by the clock of the schedule; empty if there is none."""
+    last_run: str | None
+    """Id of the last requested run."""
+    last_reason: str | None
+    params: str
+    since: IsoTime
+    """Time since which the schedule or trigger is in force as it is."""
+
+
+class DueTime(FrozenModel):
+    """Time at which a schedule is due."""
+
+    name: str
+    due: IsoTime
+    local: str
+    """Time by the clock of the schedule."""
+
+
+def status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: datetime) -> ScheduleStatus:
+    """Return the state of the schedule or trigger `name`, which is in force."""
+    asks, paused, last = standing.deployments.named[name], standing.paused.get(name), log.last_taken(name)
+    schedule = asks if isinstance(asks, Schedule) else None
+    moment = next(schedule.due_after(now), None) if schedule and not paused else None
+    return ScheduleStatus(
+        name=name,
+        kind="schedule" if schedule else "trigger",
+        when=schedule.in_words if schedule else f"on {asks.timing['on']}",
+        state=f"paused by {paused.person}: {paused.reason}" if paused else "active",
+        next=moment,
+        next_local=_local_time(schedule, moment) if schedule and moment else "",
+        last_run=last.run if last else None,
+        last_reason=last.reason if last else None,
+        params=asks.params,
+        since=standing.since[name],
+    )
+
+
+def next_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[DueTime]:
+    """Return the next times at which schedules are due, at most `count`, in order."""
+    schedules = standing.deployments.schedules
+    return [
+        DueTime(name=name, due=moment, local=_local_time(schedules[name], moment))
+        for moment, name in due_times.next_times(standing, now, count)
+    ]
+
+
+def _local_time(schedule: Schedule, moment: datetime) -> str:
+    return f"{schedule.local_time(moment)} {schedule.timezone}"
