@@ -35,7 +35,7 @@ function spelled(value) {  // the same for every order of keys and of list items
 
 function requireShown(drawn, payload, wanted, page) {
   const statement = JSON.parse(new TextDecoder().decode(payload)), said = statement.predicate, kind = KINDS[page.type];
-  const expected = {...page.about, ...kind.says(wanted, said, page), person: page.person, reason: wanted.reason.trim(), time: said.time};
+  const expected = {...page.defaults, ...page.about, ...kind.says(wanted, said, page), person: page.person, reason: wanted.reason.trim(), time: said.time};
   const roles = kind.roles && kind.roles(wanted, page);
   if (roles) expected.role = roles.includes(said.role) ? said.role : null;
   const now = Math.abs(Date.parse(said.time) - Date.now()) < 24 * 3600 * 1000;

@@ -1,7 +1,7 @@
 """List of incidents, and one incident with the form that closes it."""
 
 from infra.console.site import RequestState
-from infra.console.views.signing_form import SigningForm, key_fingerprints
+from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
 from tasks.core.config import FrozenModel
 from tasks.incidents import incidents as record
 from tasks.incidents import signed_incident
@@ -44,12 +44,13 @@ def incident(here: RequestState, person: Person, incident: str) -> IncidentPage:
 def _asked(here: RequestState, opened: Opening, person: Person) -> SigningForm:
     return SigningForm(
         path=f"/incidents/{opened.id}",
-        type=signed_incident.PREDICATE_TYPE,
+        type=signed_incident.CLOSING.uri,
         person=person.id,
         keys=key_fingerprints(here, person),
         about={
             "deed": "close", "id": opened.id, "cause": opened.cause, "role": opened.role,
             "environment": opened.environment,
         },
+        defaults=optional_fields(signed_incident.CLOSING),
         digests=[opened.cause],
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from infra.console.site import RequestState
-from infra.console.views.signing_form import SigningForm, key_fingerprints
+from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
 from tasks.core.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.policy.people import Person
@@ -118,10 +118,11 @@ def _asked(
     label = target.promotion.label
     return SigningForm(
         path=f"/releases/{label}",
-        type=rollback_orders.ORDER_TYPE,
+        type=rollback_orders.ORDER.uri,
         person=person.id,
         keys=key_fingerprints(here, person),
         about={"release": label, "environment": governed.policy.environment, "follows": newest.sha256},
+        defaults=optional_fields(rollback_orders.ORDER),
         digests=[target.release_sha256],
         roles=roles,
         breaking=breaking,

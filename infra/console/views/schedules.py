@@ -4,7 +4,7 @@ from datetime import datetime
 from itertools import islice
 
 from infra.console.site import RequestState
-from infra.console.views.signing_form import SigningForm, key_fingerprints
+from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
 from tasks.core.config import FrozenModel
 from tasks.core.files import sha256_bytes
 from tasks.policy.people import Person
@@ -12,7 +12,7 @@ from tasks.scheduling import deployments_in_force, overview
 from tasks.scheduling.deployments_in_force import DeploymentsInForce
 from tasks.scheduling.occasion_log import PASSED_OVER, TAKEN, OccasionLog
 from tasks.scheduling.overview import DueTime, ScheduleStatus
-from tasks.scheduling.signed_statements import SWITCH_TYPE
+from tasks.scheduling.signed_statements import SWITCH
 
 MAX_OCCASIONS = 20
 """Maximum number of next occasions, and of past ones, on a page."""
@@ -79,10 +79,11 @@ def _to_sign(here: RequestState, person: Person, name: str, stands: DeploymentsI
     environment = here.governance.policy.environment
     return SigningForm(
         path=f"/schedules/{name}",
-        type=SWITCH_TYPE,
+        type=SWITCH.uri,
         person=person.id,
         keys=key_fingerprints(here, person),
         about={"deed": deed, "name": name, "environment": environment, "follows": stands.predecessor(name)},
+        defaults=optional_fields(SWITCH),
         digests=[sha256_bytes(name.encode())],
         wish={"deed": deed},
     )

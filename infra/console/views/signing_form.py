@@ -5,6 +5,7 @@ from typing import Any
 from infra.console.site import RequestState
 from tasks.core.config import FrozenModel
 from tasks.policy.people import Person
+from tasks.policy.signed_document import SignedKind
 
 
 class SigningForm(FrozenModel):
@@ -20,6 +21,8 @@ class SigningForm(FrozenModel):
     about: dict[str, Any]
     """Fields that the predicate must have with these values, besides reason, person, time and the choices in the
     form."""
+    defaults: dict[str, Any]
+    """Optional fields of the predicate with the values that they must have unless `about` or the form gives others."""
     digests: list[str]
     """SHA-256 of each subject of the statement."""
     wish: dict[str, Any] = {}
@@ -30,6 +33,11 @@ class SigningForm(FrozenModel):
     """Roles in which the person may order an emergency rollback; empty for other statements."""
     joins: list[str] = []
     """SHA-256 of the rollback orders of others that this one joins; empty for other statements."""
+
+
+def optional_fields(kind: SignedKind[Any]) -> dict[str, Any]:
+    """Return the optional fields of a kind's document with their defaults, as JSON."""
+    return kind.model.model_construct().model_dump(mode="json")
 
 
 def key_fingerprints(here: RequestState, person: Person) -> list[str]:
