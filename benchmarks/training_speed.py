@@ -121,12 +121,12 @@ def plain_steps(folder: Path) -> Iterator[int]:
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from tasks.stages.train import builders
+    from tasks.core.params.training_methods import lora
     from tasks.stages.train.rows import examples
 
     rows = examples.read(folder / "rows")
     model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
-    model = get_peft_model(model, builders.lora_config(training())).train()
+    model = get_peft_model(model, lora.config(training())).train()
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-3)
     order = sorted(range(len(rows)), key=lambda row: rows.lengths([row])[0])
@@ -230,7 +230,7 @@ def grouped_steps(folder: Path) -> Iterator[int]:
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
-    from tasks.stages.train import builders
+    from tasks.core.params.training_methods import lora
     from tasks.stages.train.rows import examples
 
     rows = examples.read(folder / "rows")
@@ -243,7 +243,7 @@ def grouped_steps(folder: Path) -> Iterator[int]:
         for row in range(len(rows))
     ]
     model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=dtype())
-    model = get_peft_model(model, builders.lora_config(training()))
+    model = get_peft_model(model, lora.config(training()))
     settings = TrainingArguments(
         output_dir=str(folder / "grouped"), per_device_train_batch_size=BATCH, bf16=precision() == "bf16", use_cpu=True,
         train_sampling_strategy="group_by_length", max_steps=100_000, learning_rate=1e-3, report_to=[],

@@ -41,5 +41,6 @@ Places for something new; the tests in tests/contract/ and of the package name w
                      rules in every policy.yaml
     signed kind      a `DatedDocument` and a `SignedKind` (policy/signed_document.py) in one file; a line in
                      infra/formats.py and in ledger/kinds.py; a call wherever something depends on the document
-    training method  a line in core/params/methods.py and in stages/train/method_handlers.py
+    training method  a file in core/params/training_methods/, a line in core/params/methods.py; fields in
+                     core/params/training.py if it has parameters of its own
 """

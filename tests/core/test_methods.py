@@ -11,16 +11,19 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params import methods
-from tasks.core.params.methods import ADAPTER, METHODS, Method, MethodName
+from tasks.core.params.methods import METHODS, MethodName
 from tasks.core.params.training import Training
+from tasks.core.params.training_methods.lora import LORA
+from tasks.core.params.training_methods.method import ADAPTER, Method
 from tasks.core.payload.manifest import Manifest
 from tasks.registry.promote import base_models
 from tasks.stages.evaluate import models
 from tasks.stages.package import package
-from tasks.stages.train import method_handlers
 
 ROOT = Path(__file__).parents[2]
-THIRD = Method(form=ADAPTER, trained_part="a third kind of adapter of", approaches=("lora",))
+THIRD = Method(
+    summary="a third kind", trained_part="a third kind of adapter of", adapter=LORA.adapter, approaches=("lora",)
+)
 
 
 @pytest.fixture
@@ -44,19 +47,19 @@ def told(layout: Layout) -> Manifest:
     return Manifest.model_construct(method="third", stages={"base_model": base(layout)})
 
 
-def test_a_method_that_may_be_asked_for_is_one_that_is_handled() -> None:
-    assert set(get_args(MethodName)) == METHODS.keys() == method_handlers.HANDLERS.keys()
+def test_a_method_that_may_be_asked_for_is_one_of_the_table() -> None:
+    assert set(get_args(MethodName)) == METHODS.keys()
 
 
 def test_no_other_code_compares_the_name_of_a_method() -> None:
     named = re.compile("|".join(f"[\"']{name}[\"']" for name in METHODS))
     files = [path for room in ("tasks", "flows", "infra") for path in (ROOT / room).rglob("*.py")]
+    files = [path for path in files if path.parent.name != "training_methods"]  # each file names its approaches
     naming = {path.relative_to(ROOT / "tasks").as_posix() for path in files if named.search(path.read_text())}
     approaches, proposed = "core/params/use_case.py", "scaffold/parameters.py"
     default, advised = "core/params/training.py", "advice/rules.py"  # an approach is called as its method is
     assert naming == {
         "core/params/methods.py",
-        "stages/train/method_handlers.py",
         approaches,
         proposed,
         default,
@@ -68,7 +71,6 @@ def test_a_method_that_is_not_in_the_table_is_refused_everywhere(layout: Layout)
     with pytest.raises(ValidationError, match="Input should be 'lora'"):
         Training.model_validate({"method": "third"})
     for use in (
-        lambda: method_handlers.handler_of("third"),
         lambda: package.trained_folder(layout, "third"),
         lambda: models.locate(layout, "champion"),
         lambda: base_models.copy_base_model(layout, told(layout)),
@@ -85,8 +87,6 @@ def test_a_method_of_the_table_is_handled_as_the_table_says(layout: Layout, monk
     assert base_models.copy_base_model(layout, told(layout)) == layout.base_model(base(layout))
     assert methods.for_approach("lora")[-1] == "third"
     assert methods.other_settings("third") == METHODS["lora"].settings
-    with pytest.raises(KeyError):
-        method_handlers.handler_of("third")
     (layout.artefacts("train") / "adapter").rename(layout.artefacts("train") / "model")
     with pytest.raises(InputError, match=r"training\.method third leaves adapter in .*, found model"):
         package.trained_folder(layout, "third")

@@ -37,7 +37,8 @@ class SigningForm(FrozenModel):
 
 def optional_fields(kind: SignedKind[Any]) -> dict[str, Any]:
     """Return the optional fields of a kind's document with their defaults, as JSON."""
-    return kind.model.model_construct().model_dump(mode="json")
+    defaults: dict[str, Any] = kind.model.model_construct().model_dump(mode="json")
+    return defaults
 
 
 def key_fingerprints(here: RequestState, person: Person) -> list[str]:

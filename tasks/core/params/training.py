@@ -18,13 +18,11 @@ VALIDATION_SETTINGS = ("validate_steps", "patience")
 class Training(FrozenModel):
     """Settings of fine-tuning."""
 
-    method: MethodName = "lora"
-    """Training method. `lora`: an adapter. `qlora`: an adapter on a base model loaded with 4 bits per weight. `full`:
-    all weights."""
+    method: Annotated[MethodName, Field(description=methods.description())] = "lora"
     lora_rank: Annotated[int, Field(ge=1, le=1024)] | None = 16
-    """Rank of the LoRA matrices; null with method full."""
+    """Rank of the LoRA matrices; null with methods that have none."""
     lora_alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 32
-    """LoRA scale: updates are multiplied by lora_alpha / lora_rank; null with method full."""
+    """LoRA scale: updates are multiplied by lora_alpha / lora_rank; null with methods that have none."""
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout probability of the inputs of LoRA matrices. The mask depends on the step, the passes and the number of
     workers."""

@@ -4,8 +4,13 @@ MAX_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Values that vLLM's setting `max_lora_rank` may have; it must be at least the rank of the adapter."""
 
 
-def unsupported_reason(rank: int, dora: bool) -> str | None:
-    """Return the reason why vLLM cannot serve an adapter, for an error message; None if it can."""
+def unsupported_reason(rank: int | None, dora: bool) -> str | None:
+    """Return the reason why vLLM cannot serve an adapter, for an error message; None if it can.
+
+    `rank` is the rank of a LoRA adapter; None for another adapter.
+    """
+    if rank is None:
+        return "vLLM serves no adapters but those of LoRA: train with method lora"
     if dora:
         return "vLLM serves no DoRA: train with lora_variant plain or rslora"
     if rank > MAX_LORA_RANKS[-1]:

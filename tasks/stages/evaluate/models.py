@@ -11,7 +11,7 @@ from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.evaluation import Evaluation
-from tasks.core.params.methods import FULL_MODEL, ResultForm
+from tasks.core.params.training_methods.method import FORMS, FULL_MODEL, ResultForm
 from tasks.core.params.values import Sha256
 from tasks.stages import import_speed
 from tasks.stages.evaluate.decode import Tokens, stop_tokens
@@ -88,7 +88,7 @@ def _locate_candidate(layout: Layout, base: Path) -> ModelFolders:
     folder = layout.artefacts("train")
     there = list(methods.forms_in(folder))
     if len(there) != 1:
-        wanted = " and ".join(str(folder / form.folder) for form in methods.FORMS)
+        wanted = " and ".join(str(folder / form.folder) for form in FORMS)
         raise InputError(f"expected one of {wanted}, found {len(there)}; run the stage train")
     return ModelFolders(base, folder / there[0].folder, there[0])
 
@@ -164,7 +164,7 @@ def prompt_limits(located: ModelFolders) -> PromptLimits:
 def load(located: ModelFolders, settings: Evaluation) -> Any:
     """Load a model for inference.
 
-    A LoRA adapter is merged into the weights in fp32, and the sum is rounded once to the precision of evaluation. An
+    An adapter is merged into the weights in fp32, and the sum is rounded once to the precision of evaluation. An
     adapter that is served unmerged rounds differently, so answers can differ if two tokens are about equally likely.
 
     Raises:

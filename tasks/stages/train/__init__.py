@@ -11,9 +11,8 @@ machines/        workers on the machines of a cluster, or on this machine
 
 job.py              parameters and paths that every worker needs
 loop.py             training loop of a worker
-engine.py           DeepSpeed engine around the model
-builders.py         builders of PEFT, DeepSpeed, Ray and torch objects from parameters
-method_handlers.py  preparation and export of a model, for each training method
+engine.py           DeepSpeed engine around the model, with its adapter
+builders.py         builders of DeepSpeed, Ray and torch objects from parameters
 export.py           export of the trained weights as PEFT or Hugging Face folder
 workers.py          exchange of values among workers
 coordinator.py      coordinator of workers that have no disk in common

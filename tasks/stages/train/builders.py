@@ -1,4 +1,4 @@
-"""Builders of PEFT, DeepSpeed, Ray and torch objects from parameters. No other module makes these objects."""
+"""Builders of DeepSpeed, Ray and torch objects from parameters. No other module makes these objects."""
 
 import math
 from collections.abc import Sequence
@@ -11,25 +11,8 @@ from tasks.stages.cluster.worker_spec import WorkerSpec
 
 if TYPE_CHECKING:
     import torch
-    from peft import LoraConfig
     from ray.train import RunConfig, ScalingConfig
     from transformers import BitsAndBytesConfig
-
-
-def lora_config(training: Training) -> "LoraConfig":
-    """Return LoRA's settings: for the modules that are named, else for every linear layer but the output head."""
-    from peft import LoraConfig
-
-    assert training.lora_rank and training.lora_alpha  # the schema requires both for this method
-    return LoraConfig(
-        r=training.lora_rank,
-        lora_alpha=training.lora_alpha,  # type: ignore[arg-type]  # PEFT divides it by r; a fraction is fine
-        lora_dropout=training.lora_dropout,
-        use_rslora=training.lora_variant == "rslora",
-        use_dora=training.lora_variant == "dora",
-        target_modules=sorted(training.lora_targets) if training.lora_targets else "all-linear",
-        task_type="CAUSAL_LM",
-    )
 
 
 def quantization_config(training: Training) -> "BitsAndBytesConfig | None":

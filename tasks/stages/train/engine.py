@@ -5,7 +5,9 @@ from typing import Any
 
 import torch
 
-from tasks.stages.train import builders, equipment, kernels, method_handlers, packed_mask
+from tasks.core.params import methods
+from tasks.core.params.training import Training
+from tasks.stages.train import builders, equipment, kernels, lora_products, packed_mask
 from tasks.stages.train.job import Job
 from tasks.stages.train.sequence_parallel import PassGroup
 from tasks.stages.train.target_loss import TargetLoss
@@ -106,6 +108,19 @@ def load_model(job: Job) -> Any:
     require_targets(model, training)
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
-    prepared = method_handlers.handler_of(training.method).prepare(model, training).train()
+    prepared = add_adapter(model, training).train()
     require_trained(prepared, training)
     return prepared
+
+
+def add_adapter(model: Any, training: Training) -> Any:
+    """Return the model with the adapter of the method, if it has one; then no other weight requires a gradient."""
+    adapter = methods.get(training.method).adapter
+    if adapter is None:
+        return model
+    from peft import get_peft_model
+
+    adapted = get_peft_model(model, adapter.config(training), autocast_adapter_dtype=False)
+    if training.zero_stage != 3:  # which gathers a layer's weights only when PEFT's layer is called
+        lora_products.replace_forward(adapted)
+    return adapted

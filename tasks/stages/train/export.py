@@ -7,8 +7,9 @@ import torch
 from torch import distributed
 
 from tasks.core.errors import InputError
+from tasks.core.files import read_json, write_json
+from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train import method_handlers
 
 
 def write(engine: Any, base: Path, training: Training, folder: Path) -> None:
@@ -52,5 +53,24 @@ def require_numbers(weights: dict[str, torch.Tensor]) -> None:
 def save(model: Any, weights: dict[str, torch.Tensor], base: Path, training: Training, folder: Path) -> None:
     from transformers import AutoTokenizer
 
-    method_handlers.handler_of(training.method).write(model, weights, folder)
+    if methods.get(training.method).adapter:
+        model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
+        make_adapter_reproducible(folder)
+    else:
+        model.save_pretrained(folder, state_dict=weights)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+
+
+def make_adapter_reproducible(folder: Path) -> None:
+    """Remove what differs between equal trainings: the order of sets and the base model's path.
+
+    The model card, which PEFT generates, is deleted as well.
+    """
+    path = folder / "adapter_config.json"
+    config = read_json(path)
+    config["base_model_name_or_path"] = None
+    for name in ("target_modules", "feedforward_modules", "exclude_modules", "modules_to_save"):
+        if isinstance(config.get(name), list):
+            config[name] = sorted(config[name])
+    write_json(path, config)
+    (folder / "README.md").unlink(missing_ok=True)

@@ -278,7 +278,7 @@ def resume(engine: Any, home: TrainingStore, checkpoint: Checkpoint | None) -> l
             f"checkpoint {checkpoint.folder.name} could not be loaded; remove it to go on from the one before"
         )
     engine_state.complete_optimizer_state(engine, sum(point["targets"] > 0 for point in checkpoint.curve))
-    engine_state.require_same(engine, checkpoint.state)
+    engine_state.require_same(engine, home.job.training, checkpoint.state)
     return checkpoint.curve
 
 
@@ -292,7 +292,7 @@ def save(engine: Any, home: TrainingStore, curve: list[dict[str, Any]]) -> None:
         if early_stopping.best_point(curve):
             home.add_best_to(path)
     distributed.barrier()
-    told = engine_state.summary(engine)  # collective: every worker calls it
+    told = engine_state.summary(engine, home.job.training)  # collective: every worker calls it
     home.commit_checkpoint(
         path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told, home.job.inputs)
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tasks.core.params.training_methods import lora
 from tasks.stages.cluster import worker_spec
 from tasks.stages.train import builders
 from tests.stages.train.conftest import training
@@ -52,12 +53,12 @@ def test_deepspeed_offloads_the_optimizer_and_with_zero_3_the_weights(
 
 
 def test_lora_takes_rank_alpha_dropout_variant_and_targets() -> None:
-    config = builders.lora_config(training(lora_rank=5, lora_alpha=7, lora_dropout=0.3))
+    config = lora.config(training(lora_rank=5, lora_alpha=7, lora_dropout=0.3))
     assert (config.r, config.lora_alpha, config.lora_dropout) == (5, 7, 0.3)
     assert (config.use_rslora, config.use_dora) == (False, False)
-    assert builders.lora_config(training(lora_variant="rslora")).use_rslora
-    assert builders.lora_config(training(lora_variant="dora")).use_dora
-    assert builders.lora_config(training(lora_targets=["v_proj", "q_proj"])).target_modules == {"q_proj", "v_proj"}
+    assert lora.config(training(lora_variant="rslora")).use_rslora
+    assert lora.config(training(lora_variant="dora")).use_dora
+    assert lora.config(training(lora_targets=["v_proj", "q_proj"])).target_modules == {"q_proj", "v_proj"}
 
 
 def test_attention_goes_by_length_on_cpus_and_by_what_is_there_on_gpus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
+from tasks.core.params.training_methods import lora
 from tasks.stages.train import builders, export, loop
 from tasks.stages.train import engine as engines
 from tasks.stages.train.coordinator import LINES_FILE
@@ -36,7 +37,7 @@ def plain_losses(model_folder: Path, examples: Examples, **changes: Any) -> list
     order = Order(examples, settings)
     torch.manual_seed(settings.seed)
     model = AutoModelForCausalLM.from_pretrained(model_folder)
-    model = get_peft_model(model, builders.lora_config(settings))
+    model = get_peft_model(model, lora.config(settings))
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, weight_decay=settings.weight_decay)
     curve = []

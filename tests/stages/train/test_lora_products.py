@@ -10,7 +10,8 @@ from peft.tuners.lora.layer import Linear
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tasks.stages.train import builders, lora_products, method_handlers
+from tasks.core.params.training_methods import lora
+from tasks.stages.train import engine, lora_products
 from tests.stages.train.conftest import training
 
 MakeLayers = Callable[..., list[Any]]
@@ -24,7 +25,7 @@ def layers() -> MakeLayers:
             vocab_size=50, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=4,
             num_key_value_heads=2, attention_bias=True,
         )  # fmt: skip
-        model = get_peft_model(LlamaForCausalLM(config), builders.lora_config(training(lora_alpha=7, **changes)))
+        model = get_peft_model(LlamaForCausalLM(config), lora.config(training(lora_alpha=7, **changes)))
         lora_products.replace_forward(model.double().train())
         return [layer for layer in model.modules() if isinstance(layer, Linear)]
 
@@ -69,6 +70,6 @@ def test_zero_3_has_pefts_layers(stage: int, ours: bool) -> None:
     config = LlamaConfig(
         vocab_size=50, hidden_size=24, intermediate_size=40, num_hidden_layers=1, num_attention_heads=4
     )
-    model = method_handlers.handler_of("lora").prepare(LlamaForCausalLM(config), training(zero_stage=stage))
+    model = engine.add_adapter(LlamaForCausalLM(config), training(zero_stage=stage))
     layers = [layer for layer in model.modules() if isinstance(layer, Linear)]
     assert layers and {"forward" in vars(layer) for layer in layers} == {ours}

@@ -15,6 +15,7 @@ import torch
 from tasks.core import processor, resource_limits
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.resources import Resources
+from tasks.core.params.training_methods import lora
 from tasks.stages.cluster.storage import training_storage
 from tasks.stages.train import calibrate, log_follower, loop
 from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, speed, workload
@@ -40,14 +41,12 @@ def test_the_shape_is_that_of_the_loaded_model(tiny: Path) -> None:
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from tasks.stages.train import builders
-
     made = model_shape.read(tiny)
     assert (made.layers, made.hidden_width, made.feed_forward_width, made.heads, made.context) == (3, 96, 256, 4, 4096)
     for changes in ({}, {"lora_variant": "dora"}, {"lora_targets": ["q_proj", "down_proj"]}):
         model, settings = AutoModelForCausalLM.from_pretrained(tiny), training(**changes)
         assert made.parameters == model.num_parameters()
-        adapted = get_peft_model(model, builders.lora_config(settings))
+        adapted = get_peft_model(model, lora.config(settings))
         assert made.trained_count(settings) == sum(it.numel() for it in adapted.parameters() if it.requires_grad)
 
 

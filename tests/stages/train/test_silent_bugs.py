@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.prompts import chat_turns
-from tasks.stages.train import builders, loop, method_handlers, target_loss
+from tasks.stages.train import builders, engine, loop, target_loss
 from tasks.stages.train import engine as engine_module
 from tasks.stages.train.rows import batches, examples, passes, rendering, row_verification
 from tasks.stages.train.rows.batches import Batch
@@ -216,18 +216,14 @@ def prepared(change: Callable[[Any], object]) -> Callable[[Patch], None]:
     """A model that is not prepared as its method says."""
 
     def plant(patch: Patch) -> None:
-        real = method_handlers.HANDLERS["lora"]
+        real = engine.add_adapter
 
-        def prepare(model: Any, training: Any) -> Any:
-            made = real.prepare(model, training)
+        def add(model: Any, training: Any) -> Any:
+            made = real(model, training)
             change(made)
             return made
 
-        patch.setattr(
-            method_handlers,
-            "HANDLERS",
-            {**method_handlers.HANDLERS, "lora": dataclasses.replace(real, prepare=prepare)},
-        )
+        patch.setattr(engine, "add_adapter", add)
 
     return plant
 

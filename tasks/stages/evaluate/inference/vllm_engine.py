@@ -37,7 +37,8 @@ def require_supported(located: ModelFolders, has_texts: bool) -> None:
         why = "vLLM does not foretell plain texts here, and the held-out rows have some"
     elif located.adapter:
         config = read_json(located.adapter / "adapter_config.json")
-        why = vllm.unsupported_reason(config["r"], bool(config.get("use_dora")))
+        rank = config["r"] if config["peft_type"] == "LORA" else None
+        why = vllm.unsupported_reason(rank, bool(config.get("use_dora")))
     if why:
         raise _engine_error(why)
 

@@ -102,7 +102,10 @@ def largest_pass(training: Training, workload: Workload | None) -> int:
     )
 
 
-OTHER_REMEDIES = "more machines with training.zero_stage: 3, method lora or qlora, a smaller model, or larger devices"
+SMALLER_METHODS = " or ".join(name for name, method in methods.METHODS.items() if method.adapter)
+OTHER_REMEDIES = (
+    f"more machines with training.zero_stage: 3, method {SMALLER_METHODS}, a smaller model, or larger devices"
+)
 MEMORY_SAVING_CHANGES: tuple[Mapping[str, Any], ...] = (
     {"gradient_checkpointing": True},
     {"zero_stage": 2},

@@ -10,10 +10,11 @@ from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.params import methods
 from tasks.core.params.training import Training
+from tasks.core.params.training_methods.method import module_name
 from tasks.stages.train.base.origins import raising_input_error
 
 EMBEDDINGS_AND_HEADS = ("lm_head", "embed", "output_projection", "wte", "wpe")
-"""Parts of the names of output heads and embeddings, to which LoRA is not applied."""
+"""Parts of the names of output heads and embeddings, to which adapters are not applied."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +58,12 @@ class ModelShape:
 
     def trained_count(self, training: Training) -> int:
         """Return the number of weights that the training changes."""
-        if methods.get(training.method).form is methods.FULL_MODEL:
-            return self.parameters
-        assert training.lora_rank
-        chosen = [
-            shape
-            for name, shape in self.linear_weights().items()
-            if training.lora_targets is None or module_name(name) in training.lora_targets
-        ]
-        lengths = sum(shape[0] for shape in chosen) if training.lora_variant == "dora" else 0
-        return training.lora_rank * sum(map(sum, chosen)) + lengths
+        adapter = methods.get(training.method).adapter
+        return adapter.count_weights(training, self.linear_weights()) if adapter else self.parameters
 
     def frozen_count(self, training: Training) -> int:
         """Return the number of weights that the training reads but does not change."""
-        return 0 if methods.get(training.method).form is methods.FULL_MODEL else self.parameters
-
-
-def module_name(name: str) -> str:
-    """Return the name of the module that a weight belongs to, for example `q_proj`."""
-    return name.removesuffix(".weight").rpartition(".")[2]
+        return self.parameters if methods.get(training.method).adapter else 0
 
 
 def read(folder: Path) -> ModelShape:

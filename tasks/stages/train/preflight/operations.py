@@ -6,8 +6,8 @@ multiplied by the width of its queries and the tokens of the row, of which causa
 Operations that are repeated to save memory count once.
 
 Fewer are counted here if fewer are needed. In the backward pass a frozen weight takes the 2 for the gradient of its
-input and not the 2 for its own, so LoRA needs two thirds of full fine-tuning. The output head is computed at targets
-only. The input embedding is a lookup.
+input and not the 2 for its own, so an adapter needs two thirds of full fine-tuning. The output head is computed at
+targets only. The input embedding is a lookup.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,12 @@ import numpy.typing as npt
 
 from tasks.core.params import methods
 from tasks.core.params.training import Training
+from tasks.core.params.training_methods.method import ADAPTER, FULL_MODEL
 from tasks.stages.train.preflight.model_shape import ModelShape
 
 FORWARD = 2
 """Operations per weight and token in the forward pass."""
-BACKWARD = {methods.FULL_MODEL: 4, methods.ADAPTER: 2}
+BACKWARD = {FULL_MODEL: 4, ADAPTER: 2}
 """Operations per weight of the base model and token in the backward pass."""
 ATTENTION = 12
 """Operations of attention in both passes, per layer, per unit of query width, and per pair of tokens."""
@@ -52,10 +53,10 @@ def of(training: Training, shape: ModelShape) -> Operations | None:
         return None
     form = methods.get(training.method).form
     each = FORWARD + BACKWARD[form]
-    adapter = shape.trained_count(training) if form is methods.ADAPTER else 0
+    adapter = shape.trained_count(training) if form is ADAPTER else 0
     linear = sum(rows * columns for rows, columns in shape.linear_weights().values())
     return Operations(
-        token=each * linear + (FORWARD + BACKWARD[methods.FULL_MODEL]) * adapter,
+        token=each * linear + (FORWARD + BACKWARD[FULL_MODEL]) * adapter,
         target=each * shape.hidden_width * shape.vocabulary,
         pair=ATTENTION * shape.layers * shape.query_width,
     )

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from tasks.core.errors import InputError, Refused
+from tasks.core.params import methods
+from tasks.core.params.training import Training
 
 TOLERANCE = 1e-3
 """Maximum relative change of a norm by writing the state to files and loading it on other workers."""
@@ -20,13 +22,15 @@ def trained_weights(engine: Any) -> dict[str, Any]:
     return {name: weight for name, weight in engine.module.model.named_parameters() if weight.requires_grad}
 
 
-def probe_weight(engine: Any) -> tuple[str, Any]:
-    """Return name and tensor of the smallest weight that has a gradient from the first step on.
+def probe_weight(engine: Any, training: Training) -> tuple[str, Any]:
+    """Return name and tensor of the smallest weight that has a gradient from the first step on."""
+    weights, adapter = trained_weights(engine), methods.get(training.method).adapter
 
-    With LoRA it is a matrix B. Matrices A have no gradient in the first step, because B is 0.
-    """
-    weights = trained_weights(engine)
-    name = min(weights, key=lambda it: ("lora_A" in it, int(getattr(weights[it], "ds_numel", weights[it].numel()))))
+    def order(name: str) -> tuple[bool, int]:
+        idle = adapter is not None and adapter.starts_idle(name)
+        return idle, int(getattr(weights[name], "ds_numel", weights[name].numel()))
+
+    name = min(weights, key=order)
     return name, weights[name]
 
 
@@ -52,7 +56,7 @@ def _copy(engine: Any, weight: Any) -> Any:
     return copies.get(id(weight), weight)
 
 
-def summary(engine: Any) -> dict[str, Any]:
+def summary(engine: Any, training: Training) -> dict[str, Any]:
     """Return name and norms of one weight and of its running mean. Every worker calls it.
 
     Raises:
@@ -60,7 +64,7 @@ def summary(engine: Any) -> dict[str, Any]:
     """
     from deepspeed.utils import safe_get_full_fp32_param
 
-    name, weight = probe_weight(engine)
+    name, weight = probe_weight(engine, training)
     full = safe_get_full_fp32_param(weight)
     full = _copy(engine, weight) if full is None else full
     held = first_moment(engine, weight)
@@ -73,10 +77,10 @@ def summary(engine: Any) -> dict[str, Any]:
     return {"name": name, "weight": norms[0], "moment": norms[1]}
 
 
-def require_same(engine: Any, told: dict[str, Any]) -> None:
+def require_same(engine: Any, training: Training, told: dict[str, Any]) -> None:
     """Raise Refused unless the engine's state is that of the checkpoint as it was written."""
     try:
-        now = summary(engine)
+        now = summary(engine, training)
     except ValueError as error:  # raised by ZeRO 1 and 2 if they have no state
         raise Refused(f"the checkpoint was loaded without the optimizer's state ({error}); remove it") from None
     for part in ("weight", "moment"):

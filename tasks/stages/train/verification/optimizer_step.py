@@ -6,6 +6,7 @@ import torch
 from torch import distributed
 
 from tasks.core.errors import Refused
+from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.stages.train.rows.batches import Batch
 from tasks.stages.train.rows.order import Rows
@@ -62,7 +63,7 @@ class FirstStepCheck:
         self._met: dict[str, bool] = {}
         self._scale = torch.ones(())
         self._sum: torch.Tensor | None = None
-        self._chosen, self._weight = engine_state.probe_weight(engine)
+        self._chosen, self._weight = engine_state.probe_weight(engine, training)
         self._before = None if fresh else engine_state.first_moment(engine, self._weight)
         self._hooks = [
             it.register_hook(lambda gradient, name=name: self._take(name, gradient))
@@ -121,7 +122,12 @@ class FirstStepCheck:
         met = torch.tensor([float(self._met.get(name, False)) for name in self.weights], device=self.engine.device)
         if distributed.get_world_size() > 1:
             distributed.all_reduce(met, op=distributed.ReduceOp.MAX)
-        idle = [name for name, has in zip(self.weights, met.tolist(), strict=True) if "lora_A" not in name and not has]
+        adapter = methods.get(self.training.method).adapter
+        idle = [
+            name
+            for name, has in zip(self.weights, met.tolist(), strict=True)
+            if not has and not (adapter and adapter.starts_idle(name))
+        ]
         if idle and met.any():
             raise Refused(
                 f"{len(idle)} of {len(self.weights)} trained weights got no gradient in the first step, {idle[0]} "

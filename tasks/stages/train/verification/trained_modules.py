@@ -34,11 +34,11 @@ def linear_modules(model: Any) -> set[str]:
 
 def require_trained(model: Any, training: Training) -> None:
     """Raise Refused if the weights that require gradients are not those of the training method."""
-    adapter = methods.get(training.method).form is methods.ADAPTER
+    adapter = methods.get(training.method).adapter
     wrong = [
         name
         for name, weight in model.named_parameters()
-        if weight.requires_grad != (not adapter or "lora_" in name)
+        if weight.requires_grad != (adapter is None or adapter.weight_names in name)
     ]  # fmt: skip
     if wrong:
         raise Refused(

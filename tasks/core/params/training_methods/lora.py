@@ -1,0 +1,77 @@
+"""LoRA (arXiv:2106.09685), and QLoRA (arXiv:2305.14314), which is LoRA over a base model in 4 bits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from tasks.core.params.training_methods.method import Adapter, Method, Shapes, module_name
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+SETTINGS: Mapping[str, int | str | None] = {
+    "lora_rank": None,
+    "lora_alpha": None,
+    "lora_dropout": 0,
+    "lora_variant": "plain",
+    "lora_targets": None,
+}
+
+
+class LoraSettings(Protocol):
+    """Settings of LoRA in section `training`."""
+
+    @property
+    def lora_rank(self) -> int | None: ...
+    @property
+    def lora_alpha(self) -> float | None: ...
+    @property
+    def lora_dropout(self) -> float: ...
+    @property
+    def lora_variant(self) -> str: ...
+    @property
+    def lora_targets(self) -> Sequence[str] | None: ...
+
+
+def config(training: LoraSettings) -> "LoraConfig":
+    """Return LoRA's settings: for the modules that are named, else for every linear layer but the output head."""
+    from peft import LoraConfig
+
+    assert training.lora_rank and training.lora_alpha  # the schema requires both for this method
+    return LoraConfig(
+        r=training.lora_rank,
+        lora_alpha=training.lora_alpha,  # type: ignore[arg-type]  # PEFT divides it by r; a fraction is fine
+        lora_dropout=training.lora_dropout,
+        use_rslora=training.lora_variant == "rslora",
+        use_dora=training.lora_variant == "dora",
+        target_modules=sorted(training.lora_targets) if training.lora_targets else "all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def count_weights(training: LoraSettings, layers: Shapes) -> int:
+    assert training.lora_rank
+    chosen = [
+        shape
+        for name, shape in layers.items()
+        if training.lora_targets is None or module_name(name) in training.lora_targets
+    ]
+    lengths = sum(shape[0] for shape in chosen) if training.lora_variant == "dora" else 0
+    return training.lora_rank * sum(map(sum, chosen)) + lengths
+
+
+LORA = Method(
+    summary="an adapter",
+    trained_part="a LoRA adapter of",
+    # Matrices B begin as 0, so matrices A have no gradient in the first step.
+    adapter=Adapter(config, count_weights, weight_names="lora_", idle_weight_names="lora_A"),
+    approaches=("lora",),
+    settings=SETTINGS,
+    required=("lora_rank", "lora_alpha"),
+)
+QLORA = replace(
+    LORA,
+    summary="an adapter on a base model loaded with 4 bits per weight",
+    trained_part="a LoRA adapter, over weights in 4 bits, of",
+    quantised=True,
+)
