@@ -1,6 +1,23 @@
 """Command `hallmark`, with one file for each command or group of commands.
 
-command_table.py  lists all commands. lazy_commands.py imports the module of a command only when the command is called.
+command_table.py         table of all commands, with the module of each
+lazy_commands.py         lazy import of the module of a command, when the command is called
+shared.py                code that many commands share: the checkout, the person who acts, output
+terminal.py              console that prints any text literally
+table_layout.py          layout of tables
+progress_display.py      progress display: a line for each finished step, and one for the step in progress
+ledger_check.py          checks before a command that reads the ledger
+run_argument.py          argument of commands that name a run
+run_progress.py          progress of a run on the screen
+summary.py               summary of a run
+dataset_table.py         table of a dataset
+difference_tables.py     tables of the differences between two runs or releases
+declaration_adoption.py  adoption of a declaration, with `hallmark data adopt` and `hallmark card adopt`
+occasion_context.py      code that `hallmark deploy`, `hallmark schedule` and `hallmark trigger` share
+release_context.py       ledger and governance for the commands about releases
+data/                    command group `hallmark data`
+gates/                   command group `hallmark gates`
+releases/                command group `hallmark releases`
 
 Exit codes: 0 done, 1 the answer is no, 2 the input is wrong, 3 something that the command needs is away. Errors that a
 person can act on are printed without a traceback.

@@ -5,7 +5,7 @@
     access.py        secret of the server, and the environment of each process
     settings.py      settings that a runner keeps from its start
     runner.py        process that executes flow runs of this checkout
-    watch.py         process that looks after gates, deadlines, schedules and heads; one of several holds the lease
+    watch.py         watch of gates, deadlines, schedules and heads; of several on one ledger one holds the lease
     pools.py         work pools of deployments.yaml, on the Prefect server
     worker.py        process that executes flow runs of a work pool on this machine
     execute.py       process of one flow run of a work pool

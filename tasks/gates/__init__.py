@@ -4,7 +4,7 @@ signed_request.py      signed requests for runs
 evidence.py            evidence of a gate: figures, checks and digests of what the stages wrote, in one file
 record_chain.py        verification of a run's files against the signed stage records
 agreement.py           agreement of several machines on the outputs of a run
-checks/                checks of a gate: checks.py, purpose.py, change.py
+checks/                checks of a gate
 cases.py               gates in the ledger: opened, open and closed
 passed_evidence.py     evidence that last passed a gate
 evidence_diff.py       differences between evidence and what last passed the gate

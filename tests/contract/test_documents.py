@@ -267,17 +267,6 @@ def test_documents_name_only_settings_that_exist(document: Path) -> None:
 ROOMS = [path for top in code.TOP_PACKAGES for path in sorted((ROOT / top).rglob("__init__.py"))]
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: name(room.parent))
-def test_the_tour_of_a_room_names_every_file(room: Path) -> None:
-    """Of a room whose docstring lists files; one of a file a verb, or a kind, says that instead."""
-    tour = ast.get_docstring(ast.parse(room.read_text())) or ""
-    if len(re.findall(r"^ *\w+\.py ", tour, re.M)) < 2:
-        return
-    files = {path.name for path in room.parent.glob("*.py")} - {room.name}
-    rooms = {f"{path.parent.name}/" for path in room.parent.glob("*/__init__.py")}
-    assert {each for each in files | rooms if not re.search(rf"(?<!\w){re.escape(each)}", tour)} == set()
-
-
 def test_the_map_of_the_code_says_something_of_every_room() -> None:
     told = dict(code.packages())
     shown = {name(path.parent) for path in ROOMS if len(path.parent.relative_to(ROOT).parts) <= code.DEPTH}

@@ -1,1 +1,4 @@
-"""Command group `hallmark data`: sources, datasets and single records. One file for each command."""
+"""Command group `hallmark data`: sources, datasets and single records. One file for each command.
+
+default_run.py  default run of commands about data
+"""

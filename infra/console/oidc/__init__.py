@@ -6,5 +6,5 @@ http.py          HTTP requests to the provider, limited in size and time, withou
 provider.py      endpoints of the provider, the redirect to it, and the exchange of a code for a subject
 id_token.py      verification of ID tokens
 
-The routes are in ../elsewhere.py.
+The routes are in ../oidc_routes.py.
 """

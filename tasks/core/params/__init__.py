@@ -4,13 +4,13 @@ values.py          types that several sections share
 use_case.py        use-case card: purpose, owners, success metrics
 prompts.py         prompts of each task
 filters.py         filters of single records: the table of them
-data.py            cleaning, deduplication and split
+data.py            section `data`: cleaning, deduplication and split
 base_model.py      origin of the base model
 methods.py         table of training methods
 training_methods/  training methods, a file each
-training.py        fine-tuning
-evaluation.py      prediction and metrics
+training.py        section `training`: fine-tuning
+evaluation.py      section `evaluation`: prediction and metrics
 vllm.py            limits of vLLM for adapters
-resources.py       memory, price and speed of the machines that train
+resources.py       section `resources`: memory, price and speed of the machines that train
 params.py          all sections together
 """

@@ -1,16 +1,17 @@
 """Readers of sources, one for each file format.
 
-    formats/         readers, one file each
-    kinds.py         reader of each kind
-    rows.py          definition of a reader, and the rows that it yields
-    content.py       content of a local file or S3 object, checked against its pinned SHA-256
-    s3_objects.py    S3 objects, and errors from the store's answers
-    gzip_content.py  gzip, unpacked up to the source's limit
-    decoding.py      bytes to text, or an error that says what the bytes are
-    columns.py       check for the columns that the mapping needs
-    delimiters.py    check of the declared delimiter
-    limits.py        limits on the size of a source
-    parquet_pages.py, parquet_sizes.py    size of Parquet content before it is unpacked
+    formats/           readers, one file each
+    kinds.py           reader of each kind
+    rows.py            definition of a reader, and the rows that it yields
+    content.py         content of a local file or S3 object, checked against its pinned SHA-256
+    s3_objects.py      S3 objects, and errors from the store's answers
+    gzip_content.py    gzip, unpacked up to the source's limit
+    decoding.py        decoding of bytes to text, or an error that says what the bytes are
+    columns.py         check for the columns that the mapping needs
+    delimiters.py      check of the declared delimiter
+    limits.py          limits on the size of a source
+    parquet_pages.py   unpacked sizes of the pages of a Parquet file
+    parquet_sizes.py   memory that Parquet's values need in Python
 
 A new format is one file in formats/ with a `READER`, and a line in `tasks.core.steps.kinds`.
 """

@@ -20,7 +20,7 @@ Similar texts are compared with:
     typos.py        recognition of typos
     vocabulary.py   number of uses of each word in the texts at hand
     target_form.py  normal form of targets
-    lists/          courtesy phrases, and words that are never typos
+    lists/          word lists: courtesy phrases, and words that are never typos
 
 The package works on texts and not on records. The search for pairs works on Arrow and NumPy columns, batch by batch;
 the comparison of two texts works on strings.

@@ -1,1 +1,4 @@
-"""Word lists. README.md names the source and licence of each; lists.py reads them."""
+"""Word lists. README.md names the source and licence of each.
+
+lists.py  readers of the word lists
+"""
