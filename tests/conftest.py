@@ -1,9 +1,7 @@
 """Set-up, fixtures and pytest hooks of all tests."""
 
-import gc
 import os
 import signal
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -64,20 +62,6 @@ def own_umask() -> Iterator[None]:
     os.umask(UMASK)
     yield
     os.umask(UMASK)
-
-
-@pytest.fixture(autouse=True)
-def sockets_of_a_broken_store(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Collect the sockets that aiobotocore leaves open after a broken answer, in the test that broke it."""
-    if not request.node.get_closest_marker("broken_store"):
-        yield
-        return
-    gc.freeze()  # exempts existing objects from the collection, which saves half a second per test
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

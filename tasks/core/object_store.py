@@ -1,43 +1,88 @@
 """Access to an object store, S3 or a compatible one, with the usual AWS_* environment variables."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
+
+LOCATION = re.compile(r"s3://(arn:[^/]*/[^/]+|[^/]*)/?(.*)", re.DOTALL)
+"""Bucket, or access point by its ARN, and key."""
+MISSING = ("404", "NoSuchBucket", "NoSuchKey", "NoSuchUpload")
+FORBIDDEN = (
+    "403", "AccessDenied", "AccountProblem", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId",
+    "InvalidObjectState", "InvalidPayer", "InvalidSecurity", "InvalidToken", "NotSignedUp", "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+)  # fmt: skip
+"""Error codes for credentials that are wrong, expired or not permitted to do what is asked."""
+
+
+class Location(NamedTuple):
+    bucket: str
+    key: str
+
+
+class InvalidEndpoint(ValueError):
+    """AWS_ENDPOINT_URL is no URL."""
+
+
+def parse_location(location: str) -> Location:
+    """Parse `s3://BUCKET/KEY`; the key is empty if there is none."""
+    matched = LOCATION.fullmatch(location)
+    assert matched, f"{location} is no location in an object store"
+    return Location(*matched.groups())
 
 
 @contextmanager
 def opened(**settings: Any) -> Iterator[Any]:
-    """Open the object store as a file system of s3fs, whose connections are closed at the end of the block.
+    """Yield boto3's client of the object store, whose connections are closed at the end of the block.
 
-    Listings and credentials are not cached between calls, and redirects are not followed.
+    The client follows no redirect of HTTP (botocore, `URLLib3Session.send`).
 
     Args:
         **settings: Arguments of botocore's `Config`.
+
+    Raises:
+        FileNotFoundError: There is no such bucket or object.
+        PermissionError: The store refuses the credentials.
+        InvalidEndpoint: AWS_ENDPOINT_URL is no URL.
     """
-    import s3fs
-    from fsspec.asyn import sync
+    from boto3 import Session
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+    from s3transfer.exceptions import RetriesExceededError
 
-    settings = {**settings, "http_session_cls": _session_without_redirects()}
-    files = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False, config_kwargs=settings)
     try:
-        yield files
+        client = Session().client("s3", config=Config(**settings))
+    except ValueError as error:
+        raise InvalidEndpoint(str(error)) from None
+    try:
+        yield client
+    except RetriesExceededError as error:  # hides the error of the last attempt to download
+        raise error.last_exception from None
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "")
+        if code in MISSING:
+            raise FileNotFoundError(str(error)) from error
+        if code in FORBIDDEN:
+            raise PermissionError(str(error)) from error
+        raise
     finally:
-        # s3fs closes its client when it is garbage-collected, and gives up after a tenth of a second.
-        client = getattr(files, "_s3creator", None)
-        if client is not None:
-            sync(files.loop, client.__aexit__, None, None, None)
+        client.close()
 
 
-@cache
-def _session_without_redirects() -> type:
-    """Return a subclass of aiobotocore's HTTP client that does not follow redirects, which has no setting for that."""
-    from aiobotocore.httpsession import AIOHTTPSession
+def exists(client: Any, bucket: str, key: str) -> bool:
+    from botocore.exceptions import ClientError
 
-    class Direct(AIOHTTPSession):
-        async def _get_session(self, proxy_url: Any) -> Any:
-            session = await super()._get_session(proxy_url)
-            return SimpleNamespace(request=partial(session.request, allow_redirects=False))
+    try:
+        client.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"].get("Code") in MISSING:
+            return False
+        raise
+    return True
 
-    return Direct
+
+def list_objects(client: Any, bucket: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
+    """Yield each object whose key begins with `prefix`, with its Key and Size; `options` are those of S3's request."""
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **options):
+        yield from page.get("Contents", [])

@@ -226,8 +226,6 @@ SELDOM = ("another region", "entities of entities")
 """Answers that only `make soak` tries."""
 
 
-@pytest.mark.broken_store
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # aiohttp's, of what the store cut off
 @pytest.mark.attack(rights="disk", stopped="what a store says beside an object's bytes leads nowhere")
 @pytest.mark.parametrize("what", [case for name in FALSE for case in (soak([name]) if name in SELDOM else [name])])
 def test_a_store_that_answers_falsely_is_told(
@@ -244,7 +242,6 @@ def test_a_store_that_answers_falsely_is_told(
     assert "root:" not in str(told.value) and set(answers.asked) <= {"/bucket/data.csv", "/bucket", "/bucket/"}
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_object_itself_is_read(
     server: tuple[Answers, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,6 @@ from tasks.stages.data.ingest import ingest
 from tests.object_store import point_at
 from tests.stages.data.build import Run, messages, params, source, table
 
-pytestmark = pytest.mark.broken_store
 OBJECT = table(messages(10))
 PLACE = "s3://bucket-of-secrets/data.csv"
 

@@ -1,6 +1,5 @@
 """What lies between machines without a common disk: it is compared by digest, waited for, and whole or absent."""
 
-import errno
 import os
 import re
 import subprocess
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import s3fs
+from botocore.exceptions import ClientError
 
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest, tree_manifest
@@ -200,7 +200,8 @@ def test_a_bad_request_of_a_storage_that_has_answered_is_waited_for(
     """S3 says so of a body that did not come whole, and a load balancer that starts anew of TLS."""
     monkeypatch.setattr(training_storage, "SETTINGS_RETRY_SECONDS", 0.0)
     monkeypatch.setattr(training_storage, "RETRY_SECONDS", 0.01)
-    bad = OSError(errno.EINVAL, "Bad Request")
+    answer = {"Error": {"Code": "400", "Message": "Bad Request"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    bad = ClientError(answer, "PutObject")
     answers = [bad, bad, None]
 
     def ask(_store: object) -> None:

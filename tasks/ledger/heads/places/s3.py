@@ -1,7 +1,8 @@
 """Heads as objects in S3 or a compatible store, accessed with the usual AWS_* variables."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any
 
 from tasks.core import object_store
@@ -10,16 +11,15 @@ from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
 
 TIMEOUTS = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
 """Timeouts in seconds, and number of attempts. A head that cannot be stored now is stored by the next publication."""
+PARALLEL_REQUESTS = 10
 
 
 class S3Place:
     def __init__(self, location: str) -> None:
-        self._location = location
+        self.name = location
         """`s3://BUCKET/PREFIX` without a trailing slash."""
-
-    @property
-    def name(self) -> str:
-        return self._location
+        self._bucket, prefix = object_store.parse_location(location)
+        self._prefix = f"{prefix}/" if prefix else ""
 
     def sizes(self) -> set[int]:
         return set(self._byte_counts())
@@ -27,35 +27,36 @@ class S3Place:
     def _byte_counts(self) -> dict[int, int]:
         """Return the number of bytes of each head's object, by the size of its tree."""
         with self._open_store() as store:
-            try:
-                found = store.ls(self._location, detail=True)
-            except FileNotFoundError:
-                if not store.exists(self._location.removeprefix("s3://").split("/")[0]):
-                    raise
-                found = []  # no head has been published under this prefix yet
-        names = {each["name"].rsplit("/", 1)[-1]: each["size"] or 0 for each in found if each["type"] == "file"}
+            found = [*object_store.list_objects(store, self._bucket, self._prefix, Delimiter="/")]
+        names = {each["Key"].removeprefix(self._prefix): each["Size"] for each in found}
         return {size: count for name, count in names.items() if (size := parse_size(name)) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         counts = self._byte_counts()
         wanted = [size for size in sorted(sizes & counts.keys()) if counts[size]]  # an empty object has no range
-        keys = [self._key(size) for size in wanted]
-        with self._open_store() as store:
-            objects = store.cat_ranges(keys, 0, MAX_HEAD_BYTES + 1, on_error="raise") if keys else []
+        with self._open_store() as store, ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+            objects = [*pool.map(lambda size: self._read_beginning(store, size), wanted)]
         return dict.fromkeys(sizes & counts.keys(), b"") | dict(zip(wanted, objects, strict=True))
+
+    def _read_beginning(self, store: Any, size: int) -> bytes:
+        """Return the first bytes of a head's object: one more than a head may have, so that a longer one is noticed."""
+        length = MAX_HEAD_BYTES + 1
+        answer = store.get_object(Bucket=self._bucket, Key=self._key(size), Range=f"bytes=0-{length - 1}")
+        with closing(answer["Body"]) as body:
+            data: bytes = body.read(length)
+            return data
 
     def add(self, heads: dict[int, bytes]) -> None:
         with self._open_store() as store:
             for size, data in sorted(heads.items()):
-                if not store.exists(self._key(size)):
-                    store.pipe_file(self._key(size), data)
+                if not object_store.exists(store, self._bucket, self._key(size)):
+                    store.put_object(Bucket=self._bucket, Key=self._key(size), Body=data)
 
     def _key(self, size: int) -> str:
-        return f"{self._location}/{filename(size)}"
+        return f"{self._prefix}{filename(size)}"
 
     @contextmanager
     def _open_store(self) -> Iterator[Any]:
-        from aiohttp import ClientError as Broken
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -63,5 +64,5 @@ class S3Place:
                 yield store
         except FileNotFoundError:
             raise Unavailable(f"{self.name} is away: there is no such bucket; make it, or correct the name") from None
-        except (BotoCoreError, Broken, ClientError, OSError, RecursionError) as error:
+        except (BotoCoreError, ClientError, OSError, RecursionError, object_store.InvalidEndpoint) as error:
             raise Unavailable(f"{self.name} cannot be used ({error})") from None

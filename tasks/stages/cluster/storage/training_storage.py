@@ -3,19 +3,17 @@
 The storage is not trusted: readers compare each object with a digest that they have from elsewhere.
 """
 
-import errno
 import os
-import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
-from typing import Any
 
-from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, is_disk_full
+from tasks.stages.cluster.storage import backends
+from tasks.stages.cluster.storage.backends import S3_SCHEME, Backend
 
 LOCATION_VARIABLE = "HALLMARK_TRAINING_STORAGE"
 AWS_VARIABLES = (
@@ -35,9 +33,6 @@ SETTINGS_RETRY_SECONDS = 20.0
 Such errors are a bad request and a failed TLS handshake.
 """
 RETRY_SECONDS = 3.0
-BOTO_CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}
-"""Settings of botocore for a single request; timeouts are in seconds."""
-S3_SCHEME = "s3://"
 
 
 def location() -> str:
@@ -88,9 +83,7 @@ class TrainingStorage:
             Unavailable: The storage did not answer for PATIENCE_SECONDS, or is full.
         """
         try:
-            self._with_retries(
-                [partial(self._put, file=file, path=self._path(name), again=again) for name, file in files]
-            )
+            self._with_retries([partial(_put, file=file, name=name, again=again) for name, file in files])
         except FileNotFoundError as error:
             raise InputError(
                 f"{LOCATION_VARIABLE}: nothing can be stored in {self.location} ({error}); is there such a bucket?"
@@ -105,7 +98,7 @@ class TrainingStorage:
             Unavailable: The storage did not answer for PATIENCE_SECONDS, or the disk is full.
         """
         try:
-            self._with_retries([partial(_get, path=self._path(name), file=file) for name, file in files])
+            self._with_retries([methodcaller("get", name, file) for name, file in files])
         except FileNotFoundError as error:
             raise Refused(f"{self.location} lacks what was stored there ({error})") from None
 
@@ -113,27 +106,9 @@ class TrainingStorage:
         """Remove names and everything below them. A failure is printed and not raised, since it does no harm."""
         assert all(names), "an empty name would be all of the storage"
         try:
-            self._with_retries([partial(_remove, path=self._path(name)) for name in names])
+            self._with_retries([methodcaller("remove", name) for name in names])
         except (HallmarkError, OSError) as error:
             print(f"{self.location}/{names[0]} is left behind: {error}", flush=True)
-
-    def _put(self, store: Any, file: Path, path: str, again: bool) -> None:
-        if not again and store.exists(path):
-            return
-        if self.location.startswith(S3_SCHEME):
-            store.put_file(str(file), path)
-            return
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = target.with_name(f".{target.name}.{os.getpid()}")
-        aside.unlink(missing_ok=True)
-        shutil.copyfile(file, aside)
-        with suppress(OSError):  # keeps a file private if the file system has modes
-            shutil.copymode(file, aside)
-        aside.rename(target)
-
-    def _path(self, name: str) -> str:
-        return f"{self.location}/{name}"
 
     def _remedy(self) -> str:
         if not self.location.startswith(S3_SCHEME):
@@ -143,19 +118,7 @@ class TrainingStorage:
             "clock, since a store believes none that is minutes off"
         )
 
-    @contextmanager
-    def _file_system(self) -> Iterator[Any]:
-        if self.location.startswith(S3_SCHEME):
-            with object_store.opened(**BOTO_CONFIG) as store:
-                yield store
-        else:
-            import fsspec
-
-            if not Path(self.location).is_dir():
-                raise NotADirectoryError(f"there is no folder {self.location}")
-            yield fsspec.filesystem("file")
-
-    def _with_retries(self, acts: Sequence[Callable[[Any], object]]) -> None:
+    def _with_retries(self, acts: Sequence[Callable[[Backend], object]]) -> None:
         """Perform each act once, with retries for PATIENCE_SECONDS while the storage does not answer.
 
         Raises FileNotFoundError if an object does not exist, and the errors of `_give_up`.
@@ -163,7 +126,7 @@ class TrainingStorage:
         left, since = deque(acts), 0.0
         while left:
             try:
-                with self._file_system() as store:
+                with backends.opened(self.location) as store:
                     while left:
                         left[0](store)
                         left.popleft()
@@ -203,27 +166,22 @@ class TrainingStorage:
             ) from None
 
 
-def _get(store: Any, path: str, file: Path) -> None:
-    store.get_file(path, str(file))
-
-
-def _remove(store: Any, path: str) -> None:
-    if store.exists(path):
-        store.rm(path, recursive=True)
+def _put(store: Backend, file: Path, name: str, again: bool) -> None:
+    if again or not store.exists(name):
+        store.put(file, name)
 
 
 def _is_storage_error(error: Exception) -> bool:
-    from aiohttp import ClientError as Broken
     from botocore.exceptions import BotoCoreError, ClientError
 
-    return isinstance(error, (OSError, Broken, BotoCoreError, ClientError, RecursionError, ValueError))
+    return isinstance(error, (OSError, BotoCoreError, ClientError, RecursionError, ValueError))
 
 
 def _may_be_settings_error(error: Exception) -> bool:
     """Return whether an error may be due to a wrong name, address or file of settings, so that retries may not help."""
-    from botocore.exceptions import SSLError
+    from botocore.exceptions import ClientError, SSLError
 
-    bad_request = isinstance(error, OSError) and error.errno == errno.EINVAL
+    bad_request = isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     return _is_local_error(error) or bad_request or isinstance(error, SSLError)
 
 

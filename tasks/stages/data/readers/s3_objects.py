@@ -1,18 +1,21 @@
-"""Objects in S3 or a compatible store, opened with the usual AWS_* settings, and errors from the store's answers.
+"""Objects in S3 or a compatible store, opened with the usual AWS_* settings, and errors from the store's answers."""
 
-s3fs turns each failed answer into an OSError: EBUSY both for an object that was replaced and for a store that is
-overloaded. The answer is the cause of that error, and its HTTP status distinguishes the two.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, Any
+import io
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import IO, TYPE_CHECKING, Any
 
 from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Unavailable
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from botocore.exceptions import ClientError
+
 REQUEST_BYTES = 8 << 20
 """Bytes of one request."""
+READ_ATTEMPTS = 5
+"""Number of attempts to read an answer that the store breaks off."""
 REPLACED_STATUSES = (412, 416)
 """HTTP statuses for an object that is not the one that was opened (`If-Match`), or is now shorter."""
 TEMPORARY_STATUSES = (408, 409, 425, 429)
@@ -31,59 +34,83 @@ def open_object(location: str, where: str) -> Iterator[IO[bytes]]:
         InputError: The store refuses the request, or the object changed while it was read.
         Unavailable: The store cannot be reached or cannot answer.
     """
-    from aiohttp import ClientError as Broken
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+    place = object_store.parse_location(location)
+    if not place.bucket or not place.key:
+        raise InputError(f"{where} names no object; expected s3://BUCKET/KEY")
     try:
-        with object_store.opened() as store, _opened(store, location, where) as file:
-            yield file
-    except (FileNotFoundError, PermissionError):
-        raise
+        with object_store.opened() as store:
+            yield io.BufferedReader(_Object(store, place, where), REQUEST_BYTES)
     except ParamValidationError:
         raise _refused(where, "it names no bucket that there could be") from None
     except RecursionError:  # botocore asks where the bucket is after every answer 301, so a store can keep it asking
         raise _refused(where, "it only sends us elsewhere") from None
-    except (BotoCoreError, Broken, ConnectionError, TimeoutError) as error:
+    except BotoCoreError as error:
         # The error's text has the URL, and so the values of the location's variables.
         raise Unavailable(f"{where} cannot be reached ({type(error).__name__}); check AWS_* and the network") from None
-    except (ClientError, OSError) as error:
-        failure = _failure(error, where)
-        if failure is None:
-            raise
-        raise failure from None
+    except ClientError as error:
+        raise _failure(error, where) from None
+    except object_store.InvalidEndpoint:
+        raise InputError(f"{where} cannot be reached: AWS_ENDPOINT_URL is no URL; correct it") from None
 
 
-def _opened(store: Any, location: str, where: str) -> Any:
-    try:
-        return store.open(location, "rb", block_size=REQUEST_BYTES, cache_type="readahead")
-    except KeyError:  # the answer has no length
-        raise _refused(where, "it does not say how long the object is") from None
-    except ValueError:  # the location has a bucket and no key
-        raise InputError(f"{where} names no object; expected s3://BUCKET/KEY") from None
+class _Object(io.RawIOBase):
+    """Object as it is when it is opened, read by one request for each part."""
+
+    def __init__(self, store: Any, place: object_store.Location, where: str) -> None:
+        self._store, self._place, self._where = store, place, where
+        found = self._ask(store.head_object)
+        if "ContentLength" not in found:
+            raise _refused(where, "it does not say how long the object is")
+        self._size, self._at = found["ContentLength"], 0
+        self._unchanged = {"IfMatch": found["ETag"]} if "ETag" in found else {}
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
+        length = min(len(view), self._size - self._at)
+        if length:
+            view[:length] = self._read(length)
+            self._at += length
+        return length
+
+    def _read(self, length: int) -> bytes:
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            answer = self._ask(
+                self._store.get_object, Range=f"bytes={self._at}-{self._at + length - 1}", **self._unchanged
+            )
+            try:
+                with closing(answer["Body"]) as body:
+                    data: bytes = body.read(length)
+                if len(data) != length:
+                    raise IncompleteReadError(actual_bytes=len(data), expected_bytes=length)
+                return data
+            except (HTTPClientError, IncompleteReadError):
+                if attempt == READ_ATTEMPTS:
+                    raise
+        raise AssertionError
+
+    def _ask(self, request: Callable[..., dict[str, Any]], **options: str) -> dict[str, Any]:
+        try:
+            return request(Bucket=self._place.bucket, Key=self._place.key, **options)
+        except ValueError:  # a header that botocore cannot parse
+            raise _refused(self._where, "its answer cannot be read") from None
 
 
-def _failure(error: Exception, where: str) -> HallmarkError | None:
-    """Return the error to raise for an answer of the store; None if no answer caused the error."""
-    answer = _answer(error)
-    if answer is None:
-        return None
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+def _failure(error: "ClientError", where: str) -> HallmarkError:
+    """Return the error to raise for an answer of the store."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status in REPLACED_STATUSES:
         return InputError(f"{where} changed while it was read; resolve again")
-    said = f"the store answers {status} ({answer.get('Error', {}).get('Code', 'no code')})"
+    said = f"the store answers {status} ({error.response.get('Error', {}).get('Code', 'no code')})"
     if 300 <= status < 500 and status not in TEMPORARY_STATUSES:
         return _refused(where, said)
     return Unavailable(f"{where} cannot be read now: {said}; try again later")
-
-
-def _answer(error: BaseException | None) -> dict[str, Any] | None:
-    """Return the store's answer, as botocore parsed it, from the causes of an error of s3fs."""
-    while error is not None:
-        answer = getattr(error, "response", None)
-        if isinstance(answer, dict):
-            return answer
-        error = error.__cause__
-    return None
 
 
 def _refused(where: str, why: str) -> InputError:

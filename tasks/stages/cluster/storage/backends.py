@@ -1,0 +1,95 @@
+"""Backends of the training storage: a folder, and a prefix of a bucket. Names are relative, with `/` between parts."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from tasks.core import object_store
+
+S3_SCHEME = "s3://"
+BOTO_CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 1}}
+"""Settings of botocore for a single request; timeouts are in seconds."""
+
+
+class Backend(Protocol):
+    def exists(self, name: str) -> bool: ...
+
+    def put(self, file: Path, name: str) -> None: ...
+
+    def get(self, name: str, file: Path) -> None:
+        """Fetch `name` into a file; raises FileNotFoundError if there is no such name."""
+
+    def remove(self, name: str) -> None:
+        """Remove `name` and everything below it, if it exists."""
+
+
+@contextmanager
+def opened(location: str) -> Iterator[Backend]:
+    """Open the backend at `s3://BUCKET/PREFIX` or at the path of a folder.
+
+    Raises:
+        NotADirectoryError: The folder does not exist.
+    """
+    if location.startswith(S3_SCHEME):
+        with object_store.opened(**BOTO_CONFIG) as client:
+            yield Bucket(client, *object_store.parse_location(location))
+        return
+    if not Path(location).is_dir():
+        raise NotADirectoryError(f"there is no folder {location}")
+    yield Folder(Path(location))
+
+
+class Folder:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def exists(self, name: str) -> bool:
+        return (self._folder / name).exists()
+
+    def put(self, file: Path, name: str) -> None:
+        target = self._folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = target.with_name(f".{target.name}.{os.getpid()}")
+        aside.unlink(missing_ok=True)
+        shutil.copyfile(file, aside)
+        with suppress(OSError):  # keeps a file private if the file system has modes
+            shutil.copymode(file, aside)
+        aside.rename(target)
+
+    def get(self, name: str, file: Path) -> None:
+        shutil.copyfile(self._folder / name, file)
+
+    def remove(self, name: str) -> None:
+        target = self._folder / name
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+
+
+class Bucket:
+    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+        self._client, self._bucket, self._prefix = client, bucket, prefix
+
+    def exists(self, name: str) -> bool:
+        return object_store.exists(self._client, self._bucket, self._key(name))
+
+    def put(self, file: Path, name: str) -> None:
+        with file.open("rb") as content:
+            self._client.upload_fileobj(content, self._bucket, self._key(name))
+
+    def get(self, name: str, file: Path) -> None:
+        with file.open("wb") as content:
+            self._client.download_fileobj(self._bucket, self._key(name), content)
+
+    def remove(self, name: str) -> None:
+        key = self._key(name)
+        for each in [*object_store.list_objects(self._client, self._bucket, key)]:
+            if each["Key"] == key or each["Key"].startswith(f"{key}/"):
+                self._client.delete_object(Bucket=self._bucket, Key=each["Key"])
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}/{name}" if self._prefix else name
