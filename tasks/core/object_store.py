@@ -47,9 +47,9 @@ def opened(**settings: Any) -> Iterator[Any]:
         InvalidEndpoint: AWS_ENDPOINT_URL is no URL.
     """
     from boto3 import Session
+    from boto3.exceptions import RetriesExceededError
     from botocore.config import Config
     from botocore.exceptions import ClientError
-    from s3transfer.exceptions import RetriesExceededError
 
     try:
         client = Session().client("s3", config=Config(**settings))

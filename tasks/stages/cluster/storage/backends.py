@@ -78,12 +78,11 @@ class Bucket:
         return object_store.exists(self._client, self._bucket, self._key(name))
 
     def put(self, file: Path, name: str) -> None:
-        with file.open("rb") as content:
+        with file.open("rb") as content:  # boto3's upload_file hides the store's answer in an error of its own
             self._client.upload_fileobj(content, self._bucket, self._key(name))
 
     def get(self, name: str, file: Path) -> None:
-        with file.open("wb") as content:
-            self._client.download_fileobj(self._bucket, self._key(name), content)
+        self._client.download_file(self._bucket, self._key(name), str(file))
 
     def remove(self, name: str) -> None:
         key = self._key(name)

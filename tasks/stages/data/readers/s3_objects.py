@@ -9,7 +9,6 @@ from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Unavailable
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
     from botocore.exceptions import ClientError
 
 REQUEST_BYTES = 8 << 20
@@ -69,7 +68,7 @@ class _Object(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
+    def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
         length = min(len(view), self._size - self._at)
         if length:
