@@ -154,10 +154,10 @@ def run_commands(base: Path, project: Path, someone: str) -> bytes:
         release, run = f"{listed[0]['name']}-{listed[0]['version']}", listed[0]["run"]
         behind = tiny_project.hallmark_json(project, "data", "records", release)
         for words in (
-            ["status"], ["status", run, "--json"], ["gates", "list"], ["gates", "show", run, "data", "--json"],
-            ["releases", "list"], ["releases", "show", release], ["data", "inventory"], ["data", "records", release],
-            ["data", "where", "--record", behind[0]["record"]],
-            ["data", "where", "--subject", someone, "--reason", "to look at it", "--as", "data-owner"],
+            ["status"], ["runs", "show", run, "--json"], ["gates", "list"], ["gates", "show", run, "data", "--json"],
+            ["releases", "list"], ["releases", "show", release], ["data", "list"], ["data", "records", release],
+            ["data", "find", "--record", behind[0]["record"]],
+            ["data", "find", "--subject", someone, "--reason", "to look at it", "--as", "data-owner"],
             ["data", "conflicts", run, "--as", "data-owner"],
         ):  # fmt: skip
             hallmark(*words)

@@ -75,22 +75,26 @@ class Week:
         """Wait for the first new run that a schedule or trigger requested, and return its id."""
 
         def found() -> list[str]:
-            return [run for run in self.runs() if run not in before and why in self.run_json("status", run)["reason"]]
+            return [
+                run for run in self.runs() if run not in before and why in self.run_json("runs", "show", run)["reason"]
+            ]
 
         runs: list[str] = self.until(found)
         return runs[0]
 
     def wait_until_done(self, run: str) -> Any:
         """Wait until a run waits or has ended. Return its status."""
-        return self.until(lambda: (said := self.run_json("status", run))["status"] != "running" and said)
+        return self.until(lambda: (said := self.run_json("runs", "show", run))["status"] != "running" and said)
 
     def approve(self, run: str) -> None:
         for gate, person in DECIDERS.items():
-            self.until(lambda gate=gate: self.run_json("status", run)["gates"].get(gate, {}).get("state") == "waiting")
+            self.until(
+                lambda gate=gate: self.run_json("runs", "show", run)["gates"].get(gate, {}).get("state") == "waiting"
+            )
             self.run_command(
                 "gates", "approve", run, gate, "--as", person, "--reason", "I looked at the evidence", most=2
             )
-        self.until(lambda: self.run_json("status", run)["status"] == "promoted")
+        self.until(lambda: self.run_json("runs", "show", run)["status"] == "promoted")
         self.run_command("status")
 
 
@@ -142,7 +146,7 @@ def play(week: Week) -> None:
         week.run_command(
             "gates", "reject", asked, "data", "--as", "data-owner", "--reason", "half of the export is missing", most=2
         )
-        week.until(lambda: week.run_json("status", asked)["status"] == "failed")
+        week.until(lambda: week.run_json("runs", "show", asked)["status"] == "failed")
     week.run_command("status")
 
     week.heading("Friday", "answers went wrong: the release before is champion again")
@@ -156,7 +160,7 @@ def play(week: Week) -> None:
     week.run_command("schedule", "list")
 
     week.heading("Sunday", "an auditor asks what was in production, and whether the record is whole")
-    week.run_command("releases", "at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    week.run_command("releases", "champion", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     week.run_command("ledger", "verify")
 
 

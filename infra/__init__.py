@@ -1,7 +1,7 @@
 """Programs that people start or that keep running: the command line, the web console, Prefect, MLflow and Kubernetes.
 
 release_diff.py     comparison of two releases for `hallmark releases diff`
-record_lookup.py    datasets, runs and releases that contain a record or a person, for `hallmark data where`
+record_lookup.py    datasets, runs and releases that contain a record or a person, for `hallmark data find`
 formats.py          type and JSON schema of every signed or digested document
 processes.py        start and end of processes that outlive a command
 local_server.py     start and end of a server on loopback

@@ -29,7 +29,7 @@ class Suspended(BaseException):
 
 
 def start(project: Path, run: str, **asked: Any) -> dict[str, Any]:
-    """Execute a new run until it is suspended or ends, and return its status as `hallmark status RUN --json` has it.
+    """Execute a new run until it is suspended or ends, and return its status as `hallmark runs show RUN --json` has it.
 
     Raises the error with which the run fails.
     """

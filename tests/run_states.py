@@ -1,4 +1,4 @@
-"""Status of a run as `hallmark status RUN --json` prints it, without a process for each query."""
+"""Status of a run as `hallmark runs show RUN --json` prints it, without a process for each query."""
 
 from collections.abc import Callable
 from pathlib import Path

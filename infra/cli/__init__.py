@@ -1,6 +1,7 @@
 """Command `hallmark`, with one file for each command or group of commands.
 
 command_table.py         table of all commands, with the module of each
+old_spellings.py         earlier spellings of commands
 lazy_commands.py         lazy import of the module of a command, when the command is called
 shared.py                code that many commands share: the checkout, the person who acts, output
 terminal.py              console that prints any text literally

@@ -13,18 +13,19 @@ CARD = {
 }
 CONSOLE = {
     "start": Command("console:start", "Start the console of this checkout.", "itself"),
-    "password": Command("console:password", "Set the password that you sign in with.", "acts"),
+    "stop": Command("console:stop", "Stop the console of this checkout.", "itself"),
+    "set-password": Command("console:set_password", "Set the password that you sign in with.", "acts"),
     "accounts": Command("console:list_accounts", "List who has a password."),
     "sessions": Command("console:list_sessions", "List who is signed in, and since when."),
     "revoke": Command("console:revoke", "Take a person's password away, end their sessions.", "itself"),
 }
 DATA = {
-    "inventory": Command("data.inventory:inventory", "Show every source: owner, class, freshness, quality."),
+    "list": Command("data.listing:list_sources", "List every source: owner, class, freshness, quality."),
     "manifest": Command("data.manifest:manifest", "Show what a run's dataset is made of, and what changed."),
-    "quarantine": Command("data.quarantine:quarantine", "Show the rows that a run put aside, by rule."),
+    "quarantine": Command("data.quarantine:quarantine", "Show the rows that a run quarantined, by rule."),
     "conflicts": Command("data.conflicts:conflicts", "Show records that contradict each other."),
     "show": Command("data.show:show", "Show one record as its source had it.", "acts"),
-    "where": Command("data.where:where", "Show everything that a record or a person is in."),
+    "find": Command("data.find:find", "Find everything that a record or a person is in."),
     "records": Command("data.records:records", "Show the records behind a release, by source."),
     "adopt": Command("data.adopt:adopt", "Sign what sources.yaml says of a source that you own.", "acts"),
     "withdraw": Command("data.withdraw:withdraw", "Withdraw a source that you own.", "acts"),
@@ -45,30 +46,39 @@ IDENTITY = {
     "root": Command("identity:root", "Print the fingerprint of the root key.", "itself"),
 }
 LEDGER = {
-    "show": Command("ledger:show", "Show what was recorded, newest last."),
+    "list": Command("ledger:list_entries", "List entries, newest last."),
+    "show": Command("ledger:show", "Show one entry whole."),
     "verify": Command("ledger:verify", "Recompute everything and compare it with the signed heads.", "itself"),
     "prove": Command("ledger:prove", "Print a proof about an entry, or since an older head."),
-    "check": Command("ledger:check", "Check a proof with nothing but the ledger's public key.", "itself"),
+    "verify-proof": Command(
+        "ledger:verify_proof", "Verify a proof with nothing but the ledger's public key.", "itself"
+    ),
     "export": Command("ledger:export", "Write entries and signed heads to one file."),
     "publish": Command("ledger:publish_heads", "Sign a head and take every head to its places.", "itself"),
 }
+PARAMS = {
+    "check": Command("params:check", "Check a params file.", "itself"),
+    "schema": Command("params:schema", "Print the JSON schema of params.yaml.", "itself"),
+}
 POLICY = {
     "show": Command("policy:show", "Show what is in force, since when, signed by whom."),
-    "check": Command("policy:check", "Explain a policy in words.", "itself"),
+    "check": Command("policy:check", "Check a policy, and explain it in words.", "itself"),
     "test": Command("policy:test", "Judge the cases of policy_tests.yaml beside a policy.", "itself"),
     "adopt": Command("policy:adopt", "Show what would change, sign it, put it in force.", "itself"),
 }
 RELEASES = {
     "list": Command("releases.listing:list_releases", "List every release with its aliases, newest last."),
     "show": Command("releases.listing:show", "Show one release: digests, gates and who decided."),
-    "verify": Command("releases.verify:verify", "Check a release from its folder alone.", "itself"),
+    "verify": Command("releases.verify:verify", "Verify a release from its folder alone.", "itself"),
     "admit": Command("releases.admit:admit", "Verify what is in production, and print where it lies.", "itself"),
-    "at": Command("releases.history:at", "Show what was in production at a moment of the past."),
+    "champion": Command("releases.champion:champion", "Show what was in production at a moment of the past."),
     "diff": Command("releases.difference:diff", "Show what changed from one release to another."),
     "rollback": Command("releases.rollback:rollback", "Order that an earlier release be champion again.", "itself"),
     "confirm": Command("releases.rollback:confirm", "Confirm an emergency rollback, as a second person.", "acts"),
 }
 RUNS = {
+    "list": Command("runs:list_runs", "List all runs."),
+    "show": Command("runs:show", "Show one run: stages, gates, and what it waits for."),
     "diff": Command("runs_difference:diff", "Show what differs between two runs, with a paired test."),
     "stop": Command("runs_stop:stop", "Stop a run that is in progress here; it can go on later.", "itself"),
 }
@@ -80,15 +90,15 @@ INCIDENTS = {
 SCHEDULE = {
     "list": Command("schedule:list_schedules", "List schedules and triggers, and when each is due."),
     "next": Command("schedule:coming", "Show the next times at which runs are asked for."),
-    "pause": Command("schedule:pause", "Let a schedule or trigger rest.", "acts"),
-    "resume": Command("schedule:resume", "Let one that rests go on.", "acts"),
-    "run-now": Command("schedule:run_now", "Ask for the run of a schedule now.", "acts"),
+    "pause": Command("schedule:pause", "Pause a schedule or trigger.", "acts"),
+    "resume": Command("schedule:resume", "Resume a paused one.", "acts"),
+    "run": Command("schedule:run", "Request the run of a schedule or trigger now.", "acts"),
 }
 ALL: dict[str, Command | CommandGroup] = {
     "init": Command("init:init", "Make keys, ledger and folders of this checkout.", "itself"),
     "new": Command("new:new", "Scaffold a use case from a data file.", "itself"),
     "run": Command("run:run", "Start a run: data, training, evaluation, gates, promotion.", "acts"),
-    "status": Command("status:status", "Show where runs stand, and what they wait for."),
+    "status": Command("status:status", "Show what is up, and where runs stand."),
     "up": Command("up:up", "Start Prefect, watch, console and MLflow of this checkout.", "itself"),
     "down": Command("down:down", "Stop all that `hallmark up` started.", "itself"),
     "watch": Command("watch:watch", "Watch over gates, deadlines and schedules until Ctrl-C.", "itself"),
@@ -100,7 +110,6 @@ ALL: dict[str, Command | CommandGroup] = {
     "sweep": Command("sweep:sweep", "Try training parameters on the rows of the last run.", "acts"),
     "compare": Command("compare:compare", "Compare base models on the task, with costs and terms.", "acts"),
     "preflight": Command("preflight:preflight", "Say if a training fits, how long it takes, its cost.", "itself"),
-    "params": Command("params:params", "Check a params file, or print its schema.", "itself"),
     "resolve": Command("resolve:resolve", "Write inputs/ for `dvc repro` by hand.", "acts"),
     "audit": Command("audit:audit", "Write the dossier of a release, as HTML and one archive."),
     "reproduce": Command("reproduce:reproduce", "Build a release again and compare every digest.", "acts"),
@@ -109,13 +118,14 @@ ALL: dict[str, Command | CommandGroup] = {
     "card": CommandGroup("Sign off what a use case is for and has to reach.", CARD),
     "console": CommandGroup("Pages to decide on and to read the record.", CONSOLE),
     "code": CommandGroup("Sign off the code that governed runs are made of.", CODE),
-    "data": CommandGroup("Look at sources, their rows and single records.", DATA),
+    "data": CommandGroup("List sources, look at rows and single records.", DATA),
     "gates": CommandGroup("List the gates that wait, look at evidence, decide.", GATES),
     "identity": CommandGroup("Make, import, list and revoke keys.", IDENTITY),
-    "ledger": CommandGroup("Show, verify, prove and export the ledger.", LEDGER),
-    "policy": CommandGroup("Explain, test and adopt the policy.", POLICY),
+    "ledger": CommandGroup("List, show, verify, prove and export the ledger.", LEDGER),
+    "params": CommandGroup("Check params files, and print their schema.", PARAMS),
+    "policy": CommandGroup("Show, check, test and adopt the policy.", POLICY),
     "releases": CommandGroup("List, show, compare, verify and roll back releases.", RELEASES),
-    "runs": CommandGroup("Compare runs, also those never released; stop one.", RUNS),
-    "schedule": CommandGroup("List, pause and resume schedules and triggers.", SCHEDULE),
+    "runs": CommandGroup("List, show, compare and stop runs.", RUNS),
+    "schedule": CommandGroup("List, pause, resume and run schedules and triggers.", SCHEDULE),
     "incidents": CommandGroup("List, show and close incidents.", INCIDENTS),
 }

@@ -1,4 +1,4 @@
-"""Command group `hallmark console`: start of the console, and the people who can sign in."""
+"""Command group `hallmark console`: start and stop of the console, and the people who can sign in."""
 
 import sys
 from dataclasses import asdict
@@ -21,7 +21,7 @@ Person = Annotated[str, typer.Argument(metavar="ID", help="Id in people.yaml.")]
 
 
 def start(as_json: shared.Json = False) -> None:
-    """Start the console of this checkout on loopback, unless it is running. `hallmark down` stops it.
+    """Start the console of this checkout on loopback, unless it is running. `hallmark console stop` stops it.
 
     Example: hallmark console start
     """
@@ -31,19 +31,27 @@ def start(as_json: shared.Json = False) -> None:
     if as_json:
         shared.print_json({"url": up.origin, "people": people})
         return
-    console.print(f"console: {up.origin} (stop with `hallmark down`)")
+    console.print(f"console: {up.origin} (stop with `hallmark console stop`)")
     if not people and sign_in_methods().provider is None:
-        console.print("nobody can sign in yet: hallmark console password --as ID")
+        console.print("nobody can sign in yet: hallmark console set-password --as ID")
 
 
-def password(
+def stop() -> None:
+    """Stop the console of this checkout.
+
+    Example: hallmark console stop
+    """
+    console.print("stopped" if server.stop(shared.checkout_root()) else "the console was not up")
+
+
+def set_password(
     who: shared.ActAs = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the password from standard input.")] = False,
     as_json: shared.Json = False,
 ) -> None:
     """Set the password with which you sign in to the console. Your key proves who you are.
 
-    Example: hallmark console password --as data-owner
+    Example: hallmark console set-password --as data-owner
     """
     where = shared.checkout_root()
     person = shared.open_checkout().governance.identify(shared.acting_person(who))
@@ -68,7 +76,7 @@ def list_accounts(as_json: shared.Json = False) -> None:
     if as_json:
         shared.print_json(people)
         return
-    console.print("\n".join(people) or "nobody has a password: hallmark console password --as ID")
+    console.print("\n".join(people) or "nobody has a password: hallmark console set-password --as ID")
 
 
 def list_sessions(as_json: shared.Json = False) -> None:

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from infra.cli import old_spellings
 from tasks.core.errors import InputError
 
 PATH_ERRORS = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
@@ -76,11 +77,14 @@ class LazyGroup(TyperGroup):
 
 
 def group_class(verbs: Mapping[str, Command | CommandGroup]) -> type[TyperGroup]:
-    """Return the class of a group with these commands, for `typer.Typer(cls=…)`."""
+    """Return the class of the group of all commands, for `typer.Typer(cls=…)`."""
 
     class Whole(LazyGroup):
         def __init__(self, **given: Any) -> None:
             super().__init__(verbs, **given)
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            return super().parse_args(ctx, old_spellings.replace_old(args))
 
     return Whole
 

@@ -38,8 +38,7 @@ Moment = Annotated[
 PROGRESS_SECONDS = 5.0
 
 
-def show(
-    entry: Annotated[int | None, typer.Argument(metavar="ENTRY", help="Number of one entry, to show it whole.")] = None,
+def list_entries(
     kind: Annotated[
         str | None, typer.Option(help="E.g. gate.asked; gate for all of its kinds; look for looks at personal data.")
     ] = None,
@@ -55,14 +54,11 @@ def show(
     last: Annotated[int, typer.Option(metavar="N", min=0, help="Only the last N that fit. 0: all.")] = 50,
     as_json: shared.Json = False,
 ) -> None:
-    """Show entries of the ledger, newest last. `hallmark gates show` says whether a decision counts.
+    """List entries of the ledger, newest last. `hallmark gates show` says whether a decision counts.
 
-    Example: hallmark ledger show --kind gate --since 2026-03-01
+    Example: hallmark ledger list --kind gate --since 2026-03-01
     """
     ledger, governed = _open_ledger()
-    if entry is not None:
-        _show_whole(ledger, entry, as_json)
-        return
     wanted = ledger_search.EntryFilter(
         kind=kind,
         subject=subject,
@@ -84,6 +80,27 @@ def show(
     console.print(table if entries else "no entry fits")
     if last and len(entries) == last:
         shared.print_notice(f"the last {last} that fit; --last 0 shows all", as_json)
+
+
+def show(
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of the entry.")], as_json: shared.Json = False
+) -> None:
+    """Show one entry of the ledger whole.
+
+    Example: hallmark ledger show 42
+    """
+    ledger, _ = _open_ledger()
+    last = ledger.last()
+    if not 1 <= entry <= last:
+        raise InputError(f"there is no entry {entry}; the last one is {last}")
+    entries = ledger.entries(after=entry - 1, upto=entry)
+    if not entries:
+        raise Refused(f"there is no entry {entry}, and the last one is {last}; run `hallmark ledger verify`")
+    document = entries[0].model_dump(mode="json")
+    shared.print_json(
+        (document if as_json else document | {"body": ledger_search.decode_envelopes(document["body"])})
+        | _attached_document(ledger, entries[0])
+    )
 
 
 def verify(
@@ -136,14 +153,14 @@ def prove(
     shared.print_json(made.model_dump(mode="json"))
 
 
-def check(
+def verify_proof(
     proof: Annotated[Path, typer.Argument(metavar="PROOF", help="File with what `hallmark ledger prove` printed.")],
     key: Key = None,
     as_json: shared.Json = False,
 ) -> None:
     """Verify a proof. This needs only the ledger's public key.
 
-    Example: hallmark ledger check proof.json --key SHA256:3q2+7w…
+    Example: hallmark ledger verify-proof proof.json --key SHA256:3q2+7w…
     """
     try:
         parsed = ledger_proof.read(proof)
@@ -211,20 +228,6 @@ def _trusted_keys(given: list[str] | None) -> Sequence[str | SigningKey]:
         return publication.ledger_keys(shared.open_checkout().governance)
     except (InputError, ModuleNotFoundError) as error:  # no checkout, or an installation without the platform
         raise InputError(f"whose signature counts? Give --key with the ledger's public key ({error})") from None
-
-
-def _show_whole(ledger: Ledger, seq: int, as_json: bool) -> None:
-    last = ledger.last()
-    if not 1 <= seq <= last:
-        raise InputError(f"there is no entry {seq}; the last one is {last}")
-    entries = ledger.entries(after=seq - 1, upto=seq)
-    if not entries:
-        raise Refused(f"there is no entry {seq}, and the last one is {last}; run `hallmark ledger verify`")
-    document = entries[0].model_dump(mode="json")
-    shared.print_json(
-        (document if as_json else document | {"body": ledger_search.decode_envelopes(document["body"])})
-        | _attached_document(ledger, entries[0])
-    )
 
 
 def _attached_document(ledger: Ledger, entry: Entry) -> dict[str, Any]:

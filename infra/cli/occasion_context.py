@@ -96,4 +96,4 @@ def _print_outcome(said: dict[str, object], as_json: bool) -> None:
         run = f"run {said['run']}" if said["run"] else "no run, it was passed over"
         shared.console.print(f"{said['key']} is on record already: {run}", markup=False)
     else:
-        shared.console.print(f"run {said['run']} is asked for: hallmark status {said['run']}", markup=False)
+        shared.console.print(f"run {said['run']} is asked for: hallmark runs show {said['run']}", markup=False)

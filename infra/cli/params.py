@@ -1,4 +1,4 @@
-"""Command `hallmark params`."""
+"""Command group `hallmark params`: the check of a params file, and the schema of params.yaml."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,34 +8,32 @@ import typer
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.error_collector import ErrorCollector
-from tasks.core.errors import InputError
-from tasks.core.params import params as schema
+from tasks.core.params import params
 
 
-def params(
-    check: Annotated[Path | None, typer.Option(metavar="FILE", help="Check a params file.")] = None,
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Params file.")],
     governance: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="With --check: these files, and the sources they name, too."),
+        Path | None, typer.Option(metavar="DIR", help="Governance files to check too, and the sources they name.")
     ] = None,
-    show_schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of params.yaml.")] = False,
 ) -> None:
-    """Check a params file, or print the schema of params.yaml.
+    """Check a params file, and with --governance the governance files as well. All mistakes are reported together.
 
-    With --governance, the command checks the governance files as well. It reports all mistakes of all files together.
-
-    Example: hallmark params --check params.yaml
+    Example: hallmark params check params.yaml
     """
-    if show_schema:
-        shared.print_json(schema.Params.model_json_schema())
-    elif check is not None:
-        checked = _check_files(check, governance) if governance else schema.load(check)
-        console.print(f"{check}: valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
-    else:
-        raise InputError("say --check FILE or --schema")
+    checked = _check_files(file, governance) if governance else params.load(file)
+    console.print(f"{file}: valid, use case {checked.use_case.name}, risk tier {checked.use_case.risk_tier}")
 
 
-def _check_files(file: Path, folder: Path) -> schema.Params:
+def schema() -> None:
+    """Print the JSON schema of params.yaml.
+
+    Example: hallmark params schema
+    """
+    shared.print_json(params.Params.model_json_schema())
+
+
+def _check_files(file: Path, folder: Path) -> params.Params:
     from tasks.policy import governance as rules  # slow: these import libraries for databases and tables
     from tasks.runs import request_checks
 

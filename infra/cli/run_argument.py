@@ -4,7 +4,7 @@ import typer
 
 from infra.cli import shared
 
-HELP = "Run id, as `hallmark status` shows it, or enough of its beginning or end."
+HELP = "Run id, as `hallmark runs list` shows it, or enough of its beginning or end."
 
 
 def resolve_id(given: str) -> str:

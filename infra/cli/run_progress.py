@@ -70,7 +70,7 @@ def detaching_on_interrupt(run_id: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"run {run_id} goes on without this command: hallmark status {run_id}", file=sys.stderr)
+        print(f"run {run_id} goes on without this command: hallmark runs show {run_id}", file=sys.stderr)
         raise typer.Exit(130) from None
 
 

@@ -25,7 +25,7 @@ def stop(run: Annotated[str, run_argument.REQUIRED]) -> None:
     state = where / ".hallmark"
     known = journal.read(state, run)
     if known is None:
-        raise InputError(f"there is no run {run!r} here; `hallmark status` lists those that are")
+        raise InputError(f"there is no run {run!r} here; `hallmark runs list` lists those that are")
     stands = journal.with_current_status(state, known).status
     up = server.find(where)
     if stands != "running" or known.flow_run is None:
@@ -42,5 +42,5 @@ def stop(run: Annotated[str, run_argument.REQUIRED]) -> None:
         time.sleep(0.1)
     ended = journal.with_current_status(state, journal.read(state, run) or known).status
     if ended != "interrupted":
-        raise Refused(f"run {run} ended before it could be stopped: it is {ended}; `hallmark status {run}`")
+        raise Refused(f"run {run} ended before it could be stopped: it is {ended}; `hallmark runs show {run}`")
     console.print(f"run {run} is stopped; to go on with it: hallmark run --resume {run}")

@@ -80,7 +80,7 @@ def _pause_or_resume(deed: SwitchAction, name: str, reason: str, who: str | None
     console.print(f"{name} {'rests' if deed == 'pause' else 'goes on'}: entry {entry.seq} of the ledger", markup=False)
 
 
-def run_now(
+def run(
     name: Named,
     reason: Annotated[str, typer.Option(help="Why now. It is signed with the request.")] = "",
     who: shared.ActAs = None,
@@ -90,7 +90,7 @@ def run_now(
 
     As the requester, you may not decide at any gate of the run.
 
-    Example: hallmark schedule run-now nightly --as ml-engineer --reason "the new tickets are there"
+    Example: hallmark schedule run nightly --as ml-engineer --reason "the new tickets are there"
     """
     at, person = occasion_context.context(), shared.acting_person(who)
     at.standing.require(name)

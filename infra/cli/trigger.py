@@ -34,7 +34,7 @@ def trigger(
     at.standing.require(name)
     found = at.standing.deployments.triggers.get(name)
     if not isinstance(found, Event):
-        raise InputError(f"{name} is no trigger with `on: event`; to ask for its run now: hallmark schedule run-now")
+        raise InputError(f"{name} is no trigger with `on: event`; to ask for its run now: hallmark schedule run")
     if paused := at.standing.paused.get(name):
         raise Refused(f"{name} rests: {paused.person} paused it ({paused.reason})")
     words = checked_reason(reason, "say with --reason what happened, so that others can follow it later")

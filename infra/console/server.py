@@ -121,5 +121,5 @@ def _require_sign_in(root: Path, proxied: str) -> None:
     if proxied and by.provider is None and not Accounts(open_database(root / ".hallmark")).people():
         raise Refused(
             f"at {proxied} others reach the console, and no sign-in is configured: name a provider ({ISSUER}), or give "
-            "somebody a password first: hallmark console password --as ID"
+            "somebody a password first: hallmark console set-password --as ID"
         )

@@ -39,6 +39,21 @@ Every command that shows something takes `--json`. It then prints one JSON docum
 | 1 | the answer is no |
 | 2 | the input is wrong |
 | 3 | something that the command needs is away |
+
+| verb | what it does |
+|---|---|
+| `list` | shows all of a kind |
+| `show` | shows one |
+| `find` | shows where something is |
+| `diff` | shows the differences between two |
+| `check` | says whether a file is valid |
+| `verify` | computes digests and signatures again |
+| `start`, `stop` | of servers and runs; `up` and `down` are for all servers of a checkout |
+| `adopt` | signs something, so that it is in force |
+| `withdraw` | takes back what was signed |
+| `revoke` | ends a key, or the access of a person |
+
+A noun in place of a verb, as in `data manifest`, shows what it names.
 """
 
 

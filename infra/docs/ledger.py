@@ -9,7 +9,7 @@ Each entry has a number without gaps, a time, a kind, a subject and a body. An `
 in-toto statement. Its signature is what counts; the other fields of a body help to find and read the entry.
 [The ledger](../concepts/ledger.md) explains how entries are kept and proved.
 
-`hallmark ledger show --kind KIND` lists entries of one kind. `--kind look` lists every look at personal data, whatever
+`hallmark ledger list --kind KIND` lists entries of one kind. `--kind look` lists every look at personal data, whatever
 its kind. `hallmark ledger show 42` prints entry 42 whole.
 """
 

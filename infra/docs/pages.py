@@ -31,7 +31,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/params.md": settings_file_page(
         "params.yaml",
         "The parameters of a use case. Hallmark refuses unknown keys and reports every mistake with its file and line. "
-        "Check a file with `hallmark params --check FILE`. Print this schema with `hallmark params --schema`.",
+        "Check a file with `hallmark params check FILE`. Print this schema with `hallmark params schema`.",
         Params,
     ),
     "reference/sources.md": settings_file_page(

@@ -279,7 +279,7 @@ def _error_message(item: Any, document: Any, path: Path, changes: Mapping[str, s
     where = list(item["loc"])
     name = ".".join(str(part) for part in where) or "file"
     message = {
-        "extra_forbidden": "unknown key; remove it or correct its spelling (`hallmark params --schema` lists the keys)",
+        "extra_forbidden": "unknown key; remove it or correct its spelling (`hallmark params schema` lists the keys)",
         "missing": f"missing{_item_id(document, where)}; this key is required",
     }.get(item["type"], f"{item['msg'].removeprefix('Value error, ')} (got {_truncated(item['input'])})")
     if item["type"] == "value_error":

@@ -11,7 +11,7 @@ class Kind(NamedTuple):
     subject: str
     body: str
     group: str = ""
-    """Name under which `hallmark ledger show --kind` and the console's ledger page find several kinds; or empty."""
+    """Name under which `hallmark ledger list --kind` and the console's ledger page find several kinds; or empty."""
 
 
 KINDS = (

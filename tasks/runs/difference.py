@@ -115,7 +115,7 @@ class _RunFiles:
         state = root / ".hallmark"
         known, self.layout = journal.read(state, run), layout_of(root, run)
         if known is None:
-            raise InputError(f"there is no run {run!r} here; `hallmark status` lists those there are")
+            raise InputError(f"there is no run {run!r} here; `hallmark runs list` lists those there are")
         if not exists_here(self.layout):
             raise InputError(f"run {run} has no worktree here, so there is nothing to compare: it was never resolved")
         self.known: Journal = journal.with_current_status(state, known)

@@ -1,4 +1,4 @@
-"""State of a run, stage by stage, for people who watch it: `hallmark run`, `hallmark status` and the run's summary.
+"""State of a run, stage by stage, for people who watch it: `hallmark run`, `hallmark runs` and the run's summary.
 
 Each run has one JSON file, which the process that executes the run replaces as a whole at every change. It is a view:
 no decision depends on it.

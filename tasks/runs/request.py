@@ -13,7 +13,7 @@ from tasks.core.params.values import Name
 from tasks.gates.signed_request import RUN_ID, RunId, SignedRunRequest, WithRequesters
 from tasks.policy.policy import SCHEDULER
 
-NO_RUN_MESSAGE = "there is no run {!r} here; `hallmark status` lists the runs"
+NO_RUN_MESSAGE = "there is no run {!r} here; `hallmark runs list` lists the runs"
 
 
 def checked_run_id(given: str) -> str:

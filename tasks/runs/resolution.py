@@ -130,7 +130,7 @@ def _set(document: Any, key: str, value: str) -> None:
     for part in parents:
         place = place.get(part) if isinstance(place, Mapping) else None
         if not isinstance(place, Mapping):
-            raise InputError(f"--set {key}: there is no section {part!r}; `hallmark params --schema` lists the keys")
+            raise InputError(f"--set {key}: there is no section {part!r}; `hallmark params schema` lists the keys")
     try:
         place[last] = yaml_text.load(value, "the value")
     except InputError as error:

@@ -21,7 +21,7 @@ def hold_run_lock(state: Path, run_id: str, patience: float = LOCK_WAIT_SECONDS)
     """
     with locks.try_hold(_path(state, run_id), patience) as mine:
         if not mine:
-            raise Refused(f"run {run_id} is being executed by another process; `hallmark status {run_id}`")
+            raise Refused(f"run {run_id} is being executed by another process; `hallmark runs show {run_id}`")
         yield
 
 

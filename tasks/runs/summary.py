@@ -1,4 +1,4 @@
-"""A run as one document, which `hallmark run --json` and `hallmark status --json` print."""
+"""A run as one document, which `hallmark run --json` and `hallmark runs show --json` print."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -187,7 +187,7 @@ _DATASET = "What the data owner expects of all records together."
 
 def _heading(name: str, requester: str) -> str:
     return (
-        f"Parameters of {name}, written by `hallmark new`. `hallmark params --schema` says what each key means.\n"
+        f"Parameters of {name}, written by `hallmark new`. `hallmark params schema` says what each key means.\n"
         f"  hallmark run --as {requester} --params {EXAMPLES_FOLDER}/{name}/params.yaml --governance "
         f"{EXAMPLES_FOLDER}/{name}/governance"
     )

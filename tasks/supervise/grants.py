@@ -280,7 +280,7 @@ def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFi
         raise InputError(f"base_model.folder: {folder} holds links; copy the files in their place") from None
     if found != sha256:
         raise InputError(
-            f"base_model.sha256: {folder} holds another model than {sha256}; `hallmark params --check` tells the "
+            f"base_model.sha256: {folder} holds another model than {sha256}; `hallmark params check` tells the "
             "digest of what is there"
         )
 

@@ -71,7 +71,7 @@ def _axis(text: str) -> Axis:
     if key.removeprefix(PARAMS_SECTION) not in Training.model_fields or not key.startswith(PARAMS_SECTION):
         raise InputError(
             f"--over {key}: expected a parameter of `training`, since all trials learn from the same rows; "
-            "`hallmark params --schema` lists them"
+            "`hallmark params schema` lists them"
         )
     if key.removeprefix(PARAMS_SECTION) in VALIDATION_SETTINGS:
         raise InputError(f"--over {key}: all trials are looked at alike; set it with --set")

@@ -103,7 +103,7 @@ def test_an_odd_file_among_the_runs_takes_no_page_away(reader: TestClient, proje
             assert reader.get(page).status_code == 200, page
         assert {row["run"]: row["status"] for row in reader.get("/api/runs").json()["rows"]}[CUT] == "unreadable"
         assert "unreadable" in hallmark(project, "status") and "UPPER" not in hallmark(project, "status")
-        assert f"run {CUT}: unreadable" in hallmark(project, "status", "20260105")
+        assert f"run {CUT}: unreadable" in hallmark(project, "runs", "show", "20260105")
     finally:
         for path in paths:
             path.unlink(missing_ok=True)

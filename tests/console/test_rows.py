@@ -80,7 +80,7 @@ def test_where_a_person_is_is_asked_for_a_reason(app: FastAPI, lived_in: Path) -
     looks = {each.seq: each.kind for each in open_ledger(lived_in / ".hallmark").entries() if each.kind in LOOKS}
     assert PERSON_SOUGHT in looks.values()
     assert {row["entry"] for row in client.get("/api/ledger?kind=look").json()["rows"]} == looks.keys()
-    assert {row["seq"] for row in hallmark_json(lived_in, "ledger", "show", "--kind", "look")} == looks.keys()
+    assert {row["seq"] for row in hallmark_json(lived_in, "ledger", "list", "--kind", "look")} == looks.keys()
     answers = {each["id"]: each["answer"] for each in client.get("/api/audit").json()["questions"]}
     assert {line["href"] for line in answers["looked"]} == {*(f"/ledger/{seq}" for seq in looks), "/ledger?kind=look"}
     record = answer.text.partition("/where?record=")[2].partition('"')[0]

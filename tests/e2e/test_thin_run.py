@@ -84,10 +84,10 @@ def test_one_command_leads_to_a_release_in_production(project: Path) -> None:
 
 def its_data(project: Path, run: str, release: str) -> None:
     """What can be asked of the data behind a release: its sources, where a person is, one record with a reason."""
-    (held,) = hallmark_json(project, "data", "inventory")
+    (held,) = hallmark_json(project, "data", "list")
     assert (held["last_data_gate"], held["trend"][-1]["rows"], held["trend"][-1]["protected"]) == ("passed", 60, 20)
     mentions = hallmark_json(
-        project, "data", "where", "--subject", "Ada Lovelace", "--reason", "a test", "--as", "data-owner"
+        project, "data", "find", "--subject", "Ada Lovelace", "--reason", "a test", "--as", "data-owner"
     )
     assert len(mentions) == 20 and {tuple(row["releases"]) for row in mentions} == {(release,)}
     assert all(run in row["runs"] for row in mentions)
@@ -160,7 +160,7 @@ def test_a_vault_that_lost_its_values_gets_them_again(released: Path) -> None:
     assert again["status"] == "unchanged", again
     assert {name for name, line in again["stages"].items() if line["state"] != "cached"} == {"ingest"}
     asked = ("--reason", "a test", "--as", "data-owner")
-    mentions = hallmark_json(released, "data", "where", "--subject", "Ada Lovelace", *asked)
+    mentions = hallmark_json(released, "data", "find", "--subject", "Ada Lovelace", *asked)
     told = hallmark(released, "data", "show", mentions[0]["record"], "--run", again["run"], *asked)
     assert "my name is Ada Lovelace" in told
 

@@ -98,7 +98,7 @@ def test_a_schedule_and_what_a_killed_process_left_each_make_one_run(flows: Flow
     assert known["status"] == "waiting" and asked.request.requested_by == known["requested_by"] == "scheduler"
     assert asked.request.reason == known["reason"] and "schedule hourly, due " in known["reason"]
     assert asked.request.changes == {"training.seed": "7"}
-    assert f"reason: {known['reason']}" in hallmark(project, "status", scheduled)
+    assert f"reason: {known['reason']}" in hallmark(project, "runs", "show", scheduled)
     event = OccasionLog().update(ledger).find("upstream/event/export-1")
     (entry,) = ledger.entries(STARTED, "upstream/event/export-1")
     assert event and create_flow_run(flows.client, project, event) == entry.body["flow_run"], (

@@ -166,9 +166,9 @@ def test_a_state_set_by_hand_opens_no_gate(
 def test_a_second_flow_run_of_a_run_in_progress_is_refused_and_changes_nothing(
     project: Path, flows: Flows, waiting: FlowRun
 ) -> None:
-    run, before = waiting.name, hallmark_json(project, "status", waiting.name)
+    run, before = waiting.name, hallmark_json(project, "runs", "show", waiting.name)
     with hold_run_lock(project / ".hallmark", run):
         second = flows.execute(flows.ask({"request": {"requested_by": "ml-engineer", "run_id": run}}))
     assert second.state and second.state.type == StateType.FAILED and second.state.message
     assert f"Refused: run {run} is being executed" in second.state.message
-    assert hallmark_json(project, "status", run) == before
+    assert hallmark_json(project, "runs", "show", run) == before

@@ -77,9 +77,9 @@ def test_a_parked_run_ends_with_the_reason_and_goes_on_when_it_is_given_again(pr
     ended = status(project, run)
     assert ended["status"] == "failed" and "train" not in ended["stages"]
     assert "source messages was withdrawn by data-owner" in ended["error"]
-    (row,) = hallmark_json(project, "data", "inventory")
+    (row,) = hallmark_json(project, "data", "list")
     assert row["withdrawn"].endswith("(consent ended)") and (row["runs"], row["releases"]) == ([run], [])
-    assert f"in runs: {run}; in releases: none" in hallmark(project, "data", "inventory")
+    assert f"in runs: {run}; in releases: none" in hallmark(project, "data", "list")
 
     told = hallmark(project, "gates", "approve", run, "data", "--reason", "seen", *OWNER)
     assert "the run goes no further, whatever is decided here: source messages was withdrawn by data-owner" in told

@@ -33,15 +33,15 @@ def test_a_path_that_is_not_theirs_is_told_in_words_and_a_defect_is_not() -> Non
 
 
 def test_params_are_checked_with_file_and_line(project: Path) -> None:
-    assert "valid, use case tiny" in hallmark(project, "params", "--check", "params.yaml")
+    assert "valid, use case tiny" in hallmark(project, "params", "check", "params.yaml")
     bad = project / ".hallmark" / "bad.yaml"
     bad.write_text((project / "params.yaml").read_text().replace("lora_rank: 4", "lora_rank: many"))
-    told = hallmark(project, "params", "--check", str(bad), code=2)
+    told = hallmark(project, "params", "check", str(bad), code=2)
     assert "bad.yaml:" in told and "lora_rank" in told and "'many'" in told and "Traceback" not in told
 
 
 def test_the_schema_is_json_with_a_description_of_every_key(project: Path) -> None:
-    schema = json.loads(hallmark(project, "params", "--schema"))
+    schema = json.loads(hallmark(project, "params", "schema"))
     assert "description" in schema["$defs"]["Training"]["properties"]["zero_stage"]
 
 
@@ -71,7 +71,7 @@ AS_PROCESSES = ("nosuch", "run --as risk-officer")
         ("run --resume r1 --params params.yaml", 2, "--params: run r1 goes on as it was asked for"),
         ("run --resume r1 --as ml-engineer --demo-approvals", 2, "--as, --demo-approvals: run r1"),
         ("run --resume r1 --governance mine", 2, "--governance: run r1 goes on as it was asked for"),
-        ("status 20260101-000000-0000", 2, "there is no run"),
+        ("runs show 20260101-000000-0000", 2, "there is no run"),
         ("gates show 20260101-000000-0000 data", 2, "has asked nothing"),
         ("releases show tiny-9", 2, "tiny-9"),
         ("releases verify nowhere", 2, "does not exist"),
@@ -84,7 +84,7 @@ AS_PROCESSES = ("nosuch", "run --as risk-officer")
         ("data quarantine ../..", 2, "there is no run '../..' here"),
         ("data show src:1 --run nosuch --reason r --as data-owner", 2, "has no records here"),
         ("data manifest ../one", 2, "there is no run '../one' here"),
-        ("data where --subject ' ' --as data-owner --reason r", 2, "--subject is empty"),
+        ("data find --subject ' ' --as data-owner --reason r", 2, "--subject is empty"),
         ("data adopt letters --as data-owner --reason x", 2, "'letters' is not in sources.yaml"),
         ("data adopt messages --as data-owner --reason ' '", 2, "say with --reason what you"),
         ("data adopt messages --as risk-officer --reason x", 1, "is adopted by data-owner, not by"),
@@ -105,7 +105,7 @@ def test_a_mistake_is_told_without_traceback(project: Path, words: str, code: in
 
 
 @pytest.mark.parametrize("given", ["../prefect/other", "a" * 300])
-@pytest.mark.parametrize("verb", [["status"], ["run", "--resume"]])
+@pytest.mark.parametrize("verb", [["runs", "show"], ["run", "--resume"]])
 def test_what_is_no_runs_id_is_told_whatever_lies_there(project: Path, verb: list[str], given: str) -> None:
     (project / ".hallmark" / "runs").mkdir(exist_ok=True)
     other = project / ".hallmark" / "prefect" / "other.json"

@@ -93,7 +93,7 @@ def test_a_run_in_progress_is_not_resumed_and_nothing_is_started(project: Path) 
     with hold_run_lock(state, "r1"):
         told = tiny_project.hallmark(project, "run", "--resume", "r1", code=1)
     assert "r1 is being executed by another process" in told
-    assert "interrupted" in hallmark(project, "status", "r1")
+    assert "interrupted" in hallmark(project, "runs", "show", "r1")
     journal.path(state, "r1").unlink()
     assert not (state / "prefect" / "up.json").exists()
 

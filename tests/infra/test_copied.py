@@ -85,7 +85,7 @@ def test_a_copy_is_another_installation_and_stays_one(project: Path, copy: Path)
 def test_a_copys_runs_are_its_own(project: Path, copy: Path) -> None:
     before = {path: tree_manifest(project / path) for path in (".git", f".hallmark/runs/{RUN}")}
     head = git(project / ".hallmark" / "runs" / RUN, "rev-parse", "HEAD")
-    assert hallmark_json(copy, "status", RUN)["status"] == "waiting"
+    assert hallmark_json(copy, "runs", "show", RUN)["status"] == "waiting"
     assert hallmark_json(copy, "gates", "show", RUN, "release")["evidence"]["run"] == RUN
     theirs = copy / ".hallmark" / "runs" / RUN
     assert git(theirs, "rev-parse", "HEAD") == head and git(theirs, "status", "--porcelain") == ""

@@ -12,15 +12,15 @@ def test_an_owner_sees_what_changes_and_signs_it(project: Path) -> None:
     assert "source/messages: nobody has adopted it before, so you sign for all of this:" in told
     assert "  retention_days: 36500\n" in told and "  access: ['data_owner']\n" in told
     assert "source/messages: in force, signed by data-owner; entry" in told
-    shown = hallmark(project, "ledger", "show", "--kind", "declaration.signed")
+    shown = hallmark(project, "ledger", "list", "--kind", "declaration.signed")
     assert "person=data-owner reason=mine" in " ".join(shown.split())
     again = hallmark(project, "data", "adopt", "--as", "data-owner", "--reason", "mine", code=1)
     assert "no source of sources.yaml waits for data-owner" in again
     edit(project / "infra/governance/sources.yaml", "retention_days: 36500", "retention_days: 30")
     edit(project / "infra/governance/expectations/messages.yaml", "min_value: 10", "min_value: 9")
-    (row,) = hallmark_json(project, "data", "inventory")
+    (row,) = hallmark_json(project, "data", "list")
     assert row["adopted"] == "waits for data-owner; in force is another, which differs in retention_days, its suite"
-    listed = hallmark(project, "data", "inventory")
+    listed = hallmark(project, "data", "list")
     assert "source/messages: waits for data-owner; in force is another" in listed
     told = hallmark(project, "data", "adopt", "messages", "--as", "data-owner", "--reason", "shorter")
     assert "source/messages: 2 changes:\n  retention_days: 36500 becomes 30\n  its suite: " in told

@@ -27,11 +27,13 @@ ITSELF = {
     "down": "stops that",
     "watch": "serves what asks the ledger each time",
     "console start": "serves what asks the ledger each time",
+    "console stop": "stops that",
     "console revoke": "asks none",
     "doctor": "says what is wrong with the ledger among all else",
     "advise": "asks none",
     "preflight": "asks none",
-    "params": "asks none",
+    "params check": "asks none",
+    "params schema": "asks none",
     "identity create": "changes people.yaml alone",
     "identity import": "changes people.yaml alone",
     "identity revoke": "changes people.yaml alone",
@@ -42,7 +44,7 @@ ITSELF = {
     "policy test": "is about files",
     "policy adopt": "verifies every adoption, and may be the first",
     "ledger verify": "looks at everything",
-    "ledger check": "is about a file",
+    "ledger verify-proof": "is about a file",
     "ledger publish": "walks from the last head",
     "releases verify": "is about a folder",
     "releases admit": "works with the ledger away, and knows one that was cut (registry/admit/ledger_rollback.py)",
@@ -52,8 +54,8 @@ ITSELF = {
 STILL = ["identity root", "policy adopt infra/governance", "ledger verify", "ledger publish", "releases admit x",
          "releases rollback x-1 --reason y --as risk-officer"]  # fmt: skip
 """Of those the ones that take the root of trust from this checkout."""
-ALONE = {"status", "releases list", "gates list", "gates list --all", "incidents list", "ledger show", "policy show",
-         "identity list", "data inventory"}  # fmt: skip
+ALONE = {"status", "releases list", "gates list", "gates list --all", "incidents list", "ledger list", "policy show",
+         "identity list", "data list", "runs list"}  # fmt: skip
 """Commands that show something when nothing else is said."""
 
 DATES = {"expires", "as_of"}

@@ -161,18 +161,18 @@ def said(project: Path, *args: str) -> str:
 AS_OWNER = ("--as", "data-owner")
 COMMANDS: dict[str, list[str]] = {
     "new": [TEXT, "--from", TEXT, "--prompt", TEXT],
-    "status": [], "doctor": [], "params": ["--check", "params.yaml"], "preflight": [], "advise": [],
+    "status": [], "doctor": [], "params check": ["params.yaml"], "params schema": [], "preflight": [], "advise": [],
     "compare": [TEXT], "sweep": ["--over", TEXT],
     "resolve": ["--set", f"use_case.problem={TEXT}"],
     "backup": [TEXT],
     "restore": [TEXT],
     "audit": ["tiny-1"], "reproduce": ["tiny-1"], "init": [], "down": [],
-    "data inventory": [], "data manifest": ["one"], "data quarantine": ["one"], "data conflicts": ["one", *AS_OWNER],
-    "data show": ["messages:1", "--run", "one", "--reason", TEXT, *AS_OWNER], "data where": ["--record", "0" * 16],
+    "data list": [], "data manifest": ["one"], "data quarantine": ["one"], "data conflicts": ["one", *AS_OWNER],
+    "data show": ["messages:1", "--run", "one", "--reason", TEXT, *AS_OWNER], "data find": ["--record", "0" * 16],
     "data records": ["tiny-1"], "data withdraw": ["messages", "--reason", TEXT, *AS_OWNER],
     "data adopt": ["messages", "--reason", TEXT, *AS_OWNER],
-    "console password": ["--stdin", *AS_OWNER], "console accounts": [], "console sessions": [],
-    "console revoke": [TEXT],
+    "console set-password": ["--stdin", *AS_OWNER], "console accounts": [], "console sessions": [],
+    "console revoke": [TEXT], "console stop": [],
     "card list": [], "card adopt": ["--reason", TEXT, "--as", "product-owner"],
     "code list": [], "code adopt": ["--reason", TEXT, "--as", "risk-officer"],
     "code withdraw": ["HEAD", "--reason", TEXT, "--as", "risk-officer"],
@@ -183,18 +183,19 @@ COMMANDS: dict[str, list[str]] = {
     "gates withdraw": ["one", "data", *AS_OWNER],
     "identity create": [TEXT], "identity import": [TEXT, TEXT], "identity list": [], "identity root": [],
     "identity revoke": [TEXT, "--as-of", "2026-01-01", "--reason", TEXT],
-    "ledger show": [], "ledger verify": [], "ledger prove": ["1"], "ledger check": [TEXT], "ledger export": [TEXT],
-    "ledger publish": [], "policy show": [], "policy check": ["infra/governance"], "policy test": ["infra/governance"],
+    "ledger list": [], "ledger show": ["1"], "ledger verify": [], "ledger prove": ["1"], "ledger verify-proof": [TEXT],
+    "ledger export": [TEXT], "ledger publish": [],
+    "policy show": [], "policy check": ["infra/governance"], "policy test": ["infra/governance"],
     "policy adopt": ["infra/governance", "--as", "risk-officer"],
     "releases list": [], "releases show": ["tiny-1"], "releases verify": [TEXT], "releases admit": ["tiny"],
-    "releases at": ["2030-01-01"], "releases diff": ["tiny-1", "tiny-1"],
+    "releases champion": ["2030-01-01"], "releases diff": ["tiny-1", "tiny-1"],
     "releases rollback": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "releases confirm": ["tiny-1", "--reason", TEXT, *AS_OWNER],
     "work": [TEXT], "deploy": ["--yes", "--no-start", *AS_OWNER], "trigger": ["upstream", "--reason", TEXT, *AS_OWNER],
-    "runs diff": ["one", "one"], "runs stop": ["one"],
+    "runs list": [], "runs show": ["one"], "runs diff": ["one", "one"], "runs stop": ["one"],
     "schedule list": [], "schedule next": [], "schedule pause": ["nightly", "--reason", TEXT, *AS_OWNER],
     "schedule resume": ["nightly", "--reason", TEXT, *AS_OWNER],
-    "schedule run-now": ["nightly", "--reason", TEXT, *AS_OWNER],
+    "schedule run": ["nightly", "--reason", TEXT, *AS_OWNER],
     "incidents list": ["--all"], "incidents show": [TEXT], "incidents close": [TEXT, "--reason", TEXT, *AS_OWNER],
 }  # fmt: skip
 STARTERS = {"run", "up", "watch", "console start"}
@@ -218,7 +219,7 @@ def test_no_command_passes_hidden_characters_on(project: Path, command: str) -> 
 
 
 def test_the_project_holds_hostile_text(project: Path) -> None:
-    for command in ("data inventory", "gates show", "status", "identity list", "policy check"):
+    for command in ("data list", "gates show", "status", "identity list", "policy check"):
         assert "<U+001B>" in said(project, *command.split(), *COMMANDS[command]), command
 
 

@@ -54,7 +54,7 @@ def test_looking_loads_no_library_of_data_training_or_the_registry(
     assert loaded(*command.split(), by=started) & (HEAVY | {"sqlalchemy"}) <= {"sqlalchemy"}
 
 
-@pytest.mark.parametrize("command", ["identity root", "params --check params.yaml", "gates approve --help"])
+@pytest.mark.parametrize("command", ["identity root", "params check params.yaml", "gates approve --help"])
 def test_what_asks_no_ledger_loads_no_database(
     started: Forking, project: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

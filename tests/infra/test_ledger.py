@@ -39,13 +39,13 @@ def fingerprint(made: Path) -> str:
 
 def test_it_shows_what_fits(made: Path) -> None:
     def seqs(*filters: str) -> list[int]:
-        return [entry["seq"] for entry in hallmark_json(made, "ledger", "show", *filters)]
+        return [entry["seq"] for entry in hallmark_json(made, "ledger", "list", *filters)]
 
     assert seqs() == [1, 2, 3, 4, 5, 6, 7, 8] and seqs("--last", "2") == [7, 8] and seqs("--last", "0") == seqs()
     assert seqs("--kind", "gate") == seqs("--kind", "gate.closed") == [3, 4, 5, 6, 7]
     assert seqs("--run", "run-3") == [6, 8] and seqs("--person", "p1") == [4, 6] and seqs("--subject", "000") == [8]
     assert seqs("--since", "2999-01-01") == [] and seqs("--until", "2999-01-01") == seqs()
-    told = hallmark(made, "ledger", "show", "--last", "1")
+    told = hallmark(made, "ledger", "list", "--last", "1")
     assert "data.shown" in told and "run=run-3" in told and "000000000000…" in told and "--last 0 shows all" in told
     assert hallmark_json(made, "ledger", "show", "8")["body"] == {"run": "run-3", "reason": "because"}
     for number in ("9", "0", "9" * 23):
@@ -57,13 +57,15 @@ def test_a_stranger_checks_a_proof_and_an_export(made: Path, outside: Path, fing
     assert "names no place" in hallmark(made, "ledger", "publish")
     proof = hallmark_json(made, "ledger", "prove", "6")
     (outside / "proof.json").write_text(json.dumps(proof))
-    assert "entry 6, gate.closed" in hallmark(outside, "ledger", "check", "proof.json", "--key", fingerprint)
+    assert "entry 6, gate.closed" in hallmark(outside, "ledger", "verify-proof", "proof.json", "--key", fingerprint)
     proof["entry"]["subject"] = "run-9"
     (outside / "proof.json").write_text(json.dumps(proof))
-    assert "does not show" in hallmark(outside, "ledger", "check", "proof.json", "--key", fingerprint, code=1)
+    assert "does not show" in hallmark(outside, "ledger", "verify-proof", "proof.json", "--key", fingerprint, code=1)
     head = next((made / ".hallmark" / "heads").rglob("*.json"))
     (outside / "since.json").write_text(json.dumps(hallmark_json(made, "ledger", "prove", "--since", str(head))))
-    assert "covers is the beginning of what" in hallmark(outside, "ledger", "check", "since.json", "--key", fingerprint)
+    assert "covers is the beginning of what" in hallmark(
+        outside, "ledger", "verify-proof", "since.json", "--key", fingerprint
+    )
     told = hallmark(made, "ledger", "export", str(outside / "all.jsonl"))
     assert "8 entries and 1 signed heads" in told and "ssh-ed25519" in told
     verify = ("ledger", "verify", "--file", "all.jsonl", "--key")

@@ -1,4 +1,4 @@
-"""`hallmark data records` and `data where` say what the signed manifest says, whatever order sources.yaml has."""
+"""`hallmark data records` and `data find` say what the signed manifest says, whatever order sources.yaml has."""
 
 import json
 import shutil
@@ -102,7 +102,7 @@ def test_the_table_of_records_says_the_same(project: Path) -> None:
 
 def test_where_a_record_is_names_the_source_it_came_from(project: Path) -> None:
     for row in hallmark_json(project, "data", "records", RELEASE)[:: sum(SIZES.values()) // 8]:
-        (found,) = hallmark_json(project, "data", "where", "--record", row["record"])
+        (found,) = hallmark_json(project, "data", "find", "--record", row["record"])
         assert (found["source_id"], found["row"], found["side"]) == (row["source"], row["row"], row["side"])
         assert found["row"] <= SIZES[found["source_id"]]
 
@@ -115,7 +115,7 @@ def test_an_index_of_before_is_refused_in_words(project: Path, asked: tuple[str,
 
 def test_a_person_is_looked_up_by_somebody_for_a_reason(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HALLMARK_IDENTITY", raising=False)
-    asked = ("data", "where", "--subject", "Ada Lovelace")
+    asked = ("data", "find", "--subject", "Ada Lovelace")
     assert "who are you?" in hallmark(project, *asked, "--reason", "r", code=2)
     assert "for a reason only" in hallmark(project, *asked, "--as", "risk-officer", code=2)
     told = hallmark(project, *asked, "--reason", "r", "--as", "colleague", code=1)

@@ -52,7 +52,7 @@ def test_from_an_edit_to_its_adoption(project: Path, caplog: pytest.LogCaptureFi
     edit(project, "{id: ml-engineer, name: ML engineer, roles: [requester]}",
          "{id: ml-engineer, name: ML engineer, roles: [requester, trainer]}", "people.yaml")  # fmt: skip
     for _ in range(2):
-        hallmark(project, "data", "inventory")
+        hallmark(project, "data", "list")
     assert caplog.text.count("to adopt it: hallmark policy adopt infra/governance --as risk-officer") == 1
     hallmark(project, "init")
     newest = hallmark_json(project, "policy", "show")["adoptions"][-1]
@@ -118,7 +118,7 @@ def test_a_root_key_other_than_the_pinned_one_is_refused(project: Path, tmp_path
     )
     assert f"the root key given is {other}" in told
     monkeypatch.setenv(adoption_entries.ROOT_VARIABLE, other)
-    assert "find out who replaced it" in hallmark(project, "data", "inventory", code=2)
+    assert "find out who replaced it" in hallmark(project, "data", "list", code=2)
     assert "find out who replaced it" in hallmark(project, "identity", "root", code=2)
 
 

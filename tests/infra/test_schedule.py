@@ -137,26 +137,26 @@ def test_schedules_are_listed_with_their_next_time_and_rest(project: Path) -> No
     assert "nightly rests already" in hallmark(project, "schedule", "pause", "nightly", *AS, *why, code=1)
     assert "nightly rests: ml-engineer paused it" in hallmark(project, "deploy", "own.yaml", *AS, "--no-start")
     assert hallmark_json(project, "schedule", "resume", "nightly", *AS, *why)["state"] == "resumed"
-    for args in (("pause", "nix", *why), ("resume", "nix", *why), ("run-now", "nix")):
+    for args in (("pause", "nix", *why), ("resume", "nix", *why), ("run", "nix")):
         assert "there is no schedule or trigger 'nix'" in hallmark(project, "schedule", *args, *AS, code=2)
 
 
 def test_who_asks_for_the_run_of_a_schedule_now_signs_for_it(project: Path, handed: list[str]) -> None:
     for _ in range(2):
-        said = hallmark_json(project, "schedule", "run-now", "nightly", *AS, "--reason", "new tickets")
+        said = hallmark_json(project, "schedule", "run", "nightly", *AS, "--reason", "new tickets")
     ledger = open_ledger(project / ".hallmark")
     (entry,) = ledger.entries(TAKEN, said["key"])
     asked = signed_request.REQUEST.predicate(entry.body["envelope"])
     assert (asked.requested_by, asked.reason) == ("ml-engineer", "nightly, asked for now: new tickets")
     assert asked.changes == {"training.epochs": "2"} and handed[-1] == said["run"] and len(set(handed)) == 2
     assert hallmark_json(project, "schedule", "list")[0]["last_run"] == said["run"]
-    said = hallmark_json(project, "schedule", "run-now", "nightly", "--as", "scheduler")
+    said = hallmark_json(project, "schedule", "run", "nightly", "--as", "scheduler")
     (entry,) = ledger.entries(TAKEN, said["key"])
     assert signed_request.read(entry.body["envelope"], installed_governance(project, None)).request.requested_by == (
         "scheduler"
     ), "a machine that has its key"
     assert not ledger.entries(STARTED)
-    assert "data-owner" in hallmark(project, "schedule", "run-now", "nightly", "--as", "nobody", code=2)
+    assert "data-owner" in hallmark(project, "schedule", "run", "nightly", "--as", "nobody", code=2)
 
 
 def test_an_event_makes_one_run_for_each_key(project: Path, handed: list[str]) -> None:
@@ -201,7 +201,7 @@ def test_what_is_not_committed_waits_and_a_run_is_judged_by_what_is(project: Pat
         assert all(len(row["uncommitted"]) == 2 for row in hallmark_json(project, "schedule", "list"))
         found = [line.says for line in diagnostics.run(project, {"schedules": diagnostics.DIAGNOSTICS["schedules"]})]
         assert f"params.yaml {says}" in found
-        assert hallmark_json(project, "schedule", "run-now", "nightly", *AS)["run"] == handed[-1]
+        assert hallmark_json(project, "schedule", "run", "nightly", *AS)["run"] == handed[-1]
 
 
 def test_an_event_that_cannot_be_is_refused(project: Path) -> None:

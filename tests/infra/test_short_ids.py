@@ -41,12 +41,12 @@ def test_what_fits_no_run_stays_what_was_said(waiting: Path, part: str) -> None:
 
 
 def test_a_part_of_several_names_them_all(waiting: Path) -> None:
-    told = hallmark(waiting, "status", "20260101", code=2)
+    told = hallmark(waiting, "runs", "show", "20260101", code=2)
     assert "'20260101' begins or ends the ids of 2 runs; give more of one:" in told
     assert f"{RUN}  tiny, waiting" in told and f"{OTHER}  tiny, failed" in told
 
 
-@pytest.mark.parametrize("of_run", [["status"], ["gates", "show"], ["ledger", "show", "--run"]])
+@pytest.mark.parametrize("of_run", [["runs", "show"], ["gates", "show"], ["ledger", "list", "--run"]])
 def test_commands_take_a_part_of_an_id(waiting: Path, of_run: list[str]) -> None:
     assert RUN in hallmark(waiting, *of_run, "abcd")
 

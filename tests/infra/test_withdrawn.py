@@ -41,10 +41,10 @@ def act(project: Path, who: str, *more: str, code: int = 0) -> str:
 def test_what_is_recorded_is_confirmed_though_a_release_cannot_be_read(project: Path) -> None:
     told = act(project, "data-owner")
     assert "source messages was withdrawn on 20" in told and UNREADABLE in told
-    (row,) = hallmark_json(project, "data", "inventory")
+    (row,) = hallmark_json(project, "data", "list")
     assert row["withdrawn"].startswith("source messages was withdrawn by data-owner") and row["releases"] == []
-    assert UNREADABLE in hallmark(project, "data", "inventory")
-    told = hallmark(project, "data", "where", "--record", "0123456789abcdef")
+    assert UNREADABLE in hallmark(project, "data", "list")
+    told = hallmark(project, "data", "find", "--record", "0123456789abcdef")
     assert UNREADABLE in told and "in no dataset" in told
     restored = ("data", "withdraw", "messages", "--restore", "--reason", "r", "--as", "data-owner")
     document = hallmark_json(project, *restored)
@@ -68,8 +68,8 @@ def test_a_withdrawn_source_that_sources_yaml_names_no_longer_is_told(project: P
     write_json(result, {"sources": [{"id": "messages", "counts": counts}]})
     journal.write(state, Journal(run="old", requested_by="ml-engineer", status="failed"))
     edit(owned_by, "id: messages", "id: letters")
-    told = hallmark(project, "data", "inventory")
+    told = hallmark(project, "data", "list")
     assert "messages is not in sources.yaml; in runs: old; in releases: none" in told
-    letters, messages = hallmark_json(project, "data", "inventory")
+    letters, messages = hallmark_json(project, "data", "list")
     assert (letters["source"]["id"], letters["withdrawn"]) == ("letters", None)
     assert (messages["source"], messages["runs"]) == ({"id": "messages"}, ["old"]) and messages["withdrawn"]

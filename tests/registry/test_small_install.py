@@ -70,7 +70,7 @@ def test_an_export_of_the_ledger_and_a_proof_are_checked(handed_out: HandedOut, 
     [
         ("releases verify triage-1", "say --root FINGERPRINT"),
         ("ledger verify --file ledger.jsonl", "Give --key"),
-        ("ledger check proof.json", "Give --key"),
+        ("ledger verify-proof proof.json", "Give --key"),
     ],
 )
 def test_what_it_promises_asks_for_what_is_missing_and_for_no_library(

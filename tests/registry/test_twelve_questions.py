@@ -132,7 +132,7 @@ def test_which_data_and_whose(asked: Answers) -> None:
 
 def test_when_it_was_in_production(asked: Answers) -> None:
     ((since, until),) = asked.raw["production"]
-    (model,) = hallmark_json(asked.house.root, "releases", "at", since)["models"]
+    (model,) = hallmark_json(asked.house.root, "releases", "champion", since)["models"]
     champion = model["champion"]
     assert (champion["release"], moment(champion["since"]), champion["until"]) == (LABEL, moment(since), until)
     assert moment(asked.shown["promoted_at"]) == moment(since)
@@ -163,7 +163,7 @@ def test_whether_the_log_is_whole(asked: Answers) -> None:
 
 
 def test_who_looked_at_personal_data(asked: Answers) -> None:
-    told = hallmark_json(asked.house.root, "ledger", "show", "--kind", "look")
+    told = hallmark_json(asked.house.root, "ledger", "list", "--kind", "look")
     assert [row["seq"] for row in told] == asked.raw["looked"] and len(told) == 3
     assert asked.entries("looked") == asked.raw["looked"][::-1]
     assert asked.artifacts("looked", "looks") == [f"ledger/{seq:06}.json" for seq in asked.raw["looked"][::-1]]

@@ -307,10 +307,10 @@ def signed_again(bundle: Path, records: dict) -> None:
 
 def looked_back(project: Path, tmp_path: Path, release: dict) -> None:
     """What an auditor asks of a real release on the command line."""
-    (model,) = hallmark_json(project, "releases", "at", release["promoted_at"][:10])["models"]
+    (model,) = hallmark_json(project, "releases", "champion", release["promoted_at"][:10])["models"]
     assert model["champion"]["release"] == "tiny-1" and all(it["entry"] for it in model["champion"]["approvals"])
-    assert "nothing was in production yet" in hallmark(project, "releases", "at", "2020-01-01")
-    assert "has not come yet" in hallmark(project, "releases", "at", "2999-01-01", code=2)
+    assert "nothing was in production yet" in hallmark(project, "releases", "champion", "2020-01-01")
+    assert "has not come yet" in hallmark(project, "releases", "champion", "2999-01-01", code=2)
     found = hallmark_json(project, "releases", "diff", "tiny-1", release["bundle"])
     assert (found["records"]["how"], found["code"], found["parameters"]) == ("same", [], {})
     assert "the very same dataset" in hallmark(project, "releases", "diff", "tiny-1", "tiny-1")
@@ -319,4 +319,4 @@ def looked_back(project: Path, tmp_path: Path, release: dict) -> None:
     assert told["verdict"] == "valid" and Path(told["page"]).is_file() and Path(told["archive"]).is_file()
     artifacts = [it for chapter in told["chapters"] for claim in chapter["claims"] for it in claim["artifacts"]]
     (proof, *_) = [tmp_path / "dossier" / it["proof"] for it in artifacts if it["proof"]]
-    assert "is in the ledger" in hallmark(project, "ledger", "check", str(proof))
+    assert "is in the ledger" in hallmark(project, "ledger", "verify-proof", str(proof))

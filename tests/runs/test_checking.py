@@ -58,14 +58,14 @@ def test_what_only_right_files_show_is_told_together_too(project: Path, other: P
     with changed(project / "params.yaml", lambda text: text.replace(b"product-owner", b"nobody")):
         told = hallmark(project, *RUN[:1], *RUN[3:], "--set", "training.epochs=-1", code=2)
         assert "who are you?" in told and "training.epochs" in told and "no expectation 'expect_table_row_cont'" in told
-        told = hallmark(project, "params", "--check", "params.yaml", "--governance", "other", code=2)
+        told = hallmark(project, "params", "check", "params.yaml", "--governance", "other", code=2)
     assert "its task 'sorting' is not in params.yaml" in told
     assert "no expectation 'expect_table_row_cont'" in told
     assert "not in people.yaml: use_case.owners.business: nobody" in told
 
 
 def test_right_files_are_found_right_and_one_mistake_is_told_alone(project: Path, other: Path) -> None:
-    told = hallmark(project, "params", "--check", "params.yaml", "--governance", "other")
+    told = hallmark(project, "params", "check", "params.yaml", "--governance", "other")
     assert "params.yaml: valid, use case tiny" in told
     commit(project, "Others")
     told = hallmark(project, "run", "--as", "stranger", "--governance", "other", code=2)

@@ -130,7 +130,7 @@ def test_a_kill_between_a_stage_and_its_record_is_made_good_on_resume(
     pinned = resolve_sources_of(run)
     assert ingest.body["read"]["source/messages"] == pinned, "which content of which source it opened"
     assert set(clean.body["read"]) >= {"artefacts/ingest"}
-    rows = hallmark_json(run.checkout.root, "ledger", "show", "--run", run.id)
+    rows = hallmark_json(run.checkout.root, "ledger", "list", "--run", run.id)
     assert [row["kind"] for row in (rows if isinstance(rows, list) else rows["entries"])] == kinds(run)
 
 

@@ -50,4 +50,4 @@ def _declarations_to_sign(names: list[str], here: Checkout, who: str) -> list[De
     person = governed.actor(who, at)
     if waiting := [each for each in declared if signing.is_awaited(person, each, now, governed, at)]:
         return waiting
-    raise Refused(f"no source of sources.yaml waits for {who}; `hallmark data inventory` shows whose they are")
+    raise Refused(f"no source of sources.yaml waits for {who}; `hallmark data list` shows whose they are")

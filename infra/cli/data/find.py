@@ -1,4 +1,4 @@
-"""Command `hallmark data where`: every dataset, run and release that contains a record or a person."""
+"""Command `hallmark data find`: every dataset, run and release that contains a record or a person."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from tasks.core.errors import InputError
 from tasks.inquiry import access
 
 
-def where(
+def find(
     record: Annotated[str | None, typer.Option(metavar="ID", help="A record's id, at least 16 digits.")] = None,
     subject: Annotated[
         str | None, typer.Option(metavar="VALUE", help="A name, e-mail address or number of a person.")
@@ -21,13 +21,13 @@ def where(
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show every source row, dataset, run and release that contains a record or a person, quarantined records too.
+    """Find every source row, dataset, run and release that contains a record or a person, quarantined records too.
 
     To look up a person, give --as and --reason; the command needs the vault's key. The ledger records the question
     before the answer is shown, with keyed tokens instead of the value. The answer covers the sources whose records you
     may see: as their owner, as their steward, or by a role in `access`.
 
-    Example: hallmark data where --subject "ada@example.org" --reason "she asked what we hold" --as data-owner
+    Example: hallmark data find --subject "ada@example.org" --reason "she asked what we hold" --as data-owner
     """
     if (record is None) == (subject is None):
         raise InputError("say either --record ID or --subject VALUE")

@@ -1,4 +1,4 @@
-"""Command `hallmark data inventory`: every source with its quality, its use and its withdrawals."""
+"""Command `hallmark data list`: every source with its quality, its use and its withdrawals."""
 
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def inventory(
+def list_sources(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """Show every source: its owner, class, freshness, quality over the runs, and the loss of rows without it.
+    """List every source: its owner, class, freshness, quality over the runs, and the loss of rows without it.
 
-    Example: hallmark data inventory
+    Example: hallmark data list
     """
     here = shared.open_checkout(governance)
     ledger, governed, state = here.ledger, here.governance, here.state

@@ -1,0 +1,54 @@
+"""Earlier spellings of commands, which still work and tell what to write instead."""
+
+import shlex
+import sys
+
+RENAMED = {
+    "console password": "console set-password",
+    "data inventory": "data list",
+    "data where": "data find",
+    "ledger check": "ledger verify-proof",
+    "params --check": "params check",
+    "params --schema": "params schema",
+    "releases at": "releases champion",
+    "schedule run-now": "schedule run",
+}
+
+
+def replace_old(args: list[str]) -> list[str]:
+    """Return the arguments of `hallmark` with the current name of the command, and print a line if that is new."""
+    if args[:1] == ["params"]:
+        args = [part for each in args for part in (each.split("=", 1) if each.startswith("--") else [each])]
+    old, new = _find_old(args)
+    if not old:
+        return args
+    rest = args.copy()
+    for word in old.split():
+        rest.remove(word)
+    current = [*new.split(), *rest]
+    print(f"this spelling is deprecated; write: hallmark {shlex.join(current)}", file=sys.stderr)
+    return current
+
+
+def _find_old(args: list[str]) -> tuple[str, str]:
+    """Return the earlier spelling in the arguments with its current one, both empty if there is none."""
+    for old, new in RENAMED.items():
+        group, word = old.split()
+        if args[:1] == [group] and word in (args if word.startswith("-") else args[1:2]):
+            return old, new
+    if args[:1] == ["status"] and _has_argument(args[1:]):
+        return "status", "runs show"
+    if args[:2] == ["ledger", "show"] and "--help" not in args and not _has_argument(args[2:]):
+        return "ledger show", "ledger list"
+    return "", ""
+
+
+def _has_argument(args: list[str]) -> bool:
+    """Return whether there is something besides options; each but --json and --help has a value."""
+    words = iter(args)
+    for word in words:
+        if not word.startswith("-"):
+            return True
+        if word not in ("--json", "--help") and "=" not in word:
+            next(words, None)
+    return False
