@@ -60,7 +60,7 @@ def run_with_retries(run: Run, name: str) -> StageOutcome:
             if seconds is None:
                 raise
             get_run_logger().warning(f"stage {name}: {error}; it is tried again in {seconds:g} s")
-            with activity(run.id, f"waiting {progress.format_duration(seconds)} to try {name} again"):
+            with activity(run.id, f"waiting {format_duration(seconds)} to try {name} again"):
                 time.sleep(seconds)
             require_continuable(run)
 

@@ -217,7 +217,7 @@ def _execute_stages(it: _ModelJob, state: State) -> None:
                 it.watcher.working(what, reported.text)
 
         stage_execution.execute_stage(it.layout, stage, it.boxed, say)
-    it.watcher.line(f"{it.name}: {STATE_NAMES[state]} done, {progress.format_duration(time.monotonic() - began)}")
+    it.watcher.line(f"{it.name}: {STATE_NAMES[state]} done, {format_duration(time.monotonic() - began)}")
 
 
 def make_document(wish: ComparisonRequest, chosen: ChosenRows, found: ComparisonResults) -> ComparisonDocument:
