@@ -11,6 +11,7 @@ from flows.lifecycle import activity, current_flow_run, update_journal
 from tasks.core import progress
 from tasks.core.errors import HallmarkError, ProcessDied, Refused, TimeLimitExceeded, Unavailable
 from tasks.core.escaping import escape_markdown
+from tasks.core.formatting import format_duration
 from tasks.gates import record_chain
 from tasks.runs import journal, run_entries
 from tasks.runs import stage as made

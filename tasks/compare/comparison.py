@@ -21,6 +21,7 @@ from tasks.compare.rows import ChosenRows, RowCounts
 from tasks.core import progress
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import read_json, sha256_bytes, write_json
+from tasks.core.formatting import format_duration
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.locks import hold
