@@ -15,7 +15,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
-from tasks.runs import resolution, training_estimate
+from tasks.runs import earlier_runs, resolution, training_estimate
 from tasks.stages.train.preflight.estimate import Estimate
 
 
@@ -71,8 +71,8 @@ def _overrides(approach: str, method: str, training: Training) -> dict[str, str]
 
 
 def _newest_profile(params: Params, layout: Layout) -> RowProfile | None:
-    for run, other, theirs in training_estimate.earlier_runs(layout):
-        if theirs.use_case.name == params.use_case.name and (found := rows.profile_run(other, run)):
+    for other in earlier_runs.earlier_runs(layout, params):
+        if other.params.use_case.name == params.use_case.name and (found := rows.profile_run(other)):
             return found
     return None
 

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from tasks.core import record, texts
-from tasks.core.files import read_json
-from tasks.core.layout import Layout
+from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError
+from tasks.runs.earlier_runs import EarlierRun
+from tasks.sources.sources import load_resolved
 
 MAX_DISTINCT_ANSWERS = 10_000
-"""Maximum number of distinct answers that are counted."""
+"""Maximum number of distinct answers, and of tasks, that are counted."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +36,28 @@ class RowProfile:
         return self.answers <= max(20, self.rows // 5)
 
 
-def profile_run(layout: Layout, run: str) -> RowProfile | None:
-    """Return the properties of a run's training rows; None if it has none."""
-    table = layout.artefacts("split") / "train.parquet"
-    if not table.is_file() or not layout.sources.is_file():
+def profile_run(other: EarlierRun) -> RowProfile | None:
+    """Return the properties of a run's training rows; None if it has none that are signed and can be read."""
+    table = other.layout.artefacts("split") / "train.parquet"
+    if not other.has_signed("split", table):
         return None
-    answers, chars, rows, plain, tasks = set[int](), 0, 0, 0, set[str]()
-    for part in record.read_batches(table, ["task", "messages"]):
+    try:
+        return _profile(table, other)
+    except (pa.ArrowException, HallmarkError, OSError, *DOCUMENT_ERRORS):
+        return None
+
+
+def _profile(table: Path, other: EarlierRun) -> RowProfile | None:
+    answers, chars, rows, plain, tasks = set[int](), 0, 0, 0, set[int]()
+    for part in record.read_batches(table, ["task", "messages"], record.SMALL_BATCH_ROWS):
         for row in part.to_pylist():
             answer = row["messages"][-1]["content"]
             rows, chars = rows + 1, chars + len(answer)
-            tasks.add(row["task"])
             plain += texts.is_text(row)
-            if len(answers) < MAX_DISTINCT_ANSWERS:
-                answers.add(hash(answer))
+            for distinct, value in ((answers, answer), (tasks, row["task"])):
+                if len(distinct) < MAX_DISTINCT_ANSWERS:
+                    distinct.add(hash(value))
     if not rows:
         return None
-    return RowProfile(
-        rows, len(answers), chars / max(1, rows - plain), _refresh(layout.sources), len(tasks), run, plain
-    )
-
-
-def _refresh(sources: Path) -> int:
-    return min(int(each["source"]["refresh_days"]) for each in read_json(sources)["sources"])
+    refresh = min(item.source.refresh_days for item in load_resolved(other.layout.sources).sources)
+    return RowProfile(rows, len(answers), chars / max(1, rows - plain), refresh, len(tasks), other.id, plain)

@@ -6,6 +6,7 @@ request_checks.py     checks of a request before its run starts; all mistakes ar
 quick_checks.py       quick checks of sources, prompts and expectations
 commit_files.py       files as a commit holds them, without the checkout's uncommitted edits
 expected_failures.py  standing checks of gates that will fail whatever the run makes
+earlier_runs.py       earlier runs, whose outputs an estimate or advice may go by
 training_estimate.py  estimate of what a training needs
 repository.py         git commands that leave the user's branch, index and files alone
 commit_tree.py        whole tree of a commit: allowed contents, digest, comparison with a worktree

@@ -1,7 +1,7 @@
 """Estimate of what a training needs (memory, disk, time, cost), made before its run is asked for.
 
 It is computed from the parameters, the headers of the base model, and the newest earlier runs that have the same
-prompts and base model.
+prompts and base model (`tasks.runs.earlier_runs`).
 """
 
 import os
@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core import processor
-from tasks.core.errors import HallmarkError
-from tasks.core.files import read_json
+from tasks.core import facts, processor
+from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, InputError
 from tasks.core.formatting import format_duration, format_share, format_usd
 from tasks.core.layout import Layout
-from tasks.core.params import params as params_file
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
-from tasks.runs import journal, resolution
+from tasks.runs import earlier_runs, resolution
+from tasks.runs.earlier_runs import EarlierRun
 from tasks.stages.cluster import connection
 from tasks.stages.evaluate import models
 from tasks.stages.evaluate.inference import vllm_engine
@@ -35,8 +34,8 @@ from tasks.stages.train.preflight.speed import MeasuredSpeed
 from tasks.stages.train.rows import examples
 from tasks.stages.train.verification import trained_modules
 
-MAX_EARLIER_RUNS = 20
-"""Maximum number of earlier runs that are searched, newest first."""
+MIN_SPEED, MAX_SPEED = 1e-3, 1e12
+"""Bounds of a measured speed, in tokens a second and worker."""
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "buffers", "host")
 
 
@@ -113,9 +112,10 @@ def require_no_cluster(params: Params) -> None:
 def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
     """Yield the folder of the base model, which is fetched and converted first if necessary."""
     base = params.base_model
-    for _, other in _similar_runs(params, layout):
-        if (other.artefacts("base_model") / "result.json").is_file():
-            yield other.artefacts("base_model") / "model"
+    for other in earlier_runs.similar_runs(layout, params):
+        model = other.layout.artefacts("base_model") / "model"
+        if other.has_signed("base_model", model / "config.json"):  # as of any model here, only headers are read
+            yield model
             return
     if folder := _local_base_model(base, layout):
         yield folder
@@ -146,31 +146,34 @@ def _local_base_model(base: BaseModelParams, layout: Layout) -> Path | None:
 
 def _earlier_measurements(params: Params, layout: Layout) -> tuple[Path | None, str, MeasuredSpeed | None]:
     rows, run, measured = None, "", None
-    for name, other in _similar_runs(params, layout):
-        folder = other.artefacts("tokenise")
-        if rows is None and all((folder / file).is_file() for file in examples.FILES):  # else of an old version
-            rows, run = folder, name
-        facts = other.measurements("train") / "facts.json"
-        if measured is None and facts.is_file() and not other.is_experiment:
-            speed = read_json(facts)["facts"]["tokens_per_second"]["value"]
-            measured = MeasuredSpeed(speed, name, params_file.load(other.params).training)
+    for other in earlier_runs.similar_runs(layout, params):
+        if rows is None and _has_rows(other):
+            rows, run = other.layout.artefacts("tokenise"), other.id
+        measured = measured or _measured_speed(other)
     return rows, run, measured
 
 
-def earlier_runs(layout: Layout) -> Iterator[tuple[str, Layout, Params]]:
-    """Yield the newest runs of a checkout with their parameters, except those that this version cannot read."""
-    for known in journal.read_newest(layout.state, MAX_EARLIER_RUNS):
-        other = Layout(layout.state / "runs" / known.run)
-        try:
-            yield known.run, other, params_file.load(other.params)
-        except (HallmarkError, OSError):
-            continue  # the run is of another version or was removed
+def _has_rows(other: EarlierRun) -> bool:
+    folder = other.layout.artefacts("tokenise")
+    if not other.has_signed("tokenise", *(folder / name for name in (*examples.FILES, examples.INDEX))):
+        return False  # among others of an old version
+    try:
+        examples.require_consistent(examples.read(folder))
+    except (OSError, *DOCUMENT_ERRORS):
+        return False
+    return True
 
 
-def _similar_runs(params: Params, layout: Layout) -> Iterator[tuple[str, Layout]]:
-    for run, other, theirs in earlier_runs(layout):
-        if (theirs.base_model, theirs.prompts) == (params.base_model, params.prompts):
-            yield run, other
+def _measured_speed(other: EarlierRun) -> MeasuredSpeed | None:
+    """Return the speed that a training measured; None of an experiment, which may state any."""
+    path = other.layout.measurements("train") / "facts.json"
+    if other.layout.is_experiment or not other.has_signed("train", path):
+        return None
+    try:
+        speed = facts.read(path)["tokens_per_second"].value
+    except (InputError, KeyError):
+        return None
+    return MeasuredSpeed(speed, other.id, other.params.training) if MIN_SPEED < speed < MAX_SPEED else None
 
 
 def find_obstacles(params: Params, layout: Layout, elsewhere: bool = False) -> Iterator[str]:

@@ -8,7 +8,7 @@ from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs import training_estimate
+from tasks.runs import earlier_runs
 from tasks.trust.gate_statement import GateStatement, read_authority, verify_gate
 
 
@@ -30,13 +30,10 @@ def newest_run(params: Params, layout: Layout) -> Layout:
 
 def _runs_with_rows(params: Params, layout: Layout) -> Iterator[tuple[Layout, Params]]:
     """Yield runs of the use case with rows. Only experiments may use rows of experiments, which are not reviewed."""
-    for _, other, theirs in training_estimate.earlier_runs(layout):
-        same, has_rows = (
-            theirs.use_case.name == params.use_case.name,
-            (other.artefacts("split") / "result.json").is_file(),
-        )
-        if same and has_rows and (params.use_case.risk_tier == EXPERIMENT_TIER or not other.is_experiment):
-            yield other, theirs
+    for other in earlier_runs.earlier_runs(layout, params):
+        same = other.params.use_case.name == params.use_case.name
+        if same and (other.layout.artefacts("split") / "result.json").is_file():
+            yield other.layout, other.params
 
 
 def _require_prompts(params: Params, theirs: Params, run: str) -> None:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from tasks.core.config import FrozenModel
 from tasks.core.errors import Refused
-from tasks.core.files import read_json, sha256_file, write_json
+from tasks.core.files import read_stage_json, sha256_file, write_json
 from tasks.stages.train.rows.rendering import Example
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -145,7 +145,21 @@ class Writer:
 
 
 def read_index(folder: Path) -> Index:
-    return Index.model_validate(read_json(folder / INDEX))
+    return Index.model_validate(read_stage_json(folder / INDEX))
+
+
+def require_consistent(rows: Examples) -> None:
+    """Verify that examples lie end to end and targets within them, as in files of a stage whose code is not reviewed.
+
+    Raises:
+        ValueError: They do not.
+    """
+    ends, starts, chosen = rows.ends, rows.starts, rows.validation
+    whole = len(ends) == len(starts) > 0 and ends[0] > 0 and ends[-1] == len(rows.tokens)
+    if not (whole and (ends[1:] > ends[:-1]).all() and (starts >= 0).all() and (starts <= rows.lengths()).all()):
+        raise ValueError("the examples do not lie end to end")
+    if len(chosen) and not (chosen[0] >= 0 and chosen[-1] < len(rows) and (chosen[1:] > chosen[:-1]).all()):
+        raise ValueError("the examples for validation are not among them")
 
 
 def verify(folder: Path, origin: Origin) -> Index:

@@ -1,0 +1,83 @@
+"""Earlier runs of a checkout, whose outputs an estimate or advice may go by.
+
+Outputs count only as the signed records of their stages have them. A governed run goes by governed runs alone: the code
+of an experiment, which nobody has to review, writes any figure and any row.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, InputError, Refused
+from tasks.core.files import sha256_file
+from tasks.core.layout import EXPERIMENT_TIER, Layout
+from tasks.core.params import params as params_file
+from tasks.core.params.params import Params
+from tasks.gates import record_chain
+from tasks.ledger.ledger import open_ledger
+from tasks.policy import in_force
+from tasks.runs import journal
+from tasks.trust.stage_record import SignedRecord
+
+MAX_RUNS = 20
+"""Maximum number of earlier runs that are searched, newest first."""
+MAX_JOURNALS = 500
+"""Maximum number of journals that are read to find them."""
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    layout: Layout
+    params: Params
+    for_experiment: bool
+    """Whether an experiment goes by the run, so that outputs of experiments count."""
+
+    @property
+    def id(self) -> str:
+        return self.layout.root.name
+
+    def has_signed(self, stage: str, *paths: Path) -> bool:
+        """Return whether files are there as the signed record of a stage has them."""
+        record = self._records.get(stage)
+        if record is None or (record.record.environment.experiment and not self.for_experiment):
+            return False
+        signed = {path: record.outputs.get(path.relative_to(self.layout.root).as_posix()) for path in paths}
+        return all(path.is_file() and sha256 == sha256_file(path) for path, sha256 in signed.items())
+
+    @cached_property
+    def _records(self) -> Mapping[str, SignedRecord]:
+        state = self.layout.state
+        try:
+            ledger = open_ledger(state)
+            governance = in_force.load(state.parent / "infra" / "governance", state, ledger)
+            return record_chain.records_of_run(ledger, governance, self.id)
+        except (InputError, Refused):  # no keys, or no governance in force: no signature counts
+            return {}
+
+
+def earlier_runs(layout: Layout, wanted: Params) -> Iterator[EarlierRun]:
+    """Yield the newest runs that a run with the parameters `wanted` may go by, except those of other versions.
+
+    An experiment may go by all runs, a governed run by governed ones.
+    """
+    for_experiment = wanted.use_case.risk_tier == EXPERIMENT_TIER
+    yield from islice(_readable_runs(layout.state, for_experiment), MAX_RUNS)
+
+
+def _readable_runs(state: Path, for_experiment: bool) -> Iterator[EarlierRun]:
+    for known in journal.read_newest(state, MAX_JOURNALS):
+        other = Layout(state / "runs" / known.run)
+        try:
+            if for_experiment or not other.is_experiment:
+                yield EarlierRun(other, params_file.load(other.params), for_experiment)
+        except (HallmarkError, OSError, *DOCUMENT_ERRORS):
+            continue  # the run is of another version or was removed
+
+
+def similar_runs(layout: Layout, wanted: Params) -> Iterator[EarlierRun]:
+    """Yield those of `earlier_runs` that have the same prompts and base model."""
+    for other in earlier_runs(layout, wanted):
+        if (other.params.base_model, other.params.prompts) == (wanted.base_model, wanted.prompts):
+            yield other

@@ -1,0 +1,143 @@
+"""An estimate for a governed run goes by governed runs alone, and whatever it reads is as it was signed."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.advice import ranking
+from tasks.core.files import read_json, write_json
+from tasks.core.layout import Layout
+from tasks.core.params.params import Params
+from tasks.gates import record_chain
+from tasks.runs import earlier_runs, journal, resolution, run_entries, stage, training_estimate
+from tasks.runs.journal import Journal
+from tasks.runs.run import Run, open_run
+from tasks.supervise import materials
+from tasks.trust import stage_record
+from tests.checkouts import Checkouts
+from tests.tiny_project import create
+from tests.whole_run import RUN
+
+TRIED = "20260201-000000-beef"
+"""An experiment, newer than the governed run."""
+EXPERIMENT = {"use_case.risk_tier": "experiment"}
+STAGES = ("split", "base_model", "tokenise", "train")
+SPEED = 777_777.0
+"""Tokens a second that the experiment claims."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts) -> Path:
+    """A released run, and an experiment that has left the same files and another speed."""
+    project = checkouts.released(tmp_path_factory.mktemp("earlier") / "project")
+    governed, tried = open_run(project, RUN), create(project, TRIED, changes=EXPERIMENT)
+    for name in STAGES:
+        for ours, theirs in zip(folders(tried, name), folders(governed, name), strict=True):
+            shutil.copytree(theirs, ours, dirs_exist_ok=True)
+    path = tried.layout.measurements("train") / "facts.json"
+    said = read_json(path)
+    said["facts"]["tokens_per_second"]["value"] = SPEED
+    write_json(path, said)
+    for run in (governed, tried):
+        journal.write(project / ".hallmark", Journal(run=run.id, requested_by="ml-engineer", status="experiment"))
+    for name in STAGES:
+        sign(project, name)
+    return project
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(made, tmp_path / "project", symlinks=True)
+
+
+def folders(run: Run, name: str) -> list[Path]:
+    return [
+        path for path in run.layout.output_folders(name, measures=True) if name == "train" or "artefacts" in str(path)
+    ]
+
+
+def sign(project: Path, name: str) -> None:
+    """Sign and record what the experiment has left of a stage now, as the supervisor does."""
+    governed, tried = open_run(project, RUN), open_run(project, TRIED)
+    ledger = tried.ledger()
+    record = record_chain.records_of_run(ledger, tried.governance(), RUN)[name].record
+    where = record.environment.model_copy(update={"run": TRIED, "experiment": True})
+    envelope = stage_record.sign(
+        record.model_copy(update={"environment": where}),
+        materials.output_digests(name, tried.layout),
+        stage.load_worker(governed.governance(), ledger).signer,
+    )
+    ledger.append(run_entries.STAGE, TRIED, {"stage": name, "outputs": "", "read": {}, "envelope": envelope})
+
+
+def params_of(project: Path, changes: dict[str, str] | None = None) -> Params:
+    return resolution.read_params(project / "params.yaml", changes or {})[0]
+
+
+def model_of(project: Path, changes: dict[str, str] | None = None) -> Path:
+    with training_estimate.model_folder(params_of(project, changes), Layout(project)) as folder:
+        return folder
+
+
+def rows_of(project: Path, changes: dict[str, str] | None = None) -> str:
+    found = ranking._newest_profile(params_of(project, changes), Layout(project))
+    return found.run if found else ""
+
+
+@pytest.mark.attack(rights="commit", stopped="an estimate for a governed run goes by no experiment")
+def test_a_governed_run_goes_by_no_experiment(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(earlier_runs, "MAX_RUNS", 1)  # a newer experiment does not hide the governed run either
+    told = training_estimate.compute(project, None, {})
+    assert told.rows_run == RUN and RUN in told.estimate.speed.source
+    assert told.estimate.speed.tokens_per_second < SPEED
+    assert RUN in model_of(project).parts and rows_of(project) == RUN
+
+
+def test_an_experiment_goes_by_experiments_too_and_by_no_speed_of_theirs(project: Path) -> None:
+    told = training_estimate.compute(project, None, EXPERIMENT)
+    assert told.rows_run == TRIED and told.estimate.speed.tokens_per_second < SPEED
+    assert TRIED in model_of(project, EXPERIMENT).parts and rows_of(project, EXPERIMENT) == TRIED
+
+
+@pytest.mark.attack(rights="commit", stopped="of an earlier run counts what its stages' signed records have")
+def test_what_is_not_as_it_was_signed_does_not_count(project: Path) -> None:
+    governed = Layout(project / ".hallmark" / "runs" / RUN)
+    for path in (
+        governed.artefacts("tokenise") / "ends.bin",
+        governed.artefacts("base_model") / "model" / "config.json",
+        governed.artefacts("split") / "train.parquet",
+        governed.measurements("train") / "facts.json",
+    ):
+        before = path.read_bytes()
+        path.unlink()
+        path.write_bytes(before + b" ")
+    told = training_estimate.compute(project, None, {})
+    assert told.rows_run == "" and RUN not in told.estimate.speed.source
+    assert RUN not in model_of(project).parts and rows_of(project) == ""
+
+
+ODD: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
+    "ends that go back": ("tokenise", "ends.bin", lambda data: data[8:16] + data[:8] + data[16:]),
+    "ends beyond all tokens": ("tokenise", "ends.bin", lambda data: data[:-8] + b"\xff" * 7 + b"\x7f"),
+    "half an end": ("tokenise", "ends.bin", lambda data: data[:-3]),
+    "no tokens": ("tokenise", "tokens.bin", lambda _: b""),
+    "targets before their row": ("tokenise", "starts.bin", lambda data: b"\xff" * len(data)),
+    "validation by no row": ("tokenise", "validation.bin", lambda _: b"\xff" * 16),
+    "no index": ("tokenise", "index.json", lambda _: b"[" * 100_000),
+    "no table": ("split", "train.parquet", lambda data: data[:-20]),
+}
+
+
+@pytest.mark.attack(rights="commit", stopped="what an estimate reads of an experiment is checked first")
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_rows_of_an_experiment_are_passed_over(project: Path, odd: str) -> None:
+    name, file, change = ODD[odd]
+    path = Layout(project / ".hallmark" / "runs" / TRIED).artefacts(name) / file
+    path.write_bytes(change(path.read_bytes()))
+    sign(project, name)
+    if name == "split":
+        assert rows_of(project, EXPERIMENT) == RUN
+    else:
+        assert training_estimate.compute(project, None, EXPERIMENT).rows_run == RUN
