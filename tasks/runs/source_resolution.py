@@ -25,6 +25,10 @@ from tasks.supervise import grants
 
 KEY_HEADER = re.compile(rb"(\xef\xbb\xbf)?\s*(-----BEGIN |Bag Attributes|PuTTY-User-Key-File|AGE-SECRET-KEY-)")
 """Pattern of the beginning of a file that holds a private key, or certificates with one. No data begins with it."""
+KEY_BLOCK = re.compile(rb"-----BEGIN OPENSSH PRIVATE KEY-----\s")
+"""Pattern of a key of a person, which may stand behind other lines of its file."""
+MAX_KEY_BYTES = 1 << 16
+"""Maximum number of bytes of a file that is taken for a person's key; in a larger one it may be part of a text."""
 
 
 def resolve_sources(inventory: Sources, root: Path, today: date, vault: str) -> ResolvedSources:
@@ -85,11 +89,16 @@ def resolve_source(source: Source, root: Path) -> ResolvedSource:
     require_data_location(source, root)
     with open_content(source, root) as file:
         for block in blocks(file, source):
-            if not size and KEY_HEADER.match(block):
+            if not size and _holds_private_key(block):
                 raise InputError(f"source {source.id}: it holds a private key; correct its location in sources.yaml")
             digest.update(block)
             size += len(block)
     return ResolvedSource(source=source, sha256=digest.hexdigest(), bytes=size)
+
+
+def _holds_private_key(block: bytes) -> bool:
+    """Return whether a file whose first block, of a megabyte at most, is `block` is or holds a private key."""
+    return bool(KEY_HEADER.match(block) or (len(block) <= MAX_KEY_BYTES and KEY_BLOCK.search(block)))
 
 
 def require_data_location(source: Source, root: Path) -> None:

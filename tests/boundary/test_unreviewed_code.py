@@ -198,8 +198,13 @@ def test_no_source_is_what_a_setting_names(layout: Layout, monkeypatch: pytest.M
 @pytest.mark.attack(rights="commit", stopped="no source holds a private key, wherever it lies")
 @pytest.mark.parametrize(
     "head",
-    ["-----BEGIN OPENSSH PRIVATE KEY-----", "\n-----BEGIN PRIVATE KEY-----", "Bag Attributes"],
-    ids=["OpenSSH", "PEM", "PKCS"],
+    [
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "id,text\n1,-----BEGIN OPENSSH PRIVATE KEY-----",
+        "\n-----BEGIN PRIVATE KEY-----",
+        "Bag Attributes",
+    ],
+    ids=["OpenSSH", "behind a line", "PEM", "PKCS"],
 )
 def test_no_source_holds_a_private_key(layout: Layout, tmp_path: Path, head: str) -> None:
     (tmp_path / "ada").write_text(f"{head}\n{SECRET}")
