@@ -54,8 +54,9 @@ IsoTime = Annotated[datetime, PlainSerializer(datetime.isoformat, when_used="jso
 """Time that JSON holds as `datetime.isoformat` writes it: with `+00:00` for UTC."""
 Model = TypeVar("Model", bound=BaseModel)
 NO_CHANGES: Mapping[str, str] = {}
-_CACHE: dict[tuple[type[BaseModel], str], BaseModel] = {}
-"""Cache of loaded files by model and text; models are frozen, so callers can share them."""
+_CACHE: dict[tuple[type[BaseModel], str, bool], BaseModel] = {}
+"""Cache of loaded files by model, text and whether merge keys are allowed; models are frozen, so callers can share
+them."""
 MAX_LISTED_ERRORS = 100
 """Maximum number of errors of one file that are listed; the others are counted."""
 CACHE_SIZE = 16
@@ -67,29 +68,33 @@ HIDDEN_CHARACTER_MESSAGE = (
 )
 
 
-def load(path: Path, model: type[Model]) -> Model:
+def load(path: Path, model: type[Model], *, merge_keys: bool = True) -> Model:
     """Load and validate a YAML file. The result is cached by the text of the file.
+
+    Args:
+        path: Path of the file.
+        model: Model to validate against.
+        merge_keys: Whether the file may have merge keys (`<<`). A person who signs the file would not see the merged
+            keys where they apply.
 
     Raises:
         InputError: The file is not valid; the message lists all errors, each with its line and what was expected.
     """
     text = _text(path)
-    loaded = _CACHE.get((model, text))
+    loaded = _CACHE.get((model, text, merge_keys))
     if loaded is None:
-        loaded = validate(parse_yaml(text, path), model, path)
+        document = parse_yaml(text, path)
+        loaded = validate(document, model, path)
+        if not merge_keys:
+            _refuse_merge_keys(document, path)
         if len(_CACHE) >= CACHE_SIZE:
             _CACHE.clear()
-        _CACHE[model, text] = loaded
+        _CACHE[model, text, merge_keys] = loaded
     return cast(Model, loaded)
 
 
-def refuse_merge_keys(path: Path) -> None:
-    """Refuse merge keys (`<<`): a person who signs the file would not see the merged keys where they apply.
-
-    Raises:
-        InputError: A mapping has a merge key.
-    """
-    left = [read_yaml(path)]
+def _refuse_merge_keys(document: Any, path: Path) -> None:
+    left = [document]
     while left:
         node = left.pop()
         if getattr(node, "merge", None):

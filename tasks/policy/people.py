@@ -224,8 +224,7 @@ def _duplicates(
 
 def load(governance: Path) -> People:
     path = governance / "people.yaml"
-    people = config.load(path, People)
-    config.refuse_merge_keys(path)
+    people = config.load(path, People, merge_keys=False)
     if any(key.installed for key in people.every_key()):
         raise InputError(f"{path}: `installed` is what adoptions say of keys that `hallmark init` made; leave it out")
     return people

@@ -258,8 +258,7 @@ def load(governance: Path) -> Policy:
         InputError: The file is invalid, a tier has other gates than runs of this version, or nobody signs off the code.
     """
     path = governance / "policy.yaml"
-    policy = config.load(path, Policy)
-    config.refuse_merge_keys(path)
+    policy = config.load(path, Policy, merge_keys=False)
     if policy.environment != LOCAL and not policy.changes.code:
         line = config.line_of(config.read_yaml(path), ["changes"])
         raise InputError(

@@ -10,8 +10,9 @@ from pydantic import Field
 from tasks.core import config
 from tasks.core.errors import InputError
 from tasks.core.params import params
+from tasks.policy import people, policy
 from tasks.runs.resolution import read_params
-from tests.tiny_project import PARAMS
+from tests.tiny_project import PARAMS, PEOPLE, POLICY
 
 GOOD = PARAMS.replace("DIGEST", "a" * 64)
 
@@ -205,3 +206,14 @@ def test_a_reason_that_says_nothing_is_refused(reason: str, told: str) -> None:
 
 def test_a_reason_is_kept_without_blanks_around_it() -> None:
     assert config.checked_reason(" 原因 1\n", "say why") == "原因 1"
+
+
+def test_a_policy_and_people_that_were_read_before_are_not_parsed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ruamel takes 20 ms for a kilobyte."""
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "people.yaml").write_text(PEOPLE)
+    first = policy.load(tmp_path), people.load(tmp_path)
+    monkeypatch.setattr(config, "parse_yaml", None)
+    assert (policy.load(tmp_path), people.load(tmp_path)) == first
