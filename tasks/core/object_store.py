@@ -1,4 +1,8 @@
-"""Access to an object store, S3 or a compatible one, with the usual AWS_* environment variables."""
+"""Access to an object store, S3 or a compatible one, with the usual AWS_* environment variables.
+
+The client is botocore's, from which boto3 is made. With boto3 itself installed, securesystemslib loads it in every
+command, which takes half a second.
+"""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +38,7 @@ def parse_location(location: str) -> Location:
 
 @contextmanager
 def opened(**settings: Any) -> Iterator[Any]:
-    """Yield boto3's client of the object store, whose connections are closed at the end of the block.
+    """Yield botocore's client of the object store, whose connections are closed at the end of the block.
 
     The client follows no redirect of HTTP (botocore, `URLLib3Session.send`).
 
@@ -46,13 +50,13 @@ def opened(**settings: Any) -> Iterator[Any]:
         PermissionError: The store refuses the credentials.
         InvalidEndpoint: AWS_ENDPOINT_URL is no URL.
     """
-    from boto3 import Session
-    from boto3.exceptions import RetriesExceededError
     from botocore.config import Config
     from botocore.exceptions import ClientError
+    from botocore.session import Session
+    from s3transfer.exceptions import RetriesExceededError
 
     try:
-        client = Session().client("s3", config=Config(**settings))
+        client = Session().create_client("s3", config=Config(**settings))
     except ValueError as error:
         raise InvalidEndpoint(str(error)) from None
     try:

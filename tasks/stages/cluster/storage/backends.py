@@ -78,17 +78,24 @@ class Bucket:
         return object_store.exists(self._client, self._bucket, self._key(name))
 
     def put(self, file: Path, name: str) -> None:
-        with file.open("rb") as content:  # boto3's upload_file hides the store's answer in an error of its own
-            self._client.upload_fileobj(content, self._bucket, self._key(name))
+        with self._transfer() as transfer:
+            transfer.upload(str(file), self._bucket, self._key(name)).result()
 
     def get(self, name: str, file: Path) -> None:
-        self._client.download_file(self._bucket, self._key(name), str(file))
+        with self._transfer() as transfer:
+            transfer.download(self._bucket, self._key(name), str(file)).result()
 
     def remove(self, name: str) -> None:
         key = self._key(name)
         for each in [*object_store.list_objects(self._client, self._bucket, key)]:
             if each["Key"] == key or each["Key"].startswith(f"{key}/"):
                 self._client.delete_object(Bucket=self._bucket, Key=each["Key"])
+
+    def _transfer(self) -> Any:
+        """Return a manager of transfers, which sends and fetches large files in parts."""
+        from s3transfer.manager import TransferManager
+
+        return TransferManager(self._client)
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}/{name}" if self._prefix else name
