@@ -45,7 +45,7 @@ def write_run(root: Path, rows: int) -> None:
 
     from tasks.core.files import write_json
     from tasks.core.layout import Layout
-    from tasks.core.record import SCHEMA, write_batches
+    from tasks.core.records.record import SCHEMA, write_batches
     from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Suites
 
     layout = Layout(root)

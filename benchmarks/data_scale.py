@@ -55,8 +55,8 @@ def write_run(root: Path, rows: int) -> None:
 
     from tasks.core.files import write_json
     from tasks.core.layout import Layout
-    from tasks.runs.resolution import read_params
-    from tasks.runs.source_resolution import resolve_sources
+    from tasks.runs.requests.resolution import read_params
+    from tasks.runs.requests.source_resolution import resolve_sources
     from tasks.sources import sources, vault_keys
 
     command = [sys.executable, ROOT / "benchmarks/inputs/support_texts.py", root / "sources", "--rows", str(rows)]

@@ -136,7 +136,7 @@ def write_run(root: Path, records: int) -> None:
 
     from tasks.core.files import write_json
     from tasks.core.layout import Layout
-    from tasks.core.record import SCHEMA, write_table
+    from tasks.core.records.record import SCHEMA, write_table
     from tasks.stages.data.ingest.batch_processor import ROWS_SCHEMA
 
     layout, stream = Layout(root), texts(records, words=13, copies=0.1, changes=1, seed=2)

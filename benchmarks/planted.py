@@ -24,7 +24,7 @@ from tasks.core.layout import Layout  # noqa: E402
 from tasks.core.params import params  # noqa: E402
 from tasks.inquiry.planted_defects import score  # noqa: E402
 from tasks.inquiry.planted_defects.score import PlantedScore  # noqa: E402
-from tasks.runs.source_resolution import resolve_sources  # noqa: E402
+from tasks.runs.requests.source_resolution import resolve_sources  # noqa: E402
 from tasks.sources import sources, vault_keys  # noqa: E402
 from tasks.stages.data.clean import clean  # noqa: E402
 from tasks.stages.data.deduplicate import deduplicate  # noqa: E402

@@ -53,8 +53,8 @@ def measure(project: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
 
 
 def one_round(project: Path, number: int) -> Iterator[tuple[str, str, float]]:
-    from tasks.runs import dvc
     from tasks.runs import stage as made
+    from tasks.runs.outputs import dvc
     from tests.tiny_project import create
 
     signed, again, bare, by_hand = (
@@ -107,7 +107,7 @@ def prepare_run(project: Path, how: str, number: int) -> Any:
 
 def train(run: Any, processor: int, supervised: bool) -> None:
     """Train on one processor. The processes that a thread starts inherit its processors."""
-    from tasks.runs import dvc
+    from tasks.runs.outputs import dvc
 
     os.sched_setaffinity(0, {processor})
     dvc.repro(run.layout, "train", discard, force=True, supervised=supervised)

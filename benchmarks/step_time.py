@@ -158,9 +158,9 @@ class PlainLoops:
         """Return a function that takes the steps with the given numbers and returns the seconds."""
         import torch
 
-        from tasks.stages.train import builders, target_loss
-        from tasks.stages.train import engine as engines
         from tasks.stages.train.job import Job
+        from tasks.stages.train.model import builders, target_loss
+        from tasks.stages.train.model import engine as engines
         from tasks.stages.train.rows.batches import collate
 
         job = Job(self.training, self.model, self.model, folder, folder, folder)
@@ -274,7 +274,7 @@ def main() -> None:
 def with_environment() -> None:
     """Start this script again with the environment of the workers, which OpenMP reads when a process starts."""
     from tasks.core.params.training import Training
-    from tasks.stages.train.builders import crew
+    from tasks.stages.train.model.builders import crew
 
     wanted = crew(Training()).environment | {"HALLMARK_BENCH": "1"}
     sys.exit(subprocess.run([sys.executable, *sys.argv], env=os.environ | wanted).returncode)

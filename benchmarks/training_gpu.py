@@ -137,9 +137,9 @@ def hallmark_steps(folder: Path, name: str, device: str) -> Iterator[tuple[int, 
 
     from tasks.stages.train import loop
     from tasks.stages.train.job import Job
+    from tasks.stages.train.measurement.utilisation import Utilisation
     from tasks.stages.train.rows import examples
     from tasks.stages.train.rows.order import Order
-    from tasks.stages.train.utilisation import Utilisation
 
     asked = settings(folder, name, device)
     os.environ.update(RANK="0", WORLD_SIZE="1", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1")
@@ -220,7 +220,7 @@ class Figures:
 def measure(folder: Path, names: list[str], given: argparse.Namespace) -> dict[str, Figures]:
     """Return the figures of the contenders that fit and do not fail."""
     from tasks.core.params.training import Training
-    from tasks.stages.train.builders import crew
+    from tasks.stages.train.model.builders import crew
 
     environment = os.environ | crew(Training(device=given.device)).environment | {
         "PYTHONPATH": f"{ROOT}:{folder / 'trl'}", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(folder / "hf"),

@@ -101,9 +101,9 @@ def hallmark_steps(folder: Path, **changes: str) -> Iterator[int]:
     """Take steps of the loop of stages/train, yielding the tokens of each."""
     from torch import distributed
 
-    from tasks.stages.train import engine as engines
     from tasks.stages.train import loop
     from tasks.stages.train.job import Job
+    from tasks.stages.train.model import engine as engines
     from tasks.stages.train.rows import examples
     from tasks.stages.train.rows.order import Order
 
@@ -282,7 +282,7 @@ def fetch_trl(folder: Path) -> None:
 
 
 def measure(folder: Path, per_round: int, rounds: int, threads: int, names: list[str]) -> dict[str, list[float]]:
-    from tasks.stages.train.builders import crew
+    from tasks.stages.train.model.builders import crew
 
     environment = os.environ | crew(training()).environment | {
         "OMP_NUM_THREADS": str(threads), "PYTHONPATH": f"{ROOT}:{folder / 'trl'}", "HF_DATASETS_OFFLINE": "1",
@@ -369,7 +369,7 @@ def main() -> None:
         return
     os.environ.setdefault("OMP_NUM_THREADS", str(given.threads))
     from benchmarks import step_time
-    from tasks.core import processor
+    from tasks.core.machine import processor
 
     os.environ["TRAINING_SPEED_PRECISION"] = given.precision or ("bf16" if processor.has_bf16() else "fp32")
     print(f"in {precision()}", flush=True)
@@ -392,7 +392,7 @@ def prepare(folder: Path, rows: list[dict[str, Any]]) -> None:
 
     from benchmarks import step_time
     from tasks.core.params.prompts import Prompt
-    from tasks.core.prompts import chat_turns
+    from tasks.core.records.prompts import chat_turns
     from tasks.stages.train.rows.examples import Origin, Writer
     from tasks.stages.train.rows.rendering import render, stop_tokens
 

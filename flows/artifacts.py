@@ -15,8 +15,8 @@ from tasks.core.escaping import escape, escape_markdown, inline_code
 from tasks.core.formatting import format_share
 from tasks.gates.evidence import Evidence
 from tasks.registry.promote.releases import Release
+from tasks.runs.reporting.summary import summarise
 from tasks.runs.run import Run
-from tasks.runs.summary import summarise
 
 
 def show_checks(asked: Evidence) -> None:

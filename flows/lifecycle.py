@@ -13,13 +13,13 @@ from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.escaping import escape, escape_logs
 from tasks.runs import abbreviated_ids, journal, run_entries
 from tasks.runs.checkout import Checkout
+from tasks.runs.git.repository import Repository
 from tasks.runs.journal import Journal, Status
-from tasks.runs.repository import Repository
 from tasks.runs.request import RunRequest, checked_run_id, derived_run_id, new_run_id
+from tasks.runs.requests.signed_requests import Envelope, require_matching_request
 from tasks.runs.run import GIT_REMOTE_VARIABLE, Run, create, exists_here, layout_of, recorded_request
 from tasks.runs.run_lease import hold_run_lease
 from tasks.runs.run_lock import hold_run_lock
-from tasks.runs.signed_requests import Envelope, require_matching_request
 from tasks.runs.takeover import is_elsewhere, take_over
 
 POOL_VARIABLE = "HALLMARK_POOLED"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from flows.partial_work import PartialWork
 from tasks.core import files
 from tasks.core.errors import InputError, Unavailable
-from tasks.runs import journal, training_curve
+from tasks.runs import journal
 from tasks.runs.journal import Journal
+from tasks.runs.reporting import training_curve
 
 if TYPE_CHECKING:
-    from tasks.runs.mlflow_sync import SentCurve
+    from tasks.runs.reporting.mlflow_sync import SentCurve
 
 SHOWN_FILE = "tracked"
 
@@ -87,7 +88,7 @@ class MlflowSync:
 
 
 def _show(root: Path, known: Journal, sent: "SentCurve | None") -> "SentCurve":
-    from tasks.runs import mlflow_sync  # imports MLflow, only once a run trains
+    from tasks.runs.reporting import mlflow_sync  # imports MLflow, only once a run trains
 
     sent = sent or mlflow_sync.SentCurve()
     if found := mlflow_sync.mlflow_content(root, known):

@@ -11,7 +11,7 @@ from flows.promotion import promote, unchanged
 from flows.stages import stages
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.runs.request import RunRequest
-from tasks.runs.signed_requests import Envelope
+from tasks.runs.requests.signed_requests import Envelope
 
 DEFAULT_REQUEST = RunRequest()
 """Request of a flow run that is given no parameters."""

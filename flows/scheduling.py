@@ -21,7 +21,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import installation
 from tasks.runs.checkout import Checkout
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.scheduling import deployments_in_force, due_times, occasion_entries, requests, trigger_events
 from tasks.scheduling.deployments_file import SourceChanged, TriggerSettings
 from tasks.scheduling.deployments_in_force import DeploymentsInForce

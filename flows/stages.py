@@ -15,8 +15,8 @@ from tasks.core.formatting import format_duration
 from tasks.gates import record_chain
 from tasks.runs import journal, run_entries
 from tasks.runs import stage as made
-from tasks.runs.dvc import INGEST_STAGE, StageOutcome
 from tasks.runs.journal import StageState
+from tasks.runs.outputs.dvc import INGEST_STAGE, StageOutcome
 from tasks.runs.run import Run
 from tasks.runs.takeover import ELSEWHERE_MESSAGE, other_machine
 from tasks.scheduling import deployments_in_force

@@ -4,8 +4,8 @@
 predicate type of the signed statement, or the field `type` of the document itself.
 
 A new optional field needs no new version, since a document is identified by the digest of its bytes
-(tasks/core/document.py). Any other change is a new version with a line of its own here. The line of the old version
-stays for readers of documents that were signed before.
+(tasks/core/documents/document.py). Any other change is a new version with a line of its own here. The line of the old
+version stays for readers of documents that were signed before.
 """
 
 import json

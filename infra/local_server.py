@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from infra import ports
 from infra.processes import Process, end_process
 from tasks.core import files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
 
 START_TIMEOUT_SECONDS = 60

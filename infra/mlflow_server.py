@@ -1,9 +1,8 @@
 """MLflow's own pages with the runs and releases of this checkout, which `hallmark up` starts.
 
-The pages show what tasks/runs/mlflow_sync.py and tasks/registry/promote/mlflow_mirror.py write to MLflow; Hallmark
-never relies on
-that. Basic authentication denies access to other users of the machine. There is one user, whose password is in
-.hallmark/mlflow/secret, and who can read everything and change nothing (tracking_access.py).
+The pages show what tasks/runs/reporting/mlflow_sync.py and tasks/registry/promote/mlflow_mirror.py write to MLflow;
+Hallmark never relies on that. Basic authentication denies access to other users of the machine. There is one user,
+whose password is in .hallmark/mlflow/secret, and who can read everything and change nothing (tracking_access.py).
 """
 
 import os
@@ -16,8 +15,10 @@ from infra import local_server, ports
 from infra.local_server import RunningServer
 from infra.prefect import access
 from infra.processes import spawn
-from tasks.core import files, locks, mlflow_database
+from tasks.core import files
+from tasks.core.databases import mlflow_database
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.machine import locks
 from tasks.registry.promote import mlflow_mirror
 
 PORT = 5000

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
-from tasks.core.processes import find, is_running
+from tasks.core.documents.config import FrozenModel
+from tasks.core.machine.processes import find, is_running
 from tasks.runs.environment import BYTECODE_FOLDER, isolated
 
 

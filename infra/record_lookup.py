@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.inquiry.access import Access
 from tasks.inquiry.lineage import person_search, queries

@@ -10,7 +10,7 @@ from tasks.registry.history import comparison, release_contents
 from tasks.registry.history.comparison import Difference
 from tasks.registry.history.release_contents import ReleaseContents
 from tasks.registry.promote import releases
-from tasks.runs.difference import changed_code
+from tasks.runs.reporting.difference import changed_code
 
 
 def compare_releases(

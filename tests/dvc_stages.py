@@ -1,9 +1,9 @@
-"""Run with the DVC stages that a test chooses, ready for `tasks.runs.dvc.repro`."""
+"""Run with the DVC stages that a test chooses, ready for `tasks.runs.outputs.dvc.repro`."""
 
 from pathlib import Path
 
 from tasks.core.layout import Layout
-from tasks.runs import dvc
+from tasks.runs.outputs import dvc
 from tests.tiny_project import commit, git
 
 

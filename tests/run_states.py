@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks.runs.summary import summarise
+from tasks.runs.reporting.summary import summarise
 from tests import patience
 
 LOOK_SECONDS = 0.2

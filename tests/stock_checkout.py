@@ -14,12 +14,12 @@ from unittest.mock import patch
 
 import typer
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.steps.data import DATA_STAGES
 from tasks.runs import run
 from tasks.runs.request import RunRequest
+from tasks.runs.requests.signed_requests import Envelope
 from tasks.runs.run import Run
-from tasks.runs.signed_requests import Envelope
 from tasks.stages.data.ingest import pool
 from tests.in_process import hallmark
 from tests.tiny_project import ROOT, commit, copy_shipped, git

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tasks.core.processes import find
+from tasks.core.machine.processes import find
 
 KEPT = 1
 """Number of ended sessions whose files are kept, so that failures can be examined."""

@@ -14,9 +14,10 @@ from typing import Any
 from configobj import ConfigObj
 
 from tasks.ledger.ledger import open_ledger
-from tasks.runs import run, signed_requests
-from tasks.runs.repository import Repository
+from tasks.runs import run
+from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
+from tasks.runs.requests import signed_requests
 
 ROOT = Path(__file__).parents[1]
 COPIED = (

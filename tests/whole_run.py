@@ -12,7 +12,7 @@ from tasks.inquiry.lineage import indexing
 from tasks.registry.promote import promotion
 from tasks.registry.release import promotions
 from tasks.runs import run_entries, stage
-from tasks.runs.dvc import StageOutcome
+from tasks.runs.outputs.dvc import StageOutcome
 from tasks.runs.run import Run
 from tasks.trust.gate_statement import GateName
 from tests.tiny_project import create

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tasks.core import config
+from tasks.core.documents import config
 
 LANGUAGES = {"en": 0.88, "de": 0.12}
 """Share of the messages in each language."""

@@ -16,7 +16,7 @@ from random import Random
 
 from examples.support_triage.marks import mark
 from examples.support_triage.numbers import NUMBERS
-from tasks.core import config
+from tasks.core.documents import config
 
 TOKEN = re.compile(r"\{(?P<low>\d+)-(?P<high>\d+)\}|\{(?P<rule>\w+)\}|\[(?P<choices>[^\[\]{}]*)\]")
 

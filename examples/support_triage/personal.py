@@ -6,7 +6,7 @@ from random import Random
 
 from examples.support_triage.compose import Turn
 from examples.support_triage.grammar import Grammar, Lines, lines_of
-from tasks.core import config
+from tasks.core.documents import config
 
 PERSONAL_SHARE = 0.1
 """Share of the sound rows with such a sentence. The classes take turns."""

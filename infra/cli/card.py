@@ -9,7 +9,7 @@ from infra.cli import declaration_adoption, shared
 from infra.cli.shared import console
 from tasks.declarations import declarations, status
 from tasks.declarations.signed_declaration import DeclaredCard, of_card
-from tasks.runs.resolution import read_params
+from tasks.runs.requests.resolution import read_params
 
 File = Annotated[Path | None, typer.Option(metavar="FILE", help="Params file of the use case; else params.yaml.")]
 

@@ -14,8 +14,8 @@ from tasks.core.errors import HallmarkError, InputError
 from tasks.core.escaping import escape, escape_line
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs import commit_tree
-from tasks.runs.repository import Repository
+from tasks.runs.git import commit_tree
+from tasks.runs.git.repository import Repository
 
 Commit = Annotated[str, typer.Argument(metavar="COMMIT", help="The version: a commit, tag or branch.")]
 Reason = Annotated[str, typer.Option(help="What you looked at, or why you take it back. The ledger keeps it.")]

@@ -13,7 +13,7 @@ from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import write_bytes
-from tasks.runs.resolution import read_params
+from tasks.runs.requests.resolution import read_params
 
 
 def compare(

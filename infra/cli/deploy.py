@@ -9,7 +9,7 @@ import typer
 from infra.cli import occasion_context, shared
 from infra.cli.shared import console
 from infra.prefect import client, pools, server
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.scheduling import control, deployments_check, deployments_in_force
 from tasks.scheduling.deployments_file import DEFAULT_PATH, Deployments
 

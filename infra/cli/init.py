@@ -12,7 +12,7 @@ from tasks.policy import adoption_entries, in_force
 from tasks.policy import governance as rules
 from tasks.policy.governance import LOCAL
 from tasks.runs import installation
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.runs.run import installed_governance
 from tasks.trust import keys
 

@@ -10,7 +10,7 @@ from infra.prefect.server import RunningPrefect
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.runs import installation
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.scheduling import deployments_check, deployments_in_force, occasion_entries, requests
 from tasks.scheduling.deployments_in_force import DeploymentsInForce
 from tasks.scheduling.occasion_entries import Occasion

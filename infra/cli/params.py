@@ -35,7 +35,7 @@ def schema() -> None:
 
 def _check_files(file: Path, folder: Path) -> params.Params:
     from tasks.policy import governance as rules  # slow: these import libraries for databases and tables
-    from tasks.runs import request_checks
+    from tasks.runs.requests import request_checks
 
     root, mistakes = shared.checkout_root(), ErrorCollector()
     read = request_checks.check_files(

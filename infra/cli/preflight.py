@@ -25,7 +25,7 @@ def preflight(
 
     Example: hallmark preflight --set training.lora_rank=64 --set resources.memory_gib=80
     """
-    from tasks.runs import training_estimate  # imports libraries of models, which takes a second
+    from tasks.runs.requests import training_estimate  # imports libraries of models, which takes a second
 
     told = training_estimate.compute(shared.checkout_root(), params, shared.parse_changes(changes), calibrate)
     if as_json:

@@ -18,7 +18,7 @@ from tasks.registry.promote import releases
 from tasks.reproduce import reproduction
 from tasks.reproduce.original import Original
 from tasks.reproduce.reproduction import Reproduction
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.runs.request import checked_run_id
 from tasks.runs.run import GIT_REMOTE_VARIABLE, ref_of
 

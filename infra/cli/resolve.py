@@ -12,9 +12,10 @@ from tasks.core.errors import InputError
 from tasks.core.graph import GATES_BEFORE_STAGES
 from tasks.core.layout import Layout
 from tasks.gates import statement
-from tasks.runs import commit_tree, dvc
-from tasks.runs import resolution as runs
-from tasks.runs.repository import Repository
+from tasks.runs.git import commit_tree
+from tasks.runs.git.repository import Repository
+from tasks.runs.outputs import dvc
+from tasks.runs.requests import resolution as runs
 
 
 def resolve(

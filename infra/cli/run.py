@@ -17,23 +17,24 @@ from infra.cli.summary import print_json, print_summary
 from infra.console import server as pages
 from infra.prefect import client, server
 from infra.prefect.server import RunningPrefect
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.formatting import format_duration
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs import journal, run_entries, signed_requests
+from tasks.runs import journal, run_entries
 from tasks.runs.checkout import Checkout
-from tasks.runs.expected_failures import expected_failures
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
+from tasks.runs.reporting.summary import summarise
 from tasks.runs.request import RunRequest, new_run_id
+from tasks.runs.requests import signed_requests
+from tasks.runs.requests.expected_failures import expected_failures
+from tasks.runs.requests.signed_requests import Envelope
 from tasks.runs.run import GIT_REMOTE_VARIABLE, check_request, exists_here, layout_of, open_run, recorded_request
 from tasks.runs.run_lease import hold_run_lease
 from tasks.runs.run_lock import hold_run_lock
-from tasks.runs.signed_requests import Envelope
-from tasks.runs.summary import summarise
 from tasks.runs.takeover import is_elsewhere, take_over
 from tasks.scheduling import deployments_in_force
 from tasks.sources import sources

@@ -12,8 +12,8 @@ from infra.console import server as pages
 from tasks.core.errors import InputError
 from tasks.runs import journal
 from tasks.runs.journal import Journal
+from tasks.runs.reporting.summary import Summary, summarise
 from tasks.runs.request import NO_RUN_MESSAGE
-from tasks.runs.summary import Summary, summarise
 
 
 def list_runs(as_json: shared.Json = False) -> None:

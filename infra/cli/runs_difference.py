@@ -5,8 +5,8 @@ from typing import Annotated
 from infra.cli import dataset_table, run_argument, shared
 from infra.cli import difference_tables as shown
 from infra.cli.shared import console
-from tasks.runs import difference, paired_comparison
-from tasks.runs.difference import RunDifference
+from tasks.runs.reporting import difference, paired_comparison
+from tasks.runs.reporting.difference import RunDifference
 from tasks.sources.dataset import Dataset
 
 Named = Annotated[str, run_argument.REQUIRED]

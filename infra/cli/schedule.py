@@ -7,7 +7,7 @@ import typer
 
 from infra.cli import occasion_context, shared
 from infra.cli.shared import console
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.formatting import format_exact_time
 from tasks.scheduling import control, due_times, overview, trigger_events
 from tasks.scheduling.deployments_check import UNCOMMITTED_MESSAGE

@@ -7,7 +7,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.facts import Fact
-from tasks.runs.summary import Summary
+from tasks.runs.reporting.summary import Summary
 
 
 def print_json(summary: Summary) -> None:

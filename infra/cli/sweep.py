@@ -12,7 +12,7 @@ from infra.cli.progress_display import ProgressDisplay
 from infra.cli.shared import console
 from infra.cli.terminal import LiteralConsole
 from tasks.core.errors import Refused
-from tasks.runs.resolution import read_params
+from tasks.runs.requests.resolution import read_params
 
 
 def sweep(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import occasion_context, shared
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.errors import InputError, Refused
 from tasks.scheduling import due_times, trigger_events
 from tasks.scheduling.deployments_file import Event

@@ -15,9 +15,9 @@ from infra.prefect.server import RunningPrefect
 from infra.processes import Process
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger import ledger as ledgers
-from tasks.runs import dvc
 from tasks.runs.checkout import Checkout
 from tasks.runs.environment import BYTECODE_FOLDER, isolated
+from tasks.runs.outputs import dvc
 from tasks.runs.run import GIT_REMOTE_VARIABLE
 from tasks.scheduling import deployments_in_force
 from tasks.scheduling.pools import Pool

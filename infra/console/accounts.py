@@ -16,7 +16,7 @@ from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from infra.console.database import ACCOUNTS, DEVICES
-from tasks.core.database import unavailable_on_error
+from tasks.core.databases.database import unavailable_on_error
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
 

@@ -14,7 +14,7 @@ from infra.console.context import Context, Visitor
 from infra.console.views import evidence_files
 from infra.console.views.lineage import Lineage
 from infra.console.views.run_pages import run_layout
-from tasks.core.config import MAX_REASON_CHARS
+from tasks.core.documents.config import MAX_REASON_CHARS
 from tasks.inquiry import access, disclosure
 from tasks.runs.run import governance_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table
 
-from tasks.core import database
-from tasks.core.database import unavailable_on_error
+from tasks.core.databases import database
+from tasks.core.databases.database import unavailable_on_error
 
 METADATA = MetaData()
 ACCOUNTS = Table(

@@ -11,8 +11,9 @@ from infra.console.database import open_database
 from infra.console.oidc.settings import ISSUER, sign_in_methods
 from infra.local_server import RunningServer
 from infra.processes import spawn
-from tasks.core import files, locks
+from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
+from tasks.core.machine import locks
 from tasks.trust.passkey import LOCALHOST
 
 PORT = 4220

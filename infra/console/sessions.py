@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine, delete, insert, select, update
 
 from infra.console.database import ACCOUNTS, SESSIONS
-from tasks.core.database import unavailable_on_error
+from tasks.core.databases.database import unavailable_on_error
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 

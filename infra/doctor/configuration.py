@@ -14,7 +14,7 @@ from tasks.policy import in_force
 from tasks.policy.policy import SCHEDULER
 from tasks.registry.promote import promotion
 from tasks.runs import installation
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest, new_run_id
 from tasks.runs.run import check_request
 from tasks.scheduling import deployments_check, deployments_in_force

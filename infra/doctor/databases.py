@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 
 from infra.doctor.finding import Finding
-from tasks.core import database, migrations
-from tasks.core.migrations import Schema
+from tasks.core.databases import database, migrations
+from tasks.core.databases.migrations import Schema
 from tasks.core.version import UNKNOWN_VERSION
 from tasks.inquiry.lineage import tables as lineage
 from tasks.ledger import ledger

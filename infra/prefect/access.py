@@ -2,8 +2,8 @@
 
 A client of the server can start flow runs and read their logs, so the server requires a secret. It is in
 .hallmark/prefect/secret. Server, runner and commands receive it in their environment, since all users of a machine can
-read command lines. A stage gets no `PREFECT_*` variable at all (tasks/runs/dvc.py). Pages of other origins can neither
-read responses nor change anything, even in a browser that has the secret.
+read command lines. A stage gets no `PREFECT_*` variable at all (tasks/runs/outputs/dvc.py). Pages of other origins can
+neither read responses nor change anything, even in a browser that has the secret.
 
 For an external server (PREFECT_API_URL), the user's own PREFECT_API_AUTH_STRING or PREFECT_API_KEY is used.
 """

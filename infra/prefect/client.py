@@ -14,7 +14,7 @@ from infra.prefect import access
 from infra.prefect.server import RunningPrefect
 from tasks.core.errors import Refused, Unavailable
 from tasks.runs.request import RunRequest
-from tasks.runs.signed_requests import Envelope
+from tasks.runs.requests.signed_requests import Envelope
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

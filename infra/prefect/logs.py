@@ -14,7 +14,7 @@ import httpx
 
 from flows import deployment_names
 from infra.prefect import access, server
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import DOCUMENT_ERRORS, Unavailable
 from tasks.core.json_text import parse
 from tasks.ledger.ledger import Ledger

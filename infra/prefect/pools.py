@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import deployment_names
-from tasks.core import yaml_text
+from tasks.core.documents import yaml_text
 from tasks.ledger.ledger import Ledger
 from tasks.scheduling.pools import Pool
 

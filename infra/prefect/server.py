@@ -13,11 +13,12 @@ from infra import local_server, ports
 from infra.prefect import access, notify
 from infra.prefect.settings import EnvironmentDigests
 from infra.processes import Process, end_process, spawn, wait_then_kill
-from tasks.core import files, locks
-from tasks.core.config import FrozenModel
+from tasks.core import files
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.machine import locks
 from tasks.policy import judge
-from tasks.runs import dvc
+from tasks.runs.outputs import dvc
 
 ENTRY_POINT = ("-m", "infra.prefect.begin")
 PORT = 4200

@@ -8,7 +8,7 @@ count are compared later.
 import secrets
 from collections.abc import Collection, Mapping
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.files import sha256_bytes
 from tasks.supervise.settings import RUNNER_PREFIX, RUNNER_VARIABLES
 

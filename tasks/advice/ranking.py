@@ -15,7 +15,7 @@ from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
-from tasks.runs import earlier_runs, resolution, training_estimate
+from tasks.runs.requests import earlier_runs, resolution, training_estimate
 from tasks.stages.train.preflight.estimate import Estimate
 
 

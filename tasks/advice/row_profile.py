@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.core import record, texts
 from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError
-from tasks.runs.earlier_runs import EarlierRun
+from tasks.core.records import record, texts
+from tasks.runs.requests.earlier_runs import EarlierRun
 from tasks.sources.sources import load_resolved
 
 MAX_DISTINCT_ANSWERS = 10_000

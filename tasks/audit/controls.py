@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from tasks.audit.dossier import Chapter, Evidenced, Framework, Kind
-from tasks.core import config
-from tasks.core.config import FrozenModel
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
 
 PATH = Path(__file__).parent / "controls.yaml"
 

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from tasks.core.config import FrozenModel
-from tasks.core.document import Document
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import Document
 from tasks.core.params.values import Sha256
 from tasks.registry.release.report import Verdict
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.core import files
-from tasks.core.document import Document, error_text
+from tasks.core.documents.document import Document, error_text
 from tasks.core.errors import Refused
 from tasks.core.params.values import Sha256
 from tasks.sources import vault

@@ -9,7 +9,7 @@ from tasks.backup.contents import Manifest
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.policy import adoption_entries
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 
 
 def restore(root: Path, backup: Path) -> Manifest:

@@ -20,7 +20,7 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import adoption_entries, in_force
 from tasks.registry.promote import releases
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 
 EXTERNAL_DATABASES = {
     state_verification.LEDGER_VARIABLE: "the ledger",

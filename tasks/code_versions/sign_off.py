@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tasks.code_versions import signed_version
 from tasks.code_versions.signed_version import ENTRY_KIND, VERSION, Version
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.formatting import format_time
 from tasks.ledger.ledger import Entry, Ledger

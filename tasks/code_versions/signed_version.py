@@ -20,7 +20,7 @@ class Version(DatedDocument):
     verb: Literal["adopt", "withdraw"]
     """`adopt`: the person signs the version off. `withdraw`: all sign-offs so far become void."""
     tree_sha256: Sha256
-    """SHA-256 over the whole tree of the commit (`tasks.runs.commit_tree`)."""
+    """SHA-256 over the whole tree of the commit (`tasks.runs.git.commit_tree`)."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
     """Commit, for people; the sign-off is valid for every commit with the same tree."""
     environment: Name

@@ -5,8 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core import config
-from tasks.core.config import FrozenModel
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.values import Name, Text
 

@@ -24,7 +24,7 @@ from tasks.core.files import read_json, sha256_bytes, write_json
 from tasks.core.formatting import format_duration
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
-from tasks.core.locks import hold
+from tasks.core.machine.locks import hold
 from tasks.core.params.params import Params
 from tasks.core.params.training import MAX_EPOCHS, VALIDATION_SETTINGS
 from tasks.ledger.ledger import Ledger

@@ -3,7 +3,7 @@
 from tasks.compare.metrics import StateScores
 from tasks.compare.model_terms import ModelTerms
 from tasks.compare.outcome import AnsweringFigures, State, TrainingFigures
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.stages.evaluate.metrics import exact_match
 from tasks.stages.evaluate.metrics_schema import Comparison, MetricDescription
 from tasks.stages.evaluate.uncertainty import Interval

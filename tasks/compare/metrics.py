@@ -6,7 +6,7 @@ Metrics, intervals and tests are those of the stage `evaluate`.
 from collections.abc import Mapping, Sequence
 
 from tasks.compare.outcome import AnsweredRow, AnswerVerdict, ModelOutcome, State
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params.evaluation import Evaluation
 from tasks.stages.evaluate import model_comparison, uncertainty
 from tasks.stages.evaluate.judged_rows import SLICE_FIELDS, JudgedAnswer, JudgedRow

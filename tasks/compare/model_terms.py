@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from tasks.compare.base_models import ListedBaseModel
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.policy.policy import BaseModels
 
 NO_LIST = "policy lists none, so any is allowed"

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 from tasks.core import facts
-from tasks.core.answer_label import label_of
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.params import Params
-from tasks.core.record import read_table
+from tasks.core.records.answer_label import label_of
+from tasks.core.records.record import read_table
 from tasks.stages.evaluate.answers import judge_of
 from tasks.stages.evaluate.judged_rows import NO_VALUE
 from tasks.stages.evaluate.model_names import ModelName

@@ -14,7 +14,7 @@ from tasks.core.files import sha256_bytes, sha256_file
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.core.record import VALIDATION, read_batches, read_rows, read_table, write_table
+from tasks.core.records.record import VALIDATION, read_batches, read_rows, read_table, write_table
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.scratch import source_run

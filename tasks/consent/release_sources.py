@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
-from tasks.core.document import error_text
+from tasks.core.documents.document import error_text
 from tasks.core.errors import Refused
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger

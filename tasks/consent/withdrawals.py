@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tasks.consent import signed_withdrawal
 from tasks.consent.signed_withdrawal import PREDICATE_TYPE, RESTORED, WITHDRAWN, Notice, Withdrawal
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json

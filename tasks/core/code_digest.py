@@ -7,7 +7,7 @@ The sandbox of a stage contains no other files of the repository. The digest cov
 own docstrings, comments and line numbers.
 
     inputs/stages.json   digest of each stage, by which DVC decides whether to run it again. In a run it is written when
-                         inputs are resolved (`tasks.runs.resolution`), by hand by the stage `code` of dvc.yaml.
+                         inputs are resolved (tasks/runs/requests/resolution.py), by hand by stage `code` of dvc.yaml.
 """
 
 import ast

@@ -5,13 +5,13 @@ characters have no width. In data, in a params file or in a signed text they cou
 output is escaped here at the place where it leaves the program, and callers need not do it:
 
     terminal    infra/cli/terminal.py, for every command
-    log         infra/prefect/runner.py and flows/lifecycle.py; lines of a stage in tasks/runs/dvc.py
+    log         infra/prefect/runner.py and flows/lifecycle.py; lines of a stage in tasks/runs/outputs/dvc.py
     error       tasks/core/errors.py, whose messages appear in all of these and on Prefect's pages
     page        tasks/core/pages.py, for every template
     JSON        `escaped_json`, for every document that is printed or written
 
 Files and texts that people write for others (params, sources, policy, people, reasons) are refused if they contain
-hidden characters: tasks/core/config.py, tasks/gates/decisions.py.
+hidden characters: tasks/core/documents/config.py, tasks/gates/decisions.py.
 """
 
 import json

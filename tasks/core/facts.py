@@ -7,8 +7,8 @@ policies name a figure as `STAGE.NAME`, for example `evaluate.exact_match` or `m
 from pathlib import Path
 from typing import Any
 
-from tasks.core.config import FrozenModel
-from tasks.core.document import error_text
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import error_text
 from tasks.core.errors import DOCUMENT_ERRORS, InputError
 from tasks.core.files import read_stage_json
 

@@ -75,7 +75,7 @@ class Layout:
 
     @property
     def code(self) -> Path:
-        """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.commit_tree`.
+        """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.git.commit_tree`.
 
         `signed_off` says whether the code was signed off as the run was resolved. Earlier versions did not write it.
         """

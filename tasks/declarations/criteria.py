@@ -5,7 +5,7 @@ Metrics are matched by their figure (`fact`) and not by their name, since a name
 
 import math
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import SuccessMetric
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from tasks.core.document import Document
+from tasks.core.documents.document import Document
 from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json
 from tasks.core.params.params import Params

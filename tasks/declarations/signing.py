@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.errors import Refused
 from tasks.declarations import signed_declaration, status
 from tasks.declarations.signed_declaration import KIND, Declaration, DeclaredDocument

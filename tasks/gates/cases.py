@@ -7,7 +7,7 @@ who requested the run and which roles are asked.
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.core.document import error_text
+from tasks.core.documents.document import error_text
 from tasks.core.errors import Refused
 from tasks.gates.evidence import Evidence, EvidenceSummary, digest, to_bytes
 from tasks.ledger.attachments import DIGEST_KEY

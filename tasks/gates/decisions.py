@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.errors import InputError, Refused
 from tasks.core.utc import to_utc
 from tasks.gates import cases

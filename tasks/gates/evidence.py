@@ -6,8 +6,8 @@ from typing import Literal
 
 from tasks.core import code_digest
 from tasks.core import facts as facts_module
-from tasks.core.config import FrozenModel
-from tasks.core.document import Document, error_text
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import Document, error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import (

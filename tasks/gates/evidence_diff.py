@@ -1,6 +1,6 @@
 """Differences between evidence of a gate and the evidence that passed that gate of the use case before."""
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Facts
 from tasks.gates import passed_evidence
 from tasks.gates.evidence import Evidence

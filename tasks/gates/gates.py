@@ -7,7 +7,7 @@ each decision counts (decision_validity.py).
 from datetime import datetime
 from typing import Literal
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.values import Sha256
 from tasks.gates import cases

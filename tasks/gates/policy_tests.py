@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.core import config
-from tasks.core.config import FrozenModel
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.graph import SUBJECT_STAGES

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.core.graph import DVC_STAGES, EVIDENCE_STAGES, STAGES
 from tasks.core.layout import Layout

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Field
 
-from tasks.core.config import MAX_REASON_CHARS
+from tasks.core.documents.config import MAX_REASON_CHARS
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import sha256_bytes
 from tasks.core.formatting import format_time
@@ -58,7 +58,7 @@ class SignedRunRequest(DatedDocument, WithRequesters):
     """Id of a person in people.yaml, or `scheduler`."""
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
     tree_sha256: Sha256
-    """Digest of all files of the commit (`tasks.runs.commit_tree`), since the commit's own name is a SHA-1 in most
+    """Digest of all files of the commit (`tasks.runs.git.commit_tree`), since the commit's own name is a SHA-1 in most
     repositories."""
     params: str
     params_sha256: Sha256 | None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.core.config import FrozenModel, IsoTime, checked_reason
+from tasks.core.documents.config import FrozenModel, IsoTime, checked_reason
 from tasks.core.errors import InputError, Refused
 from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import (

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.ledger.ledger import Ledger
 
 TOKENS_READ: Final = "vault.read"

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.core.config import FrozenModel, require_visible
+from tasks.core.documents.config import FrozenModel, require_visible
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.core.record import read_table
+from tasks.core.records.record import read_table
 from tasks.inquiry import access_entries, quarantined_rows, source_row
 from tasks.inquiry.access import Access
 from tasks.ledger.ledger import Ledger

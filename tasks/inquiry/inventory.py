@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow.compute as pc
 from pydantic import computed_field
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.files import read_json
 from tasks.core.formatting import format_share
 from tasks.core.layout import Layout
-from tasks.core.record import read_table
+from tasks.core.records.record import read_table
 from tasks.core.steps.data import FILTER_NAMES
 from tasks.sources.dataset import SIDES, Dataset, StageCounts, quarantined_by_rule
 from tasks.sources.sources import Source, Sources

@@ -6,10 +6,10 @@ The vault is not read. `disclose.show` reveals values, for a reason that the led
 from collections import Counter
 from typing import NamedTuple
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.core.record import SMALL_BATCH_ROWS, read_batches
+from tasks.core.records.record import SMALL_BATCH_ROWS, read_batches
 from tasks.inquiry.access import Access
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.protect.placeholders import PLACEHOLDER

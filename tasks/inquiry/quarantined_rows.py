@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.escaping import escape
 from tasks.core.files import atomic_file
 from tasks.core.layout import Layout
-from tasks.core.record import read_table
+from tasks.core.records.record import read_table
 from tasks.sources.dataset import NOT_DRAWN, STAGES
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.validate.outcomes import NEAR_DUPLICATE_RULES, OTHER_RULES, SPLIT_RULES

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
 from tasks.core.layout import Layout
-from tasks.core.record import read_batches
+from tasks.core.records.record import read_batches
 from tasks.inquiry.lineage import queries
 from tasks.sources.dataset import SIDES
 from tasks.sources.sources import load_resolved

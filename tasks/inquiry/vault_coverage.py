@@ -5,7 +5,7 @@ vault was restored from a copy.
 """
 
 from tasks.core.layout import Layout
-from tasks.core.record import read_batches
+from tasks.core.records.record import read_batches
 from tasks.sources.vault import open_vault
 
 

@@ -14,8 +14,8 @@ from datetime import datetime
 from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple
 
-from tasks.core.config import FrozenModel
-from tasks.core.document import require_type
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import require_type
 from tasks.core.errors import Refused
 from tasks.core.json_text import parse_bounded
 from tasks.ledger.tree import merkle

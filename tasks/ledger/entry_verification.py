@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import computed_field
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.ledger import attachments
 from tasks.ledger import entry as ledger_entry

@@ -20,8 +20,8 @@ from typing import IO, Annotated, Any, Literal
 
 from pydantic import Field, StrictInt
 
-from tasks.core.config import FrozenModel
-from tasks.core.document import Document, error_text
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import Document, error_text
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import atomic_file, open_regular_file
 from tasks.core.json_text import NotCanonical, canonical_json, parse, parse_canonical

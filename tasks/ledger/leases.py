@@ -22,8 +22,8 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, Text, func, select
 from sqlalchemy.engine import Connection
 
-from tasks.core import database, migrations
-from tasks.core.migrations import Schema
+from tasks.core.databases import database, migrations
+from tasks.core.databases.migrations import Schema
 from tasks.core.utc import to_utc
 from tasks.ledger import ledger
 

@@ -2,10 +2,10 @@
 
 The tables are in SQLite (`.hallmark/ledger.db`), or in Postgres if HALLMARK_LEDGER_URL names a database.
 
-Writers take turns (tasks/core/database.py). So `seq` has no gaps, and what a transaction has read is still true when
-it appends. Triggers block UPDATE and DELETE, but the owner of the database can drop them. So documents that must not be
-forged, such as decisions, are signed as well, and entries are leaves of a Merkle tree whose signed heads are published
-elsewhere (heads/).
+Writers take turns (tasks/core/databases/database.py). So `seq` has no gaps, and what a transaction has read is still
+true when it appends. Triggers block UPDATE and DELETE, but the owner of the database can drop them. So documents that
+must not be forged, such as decisions, are signed as well, and entries are leaves of a Merkle tree whose signed heads
+are published elsewhere (heads/).
 """
 
 import os
@@ -373,7 +373,7 @@ def ledger_engine(state: Path) -> "Engine":
     Raises:
         InputError: The URL is wrong.
     """
-    from tasks.core import database
+    from tasks.core.databases import database
     from tasks.ledger.schema import TREE
 
     if configured := os.environ.get(URL_VARIABLE):

@@ -10,9 +10,9 @@ from typing import TypeVar
 from sqlalchemy import Engine, bindparam, func, inspect, select, text
 from sqlalchemy.engine import Connection
 
-from tasks.core import database, migrations
+from tasks.core.databases import database, migrations
+from tasks.core.databases.migrations import Schema
 from tasks.core.errors import Refused
-from tasks.core.migrations import Schema
 from tasks.ledger import attachments, earlier_format
 from tasks.ledger.entry import Entry, Row, parse_time_and_body
 from tasks.ledger.guards import foreign_triggers, guards, missing_guards

@@ -19,7 +19,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from tasks.core.document import Document
+from tasks.core.documents.document import Document
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json

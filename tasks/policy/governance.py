@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_time
 from tasks.policy import people as people_file

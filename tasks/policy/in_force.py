@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.core.document import error_text
+from tasks.core.documents.document import error_text
 from tasks.core.errors import HallmarkError, InputError
 from tasks.ledger.ledger import Ledger
 from tasks.policy import adoption, adoption_entries, governance

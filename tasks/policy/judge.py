@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tasks.core import version
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes, sha256_file
 from tasks.core.json_text import canonical_json

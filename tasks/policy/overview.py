@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import PlainSerializer
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.formatting import format_exact_time
 from tasks.policy import adoption, differences

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from tasks.core import config
-from tasks.core.config import FrozenModel
-from tasks.core.document import Document
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import Document
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Text
 from tasks.policy.gate_rules import AUDITOR, LOCAL, KeyStrength

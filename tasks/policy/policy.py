@@ -6,9 +6,9 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core import config
-from tasks.core.config import FrozenModel
-from tasks.core.document import Document
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.graph import GATES
 from tasks.core.layout import EXPERIMENT_TIER

@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import write_bytes
 from tasks.core.formatting import format_time

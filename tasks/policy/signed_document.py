@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from tasks.core.document import Document
+from tasks.core.documents.document import Document
 from tasks.core.errors import Refused
 from tasks.ledger.ledger import Entry
 from tasks.policy.people import MACHINES, MachineName, Person

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.policy.gate_rules import AUDITOR, GateRules, RequiredRole
 from tasks.policy.people import People, Person
 from tasks.policy.policy import LOCAL, SCHEDULER, Policy, Tier

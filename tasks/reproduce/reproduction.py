@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tasks.core import config, files, progress
-from tasks.core.config import FrozenModel
+from tasks.core import files, progress
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable
 from tasks.core.formatting import format_duration
 from tasks.core.graph import STAGES
@@ -29,9 +30,9 @@ from tasks.registry.release import bundle
 from tasks.reproduce import obstacles, original
 from tasks.reproduce.original import Original
 from tasks.reproduce.worktree import reproduction_worktree
-from tasks.runs import dvc
 from tasks.runs import stage as made
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
+from tasks.runs.outputs import dvc
 from tasks.runs.stage import Worker
 from tasks.supervise import materials, record_store, sandbox
 from tasks.trust import stage_record

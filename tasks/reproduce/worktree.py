@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.core.layout import EXPERIMENTS_FOLDER, Layout
-from tasks.core.locks import hold
-from tasks.runs import dvc
-from tasks.runs.repository import Repository
+from tasks.core.machine.locks import hold
+from tasks.runs.git.repository import Repository
+from tasks.runs.outputs import dvc
 from tasks.runs.stand_in import fill
 from tasks.sources import vault_keys
 from tasks.trust import keys

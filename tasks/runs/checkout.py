@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy.governance import Governance
+from tasks.runs.git.repository import Repository
 from tasks.runs.governance_cache import GovernanceCache
-from tasks.runs.repository import Repository
 from tasks.runs.run import installed_governance
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 
 MACHINE_ID = Path("/etc/machine-id")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.runs.request import checked_run_id, is_run_id
 from tasks.runs.run_lock import is_executing

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.core.config import MAX_REASON_CHARS, FrozenModel
+from tasks.core.documents.config import MAX_REASON_CHARS, FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name
 from tasks.gates.signed_request import RUN_ID, RunId, SignedRunRequest, WithRequesters

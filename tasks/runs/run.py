@@ -19,11 +19,14 @@ from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import governance, in_force
 from tasks.policy.governance import Governance
-from tasks.runs import commit_tree, dvc, dvc_lock, request_checks, run_entries, signed_requests
-from tasks.runs.commit_tree import Tree
-from tasks.runs.repository import Repository
+from tasks.runs import run_entries
+from tasks.runs.git import commit_tree
+from tasks.runs.git.commit_tree import Tree
+from tasks.runs.git.repository import Repository
+from tasks.runs.outputs import dvc, dvc_lock
 from tasks.runs.request import NO_RUN_MESSAGE, RunRequest, checked_run_id
-from tasks.runs.resolution import read_params, resolve
+from tasks.runs.requests import request_checks, signed_requests
+from tasks.runs.requests.resolution import read_params, resolve
 from tasks.sources import sources
 from tasks.sources.sources import load_resolved
 from tasks.trust import dsse

@@ -15,8 +15,8 @@ from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.core.version import OLDEST_RESUMABLE_VERSION, UNKNOWN_VERSION, VERSION, minor_version
 from tasks.ledger.ledger import Entry, Ledger
-from tasks.runs import dvc_lock
-from tasks.runs.dvc import INGEST_STAGE, StageOutcome
+from tasks.runs.outputs import dvc_lock
+from tasks.runs.outputs.dvc import INGEST_STAGE, StageOutcome
 from tasks.sources import sources
 from tasks.trust import stage_record
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.core import locks
 from tasks.core.errors import Refused
+from tasks.core.machine import locks
 from tasks.runs.request import checked_run_id
 
 LOCK_WAIT_SECONDS = 2.0

@@ -14,8 +14,8 @@ from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs import dvc, dvc_cache, dvc_lock
-from tasks.runs.dvc import StageOutcome
+from tasks.runs.outputs import dvc, dvc_cache, dvc_lock
+from tasks.runs.outputs.dvc import StageOutcome
 from tasks.supervise import materials, record_store, sandbox
 from tasks.trust import stage_record, validity
 from tasks.trust.keys import Signer

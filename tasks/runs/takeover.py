@@ -17,8 +17,9 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.formatting import format_exact_time
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.runs import dvc, dvc_lock, installation, run, run_entries
-from tasks.runs.repository import Repository, worktree_git_folder
+from tasks.runs import installation, run, run_entries
+from tasks.runs.git.repository import Repository, worktree_git_folder
+from tasks.runs.outputs import dvc, dvc_lock
 from tasks.runs.request import NO_RUN_MESSAGE
 
 TAKEN_UP = "run.taken_up"

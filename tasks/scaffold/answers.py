@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.sources.protection import CATEGORIES, Category
 

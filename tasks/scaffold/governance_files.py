@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tasks.core import config, yaml_text
+from tasks.core.documents import config, yaml_text
 from tasks.core.errors import InputError
 from tasks.scaffold.answers import Answers
 from tasks.scaffold.commented_yaml import Comments

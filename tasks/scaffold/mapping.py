@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.core.errors import InputError
 from tasks.core.escaping import first_hidden_character
-from tasks.core.record import KINDS
+from tasks.core.records.record import KINDS
 from tasks.scaffold.columns import MOST_DISTINCT, ColumnProfile
 
 PROMPT_NAMES = (

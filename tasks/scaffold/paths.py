@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.steps.kinds import KINDS_IN_WORDS

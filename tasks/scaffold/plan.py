@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, is_disk_full
 from tasks.core.files import atomic_folder
 from tasks.core.params import params as parameters_file

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tasks.core.answer_label import parse_object, value_label
 from tasks.core.errors import InputError
+from tasks.core.records.answer_label import parse_object, value_label
 from tasks.scaffold.data_file import require_readable_rows
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest.mapping import RejectedRow, to_record

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Entry, Ledger

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.core import config, yaml_text
+from tasks.core.documents import config, yaml_text
 from tasks.core.errors import HallmarkError, InputError
 from tasks.gates.rules import run_request as asking_rules
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs.commit_files import CommitFiles
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
+from tasks.runs.requests.commit_files import CommitFiles
 from tasks.scheduling.deployments_file import Deployments, Event, RunSettings, SourceChanged
 from tasks.sources import sources
 from tasks.sources.sources import Sources

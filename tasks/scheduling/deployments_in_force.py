@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks.core import config, yaml_text
+from tasks.core.documents import config, yaml_text
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.files import sha256_bytes
 from tasks.ledger.ledger import Ledger

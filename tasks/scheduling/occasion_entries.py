@@ -18,7 +18,7 @@ from tasks.core.files import sha256_bytes
 from tasks.core.formatting import format_time
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.runs.request import RunRequest
-from tasks.runs.signed_requests import Envelope
+from tasks.runs.requests.signed_requests import Envelope
 from tasks.scheduling.durations import format_duration
 from tasks.scheduling.occasion_log import PASSED_OVER, STARTED, TAKEN, OccasionLog
 

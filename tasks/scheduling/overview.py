@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tasks.core.config import FrozenModel, IsoTime
+from tasks.core.documents.config import FrozenModel, IsoTime
 from tasks.scheduling import due_times
 from tasks.scheduling.deployments_file import Schedule
 from tasks.scheduling.deployments_in_force import DeploymentsInForce

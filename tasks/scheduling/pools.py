@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 
 PoolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 """Name of a work pool: lower-case letters, digits and `-`, at most 40 characters."""

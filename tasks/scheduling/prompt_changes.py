@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tasks.core import config, yaml_text
+from tasks.core.documents import config, yaml_text
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger
-from tasks.runs.commit_files import CommitFiles
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
+from tasks.runs.requests.commit_files import CommitFiles
 from tasks.scheduling import recent_runs
 from tasks.scheduling.deployments_file import PromptsChanged
 from tasks.scheduling.recent_runs import ResolvedRun

@@ -5,9 +5,9 @@ from tasks.gates.signed_request import REQUEST
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import signed_requests
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
+from tasks.runs.requests import signed_requests
 from tasks.runs.run import check_request
 from tasks.scheduling import deployments_in_force
 from tasks.scheduling.occasion_entries import Occasion, OccasionRequest, RequestSigner

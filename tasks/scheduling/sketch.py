@@ -10,7 +10,7 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Sha256
 
 MAX_HASHES = 4096

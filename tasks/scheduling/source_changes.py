@@ -15,14 +15,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_bytes
 from tasks.core.formatting import format_share
 from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger
-from tasks.runs.commit_files import CommitFiles
-from tasks.runs.source_resolution import require_data_location
+from tasks.runs.requests.commit_files import CommitFiles
+from tasks.runs.requests.source_resolution import require_data_location
 from tasks.scheduling import recent_runs, sketch
 from tasks.scheduling.deployments_file import SourceChanged
 from tasks.scheduling.occasion_log import OccasionLog

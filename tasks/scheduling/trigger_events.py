@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tasks.core.config import MAX_REASON_CHARS
+from tasks.core.documents.config import MAX_REASON_CHARS
 from tasks.core.formatting import format_time
 from tasks.core.params.params import Params
 from tasks.declarations import declarations
@@ -18,8 +18,8 @@ from tasks.policy import adoption_entries
 from tasks.policy.governance import Governance
 from tasks.registry.promote import waivers
 from tasks.registry.release import promotions
-from tasks.runs.commit_files import CommitFiles
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
+from tasks.runs.requests.commit_files import CommitFiles
 from tasks.scheduling import prompt_changes, source_changes
 from tasks.scheduling.deployments_file import (
     CardChanged,

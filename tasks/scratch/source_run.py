@@ -8,7 +8,7 @@ from tasks.core.layout import EXPERIMENT_TIER, Layout
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.runs import earlier_runs
+from tasks.runs.requests import earlier_runs
 from tasks.trust.gate_statement import GateStatement, read_authority, verify_gate
 
 

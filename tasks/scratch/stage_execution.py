@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tasks.core.layout import Layout
-from tasks.runs import dvc, dvc_output
-from tasks.runs.dvc_output import DvcOutput
+from tasks.runs.outputs import dvc, dvc_output
+from tasks.runs.outputs.dvc_output import DvcOutput
 from tasks.supervise import shell
 from tasks.supervise.sandbox import SANDBOX_VARIABLE
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from tasks.core.config import FrozenModel
-from tasks.core.document import Document
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import Document
 from tasks.core.params.values import Sha256
 from tasks.core.steps.data import FILTER_NAMES
 from tasks.sources.protection import CATEGORIES, Action, Category

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 
 Category = Literal[
     "name",

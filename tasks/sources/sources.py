@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, field_serializer, field_validator, model_validator
 
-from tasks.core import config
-from tasks.core.config import FrozenModel
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.values import Name, Sha256, Text
 from tasks.core.steps.kinds import known_kind

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Column, Engine, LargeBinary, MetaData, Table, Text, insert, inspect, select
 from sqlalchemy.engine import Connection
 
-from tasks.core import database, migrations, sqlite_journals
+from tasks.core.databases import database, migrations, sqlite_journals
+from tasks.core.databases.migrations import Schema
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import is_experiments_state
-from tasks.core.migrations import Schema
 from tasks.sources import vault_keys
 from tasks.sources.vault_keys import VaultKeys
 from tasks.sources.vault_writer import Secret

@@ -15,11 +15,12 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.core import config, escaping
+from tasks.core import escaping
+from tasks.core.documents import config
 from tasks.core.errors import HallmarkError, is_disk_full
 from tasks.core.files import write_bytes
 from tasks.core.layout import Layout
-from tasks.core.processes import find
+from tasks.core.machine.processes import find
 
 UNPROTECTED_STAGE = "ingest"
 """Stage that reads rows before personal data is replaced by placeholders."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tasks.core.files import sha256_file, tree_digest
 from tasks.core.layout import Layout
-from tasks.core.locks import hold
+from tasks.core.machine.locks import hold
 from tasks.supervise import output_check
 
 MODELS_FOLDER = "models"

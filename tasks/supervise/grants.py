@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import CACHE_VARIABLE, Layout

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from tasks.core.locks import is_held
+from tasks.core.machine.locks import is_held
 
 FINISHED_WORK = r"\./[^/]+/(step-[0-9]{9}|[0-9a-f]{64})(/.*)?"
 """Regular expression, for find(1), of paths in a folder of kept files: checkpoints, tables of a source."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from tasks.core import config, files
+from tasks.core import files
+from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout

@@ -18,12 +18,12 @@ from queue import SimpleQueue
 import psutil
 
 from tasks.core.errors import Unavailable
-from tasks.core.processes import find
+from tasks.core.machine.processes import find
 from tasks.supervise import network
 
 STOP_SECONDS = 25.0
 """Seconds that a stage has to end by itself after it is asked to: a training writes a checkpoint first
-(`stages/train/machines/sigterm.py`). DVC and the supervisor have longer (`runs/dvc.py`)."""
+(`stages/train/machines/sigterm.py`). DVC and the supervisor have longer (`outputs/dvc.py`)."""
 POLL_SECONDS = 1.0
 SET_CHILD_SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""

@@ -1,6 +1,6 @@
 """Result of a sweep as a document."""
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.stages.train import early_stopping
 from tasks.sweep.trial import TrialOutcome
 

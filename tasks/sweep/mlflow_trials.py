@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from tasks.core import mlflow_database
+from tasks.core.databases import mlflow_database
 from tasks.core.layout import Layout
-from tasks.runs import mlflow_runs
-from tasks.runs.training_curve import Point
+from tasks.runs.reporting import mlflow_runs
+from tasks.runs.reporting.training_curve import Point
 from tasks.sweep.trial import TrialOutcome
 
 RUN_TAG, TRIAL_TAG = "hallmark.sweep", "hallmark.trial"

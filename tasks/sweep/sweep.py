@@ -11,7 +11,7 @@ from tasks.core.files import read_json, sha256_bytes, write_json
 from tasks.core.formatting import format_duration
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
-from tasks.core.locks import hold
+from tasks.core.machine.locks import hold
 from tasks.core.params.params import Params
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tasks.core import facts, progress
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params

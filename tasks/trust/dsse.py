@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # no __all__ there
 
-from tasks.core.document import Document, error_text, newer_version_hint
+from tasks.core.documents.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
 from tasks.core.files import read_at_most, sha256_bytes, write_bytes
 from tasks.core.json_text import NotCanonical, canonical_json, parse_canonical

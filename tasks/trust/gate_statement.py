@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tasks.core.config import FrozenModel
-from tasks.core.document import Document
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import Document
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import EXPERIMENT_TIER, Layout

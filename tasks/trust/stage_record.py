@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
-from tasks.core.document import Document
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import Document
 from tasks.core.errors import Refused
 from tasks.core.json_text import canonical_json, parse
 from tasks.core.params.values import Sha256

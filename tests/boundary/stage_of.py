@@ -23,7 +23,7 @@ CLEAN = Path("tasks/stages/data/clean/clean.py")
 FRAME = """
 import json, os, sys
 from pathlib import Path
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 
 class Params(FrozenModel):
     pass

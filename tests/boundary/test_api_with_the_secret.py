@@ -10,9 +10,9 @@ from tasks.core.errors import InputError, Refused
 from tasks.gates import signed_request
 from tasks.runs import journal
 from tasks.runs.request import RunRequest
-from tasks.runs.resolution import read_params
+from tasks.runs.requests.resolution import read_params
+from tasks.runs.requests.signed_requests import require_matching_request
 from tasks.runs.run import layout_of
-from tasks.runs.signed_requests import require_matching_request
 from tests.governed.fixtures import folder, house, made  # noqa: F401
 from tests.governed.house import House
 

@@ -18,7 +18,7 @@ from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.ledger import head_files
 from tasks.ledger.heads import heads
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.supervise import record_store
 from tasks.trust import dsse, keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord

@@ -14,8 +14,8 @@ from tasks.core.params.params import Params
 from tasks.declarations import status
 from tasks.declarations.signed_declaration import DECLARATION, KIND
 from tasks.gates import policy_tests
-from tasks.runs import commit_tree
-from tasks.runs.repository import Repository
+from tasks.runs.git import commit_tree
+from tasks.runs.git.repository import Repository
 from tasks.sources.sources import Source
 from tests.declarations.test_declarations import SOURCE, outside, require, sign, source, waits  # noqa: F401
 from tests.governed.fixtures import folder, house, made  # noqa: F401

@@ -20,7 +20,7 @@ from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.gates import evidence
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.sources.sources import Source
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row

@@ -10,7 +10,7 @@ from tasks.core.files import read_json, tree_digest, tree_manifest, write_json
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
-from tasks.runs import source_resolution
+from tasks.runs.requests import source_resolution
 from tasks.runs.run import Run
 from tasks.stages.train.base import origins
 from tasks.supervise import fetched_models, grants

@@ -19,13 +19,15 @@ from infra.cli import shared
 from infra.prefect import access, server
 from infra.prefect.server import RunningPrefect
 from infra.processes import Process
-from tasks.core import locks, sqlite_journals
+from tasks.core.databases import sqlite_journals
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
+from tasks.core.machine import locks
 from tasks.core.params.base_model import BaseModelParams
 from tasks.gates import evidence
-from tasks.runs import run_lock, source_resolution
+from tasks.runs import run_lock
 from tasks.runs.request import derived_run_id
+from tasks.runs.requests import source_resolution
 from tasks.stages.train.base import base_model, origins
 from tasks.stages.train.base.base_model import Params
 from tasks.supervise import grants, limits, output_check, record_store

@@ -15,10 +15,10 @@ from tasks.compare.comparison import ComparisonRequest, ComparisonResults, make_
 from tasks.compare.document import ComparisonDocument
 from tasks.compare.outcome import AnsweredRow, AnsweringFigures, AnswerVerdict, ModelOutcome
 from tasks.compare.rows import ChosenRows
-from tasks.core import record
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.records import record
 from tasks.policy.policy import BaseModels
 from tasks.stages.evaluate.uncertainty import PairedCounts, mcnemar_p, paired_gain, wilson_interval
 from tests.stages.evaluate import house

@@ -15,10 +15,10 @@ from tasks.consent import withdrawals
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import EXPERIMENT_TIER, Layout
-from tasks.core.record import read_table, write_table
+from tasks.core.records.record import read_table, write_table
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
-from tasks.runs.resolution import read_params
+from tasks.runs.requests.resolution import read_params
 from tasks.runs.run import installed_governance
 from tasks.scratch import source_run
 from tasks.stages.data.conversations import prompt_keys

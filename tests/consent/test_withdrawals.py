@@ -17,7 +17,7 @@ from tasks.declarations import declarations, signing
 from tasks.gates.signed_request import record
 from tasks.ledger.ledger import Entry
 from tasks.policy import governance
-from tasks.runs.resolution import resolve
+from tasks.runs.requests.resolution import resolve
 from tasks.sources import sources, vault_keys
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tasks.trust import dsse, keys

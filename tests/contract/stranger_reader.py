@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.docs.pages import PAGES
 from tasks.core import code_digest
 from tasks.inquiry.quarantined_rows import KNOWN_RULES
-from tasks.runs import quick_checks
+from tasks.runs.requests import quick_checks
 from tasks.sources import sources
 from tasks.stages.data.validate import outcomes
 from tests.scaffold.files import letters

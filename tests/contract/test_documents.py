@@ -18,7 +18,7 @@ from infra.docs import cli, code, schema
 from infra.docs.markdown import anchor
 from infra.docs.pages import PAGES
 from tasks.compare.base_models import BaseModelFile
-from tasks.core import config, yaml_text
+from tasks.core.documents import config, yaml_text
 from tasks.core.params.params import Params
 from tasks.gates.policy_tests import Cases
 from tasks.policy.people import People

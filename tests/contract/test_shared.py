@@ -7,7 +7,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from tasks.core import locks
+from tasks.core.machine import locks
 from tests import patience, shared
 from tests.tiny_project import ROOT
 

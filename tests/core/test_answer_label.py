@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core.answer_label import NO_LABEL, label_of
+from tasks.core.records.answer_label import NO_LABEL, label_of
 from tasks.stages.data.deduplicate.similarity.target_form import normalise_target
 from tasks.stages.evaluate.answers import judge_of
 from tests.stages.data.build import Run, params, record

@@ -7,11 +7,11 @@ from typing import Annotated
 import pytest
 from pydantic import Field
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.core.params import params
 from tasks.policy import people, policy
-from tasks.runs.resolution import read_params
+from tasks.runs.requests.resolution import read_params
 from tests.tiny_project import PARAMS, PEOPLE, POLICY
 
 GOOD = PARAMS.replace("DIGEST", "a" * 64)

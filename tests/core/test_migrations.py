@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, text
 from sqlalchemy.engine import Connection
 
-from tasks.core import database, migrations
+from tasks.core.databases import database, migrations
+from tasks.core.databases.migrations import Schema
 from tasks.core.errors import Refused, Unavailable
-from tasks.core.migrations import Schema
 from tasks.core.version import UNKNOWN_VERSION, VERSION
 from tests.governed.postgres import sql
 

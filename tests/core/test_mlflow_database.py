@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import mlflow_database
+from tasks.core.databases import mlflow_database
 from tests import forking
 from tests.forking import Forked
 from tests.patience import wait_until
@@ -17,7 +17,7 @@ def test_whoever_makes_it_and_is_killed_the_database_is_whole(tmp_path: Path, mo
     """Each process has a /tmp of its own, as a stage in its sandbox has."""
     file = tmp_path / "mlflow" / "mlflow.db"
     uri = f"sqlite:///{file}"
-    with forking.importing("tasks.core.mlflow_database", "tests.registry.mlflow_once") as processes:
+    with forking.importing("tasks.core.databases.mlflow_database", "tests.registry.mlflow_once") as processes:
 
         def makes(name: str) -> Forked:
             (tmp_path / name).mkdir()

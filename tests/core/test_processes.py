@@ -5,7 +5,7 @@ import subprocess
 
 import psutil
 
-from tasks.core.processes import find, is_running
+from tasks.core.machine.processes import find, is_running
 from tests.patience import wait_until
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import processor
+from tasks.core.machine import processor
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.core.record import ROW_GROUP, read_rows, write_table
+from tasks.core.records.record import ROW_GROUP, read_rows, write_table
 
 
 @pytest.mark.parametrize("rows", [0, 1, 1000])

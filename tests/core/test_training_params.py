@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
-from tasks.stages.train import equipment
+from tasks.stages.train.model import equipment
 from tests.stages.evaluate import house
 
 FULL = {"method": "full", "lora_rank": None, "lora_alpha": None}

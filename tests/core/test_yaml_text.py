@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import config, yaml_text
+from tasks.core.documents import config, yaml_text
 from tasks.core.errors import InputError
 from tests.patience import patience
 
@@ -68,7 +68,7 @@ def test_all_yaml_is_read_here() -> None:
     assert [path for path in code if loading.search(path.read_text())] == []
     made = {path for path in code if re.search(r"= (?:ruamel\.yaml\.)?YAML\(", path.read_text())}
     writers = {ROOT / "tasks/policy/proposal.py", ROOT / "tasks/scaffold/commented_yaml.py"}
-    assert made == {ROOT / "tasks/core/yaml_text.py", *writers}
+    assert made == {ROOT / "tasks/core/documents/yaml_text.py", *writers}
 
 
 def test_a_file_without_end_is_not_waited_for(tmp_path: Path) -> None:

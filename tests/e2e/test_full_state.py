@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core.errors import Unavailable
 from tasks.core.layout import Layout
-from tasks.runs import dvc
+from tasks.runs.outputs import dvc
 from tests.dvc_stages import run_of
 from tests.small_disk import fill, small_disk
 

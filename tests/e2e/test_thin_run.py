@@ -15,7 +15,7 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import tree_digest
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.core.layout import Layout
-from tasks.runs import dvc
+from tasks.runs.outputs import dvc
 from tests import plain_flow, tiny_project, whole_run
 from tests.byte_search import Findings, Planted, search_folder
 from tests.checkouts import Checkouts

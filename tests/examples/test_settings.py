@@ -8,7 +8,7 @@ import pytest
 from tasks.core.graph import EVIDENCE_STAGES
 from tasks.core.params import params
 from tasks.policy import people, policy
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.sources import sources
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from examples.support_triage.personal import PersonalSentences
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
 from tasks.core.params import params
-from tasks.core.record import read_table
+from tasks.core.records.record import read_table
 from tasks.gates import evidence
 from tasks.inquiry.planted_defects import score
 from tasks.inquiry.planted_defects.score import PlantedScore

@@ -13,7 +13,7 @@ from infra.prefect.runner import DEFAULT_CONCURRENCY, concurrency_limit
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import installation
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.runs.run import installed_governance
 from tasks.scheduling import control, occasion_entries, requests, trigger_events
 from tasks.scheduling.deployments_file import Event

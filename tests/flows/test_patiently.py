@@ -13,8 +13,8 @@ from flows import stages
 from tasks.core.errors import HallmarkError, InputError, ProcessDied, Refused, TimeLimitExceeded, Unavailable
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal, stage
-from tasks.runs.dvc import StageOutcome
 from tasks.runs.journal import Journal, StageState
+from tasks.runs.outputs.dvc import StageOutcome
 from tasks.runs.run import Run
 from tasks.scheduling import control
 from tests.checkouts import Checkouts

@@ -15,9 +15,10 @@ from tasks.core import files
 from tasks.core.errors import Unavailable
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.runs import journal, mlflow_sync, training_curve
+from tasks.runs import journal
 from tasks.runs.journal import GateState, Journal, StageState
-from tasks.runs.mlflow_runs import tracking_uri
+from tasks.runs.reporting import mlflow_sync, training_curve
+from tasks.runs.reporting.mlflow_runs import tracking_uri
 from tasks.runs.run_lock import hold_run_lock
 from tasks.trust.stage_record import SignedRecord
 from tests.checkouts import Checkouts

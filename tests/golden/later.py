@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from tasks.core.config import FrozenModel
-from tasks.core.migrations import Schema
+from tasks.core.databases.migrations import Schema
+from tasks.core.documents.config import FrozenModel
 from tasks.ledger import proof
 from tasks.policy import adoption_entries
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.document import Document
+from tasks.core.documents.document import Document
 from tasks.core.errors import InputError
 from tasks.core.json_text import canonical_json
 from tests.golden import drill, past

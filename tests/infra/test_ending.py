@@ -9,7 +9,7 @@ import psutil
 from infra import processes
 from infra.prefect import server
 from infra.processes import Process
-from tasks.core.processes import is_running
+from tasks.core.machine.processes import is_running
 from tests.patience import patience, wait_until
 
 LEVEL = """

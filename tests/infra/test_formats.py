@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra import formats
-from tasks.core.document import Document
+from tasks.core.documents.document import Document
 
 ROOT = Path(__file__).parents[2]
 WITHIN = {

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from infra.cli import main
 from infra.console.pages import PAGES, Page, api_path, csv_paths
 from tasks.consent import withdrawals
-from tasks.core import config
-from tasks.core.config import FrozenModel
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
 from tasks.gates import decisions

@@ -6,7 +6,7 @@ import pytest
 
 from infra.cli import occasion_context
 from infra.doctor import diagnostics
-from tasks.core.config import load
+from tasks.core.documents.config import load
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.runs.run import installed_governance

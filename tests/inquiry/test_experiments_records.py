@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes, write_json
 from tasks.core.layout import EXPERIMENT_TIER
-from tasks.core.record import QUARANTINE, SCHEMA, write_table
+from tasks.core.records.record import QUARANTINE, SCHEMA, write_table
 from tasks.inquiry import disclosure
 from tasks.inquiry.disclosure import DisclosedRow
 from tasks.ledger import entry

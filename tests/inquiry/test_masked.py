@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.layout import EXPERIMENT_TIER
-from tasks.core.record import SCHEMA, write_table
+from tasks.core.records.record import SCHEMA, write_table
 from tasks.inquiry import masked_samples
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
-from tasks.core.record import read_table, write_table
+from tasks.core.records.record import read_table, write_table
 from tasks.inquiry import inventory, quarantined_rows
 from tasks.inquiry.quarantined_rows import QuarantinedRow, QuarantinedRows
 from tasks.sources import dataset as dataset_of

@@ -19,7 +19,7 @@ from tasks.inquiry.access import Access
 from tasks.inquiry.disclosure import DisclosedRow
 from tasks.ledger.ledger import Entry, open_ledger
 from tasks.policy.people import Person
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.stages.data.readers.rows import MalformedRow, Row
 from tests.stages.data.build import Run, messages, params, source, table
 

@@ -161,7 +161,7 @@ def test_a_writer_waits_only_so_long_and_reading_not_at_all(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.append("a", "x", {})
-    monkeypatch.setattr("tasks.core.database.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("tasks.core.databases.database.WAIT_SECONDS", 0.2)
     impatient = open_ledger(tmp_path)
     holder = connect(tmp_path)
     holder.execute("BEGIN IMMEDIATE")

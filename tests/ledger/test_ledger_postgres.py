@@ -83,7 +83,7 @@ def test_processes_take_turns_also_in_making_the_table(url: str, tmp_path: Path)
 def test_a_role_that_may_connect_and_no_more_keeps_nobody_from_writing(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.core.database.WAIT_SECONDS", 1)
+    monkeypatch.setattr("tasks.core.databases.database.WAIT_SECONDS", 1)
     ledger = open_ledger(tmp_path)
     ledger.append("a", "x", {})
     sql(url, "DROP ROLE IF EXISTS stranger")
@@ -104,7 +104,7 @@ def test_a_role_that_may_connect_and_no_more_keeps_nobody_from_writing(
 def test_a_writer_waits_only_so_long_and_reading_not_at_all(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.core.database.WAIT_SECONDS", 1)
+    monkeypatch.setattr("tasks.core.databases.database.WAIT_SECONDS", 1)
     ledger, other = open_ledger(tmp_path), open_ledger(tmp_path)
     with ledger.transaction():
         ledger.append("a", "x", {})
@@ -119,7 +119,7 @@ def test_a_writer_that_stands_still_loses_its_turn(url: str, tmp_path: Path, mon
     ledger, other = open_ledger(tmp_path), open_ledger(tmp_path)
     with pytest.raises(Unavailable, match="nothing was recorded"), ExitStack() as turn:
         with monkeypatch.context() as hangs:
-            hangs.setattr("tasks.core.database.IDLE_SECONDS", 4)
+            hangs.setattr("tasks.core.databases.database.IDLE_SECONDS", 4)
             turn.enter_context(ledger.transaction())
         ledger.append("a", "x", {})
         other.append("b", "x", {})

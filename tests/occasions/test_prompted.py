@@ -6,8 +6,8 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.gates import signed_request
-from tasks.runs.commit_files import CommitFiles
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
+from tasks.runs.requests.commit_files import CommitFiles
 from tasks.runs.run_entries import RESOLVED
 from tasks.scheduling import prompt_changes, trigger_events
 from tasks.scheduling.deployments_file import Deployments

@@ -9,10 +9,10 @@ import pytest
 from tasks.core.errors import InputError
 from tasks.gates import signed_request
 from tasks.ledger.ledger import Ledger, open_ledger
-from tasks.runs.commit_files import CommitFiles
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
+from tasks.runs.requests.commit_files import CommitFiles
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.runs.run_entries import RESOLVED
-from tasks.runs.source_resolution import resolve_source
 from tasks.scheduling import occasion_entries, sketch, source_changes, trigger_events
 from tasks.scheduling.deployments_file import SourceChanged
 from tasks.scheduling.occasion_log import OccasionLog

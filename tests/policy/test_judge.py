@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.config import validate
+from tasks.core.documents.config import validate
 from tasks.policy import judge
 from tasks.policy.judge import Judge
 from tasks.policy.policy import Policy

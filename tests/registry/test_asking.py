@@ -12,12 +12,12 @@ import pytest
 from transformers import AutoTokenizer
 
 from infra.cli.releases.admit import document
-from tasks.core import record
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params import params as parameters
 from tasks.core.payload import inference_config
+from tasks.core.records import record
 from tasks.registry.admit import admission
 from tasks.stages.evaluate import predict
 from tests.registry import house as houses

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.document import Document, error_text
+from tasks.core.documents.document import Document, error_text
 from tasks.core.errors import Refused
 from tasks.core.json_text import canonical_json
 from tasks.gates import cases

@@ -13,7 +13,7 @@ from infra.cli.table_layout import TableConsole
 from tasks.core.facts import Fact
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
-from tasks.runs import summary
+from tasks.runs.reporting import summary
 from tasks.stages.evaluate import evaluate
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics.metric import Metric, MetricValues, ScoredRows, values_with_bootstrap

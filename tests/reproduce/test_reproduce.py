@@ -17,7 +17,7 @@ from tasks.reproduce import obstacles, reproduction
 from tasks.reproduce.original import Original
 from tasks.reproduce.reproduction import ReproducedStage, Reproduction
 from tasks.reproduce.worktree import reproduction_worktree
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.runs.run import open_run
 from tasks.trust import dsse, keys, stage_record
 from tests import whole_run

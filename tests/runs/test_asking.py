@@ -14,9 +14,9 @@ from tasks.core.files import write_bytes
 from tasks.gates import signed_request
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import signed_requests
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
+from tasks.runs.requests import signed_requests
 from tasks.runs.run import Run, create, installed_governance, layout_of, open_run, request_of_local_run
 from tasks.trust import dsse
 from tests.checkouts import Checkouts

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.core.error_collector import ErrorCollector
 from tasks.core.errors import InputError, Refused, Unavailable
-from tasks.runs import quick_checks
+from tasks.runs.requests import quick_checks
 from tasks.stages.data.readers import content
 from tests.checkouts import Checkouts
 from tests.editing import changed, edit

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.config import read_yaml, to_plain
-from tasks.runs import commit_tree, dvc
-from tasks.runs.dvc_lock import EMPTY_LOCK
+from tasks.core.documents.config import read_yaml, to_plain
+from tasks.runs.git import commit_tree
+from tasks.runs.outputs import dvc
+from tasks.runs.outputs.dvc_lock import EMPTY_LOCK
 from tasks.runs.run import COMMITTED_PATHS, GENERATED_PATHS
 from tests import whole_run
 from tests.checkouts import Checkouts

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runs import mlflow_sync, training_curve
+from tasks.runs.reporting import mlflow_sync, training_curve
 
 GOOD = {"step": 1, "loss": 0.5, "lr": 0.1, "tokens": 10, "seconds": 0.5, "positions": 20, "peak_bytes": 2e9}
 STRANGE = [

@@ -12,9 +12,10 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.runs import difference, journal, paired_comparison
-from tasks.runs.difference import RunDifference
+from tasks.runs import journal
 from tasks.runs.journal import GateState, Journal
+from tasks.runs.reporting import difference, paired_comparison
+from tasks.runs.reporting.difference import RunDifference
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark

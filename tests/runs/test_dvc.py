@@ -11,11 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.core import transfers
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
-from tasks.runs import dvc
-from tasks.runs.dvc_output import KEPT_LINES, MAX_LINE_LENGTH, DvcOutput
+from tasks.core.machine import transfers
+from tasks.runs.outputs import dvc
+from tasks.runs.outputs.dvc_output import KEPT_LINES, MAX_LINE_LENGTH, DvcOutput
 from tasks.supervise import grants
 from tests.dvc_stages import run_of
 from tests.patience import patience, wait_until

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
-from tasks.runs import dvc_cache
+from tasks.runs.outputs import dvc_cache
 
 pytestmark = pytest.mark.attack(rights="disk", stopped="names and bytes are those of the record")
 

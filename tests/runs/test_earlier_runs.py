@@ -11,8 +11,9 @@ from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
 from tasks.gates import record_chain
-from tasks.runs import earlier_runs, journal, resolution, run_entries, stage, training_estimate
+from tasks.runs import journal, run_entries, stage
 from tasks.runs.journal import Journal
+from tasks.runs.requests import earlier_runs, resolution, training_estimate
 from tasks.runs.run import Run, open_run
 from tasks.supervise import materials
 from tasks.trust import stage_record

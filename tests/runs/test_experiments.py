@@ -7,7 +7,8 @@ import pytest
 
 from tasks.core.files import read_json, sha256_file, tree_digest
 from tasks.core.layout import CACHE_VARIABLE, EXPERIMENTS_FOLDER
-from tasks.runs import dvc, stage
+from tasks.runs import stage
+from tasks.runs.outputs import dvc
 from tasks.runs.run import Run
 from tasks.sources import vault_keys
 from tasks.supervise import grants, materials, record_store

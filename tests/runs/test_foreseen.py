@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import InputError, Refused
 from tasks.core.params.params import Params
 from tasks.declarations.criteria import AcceptanceCriteria
-from tasks.runs.expected_failures import ExpectedFailure, expected_failures
+from tasks.runs.requests.expected_failures import ExpectedFailure, expected_failures
 from tasks.sources import sources
 from tests import in_process, tiny_project
 from tests.checkouts import Checkouts

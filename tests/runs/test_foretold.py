@@ -10,7 +10,7 @@ import torch
 
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
-from tasks.runs import resolution, training_estimate
+from tasks.runs.requests import resolution, training_estimate
 from tasks.stages.cluster.storage import training_storage
 from tests.checkouts import Checkouts
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.core import locks
 from tasks.core.errors import Refused
+from tasks.core.machine import locks
 from tasks.runs import journal
 from tasks.runs.journal import Journal, StageState
 from tasks.runs.run_lock import LOCK_WAIT_SECONDS, hold_run_lock, is_executing

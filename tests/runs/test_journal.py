@@ -10,7 +10,7 @@ from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.runs import abbreviated_ids, journal
 from tasks.runs.journal import GateState, Journal
-from tasks.runs.summary import summarise
+from tasks.runs.reporting.summary import summarise
 
 RUN = "20260101-000000-abcd"
 

@@ -5,7 +5,7 @@ import inspect
 from prefect.runner._process_manager import ProcessManager
 
 from infra.cli import runs_stop
-from tasks.runs import dvc
+from tasks.runs.outputs import dvc
 from tasks.stages.train.machines import sigterm
 from tasks.supervise import process
 

@@ -12,10 +12,11 @@ from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.core.version import VERSION
 from tasks.ledger.ledger import Entry, Ledger, open_ledger
-from tasks.runs import dvc, journal, run_entries
+from tasks.runs import journal, run_entries
 from tasks.runs import stage as made
-from tasks.runs.dvc import StageOutcome
 from tasks.runs.journal import Journal
+from tasks.runs.outputs import dvc
+from tasks.runs.outputs.dvc import StageOutcome
 from tasks.runs.request import RunRequest
 from tasks.runs.run import Run
 from tests.checkouts import Checkouts

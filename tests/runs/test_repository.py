@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import files, transfers
+from tasks.core import files
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.machine import transfers
 from tasks.ledger.heads.places.git import GitPlace
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 from tests.tiny_project import commit, git
 
 

@@ -10,8 +10,8 @@ import pytest
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
-from tasks.runs import dvc, dvc_lock
 from tasks.runs import stage as made
+from tasks.runs.outputs import dvc, dvc_lock
 from tasks.runs.run import Run
 from tasks.runs.stage import Worker
 from tasks.supervise import materials, record_store, sandbox

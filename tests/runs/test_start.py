@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.layout import Layout
-from tasks.runs import dvc
+from tasks.runs.outputs import dvc
 from tasks.stages import start
 from tests.dvc_stages import run_of
 

@@ -14,7 +14,8 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.ledger.ledger import open_ledger
-from tasks.runs import dvc, journal, run_entries, takeover
+from tasks.runs import journal, run_entries, takeover
+from tasks.runs.outputs import dvc
 from tasks.runs.request import RunRequest
 from tasks.runs.run import GIT_REMOTE_VARIABLE, Run, exists_here, layout_of, open_run
 from tasks.runs.takeover import TAKEN_UP, is_elsewhere, take_over

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.runs import commit_tree
-from tasks.runs.commit_tree import Tree
-from tasks.runs.repository import Repository
+from tasks.runs.git import commit_tree
+from tasks.runs.git.commit_tree import Tree
+from tasks.runs.git.repository import Repository
 from tests.tiny_project import commit, git
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.params.params import load
 from tasks.policy import policy
 from tasks.scaffold import data_file, file_format, plan

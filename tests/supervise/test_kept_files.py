@@ -9,7 +9,7 @@ import pytest
 from tasks.core.errors import Unavailable
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
-from tasks.core.locks import hold
+from tasks.core.machine.locks import hold
 from tasks.supervise import kept_files, shell
 from tests.sandbox import inside, make, needs_sandbox
 

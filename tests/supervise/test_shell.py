@@ -8,7 +8,7 @@ import pytest
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, sha256_bytes
 from tasks.core.layout import Layout
-from tasks.runs import dvc
+from tasks.runs.outputs import dvc
 from tasks.runs.run import Run
 from tests.checkouts import Checkouts
 from tests.object_store import point_at

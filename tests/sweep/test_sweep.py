@@ -20,9 +20,10 @@ from tasks.core.params import params as params_file
 from tasks.gates import statement
 from tasks.ledger.ledger import open_ledger
 from tasks.policy.policy import BaseModels
-from tasks.runs import journal, mlflow_runs
+from tasks.runs import journal
 from tasks.runs.journal import Journal
-from tasks.runs.resolution import read_params
+from tasks.runs.reporting import mlflow_runs
+from tasks.runs.requests.resolution import read_params
 from tasks.runs.run import Run, installed_governance, open_run
 from tasks.stages.data.split import split
 from tasks.sweep import mlflow_trials, rows, search_space, study

@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementProto
 
-from tasks.core.document import Document
+from tasks.core.documents.document import Document
 from tasks.core.errors import Refused
 from tasks.core.json_text import canonical_json
 from tasks.trust import dsse, keys

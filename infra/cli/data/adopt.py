@@ -8,8 +8,8 @@ from infra.cli import declaration_adoption, shared
 from tasks.core.errors import InputError, Refused
 from tasks.declarations import declarations, signing, status
 from tasks.declarations.signed_declaration import DeclaredSource
-from tasks.runs import source_resolution
 from tasks.runs.checkout import Checkout
+from tasks.runs.requests import source_resolution
 from tasks.sources import sources
 
 

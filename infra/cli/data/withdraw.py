@@ -16,7 +16,7 @@ from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases
 from tasks.registry.promote.releases import ReleasesByTrainingData
-from tasks.runs import source_resolution
+from tasks.runs.requests import source_resolution
 
 
 def withdraw(

@@ -15,7 +15,7 @@ from infra.console.oidc import id_token
 from infra.console.oidc.http import TIMEOUT, BoundedTransport, get_json
 from infra.console.oidc.settings import ISSUER, ProviderSettings
 from infra.console.oidc.transactions import SignInTransaction
-from tasks.core.document import error_text
+from tasks.core.documents.document import error_text
 from tasks.core.errors import InputError, Refused, Unavailable
 
 METADATA_CACHE_SECONDS = 600

@@ -11,7 +11,7 @@ from threading import Lock
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Refused
 
 MAX_SIGN_IN_SECONDS = 600

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.core.config import MAX_REASON_CHARS
+from tasks.core.documents.config import MAX_REASON_CHARS
 from tasks.core.errors import InputError
 from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Entry

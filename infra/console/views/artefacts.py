@@ -4,7 +4,7 @@ from infra.console.site import RequestState
 from infra.console.views import free_text
 from infra.console.views.run_pages import run_layout
 from infra.console.views.runs import RowLimit
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.graph import DVC_STAGES
 from tasks.core.layout import Layout

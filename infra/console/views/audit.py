@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from infra.console.site import RequestState
 from tasks.audit import gaps, release_facts
 from tasks.audit.release_facts import ReleaseFacts
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.formatting import format_time
 from tasks.ledger import quick_check, search

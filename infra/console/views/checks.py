@@ -1,6 +1,6 @@
 """Checks of a gate: failed ones first, then waived ones, then the others."""
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.gates import evidence_text
 from tasks.gates.evidence import Evidence
 from tasks.gates.evidence_diff import EvidenceDiff

@@ -4,7 +4,7 @@ from datetime import date
 
 from infra.console.site import RequestState
 from tasks.consent import withdrawals
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.inquiry import inventory
 from tasks.inquiry.inventory import InventoryItem, SourceQuality
 from tasks.policy.people import Person

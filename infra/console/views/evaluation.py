@@ -2,7 +2,7 @@
 
 from infra.console.site import RequestState
 from infra.console.views import evidence_files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.core.files import read_stage_bytes
 from tasks.core.layout import Layout

@@ -14,7 +14,7 @@ from infra.console.site import RequestState
 from tasks.core.errors import DOCUMENT_ERRORS, Refused
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
-from tasks.core.record import SMALL_BATCH_ROWS
+from tasks.core.records.record import SMALL_BATCH_ROWS
 from tasks.gates import cases
 from tasks.trust.gate_statement import GateName
 

@@ -10,7 +10,7 @@ from infra.console.views.gate_dataset import Distribution, GateSource
 from infra.console.views.run_pages import run_layout
 from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
 from tasks.consent import withdrawals
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES
 from tasks.gates import cases, decision_summary, evidence_diff, evidence_text, gates, signed_decision

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.gates import decision_summary, evidence_text
 from tasks.gates.checks.dataset_diff import DatasetChange
 from tasks.gates.evidence import Evidence

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from infra.console.site import RequestState
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.gates import missing_decisions
 from tasks.gates.evidence import EvidenceSummary

@@ -2,7 +2,7 @@
 
 from infra.console.site import RequestState
 from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.incidents import incidents as record
 from tasks.incidents import signed_incident
 from tasks.incidents.incidents import IncidentSummary

@@ -2,7 +2,7 @@
 
 from infra.console.site import RequestState
 from infra.console.views.signing_form import key_fingerprints
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.policy.people import Person
 
 

@@ -8,7 +8,7 @@ from infra.console.site import RequestState
 from infra.console.views import free_text
 from infra.console.views.run_pages import run_layout
 from infra.console.views.runs import EntryNumber, RowLimit
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.escaping import escaped_json
 from tasks.ledger import search

@@ -6,7 +6,7 @@ Questions about a person are in ../disclosing.py, since each is a data access th
 from infra import record_lookup
 from infra.console.site import RequestState
 from infra.record_lookup import RecordUse
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.policy.people import Person
 
 

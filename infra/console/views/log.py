@@ -8,7 +8,7 @@ from infra.console.views import free_text
 from infra.console.views.run_pages import run_layout
 from infra.prefect import logs
 from infra.prefect.logs import LogLine
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
 from tasks.policy.people import Person
 from tasks.runs.run import recorded_request

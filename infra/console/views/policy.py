@@ -1,7 +1,7 @@
 """Policy and people in force, and the adoptions that brought them into force."""
 
 from infra.console.site import RequestState
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.policy import adoption_entries, explanation, in_force, overview
 from tasks.policy.overview import AdoptionSummary, SignerSummary
 from tasks.policy.people import Person

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from infra.console.site import RequestState
 from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.policy.people import Person
 from tasks.registry.history import release_contents

@@ -2,7 +2,7 @@
 
 from infra import release_diff
 from infra.console.site import RequestState
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.gates.checks.dataset_diff import DatasetChange, ValueChange
 from tasks.gates.evidence_text import arrow
 from tasks.policy.people import Person

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from infra.console.site import RequestState
 from infra.console.views.runs import RowLimit
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.policy.people import Person
 from tasks.registry.history import history
 from tasks.registry.history.history import ProductionState

@@ -8,7 +8,7 @@ from infra.console.site import RequestState
 from infra.console.views import evidence_files
 from infra.console.views.run_pages import run_layout
 from infra.console.views.runs import RowLimit
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.inquiry import access, masked_samples, quarantined_rows

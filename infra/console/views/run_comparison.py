@@ -7,11 +7,12 @@ from infra.console.views import evidence_files, free_text
 from infra.console.views.release_comparison import Change, changed_values, code, data, figures
 from infra.console.views.run_pages import run_layout
 from infra.console.views.runs import PAGE_SIZE
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.policy.people import Person
-from tasks.runs import difference, journal, paired_comparison
-from tasks.runs.difference import RunDifference
+from tasks.runs import journal
+from tasks.runs.reporting import difference, paired_comparison
+from tasks.runs.reporting.difference import RunDifference
 
 
 class RunComparison(FrozenModel):

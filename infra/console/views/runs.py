@@ -11,7 +11,7 @@ from infra.console.site import RequestState
 from infra.console.views import evidence_files, free_text, training
 from infra.console.views.evaluation import Evaluation, read_or_reason
 from infra.console.views.training import Training
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError, InputError
 from tasks.core.graph import GATES
 from tasks.core.layout import Layout

@@ -5,7 +5,7 @@ from itertools import islice
 
 from infra.console.site import RequestState
 from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.files import sha256_bytes
 from tasks.policy.people import Person
 from tasks.scheduling import deployments_in_force, overview

@@ -3,7 +3,7 @@
 from typing import Any
 
 from infra.console.site import RequestState
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.policy.people import Person
 from tasks.policy.signed_document import SignedKind
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from infra.console.site import RequestState
 from infra.console.views import evidence_files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
 from tasks.gates import record_chain
-from tasks.runs import training_curve
+from tasks.runs.reporting import training_curve
 from tasks.runs.run import governance_of
 from tasks.stages.evaluate.report import charts
 from tasks.stages.evaluate.report.stage_results import TrainingStep

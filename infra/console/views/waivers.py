@@ -5,7 +5,7 @@ from itertools import islice
 
 from infra.console.site import RequestState
 from infra.console.views.runs import RowLimit
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.gates import signed_decision
 from tasks.gates.signed_decision import KIND, SignedDecision

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Commit, HubId, Sha256, Text, Wheel
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import ValidationInfo, field_validator
 
-from tasks.core import config
-from tasks.core.config import FrozenModel
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params import methods, vllm
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.data import Data

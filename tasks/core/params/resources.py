@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 
 
 class Resources(FrozenModel):

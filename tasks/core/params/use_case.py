@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Name, Text
 
 Approach = Literal["retrieval", "lora", "instruction_tuning", "full_fine_tuning", "continued_pretraining"]

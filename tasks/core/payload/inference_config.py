@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.core import files
-from tasks.core.document import Document, error_text
+from tasks.core.documents.document import Document, error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
@@ -31,7 +31,7 @@ class Manifest(Document):
     method: str
     """Training method, which determines the form of payload/model: `tasks.core.params.methods`."""
     tree_sha256: Sha256
-    """SHA-256 over the whole tree of the run's commit (`tasks.runs.commit_tree`)."""
+    """SHA-256 over the whole tree of the run's commit (`tasks.runs.git.commit_tree`)."""
     code_sha256: Sha256
     """SHA-256 over the code of all stages (`tasks.core.code_digest.digest`)."""
     params_sha256: Sha256

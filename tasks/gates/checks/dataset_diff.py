@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Sha256
 from tasks.sources.dataset import SEGMENTS, SIDES, SIGNED_FIELDS, STAGES, Dataset, DatasetSource, Value
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tasks.core.document import Document
+from tasks.core.documents.document import Document
 from tasks.core.params.use_case import UseCase
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
-from tasks.core.record import SMALL_BATCH_ROWS, read_batches, read_table
+from tasks.core.records.record import SMALL_BATCH_ROWS, read_batches, read_table
 from tasks.inquiry.access import Access
 from tasks.sources.sources import Source, load_resolved
 from tasks.stages.data.conversations import prompts, targets

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
-from tasks.core.record import read_batches, read_table
+from tasks.core.records.record import read_batches, read_table
 from tasks.inquiry.lineage import tables
 from tasks.inquiry.lineage.tables import (
     DATASETS,

@@ -14,11 +14,11 @@ from pathlib import Path
 from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, Table, Text
 from sqlalchemy.engine import Connection
 
-from tasks.core import database, migrations
-from tasks.core.config import FrozenModel
+from tasks.core.databases import database, migrations
+from tasks.core.databases.migrations import Schema
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
 from tasks.core.files import sha256_bytes
-from tasks.core.migrations import Schema
 from tasks.core.params.values import Sha256
 
 DATABASE_FILE = "lineage.db"

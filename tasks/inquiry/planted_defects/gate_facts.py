@@ -1,6 +1,6 @@
 """Recall of masking on planted values by class, as figures for the data gate: known misses of masking."""
 
-from tasks.core.document import error_text
+from tasks.core.documents.document import error_text
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import read_stage_bytes

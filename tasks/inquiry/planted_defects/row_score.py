@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
-from tasks.core.record import read_table
+from tasks.core.records.record import read_table
 from tasks.inquiry.planted_defects.ground_truth import DEFECT_KINDS, PlantedRow, RowLocation
 from tasks.sources.dataset import STAGES
 

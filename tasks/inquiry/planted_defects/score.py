@@ -5,7 +5,7 @@
 The score is computed from the outputs of the stages, whatever code wrote them.
 """
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.layout import Layout

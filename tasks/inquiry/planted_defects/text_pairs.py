@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 from tasks.core.layout import Layout
-from tasks.core.record import read_table
+from tasks.core.records.record import read_table
 from tasks.inquiry.planted_defects.ground_truth import RowLocation
 from tasks.sources.sources import ResolvedSource, ResolvedSources
 from tasks.stages.data.ingest.mapping import to_record

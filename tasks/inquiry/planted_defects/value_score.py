@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.inquiry.planted_defects.character_score import ClassCounts, count_characters, score_classes
 from tasks.inquiry.planted_defects.ground_truth import PlantedValue, RowLocation

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tasks.core.document import Document, error_text, newer_version_hint
+from tasks.core.documents.document import Document, error_text, newer_version_hint
 from tasks.core.errors import Refused
 from tasks.core.formatting import format_exact_time, format_time
 from tasks.core.params.values import Sha256

@@ -14,9 +14,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.core import locks
 from tasks.core.errors import HallmarkError, Refused, Unavailable
 from tasks.core.json_text import canonical_json
+from tasks.core.machine import locks
 from tasks.ledger.heads import heads
 from tasks.ledger.heads.heads import Head, VoidHead
 from tasks.ledger.heads.places import setting

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.files import sha256_bytes
 from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Name, Sha256

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
 from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Ledger

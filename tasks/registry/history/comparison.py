@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact, Facts
 from tasks.core.params.values import Sha256
 from tasks.gates.checks import dataset_diff

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core import config
-from tasks.core.document import error_text
+from tasks.core.documents import config
+from tasks.core.documents.document import error_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Facts
 from tasks.core.files import read_json

@@ -1,6 +1,7 @@
 """Digest of everything that decides a candidate's bytes. Two candidates with the same digest are the same."""
 
-from tasks.core import code_digest, config, files
+from tasks.core import code_digest, files
+from tasks.core.documents import config
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.payload.manifest import deciding_inputs

@@ -1,7 +1,7 @@
 """Release in production, as runs are compared with it."""
 
 from tasks.core import files
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
 from tasks.core.params.values import Sha256
 from tasks.ledger.ledger import Ledger

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from tasks.core import files, locks
-from tasks.core.config import FrozenModel
+from tasks.core import files
+from tasks.core.documents.config import FrozenModel
+from tasks.core.machine import locks
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Ledger
 from tasks.registry.release import promotions

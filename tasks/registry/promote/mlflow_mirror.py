@@ -17,8 +17,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from tasks.core import mlflow_database, sqlite_journals
-from tasks.core.config import FrozenModel
+from tasks.core.databases import mlflow_database, sqlite_journals
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Unavailable
 from tasks.core.payload import manifest
 from tasks.incidents import incidents

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.core.formatting import format_exact_time
 from tasks.gates import cases, signed_decision

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import computed_field
 
 from tasks.consent import release_sources
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_exact_time
 from tasks.core.graph import sort_gates

@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tasks.consent import release_sources
-from tasks.core.config import checked_reason
+from tasks.core.documents.config import checked_reason
 from tasks.core.errors import Refused, Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.policy import in_force, judge

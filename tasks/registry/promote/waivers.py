@@ -6,7 +6,7 @@ and an incident is opened.
 
 from datetime import datetime
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.formatting import format_time
 from tasks.gates import cases

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tasks.core import files
-from tasks.core.document import Document
+from tasks.core.documents.document import Document
 from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Sha256
 from tasks.registry.release import contents, provenance

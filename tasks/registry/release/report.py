@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import computed_field
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 
 Verdict = Literal["valid", "invalid", "incomplete"]
 EXIT_CODES: dict[Verdict, int] = {"valid": 0, "invalid": 1, "incomplete": 3}

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from tasks.code_versions import signed_version
 from tasks.code_versions.signed_version import Version
-from tasks.core import config, yaml_text
+from tasks.core.documents import config, yaml_text
 from tasks.core.errors import Refused
 from tasks.core.graph import sort_gates
 from tasks.core.params.use_case import UseCase

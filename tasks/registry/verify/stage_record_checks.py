@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from tasks.core import config, files, yaml_text
+from tasks.core import files
+from tasks.core.documents import config, yaml_text
 from tasks.core.errors import Refused
 from tasks.core.json_text import canonical_json
 from tasks.gates import agreement

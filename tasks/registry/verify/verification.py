@@ -7,7 +7,7 @@ Other files are parsed only after all digests were found right. No model is load
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tasks.core.document import error_text
+from tasks.core.documents.document import error_text
 from tasks.core.errors import HallmarkError, Refused
 from tasks.core.formatting import format_time
 from tasks.policy.governance import LOCAL, Governance

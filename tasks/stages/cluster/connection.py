@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from tasks.core.errors import InputError, Unavailable
-from tasks.core.locks import hold, is_held
+from tasks.core.machine.locks import hold, is_held
 from tasks.stages.cluster import cluster_membership, code_copy, head_check, raylet
 from tasks.stages.cluster.worker_spec import WorkerSpec, python_command
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 
 LIBRARIES = ("torch", "transformers", "peft", "deepspeed", "tokenizers", "numpy")

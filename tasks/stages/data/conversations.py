@@ -1,4 +1,4 @@
-"""Operations on the turns of many records at once, as the column `messages` of `tasks.core.record.SCHEMA`.
+"""Operations on the turns of many records at once, as the column `messages` of `tasks.core.records.record.SCHEMA`.
 
 A record has at least one turn. The last turn is the target, which the model is to learn. The turns before the target
 are the prompt.

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
-from tasks.core.record import QUARANTINE, read_table
+from tasks.core.records.record import QUARANTINE, read_table
 
 REMOVED_SCHEMA = pa.schema([field for field in QUARANTINE if field.name != "row"])
 """Schema of removed records. `winner` is the record that was kept instead."""

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tasks.core.answer_label import NO_LABEL, label_of, parse_object
 from tasks.core.json_text import canonical_json
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.records.answer_label import NO_LABEL, label_of, parse_object
 
 
 @dataclass(frozen=True)

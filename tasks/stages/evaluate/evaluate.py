@@ -4,13 +4,14 @@ Writes artefacts/evaluate/: metrics.json (`tasks.stages.evaluate.metrics_schema.
 (`tasks.stages.evaluate.judged_rows.table`), report.html, and result.json with the facts that gates judge.
 """
 
-from tasks.core import facts, record, texts
-from tasks.core.config import FrozenModel
+from tasks.core import facts
+from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import atomic_folder, write_bytes, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.use_case import UseCase
+from tasks.core.records import record, texts
 from tasks.stages.evaluate import judged_rows, perplexity, scoring
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics_schema import Metrics

@@ -6,12 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import record, texts
-from tasks.core.answer_label import label_of
 from tasks.core.errors import InputError
 from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.records import record, texts
+from tasks.core.records.answer_label import label_of
 from tasks.stages.evaluate.answers import AnswerJudge, judge_of
 from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_for

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.stages.evaluate.model_names import ModelName
 from tasks.stages.evaluate.uncertainty import Interval
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.core import record
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
+from tasks.core.records import record
 from tasks.stages.evaluate import text_loss, uncertainty
 from tasks.stages.evaluate.model_names import MODELS, ModelName
 

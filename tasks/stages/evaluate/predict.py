@@ -14,14 +14,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import facts, processor, prompts, record, texts
-from tasks.core.config import FrozenModel
+from tasks.core import facts
+from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
+from tasks.core.machine import processor
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import Progress, announce
+from tasks.core.records import prompts, record, texts
 from tasks.stages.cluster import connection, versions
 from tasks.stages.evaluate import models, speed, text_loss
 from tasks.stages.evaluate.decode import GeneratedAnswer, StopConditions, Tokens, answer_all, shared_prefix
@@ -96,7 +98,7 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
 
 
 class EncodedRows:
-    """Rows (schema `tasks.core.record.SCHEMA`) with their prompts for a model.
+    """Rows (schema `tasks.core.records.record.SCHEMA`) with their prompts for a model.
 
     `fitting` has the indices of the rows whose prompts fit into the model's context, and `prompts` their prompts.
     """

@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import texts
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
 from tasks.core.progress import Progress
+from tasks.core.records import texts
 from tasks.stages.evaluate.inference.executor import Executor
 from tasks.stages.evaluate.model_names import ModelName
 

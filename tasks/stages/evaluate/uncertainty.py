@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 
 DECIMALS = 6
 """Decimal places of values and ends of intervals; significant digits of p-values."""

@@ -1,6 +1,6 @@
 """Sections of params.yaml that stage `package` reads."""
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.prompts import Prompts

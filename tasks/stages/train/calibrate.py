@@ -15,8 +15,8 @@ from tasks.core.errors import HallmarkError, Unavailable
 from tasks.core.files import read_json, write_json
 from tasks.core.params.training import Training
 from tasks.stages.cluster.worker_spec import python_command
-from tasks.stages.train import builders
 from tasks.stages.train.job import Job
+from tasks.stages.train.model import builders
 from tasks.stages.train.preflight.model_shape import ModelShape
 from tasks.stages.train.preflight.speed import CalibratedSpeed
 from tasks.stages.train.rows import examples

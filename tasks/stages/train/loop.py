@@ -17,9 +17,14 @@ from tasks.core.params.training import Training
 from tasks.stages import import_speed
 from tasks.stages.cluster import versions
 from tasks.stages.peak_memory import peak_bytes
-from tasks.stages.train import builders, communication, early_stopping, export, validation
-from tasks.stages.train import engine as engines
+from tasks.stages.train import early_stopping, validation
 from tasks.stages.train.job import Job
+from tasks.stages.train.measurement import communication
+from tasks.stages.train.measurement.time_shares import TimeShares
+from tasks.stages.train.measurement.utilisation import Utilisation
+from tasks.stages.train.model import builders, export
+from tasks.stages.train.model import engine as engines
+from tasks.stages.train.model.target_loss import can_share_prefix
 from tasks.stages.train.preflight import estimate, machine_capacity, model_shape
 from tasks.stages.train.recovery import checkpoints, machine_check, safe_loading, universal_checkpoint, watchdog
 from tasks.stages.train.recovery.attempts import MachinesChanged, OutOfMemory
@@ -29,11 +34,8 @@ from tasks.stages.train.rows import examples as on_disk
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share_prefix, collate
 from tasks.stages.train.rows.order import Order, Rows
-from tasks.stages.train.target_loss import can_share_prefix
-from tasks.stages.train.time_shares import TimeShares
 from tasks.stages.train.training_store import separate_disks
 from tasks.stages.train.training_store.shared_disk import TrainingStore
-from tasks.stages.train.utilisation import Utilisation
 from tasks.stages.train.verification import engine_state, forward_pass
 from tasks.stages.train.verification.optimizer_step import FirstStepCheck, StepSums
 from tasks.stages.train.workers import gather

@@ -1,7 +1,7 @@
 """Points of a training's curve, written to `measured/train/points.jsonl` while the training runs.
 
 Each line is a JSON object. The supervisor copies the file to the run's worktree while it grows
-(`tasks.supervise.live_files`), and the watch shows the points in MLflow (`tasks.runs.mlflow_sync`).
+(`tasks.supervise.live_files`), and the watch shows the points in MLflow (`tasks.runs.reporting.mlflow_sync`).
 """
 
 import json

@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from tasks.core import facts, processor
-from tasks.core.config import FrozenModel
+from tasks.core import facts
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import atomic_folder, read_json, sha256_bytes, sha256_file, write_json
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
+from tasks.core.machine import processor
 from tasks.core.params import methods
 from tasks.core.params.prompts import Prompts
 from tasks.core.params.resources import Resources
@@ -24,9 +25,10 @@ from tasks.core.params.training import VALIDATION_SETTINGS, Training
 from tasks.core.progress import announce
 from tasks.stages.cluster import connection, versions
 from tasks.stages.cluster.storage import training_storage
-from tasks.stages.train import builders, early_stopping, equipment, log_follower
+from tasks.stages.train import early_stopping, log_follower
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import ray_attempt
+from tasks.stages.train.model import builders, equipment
 from tasks.stages.train.points import POINTS_FILE, Points
 from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, sequence_parallel_check, workload
 from tasks.stages.train.recovery import attempts, checkpoints

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import distributed
 
+from tasks.stages.train.model.target_loss import can_share_prefix
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.batches import all_share_prefix, collate
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.target_loss import can_share_prefix
 
 ROWS_AT_ONCE = 1_000
 """Number of rows that are distributed over forward passes at a time."""

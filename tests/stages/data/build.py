@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.core.record import SCHEMA, read_table, write_table
+from tasks.core.records.record import SCHEMA, read_table, write_table
 from tasks.core.steps.data import DATA_STAGES, FILTER_NAMES, LAST_FILTER
 from tasks.inquiry.access import Access
 from tasks.policy.people import Person
-from tasks.runs.source_resolution import resolve_sources
+from tasks.runs.requests.source_resolution import resolve_sources
 from tasks.sources import vault_keys
 from tasks.sources.sources import ResolvedSource, ResolvedSources, Source, Sources, Suite, Suites, load_resolved
 from tasks.stages.data.clean import clean

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers.kinds import reader_of
 from tests.patience import patience

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
-from tasks.core.record import MESSAGE
+from tasks.core.records.record import MESSAGE
 from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.sources import Suites, load_resolved
 from tasks.stages.data.conversations import prompts, targets

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.core.errors import InputError
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.sources import vault_keys
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest, source_cache

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import InputError
 from tasks.core.files import tree_manifest
-from tasks.core.record import SCHEMA
+from tasks.core.records.record import SCHEMA
 from tasks.sources import vault_keys
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.ingest import ingest

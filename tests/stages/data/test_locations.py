@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import HallmarkError
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.sources.sources import ResolvedSource
 from tasks.stages.data.ingest import ingest
 from tests.stages.data.build import Run, messages, params, source, table

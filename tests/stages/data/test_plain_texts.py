@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tasks.core import texts
 from tasks.core.errors import InputError
 from tasks.core.params.params import Params
+from tasks.core.records import texts
 from tasks.sources.sources import ColumnMapping
 from tasks.stages.data.clean import clean
 from tasks.stages.data.deduplicate import deduplicate

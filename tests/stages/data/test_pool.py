@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.core import resource_limits
+from tasks.core.machine import resource_limits
 from tasks.stages.data.ingest.pool import Pool, worker_count
 
 

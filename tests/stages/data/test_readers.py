@@ -14,7 +14,7 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.steps.kinds import KINDS
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.stages.data.readers import formats
 from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import Reader

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_bytes
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers import content

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tasks.core.errors import HallmarkError, InputError, Unavailable
-from tasks.runs.source_resolution import resolve_source
+from tasks.runs.requests.source_resolution import resolve_source
 from tasks.stages.data.ingest import ingest
 from tests.object_store import point_at
 from tests.stages.data.build import Run, messages, params, source, table

@@ -7,13 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import facts, record
+from tasks.core import facts
 from tasks.core.facts import Facts
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.params.params import Params
 from tasks.core.params.use_case import UseCase
+from tasks.core.records import record
 from tasks.stages.evaluate import predict
 from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_for

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.answer_label import NO_LABEL
+from tasks.core.records.answer_label import NO_LABEL
 from tasks.stages.evaluate.answers import judge_of
 from tests.stages.evaluate.house import params
 

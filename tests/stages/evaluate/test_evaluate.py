@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import facts, record
+from tasks.core import facts
 from tasks.core.errors import InputError
 from tasks.core.facts import Facts
 from tasks.core.files import read_json, tree_digest
 from tasks.core.layout import Layout
+from tasks.core.records import record
 from tasks.stages.evaluate import evaluate
 from tasks.stages.evaluate.metrics import table
 from tasks.stages.evaluate.metrics_schema import Metrics

@@ -8,11 +8,12 @@ from typing import Any
 import psutil
 import pytest
 
-from tasks.core import facts, progress, record
+from tasks.core import facts, progress
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
+from tasks.core.records import record
 from tasks.stages.evaluate import decode, models, predict
 from tasks.stages.evaluate.decode import Decoder
 from tasks.stages.evaluate.inference.in_process import InProcessExecutor

@@ -10,11 +10,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tasks.core import facts, record, texts
+from tasks.core import facts
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt
+from tasks.core.records import record, texts
 from tasks.stages.evaluate import evaluate, perplexity, predict, text_loss
 from tasks.stages.evaluate.model_names import ModelName
 from tests.stages.evaluate import house

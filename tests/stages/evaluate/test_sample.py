@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import record
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.layout import Layout
+from tasks.core.records import record
 from tasks.stages.evaluate import evaluate, predict, uncertainty
 from tasks.stages.evaluate.report import rendering
 from tasks.stages.evaluate.sample import rows_for

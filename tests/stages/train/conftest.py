@@ -13,7 +13,7 @@ os.environ["DS_ACCELERATOR"] = "cpu"
 
 from tasks.core.params.prompts import Prompt
 from tasks.core.params.training import Training
-from tasks.core.prompts import chat_turns
+from tasks.core.records.prompts import chat_turns
 from tasks.stages.cluster.storage import machine_cache, training_storage
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
 from tasks.stages.train import log_follower, loop

@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.core import record
 from tasks.core.params.prompts import Prompt
+from tasks.core.records import record
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens
 from tests.stages.train.conftest import PROMPTS, make_rows, put_rows
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from tasks.stages.train import shared_prefix, target_loss
+from tasks.stages.train.model import shared_prefix, target_loss
+from tasks.stages.train.model.target_loss import SummedCrossEntropy, TargetLoss, can_share_prefix
 from tasks.stages.train.rows import batches
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.target_loss import SummedCrossEntropy, TargetLoss, can_share_prefix
 from tests.stages.train.conftest import training
 
 

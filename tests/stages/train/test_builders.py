@@ -7,7 +7,7 @@ import pytest
 
 from tasks.core.params.training_methods import lora
 from tasks.stages.cluster import worker_spec
-from tasks.stages.train import builders
+from tasks.stages.train.model import builders
 from tests.stages.train.conftest import training
 
 

@@ -13,9 +13,9 @@ from tasks.core.errors import InputError, Unavailable
 from tasks.core.params.training import Training
 from tasks.stages.cluster import cluster_membership, connection, raylet
 from tasks.stages.cluster.storage import training_storage
-from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import ray_attempt
+from tasks.stages.train.model import builders
 from tests.patience import patience
 from tests.stages.train.ray_head import join
 from tests.tiny_project import ROOT

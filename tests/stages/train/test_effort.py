@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tasks.stages.train import device_peak, log_follower, loop, lora_products
-from tasks.stages.train import engine as engines
-from tasks.stages.train.preflight import model_shape, operations
+from tasks.stages.train import log_follower, loop
+from tasks.stages.train.measurement.utilisation import Utilisation
+from tasks.stages.train.model import engine as engines
+from tasks.stages.train.model import lora_products
+from tasks.stages.train.preflight import device_peak, model_shape, operations
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
-from tasks.stages.train.utilisation import Utilisation
 from tests.stages.train.conftest import FULL, MakeJob, training
 
 

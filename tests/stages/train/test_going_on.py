@@ -11,8 +11,8 @@ import torch
 
 from tasks.core.errors import Refused, Unavailable
 from tasks.core.files import tree_manifest
-from tasks.stages.train import engine as engines
 from tasks.stages.train import loop
+from tasks.stages.train.model import engine as engines
 from tasks.stages.train.recovery import checkpoints, universal_checkpoint
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order

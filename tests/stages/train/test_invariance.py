@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from tasks.core.files import tree_digest
-from tasks.stages.train import early_stopping, engine, log_follower, loop
+from tasks.stages.train import early_stopping, log_follower, loop
 from tasks.stages.train.job import Job
+from tasks.stages.train.model import engine
 from tasks.stages.train.recovery import checkpoints
 from tests.soaking import soak
 from tests.stages.train import plain_texts

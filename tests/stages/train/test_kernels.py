@@ -17,10 +17,10 @@ import torch
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
-from tasks.stages.train import builders, engine, kernels
+from tasks.stages.train.model import builders, engine, kernels
+from tasks.stages.train.model.target_loss import TargetLoss
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.target_loss import TargetLoss
 from tests.soaking import soak
 from tests.stages.train.conftest import BY_DYNAMO, MakeJob, training
 

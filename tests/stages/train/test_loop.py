@@ -14,10 +14,11 @@ from transformers import AutoModelForCausalLM
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, tree_digest
 from tasks.core.params.training_methods import lora
-from tasks.stages.train import builders, export, loop
-from tasks.stages.train import engine as engines
+from tasks.stages.train import loop
 from tasks.stages.train.coordinator import LINES_FILE
 from tasks.stages.train.job import Job
+from tasks.stages.train.model import builders, export
+from tasks.stages.train.model import engine as engines
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.order import Order
 from tests.soaking import soak

@@ -11,7 +11,7 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from tasks.core.params.training_methods import lora
-from tasks.stages.train import engine, lora_products
+from tasks.stages.train.model import engine, lora_products
 from tests.stages.train.conftest import training
 
 MakeLayers = Callable[..., list[Any]]

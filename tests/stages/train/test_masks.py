@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 
 from tasks.core.params.training import Training
-from tasks.stages.train import packed_mask
+from tasks.stages.train.model import packed_mask
 from tasks.stages.train.preflight import memory, model_shape
 
 TOKENS = 512

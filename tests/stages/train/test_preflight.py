@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.core import processor, resource_limits
 from tasks.core.errors import InputError, Unavailable
+from tasks.core.machine import processor, resource_limits
 from tasks.core.params.resources import Resources
 from tasks.core.params.training_methods import lora
 from tasks.stages.cluster.storage import training_storage

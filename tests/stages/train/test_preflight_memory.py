@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.stages.train import builders, loop
-from tasks.stages.train import engine as engines
+from tasks.stages.train import loop
+from tasks.stages.train.model import builders
+from tasks.stages.train.model import engine as engines
 from tasks.stages.train.preflight import memory, model_shape
 from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.batches import collate

@@ -10,10 +10,10 @@ import torch
 
 from tasks.core.errors import InputError
 from tasks.stages.train.machines import worker_capacity
+from tasks.stages.train.model.sequence_parallel import BatchPart, PassGroup
 from tasks.stages.train.preflight import estimate, model_shape, sequence_parallel_check, workload
 from tasks.stages.train.rows.batches import collate
 from tasks.stages.train.rows.examples import Examples
-from tasks.stages.train.sequence_parallel import BatchPart, PassGroup
 from tests.stages.train.conftest import MakeJob, training
 
 ROWS = [0, 7, 11, 2]

@@ -12,7 +12,7 @@ from torch import distributed
 
 from tasks.core.files import read_json
 from tasks.stages.train import loop
-from tasks.stages.train.time_shares import MEASURED_EVERY, PARTS, TimeShares
+from tasks.stages.train.measurement.time_shares import MEASURED_EVERY, PARTS, TimeShares
 from tests.patience import wait_until
 from tests.stages.train.conftest import MakeJob
 from tests.stages.train.spawn import DONE, Workers

@@ -13,12 +13,13 @@ import torch
 from transformers import AutoTokenizer
 
 from tasks.core.errors import InputError, Refused
-from tasks.core.prompts import chat_turns
-from tasks.stages.train import builders, engine, loop, target_loss
-from tasks.stages.train import engine as engine_module
+from tasks.core.records.prompts import chat_turns
+from tasks.stages.train import loop
+from tasks.stages.train.model import builders, engine, target_loss
+from tasks.stages.train.model import engine as engine_module
+from tasks.stages.train.model.sequence_parallel import PassGroup, Ulysses, WholeRows
 from tasks.stages.train.rows import batches, examples, passes, rendering, row_verification
 from tasks.stages.train.rows.batches import Batch
-from tasks.stages.train.sequence_parallel import PassGroup, Ulysses, WholeRows
 from tests.stages.train import plain_texts
 from tests.stages.train.conftest import PROMPTS, MakeJob, make_rows, put_rows, rendered
 from tests.stages.train.plain_texts import put_table

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tasks.core import texts
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import tree_digest
 from tasks.core.params.prompts import Prompt
+from tasks.core.records import texts
 from tasks.stages.train import loop
 from tasks.stages.train.rows import examples, row_verification, tokenise
 from tasks.stages.train.rows.rendering import Example, examples_of, stop_tokens

@@ -24,11 +24,11 @@ import pytest
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tasks.core import record
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, write_json
 from tasks.core.layout import Layout
 from tasks.core.params import params as params_file
+from tasks.core.records import record
 from tasks.gates import statement
 from tasks.policy import governance
 from tasks.stages import start as start_file

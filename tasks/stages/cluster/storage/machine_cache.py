@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.core.errors import InputError
 from tasks.core.files import atomic_folder, sha256_bytes, tree_manifest
 from tasks.core.json_text import canonical_json
-from tasks.core.locks import hold, try_hold
+from tasks.core.machine.locks import hold, try_hold
 from tasks.stages.cluster.storage import trees
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
 from tasks.stages.cluster.storage.trees import Tree

@@ -3,8 +3,8 @@
 Each has a rule and a reason. `tasks/core/params/filters.py` is the table of the filters, with their parameters. Rule
 `unreadable_target` is for a target that `evaluate` could not compare answers with.
 
-    artefacts/clean/records.parquet      tasks.core.record.SCHEMA
-    artefacts/clean/quarantine.parquet   tasks.core.record.QUARANTINE
+    artefacts/clean/records.parquet      tasks.core.records.record.SCHEMA
+    artefacts/clean/quarantine.parquet   tasks.core.records.record.QUARANTINE
     artefacts/clean/result.json          `Cleaned`
 """
 
@@ -17,8 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.core import facts
-from tasks.core.answer_label import require_readable
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, write_json
@@ -26,7 +25,8 @@ from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import Progress
-from tasks.core.record import TableWriter, read_batches, write_table
+from tasks.core.records.answer_label import require_readable
+from tasks.core.records.record import TableWriter, read_batches, write_table
 from tasks.stages.data.clean.filter import ActiveFilter, FilteredRecord, active_filters, filtered_records
 from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, with_source_rows
 from tasks.stages.data.text import is_blank

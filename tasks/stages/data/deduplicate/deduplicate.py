@@ -4,7 +4,7 @@ Exact duplicates are always removed. If params.yaml: data.near_duplicates is set
 near-duplicates, training text that a fixed test set contains, older editions and contradictions. `verdicts` has the
 rules, and `preference` the order in which records are preferred.
 
-    artefacts/deduplicate/records.parquet      tasks.core.record.SCHEMA, in the order of `clean`
+    artefacts/deduplicate/records.parquet      tasks.core.records.record.SCHEMA, in the order of `clean`
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
     artefacts/deduplicate/conflicts.parquet    CONFLICTS: contradictions, which owners can see side by side
     artefacts/deduplicate/clusters.parquet     CLUSTERS: kept records that must be on one side of the split
@@ -24,14 +24,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core import facts
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, write_json
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data, NearDuplicates
 from tasks.core.progress import announce
-from tasks.core.record import QUARANTINE, ROW_GROUP, read_batches, read_table, write_batches, write_table
+from tasks.core.records.record import QUARANTINE, ROW_GROUP, read_batches, read_table, write_batches, write_table
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.deduplicate import duplicates, preference, record_columns
 from tasks.stages.data.deduplicate.neighbours import Neighbours, find_neighbours

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tasks.core.record import read_batches
+from tasks.core.records.record import read_batches
 from tasks.stages.data import conversations
 from tasks.stages.data.deduplicate.record_columns import BATCH
 from tasks.stages.data.deduplicate.similarity.content import Content, extract_content

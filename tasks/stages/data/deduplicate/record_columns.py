@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.core.errors import InputError
-from tasks.core.record import read_batches
+from tasks.core.records.record import read_batches
 from tasks.sources.sources import Source
 from tasks.stages.data import conversations
 from tasks.stages.data.deduplicate.similarity.editions import parse_edition

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tasks.core.errors import InputError
 from tasks.core.json_text import canonical_json
-from tasks.core.record import SCHEMA
+from tasks.core.records.record import SCHEMA
 from tasks.sources.protection import Category
 from tasks.sources.sources import ResolvedSource
 from tasks.sources.vault_writer import Secret

@@ -1,13 +1,13 @@
 """Stage `ingest`: turn each row of each source into a record, or quarantine the row.
 
 The stage reads each source as it was pinned, normalises and repairs its texts, maps its columns to
-`tasks.core.record.SCHEMA` and protects personal and secret text, in one pass and before anything is written
+`tasks.core.records.record.SCHEMA` and protects personal and secret text, in one pass and before anything is written
 (`source_reader.py`). It does not read an unchanged source again (`source_cache.py`); the output has the same bytes
 either way.
 
-    artefacts/ingest/records.parquet      tasks.core.record.SCHEMA, in the order of sources and rows
+    artefacts/ingest/records.parquet      tasks.core.records.record.SCHEMA, in the order of sources and rows
     artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row
-    artefacts/ingest/quarantine.parquet   tasks.core.record.QUARANTINE
+    artefacts/ingest/quarantine.parquet   tasks.core.records.record.QUARANTINE
     artefacts/ingest/tokens.parquet       tokens whose values must be in the vault
     artefacts/ingest/result.json          `Ingested`
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from tasks.core import facts
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, read_json, write_json
@@ -26,7 +26,7 @@ from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.prompts import Prompts
 from tasks.core.progress import announce
-from tasks.core.record import read_batches
+from tasks.core.records.record import read_batches
 from tasks.sources import vault_writer
 from tasks.sources.sources import ResolvedSources, load_resolved
 from tasks.sources.vault_writer import VaultWriter

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from tasks.core import json_text
-from tasks.core.record import KINDS
+from tasks.core.records.record import KINDS
 from tasks.sources.sources import Source
 from tasks.stages.data.protect.tokens import break_up_tokens
 from tasks.stages.data.text import is_blank, normalise, repair
@@ -26,7 +26,7 @@ class RejectedRow(Exception):
 
 
 def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[str, Any]:
-    """Map a row to a dict of `tasks.core.record.SCHEMA` without `record_id`.
+    """Map a row to a dict of `tasks.core.records.record.SCHEMA` without `record_id`.
 
     The counts of `repaired_texts` and `dropped_system_turns` are added to `notes`.
 

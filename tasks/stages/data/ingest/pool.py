@@ -13,8 +13,8 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tasks.core import resource_limits
 from tasks.core.errors import InputError
+from tasks.core.machine import resource_limits
 
 WORKERS_VARIABLE = "HALLMARK_WORKERS"
 """Environment variable with the number of processes of `ingest`; if it is not set, one for each usable core."""

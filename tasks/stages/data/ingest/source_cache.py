@@ -19,8 +19,8 @@ from pathlib import Path
 from tasks.core.files import atomic_folder, read_json, sha256_bytes, sha256_file, tree_manifest, write_bytes
 from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
-from tasks.core.locks import hold
-from tasks.core.record import read_batches
+from tasks.core.machine.locks import hold
+from tasks.core.records.record import read_batches
 from tasks.sources.sources import ResolvedSource
 from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.source_reader import ReadContext, read_source

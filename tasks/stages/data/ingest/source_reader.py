@@ -14,11 +14,11 @@ from typing import Self
 
 import pyarrow as pa
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.files import write_json
 from tasks.core.progress import Progress, announce
-from tasks.core.record import QUARANTINE, SCHEMA, TableWriter
+from tasks.core.records.record import QUARANTINE, SCHEMA, TableWriter
 from tasks.sources.protection import Action, Category
 from tasks.sources.sources import ResolvedSource, ResolvedSources, Source
 from tasks.sources.vault_writer import VaultWriter

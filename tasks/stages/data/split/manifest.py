@@ -8,7 +8,7 @@ from typing import Any
 from tasks.core.files import read_json, sha256_file
 from tasks.core.layout import Layout
 from tasks.core.params.data import Data
-from tasks.core.record import read_batches
+from tasks.core.records.record import read_batches
 from tasks.sources.dataset import SEGMENTS, SIDES, STAGES, Dataset, DatasetSource, StageCounts, Value, declared_fields
 from tasks.sources.sources import load_resolved
 from tasks.stages.data.quarantine import Counts

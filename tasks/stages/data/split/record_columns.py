@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.core.record import read_batches
+from tasks.core.records.record import read_batches
 from tasks.stages.data.conversations import full_texts, prompt_keys
 from tasks.stages.data.protect.placeholders import without_values
 

@@ -2,9 +2,9 @@
 
 Prompts that differ only in case, spaces or the values behind placeholders count as the same prompt.
 
-    artefacts/split/train.parquet, test.parquet   tasks.core.record.SCHEMA, in the order of `placed.Placed`
-    artefacts/split/validation.parquet            tasks.core.record.VALIDATION
-    artefacts/split/quarantine.parquet            tasks.core.record.QUARANTINE: removed by rule prompt_in_test
+    artefacts/split/train.parquet, test.parquet   tasks.core.records.record.SCHEMA, in the order of `placed.Placed`
+    artefacts/split/validation.parquet            tasks.core.records.record.VALIDATION
+    artefacts/split/quarantine.parquet            tasks.core.records.record.QUARANTINE: removed by rule prompt_in_test
     artefacts/split/not_drawn.parquet             the same columns: left over by data.train_rows and data.test_rows
     artefacts/split/manifest.json                 tasks.sources.dataset.Dataset
     artefacts/split/result.json                   `Split`
@@ -20,8 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.core import facts
-from tasks.core.answer_label import NO_LABEL, label_of
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, write_json
@@ -29,7 +28,8 @@ from tasks.core.layout import Layout
 from tasks.core.params.data import Data
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.progress import announce
-from tasks.core.record import VALIDATION, TableWriter, read_batches, read_rows, read_table, write_table
+from tasks.core.records.answer_label import NO_LABEL, label_of
+from tasks.core.records.record import VALIDATION, TableWriter, read_batches, read_rows, read_table, write_table
 from tasks.core.steps.data import LAST_FILTER
 from tasks.sources.dataset import NOT_DRAWN
 from tasks.stages.data.conversations import prompt_keys, targets

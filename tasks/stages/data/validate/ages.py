@@ -1,7 +1,8 @@
 """Ages of records in days, and the days left of the periods that their sources declare.
 
 Days are counted to the first of the run's month. The days left of retention are counted to the first of the next month,
-since a record leaves at the beginning of the month in which its retention ends (`tasks.runs.source_resolution`).
+since a record leaves at the beginning of the month in which its retention ends
+(`tasks.runs.requests.source_resolution`).
 """
 
 from dataclasses import dataclass

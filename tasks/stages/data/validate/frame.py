@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.core.json_text import has_unpaired_surrogate, parse_shallow
-from tasks.core.record import SCHEMA, read_batches
+from tasks.core.records.record import SCHEMA, read_batches
 from tasks.sources.sources import ResolvedSources
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.validate.ages import AGE_COLUMNS, Ages

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.sources.sources import Suite
 
 

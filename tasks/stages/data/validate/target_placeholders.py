@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.facts import Fact
-from tasks.core.record import read_batches
+from tasks.core.records.record import read_batches
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.core.layout import Layout
-from tasks.core.record import read_table
+from tasks.core.records.record import read_table
 from tasks.sources.sources import Source, load_resolved
 
 SPLIT_SIDES = ("train", "test")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core import facts
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Fact
 from tasks.core.files import atomic_folder, copy_tree, read_json, sha256_file, tree_digest, write_json

@@ -7,9 +7,9 @@ from typing import Any
 from tasks.core.errors import HallmarkError, Unavailable
 from tasks.stages.cluster import connection
 from tasks.stages.cluster.storage.training_storage import MAX_OUTAGE_SECONDS
-from tasks.stages.train import builders
 from tasks.stages.train.job import Job
 from tasks.stages.train.machines import sigterm, worker, worker_capacity
+from tasks.stages.train.model import builders
 from tasks.stages.train.recovery import watchdog
 from tasks.stages.train.recovery.attempts import MachinesChanged, OutOfMemory, WorkersLost
 from tasks.stages.train.training_store import transfer

@@ -15,7 +15,7 @@ from tasks.stages.train.job import Job
 
 CHECKPOINT_SECONDS = 20.0
 """Maximum number of seconds for the current step and its checkpoint. Spot machines are taken back 30 seconds after the
-notice. Every process that ends a stage waits for longer (`supervise/process.py`, `runs/dvc.py`)."""
+notice. Every process that ends a stage waits for longer (`supervise/process.py`, `outputs/dvc.py`)."""
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from typing import Any
 
 from tasks.core.params.training import Training
 from tasks.core.progress import announce
-from tasks.stages.train import builders
 from tasks.stages.train.job import Job
+from tasks.stages.train.model import builders
 
 SETTLED_SECONDS = 10.0
 """Seconds without a change in the number of places before a training begins with fewer workers than it asks for."""

@@ -8,4 +8,5 @@ workload.py                 rows, tokens and steps, from the rows of stage `toke
 operations.py               minimum number of operations that tokens need
 speed.py                    tokens per second, and the origin of the figure
 sequence_parallel_check.py  check of whether several workers can share a forward pass
+device_peak.py              peak operations per second of a device
 """

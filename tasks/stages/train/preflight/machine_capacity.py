@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core import resource_limits
+from tasks.core.machine import resource_limits
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection

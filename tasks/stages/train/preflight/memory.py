@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train import builders, equipment
+from tasks.stages.train.model import builders, equipment
 from tasks.stages.train.preflight.model_shape import ModelShape
 
 BYTES = {"fp32": 4, "bf16": 2}

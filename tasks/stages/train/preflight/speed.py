@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from tasks.core import processor, resource_limits
+from tasks.core.machine import processor, resource_limits
 from tasks.core.params import methods
 from tasks.core.params.resources import Resources
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
-from tasks.stages.train import device_peak
-from tasks.stages.train.preflight import machine_capacity, operations
+from tasks.stages.train.preflight import device_peak, machine_capacity, operations
 from tasks.stages.train.preflight.model_shape import ModelShape
 
 GPU_PEAK_SHARE, COMMON_GPU = 0.35, "NVIDIA H100 80GB HBM3"

@@ -17,7 +17,7 @@ from typing import Any
 from tasks.core.errors import Refused, Unavailable, is_disk_full
 from tasks.core.files import read_json, sha256_bytes, sha256_file, tree_manifest, write_json
 from tasks.core.json_text import canonical_json
-from tasks.core.locks import hold
+from tasks.core.machine.locks import hold
 
 KEPT_CHECKPOINTS = 2
 FULL_BYTES = 1 << 20

@@ -3,7 +3,7 @@
 import statistics
 from typing import Any
 
-from tasks.stages.train import builders
+from tasks.stages.train.model import builders
 from tasks.stages.train.recovery.attempts import Diverged
 from tasks.stages.train.rows.order import Order, Rows
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from tasks.stages.train.builders import LONG_STEP_FACTOR
+from tasks.stages.train.model.builders import LONG_STEP_FACTOR
 
 FRAME_LINE = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+) in (?P<function>\S+)')
 OWN_CODE = "/tasks/stages/train/"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core import texts
 from tasks.core.errors import InputError
 from tasks.core.files import read_json
 from tasks.core.params.prompts import Prompt
-from tasks.core.prompts import Turn, chat_turns
+from tasks.core.records import texts
+from tasks.core.records.prompts import Turn, chat_turns
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.core import record, texts
 from tasks.core.errors import Refused
 from tasks.core.params.prompts import Prompt
-from tasks.core.prompts import chat_turns
+from tasks.core.records import record, texts
+from tasks.core.records.prompts import chat_turns
 from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.special_tokens import SpecialTokens
 

@@ -2,16 +2,16 @@
 
 A tokenizer turns such text into control tokens. A message that contains them could end its turn and begin another one,
 and a model that learnt from it would do the same. Plain texts are tokenised without special tokens
-(`tasks.core.texts`).
+(`tasks.core.records.texts`).
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.core import texts
 from tasks.core.params.prompts import Prompt
-from tasks.core.prompts import chat_turns
+from tasks.core.records import texts
+from tasks.core.records.prompts import chat_turns
 
 
 def special_tokens(tokenizer: Any) -> set[str]:

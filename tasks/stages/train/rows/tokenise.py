@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from tasks.core import facts, record
-from tasks.core.config import FrozenModel
+from tasks.core import facts
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Refused
 from tasks.core.facts import Fact, Facts
 from tasks.core.files import atomic_folder, read_json, sha256_bytes, sha256_file, write_json
@@ -22,6 +22,7 @@ from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 from tasks.core.params.prompts import Prompt, Prompts
 from tasks.core.progress import Progress, announce
+from tasks.core.records import record
 from tasks.stages import import_speed
 from tasks.stages.train.rows import examples, row_verification
 from tasks.stages.train.rows.examples import Origin, Writer
@@ -120,7 +121,7 @@ def render_table(
 ) -> Iterator[list[Example]]:
     """Yield the examples of each record in a table, in its order.
 
-    A record has none if its text contains a special token. The table has the schema `tasks.core.record.SCHEMA`.
+    A record has none if its text contains a special token. The table has the schema `tasks.core.records.record.SCHEMA`.
     """
     signs = SpecialTokens(tokenizer)
     progress, done = Progress("tokenise", pq.read_metadata(table).num_rows), 0

@@ -15,8 +15,8 @@ from tasks.gates.signed_request import RecordedRunRequest, SignedRunRequest
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import commit_tree
-from tasks.runs.repository import Repository
+from tasks.runs.git import commit_tree
+from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.trust import dsse
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.core import config, facts, files
-from tasks.core.config import FrozenModel
+from tasks.core import facts, files
+from tasks.core.documents import config
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
 from tasks.core.facts import Facts
 from tasks.core.layout import Layout
@@ -22,10 +23,11 @@ from tasks.inquiry.shared_records import DatasetDiff
 from tasks.registry.history import comparison
 from tasks.registry.history.comparison import Figure
 from tasks.registry.history.release_contents import flatten
-from tasks.runs import journal, paired_comparison
+from tasks.runs import journal
+from tasks.runs.git.repository import Repository
 from tasks.runs.journal import Journal
-from tasks.runs.paired_comparison import PairedComparison
-from tasks.runs.repository import Repository
+from tasks.runs.reporting import paired_comparison
+from tasks.runs.reporting.paired_comparison import PairedComparison
 from tasks.runs.run import exists_here, layout_of, ref_of
 from tasks.sources.dataset import Dataset, Value
 

@@ -20,7 +20,7 @@ from typing import IO
 
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.escaping import escape, escape_line
-from tasks.core.transfers import run_transfer
+from tasks.core.machine.transfers import run_transfer
 
 NOT_CHANGES = ("dvc.lock",)
 """Files that work by hand leaves in a checkout, and that do not count as changes."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tasks.core import config
+from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.core.files import write_bytes
 

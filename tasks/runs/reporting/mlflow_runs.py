@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.core.layout import Layout
-from tasks.runs.training_curve import Point
+from tasks.runs.reporting.training_curve import Point
 
 RUN_TAG = "hallmark.run"
 """MLflow tag with the id of the run."""

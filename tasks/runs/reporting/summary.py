@@ -7,8 +7,8 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field
 
 from tasks.core import facts, files
-from tasks.core.config import FrozenModel
-from tasks.core.document import error_text
+from tasks.core.documents.config import FrozenModel
+from tasks.core.documents.document import error_text
 from tasks.core.errors import DOCUMENT_ERRORS, InputError
 from tasks.core.facts import Fact, Facts
 from tasks.core.layout import Layout

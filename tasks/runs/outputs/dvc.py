@@ -17,16 +17,16 @@ import psutil
 from configobj import ConfigObj
 
 from tasks.core import graph
-from tasks.core.config import FrozenModel
+from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, TimeLimitExceeded, Unavailable
 from tasks.core.files import write_bytes
 from tasks.core.formatting import format_duration
 from tasks.core.layout import EXPERIMENTS_FOLDER, Layout
-from tasks.core.processes import is_running
-from tasks.core.transfers import run_transfer
-from tasks.runs import dvc_lock, dvc_output
-from tasks.runs.dvc_output import DvcOutput
+from tasks.core.machine.processes import is_running
+from tasks.core.machine.transfers import run_transfer
 from tasks.runs.environment import CODE_LOADING_VARIABLES
+from tasks.runs.outputs import dvc_lock, dvc_output
+from tasks.runs.outputs.dvc_output import DvcOutput
 from tasks.stages.runner import STARTER_VARIABLE
 from tasks.supervise.sandbox import SANDBOX_VARIABLE
 from tasks.trust.stage_record import SignedRecord

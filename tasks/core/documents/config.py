@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, PlainSerializer, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
-from tasks.core import yaml_text
+from tasks.core.documents import yaml_text
 from tasks.core.errors import InputError
 from tasks.core.escaping import first_hidden_character
 
@@ -36,7 +36,7 @@ class FrozenModel(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Use the docstrings of fields as their descriptions."""
-        from tasks.core import field_docs
+        from tasks.core.documents import field_docs
 
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})

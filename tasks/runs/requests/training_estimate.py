@@ -1,7 +1,7 @@
 """Estimate of what a training needs (memory, disk, time, cost), made before its run is asked for.
 
 It is computed from the parameters, the headers of the base model, and the newest earlier runs that have the same
-prompts and base model (`tasks.runs.earlier_runs`).
+prompts and base model (`tasks.runs.requests.earlier_runs`).
 """
 
 import os
@@ -13,20 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core import facts, processor
+from tasks.core import facts
 from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError, InputError
 from tasks.core.formatting import format_duration, format_share, format_usd
 from tasks.core.layout import Layout
+from tasks.core.machine import processor
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.params.params import Params
 from tasks.core.params.training import Training
-from tasks.runs import earlier_runs, resolution
-from tasks.runs.earlier_runs import EarlierRun
+from tasks.runs.requests import earlier_runs, resolution
+from tasks.runs.requests.earlier_runs import EarlierRun
 from tasks.stages.cluster import connection
 from tasks.stages.evaluate import models
 from tasks.stages.evaluate.inference import vllm_engine
-from tasks.stages.train import calibrate, equipment
+from tasks.stages.train import calibrate
 from tasks.stages.train.base import base_model, origins
+from tasks.stages.train.model import equipment
 from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, sequence_parallel_check, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.machine_capacity import GIB

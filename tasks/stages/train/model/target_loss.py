@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from tasks.core.params.training import Training
-from tasks.stages.train import shared_prefix
+from tasks.stages.train.model import shared_prefix
+from tasks.stages.train.model.sequence_parallel import BatchPart, PassGroup, WholeRows
 from tasks.stages.train.rows.batches import Batch
-from tasks.stages.train.sequence_parallel import BatchPart, PassGroup, WholeRows
 
 MAX_EAGER_TOKENS = 192
 """Maximum number of tokens in a row for which eager attention is used on a CPU. PyTorch's fused kernel has a slow

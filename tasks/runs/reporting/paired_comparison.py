@@ -7,9 +7,10 @@ is right, so both runs must judge answers by the same rules.
 from collections import Counter
 from typing import Literal, NamedTuple
 
-from tasks.core import files, record
-from tasks.core.config import FrozenModel
+from tasks.core import files
+from tasks.core.documents.config import FrozenModel
 from tasks.core.layout import Layout
+from tasks.core.records import record
 from tasks.inquiry import shared_records
 from tasks.stages.evaluate import model_comparison, uncertainty
 from tasks.stages.evaluate.metrics_schema import Comparison

@@ -16,7 +16,7 @@ from torch import distributed
 
 from tasks.core.errors import InputError
 from tasks.core.params.training import Training
-from tasks.stages.train import builders
+from tasks.stages.train.model import builders
 from tasks.stages.train.rows.batches import Batch
 
 

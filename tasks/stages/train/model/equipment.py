@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from tasks.core.errors import InputError
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train import kernels
+from tasks.stages.train.model import kernels
 
 
 def require(training: Training) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.files import sha256_file
 from tasks.core.layout import Layout
-from tasks.runs import quick_checks
-from tasks.runs.quick_checks import SourceOpener
+from tasks.runs.requests import quick_checks
+from tasks.runs.requests.quick_checks import SourceOpener
 from tasks.sources.sources import (
     ResolvedSource,
     ResolvedSources,

@@ -13,7 +13,7 @@ def chat_turns(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tupl
     """Return the chat turns before the target, and the text of the target.
 
     Args:
-        record: Row of `tasks.core.record.SCHEMA`, as a dict.
+        record: Row of `tasks.core.records.record.SCHEMA`, as a dict.
         prompts: Prompts by task. The system turn of the record's task, if any, comes first.
     """
     turns: Sequence[Turn] = record["messages"]

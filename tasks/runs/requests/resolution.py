@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 from tasks.code_versions import sign_off
 from tasks.consent import withdrawals
 from tasks.consent.withdrawals import UsedSource
-from tasks.core import code_digest, config, files, yaml_text
+from tasks.core import code_digest, files
+from tasks.core.documents import config, yaml_text
 from tasks.core.errors import InputError, Refused
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
@@ -23,7 +24,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import champion
 from tasks.registry.promote.champion import Champion
-from tasks.runs.source_resolution import resolve_sources
+from tasks.runs.requests.source_resolution import resolve_sources
 from tasks.sources import sources, vault_keys
 from tasks.sources.dataset import Dataset
 from tasks.sources.sources import Sources, Suites

@@ -20,13 +20,15 @@ from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import judge, staffing
 from tasks.policy.governance import Governance
 from tasks.policy.policy import SCHEDULER
-from tasks.runs import abbreviated_ids, commit_tree, quick_checks
-from tasks.runs.commit_files import CommitFiles
-from tasks.runs.expected_failures import expected_failures
-from tasks.runs.repository import Repository
+from tasks.runs import abbreviated_ids
+from tasks.runs.git import commit_tree
+from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
-from tasks.runs.resolution import read_params, require_adopted, require_known_owners
-from tasks.runs.source_resolution import check_sources
+from tasks.runs.requests import quick_checks
+from tasks.runs.requests.commit_files import CommitFiles
+from tasks.runs.requests.expected_failures import expected_failures
+from tasks.runs.requests.resolution import read_params, require_adopted, require_known_owners
+from tasks.runs.requests.source_resolution import check_sources
 from tasks.sources import sources
 from tasks.sources.sources import Sources, Suites
 from tasks.stages.data.readers import content
@@ -106,7 +108,7 @@ def check_files(
 
 
 def _impossible_training(asked: Params, root: Path, elsewhere: bool) -> Iterator[str]:
-    from tasks.runs import training_estimate  # imports numpy, which most commands do not need
+    from tasks.runs.requests import training_estimate  # imports numpy, which most commands do not need
 
     yield from training_estimate.find_obstacles(asked, Layout(root), elsewhere)
 
@@ -174,7 +176,7 @@ def _require_no_cluster(params: Params) -> None:
     Raises:
         Refused: A cluster is named, and this machine lacks what the parameters ask for.
     """
-    from tasks.runs import training_estimate  # as above
+    from tasks.runs.requests import training_estimate  # as above
 
     try:
         training_estimate.require_no_cluster(params)

@@ -7,10 +7,10 @@ import torch
 
 from tasks.core.params import methods
 from tasks.core.params.training import Training
-from tasks.stages.train import builders, equipment, kernels, lora_products, packed_mask
 from tasks.stages.train.job import Job
-from tasks.stages.train.sequence_parallel import PassGroup
-from tasks.stages.train.target_loss import TargetLoss
+from tasks.stages.train.model import builders, equipment, kernels, lora_products, packed_mask
+from tasks.stages.train.model.sequence_parallel import PassGroup
+from tasks.stages.train.model.target_loss import TargetLoss
 from tasks.stages.train.verification.trained_modules import require_targets, require_trained
 
 REPACKS_ATTRIBUTE = "support_avx512bf16_for_cpu"

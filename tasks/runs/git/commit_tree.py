@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from tasks.core.errors import InputError
 from tasks.core.files import final_path, sha256_bytes, sha256_file
-from tasks.runs.repository import Repository
+from tasks.runs.git.repository import Repository
 
 FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
 """Git's modes of a path: file, executable file, symbolic link, other repository (submodule)."""

@@ -13,8 +13,8 @@ from typing import IO
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.core.params.params import Params
-from tasks.runs.repository import Repository
-from tasks.runs.resolution import read_params
+from tasks.runs.git.repository import Repository
+from tasks.runs.requests.resolution import read_params
 from tasks.sources.sources import Source, fill_variables
 from tasks.stages.data.readers import content
 

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.core import config, facts, files
-from tasks.core.document import error_text
+from tasks.core import facts, files
+from tasks.core.documents import config
+from tasks.core.documents.document import error_text
 from tasks.core.errors import InputError
 from tasks.core.layout import Layout
 from tasks.gates import record_chain
 from tasks.registry.history.release_contents import flatten
 from tasks.registry.promote import mlflow_mirror
-from tasks.runs import mlflow_runs, training_curve
 from tasks.runs.journal import Journal
-from tasks.runs.mlflow_runs import RUN_TAG
+from tasks.runs.reporting import mlflow_runs, training_curve
+from tasks.runs.reporting.mlflow_runs import RUN_TAG
+from tasks.runs.reporting.training_curve import Point
 from tasks.runs.run import open_run
-from tasks.runs.training_curve import Point
 from tasks.trust.stage_record import CODE_MATERIAL, SignedRecord
 
 TRAIN_STAGE = "train"

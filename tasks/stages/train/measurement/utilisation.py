@@ -4,10 +4,9 @@ from typing import Any
 
 from torch import distributed
 
-from tasks.stages.train import device_peak
-from tasks.stages.train.device_peak import Peak
 from tasks.stages.train.job import Job
-from tasks.stages.train.preflight import model_shape, operations
+from tasks.stages.train.preflight import device_peak, model_shape, operations
+from tasks.stages.train.preflight.device_peak import Peak
 from tasks.stages.train.rows import passes
 from tasks.stages.train.rows.order import Order
 

@@ -1,0 +1,7 @@
+"""SQL databases: connections, schema versions, and repair of SQLite files.
+
+sqlite_journals.py  removal of SQLite journals that name a super-journal
+database.py         SQLite and Postgres engines with one writer at a time
+migrations.py       schema versions of databases, and migration from older ones
+mlflow_database.py  atomic creation of MLflow's tables in a SQLite file
+"""
