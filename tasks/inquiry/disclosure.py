@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.core.documents.config import FrozenModel, require_visible
-from tasks.core.errors import InputError, Refused
-from tasks.core.files import read_json
+from tasks.core.documents.document import error_text
+from tasks.core.errors import DOCUMENT_ERRORS, InputError, Refused
+from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
 from tasks.inquiry import access_entries, quarantined_rows, source_row
@@ -90,13 +91,21 @@ def _by_row(layout: Layout, text: str) -> RowLocation:
     _source(layout, source_id)
     if not ROW_NUMBER.fullmatch(number):
         raise InputError(f"{text!r}: expected SOURCE:ROW, and rows count from 1, e.g. {source_id}:57")
-    row, counted = int(number), read_json(layout.artefacts("ingest") / "result.json")["sources"]
-    rows = next(item["counts"]["rows"] for item in counted if item["id"] == source_id)
+    row, rows = int(number), _counted_rows(layout, source_id)
     if row > rows:
         raise InputError(f"source {source_id} had {rows:,} rows in run {layout.root.name}; there is no row {row:,}")
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
     matching = pq.read_table(layout.artefacts("ingest") / "rows.parquet", filters=wanted).to_pylist()
     return RowLocation(**matching[0]) if matching else RowLocation(None, source_id, row)
+
+
+def _counted_rows(layout: Layout, source_id: str) -> int:
+    path = layout.artefacts("ingest") / "result.json"
+    try:
+        counted = {item["id"]: int(item["counts"]["rows"]) for item in read_stage_json(path)["sources"]}
+        return counted[source_id]
+    except (OSError, *DOCUMENT_ERRORS) as error:
+        raise InputError(f"{path}: expected the number of rows of each source ({error_text(error)})") from None
 
 
 def _source(layout: Layout, source_id: str) -> ResolvedSource:

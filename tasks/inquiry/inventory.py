@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pydantic import computed_field
 
 from tasks.core.documents.config import FrozenModel
-from tasks.core.files import read_json
+from tasks.core.files import read_stage_bytes, read_stage_json
 from tasks.core.formatting import format_share
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_table
@@ -98,7 +98,7 @@ def _governed_results(runs: Iterable[Path]) -> IngestResults:
 
 def _ingested(layout: Layout) -> dict[str, Any] | None:
     path = layout.artefacts("ingest") / "result.json"
-    return {source["id"]: source for source in read_json(path)["sources"]} if path.exists() else None
+    return {source["id"]: source for source in read_stage_json(path)["sources"]} if path.exists() else None
 
 
 def _holding(source: Source, ran: IngestResults, today: date) -> InventoryItem:
@@ -130,11 +130,11 @@ def _stage_counts(layout: Layout, entry: dict[str, Any]) -> dict[str, StageCount
     """Return a source's counts in each finished stage; once `split` has ended, those of the dataset's manifest."""
     manifest = layout.artefacts("split") / "manifest.json"
     if manifest.exists():
-        return Dataset.from_bytes(manifest.read_bytes()).sources[entry["id"]].passages
+        return Dataset.from_bytes(read_stage_bytes(manifest)).sources[entry["id"]].passages
     said = {"ingest": entry["counts"]}
     for stage in FILTER_NAMES[1:]:
         path = layout.artefacts(stage) / "result.json"
-        of_source = read_json(path)["by_source"].get(entry["id"]) if path.exists() else None
+        of_source = read_stage_json(path)["by_source"].get(entry["id"]) if path.exists() else None
         said |= {stage: of_source} if of_source else {}
     return {stage: StageCounts.model_validate(passage) for stage, passage in said.items()}
 

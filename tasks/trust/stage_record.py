@@ -22,6 +22,10 @@ PREDICATE_TYPE = "https://in-toto.io/attestation/link/v0.3"
 TYPE: Literal["urn:hallmark:stage-record:v1"] = "urn:hallmark:stage-record:v1"
 ENTRY_KIND = "run.stage"
 """Kind of the ledger's entries about stages; their subject is the id of the run."""
+MAX_FILES = 5_000
+"""Maximum number of files that a stage may leave. A record with so many has some two megabytes."""
+MAX_NAMES_BYTES = 2**19
+"""Maximum number of bytes of their paths."""
 CODE_MATERIAL = "tasks"
 """Name of the material with the digest of the stage's code: `tasks.core.code_digest.of_stage`."""
 
@@ -127,11 +131,25 @@ def sign(record: StageRecord, left: Digests, signer: Signer) -> dict[str, Any]:
         signer: Worker key.
 
     Raises:
-        Refused: The stage wrote no files.
+        Refused: The stage wrote no files, or too many.
     """
     if not left:
         raise Refused(f"stage {record.name} ended well and left no file")
+    _require_few(record.name, left)
     return dsse.sign(dsse.statement(PREDICATE_TYPE, left, record.json_value), signer)
+
+
+def _require_few(stage: str, left: Digests) -> None:
+    """Raise Refused if the record, which the ledger keeps for ever, would be long.
+
+    It leaves out none of many files: nothing would prove that file.
+    """
+    size = sum(len(path.encode()) for path in left)
+    if len(left) > MAX_FILES or size > MAX_NAMES_BYTES:
+        raise Refused(
+            f"stage {stage} left {len(left):,} files, with names of {size:,} bytes, and its record names each file: "
+            f"{MAX_FILES:,} files with names of {MAX_NAMES_BYTES:,} bytes at most; write fewer files, or one of all"
+        )
 
 
 def sign_cached(record: SignedRecord, tree_sha256: str, signer: Signer) -> dict[str, Any]:

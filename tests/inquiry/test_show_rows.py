@@ -242,3 +242,12 @@ def test_a_look_leaves_nothing_behind(ingested: Run) -> None:
 
 def files(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.attack(rights="stage", stopped="a result of ingest that is odd is told as that")
+@pytest.mark.parametrize("odd", ["[" * 100_000, "{}", '{"sources": [{"id": "src"}]}', '{"sources": 7}', "[1]", ""])
+def test_an_odd_count_of_rows_is_told(ingested: Run, odd: str) -> None:
+    path = ingested.layout.artefacts("ingest") / "result.json"
+    path.write_text(odd)
+    with pytest.raises(InputError, match="expected the number of rows of each source"):
+        show(ingested, "src:4")

@@ -15,7 +15,8 @@ from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.layout import Layout
 from tasks.core.machine import transfers
 from tasks.runs.outputs import dvc
-from tasks.runs.outputs.dvc_output import KEPT_LINES, MAX_LINE_LENGTH, DvcOutput
+from tasks.runs.outputs.dvc_output import KEPT_LINES, MAX_LINE_LENGTH, DvcOutput, stage_error
+from tasks.stages.runner import error_file
 from tasks.supervise import grants
 from tests.dvc_stages import run_of
 from tests.patience import patience, wait_until
@@ -302,3 +303,14 @@ def test_every_kind_of_remote_can_be_read_back(tmp_path: Path, url: str) -> None
     with Config(str(tmp_path)).edit("local") as local:
         local["remote"]["store"] |= dvc._verify_setting(url)
     assert Config(str(tmp_path))["remote"]["store"].get("verify", False) is (not url.startswith("hdfs"))
+
+
+@pytest.mark.attack(rights="stage", stopped="a failed stage's message is read up to a bound, if it is a file")
+def test_a_message_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    path, told = error_file(tmp_path, "clean"), DvcOutput()
+    path.parent.mkdir()
+    os.mkfifo(path)
+    assert "ended with exit code 1" in str(stage_error(tmp_path, "clean", 1, told))
+    path.unlink()
+    path.write_text("x" * 10**6)
+    assert len(str(stage_error(tmp_path, "clean", 1, told))) < 10**5

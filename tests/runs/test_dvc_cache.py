@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tasks.core import files
 from tasks.core.files import sha256_bytes
 from tasks.core.layout import Layout
 from tasks.runs.outputs import dvc_cache
@@ -89,7 +90,7 @@ def test_a_lock_about_something_else_as_well_removes_nothing(layout: Layout, tmp
 
 @pytest.mark.parametrize("how", ["pipe", "deep", "long"])
 def test_a_list_that_cannot_be_read_is_removed(layout: Layout, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dvc_cache, "MAX_LISTING_BYTES", 2**20)
+    monkeypatch.setattr(files, "MAX_STAGE_JSON_BYTES", 2**20)
     place = put(layout, f"{LISTING}.dir", b"[" * 10_000 if how == "deep" else b" " * (2**20 + 1))
     if how == "pipe":
         place.unlink()

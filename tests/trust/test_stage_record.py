@@ -1,11 +1,13 @@
 """The record of a stage: about its own outputs, each once, and taken from the record of the same work alone."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tasks.core.errors import Refused
+from tasks.core.files import canonical_json
 from tasks.trust import dsse, keys, stage_record
 from tasks.trust.stage_record import Environment, StageRecord
 
@@ -90,3 +92,28 @@ def test_a_folder_is_known_by_the_files_in_it() -> None:
     assert stage_record.digest_of_path("artefacts/predict/base/rows", LEFT) == "1" * 64
     assert stage_record.digest_of_path("artefacts/predict/base", LEFT) not in (None, "1" * 64)
     assert stage_record.digest_of_path("artefacts/predict/bas", LEFT) is None
+
+
+@pytest.mark.parametrize("names", [map(str, range(5_001)), (f"{n}/{'x' * 4_000}" for n in range(140))])
+def test_a_record_of_many_names_is_not_signed(names: Iterable[str]) -> None:
+    left = {f"artefacts/predict/base/{name}": "1" * 64 for name in names}
+    with pytest.raises(
+        Refused, match=rf"left {len(left):,} files, with names of [\d,]+ bytes, .* at most; write fewer"
+    ):
+        stage_record.sign(RECORD, left, WORKER)
+
+
+def test_a_long_record_of_an_earlier_version_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = {f"artefacts/predict/base/{n}": "1" * 64 for n in range(5_001)}
+    with monkeypatch.context() as earlier:
+        earlier.setattr(stage_record, "MAX_FILES", len(left))
+        envelope = stage_record.sign(RECORD, left, WORKER)
+    assert verified(envelope).outputs == left
+
+
+def test_the_longest_record_is_short_in_the_ledger() -> None:
+    """Also where it is taken, with the record of what was computed in it."""
+    length = stage_record.MAX_NAMES_BYTES // stage_record.MAX_FILES
+    left = {f"artefacts/predict/base/{n:05}".ljust(length, "x"): "1" * 64 for n in range(stage_record.MAX_FILES)}
+    taken = stage_record.sign_cached(verified(stage_record.sign(RECORD, left, WORKER)), "7" * 64, WORKER)
+    assert len(canonical_json(taken)) < 4 * 2**20

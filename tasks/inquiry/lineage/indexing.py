@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
-from tasks.core.files import read_json, tree_digest
+from tasks.core.files import read_stage_json, tree_digest
 from tasks.core.layout import Layout
 from tasks.core.records.record import read_batches, read_table
 from tasks.inquiry.lineage import tables
@@ -128,7 +128,7 @@ def _mentions(layout: Layout) -> list[Mention]:
 
 def _require_manifest_counts(rows: Counter[tuple[str, str]], layout: Layout) -> None:
     """Raise AssertionError if the counts differ from the manifest, which the dataset's owners have signed."""
-    origins = read_json(layout.artefacts("split") / "manifest.json")["sources"]
+    origins = read_stage_json(layout.artefacts("split") / "manifest.json")["sources"]
     signed = {(name, side): origin["rows"][side] for name, origin in origins.items() for side in SIDES}
     if wrong := [(pair, signed[pair], rows[pair]) for pair in signed if signed[pair] != rows[pair]]:
         (name, side), said, counted = wrong[0]

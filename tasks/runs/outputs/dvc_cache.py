@@ -14,14 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tasks.core.files import copy, read_at_most, sha256_file
+from tasks.core.files import copy, read_stage_json, sha256_file
 from tasks.core.graph import DVC_STAGES
-from tasks.core.json_text import parse
 from tasks.core.layout import Layout
 from tasks.trust.stage_record import Digests
 
-MAX_LISTING_BYTES = 256 * 2**20
-"""Maximum number of bytes of the list of a folder's files, which has about a hundred bytes for each file."""
 MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -76,7 +73,7 @@ def _objects(layout: Layout, stage: str, lock: Mapping[str, Any], left: Digests)
         for out in lock["outs"]:
             if out["path"] not in places:  # the entry also names another output
                 return None
-            listing = parse(read_at_most(_object(layout, out["md5"]), MAX_LISTING_BYTES))
+            listing = read_stage_json(_object(layout, out["md5"]))
             found |= {f"{out['path']}/{item['relpath']}": _object(layout, item["md5"]) for item in listing}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

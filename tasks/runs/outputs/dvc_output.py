@@ -9,10 +9,12 @@ import select
 import subprocess
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tasks.core.errors import HallmarkError, InputError, ProcessDied, Refused, Unavailable
 from tasks.core.escaping import escape
+from tasks.core.files import open_regular_file
 from tasks.core.layout import state_folder
 from tasks.stages.runner import error_file
 
@@ -25,6 +27,8 @@ MAX_LINE_LENGTH = 2**14
 """Maximum number of characters in a line; longer ones are split. Also the number of bytes that are read at once."""
 MAX_BYTES_AFTER_END = 2**20
 """Maximum number of bytes that are read from a pipe after its process has ended; more than a pipe holds."""
+MAX_ERROR_BYTES = 2**16
+"""Maximum number of bytes of a stage's error message that are shown."""
 POLL_SECONDS = 0.5
 """Seconds between two checks of whether a silent process has ended."""
 
@@ -99,9 +103,8 @@ def stage_error(root: Path, stage: str, code: int, told: DvcOutput) -> HallmarkE
     This is the error that the stage left, an error about a full disk or a gate that has not passed, or else `Died` with
     the last lines of output.
     """
-    error_path = error_file(root, stage)
-    if error_path.exists():
-        said = escape(error_path.read_text(errors="replace"))
+    with suppress(OSError), open_regular_file(error_file(root, stage)) as file:
+        said = escape(file.read(MAX_ERROR_BYTES).decode(errors="replace"))
         return _ERRORS.get(code, Refused)(f"stage {stage}: {said}")
     if any(os.strerror(errno.ENOSPC) in line for line in told.lines):
         where = f"{root}, or its cache {state_folder(root) / 'cache'}"

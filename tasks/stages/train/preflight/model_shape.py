@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import InputError
-from tasks.core.files import read_json
+from tasks.core.files import parse_untrusted_json, read_at_most
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.core.params.training_methods.method import module_name
 from tasks.stages.train.base.origins import raising_input_error
 
+MAX_CONFIG_BYTES, MAX_CONFIG_PIECES = 2**24, 500_000
+"""Maximum size of a model's configuration, in bytes and in pieces of JSON."""
 EMBEDDINGS_AND_HEADS = ("lm_head", "embed", "output_projection", "wte", "wpe")
 """Parts of the names of output heads and embeddings, to which adapters are not applied."""
 
@@ -92,7 +94,7 @@ def _weights(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
-    config = read_json(folder / "config.json")
+    config = parse_untrusted_json(read_at_most(folder / "config.json", MAX_CONFIG_BYTES), MAX_CONFIG_PIECES)
     text = config.get("text_config", config)
     try:
         hidden = int(_any(text, "hidden_size", "n_embd", "d_model"))
