@@ -129,7 +129,7 @@ def _request(
     with mistakes.collect():
         given["commit"] = _commit(checkout, demo_approvals, as_json)
     with mistakes.collect():
-        given["reason"] = checked_reason(reason, "--reason has no words; say why, or leave it out") if reason else None
+        given["reason"] = checked_reason(reason) if reason else None
     named = {"run_id": new_run_id(), "params": params, "governance": governance, "demo_approvals": demo_approvals}
     return RunRequest.model_validate(named | given), mistakes
 

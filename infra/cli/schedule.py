@@ -15,7 +15,6 @@ from tasks.scheduling.occasion_entries import Occasion
 from tasks.scheduling.signed_statements import SwitchAction
 
 Named = Annotated[str, typer.Argument(metavar="NAME", help="Schedule or trigger (`hallmark schedule list`).")]
-Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
 
 
 def list_schedules(as_json: shared.Json = False) -> None:
@@ -55,7 +54,7 @@ def coming(
     shared.print_columns(["due", "by its own clock", "schedule"], rows, "no schedule is due")
 
 
-def pause(name: Named, reason: Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
+def pause(name: Named, reason: shared.Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
     """Pause a schedule or trigger. Occasions during the pause are not made up for.
 
     Example: hallmark schedule pause nightly --as ml-engineer --reason "the store moves"
@@ -63,7 +62,7 @@ def pause(name: Named, reason: Reason, who: shared.ActAs = None, as_json: shared
     _pause_or_resume("pause", name, reason, who, as_json)
 
 
-def resume(name: Named, reason: Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
+def resume(name: Named, reason: shared.Reason, who: shared.ActAs = None, as_json: shared.Json = False) -> None:
     """Resume a paused schedule or trigger, from now on.
 
     Example: hallmark schedule resume nightly --as ml-engineer --reason "the store has moved"
@@ -95,7 +94,7 @@ def run(
     at, person = occasion_context.context(), shared.acting_person(who)
     at.standing.require(name)
     asks, now = at.standing.deployments.named[name], at.ledger.now()
-    why = f": {checked_reason(reason, '--reason has no words; say why now, or leave it out')}" if reason else ""
+    why = f": {checked_reason(reason, 'why now')}" if reason else ""
     words = trigger_events.shorten_reason(f"{name}, asked for now{why}")
     key = f"{name}/now/{due_times.key_time(now)}-{secrets.token_hex(4)}"
     occasion_context.request_run(

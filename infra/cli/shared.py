@@ -24,6 +24,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 ActAs = Annotated[
     str | None, typer.Option("--as", metavar="ID", help="Person in people.yaml who acts. [env: HALLMARK_IDENTITY]")
 ]
+Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
 Governance = Annotated[Path | None, typer.Option("--governance", metavar="DIR", help="Other governance files.")]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter. May be repeated.")

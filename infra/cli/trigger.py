@@ -37,7 +37,7 @@ def trigger(
         raise InputError(f"{name} is no trigger with `on: event`; to ask for its run now: hallmark schedule run")
     if paused := at.standing.paused.get(name):
         raise Refused(f"{name} rests: {paused.person} paused it ({paused.reason})")
-    words = checked_reason(reason, "say with --reason what happened, so that others can follow it later")
+    words = checked_reason(reason, "what happened")
     if key is not None and not re.fullmatch(KEY, key):
         raise InputError(f"--key {key}: expected at most 100 letters, digits and . _ : -, as in export-2026-03-02")
     what = key or due_times.key_time(at.ledger.now())

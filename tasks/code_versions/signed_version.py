@@ -1,13 +1,11 @@
 """Statement by which a reviewer signs off a version of the code for governed runs, or withdraws the sign-offs."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tasks.core.params.values import Name, Sha256, Text
 from tasks.policy.signed_document import DatedDocument, SignedKind
-from tasks.trust import dsse
 
 PREDICATE_TYPE = "urn:hallmark:code-version:v1"
 ENTRY_KIND = "code.signed"
@@ -32,13 +30,6 @@ class Version(DatedDocument):
 
 
 VERSION = SignedKind(
-    PREDICATE_TYPE, Version, "a signature under a version of the code", signer_of=lambda version: version.person
-)
-
-
-def statement(version: Version) -> dict[str, Any]:
-    return dsse.statement(PREDICATE_TYPE, {"tree": version.tree_sha256}, version.json_value)
-
-
-def is_about_its_tree(version: Version, subjects: Mapping[str, str]) -> bool:
-    return dict(subjects) == {"tree": version.tree_sha256}
+    PREDICATE_TYPE, Version, "a signature under a version of the code", signer_of=lambda version: version.person,
+    subjects_of=lambda version: {"tree": version.tree_sha256},
+)  # fmt: skip

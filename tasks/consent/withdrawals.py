@@ -192,7 +192,7 @@ def _draft(
     ledger: Ledger, governance: Governance, source: Source, person: Person, reason: str,
     restores: Withdrawal | None, contents: Collection[str] = (),
 ) -> Draft:  # fmt: skip
-    reason = checked_reason(reason, "say why with --reason, so that others can follow it later")
+    reason = checked_reason(reason)
     notice = Notice(
         verb="restore" if restores else "withdraw",
         source=source.id,

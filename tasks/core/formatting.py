@@ -27,6 +27,12 @@ def format_duration(seconds: float) -> str:
     return f"{days} d {hours} h" if days else f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
+def format_minutes(seconds: float) -> str:
+    """Return a duration to the minute, such as `12 min` or `1 h 05 min`."""
+    minutes = int(max(0.0, seconds) // 60)
+    return f"{minutes} min" if minutes < 60 else format_duration(minutes * 60)
+
+
 def format_share(share: float) -> str:
     """Return a share in percent with at most one decimal, such as `40%` or `9.1%`."""
     return f"{share:.1%}".replace(".0%", "%")

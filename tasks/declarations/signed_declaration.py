@@ -1,6 +1,5 @@
 """Documents that an owner signs to adopt a source or a use-case card."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -14,7 +13,6 @@ from tasks.core.params.values import Name, Sha256, Text
 from tasks.declarations.criteria import AcceptanceCriteria
 from tasks.policy.signed_document import DatedDocument, SignedKind
 from tasks.sources.sources import Source, Suites, Terms
-from tasks.trust import dsse
 
 PREDICATE_TYPE = "urn:hallmark:declaration:v1"
 KIND = "declaration.signed"
@@ -83,15 +81,10 @@ class Declaration(DatedDocument):
         return self
 
 
-DECLARATION = SignedKind(PREDICATE_TYPE, Declaration, "a declaration", signer_of=lambda declaration: declaration.person)
-
-
-def statement(said: Declaration) -> dict[str, Any]:
-    return dsse.statement(PREDICATE_TYPE, {said.declared.subject: said.declared.sha256}, said.json_value)
-
-
-def has_matching_subject(said: Declaration, subjects: Mapping[str, str]) -> bool:
-    return dict(subjects) == {said.declared.subject: said.declared.sha256}
+DECLARATION = SignedKind(
+    PREDICATE_TYPE, Declaration, "a declaration", signer_of=lambda said: said.person,
+    subjects_of=lambda said: {said.declared.subject: said.declared.sha256},
+)  # fmt: skip
 
 
 def of_source(source: Source, suites: Suites, terms: Terms, edition_words: list[str]) -> DeclaredSource:

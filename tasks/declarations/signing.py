@@ -5,8 +5,8 @@ from datetime import datetime
 
 from tasks.core.documents.config import checked_reason
 from tasks.core.errors import Refused
-from tasks.declarations import signed_declaration, status
-from tasks.declarations.signed_declaration import KIND, Declaration, DeclaredDocument
+from tasks.declarations import status
+from tasks.declarations.signed_declaration import DECLARATION, KIND, Declaration, DeclaredDocument
 from tasks.declarations.status import DeclarationStatus
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy import signed_entry
@@ -27,7 +27,7 @@ def sign(
         InputError: The person is unknown, or no reason is given.
     """
     person = governance.actor(person_id, ledger.now())
-    reason = checked_reason(reason, "say with --reason what you looked at, so that others can follow it later")
+    reason = checked_reason(reason, "what you looked at")
 
     def drafts() -> Entry | list[Draft]:
         now, at = status.read(ledger, governance), ledger.now()
@@ -85,7 +85,7 @@ def _draft(
         reason=reason,
         time=at,
     )
-    return Draft(KIND, declared.subject, signed_declaration.statement(said))
+    return Draft(KIND, declared.subject, DECLARATION.statement(said))
 
 
 def _has_signed(person: Person, declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> bool:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.core.errors import HallmarkError
-from tasks.declarations import signed_declaration
 from tasks.declarations.signed_declaration import DECLARATION, KIND, Declaration, DeclaredDocument, DeclaredSource
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
@@ -107,14 +106,13 @@ def read(ledger: Ledger, governance: Governance) -> DeclarationStatus:
 def counts(signed: SignedDocument[Declaration], policy: Policy, people: PeopleById) -> bool:
     """Return whether a signature counts.
 
-    The statement's subject must be the declared document, its environment this one, its owner somebody who may own the
+    The statement's environment must be this one, its owner somebody who may own the
     document, and its signer one of those who have to sign.
     """
     said, person = signed.document, signed.person
     return (
         person is not None
         and said.environment == policy.environment
-        and signed_declaration.has_matching_subject(said, signed.subjects)
         and not (person.demo and policy.environment != LOCAL)
         and may_own(said.declared, roles_at(people, said.declared.owner, signed.effective_at), policy)
         and (person.id in said.owners or _stands_in(signed, policy))

@@ -257,7 +257,7 @@ def _only_allowed(claims: list[Claim]) -> Decision:
 def _require_fields(verb: str, reason: str, checks: Sequence[str], expires: datetime | None) -> None:
     if verb not in DECISION_VERBS:
         raise InputError(f"expected one of {', '.join(DECISION_VERBS)}, got {verb!r}")
-    checked_reason(reason, f"to {verb} give a reason in words, so that others can follow it later")
+    checked_reason(reason)
     if verb == "waive" and (not checks or expires is None):
         raise InputError("a waiver names the failed checks it is for and when it expires")
     if verb != "waive" and (checks or expires is not None):

@@ -14,6 +14,7 @@ from tasks.core.errors import InputError, Refused
 from tasks.incidents import signed_incident
 from tasks.incidents.signed_incident import (
     CLOSED,
+    CLOSING,
     ESCALATED,
     OPENED,
     Closing,
@@ -188,7 +189,7 @@ def draft_closing(
         InputError: The person is unknown, or the reason is not valid. The function raises it if the incident is
             unknown, and Refused if the person may not close it or it is closed already.
     """
-    reason = checked_reason(reason, "say with --reason what was found and done, so that others can follow it later")
+    reason = checked_reason(reason, "what was found and done")
     person = governance.actor(person_id, ledger.now())
 
     def draft() -> list[Draft]:
@@ -202,7 +203,7 @@ def draft_closing(
             id=opened.id, cause=opened.cause, person=person.id, role=opened.role, reason=reason,
             environment=opened.environment, time=now,
         )  # fmt: skip
-        return [Draft(CLOSED, incident.id, signed_incident.statement(said))]
+        return [Draft(CLOSED, incident.id, CLOSING.statement(said))]
 
     return person, draft
 

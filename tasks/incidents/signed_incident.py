@@ -69,9 +69,35 @@ class Closing(DatedDocument):
 
 
 StatementT = TypeVar("StatementT", Opening, Escalation, Closing)
-OPENING = SignedKind(PREDICATE_TYPE, Opening, "an incident", signer_of=lambda _: "gate", machines=("gate",))
-ESCALATION = SignedKind(PREDICATE_TYPE, Escalation, "an escalation", signer_of=lambda _: "gate", machines=("gate",))
-CLOSING = SignedKind(PREDICATE_TYPE, Closing, "a closing", signer_of=lambda said: said.person)
+
+
+def _subjects(said: Opening | Escalation | Closing) -> dict[str, str]:
+    return {said.id: said.cause}
+
+
+OPENING = SignedKind(
+    PREDICATE_TYPE,
+    Opening,
+    "an incident",
+    signer_of=lambda _: "gate",
+    machines=("gate",),
+    subjects_of=_subjects,
+)
+ESCALATION = SignedKind(
+    PREDICATE_TYPE,
+    Escalation,
+    "an escalation",
+    signer_of=lambda _: "gate",
+    machines=("gate",),
+    subjects_of=_subjects,
+)
+CLOSING = SignedKind(
+    PREDICATE_TYPE,
+    Closing,
+    "a closing",
+    signer_of=lambda said: said.person,
+    subjects_of=_subjects,
+)
 
 
 def cause_digest(what: IncidentKind, about: str, facts: dict[str, Any]) -> str:
@@ -80,7 +106,8 @@ def cause_digest(what: IncidentKind, about: str, facts: dict[str, Any]) -> str:
 
 
 def sign_with_gate_key(said: Opening | Escalation, governance: Governance) -> dict[str, Any]:
-    return dsse.sign(statement(said), governance.signer("gate", said.time))
+    kind: SignedKind[Any] = OPENING if isinstance(said, Opening) else ESCALATION
+    return dsse.sign(kind.statement(said), governance.signer("gate", said.time))
 
 
 def opening(entry: Entry, governance: Governance) -> Opening | None:
@@ -111,10 +138,6 @@ def closing_obstacle(opened: Opening, person: Person, at: datetime) -> str:
     return ""
 
 
-def statement(said: Opening | Escalation | Closing) -> dict[str, Any]:
-    return dsse.statement(PREDICATE_TYPE, {said.id: said.cause}, said.json_value)
-
-
 def _read(entry: Entry, governance: Governance, kind: SignedKind[StatementT]) -> StatementT | None:
     """Return the verified statement in an entry, if it is about the incident in the entry's subject."""
     try:
@@ -122,5 +145,4 @@ def _read(entry: Entry, governance: Governance, kind: SignedKind[StatementT]) ->
     except HallmarkError:
         return None
     said, here = signed.document, governance.policy.environment
-    about = (signed.subjects, said.id, said.environment) == ({entry.subject: said.cause}, entry.subject, here)
-    return said if about else None
+    return said if (said.id, said.environment) == (entry.subject, here) else None

@@ -31,7 +31,7 @@ def record_access(ledger: Ledger, kind: AccessKind, about: str, person: str, rea
     Raises:
         InputError: The reason is empty, too long, or has invisible characters.
     """
-    words = checked_reason(reason, "data is shown for a reason only; say it with --reason")
+    words = checked_reason(reason, "why you look")
     ledger.append(kind, about, {"person": person, "reason": words, **at})
 
 

@@ -54,6 +54,13 @@ class SignedKind(Generic[Said]):
     machines: tuple[MachineName, ...] = ()
     body_key: str = "envelope"
     """Key in the entry's body that holds the envelope."""
+    subjects_of: Callable[[Said], dict[str, str]] | None = None
+    """Function that returns the SHA-256 of each subject, by name, if the document says what it is about."""
+
+    def statement(self, said: Said) -> dict[str, Any]:
+        """Return the statement to sign, of a kind with `subjects_of`."""
+        assert self.subjects_of is not None
+        return dsse.statement(self.uri, self.subjects_of(said), said.json_value)
 
     def predicate(self, envelope: Mapping[str, Any]) -> Said:
         """Return the document in an envelope without verification of its signature.
@@ -108,6 +115,8 @@ def verify_envelope(
     who, at = kind.signer_of(said), max(said.time, recorded or said.time)
     signer = _signer(who, kind.machines, signers)
     subjects = dsse.subjects(validity.verify(envelope, signers.keys_of(signer), at, who))
+    if kind.subjects_of and subjects != kind.subjects_of(said):
+        raise Refused(f"{kind.label} says that it is about something else than what was signed")
     return SignedDocument(said, signer if isinstance(signer, Person) else None, at, subjects, envelope)
 
 

@@ -14,14 +14,14 @@ from tasks.policy.signed_entry import Draft, DraftFunction
 from tasks.scheduling import deployments_in_force
 from tasks.scheduling.deployments_file import Deployments
 from tasks.scheduling.signed_statements import (
+    DECLARATION,
     DECLARED,
     PAUSED,
     RESUMED,
+    SWITCH,
     Declaration,
     Switch,
     SwitchAction,
-    declaration_statement,
-    switch_statement,
 )
 
 SWITCH_KINDS = {"pause": PAUSED, "resume": RESUMED}
@@ -52,7 +52,7 @@ def declare(ledger: Ledger, governance: Governance, person_id: str, text: str) -
             person=person.id, file_sha256=digest, text=text, follows=now.sha256,
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
-        return [Draft(DECLARED, digest, declaration_statement(said))]
+        return [Draft(DECLARED, digest, DECLARATION.statement(said))]
 
     return signed_entry.sign_and_record(ledger, governance, person, draft)
 
@@ -80,7 +80,7 @@ def draft_switch(
         InputError: No reason is given, or the person is unknown; the function raises it for an unknown name.
         Refused: The person may not act here; the function raises it if the pause or resumption would change nothing.
     """
-    reason = checked_reason(reason, "say with --reason why, so that others can follow it later")
+    reason = checked_reason(reason)
     person = governance.actor(person_id, ledger.now())
 
     def draft() -> list[Draft]:
@@ -91,7 +91,7 @@ def draft_switch(
             deed=deed, name=name, person=person.id, reason=reason, follows=now.predecessor(name),
             environment=governance.policy.environment, time=ledger.now(),
         )  # fmt: skip
-        return [Draft(SWITCH_KINDS[deed], name, switch_statement(said))]
+        return [Draft(SWITCH_KINDS[deed], name, SWITCH.statement(said))]
 
     return person, draft
 

@@ -1,12 +1,11 @@
 """Statements that people sign about schedules and triggers: declarations, pauses and resumptions."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from tasks.core.files import sha256_bytes
 from tasks.core.params.values import Name, Sha256
 from tasks.policy.signed_document import DatedDocument, SignedKind
-from tasks.trust import dsse
 
 DECLARED, PAUSED, RESUMED = "deployment.declared", "schedule.paused", "schedule.resumed"
 """Kinds of ledger entries; the subject of the first is the file's digest, of the others the schedule's or trigger's
@@ -45,13 +44,11 @@ class Switch(DatedDocument):
     time: datetime
 
 
-DECLARATION = SignedKind(TYPE, Declaration, "a declaration of schedules", signer_of=lambda said: said.person)
-SWITCH = SignedKind(SWITCH_TYPE, Switch, "a pause or its end", signer_of=lambda said: said.person)
-
-
-def declaration_statement(said: Declaration) -> dict[str, Any]:
-    return dsse.statement(TYPE, {"deployments.yaml": said.file_sha256}, said.json_value)
-
-
-def switch_statement(said: Switch) -> dict[str, Any]:
-    return dsse.statement(SWITCH_TYPE, {said.name: sha256_bytes(said.name.encode())}, said.json_value)
+DECLARATION = SignedKind(
+    TYPE, Declaration, "a declaration of schedules", signer_of=lambda said: said.person,
+    subjects_of=lambda said: {"deployments.yaml": said.file_sha256},
+)  # fmt: skip
+SWITCH = SignedKind(
+    SWITCH_TYPE, Switch, "a pause or its end", signer_of=lambda said: said.person,
+    subjects_of=lambda said: {said.name: sha256_bytes(said.name.encode())},
+)  # fmt: skip

@@ -135,7 +135,7 @@ def test_nobody_but_the_owner_withdraws_or_restores(owned: House, who: str) -> N
     [
         ("owner", "letters", "r", InputError, "'letters' is not in sources.yaml, which has tickets, chats, and no run"),
         ("stranger", "tickets", "r", InputError, "'stranger' is nobody in people.yaml"),
-        ("owner", "tickets", "\u2800", InputError, "say why with --reason"),
+        ("owner", "tickets", "\u2800", InputError, "say in words why"),
         ("gone", "chats", "r", Refused, "gone holds no role on"),
     ],
 )

@@ -73,7 +73,7 @@ def signed_first(house: House, declared: DeclaredDocument, owner: str) -> dict[s
         declared=declared, owners=[owner], follows=None, environment="production", person=owner, reason="r",
         time=house.ledger.now(),
     )  # fmt: skip
-    return dsse.sign(signed_declaration.statement(said), house.key(owner))
+    return dsse.sign(signed_declaration.DECLARATION.statement(said), house.key(owner))
 
 
 @pytest.mark.attack(rights="commit", stopped="a source is read as its owner adopted it, outside environment local")
@@ -208,7 +208,7 @@ def test_who_is_not_asked_adopts_nothing(outside: House, who: str, declared: Dec
 
 
 def test_a_reason_is_given_and_twice_is_once(outside: House) -> None:
-    with pytest.raises(InputError, match="say with --reason what you looked at"):
+    with pytest.raises(InputError, match="say in words what you looked at"):
         sign(outside, "owner", source(), reason=" ")
     with pytest.raises(InputError, match="is nobody in people"):
         sign(outside, "nobody", source())
@@ -253,7 +253,7 @@ def test_what_was_signed_otherwise_adopts_nothing(outside: House) -> None:
         ({"follows": "0" * 64}, "owner"),
     ):
         changed = said.model_copy(update={"declared": source(region="us")} | changes)
-        envelope = dsse.sign(signed_declaration.statement(changed), outside.key(key))
+        envelope = dsse.sign(signed_declaration.DECLARATION.statement(changed), outside.key(key))
         outside.ledger.append(KIND, "source/tickets", {"envelope": envelope})
     swapped = dsse.statement(signed_declaration.PREDICATE_TYPE, {"source/tickets": "1" * 64}, said.json_value)
     outside.ledger.append(KIND, "source/tickets", {"envelope": dsse.sign(swapped, outside.key("owner"))})

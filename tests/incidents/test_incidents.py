@@ -61,7 +61,7 @@ def test_a_cause_that_recurs_opens_another_once_the_first_is_closed(house: House
         pytest.param("both", "done", Refused, "it was their own deed", id="whose own deed it was", marks=CLOSED_BY),
         pytest.param("gone", "done", Refused, "gone", id="who holds no role any more", marks=CLOSED_BY),
         ("stranger", "done", InputError, "nobody in people.yaml"),
-        ("risk-one", "\u2800", InputError, "say with --reason"),
+        ("risk-one", "\u2800", InputError, "say in words"),
     ],
 )
 def test_who_may_not_close_it(house: House, person: str, reason: str, error: type, message: str) -> None:

@@ -211,7 +211,7 @@ def test_an_event_that_cannot_be_is_refused(project: Path) -> None:
         ("data", say, 2, "data is no trigger with `on: event`"),
         ("upstream", (*say, "--key", "a b"), 2, "expected at most 100 letters"),
         ("upstream", (*say, "--key", "x" * 101), 2, "expected at most 100 letters"),
-        ("upstream", ("--reason", "  ", *AS), 2, "say with --reason what happened"),
+        ("upstream", ("--reason", "  ", *AS), 2, "say in words what happened"),
         ("upstream", ("--reason", "x" * 2001, *AS), 2, "the reason has 2,001 characters; say it in 2,000"),
         ("upstream", ("--reason", "fine\x1b[2J", *AS), 2, "the reason: it holds the character"),
     ):

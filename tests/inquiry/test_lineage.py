@@ -247,7 +247,7 @@ def test_who_holds_no_role_for_a_source_sees_nothing(run: Run) -> None:
     assert shown(run, "reader").messages
     with pytest.raises(Refused, match="stranger may not look at records of src"):
         shown(run, "stranger")
-    with pytest.raises(InputError, match="for a reason only"):
+    with pytest.raises(InputError, match="say in words why you look"):
         shown(run, "data-owner", reason=" ")
     assert len(open_ledger(run.layout.state).entries(access_entries.TOKENS_READ)) == 1, "only who was shown something"
 

@@ -108,7 +108,7 @@ def test_nothing_is_answered_that_is_not_recorded(done: Run, monkeypatch: pytest
         sought(done, looker(done, "reader"))
 
 
-@pytest.mark.parametrize(("value", "reason", "wanted"), [(ADA, " ", "for a reason only"), (" ", WHY, "is empty")])
+@pytest.mark.parametrize(("value", "reason", "wanted"), [(ADA, " ", "say in words why"), (" ", WHY, "is empty")])
 def test_a_reason_and_a_value_are_asked_for(done: Run, value: str, reason: str, wanted: str) -> None:
     with pytest.raises(InputError, match=wanted):
         sought(done, looker(done, "reader"), value, reason)

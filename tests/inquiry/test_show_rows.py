@@ -198,7 +198,7 @@ def test_a_source_that_is_gone_shows_nothing_and_the_attempt_is_known(ingested: 
 def test_who_may_not_look_and_who_gives_no_reason_sees_no_row(ingested: Run) -> None:
     with pytest.raises(Refused, match="stranger may not look at records of src"):
         show(ingested, "src:4", STRANGER)
-    with pytest.raises(InputError, match="for a reason only"):
+    with pytest.raises(InputError, match="say in words why you look"):
         show(ingested, "src:4", reason=" \n")
     assert looked(ingested) == []
 

@@ -11,14 +11,14 @@ from tasks.policy import signed_entry
 from tasks.scheduling import control, deployments_in_force, due_times
 from tasks.scheduling.occasion_log import OccasionLog
 from tasks.scheduling.signed_statements import (
+    DECLARATION,
     DECLARED,
     PAUSED,
     RESUMED,
+    SWITCH,
     Declaration,
     Switch,
     SwitchAction,
-    declaration_statement,
-    switch_statement,
 )
 from tasks.trust import dsse
 from tests.gates.test_reminders import clock
@@ -39,7 +39,7 @@ def write(house: House, file: str, key: str = "lead", **other: object) -> None:
         "person": "lead", "file_sha256": sha256_bytes(file.encode()), "text": file, "follows": follows,
         "environment": "local", "time": house.ledger.now(),
     }  # fmt: skip
-    statement = declaration_statement(Declaration.model_validate(said | other))
+    statement = DECLARATION.statement(Declaration.model_validate(said | other))
     house.ledger.append(DECLARED, said["file_sha256"], {"envelope": dsse.sign(statement, house.key(key))})
 
 
@@ -48,7 +48,7 @@ def write_switch(house: House, deed: SwitchAction, key: str = "lead") -> None:
     said = Switch(deed=deed, name="nightly", person="lead", reason="r", environment="local", time=house.ledger.now())
     assert said.follows is None
     kind = PAUSED if deed == "pause" else RESUMED
-    house.ledger.append(kind, "nightly", {"envelope": dsse.sign(switch_statement(said), house.key(key))})
+    house.ledger.append(kind, "nightly", {"envelope": dsse.sign(SWITCH.statement(said), house.key(key))})
 
 
 def switch(house: House, deed: SwitchAction, name: str = "nightly", reason: str = "the store moves") -> Entry:
@@ -153,7 +153,7 @@ def test_what_rests_asks_for_nothing_and_makes_up_for_nothing(house: House, monk
     assert found(house) == ["nightly/2026-03-23T02:00:00Z"]
     with pytest.raises(InputError, match="there is no schedule or trigger 'nix': nightly"):
         switch(house, "pause", "nix")
-    with pytest.raises(InputError, match="say with --reason why"):
+    with pytest.raises(InputError, match="say in words why"):
         switch(house, "pause", reason="\u2800")
 
 

@@ -125,7 +125,7 @@ def signed(house: House, folder: Path, name: str, key: str = "", **changes: Any)
         if signed_declaration.DECLARATION.predicate(dsse.read(path)).declared.subject == name
     )  # fmt: skip
     said = signed_declaration.DECLARATION.predicate(dsse.read(path)).model_copy(update=changes)
-    dsse.write(path, dsse.sign(signed_declaration.statement(said), house.key(key or said.person)))
+    dsse.write(path, dsse.sign(signed_declaration.DECLARATION.statement(said), house.key(key or said.person)))
 
 
 def other_source(**changes: object) -> DeclaredDocument:

@@ -284,7 +284,7 @@ def test_a_rollback_is_a_new_statement_signed_by_key_and_person(succeeded: House
             marks=pytest.mark.attack(rights="approver", stopped="a rollback takes who decides at the release gate"),
         ),
         ("triage-1", "nobody", "r", InputError, "'nobody' is nobody in people.yaml"),
-        ("triage-1", "risk-officer", "\u2800", InputError, "needs a reason"),
+        ("triage-1", "risk-officer", "\u2800", InputError, "say in words why"),
     ],
 )  # fmt: skip
 def test_a_rollback_is_refused(

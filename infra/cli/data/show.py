@@ -17,7 +17,7 @@ def show(
     run: Annotated[
         str, typer.Option(metavar="RUN", help="Run that the record or row is of.", parser=run_argument.resolve_id)
     ],
-    reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
+    reason: shared.Reason,
     who: shared.ActAs = None,
     as_json: shared.Json = False,
 ) -> None:

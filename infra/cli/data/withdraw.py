@@ -21,7 +21,7 @@ from tasks.runs.requests import source_resolution
 
 def withdraw(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Id of a source that you own.")],
-    reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
+    reason: shared.Reason,
     restore: Annotated[bool, typer.Option("--restore", help="Give the source again.")] = False,
     who: shared.ActAs = None,
     governance: shared.Governance = None,

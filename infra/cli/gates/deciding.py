@@ -23,7 +23,6 @@ from tasks.gates.signed_decision import Verb
 from tasks.runs import journal
 from tasks.runs.run import exists_here, layout_of
 
-Reason = Annotated[str, typer.Option(help="Why. The ledger keeps it.")]
 Role = Annotated[str | None, typer.Option(metavar="ROLE", help="Your role in this decision, where you hold several.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask no question. A pipe and --json never ask.")]
 Digest = Annotated[
@@ -37,7 +36,7 @@ Digest = Annotated[
 
 
 def approve(
-    reason: Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None,
+    reason: shared.Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None,
     role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
@@ -49,7 +48,7 @@ def approve(
 
 
 def reject(
-    reason: Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None,
+    reason: shared.Reason, run: gate_question.RunId = None, gate: gate_question.Gate = None, who: shared.ActAs = None,
     role: Role = None,
     digest: Digest = None, yes: Yes = False, as_json: shared.Json = False,
 ) -> None:  # fmt: skip
@@ -62,7 +61,7 @@ def reject(
 
 def waive(
     check: Annotated[list[str], typer.Option(help="Name of a failed check. May be repeated.")],
-    reason: Reason,
+    reason: shared.Reason,
     expires: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Last day the waiver counts.")],
     run: gate_question.RunId = None,
     gate: gate_question.Gate = None,
@@ -87,7 +86,7 @@ def waive(
 
 
 def withdraw(
-    reason: Reason,
+    reason: shared.Reason,
     run: gate_question.RunId = None,
     gate: gate_question.Gate = None,
     who: shared.ActAs = None,

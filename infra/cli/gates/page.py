@@ -6,7 +6,7 @@ from infra.cli import dataset_table
 from infra.cli.shared import console
 from tasks.consent import withdrawals
 from tasks.core.escaping import escape_line
-from tasks.core.formatting import format_duration, format_time
+from tasks.core.formatting import format_minutes, format_time
 from tasks.gates import decision_summary, evidence_diff, evidence_text
 from tasks.gates.cases import GateCase
 from tasks.gates.evidence_diff import EvidenceDiff
@@ -35,9 +35,9 @@ def show(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governa
 
 def _head(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> Table:
     evidence, now = case.evidence, ledger.now()
-    waits = f", {format_duration((now - case.opening.time).total_seconds())} ago" if case.closed is None else ""
+    waits = f", {format_minutes((now - case.opening.time).total_seconds())} ago" if case.closed is None else ""
     left = (
-        f", in {format_duration((standing.deadline - now).total_seconds())}"
+        f", in {format_minutes((standing.deadline - now).total_seconds())}"
         if case.closed is None and standing.deadline > now
         else ""
     )

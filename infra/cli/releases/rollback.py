@@ -14,7 +14,7 @@ from tasks.registry.promote import emergency_rollback, promotion
 
 def rollback(
     release: Label,
-    reason: Annotated[str, typer.Option(help="Why. The ledger keeps it.")],
+    reason: shared.Reason,
     who: shared.ActAs = None,
     role: Annotated[
         str | None, typer.Option(metavar="ROLE", help="Your role in this order, where you hold several.")

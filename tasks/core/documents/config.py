@@ -187,17 +187,16 @@ def require_visible(text: str, what: str) -> str:
     return text
 
 
-def checked_reason(reason: str, empty: str) -> str:
-    """Return a reason, stripped, as it is signed and recorded.
+def checked_reason(reason: str, what: str = "why") -> str:
+    """Return a reason, stripped, as it is signed and recorded. `what` names what it has to say, for messages.
 
     Raises:
-        InputError: The reason has neither a letter nor a digit (with the message `empty`), is too long or has a hidden
-            character.
+        InputError: The reason has neither a letter nor a digit, is too long or has a hidden character.
     """
     if len(reason) > MAX_REASON_CHARS:
         raise InputError(f"the reason has {len(reason):,} characters; say it in {MAX_REASON_CHARS:,}")
     if not any(map(str.isalnum, require_visible(reason, "the reason"))):
-        raise InputError(empty)
+        raise InputError(f"say in words {what} (--reason), so that others can follow it later")
     return reason.strip()
 
 

@@ -85,7 +85,7 @@ def submit_order(
 def _ordering(
     ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest
 ) -> "_OrderDraft":
-    checked_reason(wish.reason, "a rollback needs a reason, so that others can follow it later")
+    checked_reason(wish.reason)
     with intents.hold_lock(governance.state):
         recovery.settle_pending(ledger, governance)
     line = promotions.read(ledger, governance, releases.get(ledger, governance, label).name)
