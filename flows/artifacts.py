@@ -37,7 +37,7 @@ def show_sources(asked: Evidence) -> None:
             "source": name,
             "owner": source.owner,
             "rows": source.rows_read,
-            "put aside": format_share(source.quarantined_share),
+            "quarantined": format_share(source.quarantined_share),
             **source.rows,
             "content": asked.change.sources[name].content if asked.change else "",
         }

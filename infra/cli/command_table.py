@@ -20,7 +20,7 @@ CONSOLE = {
     "revoke": Command("console:revoke", "Take a person's password away, end their sessions.", "itself"),
 }
 DATA = {
-    "list": Command("data.listing:list_sources", "List every source: owner, class, freshness, quality."),
+    "list": Command("data.listing:list_sources", "List every source: owner, classification, quality."),
     "manifest": Command("data.manifest:manifest", "Show what a run's dataset is made of, and what changed."),
     "quarantine": Command("data.quarantine:quarantine", "Show the rows that a run quarantined, by rule."),
     "conflicts": Command("data.conflicts:conflicts", "Show records that contradict each other."),

@@ -14,7 +14,9 @@ def show(dataset: Dataset, change: DatasetChange | None, approved: bool = True) 
 
     `approved` says whether the other dataset is the one that was approved last.
     """
-    table = Table("source", "owner", "rows", "put aside", "protected", *SIDES, "content", box=None, header_style="bold")
+    table = Table(
+        "source", "owner", "rows", "quarantined", "protected", *SIDES, "content", box=None, header_style="bold"
+    )
     for name, source in sorted(dataset.sources.items(), key=lambda item: (item[1].owner, item[0])):
         table.add_row(name, *_cells(source), change.sources[name].content if change else "")
     console.print(table)

@@ -30,7 +30,7 @@ def print_records(changes: DatasetDiff) -> None:
         console.print(f"  records: {changes.why}")
     if not changes.sources:
         return
-    table = Table("records of", "kept", "on the other side", "added", "removed", "relabelled", box=None)
+    table = Table("records of", "kept", "in the other partition", "added", "removed", "relabelled", box=None)
     for name, it in changes.sources.items():
         again = "?" if it.relabelled is None else f"{it.relabelled:,}"
         table.add_row(name, f"{it.kept:,}", f"{it.moved:,}", f"{it.added:,}", f"{it.removed:,}", again)

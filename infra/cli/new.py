@@ -52,7 +52,7 @@ def new(
     personal: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD=CLASS",
+            metavar="FIELD=CATEGORY",
             help="Field of a JSON answer that is personal by its purpose, e.g. artist=name. May be repeated.",
         ),
     ] = None,
@@ -142,7 +142,7 @@ def _map_columns(
 def _personal_fields(said: list[str] | None, mapped: GuessedMapping, asks: bool) -> dict[str, Category]:
     fields = mapped.keys.get("response")
     if said is None and asks and isinstance(fields, dict):
-        console.print(f"fields of the answer: {', '.join(fields)}; classes: {', '.join(CATEGORIES)}", style="dim")
+        console.print(f"fields of the answer: {', '.join(fields)}; categories: {', '.join(CATEGORIES)}", style="dim")
         said = [
             typer.prompt(f"{answers.PERSONAL_QUESTION.text} (e.g. {answers.PERSONAL_QUESTION.example})", default="")
         ]

@@ -42,7 +42,7 @@ def print_summary(summary: Summary, pages: str = "") -> None:
             console.print(f"  decide: hallmark gates approve {summary.run} {gate} --as ID --reason TEXT")
             if pages:
                 console.print(f"  or on its page: {pages}/gates/{summary.run}/{gate}")
-            console.print("the run is parked: no process waits, and it goes on by itself once decided")
+            console.print("the run is suspended: no process waits, and it goes on by itself once decided")
     ending = {
         "promoted": f"promoted: {summary.release} is champion",
         "unchanged": f"unchanged: every input equals that of champion {summary.release}",

@@ -24,7 +24,7 @@ def watch() -> None:
     up = server.find(where)
     api = up.api if up else os.environ.get("PREFECT_API_URL", "")
     if not api:
-        console.print("no Prefect server is up here: runs that are parked on this machine wait until `hallmark up`")
+        console.print("no Prefect server is up here: runs that are suspended on this machine wait until `hallmark up`")
     given = isolated(access.client_environment(where, api, own=up is not None and up.server is not None))
     if not api:
         del given["PREFECT_API_URL"]

@@ -74,8 +74,8 @@ def data_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
     dataset = record.contents.dataset
     sources = Table(
         caption="Sources, by the terms that their owners signed with the dataset",
-        columns=["Source", "Owner", "Licence", "Lawful basis", "Class", "Region", "Days kept", "Rows read", "Put aside",
-                 *(side.capitalize() for side in SIDES)],
+        columns=["Source", "Owner", "Licence", "Lawful basis", "Classification", "Region", "Days kept", "Rows read",
+                 "Quarantined", *(side.capitalize() for side in SIDES)],
         rows=[
             [name, it.owner, it.licence, it.lawful_basis, it.classification, it.region, f"{it.retention_days:,}",
              f"{it.rows_read:,}", f"{sum(it.quarantined.values()):,}", *(f"{it.rows[side]:,}" for side in SIDES)]
@@ -84,8 +84,8 @@ def data_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
         numbers=[6, 7, 8, 9, 10],
     )  # fmt: skip
     passages = Table(
-        caption="Rows through the stages: what came in is a record, was put aside by a rule, or was not drawn",
-        columns=["Stage", "Rows in", "Records out", "Put aside", "Not drawn", "By rule"],
+        caption="Rows through the stages: what came in is a record, was quarantined by a rule, or was not drawn",
+        columns=["Stage", "Rows in", "Records out", "Quarantined", "Not drawn", "By rule"],
         rows=[
             [stage, f"{it.rows:,}", f"{it.records:,}", f"{sum(it.quarantined.values()):,}", f"{it.not_drawn:,}",
              ", ".join(f"{rule} {count:,}" for rule, count in it.quarantined.items()) or "–"]
@@ -105,7 +105,7 @@ def data_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
          f"dataset of {rows} records (digest {record.contents.manifest.stages['split'][:12]}…).", [made_of, *gate]),
         ("data-terms", "Owner, licence, lawful basis, class, region, retention and approved uses of each source are "
          "part of what was signed at the data gate.", [made_of, *gate]),
-        ("data-quality", "Counts add up in every stage: in = out + put aside + not drawn." if adds_up
+        ("data-quality", "Counts add up in every stage: in = out + quarantined + not drawn." if adds_up
          else "Counts do NOT add up in every stage.", [made_of]),
         ("personal-data", f"Before anything was written, {stretches:,} stretches of personal or secret text were found "
          "and treated as each source's terms say." if stretches else

@@ -2,7 +2,7 @@
 
 base_models.py  file that lists the base models
 model_terms.py  licence and region of a base model under policy
-rows.py         rows to answer and to train on, from the training side of a run whose data gate has passed
+rows.py         rows to answer and to train on, from the training partition of a run whose data gate has passed
 outcome.py      answers and measurements of one base model
 metrics.py      metrics with intervals, and paired differences
 comparison.py   the comparison, base model by base model; read this one first

@@ -47,7 +47,7 @@ class ComparedModel(FrozenModel):
 class ComparisonDocument(FrozenModel):
     use_case: str
     run: str
-    """Run from whose training side the rows come."""
+    """Run from whose training partition the rows come."""
     demo: bool
     """Whether a demo identity approved the run's data."""
     asked: int

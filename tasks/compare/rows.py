@@ -1,6 +1,7 @@
-"""Rows that base models are compared on, all from the training side of a run whose data gate has passed.
+"""Rows that base models are compared on, all from the training partition of a run whose data gate has passed.
 
-The test side is kept for the evaluation gate: if a base model were chosen on it, its metrics there would be too good.
+The test partition is kept for the evaluation gate: if a base model were chosen on it, its metrics there would be too
+good.
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class RowCounts:
 
 @dataclass(frozen=True)
 class ChosenRows:
-    """Rows of a run's training side, by their positions in its table. No prompt is both answered and trained on."""
+    """Rows of a run's training partition, by position in its table. No prompt is both answered and trained on."""
 
     run: str
     demo: bool
@@ -51,7 +52,7 @@ class ChosenRows:
     """Regions of the run's sources."""
 
     def write(self, folder: Path) -> None:
-        """Write the files of the stage `split`, with the rows to answer as its test side.
+        """Write the files of the stage `split`, with the rows to answer as its test partition.
 
         There are no validation rows, since the training is too short to select among its weights.
         """
@@ -114,7 +115,7 @@ def _held_out(records: record_columns.SplitRecords, able: Mask, wanted: int | No
     rest = every[~np.isin(records.group_number, records.group_number[asked])]
     if not len(asked) or not len(rest) or (wanted is not None and len(asked) < wanted):
         raise InputError(
-            f"--rows: {len(asked)} rows asked of the {len(every)} of the training side leave {len(rest)} with other "
-            "prompts to train on; give a lower number"
+            f"--rows: {len(asked)} rows asked of the {len(every)} of the training partition leave {len(rest)} with "
+            "other prompts to train on; give a lower number"
         )
     return asked, rest

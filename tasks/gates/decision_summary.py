@@ -42,7 +42,7 @@ def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str,
 
 
 def people_counts(origins: Iterable[DatasetSource]) -> str:
-    """Return the numbers of different values in a dataset, for each class of values that stand for a person."""
+    """Return the numbers of different values in a dataset, for each category of values that stand for a person."""
     counts: Counter[str] = Counter()
     for origin in origins:
         if origin.people is None:

@@ -95,7 +95,7 @@ def dataset(dataset: Dataset, change: DatasetChange | None, approved: bool = Tru
     for name, source in change.sources.items():
         if moved := list(_source_changes(source)):
             yield f"source {name}: {', '.join(moved)}"
-    yield from _difference_line("put aside", change.quarantined, len(change.quarantined), _percent)
+    yield from _difference_line("quarantined", change.quarantined, len(change.quarantined), _percent)
     for name in ("department", "language", "kind"):
         yield from _difference_line(name, change.segments[name])
     yield from _difference_line("settings", change.settings)
@@ -127,7 +127,7 @@ def _source_changes(source: SourceChange) -> Iterator[str]:
         if not pair.unchanged:
             yield f"{name} {arrow(pair)}"
     if not source.aside_share.unchanged:
-        yield f"put aside before the split {_percent(source.aside_share)}"
+        yield f"quarantined before the split {_percent(source.aside_share)}"
 
 
 def _difference_line(

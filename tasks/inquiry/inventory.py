@@ -39,7 +39,7 @@ class SourceShare(FrozenModel):
     """Change of the last dataset if it were made without a source."""
 
     rows: dict[str, int]
-    """Number of rows from the source, by side of the dataset."""
+    """Number of rows from the source, by partition of the dataset."""
     share: float
     """Share of the dataset's rows that come from the source."""
     only_here: dict[str, list[str]]

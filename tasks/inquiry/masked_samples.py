@@ -15,7 +15,7 @@ from tasks.sources.sources import load_resolved
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 SAMPLES_PER_CLASS = 2
-"""Maximum number of samples of one class in one source."""
+"""Maximum number of samples of one category in one source."""
 MAX_RECORDS = 20_000
 """Maximum number of records that are searched."""
 CONTEXT_CHARS = 80
@@ -32,7 +32,7 @@ class Sample(FrozenModel):
     source_id: str
     record_id: str
     category: str
-    """Class of the masked value, such as `name` or `email`."""
+    """Category of the masked value, such as `name` or `email`."""
     pieces: list[TextPiece]
     """Placeholder with the text around it, in order."""
 
@@ -44,7 +44,7 @@ class MaskedSamples(FrozenModel):
 
 
 def find_samples(layout: Layout, access: Access) -> MaskedSamples:
-    """Return a few samples of each class in each source that the person has access to, sorted by source and class.
+    """Return a few samples of each category in each source that the person has access to, sorted by both.
 
     Raises:
         InputError: The run has no records.
@@ -77,7 +77,7 @@ def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
 
 
 def _samples_of_record(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sample]:
-    """Return samples from a record, for each class with fewer than EACH samples so far."""
+    """Return samples from a record, for each category with fewer than EACH samples so far."""
     source_id, found = str(record["source_id"]), []
     for turn in record["messages"]:  # type: ignore[attr-defined]
         for match in PLACEHOLDER.finditer(turn["content"]):

@@ -61,7 +61,7 @@ def _read(path: Path) -> Installation:
     except ValidationError:
         raise InputError(
             f"{path}: cannot be read as what this checkout is known by; delete it, and it gets a new id. Runs that are "
-            "parked then go on by `hallmark run --resume RUN`"
+            "suspended then go on by `hallmark run --resume RUN`"
         ) from None
 
 

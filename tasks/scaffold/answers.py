@@ -35,7 +35,7 @@ class Answers(config.FrozenModel):
     basis: str
     purpose: str
     personal: dict[str, Category] = {}
-    """Class of each field of the answer that is personal by its purpose."""
+    """Category of each field of the answer that is personal by its purpose."""
 
 
 PERSONAL_QUESTION = Question(
@@ -46,17 +46,17 @@ PERSONAL_QUESTION = Question(
 
 
 def parse_personal(said: Iterable[str]) -> dict[str, Category]:
-    """Parse `FIELD=CLASS` options, each of which may hold several, separated by commas.
+    """Parse `FIELD=CATEGORY` options, each of which may hold several, separated by commas.
 
     Raises:
-        InputError: A part is not FIELD=CLASS, or there is no such class.
+        InputError: A part is not FIELD=CATEGORY, or there is no such category.
     """
     fields: dict[str, Category] = {}
     for pair in filter(None, (part.strip() for text in said for part in text.split(","))):
         name, _, category = (part.strip() for part in pair.partition("="))
         if not name or category not in CATEGORIES:
             raise InputError(
-                f"{PERSONAL_QUESTION.option} {pair!r}: expected FIELD=CLASS, such as artist=name; classes are "
+                f"{PERSONAL_QUESTION.option} {pair!r}: expected FIELD=CATEGORY, such as artist=name; categories are "
                 f"{', '.join(CATEGORIES)}"
             )
         fields[name] = category

@@ -14,7 +14,7 @@ from tasks.stages.data.readers.kinds import reader_of
 Guesses = list[tuple[str, str]]
 """Guesses, each with its reason."""
 RARE_LABEL_ROWS = 5
-"""Number of rows below which all rows of a label may be drawn for the test side."""
+"""Number of rows below which all rows of a label may be drawn for the test partition."""
 
 
 def explain_params(sample: SampleStatistics, share: float, sides: Sequence[int]) -> Guesses:

@@ -23,7 +23,7 @@ from tasks.scaffold.sample_statistics import SampleStatistics
 
 DEFAULT_DAYS = 3650
 ROW_FACTS = {"split.train_rows": 0, "split.test_rows": 1, "evaluate.test_rows": 1}
-"""Facts that count rows, with the index of the side that they count: 0 for training, 1 for test."""
+"""Facts that count rows, with the index of the partition that they count: 0 for training, 1 for test."""
 CLASS_FACTS = {"split.labels_only_in_test"}
 """Facts that are meaningless if answers are free text."""
 

@@ -15,7 +15,7 @@ from tasks.stages.data.ingest.mapping import RejectedRow, to_record
 from tasks.stages.data.readers.rows import Row
 
 MIN_RECORDS = 20
-"""Minimum number of records that can be split into training and test side."""
+"""Minimum number of records that can be split into training and test partition."""
 _EN = "the a an of to and is in my i you for it not can how what with have do"
 _DE = "der die das ein eine und ist nicht ich mein meine sie für mit wie was kann habe zu im"
 COMMON_WORDS = {

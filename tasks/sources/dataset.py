@@ -67,14 +67,14 @@ class DatasetSource(FrozenModel):
     passages: dict[str, StageCounts]
     """Rows into and out of each stage, by stage."""
     rows: dict[str, int]
-    """Number of records in the dataset, by side: train, test."""
+    """Number of records in the dataset, by partition: train, test."""
     protected: dict[Category, int]
-    """Number of finds of personal or secret text, by class."""
+    """Number of finds of personal or secret text, by category."""
     actions: dict[Category, Action]
-    """Action on each class, whether text of it was found or not."""
+    """Action on each category, whether text of it was found or not."""
     people: dict[Category, int] | None = None
-    """Number of different values in the dataset's records, for each class that identifies a person. Null if an earlier
-    version made the manifest, which did not count them."""
+    """Number of different values in the dataset's records, for each category that identifies a person. Null if an
+    earlier version made the manifest, which did not count them."""
 
     @property
     def rows_read(self) -> int:
@@ -83,7 +83,7 @@ class DatasetSource(FrozenModel):
 
     @property
     def kept_readable(self) -> dict[str, int]:
-        """Number of finds that stay readable since the source's `protect` keeps their class, by class."""
+        """Number of finds that stay readable since the source's `protect` keeps their category, by category."""
         return {name: count for name, count in self.protected.items() if count and self.actions.get(name) == "keep"}
 
     @property
@@ -138,11 +138,11 @@ class Dataset(Document):
     counts: dict[str, StageCounts]
     """Rows into and out of each stage, over all sources."""
     rows: dict[str, int]
-    """Number of records by side: train, test."""
+    """Number of records by partition: train, test."""
     digests: dict[str, Sha256]
-    """SHA-256 of each side's file."""
+    """SHA-256 of each partition's file."""
     segments: dict[str, dict[str, dict[str, int]]]
-    """Number of records by segment, side and value, e.g. segments["language"]["train"]["en"]."""
+    """Number of records by segment, partition and value, e.g. segments["language"]["train"]["en"]."""
     settings: dict[str, Value]
     """Values of section `data` of params.yaml, by dotted key."""
 

@@ -1,4 +1,4 @@
-"""Classes of personal and secret text, and the action that a source declares for each."""
+"""Categories of personal and secret text, and the action that a source declares for each."""
 
 from typing import Annotated, Literal, get_args
 
@@ -28,10 +28,10 @@ Category = Literal[
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 Action = Literal["keep", "mask", "tokenise", "generalise", "drop", "stop"]
-"""Action on the text of a class.
+"""Action on the text of a category.
 
 keep        leave the text; it is counted all the same
-mask        replace the text by its class: [email]
+mask        replace the text by its category: [email]
 tokenise    replace the text by a keyed token, which is equal for equal values everywhere: [email:k3v9x2ab7dqm]
 generalise  keep the year of a birth date, the network of an IP address or the domain of an e-mail address; else mask
 drop        quarantine the whole record
@@ -41,11 +41,11 @@ stop        stop the run, for text that must not be in the source at all
 IDENTIFYING_CATEGORIES: frozenset[Category] = frozenset(
     {"name", "email", "phone", "identity", "card", "iban", "account", "medical"}
 )
-"""Classes that identify a person. Their tokens are the `subjects` of a record, whatever the action on the text."""
+"""Categories that identify a person. Their tokens are the `subjects` of a record, whatever the action on the text."""
 
 
 class Protection(FrozenModel):
-    """Action on each class of personal and secret text; the default, for classes that the source does not list."""
+    """Action on each category of personal and secret text; the default, for categories that a source leaves out."""
 
     name: Action = "tokenise"
     """Names of people."""

@@ -49,7 +49,7 @@ class ColumnMapping(FrozenModel):
     labelled_by: str | None = None
     """Column with the person or team that labelled a record; a person is replaced as `protect` says of names."""
     split: str | None = None
-    """Column with the side of the split that a record is fixed to: train, test or empty."""
+    """Column with the partition that a record is fixed to: train, test or empty."""
 
     @field_validator("response", mode="before")
     @classmethod
@@ -97,7 +97,7 @@ class Constants(FrozenModel):
     labelled_by: str | None = None
     """Team that labelled the records."""
     split: Literal["train", "test"] | None = None
-    """Side of the split that the records are fixed to."""
+    """Partition that the records are fixed to."""
 
 
 MAX_DAYS = 365_000
@@ -108,7 +108,7 @@ Days = Annotated[int, Field(ge=1, le=MAX_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
 """Field of a record with a short value of the source, other than its messages."""
 Terms = dict[Category, list[Term]]
-"""Words and phrases of the company by their class, e.g. trade_secret."""
+"""Words and phrases of the company by their category, e.g. trade_secret."""
 
 
 def _delimiter(value: str) -> str:
@@ -179,9 +179,9 @@ class Source(FrozenModel):
     description: str = ""
     """Description in words."""
     protect: Protection = Protection()
-    """Action on each class of personal and secret text."""
+    """Action on each category of personal and secret text."""
     personal: dict[Text, Category] = {}
-    """Text fields of JSON targets that are personal by their purpose, with their class: `{artist: name}`. The whole
+    """Text fields of JSON targets that are personal by their purpose, with their category: `{artist: name}`. The whole
     field counts as found, and so do its words in the other turns of the record; the action is that of `protect`."""
     labels: dict[Label, list[Text]] = {}
     """Values that a label may have, none of them personal or secret. A row with another value is quarantined; another
@@ -226,7 +226,7 @@ class Sources(FrozenModel):
     dataset_suite: str | None = None
     """File with the suite for the dataset as a whole, relative to sources.yaml."""
     terms: Terms = {}
-    """Words and phrases of the company that count as found in every source, by class:
+    """Words and phrases of the company that count as found in every source, by category:
     `trade_secret: [Project Halcyon, "HX-*"]`."""
     edition_words: list[Text] = []
     """Words that state the edition of a text if a date or number follows, in addition to those in

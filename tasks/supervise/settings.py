@@ -31,7 +31,7 @@ RUNNER_VARIABLES = (
     Variable("HALLMARK_VAULT_KEY", "the vault's key: base64 of 32 bytes", "`.hallmark/keys/vault`"),
     Variable(
         "HALLMARK_GIT_REMOTE",
-        "name or URL of the git remote to which a run is pushed before it parks",
+        "name or URL of the git remote to which a run is pushed before it is suspended",
         "no push",
         is_place=True,
     ),

@@ -17,7 +17,7 @@ from tasks.policy.governance import Governance
 from tasks.scratch import source_run
 
 SPLIT_FILES = ("train.parquet", "validation.parquet")
-"""Files of the run's split. The test side is kept for the evaluation gate."""
+"""Files of the run's split. The test partition is kept for the evaluation gate."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Docstrings use the field's words: the terms of the glossary, and sentences that say what a thing is."""
+"""Docstrings, pages and messages use the terms of the glossary, and docstrings begin with what a thing is."""
 
 import ast
 import re
@@ -21,16 +21,16 @@ NO_BEGINNING = (
 """Words that no docstring begins with: a clause or a preposition says what a thing does, and not what it is."""
 
 
-class Docstring(NamedTuple):
+class Passage(NamedTuple):
     place: str
     text: str
 
 
 @cache
-def docstrings() -> list[Docstring]:
+def docstrings() -> list[Passage]:
     names = subprocess.check_output(["git", "ls-files", *ROOMS], cwd=ROOT, text=True).splitlines()
     return [
-        Docstring(f"{name}:{line}", text)
+        Passage(f"{name}:{line}", text)
         for name in names
         if name.endswith(".py")
         for line, text in documented(ast.parse((ROOT / name).read_text()))
@@ -47,6 +47,33 @@ def documented(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 value = after.value if isinstance(after, ast.Expr) else None
                 if isinstance(before, ast.Assign | ast.AnnAssign) and isinstance(value, ast.Constant):
                     yield after.lineno, str(value.value)
+
+
+HISTORY = ("attacks.md", "glossary.md", "decisions")
+"""Pages with the words of their time or of the tests, and the glossary itself."""
+
+
+@cache
+def pages() -> list[Passage]:
+    """Pages that people read, without what they show as code."""
+    paths = [path for path in (ROOT / "docs").rglob("*.md") if not {*HISTORY} & {path.name, path.parent.name}]
+    return [
+        Passage(path.relative_to(ROOT).as_posix(), re.sub(r"```.*?```|`[^`]*`", "", path.read_text(), flags=re.DOTALL))
+        for path in (ROOT / "README.md", *paths)
+    ]
+
+
+@cache
+def messages() -> list[Passage]:
+    """Texts of commands: all strings in infra/cli, and the templates of pages."""
+    strings = [
+        Passage(f"{path.relative_to(ROOT)}:{node.lineno}", node.value)
+        for path in (ROOT / "infra" / "cli").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    templates = [*(ROOT / "infra").rglob("*.html"), *(ROOT / "tasks").rglob("*.html")]
+    return [*strings, *(Passage(path.relative_to(ROOT).as_posix(), path.read_text()) for path in templates)]
 
 
 def terms() -> dict[str, list[str]]:
@@ -69,5 +96,6 @@ def test_each_term_is_used(term: str) -> None:
 
 
 @pytest.mark.parametrize("word", sorted({word for retired in terms().values() for word in retired}))
-def test_no_docstring_uses_a_word_that_was_replaced(word: str) -> None:
-    assert [each.place for each in docstrings() if re.search(rf"\b{word}\b", each.text)] == []
+def test_nothing_uses_a_word_that_was_replaced(word: str) -> None:
+    old = re.compile(rf"\b{re.escape(word)}\b".replace(r"\ ", r"\s+"), re.IGNORECASE)
+    assert [each.place for each in (*docstrings(), *pages(), *messages()) if old.search(each.text)] == []

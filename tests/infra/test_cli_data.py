@@ -76,9 +76,9 @@ def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_pa
     journal.write(project / ".hallmark", Journal(run="two", requested_by="ml-engineer"))
     told = hallmark(project, "data", "quarantine")
     assert "src exact_duplicate deduplicate 3" in " ".join(told.split())
-    assert "column 'label' is empty" in told and "src, row " in told and "4 of 4 rows that run two put aside" in told
+    assert "column 'label' is empty" in told and "src, row " in told and "4 of 4 rows that run two quarantined" in told
     told = hallmark(project, "data", "quarantine", "two", "--limit", "1", "--source", "src")
-    assert "1 of 4 rows that run two put aside, and 3 more; --csv FILE writes all" in told
+    assert "1 of 4 rows that run two quarantined, and 3 more; --csv FILE writes all" in told
     document = hallmark_json(project, "data", "quarantine", "--rule", "missing_target", "--csv", str(file))
     assert document["total"] == 1 and document["rows"][0]["row"] == 7 and file.read_text().count("\n") == 2
     told = hallmark(project, "data", "quarantine", "--csv", str(file))
@@ -98,7 +98,7 @@ def test_a_row_that_became_no_record_is_shown_to_its_owner(project: Path) -> Non
     lines = hallmark(project, *asked).splitlines()
     assert lines[0] == "no record was made of this row: source src, row 4" and "  label: (empty)" in lines
     assert "  text: Ada<U+001B>[31m" in lines and "        put aside by nobody" in lines
-    assert lines[-1].startswith("  put aside by ingest: missing_target: ")
+    assert lines[-1].startswith("  quarantined by ingest: missing_target: ")
     assert hallmark_json(project, *asked)["columns"] == {"text": told_in, "label": ""}
     told = hallmark(project, *asked[:-1], "ml-engineer", code=1)
     assert "ml-engineer may not look at records of src" in told and "Ada" not in told

@@ -47,7 +47,7 @@ def test_a_pipe_gets_a_line_for_each_row_with_its_cells_as_they_are(rows: list[l
 
 
 def test_words_stay_whole_where_they_fit_beside_each_other_or_below() -> None:
-    header = ["source", "owner", "licence", "rows", "put aside", "protected", "train", "test", "content"]
+    header = ["source", "owner", "licence", "rows", "quarantined", "protected", "train", "test", "content"]
     aside = "3.1% (exact_duplicate 12, near_duplicate 3, missing_target 1)"
     row = ["support-tickets", "data-owner-payments", "CC0-1.0", "1,203", aside, "31 found", "1,000", "203", "as before"]
     for width in (60, 80, 100, 120):

@@ -328,8 +328,8 @@ def test_fields_that_are_personal_by_their_purpose_are_said_and_declared(project
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [
-        ("who", "--personal 'who': expected FIELD=CLASS, such as artist=name; classes are name, address"),
-        ("who=person", "--personal 'who=person': expected FIELD=CLASS"),
+        ("who", "--personal 'who': expected FIELD=CATEGORY, such as artist=name; categories are name, address"),
+        ("who=person", "--personal 'who=person': expected FIELD=CATEGORY"),
         ("whose=name", "`personal` names 'whose'; the target has the fields 'what', 'who'"),
     ],
 )

@@ -47,7 +47,7 @@ def find(
     if as_json:
         shared.print_json([row.model_dump(mode="json") for row in found.rows])
         return
-    table = Table("record", "source", "row", "dataset", "side", "runs", "releases", box=None, header_style="bold")
+    table = Table("record", "source", "row", "dataset", "partition", "runs", "releases", box=None, header_style="bold")
     for row in found.rows:
         named = map(", ".join, (row.runs, row.releases))
         table.add_row(row.record, row.source_id, str(row.row), row.dataset[:12], row.side, *named)

@@ -19,8 +19,8 @@ from tasks.runs import journal
 from tasks.sources import sources
 
 COLUMNS = (
-    "source", "owner", "class", "region", "kept", "newest", "rows", "put aside", "personal", "last data gate",
-    "without it",
+    "source", "owner", "classification", "region", "kept", "newest", "rows", "quarantined", "personal",
+    "last data gate", "without it",
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def list_sources(
     governance: shared.Governance = None,
     as_json: shared.Json = False,
 ) -> None:
-    """List every source: its owner, class, freshness, quality over the runs, and the loss of rows without it.
+    """List every source: its owner, classification, freshness, quality over the runs, and the loss of rows without it.
 
     Example: hallmark data list
     """

@@ -23,7 +23,8 @@ def quarantine(
         list[str] | None, typer.Option("--source", metavar="ID", help="Rows of this source. May be repeated.")
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", metavar="NAME", help="Rows that this rule put aside. May be repeated.")
+        list[str] | None,
+        typer.Option("--rule", metavar="NAME", help="Rows that this rule quarantined. May be repeated."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 20,
     csv: Annotated[
@@ -57,7 +58,7 @@ def quarantine(
 
 
 def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:
-    of_run = f"{total:,} rows that run {run} put aside" if total else f"run {run} put no such rows aside"
+    of_run = f"{total:,} rows that run {run} quarantined" if total else f"run {run} quarantined no such rows"
     if csv:
         return f"{csv}: {of_run}"
     more = f", and {total - shown:,} more; --csv FILE writes all" if shown < total else ""

@@ -51,7 +51,7 @@ def _print(shown: DisclosedRow) -> None:
     if not (shown.messages or shown.columns):
         console.print("  it has no columns that can be read, so there are no values to show")
     for finding in shown.findings:
-        console.print(f"  put aside by {finding}")
+        console.print(f"  quarantined by {finding}")
 
 
 def _indented(text: str) -> str:

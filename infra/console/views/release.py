@@ -42,7 +42,7 @@ class Provenance(FrozenModel):
     dataset: str
     """SHA-256 of the dataset."""
     rows: dict[str, int]
-    """Number of records of the dataset by side: `train` and `test`."""
+    """Number of records of the dataset by partition: `train` and `test`."""
     base_model: str
 
 

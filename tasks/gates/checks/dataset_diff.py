@@ -28,7 +28,7 @@ class SourceChange(FrozenModel):
     aside_share: ValueChange
     """Share of the rows read that was quarantined before the split."""
     terms: dict[str, ValueChange]
-    """Declared terms that differ: owner, licence, lawful basis, classification, and the action for each class of
+    """Declared terms that differ: owner, licence, lawful basis, classification, and the action for each category of
     protected text."""
 
 
@@ -40,7 +40,7 @@ class DatasetChange(FrozenModel):
     subject_sha256: Sha256
     """Digest of the earlier dataset: `tasks.core.files.tree_digest` of artefacts/split."""
     rows: dict[str, ValueChange]
-    """Numbers of rows, by side: training and test."""
+    """Numbers of rows, by partition: training and test."""
     quarantined: dict[str, ValueChange]
     """Share of each stage's rows that it quarantined, by stage."""
     sources: dict[str, SourceChange]

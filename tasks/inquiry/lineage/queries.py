@@ -27,7 +27,7 @@ class Membership:
     record: str
     """First 16 hex digits of the record's id."""
     side: str
-    """Side of the dataset; ASIDE or NOT_DRAWN if the record is in neither."""
+    """Partition of the dataset; QUARANTINED or NOT_DRAWN if the record is in none."""
     source_id: str
     row: int
     """Data row of the source, counted from 1."""

@@ -1,10 +1,10 @@
 """Tables of the lineage index, in `.hallmark/lineage.db` (SQLite).
 
-The index includes records that a stage quarantined (ASIDE) or that were not drawn, since a run keeps them although no
-model was trained on them. A record's key is the first 8 bytes of its id, a person's the first 8 bytes of the SHA-256 of
+The index includes records that a stage quarantined or that were not drawn, since a run keeps them although no model was
+trained on them. A record's key is the first 8 bytes of its id, a person's the first 8 bytes of the SHA-256 of
 their token. Rows are stored in the order of dataset and key, so a query takes one lookup per dataset, however many
-records it has. Each row names its source and side in full: an earlier design stored positions in a list, which once
-led to wrong sources.
+records it has. Each row names its source and partition in full: an earlier design stored positions in a list, which
+once led to wrong sources.
 """
 
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ class IndexedDataset(FrozenModel):
     sources: tuple[IndexedSource, ...]
     """Sources, from the run's inputs/sources.json."""
     rows: dict[str, int]
-    """Number of records by side, including ASIDE and NOT_DRAWN."""
+    """Number of records by partition, including QUARANTINED and NOT_DRAWN."""
 
     @property
     def digests(self) -> dict[str, Sha256]:

@@ -9,7 +9,7 @@ Files in reading order:
         masked_spans.py     stretches of a source's text that placeholders replaced
         character_score.py  recall and precision over characters
     score.py                the whole score of a run
-    gate_facts.py           recall of masking by class, as figures for the data gate
+    gate_facts.py           recall of masking by category, as figures for the data gate
 
 No stage reads the ground truth, since it could leak into what a model learns. DVC does not track these figures, since
 nothing may depend on them. If sources.yaml names a ground truth, the report computes them from the run's artefacts and

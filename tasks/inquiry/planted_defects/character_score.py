@@ -8,18 +8,18 @@ from tasks.sources.protection import Category
 from tasks.stages.data.protect.detected_span import DetectedSpan
 
 ClassCounts = Counter[tuple[Category | None, Category | None]]
-"""Number of characters by their true class and the class that they were masked as; None for no class."""
+"""Number of characters by their true category and the category that they were masked as; None for no category."""
 
 
 class CharacterScore(NamedTuple):
-    """Counts of one class, in characters that are not white space."""
+    """Counts of one category, in characters that are not white space."""
 
     truth: int
     hit: int
-    """Characters of this class that were masked as any class."""
+    """Characters of this category that were masked as any category."""
     marked: int
     right: int
-    """Characters masked as this class that truly have any class."""
+    """Characters masked as this category that truly have any category."""
 
     @property
     def recall(self) -> float:
@@ -31,7 +31,7 @@ class CharacterScore(NamedTuple):
 
 
 def count_characters(text: str, truth: Sequence[DetectedSpan], marked: Sequence[DetectedSpan]) -> ClassCounts:
-    """Count the characters of one text by true class and masked class, leaving out those with neither."""
+    """Count the characters of one text by true category and masked category, leaving out those with neither."""
     is_of, taken_for = (
         {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}
         for spans in (truth, marked)
@@ -40,7 +40,7 @@ def count_characters(text: str, truth: Sequence[DetectedSpan], marked: Sequence[
 
 
 def score_classes(counted: Mapping[tuple[Category | None, Category | None], int]) -> dict[str, CharacterScore]:
-    """Return scores by class, and `all`. Recall is by the true class, precision by the masked class."""
+    """Return scores by category, and `all`. Recall is by the true category, precision by the masked category."""
     named = {name for pair in counted for name in pair if name}
     return {name: _score(counted, name) for name in sorted(named)} | {"all": _score(counted, None)}
 

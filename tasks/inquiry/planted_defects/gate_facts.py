@@ -1,4 +1,4 @@
-"""Recall of masking on planted values by class, as figures for the data gate: known misses of masking."""
+"""Recall of masking on planted values by category, as figures for the data gate: known misses of masking."""
 
 from tasks.core.documents.document import error_text
 from tasks.core.errors import InputError
@@ -8,7 +8,7 @@ from tasks.core.formatting import format_share
 from tasks.core.layout import Layout
 
 FACT_PREFIX = "planted.recall_"
-"""Prefix of a figure's name, before a class or `all`."""
+"""Prefix of a figure's name, before a category or `all`."""
 
 
 def read_facts(layout: Layout) -> Facts:
@@ -40,7 +40,7 @@ def read_facts(layout: Layout) -> Facts:
 
 
 def describe_misses(facts: Facts) -> str:
-    """Describe the known misses of masking, the worst class first."""
+    """Describe the known misses of masking, the worst category first."""
     recalls = {name.removeprefix(FACT_PREFIX): fact for name, fact in facts.items() if name.startswith(FACT_PREFIX)}
     if not recalls:
         return "not measured here: nobody planted values in these sources; no masking finds everything"

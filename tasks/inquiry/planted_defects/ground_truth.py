@@ -58,7 +58,7 @@ DEFECT_KINDS: Mapping[str, DefectKind] = {
     "conflict_undecided": DefectKind("deduplicate", ("conflict_undecided",)),
     "in_test": DefectKind("deduplicate", ("near_test",)),
 }
-"""Kinds of defects by name. A class of protected text is a kind of defect if its source says `drop`."""
+"""Kinds of defects by name. A category of protected text is a kind of defect if its source says `drop`."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 
 def find_masked_spans(original: str, protected: str) -> list[DetectedSpan]:
-    """Return the stretches of `original` that `protected` has placeholders for, each with the placeholder's class.
+    """Return the stretches of `original` that `protected` has placeholders for, each with the placeholder's category.
 
     A stretch ends before the first occurrence of the text that follows the placeholder.
 

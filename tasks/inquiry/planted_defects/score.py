@@ -35,7 +35,7 @@ def write_score(layout: Layout) -> None:
 def score_run(layout: Layout, resolved: ResolvedSources, planted: GroundTruth) -> PlantedScore:
     """Return the score of a run that has been through `deduplicate`.
 
-    If a source's `protect` says `drop` for a class, its values are scored by rows. If it says `keep`, they are not
+    If a source's `protect` says `drop` for a category, its values are scored by rows. If it says `keep`, they are not
     scored, since nothing shows whether they were found.
 
     Raises:

@@ -15,19 +15,19 @@ from tasks.stages.data.text import repair
 
 
 class ClassScore(FrozenModel):
-    """Score of one class of protected text, or `all`, in characters that are not white space, except `values`."""
+    """Score of one category of protected text, or `all`, in characters that are not white space, except `values`."""
 
     category: str
     values: int
     truth: int
     hit: int
-    """Characters of this class that were masked as any class."""
+    """Characters of this category that were masked as any category."""
     marked: int
-    """Characters that were masked as this class."""
+    """Characters that were masked as this category."""
     right: int
-    """Characters of `marked` that truly have any class."""
+    """Characters of `marked` that truly have any category."""
     taken_for: dict[str, int]
-    """Characters of this class that were masked as another, by that class, or not masked at all, as `kept`."""
+    """Characters of this category that were masked as another, by that category, or not masked at all, as `kept`."""
 
     @property
     def recall(self) -> float:
@@ -39,7 +39,7 @@ class ClassScore(FrozenModel):
 
 
 def score_values(values: Iterable[PlantedValue], texts: Iterable[tuple[RowLocation, TurnPairs]]) -> list[ClassScore]:
-    """Return the score of every class that was planted or found, and of `all`.
+    """Return the score of every category that was planted or found, and of `all`.
 
     Raises:
         InputError: A row does not contain its planted value.

@@ -33,10 +33,10 @@ class CardData:
     metrics: Mapping[str, str]
     """Titles of the metrics of `evaluate`, by name."""
     dataset: Mapping[str, Any]
-    """Contents of artefacts/split/manifest.json: digests, counts, rows by side and by segment."""
+    """Contents of artefacts/split/manifest.json: digests, counts, rows by partition and by segment."""
 
     def segment(self, name: str) -> dict[str, dict[str, int]]:
-        """Return the rows of a segment by value and side, e.g. {"en": {"train": 700, "test": 100}} for language."""
+        """Return the rows of a segment by value and partition: {"en": {"train": 700, "test": 100}} for language."""
         sides: Mapping[str, Mapping[str, int]] = self.dataset["segments"][name]
         values = sorted({value for counts in sides.values() for value in counts if value and value != "null"})
         return {value: {side: counts.get(value, 0) for side, counts in sides.items()} for value in values}

@@ -16,7 +16,7 @@ from tasks.core.files import read_json, sha256_file, tree_manifest
 from tasks.core.params.data import Data
 from tasks.stages.data.split import record_columns, split
 from tasks.stages.data.split.draw import allocate_rows, draw
-from tasks.stages.data.split.sides import TEST, TRAIN, assign_sides
+from tasks.stages.data.split.partitions import TEST, TRAIN, assign_sides
 from tasks.stages.data.split.split import divide
 from tests.soaking import examples
 from tests.stages.data.build import Run, as_placed, prompt_key, record
@@ -294,7 +294,7 @@ def test_a_label_only_in_the_test_set_is_a_fact(
 
 @pytest.mark.parametrize("side", [TRAIN, TEST])
 def test_a_side_without_records_is_refused(run: Run, side: str) -> None:
-    with pytest.raises(InputError, match=r"none of 50 records is on the .* side"):
+    with pytest.raises(InputError, match=r"none of 50 records is in the .* partition"):
         run.split(fifty(split=side))
 
 

@@ -40,7 +40,7 @@ def test_the_data_section_counts_what_came_and_what_was_taken_out(answered: Layo
     assert "deduplicate tickets 7 6 1 0 near duplicate 1" in text
     assert "split all 7 6 0 1" in text
     assert "birth date generalise 5 5 name tokenise 3 3" in text
-    assert ("aria-label", "ingest: 10 rows in, 7 kept, 3 put aside") in page.attributes
+    assert ("aria-label", "ingest: 10 rows in, 7 kept, 3 quarantined") in page.attributes
     assert "5 train rows, 2 test rows." in text
     assert "✗ 1 failed tickets whole dataset, 7 rows, 0 of 1 expectations met" in text
     assert "✗ prompt column values to not be null a message has words 4" in text

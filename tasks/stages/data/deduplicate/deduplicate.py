@@ -7,7 +7,7 @@ rules, and `preference` the order in which records are preferred.
     artefacts/deduplicate/records.parquet      tasks.core.records.record.SCHEMA, in the order of `clean`
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
     artefacts/deduplicate/conflicts.parquet    CONFLICTS: contradictions, which owners can see side by side
-    artefacts/deduplicate/clusters.parquet     CLUSTERS: kept records that must be on one side of the split
+    artefacts/deduplicate/clusters.parquet     CLUSTERS: kept records that must be in one partition
     artefacts/deduplicate/result.json          `Deduplicated`
 
 The outputs depend neither on the order of the records nor on the number of threads.
@@ -67,7 +67,7 @@ class DeduplicateResult(FrozenModel):
     near_pairs: int
     """Number of pairs of near-identical prompts."""
     clusters: int
-    """Number of groups of kept records that must be on one side of the split."""
+    """Number of groups of kept records that must be in one partition."""
     largest_cluster: int
 
 

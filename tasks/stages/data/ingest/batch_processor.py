@@ -42,7 +42,7 @@ class ProcessedBatch:
     notes: Counter[str]
     """Counts of `repaired_texts` and `dropped_system_turns`."""
     protected: Counter[Category]
-    """Number of finds of each class."""
+    """Number of finds of each category."""
     secrets: list[Secret]
 
 
@@ -73,7 +73,7 @@ class BatchProcessor:
         """Map and protect a batch of rows.
 
         Raises:
-            InputError: A row holds text of a class for which its source says `stop`.
+            InputError: A row holds text of a category for which its source says `stop`.
         """
         tray = _BatchBuilder()
         mapped = list(self._mapped(items, tray))

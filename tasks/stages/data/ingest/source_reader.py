@@ -54,9 +54,9 @@ class SourceCounts(FrozenModel):
     repaired_texts: int
     dropped_system_turns: int
     protected: dict[Category, int]
-    """Number of finds of each class."""
+    """Number of finds of each category."""
     actions: dict[Category, Action]
-    """Action on each class that was found."""
+    """Action on each category that was found."""
 
 
 class TableWriters:

@@ -1,6 +1,6 @@
 """Detection and replacement of personal and secret text, before stage `ingest` writes any record.
 
-    detected_span.py     detected spans: a range of characters and its class
+    detected_span.py     detected spans: a range of characters and its category
     recognisers/         recognisers, one kind of value per file
     terms.py             search for the owner's own terms: trade secrets, internal names
     labels.py            search in labels, which have no sentence around them
@@ -17,5 +17,5 @@
     json_spans.py        spans in the original text, cut to strings and numbers of JSON, so that JSON stays JSON
     records.py           protection of a batch of records
 
-The action for each class is declared per source in sources.yaml (`tasks.sources.protection`).
+The action for each category is declared per source in sources.yaml (`tasks.sources.protection`).
 """

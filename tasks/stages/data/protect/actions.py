@@ -1,4 +1,4 @@
-"""Replacement of the detected spans of a text, by the action that its source declares for each class."""
+"""Replacement of the detected spans of a text, by the action that its source declares for each category."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,9 +24,9 @@ class Outcome:
     subjects: set[str] = field(default_factory=set)
     """Tokens of the people that the record is about."""
     drop_category: Category | None = None
-    """First class found whose action is `drop`: the record must go into quarantine. None if there is none."""
+    """First category found whose action is `drop`: the record must go into quarantine. None if there is none."""
     stop_category: Category | None = None
-    """First class found whose action is `stop`: the run must stop. None if there is none."""
+    """First category found whose action is `stop`: the run must stop. None if there is none."""
     undetectable: bool = False
     """Whether a text could not be read to its end, so that its personal data is unknown."""
 
@@ -80,7 +80,7 @@ def _replacement(text: str, span: DetectedSpan, protection: Protection, key: byt
 def generalise(category: Category, value: str) -> str:
     """Return the placeholder with the coarse part of a value: year of birth, /24 network or e-mail domain.
 
-    The placeholder has the class alone if the value has no such part. The same applies to a domain that looks like a
+    The placeholder has the category alone if the value has no such part. The same applies to a domain that looks like a
     token: the vault might hold another value for that token.
     """
     coarse = None

@@ -1,4 +1,4 @@
-"""Detected spans of a text: a range of characters and its class."""
+"""Detected spans of a text: a range of characters and its category."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from tasks.sources.protection import Category
 
 
 class DetectedSpan(NamedTuple):
-    """Span of a text from `start` to `end` (exclusive), in characters, and its class."""
+    """Span of a text from `start` to `end` (exclusive), in characters, and its category."""
 
     start: int
     end: int

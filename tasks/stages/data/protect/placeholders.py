@@ -8,9 +8,9 @@ TOKEN_LENGTH = 12
 """Number of base32 letters in a token: 60 bits. The probability of a collision among a million values is one in two
 million."""
 PLACEHOLDER_PATTERN = rf"\[({'|'.join(CATEGORIES)})(?::[^\[\]\s]*)?\]"
-"""Pattern of a placeholder; its group is the class.
+"""Pattern of a placeholder; its group is the category.
 
-The syntax is also valid in RE2, which PyArrow uses. The pattern also matches casefolded text, since classes are in
+The syntax is also valid in RE2, which PyArrow uses. The pattern also matches casefolded text, since categories are in
 lower case. Other words in brackets belong to the source's text.
 """
 PLACEHOLDER = re.compile(PLACEHOLDER_PATTERN)
@@ -19,7 +19,7 @@ TOKEN_PLACEHOLDER = re.compile(rf"\[\w+:[a-z0-9]{{{TOKEN_LENGTH}}}\]")
 
 
 def without_values(text: str) -> str:
-    """Return the text with each placeholder reduced to its class.
+    """Return the text with each placeholder reduced to its category.
 
     Texts that differ only in the people or values that they are about become equal.
     """

@@ -87,7 +87,7 @@ class _Record:
         self._texts = texts
         sure = (Value.from_spelling(it.category, texts[-1].unescaped(it.start, it.end)).declared for it in said)
         self.values: dict[tuple[str, ...], Value] = {value.key: value for value in sure}
-        """Values by `Value.key`. If two classes have the same words, the class detected first counts."""
+        """Values by `Value.key`. If two categories have the same words, the category detected first counts."""
         self._found = [
             [self._registered(text, find) for find in without_leftovers(text, finds)]
             for text, finds in zip(texts, found, strict=True)
@@ -148,7 +148,7 @@ class _Record:
         }
 
     def _registered(self, text: Text, find: DetectedSpan) -> DetectedSpan:
-        """Register the value of a span, and return the span with the class and spelling of the registered value."""
+        """Register the value of a span, and return the span with the category and spelling of the registered value."""
         value = Value.from_spelling(find.category, text.unescaped(find.start, find.end))
         value = self.values.setdefault(value.key, value)
         return find._replace(category=value.category, spelling=value.spelling)

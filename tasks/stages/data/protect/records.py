@@ -36,7 +36,7 @@ class ProtectionContext:
     known_labels: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Values that sources.yaml lists or sets as constants, by label (`Source.named`)."""
     personal_fields: Mapping[str, Category] = field(default_factory=dict)
-    """Classes of the fields of JSON targets that are declared personal, by field name (`Source.personal`)."""
+    """Categories of the fields of JSON targets that are declared personal, by field name (`Source.personal`)."""
 
 
 def protect(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> Iterator[tuple[dict[str, Any], Outcome]]:
@@ -73,8 +73,8 @@ def _turns(
 ) -> list[dict[str, str]]:
     """Return the turns, in which every value that was detected in one of them is replaced in all (`agree`).
 
-    A field declared personal takes precedence over values detected in it. If the action of its class is `keep`, those
-    values take precedence, so that an e-mail address in the field, for example, is still replaced.
+    A field declared personal takes precedence over values detected in it. If the action of its category is `keep`,
+    those values take precedence, so that an e-mail address in the field, for example, is still replaced.
     """
     texts = [turn["content"] for turn in turns]
     found = [detected.get(text, ()) for text in texts]

@@ -38,7 +38,7 @@ def without_leftovers(text: Text, finds: Iterable[DetectedSpan]) -> Iterator[Det
     """Yield detected spans without white space at their ends, and without leftovers of ordinary words.
 
     A leftover is the rest of a span that overlapped a better one. It begins where the better one ends, and has its
-    class.
+    category.
     """
     end, category = -1, ""
     for find in finds:

@@ -9,7 +9,7 @@ from tasks.stages.data.protect.detected_span import DetectedSpan
 
 
 def compile_terms(terms: Mapping[Category, Sequence[str]]) -> "re.Pattern[str] | None":
-    """Return one pattern for all terms, with a named group for each class; None if there are no terms.
+    """Return one pattern for all terms, with a named group for each category; None if there are no terms.
 
     Terms are literal except for `*`, which stands for any part of a word. The pattern does not backtrack into a `*`, so
     that no term is slow: for `a*a*a*a*b` on a long word of `a`, backtracking would try every way to place the stars.

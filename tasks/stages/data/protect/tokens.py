@@ -11,11 +11,11 @@ from tasks.stages.data.protect.placeholders import TOKEN_LENGTH
 TOKEN_PATTERN = re.compile(rf"\[((?:{'|'.join(CATEGORIES)}):[a-z2-7]{{{TOKEN_LENGTH}}})\]")
 """Placeholder with a token, as it appears in a protected text; its group is the token."""
 WORDWISE_CATEGORIES = ("name", "address", "health", "trade_secret", "internal_only", "financial", "credential")
-"""Classes of values that are compared word by word. Of all others except e-mail, only letters and digits count."""
+"""Categories of values that are compared word by word. Of all others except e-mail, only letters and digits count."""
 
 
 def token(category: Category, value: str, key: bytes) -> str:
-    """Return the token of a value, `CLASS:xxxxxxxxxxxx`: the HMAC-SHA256 of its class and canonical spelling."""
+    """Return the token of a value, `CATEGORY:xxxxxxxxxxxx`: the HMAC-SHA256 of its category and canonical spelling."""
     digest = hmac.digest(key, f"{category}\n{canonical_spelling(category, value)}".encode(), "sha256")
     return f"{category}:{base64.b32encode(digest)[:TOKEN_LENGTH].decode().lower()}"
 

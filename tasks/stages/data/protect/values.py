@@ -22,7 +22,7 @@ MIN_NUMBER_LENGTH = 6
 "1226"."""
 POSSESSIVE = ("'s", "\u2019s")
 LISTED_CATEGORIES: tuple[Category, ...] = ("health",)
-"""Classes whose values are terms of a list and have the same meaning throughout a record."""
+"""Categories whose values are terms of a list and have the same meaning throughout a record."""
 
 
 class Value(NamedTuple):

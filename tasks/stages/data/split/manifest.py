@@ -79,7 +79,7 @@ def _segments(folder: Path) -> Segments:
 
 
 def _people(folder: Path) -> dict[str, Any]:
-    """Count the different tokens of people in the records of both sides, by source and class."""
+    """Count the different tokens of people in the records of both partitions, by source and category."""
     tokens: defaultdict[str, set[str]] = defaultdict(set)
     for side in SIDES:
         for batch in read_batches(folder / f"{side}.parquet", ["source_id", "subjects"]):

@@ -37,6 +37,7 @@ from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, w
 from tasks.stages.data.split import record_columns
 from tasks.stages.data.split.draw import draw
 from tasks.stages.data.split.manifest import build_manifest
+from tasks.stages.data.split.partitions import NO_RECORD, TEST, TRAIN, assign_sides
 from tasks.stages.data.split.record_columns import (
     NO_CLUSTER,
     Positions,
@@ -45,7 +46,6 @@ from tasks.stages.data.split.record_columns import (
     cluster_numbers,
     random_numbers,
 )
-from tasks.stages.data.split.sides import NO_RECORD, TEST, TRAIN, assign_sides
 
 ROWS_PER_PASS = 200_000
 """Number of records written in one pass over the input; they are in memory together."""
@@ -59,7 +59,7 @@ class SplitResult(FrozenModel):
     """Number of training records that are held out for validation."""
     groups_on_both_sides: int
     near_prompts_on_both_sides: int | None
-    """Number of clusters of near-identical prompts on both sides; null if these were not looked for."""
+    """Number of clusters of near-identical prompts in both partitions; null if these were not looked for."""
     labels_only_in_test: list[str]
     """Labels that no training record has, so that the model cannot learn them from this dataset."""
 
@@ -67,7 +67,7 @@ class SplitResult(FrozenModel):
 @dataclass(frozen=True)
 class Division:
     sides: dict[str, Positions]
-    """Positions of the kept records, by side, training first."""
+    """Positions of the kept records, by partition, training first."""
     removed: pa.Table
     """Table of schema REMOVED: records fixed for training whose prompt is in the fixed test set."""
     not_drawn: pa.Table
@@ -78,7 +78,7 @@ class Division:
 
 @dataclass(frozen=True)
 class SideContent:
-    """Content of one side, as read back from its file."""
+    """Content of one partition, as read back from its file."""
 
     rows: int
     prompts: RandomNumbers
@@ -100,10 +100,10 @@ def run(params: Params, layout: Layout) -> SplitResult:
     """Divide the records of the last stage that filters.
 
     Raises:
-        InputError: A side has no record, no test record has a target, or validation gets none or all of the training
-            records.
+        InputError: A partition has no record, no test record has a target, or validation gets none or all of the
+            training records.
     """
-    announce("split", "drawing the sides")
+    announce("split", "drawing the partitions")
     path = layout.artefacts(LAST_FILTER) / "records.parquet"
     clusters = read_table(layout.artefacts("deduplicate") / "clusters.parquet")
     records = record_columns.read(path, clusters, params.data.seed)
@@ -165,7 +165,7 @@ def _refuse_one_sided(divided: Division, data: Data) -> None:
     for side, there in divided.sides.items():
         if not len(there):
             raise InputError(
-                f"split: none of {sum(map(len, divided.sides.values())):,} records is on the {side} side; change "
+                f"split: none of {sum(map(len, divided.sides.values())):,} records is in the {side} partition; change "
                 "data.test_share or data.seed in params.yaml, or give more records"
             )
     rows, validation = len(divided.sides[TRAIN]), len(divided.validation)

@@ -88,7 +88,7 @@ class DuplicateCounts:
     pairs: int
     """Number of pairs of near-identical prompts."""
     clusters: int
-    """Number of groups of kept records that must be on the same side of the split."""
+    """Number of groups of kept records that must be in the same partition."""
     contradictions: int
     """Number of kept records that contradict another kept record."""
 

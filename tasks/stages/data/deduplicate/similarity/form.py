@@ -1,7 +1,7 @@
 """Form of a text, on which similarity is measured: its letters and digits, casefolded.
 
 The form has no version markers, no dates, no placeholders of personal data (`tasks.stages.data.protect`), and no
-courtesy phrases at both ends of a message. Texts with similar forms are on one side of the split; whether they say the
+courtesy phrases at both ends of a message. Texts with similar forms are in one partition; whether they say the
 same is decided by `tells_apart`. Prompts with the same `conversations.prompt_keys` always have the same form, since
 both are derived from text with normalised spaces.
 """

@@ -1,4 +1,4 @@
-"""Detector of stage `ingest`: the spans of all recognisers, with the classes of sources.yaml."""
+"""Detector of stage `ingest`: the spans of all recognisers, with the categories of sources.yaml."""
 
 from collections.abc import Mapping, Sequence
 
@@ -35,7 +35,7 @@ KINDS_BY_CATEGORY: Mapping[Category, tuple[str, ...]] = {
         "US_SSN",
     ),
 }
-"""Kinds of span in each class. Classes without a key have no recogniser; the owner's terms define their values."""
+"""Kinds of span in each category. Categories without a key have no recogniser; the owner's terms have their values."""
 CATEGORY_BY_KIND: Mapping[str, Category] = {
     kind: category for category, kinds in KINDS_BY_CATEGORY.items() for kind in kinds
 }

@@ -1,4 +1,4 @@
-"""Assignment of records to sides: the side that the source fixes, or else one that is drawn for the prompt."""
+"""Assignment of records to partitions: that which the source fixes, or else one that is drawn for the prompt."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Sides:
     """Sides of the records of `Placed`, in their order."""
 
     members: dict[str, Mask]
-    """Masks of the records on each side."""
+    """Masks of the records in each partition."""
     fixed_test_record: Positions
     """Position of the test record with the same prompt, for each record that is fixed for training although its prompt
     is in the fixed test set; NONE for all other records."""
@@ -29,14 +29,15 @@ class Sides:
 
 
 def assign_sides(records: SplitRecords, test_share: float, validation_share: float = 0) -> Sides:
-    """Assign all records to sides; the records of a group are assigned to the same side.
+    """Assign all records to partitions; the records of a group are assigned to the same partition.
 
-    The random number of a group without a fixed side decides its side. So the side does not change with other records
-    that are added or removed, and about `test_share` of the prompts are held out. If a fixed test set has a prompt, the
-    free records with this prompt join the test side, and the records with it that are fixed for training are removed.
+    The random number of a group without a fixed partition decides its partition. So the partition does not change with
+    other records that are added or removed, and about `test_share` of the prompts are held out. If a fixed test set has
+    a prompt, the free records with this prompt join the test partition, and the records with it that are fixed for
+    training are removed.
 
     The training records with the highest numbers are held out for validation: about `validation_share` of the training
-    prompts without a fixed side, and `1 - test_share` times that share of those with a fixed side.
+    prompts without a fixed partition, and `1 - test_share` times that share of those with a fixed partition.
     """
     train, test = (pc.equal(records.fixed_side, side).to_numpy(zero_copy_only=False) for side in (TRAIN, TEST))
     groups, group = np.unique(records.group_number, return_inverse=True)
