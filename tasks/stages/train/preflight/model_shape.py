@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.core.errors import InputError
-from tasks.core.files import parse_untrusted_json, read_at_most
+from tasks.core.files import read_at_most
+from tasks.core.json_text import parse_bounded
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.core.params.training_methods.method import module_name
@@ -94,7 +95,7 @@ def _weights(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
-    config = parse_untrusted_json(read_at_most(folder / "config.json", MAX_CONFIG_BYTES), MAX_CONFIG_PIECES)
+    config = parse_bounded(read_at_most(folder / "config.json", MAX_CONFIG_BYTES), MAX_CONFIG_PIECES)
     text = config.get("text_config", config)
     try:
         hidden = int(_any(text, "hidden_size", "n_embd", "d_model"))
