@@ -11,7 +11,7 @@ from tasks.core.files import read_stage_json
 from tasks.core.layout import Layout
 from tasks.core.params.evaluation import Evaluation
 from tasks.core.records import record, texts
-from tasks.core.records.answer_label import label_of
+from tasks.core.records.answer_label import label_of, require_readable
 from tasks.stages.evaluate.answers import AnswerJudge, judge_of
 from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_for
@@ -54,7 +54,8 @@ def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
     """Join the test rows with the predictions of every model, and judge each answer.
 
     Raises:
-        InputError: There are no test rows with conversations, or the predictions are for other rows.
+        InputError: There are no test rows with conversations, a target cannot be read, or the predictions are for other
+            rows.
     """
     split = layout.artefacts("split")
     train = record.read_table(split / "train.parquet").select(["record_id", "messages"]).to_pylist()
@@ -63,7 +64,7 @@ def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
         raise InputError(f"{split / 'test.parquet'} has no conversation; raise data.test_share or data.test_rows")
     trained = [row for row in train if not texts.is_text(row)]
     # If all training rows are plain texts, the targets of the test rows define what is well-formed.
-    judge = judge_of(settings, [row["messages"][-1]["content"] for row in trained or rows])
+    judge = judge_of(settings, [_target(row, settings) for row in trained or rows])
     answers = {
         which: _answers(layout, which, rows_for(which, rows, settings))
         for which in MODELS
@@ -78,6 +79,18 @@ def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:
         )
         for row in rows
     ]
+
+
+def _target(row: Mapping[str, Any], settings: Evaluation) -> str:
+    target: str = row["messages"][-1]["content"]
+    try:
+        require_readable(target, settings)
+    except ValueError as error:  # `clean` removes such records, so these were cleaned for another format of answers
+        raise InputError(
+            f"with evaluation.target {settings.target} the target of record {row['record_id']} cannot be read "
+            f"({error}); run the stages of data again with these parameters"
+        ) from None
+    return target
 
 
 def _model_exists(layout: Layout, which: ModelName) -> bool:
@@ -100,8 +113,7 @@ def _example(
     settings: Evaluation,
     answers: Mapping[ModelName, Mapping[str, Any]],
 ) -> JudgedRow:
-    *turns, last = row["messages"]
-    expected = last["content"]
+    turns, expected = row["messages"][:-1], _target(row, settings)
     return JudgedRow(
         record_id=row["record_id"],
         slices={name: row["source_id" if name == "source" else name] or NO_VALUE for name in SLICE_FIELDS},
