@@ -83,7 +83,7 @@ def test_the_rows_put_aside_are_counted_listed_and_written(project: Path, tmp_pa
     assert document["total"] == 1 and document["rows"][0]["row"] == 7 and file.read_text().count("\n") == 2
     told = hallmark(project, "data", "quarantine", "--csv", str(file))
     assert f"{file}: 4 rows" in told and "told twice" not in told + file.read_text()
-    assert "run two put no such rows aside" in hallmark(project, "data", "quarantine", "--rule", "empty_prompt")
+    assert "run two quarantined no such rows" in hallmark(project, "data", "quarantine", "--rule", "empty_prompt")
     assert "there is no rule 'none'" in hallmark(project, "data", "quarantine", "--rule", "none", code=2)
     told = hallmark(project, "data", "quarantine", "--csv", "/dev/null", code=2)
     assert "/dev/null is no file" in told and Path("/dev/null").is_char_device()
