@@ -10,8 +10,6 @@ from infra.cli.shared import console
 from tasks.core.formatting import format_time
 from tasks.incidents import incidents
 from tasks.incidents.incidents import Incident, IncidentSummary
-from tasks.ledger.ledger import Ledger
-from tasks.policy.governance import Governance
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id, as `hallmark incidents list` shows it.")]
 
@@ -24,7 +22,10 @@ def list_incidents(
 
     Example: hallmark incidents list
     """
-    listed = [incident for incident in incidents.read_all(*_open()) if every or not incident.closing]
+    here = shared.open_checkout()
+    listed = [
+        incident for incident in incidents.read_all(here.ledger, here.governance) if every or not incident.closing
+    ]
     if as_json:
         shared.print_json([_document(incident) for incident in listed])
         return
@@ -39,7 +40,8 @@ def show(incident: Id, as_json: shared.Json = False) -> None:
 
     Example: hallmark incidents show waiver-expired-0a1b2c3d4e5f
     """
-    shown = incidents.get(*_open(), incident)
+    here = shared.open_checkout()
+    shown = incidents.get(here.ledger, here.governance, incident)
     shared.print_json(_document(shown)) if as_json else console.print(_describe(shown.summary))
 
 
@@ -53,16 +55,12 @@ def close(
 
     Example: hallmark incidents close waiver-expired-0a1b2c3d4e5f --as risk-officer --reason "retraining is planned"
     """
-    ledger, governed = _open()
+    here = shared.open_checkout()
+    ledger, governed = here.ledger, here.governance
     entry = incidents.close(ledger, governed, incident, shared.acting_person(who), reason)
     document = _document(incidents.get(ledger, governed, incident)) | {"ledger_entry": entry.seq}
     closed = f"{incident} is closed: entry {entry.seq} of the ledger"
     shared.print_json(document) if as_json else console.print(closed)
-
-
-def _open() -> tuple[Ledger, Governance]:
-    here = shared.open_checkout()
-    return here.ledger, here.governance
 
 
 def _document(incident: Incident) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from tasks.ledger.attachments import DIGEST_KEY
 from tasks.ledger.entry_verification import OnProgress, Report
 from tasks.ledger.heads import publication
 from tasks.ledger.ledger import Entry, Ledger
-from tasks.policy.governance import Governance
 from tasks.trust import dsse
 from tasks.trust.validity import Key as SigningKey
 
@@ -58,17 +57,17 @@ def list_entries(
 
     Example: hallmark ledger list --kind gate --since 2026-03-01
     """
-    ledger, governed = _open_ledger()
+    here = shared.open_checkout()
     wanted = ledger_search.EntryFilter(
         kind=kind,
         subject=subject,
         run=run,
         person=person,
-        keys=governed.fingerprints_of(person or ""),
+        keys=here.governance.fingerprints_of(person or ""),
         since=_utc(since),
         until=_utc(until),
     )
-    entries = ledger_search.find_last(ledger, wanted, last or None)
+    entries = ledger_search.find_last(here.ledger, wanted, last or None)
     if as_json:
         shared.print_json([row.model_dump(mode="json") for row in entries])
         return
@@ -89,7 +88,7 @@ def show(
 
     Example: hallmark ledger show 42
     """
-    ledger, _ = _open_ledger()
+    ledger = shared.open_checkout().ledger
     last = ledger.last()
     if not 1 <= entry <= last:
         raise InputError(f"there is no entry {entry}; the last one is {last}")
@@ -121,8 +120,8 @@ def verify(
     elif key:
         raise InputError("--key is for --file FILE; the ledger here is verified with its own key")
     else:
-        ledger, governed = _open_ledger()
-        report = ledger_check.verify(ledger, governed, _progress())
+        here = shared.open_checkout()
+        report = ledger_check.verify(here.ledger, here.governance, _progress())
     if as_json:
         shared.print_json(report.model_dump(mode="json"))
     else:
@@ -143,13 +142,13 @@ def prove(
     """
     if (entry is None) == (since is None):
         raise InputError("give the number of an entry, or --since with the file of an older head")
-    ledger, governed = _open_ledger()
+    here = shared.open_checkout()
     made: ledger_proof.Proof
     if since is not None:
-        made = ledger_proof.prove_consistency(ledger, governed, dsse.read(since))
+        made = ledger_proof.prove_consistency(here.ledger, here.governance, dsse.read(since))
     else:
         assert entry is not None
-        made = ledger_proof.prove_inclusion(ledger, governed, entry)
+        made = ledger_proof.prove_inclusion(here.ledger, here.governance, entry)
     shared.print_json(made.model_dump(mode="json"))
 
 
@@ -178,9 +177,9 @@ def export(
 
     Example: hallmark ledger export ledger.jsonl
     """
-    ledger, governed = _open_ledger()
+    here = shared.open_checkout()
     with shared.writable_path(file) as target:
-        done = ledger_export.export(ledger, governed, target)
+        done = ledger_export.export(here.ledger, here.governance, target)
     header = done.header
     if as_json:
         shared.print_json({"file": str(file), **header.model_dump(mode="json"), "away": done.unavailable})
@@ -198,8 +197,8 @@ def publish_heads(as_json: shared.Json = False) -> None:
 
     Example: hallmark ledger publish
     """
-    ledger, governed = _open_ledger()
-    done = publication.publish(ledger, governed)
+    here = shared.open_checkout()
+    done = publication.publish(here.ledger, here.governance)
     newest = done.newest.model_dump(mode="json") if done.newest else None
     if as_json:
         shared.print_json({"newest": newest, "delivered": done.delivered, "away": done.unavailable, "void": done.void})
@@ -214,11 +213,6 @@ def publish_heads(as_json: shared.Json = False) -> None:
             console.print(f"it is kept beside the ledger alone: {publication.PLACES_VARIABLE} names no place")
     if done.unavailable:
         raise Unavailable("\n".join(done.unavailable))
-
-
-def _open_ledger() -> tuple[Ledger, Governance]:
-    here = shared.open_checkout()
-    return here.ledger, here.governance
 
 
 def _trusted_keys(given: list[str] | None) -> Sequence[str | SigningKey]:

@@ -55,16 +55,11 @@ def facts(evidence: Evidence) -> dict[str, str]:
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
         "made by": origin(evidence),
-        **masking_gaps(evidence),
+        **({"masking missed": gate_facts.describe_misses(evidence.facts)} if evidence.dataset else {}),
         "adopted": ", ".join(evidence.declared) or "neither its sources nor its card, by anybody",
         "subject": f"output of {evidence.subject.stage}, SHA-256 {evidence.subject.sha256}",
         "looked at": f"{len(evidence.artefacts)} files, {len(evidence.facts)} figures; --json has each",
     }
-
-
-def masking_gaps(evidence: Evidence) -> dict[str, str]:
-    """Return what masking is known to miss, as a line for the page's head, at the data gate; empty at other gates."""
-    return {"masking missed": gate_facts.describe_misses(evidence.facts)} if evidence.dataset else {}
 
 
 def outcome(check: CheckStatus) -> str:

@@ -20,7 +20,7 @@ class ScheduleStatus(FrozenModel):
     next: IsoTime | None
     """Next time at which the schedule is due; null for a trigger, and while the schedule is paused."""
     next_local: str
-    """The next time by the clock of the schedule; empty if there is none."""
+    """`next` by the clock of the schedule; empty if there is none."""
     last_run: str | None
     """Id of the last requested run."""
     last_reason: str | None

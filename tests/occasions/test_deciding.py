@@ -182,6 +182,20 @@ def test_a_signed_pause_is_not_recorded_again(house: House) -> None:
         signed_entry.record_signed(house.ledger, house.governance, person, drafts, [kept])
 
 
+def test_a_switch_counts_only_if_it_is_signed_for_the_schedule_that_it_names(house: House) -> None:
+    declare(house)
+    now = deployments_in_force.read(house.ledger, house.governance)
+    said = Switch(
+        deed="pause", name="nightly", person="lead", reason="r", follows=now.predecessor("nightly"),
+        environment="local", time=house.ledger.now(),
+    )  # fmt: skip
+    other = dsse.statement(SWITCH.uri, {"data": sha256_bytes(b"data")}, said.json_value)
+    house.ledger.append(PAUSED, "nightly", {"envelope": dsse.sign(other, house.key("lead"))})
+    assert not resting(house)
+    house.ledger.append(PAUSED, "nightly", {"envelope": dsse.sign(SWITCH.statement(said), house.key("lead"))})
+    assert resting(house) == {"nightly"}
+
+
 def test_switches_of_a_version_that_did_not_say_what_they_follow_count(house: House) -> None:
     declare(house)
     deeds: list[SwitchAction] = ["pause", "resume", "pause"]

@@ -60,12 +60,7 @@ def _item(here: RequestState, glance: OpenGate, summary: EvidenceSummary, person
     stands = glance.status
     judged = stands if isinstance(stands, GateStatus) else None
     return InboxItem(
-        run=summary.run,
-        gate=summary.gate,
-        use_case=summary.use_case,
-        tier=summary.tier,
-        demo=summary.demo,
-        requested_by=summary.requested_by,
+        **summary.model_dump(include=set(InboxItem.model_fields)),
         asked=glance.entry.time,
         deadline=judged.deadline if judged else None,
         failed=sum(not check.holds for check in judged.checks) if judged else 0,

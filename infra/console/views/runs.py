@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -146,18 +146,13 @@ def _tally(name: str, own: list[RunRow]) -> UseCaseSummary:
 
 
 def _row(here: RequestState, known: Journal) -> RunRow:
-    return RunRow(
-        run=known.run,
-        use_case=known.use_case,
-        status=known.status,
-        requested_by=known.requested_by,
-        demo=known.demo,
-        began=_began(here, known.run),
-        doing=known.activity,
-        release=known.release or "",
-        seconds=known.seconds,
-        cost=known.cost,
-    )
+    return RunRow(**_fields(RunRow, here, known))
+
+
+def _fields(kind: type[RunRow | RunPage], here: RequestState, known: Journal) -> dict[str, Any]:
+    """Return the fields that the page has from the journal, and those that follow from it."""
+    derived = {"doing": known.activity, "seconds": known.seconds, "cost": known.cost, "release": known.release or ""}
+    return known.model_dump(include=set(kind.model_fields)) | derived | {"began": _began(here, known.run)}
 
 
 def _began(here: RequestState, run: str) -> datetime | None:
@@ -187,23 +182,10 @@ def run(here: RequestState, person: Person, run: str) -> RunPage:
     figures, wrong = read_or_reason(here, layout) if open_to else (None, "")
     curve, wrong_too = _training(here, layout) if open_to else (None, "")
     return RunPage(
-        run=run,
-        use_case=stands.use_case,
-        status=stands.status,
-        requested_by=stands.requested_by,
-        demo=stands.demo,
-        began=_began(here, run),
-        commit=stands.commit or "",
-        release=stands.release or "",
-        error=stands.error or "",
-        doing=stands.activity,
+        **_fields(RunPage, here, stands)
+        | {"commit": stands.commit or "", "error": stands.error or "", "reason": stands.reason or ""},
         going=stands.status == "running",
-        stages=stands.stages,
-        seconds=stands.seconds,
-        cost=stands.cost,
         training=curve,
-        gates=stands.gates,
-        reason=stands.reason or "",
         to_come=[gate for gate in GATES if gate not in stands.gates] if stands.status in UNFINISHED_STATUSES else [],
         evaluation=figures,
         wrong=wrong or wrong_too,

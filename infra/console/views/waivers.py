@@ -60,14 +60,7 @@ def _signed(here: RequestState, entry: Entry) -> SignedDecision | None:
 def _row(here: RequestState, signed: SignedDecision) -> WaiverRow:
     it = signed.decision
     return WaiverRow(
-        run=it.run,
-        gate=it.gate,
-        use_case=it.use_case,
-        checks=it.checks,
-        person=it.person,
-        role=it.role,
-        reason=it.reason,
-        expires=it.expires,
+        **it.model_dump(include=set(WaiverRow.model_fields)),
         over=it.expires is not None and it.expires < here.now,
         entry=signed.entry.seq,
     )
