@@ -37,8 +37,9 @@ Places for something new; the tests in tests/contract/ and of the package name w
     stage            a module with `run`, a line in core/graph.py, its place in flows/retrain.py; the printed dvc.yaml
     stage of data    a module with `run`, a line in core/steps/data.py, the printed dvc.yaml; the flow, the counts of
                      rows and the stages after it follow from that table
-    gate             a line in core/graph.py, its place in flows/retrain.py, `require_gate` in the stage behind it, its
-                     rules in every policy.yaml
+    gate             a line in core/graph.py, its place in flows/retrain.py, its rules in every policy.yaml; in a stage
+                     that comes after it, `require_gate`, and the gate in the stage's line
+    optional field   a line with a default in the document; infra/formats.py prints its schema
     signed kind      a `DatedDocument` and a `SignedKind` (policy/signed_document.py) in one file; a line in
                      infra/formats.py and in ledger/kinds.py; a call wherever something depends on the document
     training method  a file in core/params/training_methods/, a line in core/params/methods.py; fields in

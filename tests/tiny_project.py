@@ -18,6 +18,7 @@ from tasks.runs import run
 from tasks.runs.git.repository import Repository
 from tasks.runs.request import RunRequest
 from tasks.runs.requests import signed_requests
+from tests.other_gates import with_every_gate
 
 ROOT = Path(__file__).parents[1]
 COPIED = (
@@ -67,7 +68,8 @@ training: {epochs: 1, global_batch_size: 8, learning_rate: 0.001, lora_rank: 4, 
 evaluation: {target: json, label_field: intent, max_new_tokens: 4, batch_size: 16, threads: 1, bootstrap_samples: 100}
 """
 
-POLICY = """
+POLICY = with_every_gate(
+    """
 environment: local
 tiers:
   experiment: {gates: {}}
@@ -89,7 +91,9 @@ tiers:
         decisions: [{role: risk_officer}]
 changes: {policy: [{role: risk_officer}], people: [{role: risk_officer}], code: [{role: risk_officer}]}
 location_variables: [DATA_ROOT]
-"""
+""",
+    decisions="[{role: risk_officer}]",
+)
 
 PEOPLE = """
 people:

@@ -5,7 +5,7 @@ It is for tests of what follows a run. The run itself is tested in tests/e2e and
 
 from pathlib import Path
 
-from tasks.core.graph import STEPS, Gate
+from tasks.core.graph import GATES, STEPS, Gate
 from tasks.gates import cases, decisions, evidence, gates, passed_evidence, record_chain, statement
 from tasks.gates.evidence import Evidence
 from tasks.inquiry.lineage import indexing
@@ -18,7 +18,7 @@ from tasks.trust.gate_statement import GateName
 from tests.tiny_project import create
 
 RUN = "20260101-000000-abcd"
-PEOPLE = {"data": "data-owner", "evaluation": "product-owner", "release": "risk-officer"}
+PEOPLE = {**dict.fromkeys(GATES, "risk-officer"), "data": "data-owner", "evaluation": "product-owner"}
 
 
 def promote(run: Run) -> Run:

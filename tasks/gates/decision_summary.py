@@ -4,7 +4,7 @@ It says who requested the run and why, whom the data is about, what follows, and
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import groupby
 
 from tasks.core.escaping import escape_line
@@ -15,13 +15,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.policy.policy import Tier
 from tasks.sources.dataset import Dataset, DatasetSource
-
-REMEDIES: Mapping[str, str] = {
-    "data": "hallmark data withdraw SOURCE then stops the run before its next stage and keeps it from promotion",
-    "evaluation": "a rejection at the release gate then keeps the model from promotion",
-    "release": "the model is then in production, until another release is, or hallmark releases rollback",
-}
-"""Actions that are still possible after a gate has closed, by gate."""
+from tasks.trust.gate_statement import GateName
 
 
 def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str, str]:
@@ -37,8 +31,20 @@ def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str,
         "who decides": evidence_text.deciders(evidence.asks),
         "once it passes": next_steps(evidence, governed),
         "can be undone": "a decision can be withdrawn while the gate is open, which ends once it has what it asks for; "
-        + REMEDIES.get(evidence.gate, ""),
+        + remedy(evidence.gate),
     }
+
+
+def remedy(gate: GateName) -> str:
+    """Return the actions that are still possible after a gate has closed; empty for a gate of another version."""
+    if gate not in GATES:
+        return ""
+    if gate == "data":
+        return "hallmark data withdraw SOURCE then stops the run before its next stage and keeps it from promotion"
+    later = GATES[GATES.index(gate) + 1 :]
+    if later:
+        return f"a rejection at the {later[0]} gate then keeps the model from promotion"
+    return "the model is then in production, until another release is, or hallmark releases rollback"
 
 
 def people_counts(origins: Iterable[DatasetSource]) -> str:

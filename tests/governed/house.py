@@ -24,9 +24,11 @@ from tasks.trust.gate_statement import Authority
 from tasks.trust.keys import Signer
 from tests.copies import copy_tree
 from tests.ledger_tampering import mend
+from tests.other_gates import with_every_gate
 
 COMMIT = "c0ffee" * 6 + "c0ff"
-POLICY = """\
+POLICY = with_every_gate(
+    """\
 environment: local
 tiers:
   experiment: {gates: {}}
@@ -46,7 +48,8 @@ tiers:
       release:
         decisions: [{role: release-manager}]
 changes: {policy: [{role: risk}], people: [{role: risk}], code: [{role: risk}]}
-"""
+""",
+)
 PEOPLE = """\
 people:
   - {id: asker, name: Asker, roles: [engineer, data-owner]}

@@ -36,11 +36,13 @@ from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import GateName
 from tasks.trust.keys import Signer
 from tests.governed.house import authority_of, keyed, request
+from tests.other_gates import with_every_gate
 from tests.recorded import record
 
 NAME = "triage"
 COMMIT = "c0ffee" * 6 + "c0ff"
-POLICY = """\
+POLICY = with_every_gate(
+    """\
 environment: ENVIRONMENT
 tiers:
   experiment: {gates: {}}
@@ -57,7 +59,9 @@ tiers:
       release:
         decisions: [{role: risk}]
 changes: {policy: [{role: risk}], people: [{role: risk}], code: [{role: risk}]}
-"""
+""",
+    decisions="[{role: product-owner}]",
+)
 PEOPLE = """\
 people:
   - {id: engineer, name: Engineer, roles: [requester]}
@@ -68,7 +72,7 @@ people:
   - {id: demo-product, name: Demo product owner, roles: [product-owner], demo: true}
   - {id: demo-risk, name: Demo risk officer, roles: [risk], demo: true}
 """
-DECIDERS: dict[GateName, str] = {"data": "owner", "evaluation": "product", "release": "risk-officer"}
+DECIDERS: dict[GateName, str] = {**dict.fromkeys(GATES, "product"), "data": "owner", "release": "risk-officer"}
 PARAMS = {
     "use_case": {
         "name": NAME,
@@ -309,18 +313,18 @@ class House:
     def evaluated(
         self, run: str, weights: bytes = b"adapter", demo: bool = False, skip: Iterable[GateName] = (), **card: object
     ) -> Layout:
-        """A run behind its data and evaluation gates but those to `skip`."""
+        """A run behind its gates before the package but those to `skip`."""
         layout = self.begin(run, weights, demo=demo, **card)
-        for gate in GATES[: GATES.index("release")]:
-            if gate not in skip:
+        for gate in GATES:
+            if "package" not in EVIDENCE_STAGES[gate] and gate not in skip:
                 self.open(layout, gate)
         return layout
 
     def package(self, layout: Layout, skip: Iterable[GateName] = ()) -> Layout:
         """Give a run its package, and open the gates behind that."""
         self.pack(layout)
-        for gate in GATES[GATES.index("release") :]:
-            if gate not in skip:
+        for gate in GATES:
+            if "package" in EVIDENCE_STAGES[gate] and gate not in skip:
                 self.open(layout, gate)
         return layout
 

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.files import read_json, sha256_file, tree_digest, write_json
+from tasks.core.graph import GATES
 from tasks.gates import gates, statement
 from tasks.registry.promote import assembly, champion, mlflow_mirror, promotion, releases
 from tasks.registry.release import promotions
@@ -35,8 +36,8 @@ def test_a_run_behind_its_gates_becomes_the_champion(ready: House) -> None:
     assert (release.label, release.aliases, release.demo, release.tier) == ("triage-1", ["champion"], False, "low")
     assert (release.run, release.commit, release.requested_by) == ("run-1", COMMIT, "engineer")
     assert release.approved_by == {
+        **{gate: ["product as product-owner"] for gate in GATES},
         "data": ["owner as data-owner"],
-        "evaluation": ["product as product-owner"],
         "release": ["risk-officer as risk"],
     }
     reigning = champion.current(ready.ledger, ready.governance, NAME)
@@ -124,7 +125,7 @@ def test_between_machines_the_ledger_lets_one_win(ready: House, monkeypatch: pyt
 
 
 @pytest.mark.attack(rights="worker", stopped="promotion verifies every gate again")
-@pytest.mark.parametrize("gate", ["data", "evaluation", "release"])
+@pytest.mark.parametrize("gate", GATES)
 def test_without_one_of_its_gates_nothing_is_promoted(ready: House, gate: str) -> None:
     layout = ready.run("run-1")
     layout.gate(gate).unlink()

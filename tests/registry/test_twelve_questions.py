@@ -13,6 +13,7 @@ import pytest
 from infra.console.site import RequestState, Site
 from infra.console.views import audit
 from infra.console.views.audit import AnswerLine
+from tasks.core.graph import GATES
 from tasks.inquiry import access_entries
 from tasks.ledger.heads import publication
 from tests.in_process import hallmark, hallmark_json
@@ -104,7 +105,7 @@ def test_who_approved_it(asked: Answers) -> None:
 def test_on_what_evidence(asked: Answers) -> None:
     claims = asked.chapter("checked")["claims"]
     told = {artifact["path"]: artifact["sha256"] for claim in claims for artifact in claim["artifacts"]}
-    assert set(asked.raw["evidence"]) == {"data", "evaluation", "release"}
+    assert set(asked.raw["evidence"]) == set(GATES)
     for gate, digest in asked.raw["evidence"].items():
         assert told[f"release/attestations/evidence/{gate}.json"] == digest
         assert f"{gate} gate: " in asked.texts("evidence") and digest[:12] in asked.texts("evidence")
