@@ -16,10 +16,12 @@ from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
 from tests.small_disk import fill, small_disk
+from tests.soaking import soak
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-STAGES = ["base_model", "predict@candidate", "evaluate", "package"]
+STAGES = ["base_model", "evaluate", "package"]
+WITH_A_MODEL = ["predict@candidate"]
 STAGE = """
 import sys
 from tasks.stages.__main__ import main
@@ -52,7 +54,9 @@ without_ray.run(Layout(Path.cwd()))
 def processes() -> Iterator[Forking]:
     """Processes that have imported what the stages need."""
     with importing(
-        "torch", "transformers.models.llama.modeling_llama", *{DVC_STAGES[name].module for name in STAGES}
+        "torch",
+        "transformers.models.llama.modeling_llama",
+        *{DVC_STAGES[name].module for name in STAGES + WITH_A_MODEL},
     ) as made:
         yield made
 
@@ -133,7 +137,7 @@ def be_killed_and_repeated(processes: Forking, project: Path, stage: str, before
     assert tree_digest(result) == before and not asides(artefacts, stage)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, *soak(WITH_A_MODEL)])
 def test_a_full_disk_and_a_kill_leave_nothing_half_written_and_the_stage_can_be_repeated(
     processes: Forking, project: Path, disk: str, stage: str
 ) -> None:

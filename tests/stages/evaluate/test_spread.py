@@ -140,7 +140,9 @@ def test_workers_of_a_cluster_are_sent_code_and_model_where_a_storage_is_named(
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_an_interrupt_leaves_nothing(many: Layout) -> None:
+    """tests/stages/train/test_train.py interrupts a stage on Ray in each session."""
     stage = start(many, workers=2)
     wait_until(lambda: any(answerers(stage)), "a worker", seconds=100, saw=log(many).read_text, process=stage)
     all_of_it = [psutil.Process(stage.pid), *psutil.Process(stage.pid).children(recursive=True)]
