@@ -13,12 +13,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from tests import shared
 from tests.patience import wait_until
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
 
 SERVE = Path(os.environ.get("HALLMARK_SHARED", Path(__file__).parents[2] / "shared")) / "s3" / "serve"
 PORTS = 5
@@ -60,6 +64,16 @@ def point_at(endpoint: str, patch: pytest.MonkeyPatch, **changes: str) -> None:
     """Set the environment variables for the store at `endpoint`, with `changes`."""
     for name, value in (settings(endpoint) | changes).items():
         patch.setenv(name, value)
+
+
+def in_bucket(endpoint: str, name: str, patch: pytest.MonkeyPatch) -> "S3FileSystem":
+    """Set the environment variables for the store at `endpoint`, and return its files once the bucket exists."""
+    import s3fs
+
+    point_at(endpoint, patch)
+    files = s3fs.S3FileSystem(skip_instance_cache=True)
+    files.makedirs(name, exist_ok=True)
+    return files
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Client of a project's own Prefect server."""
 
+import base64
+import json
 import os
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,3 +48,18 @@ def deployment(client: SyncPrefectClient, project: Path) -> DeploymentResponse:
     found = wait_until(look, "the runner to register its deployment", every=0.5, seconds=120)
     assert found is not None
     return found
+
+
+class Planted:
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (os.mkdir, (self.path,))
+
+
+def planted(path: Path) -> bytes:
+    """Return a result as Prefect keeps one, which says that it is a pickle, and makes a folder when it is read."""
+    text = base64.encodebytes(pickle.dumps(Planted(path))).decode()
+    how = {"serializer": {"type": "pickle", "picklelib": "cloudpickle", "picklelib_version": None}}
+    return json.dumps({"metadata": how, "result": text}).encode()

@@ -22,7 +22,7 @@ from tasks.runs.requests.signed_requests import Envelope
 from tasks.runs.run import Run
 from tasks.stages.data.ingest import pool
 from tests.in_process import hallmark
-from tests.tiny_project import ROOT, commit, copy_shipped, git
+from tests.tiny_project import ROOT, copy_shipped, git, start_history
 
 PROMPT = "$ "
 
@@ -30,10 +30,9 @@ PROMPT = "$ "
 def make_stock_checkout(folder: Path) -> Path:
     """Write the files of the repository to `folder` and commit them. Returns `folder`."""
     copy_shipped(folder, "params.yaml", "examples")
-    git(folder, "init", "--quiet", "--initial-branch", "main")
+    start_history(folder, "As it ships")
     for key, value in (("user.name", "user"), ("user.email", "user@example.invalid")):
         git(folder, "config", key, value)
-    commit(folder, "As it ships")
     return folder
 
 

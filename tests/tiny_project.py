@@ -174,8 +174,7 @@ def make_project(folder: Path, rows: int = 60) -> Path:
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.lstrip())
-    git(folder, "init", "--quiet", "--initial-branch", "main")
-    commit(folder, "A tiny use case")
+    start_history(folder, "A tiny use case")
     return folder
 
 
@@ -211,6 +210,12 @@ def git(folder: Path, *args: str) -> str:
     return subprocess.run(
         ["git", *identity, *args], cwd=folder, check=True, capture_output=True, text=True
     ).stdout.strip()
+
+
+def start_history(folder: Path, message: str) -> None:
+    """Make a folder a repository whose first commit holds its files."""
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    commit(folder, message)
 
 
 def commit(folder: Path, message: str) -> str:

@@ -1,10 +1,6 @@
 """Prefect keeps and reads no result of a flow: one in its storage says how it is to be read, and a pickle runs code."""
 
-import base64
 import importlib
-import json
-import os
-import pickle
 import pkgutil
 from pathlib import Path
 
@@ -14,6 +10,7 @@ from prefect.cache_policies import NO_CACHE, NONE
 
 import flows
 from flows.retrain import retrain
+from tests.prefect_client import planted
 
 
 def tasks() -> dict[str, Task]:  # type: ignore[type-arg]
@@ -35,16 +32,7 @@ def test_no_task_keeps_its_result_or_looks_for_one() -> None:
     assert retrain.persist_result is False
 
 
-class Planted:
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (os.mkdir, (self.path,))
-
-
 def test_a_planted_result_runs_where_it_is_read(tmp_path: Path) -> None:
     """So there is a reason."""
-    text = base64.encodebytes(pickle.dumps(Planted(tmp_path / "touched"))).decode()
-    ResultRecord.deserialize(json.dumps({"metadata": {"serializer": {"type": "pickle"}}, "result": text}).encode())
+    ResultRecord.deserialize(planted(tmp_path / "touched"))
     assert (tmp_path / "touched").exists()

@@ -114,18 +114,19 @@ def test_settings_are_compared_and_not_kept() -> None:
     assert "secret" not in kept.model_dump_json()
 
 
+def remote_prefect(runner: Process) -> RunningPrefect:
+    """Return what `up.json` says of a runner on a server of somebody else."""
+    settings = EnvironmentDigests.of_environment(os.environ)
+    return RunningPrefect(api="http://127.0.0.1:1/api", server=None, runner=runner, settings=settings)
+
+
 @pytest.fixture
 def with_runner(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The project with processes that do nothing in the place of its runner, started with DATA_ROOT=/data, and of its
     console."""
     monkeypatch.setenv("DATA_ROOT", "/data")
     with idle(access.folder(project)) as runner, idle(pages.folder(project)) as console:
-        up = RunningPrefect(
-            api="http://127.0.0.1:1/api",
-            server=None,
-            runner=runner,
-            settings=EnvironmentDigests.of_environment(os.environ),
-        )
+        up = remote_prefect(runner)
         shown = pages.RunningServer(origin="http://127.0.0.1:2", port=2, process=console)
         files = [access.folder(project) / "up.json", pages.folder(project) / "up.json"]
         for file, document in zip(files, (up, shown), strict=True):

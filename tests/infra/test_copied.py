@@ -1,6 +1,5 @@
 """A checkout that was copied whole, `.hallmark` too, is another one: it leaves the original's server and runs alone."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +8,6 @@ import pytest
 
 from flows import deployment_names
 from infra.prefect import access, server
-from infra.prefect.server import RunningPrefect
-from infra.prefect.settings import EnvironmentDigests
 from infra.processes import Process
 from tasks.core.files import tree_manifest, write_json
 from tasks.gates import cases, evidence
@@ -19,7 +16,7 @@ from tasks.runs.journal import GateState, Journal
 from tests.editing import moved
 from tests.governed.house import put_result
 from tests.in_process import hallmark, hallmark_json
-from tests.infra.test_cli_run import idle
+from tests.infra.test_cli_run import idle, remote_prefect
 from tests.tiny_project import create, git
 
 RUN = "20260101-000000-aaaa"
@@ -42,13 +39,7 @@ def project(project: Path) -> Path:
 def running(project: Path) -> Iterator[Process]:
     """A process in the place of the original's runner, and up.json that names it."""
     with idle(access.folder(project)) as runner:
-        up = RunningPrefect(
-            api="http://127.0.0.1:1/api",
-            server=None,
-            runner=runner,
-            settings=EnvironmentDigests.of_environment(os.environ),
-        )
-        write_json(project / ".hallmark" / "prefect" / "up.json", up.model_dump(mode="json"))
+        write_json(project / ".hallmark" / "prefect" / "up.json", remote_prefect(runner).model_dump(mode="json"))
         yield runner
 
 

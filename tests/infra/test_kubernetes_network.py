@@ -12,6 +12,7 @@ from tasks.stages.cluster import cluster_membership
 from tasks.stages.cluster.connection import STORE_BYTES
 from tests.chart import SETS, WHERE, Change, Manifest, manifests, of_kind, pods, training_policy
 from tests.helm import EXAMPLES
+from tests.infra.test_ray_cluster import ray_ports
 
 Ports = frozenset[tuple[Any, ...]]
 RAY = (cluster_membership.PORT_RANGE.start, cluster_membership.PORT_RANGE.stop - 1)
@@ -73,20 +74,13 @@ def test_people_reach_the_pages_alone() -> None:
 @pytest.mark.parametrize("which", SETS)
 def test_ray_listens_on_the_ports_that_are_open(which: str) -> None:
     (cluster,) = of_kind(manifests(which), "RayCluster")
-    single = {
-        name: str(cluster_membership.PORT_RANGE.start + place)
-        for place, name in enumerate(cluster_membership.PORT_OPTIONS)
-    }
-    last = {
-        "min-worker-port": str(cluster_membership.PORT_RANGE.start + len(single)),
-        "max-worker-port": str(cluster_membership.PORT_RANGE.stop - 1),
-    }
+    ports = ray_ports()
     for group in (cluster["spec"]["headGroupSpec"], *cluster["spec"]["workerGroupSpecs"]):
         given = group["rayStartParams"]
-        assert given.items() >= (single | last | {"object-store-memory": str(STORE_BYTES)}).items()
+        assert given.items() >= (ports | {"object-store-memory": str(STORE_BYTES)}).items()
         (container,) = group["template"]["spec"]["containers"]
         for probe in ("readinessProbe", "livenessProbe"):
-            assert str(container[probe]["httpGet"]["port"]) == single["dashboard-agent-listen-port"]
+            assert str(container[probe]["httpGet"]["port"]) == ports["dashboard-agent-listen-port"]
 
 
 @pytest.mark.parametrize("which", SETS)

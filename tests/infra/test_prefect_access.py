@@ -1,10 +1,8 @@
 """What `hallmark up` starts: who has not the secret gets nothing, and who has runs no code of their own."""
 
-import base64
 import contextlib
 import json
 import os
-import pickle
 import re
 import shutil
 import signal
@@ -37,7 +35,7 @@ from tests import tiny_project
 from tests.checkouts import Checkouts
 from tests.in_process import hallmark, hallmark_json
 from tests.patience import patience, wait_until
-from tests.prefect_client import deployment, prefect
+from tests.prefect_client import deployment, planted, prefect
 from tests.private_state import open_to_others
 from tests.processes import title
 from tests.run_states import wait_for
@@ -146,21 +144,6 @@ def to_all(processes: list[psutil.Process], number: signal.Signals) -> None:
 def state_of(client: SyncPrefectClient, flow_run: UUID) -> str:
     state = client.read_flow_run(flow_run).state
     return state.type.value if state else ""
-
-
-class Planted:
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (os.mkdir, (self.path,))
-
-
-def planted(path: Path) -> bytes:
-    """A result as Prefect keeps one, which says that it is a pickle, and makes a folder when it is read."""
-    text = base64.encodebytes(pickle.dumps(Planted(path))).decode()
-    how = {"serializer": {"type": "pickle", "picklelib": "cloudpickle", "picklelib_version": None}}
-    return json.dumps({"metadata": how, "result": text}).encode()
 
 
 @pytest.fixture(scope="module")

@@ -32,19 +32,18 @@ def test_ray_takes_no_key_that_there_is_not() -> None:
         validate_config(prepare_config(cluster() | {"worker_start_commands": []}))
 
 
+def ray_ports() -> dict[str, str]:
+    """Return the options of `ray start` that name ports, with their values."""
+    ports = cluster_membership.PORT_RANGE
+    single = {name: str(ports.start + place) for place, name in enumerate(cluster_membership.PORT_OPTIONS)}
+    return single | {"min-worker-port": str(ports.start + len(single)), "max-worker-port": str(ports.stop - 1)}
+
+
 @pytest.mark.parametrize("of", ["head", "worker"])
 def test_ray_listens_where_the_guide_says_and_asks_for_a_token(of: str) -> None:
     command = cluster()[f"{of}_start_ray_commands"][-1]
     given = dict(word.removeprefix("--").partition("=")[::2] for word in shlex.split(command) if word.startswith("--"))
-    single = {
-        name: str(cluster_membership.PORT_RANGE.start + place)
-        for place, name in enumerate(cluster_membership.PORT_OPTIONS)
-    }
-    last = {
-        "min-worker-port": str(cluster_membership.PORT_RANGE.start + len(single)),
-        "max-worker-port": str(cluster_membership.PORT_RANGE.stop - 1),
-    }
-    assert given.items() >= (single | last | {"object-store-memory": str(STORE_BYTES)}).items()
+    assert given.items() >= (ray_ports() | {"object-store-memory": str(STORE_BYTES)}).items()
     assert "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=" in command
     if of == "head":
         assert (given["num-cpus"], given["num-gpus"], given["include-dashboard"]) == ("0", "0", "false")

@@ -9,7 +9,7 @@ from tasks.core.errors import Refused
 from tasks.ledger.heads import publication
 from tests.governed.house import House
 from tests.ledger.publishing import append, edit, published, said, verified
-from tests.object_store import nobody, settings
+from tests.object_store import in_bucket, nobody
 
 pytestmark = [pytest.mark.s3, pytest.mark.slow]
 
@@ -17,11 +17,7 @@ pytestmark = [pytest.mark.s3, pytest.mark.slow]
 @pytest.fixture
 def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """The place of a test: a prefix of its own that does not exist yet."""
-    for name, value in settings(object_store).items():
-        monkeypatch.setenv(name, value)
-    files = s3fs.S3FileSystem(skip_instance_cache=True)
-    if not files.exists("heads"):
-        files.mkdir("heads")
+    in_bucket(object_store, "heads", monkeypatch)
     place = f"s3://heads/{request.node.name}"
     monkeypatch.setenv(publication.PLACES_VARIABLE, place)
     return place

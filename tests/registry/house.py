@@ -21,6 +21,7 @@ from tasks.gates.evidence import Evidence
 from tasks.gates.gates import GateStatus
 from tasks.gates.signed_decision import Verb
 from tasks.gates.signed_request import RecordedRunRequest
+from tasks.inquiry import access_entries
 from tasks.ledger.ledger import Ledger, open_ledger
 from tasks.policy import adoption_entries, governance, in_force
 from tasks.policy.governance import Governance
@@ -35,7 +36,7 @@ from tasks.stages.package import package
 from tasks.trust import dsse, keys
 from tasks.trust.gate_statement import GateName
 from tasks.trust.keys import Signer
-from tests.governed.house import authority_of, keyed, request
+from tests.governed.house import authority_of, keyed, params_with, request
 from tests.other_gates import with_every_gate
 from tests.recorded import record
 
@@ -73,30 +74,21 @@ people:
   - {id: demo-risk, name: Demo risk officer, roles: [risk], demo: true}
 """
 DECIDERS: dict[GateName, str] = {**dict.fromkeys(GATES, "product"), "data": "owner", "release": "risk-officer"}
-PARAMS = {
-    "use_case": {
-        "name": NAME,
-        "problem": "Messages land in the wrong queue: “slow”.",
-        "users": ["agents"],
-        "risk_tier": "low",
-        "approach": "lora",
-        "approach_reason": "Small and enough.",
-        "approved_uses": ["suggest a queue"],
-        "limitations": ["synthetic data only"],
-        "escalation_path": "to the risk officer",
-        "owners": {"business": "product", "technical": "engineer", "data": "owner"},
-        "success_metrics": [
-            {"name": "right answers", "fact": "evaluate.exact_match", "bound": "low", "at_least": 0.7},
-            {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900},
-            {"name": "adopted", "fact": "adoption", "judged": "production", "at_least": 0.5},
-        ],
-    },
-    "prompts": {"triage": {"system": "Triage."}},
-    "data": {},
-    "base_model": {"folder": "base", "sha256": "0" * 64, "licence": "Apache-2.0"},
-    "training": {},
-    "evaluation": {"label_field": "intent"},
-}
+PARAMS = params_with(
+    name=NAME,
+    problem="Messages land in the wrong queue: “slow”.",
+    users=["agents"],
+    approach_reason="Small and enough.",
+    approved_uses=["suggest a queue"],
+    limitations=["synthetic data only"],
+    escalation_path="to the risk officer",
+    owners={"business": "product", "technical": "engineer", "data": "owner"},
+    success_metrics=[
+        {"name": "right answers", "fact": "evaluate.exact_match", "bound": "low", "at_least": 0.7},
+        {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900},
+        {"name": "adopted", "fact": "adoption", "judged": "production", "at_least": 0.5},
+    ],
+) | {"prompts": {"triage": {"system": "Triage."}}}
 SOURCE = {
     "source": {
         "id": "tickets",
@@ -422,3 +414,13 @@ def writable(folder: Path) -> Path:
 
 def copy(bundle: Path, target: Path) -> Path:
     return writable(Path(shutil.copytree(bundle, target)))
+
+
+def record_looks(ledger: Ledger) -> None:
+    """Record a look at a row, at what tokens stand for, and for a person."""
+    for action, subject, person, reason, details in (
+        (access_entries.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64}),
+        (access_entries.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}),
+        (access_entries.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}),
+    ):
+        access_entries.record_access(ledger, action, subject, person, reason, details)

@@ -16,7 +16,6 @@ from tasks.audit.dossier import Dossier
 from tasks.audit.dossier_signature import FILE_NAME, DossierSignature
 from tasks.core.files import tree_manifest
 from tasks.core.json_text import canonical_json
-from tasks.inquiry import access_entries
 from tasks.ledger.heads import publication
 from tasks.ledger.proof import Prover
 from tasks.registry.promote import releases
@@ -25,7 +24,7 @@ from tasks.registry.verify import verification
 from tests.recorded import record as stage_recorded
 from tests.registry import house as house_module
 from tests.registry.conftest import copied
-from tests.registry.house import House, writable
+from tests.registry.house import House, record_looks, writable
 from tests.registry.test_recorded import rekeyed
 from tests.stages.evaluate.browser import Page
 
@@ -61,15 +60,7 @@ def dossier(house: House, target: Path, label: str = "triage-1", signed: bool = 
 def made(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Iterator[Made]:
     """Of a release that people let through, of whose data somebody looked at something, in three ways."""
     house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
-    access_entries.record_access(
-        house.ledger, access_entries.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64}
-    )
-    access_entries.record_access(
-        house.ledger, access_entries.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}
-    )
-    access_entries.record_access(
-        house.ledger, access_entries.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}
-    )
+    record_looks(house.ledger)
     house.adopt(lambda text: text.replace("at_least: 0.7", "at_least: 0.6"))
     yield Made(house, folder := tmp_path_factory.mktemp("outside") / "dossier", dossier(house, folder))
     house.ledger.close()

@@ -14,12 +14,11 @@ from infra.console.site import RequestState, Site
 from infra.console.views import audit
 from infra.console.views.audit import AnswerLine
 from tasks.core.graph import GATES
-from tasks.inquiry import access_entries
 from tasks.ledger.heads import publication
 from tests.in_process import hallmark, hallmark_json
 from tests.registry import asked_raw
 from tests.registry.conftest import copied
-from tests.registry.house import House
+from tests.registry.house import House, record_looks
 
 LABEL, BEFORE = "triage-2", "triage-1"
 
@@ -54,15 +53,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory, released_once: Path) -> Iter
     house = copied(released_once, tmp_path_factory.mktemp("house") / "house")
     until = datetime.now(UTC) + timedelta(days=20)
     house.promote(house.ready_waived("run-2", until, "few rows of returns", weights=b"second"))
-    access_entries.record_access(
-        house.ledger, access_entries.ROW_READ, "tickets:4", "owner", "whose is it", {"sha256": "1" * 64}
-    )
-    access_entries.record_access(
-        house.ledger, access_entries.TOKENS_READ, "0123456789abcdef", "owner", "a customer asked", {"tokens": ["t"]}
-    )
-    access_entries.record_access(
-        house.ledger, access_entries.PERSON_SOUGHT, "person", "risk-officer", "she wants to know", {"tokens": ["t"]}
-    )
+    record_looks(house.ledger)
     house.adopt(lambda text: text.replace("at_least: 0.7", "at_least: 0.6"))
     house.ledger.append("release.reproduced", LABEL, {"verdict": "the same"})
     publication.publish(house.ledger, house.governance)

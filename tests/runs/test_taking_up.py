@@ -6,7 +6,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import s3fs
 
 from flows import lifecycle
 from flows.stages import require_continuable
@@ -22,7 +21,7 @@ from tasks.runs.takeover import TAKEN_UP, is_elsewhere, take_over
 from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.editing import changed, moved
-from tests.object_store import settings
+from tests.object_store import in_bucket
 from tests.tiny_project import create, dvc_remote, git
 
 RUN = "20260101-000000-aaaa"
@@ -166,10 +165,7 @@ def test_a_champion_whose_release_is_elsewhere_is_named(second: Path, monkeypatc
 def test_outputs_come_from_an_object_store(
     pushed: Run, second: Path, object_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings(object_store).items():
-        monkeypatch.setenv(name, value)
-    bucket = f"runs-{uuid4().hex}"
-    s3fs.S3FileSystem(skip_instance_cache=True).mkdir(bucket)
+    in_bucket(object_store, bucket := f"runs-{uuid4().hex}", monkeypatch)
     for project in (pushed.checkout.root, second):
         dvc_remote(project, f"s3://{bucket}/store")
     try:

@@ -11,7 +11,7 @@ from tasks.core.layout import Layout
 from tasks.runs.outputs import dvc
 from tasks.runs.run import Run
 from tests.checkouts import Checkouts
-from tests.object_store import point_at
+from tests.object_store import in_bucket
 from tests.sandbox import needs_sandbox
 from tests.tiny_project import commit, create
 
@@ -154,12 +154,8 @@ def test_a_source_in_a_store_is_read_over_the_port_that_its_settings_name(
     project: Path, object_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a network, of which all other ports are closed, and with no way to the vault but its supervisor."""
-    point_at(object_store, monkeypatch)
-    import s3fs
-
-    files, declared = s3fs.S3FileSystem(skip_instance_cache=True), project / "infra" / "governance" / "sources.yaml"
-    files.makedirs("boxed", exist_ok=True)
-    files.put(str(project / "examples" / "messages.csv"), "boxed/messages.csv")
+    declared = project / "infra" / "governance" / "sources.yaml"
+    in_bucket(object_store, "boxed", monkeypatch).put(str(project / "examples" / "messages.csv"), "boxed/messages.csv")
     before = declared.read_text()
     declared.write_text(before.replace("location: examples/messages.csv", "location: s3://boxed/messages.csv"))
     commit(project, "The source lies in a store")

@@ -16,7 +16,7 @@ from tasks.sources.sources import Source
 from tasks.stages.data.ingest import ingest
 from tasks.stages.data.readers import content
 from tasks.stages.data.readers import s3_objects as readers_store
-from tests.object_store import nobody, point_at
+from tests.object_store import in_bucket, nobody, point_at
 from tests.stages.data.build import Run, messages, params, source, table
 
 if TYPE_CHECKING:
@@ -29,14 +29,8 @@ REQUEST = 1 << 18
 
 @pytest.fixture
 def store(object_store: str, monkeypatch: pytest.MonkeyPatch) -> "S3FileSystem":
-    point_at(object_store, monkeypatch)
     monkeypatch.setattr(readers_store, "REQUEST_BYTES", REQUEST)
-    import s3fs
-
-    files = s3fs.S3FileSystem(skip_instance_cache=True)
-    if not files.exists("sources"):
-        files.mkdir("sources")
-    return files
+    return in_bucket(object_store, "sources", monkeypatch)
 
 
 def test_a_source_in_s3_is_pinned_and_read(run: Run, store: "S3FileSystem") -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import s3fs
 from botocore.exceptions import ClientError
 
 from tasks.core.errors import InputError, Refused, Unavailable
@@ -18,7 +17,7 @@ from tasks.stages.cluster.storage import machine_cache, training_storage, trees
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
 from tasks.stages.train.coordinator import Coordinator
 from tests import other_clock
-from tests.object_store import point_at, settings
+from tests.object_store import in_bucket, point_at, settings
 from tests.soaking import soak
 from tests.tiny_project import ROOT
 
@@ -139,8 +138,7 @@ def test_a_store_of_objects_takes_and_gives_by_keys_of_its_own(
 ) -> None:
     given = settings(object_store)
     with monkeypatch.context() as patch:
-        point_at(object_store, patch)
-        s3fs.S3FileSystem(skip_instance_cache=True).makedirs("training", exist_ok=True)
+        in_bucket(object_store, "training", patch)
     for name, value in given.items():
         monkeypatch.setenv(name, "nothing")  # restored after the test, whatever is adopted
         monkeypatch.setenv(f"HALLMARK_TRAINING_{name}", value)

@@ -18,7 +18,6 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-import s3fs
 
 from tasks.stages.train.machines import notice
 from tests import object_store, other_clock
@@ -97,8 +96,7 @@ class Machines:
     def bucket(self, name: str) -> None:
         """Make a bucket."""
         with pytest.MonkeyPatch.context() as patch:
-            object_store.point_at(self._store, patch)
-            s3fs.S3FileSystem(skip_instance_cache=True).makedirs(name, exist_ok=True)
+            object_store.in_bucket(self._store, name, patch)
 
     def stop_store(self) -> None:
         self.kill(HUB)
