@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.core.files import tree_digest
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.runs import journal
 from tasks.runs.journal import Journal
 from tasks.runs.run import Run, open_run
@@ -13,7 +14,6 @@ from tests import whole_run
 from tests.checkouts import Checkouts
 from tests.tiny_project import create
 
-DATA = ("ingest", "clean", "deduplicate", "validate", "split")
 BASES = """\
 bases:
   - name: plain
@@ -44,7 +44,7 @@ def amplify(folder: Path) -> None:
 def come_to_its_rows(project: Path, run: str) -> Run:
     """Return a run that has its rows and waits at the data gate. With a warm cache no process is started."""
     made = create(project, run)
-    for stage in DATA:
+    for stage in DATA_STAGE_NAMES:
         whole_run.bring(made, stage)
     journal.write(
         project / ".hallmark", Journal(run=run, requested_by="ml-engineer", use_case="tiny", status="waiting")

@@ -18,6 +18,7 @@ from infra.console.app import BY_PASSWORD, application
 from infra.console.database import open_database
 from infra.console.oidc.settings import SignInMethods
 from infra.console.site import Site
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.incidents import incidents
 from tasks.ledger.ledger import open_ledger
 from tasks.runs import journal
@@ -88,7 +89,7 @@ def live_in(project: Path) -> Path:
 def wait_at_data_gate(project: Path, run_id: str, **changes: str) -> str:
     """A run of other data that has asked its data gate; returns the SHA-256 of its evidence."""
     run = create(project, run_id, changes=changes or {"data.seed": "2", "data.max_prompt_chars": "60"})
-    for name in ("ingest", "clean", "deduplicate", "validate", "split"):
+    for name in DATA_STAGE_NAMES:
         whole_run.bring(run, name)
     asked = whole_run.ask(run, "data")
     write_journal(project, run_id, "waiting", gates={"data": GateState(state="waiting", waiting_for=["data-owner"])})

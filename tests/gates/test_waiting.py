@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from tasks.core.errors import HallmarkError
+from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.gates import cases, gates
 from tasks.gates.evidence import Evidence, to_bytes
 from tasks.gates.overview import OpenGate, open_gates
@@ -28,7 +29,7 @@ STATEMENTS = 8
 def as_long_as_real(evidence: Evidence, seed: int) -> Evidence:
     """With as many files, figures and sources as the sample use case has, none like another run's."""
     choose = random.Random(seed)
-    names = [f"artefacts/{stage}/{name}" for stage in ("ingest", "clean", "deduplicate", "validate", "split")
+    names = [f"artefacts/{stage}/{name}" for stage in DATA_STAGE_NAMES
              for name in ("result.json", "records.parquet", "quarantine.parquet", "page.html", "x.json")]  # fmt: skip
     artefacts = {name: f"{choose.getrandbits(256):064x}" for name in [*names, *map(str, range(8))]}
     fact = next(iter(evidence.facts.values()))

@@ -5,6 +5,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tasks.core.files import write_json
 from tasks.core.layout import Layout
@@ -62,31 +63,30 @@ people:
   - {id: demo-owner, name: Demo owner, roles: [data-owner], demo: true}
   - {id: demo-risk, name: Demo risk, roles: [risk], demo: true}
 """
-PARAMS = {
-    "use_case": {
-        "name": "triage",
-        "problem": "p",
-        "users": ["u"],
-        "risk_tier": "low",
-        "approach": "lora",
-        "approach_reason": "r",
-        "approved_uses": ["a"],
-        "limitations": ["l"],
-        "escalation_path": "e",
+
+
+def params_with(**card: object) -> dict[str, Any]:
+    """Return the parameters of a run in risk tier `low`; `card` is what its use-case card says otherwise."""
+    plain = {
+        "name": "triage", "problem": "p", "users": ["u"], "risk_tier": "low", "approach": "lora",
+        "approach_reason": "r", "approved_uses": ["a"], "limitations": ["l"], "escalation_path": "e",
         "owners": {"business": "owner", "technical": "lead", "data": "owner"},
         "success_metrics": [
             {"name": "fast", "fact": "measured.predict.latency_p95_ms", "at_most": 900},
             {"name": "adopted", "fact": "adoption", "judged": "production", "at_least": 0.5},
         ],
-    },
-    "prompts": {"triage": {}},
-    "data": {},
-    "base_model": {"folder": "base", "sha256": "0" * 64, "licence": "Apache-2.0"},
-    "training": {},
-    "evaluation": {"label_field": "intent"},
-}
+    }  # fmt: skip
+    return {
+        "use_case": plain | card,
+        "prompts": {"triage": {}},
+        "data": {},
+        "base_model": {"folder": "base", "sha256": "0" * 64, "licence": "Apache-2.0"},
+        "training": {},
+        "evaluation": {"label_field": "intent"},
+    }
 
 
+PARAMS = params_with()
 STATE = ".hallmark"
 READ = Params.model_validate(PARAMS)
 
