@@ -133,7 +133,7 @@ def _refuse_unknown_rules(layout: Layout, names: Collection[str], table: pa.Tabl
     used = sorted(table["rule"].unique().to_pylist())
     if unknown := sorted(set(names) - {*KNOWN_RULES, *used}):
         raise InputError(
-            f"there is no rule {', '.join(map(repr, unknown))}; run {layout.root.name} put rows aside by "
+            f"there is no rule {', '.join(map(repr, unknown))}; run {layout.root.name} quarantined rows by "
             f"{', '.join(used) or 'none'}"
         )
 

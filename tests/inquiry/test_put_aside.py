@@ -155,7 +155,7 @@ def test_a_source_or_rule_that_there_is_not_is_told_with_those_there_are(done: R
     with pytest.raises(InputError, match=r"has no source 'c'; it has b, a$"):
         quarantined_rows.read_quarantine(done.layout, ["a", "c"])
     with pytest.raises(
-        InputError, match=r"there is no rule 'mising_target'; run .* put rows aside by .*missing_target"
+        InputError, match=r"there is no rule 'mising_target'; run .* quarantined rows by .*missing_target"
     ):
         quarantined_rows.read_quarantine(done.layout, (), ["mising_target"])
 

@@ -259,7 +259,7 @@ def test_a_rule_that_is_not_listed_loses_no_rows_in_silence(run: Run) -> None:
     write_json(
         run.layout.artefacts("clean") / "result.json", {"by_source": {"a": gone(8, 7, new_rule=1), "b": gone(4, 4)}}
     )
-    with pytest.raises(AssertionError, match="put rows aside by new_rule"):
+    with pytest.raises(AssertionError, match="quarantined rows by new_rule"):
         check(run, NOT_IN_SET, column="outcome", value_set=["retired"])
 
 

@@ -49,7 +49,7 @@ def frame(layout: Layout, source: str | None) -> "pd.DataFrame":
     possible = [KEPT, *OTHER_RULES, *(NEAR_DUPLICATE_RULES if near else ())]
     if unlisted := sorted(set(counts) - {KEPT, *OTHER_RULES, *NEAR_DUPLICATE_RULES}):
         raise AssertionError(
-            f"outcomes: stages put rows aside by {', '.join(unlisted)}, which tasks/core/steps/data.py does not list"
+            f"outcomes: stages quarantined rows by {', '.join(unlisted)}, which tasks/core/steps/data.py does not list"
         )
     codes = np.repeat(np.arange(len(possible), dtype=np.int8), [counts[outcome] for outcome in possible])
     return pd.DataFrame({COLUMN: pd.Categorical.from_codes(codes, categories=pd.Index(possible))})
