@@ -94,7 +94,11 @@ def test_a_folder_is_known_by_the_files_in_it() -> None:
     assert stage_record.digest_of_path("artefacts/predict/bas", LEFT) is None
 
 
-@pytest.mark.parametrize("names", [map(str, range(5_001)), (f"{n}/{'x' * 4_000}" for n in range(140))])
+@pytest.mark.parametrize(
+    "names",
+    [map(str, range(5_001)), (f"{n}/{'x' * 4_000}" for n in range(140))],
+    ids=["5,001 short ones", "140 of 4,000 characters"],
+)
 def test_a_record_of_many_names_is_not_signed(names: Iterable[str]) -> None:
     left = {f"artefacts/predict/base/{name}": "1" * 64 for name in names}
     with pytest.raises(
