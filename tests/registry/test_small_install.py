@@ -59,7 +59,7 @@ def test_a_dossier_is_checked_by_one_command(handed_out: HandedOut, small: Insta
 
 
 def test_an_export_of_the_ledger_and_a_proof_are_checked(handed_out: HandedOut, small: Installed) -> None:
-    for command in (("verify", "--file", "ledger.jsonl"), ("check", "proof.json")):
+    for command in (("verify", "--file", "ledger.jsonl"), ("verify-proof", "proof.json")):
         done = small.run("ledger", *command, "--key", handed_out.key, cwd=handed_out.outside)
         assert done.returncode == 0, done.stderr + done.stdout
 

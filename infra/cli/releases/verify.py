@@ -70,12 +70,11 @@ def _from_root(folder: Path, root: str) -> Verification:
 
 
 def _own(folder: Path) -> Verification:
-    try:
+    try:  # imported late: --root does not need them, and importing them takes longer than verifying a release
         here = shared.open_checkout()
+        from tasks.registry.promote import releases
     except InputError as error:
         raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
-    try:  # imported late: --root does not need them, and importing them takes longer than verifying a release
-        from tasks.registry.promote import releases
     except ModuleNotFoundError as error:
         raise InputError(f"this installation has no keys of its own ({error}); say --root FINGERPRINT") from None
 
