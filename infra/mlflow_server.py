@@ -19,6 +19,7 @@ from tasks.core import files
 from tasks.core.databases import mlflow_database
 from tasks.core.errors import InputError, Unavailable
 from tasks.core.machine import locks
+from tasks.core.own_packages import module_name
 from tasks.registry.promote import mlflow_mirror
 
 PORT = 5000
@@ -32,7 +33,7 @@ AUTH_CONFIG = """\
 default_permission = READ
 database_uri = sqlite:///{database}
 admin_username = {user}
-authorization_function = infra.tracking_access:authenticate
+authorization_function = {access_module}:authenticate
 grant_default_workspace_access = false
 """
 
@@ -103,7 +104,9 @@ def _environment(root: Path) -> dict[str, str]:
     if not secret_file(root).exists():
         users.unlink(missing_ok=True)
     password = access.read_secret(secret_file(root), "MLflow's")
-    files.write_bytes(settings, AUTH_CONFIG.format(database=users.resolve(), user=USER).encode())
+    access_module = module_name("infra.tracking_access")
+    text = AUTH_CONFIG.format(database=users.resolve(), user=USER, access_module=access_module)
+    files.write_bytes(settings, text.encode())
     return {
         **os.environ,
         "MLFLOW_AUTH_CONFIG_PATH": str(settings),

@@ -34,6 +34,15 @@ class Process(FrozenModel):
             return False
 
 
+OWN_PROCESS = ("-m", "hallmark.process")
+"""Arguments of Python that start one of our own modules, whose name and arguments follow."""
+
+
+def isolated_python(*words: str) -> list[str]:
+    """Return the command of a Python that imports installed packages only, compiled from their sources."""
+    return [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", *words]
+
+
 def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) -> Process:
     """Start a process that outlives this command, in a session of its own.
 
@@ -44,7 +53,7 @@ def spawn(folder: Path, name: str, command: list[str], given: dict[str, str]) ->
     """
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", *command],
+            isolated_python(*command),
             cwd=folder, env=isolated(given), umask=files.UMASK, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip

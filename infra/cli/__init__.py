@@ -32,16 +32,12 @@ import typer
 
 from infra import loopback
 from infra.cli import command_table, lazy_commands
-from tasks.core import escaping, files
+from tasks.core import escaping, files, own_packages
 from tasks.core.errors import HallmarkError, Unavailable, is_disk_full
 
 GC_THRESHOLDS = (20_000, 20, 20)
 """Thresholds of Python's garbage collector. With the default ones, it takes a fifth of the time of a command's
 imports."""
-MISSING_MODULE = (
-    "this command needs {}, which is not installed; what was installed checks releases and ledgers, "
-    "the platform is, in a clone, `pip install -c constraints.txt '.[platform]'`"
-)
 DISK_FULL = "no space is left on a disk: on that of .hallmark/, or of /tmp; free some, and say the command again"
 
 app = typer.Typer(
@@ -73,7 +69,7 @@ def main() -> None:
         print(f"hallmark: {DISK_FULL}", file=sys.stderr)
         sys.exit(Unavailable.exit_code)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("infra", "flows", "tasks", ""):
+        if not (why := own_packages.describe_missing(error, "this command")):
             raise
-        print(f"hallmark: {MISSING_MODULE.format(error.name)}", file=sys.stderr)
+        print(f"hallmark: {why}", file=sys.stderr)
         sys.exit(Unavailable.exit_code)

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from infra.cli import old_spellings
 from tasks.core.errors import InputError
+from tasks.core.own_packages import module_name
 
 PATH_ERRORS = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
 """Error codes of the operating system that are about a path which the user has typed.
@@ -94,7 +95,7 @@ def _make_command(name: str, declared: Command | CommandGroup) -> TyperCommand |
         return LazyGroup(declared.commands, name=name, help=declared.help, no_args_is_help=True, rich_markup_mode=None)
     module, _, function = declared.target.partition(":")
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    verb = _reporting_path_errors(getattr(import_module(f"infra.cli.{module}"), function))
+    verb = _reporting_path_errors(getattr(import_module(module_name(f"infra.cli.{module}")), function))
     alone.command(name)(verb if declared.ledger == "itself" else _checking_ledger(verb, declared.ledger == "acts"))
     return cast(TyperCommand, get_command(alone))
 

@@ -1,18 +1,13 @@
 """Checks before a command that reads the ledger: the root of trust, and signs that the ledger was changed."""
 
-import os
 import sys
 from collections.abc import Callable
 
 import typer
 
 from infra.cli import shared
-from tasks.core.errors import Refused, Unavailable
-from tasks.ledger import quick_check
-from tasks.ledger.ledger import get_ledger, ledger_exists
-from tasks.policy import adoption_entries, in_force
-
-ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
+from infra.ledger_signs import ADVICE, refusal, tampering_signs
+from tasks.core.errors import Refused
 
 
 def run_checked(verb: Callable[[], None], acts: bool) -> None:
@@ -29,9 +24,9 @@ def run_checked(verb: Callable[[], None], acts: bool) -> None:
         Refused: The ledger was changed, and the command acts.
         InputError: The root of trust is not the one that the environment or this checkout names.
     """
-    wrong = tampering_signs()
+    wrong = tampering_signs(shared.checkout_root())
     if wrong and acts:
-        raise Refused(f"the ledger was changed by hand, and nothing is done on it: {'; '.join(wrong)}. {ADVICE}")
+        raise Refused(refusal(wrong))
     for text in wrong:
         print(f"hallmark: the ledger was changed by hand: {text}", file=sys.stderr)
     if wrong:
@@ -43,26 +38,3 @@ def run_checked(verb: Callable[[], None], acts: bool) -> None:
             raise
     if wrong:
         raise typer.Exit(1)
-
-
-def tampering_signs() -> list[str]:
-    """Return signs that the ledger of this checkout was changed, in words; empty if there are none.
-
-    The check is short and looks at a part of a long ledger (tasks/ledger/quick_check.py). A ledger that cannot be
-    reached or does not exist yet is not reported here, since the command itself reports it.
-    """
-    where = shared.checkout_root()
-    state = where / ".hallmark"
-    if os.environ.get(adoption_entries.ROOT_VARIABLE):
-        adoption_entries.root_fingerprint(state)
-    if not ledger_exists(state):
-        return []
-    ledger = get_ledger(state)
-    try:
-        ledger.prepare()
-        if not ledger.count():
-            return []
-        governed, _ = in_force.read(where / "infra" / "governance", state, ledger)
-        return quick_check.find_problems(ledger, governed)
-    except Unavailable:
-        return []

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from infra.cli import shared
+from infra.release_notices import notices
 from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
-from tasks.registry.promote import promotion, releases
+from tasks.registry.promote import promotion
 
 Label = Annotated[str, typer.Argument(metavar="RELEASE", help="NAME-VERSION, as `hallmark releases list` shows it.")]
 
@@ -20,12 +21,8 @@ def open_to_read() -> tuple[Ledger, Governance]:
     """
     here = shared.open_checkout()
     ledger, governed = here.ledger, here.governance
-    for label in promotion.interrupted_releases(ledger, governed):
-        print(
-            f"hallmark: the promotion of {label} is not finished; `hallmark up` finishes or undoes it", file=sys.stderr
-        )
-    for wrong in releases.problems(ledger, governed):
-        print(f"hallmark: not counted: {wrong}", file=sys.stderr)
+    for text in notices(ledger, governed):
+        print(f"hallmark: {text}", file=sys.stderr)
     return ledger, governed
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from infra.checkout_folder import find_root
 from infra.cli import table_layout
 from infra.cli.table_layout import TableConsole
 from tasks.core.errors import InputError, Unavailable, is_disk_full
 from tasks.core.escaping import escape_line, escaped_json
-from tasks.core.files import UMASK
 
 if TYPE_CHECKING:
     from tasks.runs.checkout import Checkout
@@ -35,13 +35,8 @@ console = TableConsole(width=None if sys.stdout.isatty() else 160)
 
 
 def checkout_root() -> Path:
-    """Return the checkout: the nearest folder at or above the current one that has dvc.yaml and params.yaml."""
-    here = Path(os.environ.get("HALLMARK_ROOT", ".")).resolve()
-    for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
-            _keep_private(_state_of(folder))
-            return folder
-    raise InputError(f"{here} is not inside a Hallmark project (no dvc.yaml and params.yaml); go to your clone of it")
+    """Return the checkout at or above HALLMARK_ROOT, or else the current folder."""
+    return find_root(Path(os.environ.get("HALLMARK_ROOT", ".")), lambda text: print(text, file=sys.stderr))
 
 
 def open_checkout(governance: Path | None = None) -> "Checkout":
@@ -49,28 +44,6 @@ def open_checkout(governance: Path | None = None) -> "Checkout":
     from tasks.runs.checkout import Checkout  # needs the whole platform; verifying a release or an export does not
 
     return Checkout(checkout_root(), governance)
-
-
-def _state_of(checkout: Path) -> Path:
-    state = checkout / ".hallmark"
-    if not state.is_dir() and (state.exists() or state.is_symlink()):
-        raise InputError(f"{state}: expected a folder, or nothing yet; move away what is there")
-    return state
-
-
-def _keep_private(state: Path) -> None:
-    """Remove other users' permissions from the state, which an earlier version of Hallmark left open, and say so.
-
-    Raises:
-        InputError: The state belongs to another user, who could put other keys and another ledger there.
-    """
-    if not state.is_dir():
-        return
-    if state.stat().st_uid != os.getuid():
-        raise InputError(f"{state} belongs to another user ({state.stat().st_uid}); work as that user, or chown -R it")
-    if state.stat().st_mode & UMASK:
-        state.chmod(0o700)
-        print(f"others could enter {state}; it is for its owner alone now (mode 0700)", file=sys.stderr)
 
 
 def print_columns(header: list[str], rows: list[list[str]], none: str) -> None:

@@ -6,7 +6,8 @@ import sys
 from infra.cli import shared
 from infra.cli.shared import checkout_root, console
 from infra.prefect import access, notify, server
-from tasks.runs.environment import BYTECODE_FOLDER, isolated
+from infra.processes import OWN_PROCESS, isolated_python
+from tasks.runs.environment import isolated
 
 
 def watch() -> None:
@@ -31,5 +32,5 @@ def watch() -> None:
     console.print("watching; end it with Ctrl-C")
     sys.stdout.flush()
     os.chdir(access.folder(where))  # Prefect reads settings from the current folder
-    command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", "-m", "infra.prefect.watch"]
+    command = isolated_python(*OWN_PROCESS, "infra.prefect.watch")
     os.execve(sys.executable, command, given)

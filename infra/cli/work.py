@@ -12,11 +12,11 @@ from infra.cli import shared
 from infra.cli.shared import checkout_root, console
 from infra.prefect import access, client, pools, server
 from infra.prefect.server import RunningPrefect
-from infra.processes import Process
+from infra.processes import OWN_PROCESS, Process, isolated_python
 from tasks.core.errors import InputError, Unavailable
 from tasks.ledger import ledger as ledgers
 from tasks.runs.checkout import Checkout
-from tasks.runs.environment import BYTECODE_FOLDER, isolated
+from tasks.runs.environment import isolated
 from tasks.runs.outputs import dvc
 from tasks.runs.run import GIT_REMOTE_VARIABLE
 from tasks.scheduling import deployments_in_force
@@ -50,7 +50,7 @@ def work(pool: Annotated[str, typer.Argument(metavar="POOL", help="A pool that d
     console.print(f"working for pool {pool}; end it with Ctrl-C", markup=False)
     sys.stdout.flush()
     os.chdir(access.folder(where))  # Prefect reads settings from the current folder
-    command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", "-m", "infra.prefect.worker", pool]
+    command = isolated_python(*OWN_PROCESS, "infra.prefect.worker", pool)
     os.execve(sys.executable, command, given)
 
 

@@ -1,4 +1,4 @@
-"""Entry point of the console's process: `python -I -m infra.console.serve ROOT ORIGIN PORT`."""
+"""Entry point of the console's process: `python -I -m hallmark.process infra.console.serve ROOT ORIGIN PORT`."""
 
 import os
 import sys

@@ -10,7 +10,7 @@ from infra.console.accounts import Accounts
 from infra.console.database import open_database
 from infra.console.oidc.settings import ISSUER, sign_in_methods
 from infra.local_server import RunningServer
-from infra.processes import spawn
+from infra.processes import OWN_PROCESS, spawn
 from tasks.core import files
 from tasks.core.errors import InputError, Refused, Unavailable
 from tasks.core.machine import locks
@@ -70,7 +70,7 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningServer:
         port = ports.free_port(wanted, by_name=_configured_origin() == LOCALHOST_ORIGIN)
         if port is not None:
             origin = proxied or f"{_local_origin()}:{port}"
-            command = ["-m", "infra.console.serve", str(root), origin, str(port)]
+            command = [*OWN_PROCESS, "infra.console.serve", str(root), origin, str(port)]
             process = spawn(folder(root), "console", command, {**os.environ, "HALLMARK_ROOT": str(root)})
             if local_server.wait_until_ready(process, port, "the console", folder(root) / "console.log"):
                 files.write_bytes(folder(root) / "port", str(port).encode())

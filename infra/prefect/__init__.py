@@ -1,7 +1,6 @@
 """Prefect on this machine: the server, the runner and the watch that `hallmark up` starts, and workers of work pools.
 
     server.py        start, lookup and stop of server, runner and watch
-    begin.py         entry point of these three processes
     access.py        secret of the server, and the environment of each process
     settings.py      settings that a runner keeps from its start
     runner.py        process that executes flow runs of this checkout

@@ -1,4 +1,6 @@
-"""Process of one flow run of a work pool: `python -I -m infra.prefect.execute`, with its id in PREFECT__FLOW_RUN_ID.
+"""Process of one flow run of a work pool: `python -I -m hallmark.process infra.prefect.execute`.
+
+The id of the flow run is in PREFECT__FLOW_RUN_ID.
 
 It executes the flow that is installed here. Entry points, pull steps and commands from the server are ignored.
 """

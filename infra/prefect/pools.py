@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import deployment_names
+from infra.processes import OWN_PROCESS
 from tasks.core.documents import yaml_text
 from tasks.ledger.ledger import Ledger
 from tasks.scheduling.pools import Pool
@@ -21,7 +22,7 @@ JOB_FILE = Path(__file__).parents[1] / "kubernetes" / "hallmark" / "files" / "ru
 WORKER_TYPES = {"process": "process", "kubernetes": "kubernetes"}
 """Prefect's name of each type of pool."""
 NO_VARIABLES = {"type": "object", "properties": {}}
-COMMAND = ["python", "-I", "-m", "infra.prefect.execute"]
+COMMAND = ["python", "-I", *OWN_PROCESS, "infra.prefect.execute"]
 
 
 def synchronise(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str, Pool]) -> list[str]:

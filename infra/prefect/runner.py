@@ -1,4 +1,4 @@
-"""Runner: the process that executes flow runs, `python -I -m infra.prefect.runner` in the checkout it serves."""
+"""Runner: the process that executes flow runs, `python -I -m hallmark.process infra.prefect.runner` in its checkout."""
 
 import asyncio
 import sys

@@ -12,7 +12,7 @@ import psutil
 from infra import local_server, ports
 from infra.prefect import access, notify
 from infra.prefect.settings import EnvironmentDigests
-from infra.processes import Process, end_process, spawn, wait_then_kill
+from infra.processes import OWN_PROCESS, Process, end_process, spawn, wait_then_kill
 from tasks.core import files
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError, Unavailable
@@ -20,7 +20,6 @@ from tasks.core.machine import locks
 from tasks.policy import judge
 from tasks.runs.outputs import dvc
 
-ENTRY_POINT = ("-m", "infra.prefect.begin")
 PORT = 4200
 """Prefect's default port. If it is taken, a free one is used."""
 START_TIMEOUT_SECONDS = 300
@@ -112,7 +111,7 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
     else:
         server, api = _start_server(root, say)
     given = access.client_environment(root, api, own=server is not None)
-    runner = spawn(access.folder(root), "runner", [*ENTRY_POINT, "infra.prefect.runner"], given)
+    runner = spawn(access.folder(root), "runner", [*OWN_PROCESS, "infra.prefect.runner"], given)
     watch = _start_watch(root, api, server is not None)
     settings = EnvironmentDigests.of_environment(os.environ)
     return _write(
@@ -125,7 +124,7 @@ def _start(root: Path, say: Callable[[str], None]) -> RunningPrefect:
 
 def _start_watch(root: Path, api: str, own: bool) -> Process:
     return spawn(
-        access.folder(root), "watch", [*ENTRY_POINT, "infra.prefect.watch"], access.client_environment(root, api, own)
+        access.folder(root), "watch", [*OWN_PROCESS, "infra.prefect.watch"], access.client_environment(root, api, own)
     )
 
 
@@ -172,7 +171,7 @@ def _start_server(root: Path, say: Callable[[str], None]) -> tuple[Process, str]
         port = ports.free_port(wanted)
         if port is not None:
             api = f"http://127.0.0.1:{port}/api"
-            command = [*ENTRY_POINT, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+            command = [*OWN_PROCESS, "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
             server = spawn(access.folder(root), "server", command, access.server_environment(root, api))
             log, is_up = access.folder(root) / "server.log", partial(ports.prefect_responds, api)
             if local_server.wait_until_ready(

@@ -1,4 +1,4 @@
-"""Watch: `python -I -m infra.prefect.watch` in the checkout it serves, beside a runner or without one.
+"""Watch: `python -I -m hallmark.process infra.prefect.watch` in the checkout it serves, beside a runner or without one.
 
 The watch does the work that no run does: it resumes runs after decisions, reminds and escalates at deadlines, raises
 incidents, requests runs for schedules and triggers, publishes heads of the ledger and sends notices. `hallmark up`

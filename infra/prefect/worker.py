@@ -1,4 +1,4 @@
-"""Worker of a work pool: `python -I -m infra.prefect.worker POOL`, in the checkout it serves.
+"""Worker of a work pool: `python -I -m hallmark.process infra.prefect.worker POOL`, in the checkout it serves.
 
 Prefect's own worker would execute the command, the code and the environment that a pool, a deployment or a flow run
 names, and all clients of Prefect's API can write these. This worker takes only the id of a flow run from Prefect, and
@@ -22,11 +22,11 @@ from flows import deployment_names
 from flows.lifecycle import checkout_root
 from infra.prefect import access
 from infra.prefect.runner import DEFAULT_CONCURRENCY
-from infra.processes import wait_then_kill
+from infra.processes import OWN_PROCESS, isolated_python, wait_then_kill
 from tasks.core.escaping import escape_logs
 from tasks.runs import installation
 from tasks.runs.checkout import Checkout
-from tasks.runs.environment import BYTECODE_FOLDER, isolated
+from tasks.runs.environment import isolated
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -53,7 +53,7 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     ) -> BaseWorkerResult:
         """Execute a flow run in a new process. `configuration` comes from the server and is ignored."""
         process = subprocess.Popen(
-            [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE_FOLDER}", "-m", "infra.prefect.execute"],
+            isolated_python(*OWN_PROCESS, "infra.prefect.execute"),
             cwd=access.folder(checkout_root()), stdin=subprocess.DEVNULL,
             env=isolated(os.environ | {"PREFECT__FLOW_RUN_ID": str(flow_run.id)}),
         )  # fmt: skip

@@ -16,4 +16,5 @@ html_page.py             HTML page
 archive.py               folder and zip file with page and artifacts
 dossier_signature.py     statement that signs all files of a dossier
 dossier_verification.py  verification of a dossier from its folder and one fingerprint
+folder_verification.py   verification of a folder that was handed over, a release or a dossier
 """

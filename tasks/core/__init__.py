@@ -5,6 +5,7 @@ databases/          SQL databases and their schema versions
 machine/            processor, memory, processes, locks, transfers
 records/            tables of records, chat turns, texts and labels
 version.py          Hallmark's own version, stored in the state that it writes
+own_packages.py     names and places of Hallmark's own packages, in a checkout and in a wheel
 errors.py           exceptions for users, each with its exit code
 error_collector.py  collector of errors, so that a command reports all of them at once
 formatting.py       text of times, durations, shares, sizes, counts and amounts

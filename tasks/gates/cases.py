@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.core.documents.document import error_text
-from tasks.core.errors import Refused
+from tasks.core.errors import InputError, Refused
 from tasks.gates.evidence import Evidence, EvidenceSummary, digest, to_bytes
 from tasks.ledger.attachments import DIGEST_KEY
 from tasks.ledger.ledger import Entry, Ledger
@@ -22,6 +22,7 @@ __all__ = [
     "OpenedGate",
     "close_gates_of_run",
     "current",
+    "newest",
     "open_case",
     "open_cases",
     "open_evidence",
@@ -90,6 +91,19 @@ def read_all(ledger: Ledger, run: str | None = None, gate: GateName | None = Non
     closed = _closings(ledger, run)
     closings = [closed.get((entry.subject, entry.body.get(DIGEST_KEY))) for entry in asked]
     return [_case(*each) for each in zip(asked, ledger.documents(asked), closings, strict=True)]
+
+
+def newest(ledger: Ledger, run: str, gate: GateName) -> GateCase:
+    """Return the newest opening of a gate.
+
+    Raises:
+        InputError: The run has never opened it.
+        Refused: An entry or its attachment was changed.
+    """
+    asked = read_all(ledger, run, gate)
+    if not asked:
+        raise InputError(f"run {run} has asked nothing at the gate {gate}; `hallmark gates list --all` shows what was")
+    return asked[-1]
 
 
 def current(ledger: Ledger, evidence: Evidence) -> GateCase:

@@ -192,7 +192,7 @@ def collect(
         raise InputError(
             f"gate {gate} needs {layout.artefacts(SUBJECT_STAGES[gate])}; run stage {SUBJECT_STAGES[gate]} first"
         )
-    facts = _facts(layout, EVIDENCE_STAGES[gate])
+    facts = read_facts(layout, EVIDENCE_STAGES[gate])
     artefacts = _artefacts(layout, EVIDENCE_STAGES[gate])
     dataset = _dataset(layout) if gate == "data" else None
     demo = asked.request.demo_approvals
@@ -321,7 +321,12 @@ def to_bytes(evidence: Evidence) -> bytes:
     return evidence.serialised
 
 
-def _facts(layout: Layout, stages: Iterable[str]) -> Facts:
+def read_facts(layout: Layout, stages: Iterable[str]) -> Facts:
+    """Return the figures that stages have written so far, by their names in a policy.
+
+    Raises:
+        InputError: A file is not as a stage writes it.
+    """
     facts: Facts = {}
     for stage in stages:
         for folder, name in _folders(stage):

@@ -5,20 +5,18 @@ in environment `local` alone.
 """
 
 import sysconfig
+from collections.abc import Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from tasks.core import version
+from tasks.core import own_packages, version
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes, sha256_file
 from tasks.core.json_text import canonical_json
 from tasks.core.params.values import Sha256
 from tasks.policy.policy import LOCAL, Policy
-
-PACKAGES = ("flows", "infra", "tasks")
-PACKAGES_FOLDER = Path(__file__).parents[2]
 
 
 class Judge(FrozenModel):
@@ -35,14 +33,14 @@ class Judge(FrozenModel):
 @cache
 def current() -> Judge:
     """Return the Hallmark of this process, as it was at the first call: that is the code that runs."""
-    return Judge(version=version.VERSION, sha256=digest(PACKAGES_FOLDER), editable=_is_editable())
+    return Judge(version=version.VERSION, sha256=digest(own_packages.HOME), editable=_is_editable())
 
 
-def digest(home: Path) -> str:
+def digest(home: Path, packages: Iterable[str] = own_packages.TOP_PACKAGES) -> str:
     """Return the SHA-256 of the packages below a folder, except bytecode."""
     files = {
         path.relative_to(home).as_posix(): sha256_file(path)
-        for package in PACKAGES
+        for package in packages
         for path in sorted((home / package).rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
@@ -65,8 +63,8 @@ def why_not(judge: Judge, policy: Policy) -> str:
         return ""
     if judge.editable:
         return (
-            f"{judge} in {PACKAGES_FOLDER}, judges in environment {LOCAL} alone: whoever edits that folder changes the "
-            f"gates; for {policy.environment} install it from a clone: pip install -c constraints.txt '.[platform]'"
+            f"{judge} in {own_packages.HOME}, judges in environment {LOCAL} alone: whoever edits that folder changes "
+            f"the gates; for {policy.environment} install it from a clone: pip install -c constraints.txt '.[platform]'"
         )
     if policy.judges and judge.sha256 not in policy.judges:
         return (
@@ -82,7 +80,7 @@ def _is_editable() -> bool:
     A checkout may contain folders that look like an installed package.
     """
     places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    homes = {PACKAGES_FOLDER.resolve(), *(_found(package) for package in PACKAGES)}
+    homes = {own_packages.HOME.resolve(), *map(_found, own_packages.TOP_PACKAGES)}
     return not homes <= places or len(homes) > 1
 
 

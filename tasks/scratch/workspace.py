@@ -18,9 +18,9 @@ from typing import Protocol
 
 from ruamel.yaml import YAML
 
-import tasks
 from tasks.core import code_digest, files
 from tasks.core.layout import EXPERIMENT_TIER, EXPERIMENTS_FOLDER, Layout
+from tasks.core.own_packages import STAGE_CODE
 from tasks.core.params.params import Params
 from tasks.gates import statement
 from tasks.policy.governance import Governance
@@ -29,7 +29,6 @@ from tasks.supervise import record_store
 from tasks.trust import keys
 from tasks.trust.gate_statement import Authority
 
-CODE_FOLDER = Path(tasks.__file__).parent
 READY_FILE = "ready"
 """File of a worktree that is written last."""
 
@@ -82,7 +81,7 @@ class Workspace:
 
 def stage_code_digests() -> dict[str, str]:
     """Return the digest of each stage's installed code."""
-    return code_digest.stage_digests(CODE_FOLDER.parent)
+    return code_digest.stage_digests(STAGE_CODE.parent)
 
 
 def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Governance) -> None:
@@ -94,7 +93,7 @@ def make_worktree(layout: Layout, params: Params, rows: RowSet, governance: Gove
     if (layout.root / READY_FILE).exists():
         return
     shutil.rmtree(layout.root, ignore_errors=True)
-    shutil.copytree(CODE_FOLDER, layout.root / CODE_FOLDER.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(STAGE_CODE, layout.root / STAGE_CODE.name, ignore=shutil.ignore_patterns("__pycache__"))
     write_params(layout, params)
     code_digest.write_digests(layout)
     digest = code_digest.digest_of_all(layout.root)

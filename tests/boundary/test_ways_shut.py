@@ -15,7 +15,7 @@ import pytest
 
 from flows import lifecycle
 from flows.suspended_runs import _names_a_run
-from infra.cli import shared
+from infra import checkout_folder
 from infra.prefect import access, server
 from infra.prefect.server import RunningPrefect
 from infra.processes import Process
@@ -272,7 +272,7 @@ def test_the_state_of_another_user_is_refused(tmp_path: Path) -> None:
     state.mkdir(mode=0o777)
     os.chown(state, 65534, 65534)
     with pytest.raises(InputError, match=r"belongs to another user \(65534\); work as that user"):
-        shared._keep_private(state)
+        checkout_folder.keep_private(state, print)
     os.chown(state, 0, 0)
-    shared._keep_private(state)
+    checkout_folder.keep_private(state, print)
     assert stat.S_IMODE(state.stat().st_mode) == 0o700

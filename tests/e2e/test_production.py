@@ -28,8 +28,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LOOKED = ("--reason", "looked at it")
 
 
-COMMAND = "from infra.cli import main\nmain()\n"
-COMMANDS = ("infra.cli", "infra.cli.code", "infra.cli.declaration_adoption", "infra.cli.doctor", "infra.cli.policy")
+COMMAND = "from hallmark.infra.cli import main\nmain()\n"
+MODULES = ("cli", "cli.code", "cli.declaration_adoption", "cli.doctor", "cli.policy")
+COMMANDS = tuple(f"hallmark.infra.{module}" for module in MODULES)
 
 
 class Production:

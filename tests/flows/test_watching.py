@@ -20,6 +20,7 @@ from flows.scheduling import OccasionHandler
 from infra.doctor import diagnostics
 from infra.prefect import access, watch_status
 from infra.prefect.watch import Watch
+from infra.processes import OWN_PROCESS
 from tasks.core.graph import DATA_STAGE_NAMES
 from tasks.gates import cases
 from tasks.gates.signed_decision import KIND
@@ -76,7 +77,7 @@ def watch(root: Path, api: str = "") -> Iterator["subprocess.Popen[str]"]:
         del given["PREFECT_API_URL"]
     with log_file(root).open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "infra.prefect.watch"],
+            [sys.executable, "-I", *OWN_PROCESS, "infra.prefect.watch"],
             cwd=access.folder(root),
             env=given,
             stderr=log,

@@ -148,7 +148,7 @@ if __name__ == "__main__":
 
 def test_a_service_and_what_it_spawns_look_for_garbage_less_often(tmp_path: Path) -> None:
     (tmp_path / "service.py").write_text(SERVICE)
-    command = [sys.executable, "-m", "infra.prefect.begin", "service", "--port", "1"]
+    command = [sys.executable, "-m", "hallmark.process", "service", "--port", "1"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n") == ["['--port', '1']", *["20000"] * 2, ""]

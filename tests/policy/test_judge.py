@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core import own_packages
 from tasks.core.documents.config import validate
 from tasks.policy import judge
 from tasks.policy.judge import Judge
@@ -20,7 +21,7 @@ WHEEL = Judge(version="1", sha256="a" * 64, editable=False)
 LOOK = """
 import json, sys
 sys.path.append(sys.argv[1])  # what Hallmark asks for
-from tasks.policy import judge
+from hallmark.tasks.policy import judge
 print(json.dumps(judge.current().model_dump()))
 """
 
@@ -50,7 +51,7 @@ def test_policy_may_name_which_ones_judge() -> None:
 
 
 def copied(where: Path) -> Path:
-    for package in judge.PACKAGES:
+    for package in own_packages.TOP_PACKAGES:
         shutil.copytree(ROOT / package, where / package)
     return where
 
@@ -68,7 +69,7 @@ def test_every_file_counts_and_no_bytecode(tmp_path: Path) -> None:
 
 def test_a_wheel_is_no_editable_install_and_has_one_digest_everywhere(tmp_path: Path) -> None:
     source = copied(tmp_path / "source")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)]
@@ -81,4 +82,5 @@ def test_a_wheel_is_no_editable_install_and_has_one_digest_everywhere(tmp_path: 
     words = [str(place / "bin" / "python"), "-I", "-c", LOOK, sysconfig.get_path("purelib")]
     found = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
     shutil.unpack_archive(wheel, tmp_path / "elsewhere", "zip")
-    assert found["sha256"] == judge.digest(site) == judge.digest(tmp_path / "elsewhere") and not found["editable"]
+    digests = {judge.digest(place, ["hallmark"]) for place in (site, tmp_path / "elsewhere")}
+    assert digests == {found["sha256"]} and not found["editable"]

@@ -70,12 +70,8 @@ def find(run: str | None, gate: str | None, as_json: bool) -> Question:
         run, chosen = _only_waiting(gate, ledger)
     if (run, chosen) != (given, gate):
         shared.print_notice(f"the {chosen} gate of run {run}, which is open", as_json)
-    asked = [case for case in cases.read_all(ledger, run) if case.evidence.gate == chosen]
-    if not asked:
-        raise InputError(
-            f"run {run} has asked nothing at the gate {chosen}; `hallmark gates list --all` shows what was"
-        )
-    return Question(asked[-1], governance(asked[-1].evidence), ledger)
+    case = cases.newest(ledger, run, chosen)
+    return Question(case, governance(case.evidence), ledger)
 
 
 def _open_gate(run: str, ledger: Ledger) -> str:

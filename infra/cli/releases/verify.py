@@ -9,11 +9,10 @@ import typer
 from infra.cli import shared
 from infra.cli.progress_display import showing_step
 from infra.cli.shared import console
-from tasks.audit import dossier_signature, dossier_verification
+from tasks.audit import folder_verification
 from tasks.core.errors import InputError
 from tasks.registry.release import bundle
 from tasks.registry.release.report import EXIT_CODES, Verification
-from tasks.registry.verify import verification
 from tasks.trust import keys
 
 
@@ -42,7 +41,7 @@ def verify(
     folder = _folder(named)
     fingerprint = keys.checked_fingerprint(root) if root else None
     with showing_step(f"verifying {folder}", None if as_json else console):
-        verified = _from_root(folder, fingerprint) if fingerprint else _own(folder)
+        verified = folder_verification.verify_from_root(folder, fingerprint) if fingerprint else _own(folder)
     if as_json:
         shared.print_json(verified.model_dump(mode="json"))
     else:
@@ -63,22 +62,11 @@ def _folder(named: Path) -> Path:
     )
 
 
-def _from_root(folder: Path, root: str) -> Verification:
-    if dossier_signature.is_dossier(folder):
-        return dossier_verification.verify_from_root(folder, root)
-    return verification.verify_from_root(folder, root)
-
-
 def _own(folder: Path) -> Verification:
-    try:  # imported late: --root does not need them, and importing them takes longer than verifying a release
-        here = shared.open_checkout()
-        from tasks.registry.promote import releases
+    try:
+        governed = shared.open_checkout().governance
     except InputError as error:
         raise InputError(f"{error}; or say --root FINGERPRINT, the root of trust as its owner told you") from None
     except ModuleNotFoundError as error:
         raise InputError(f"this installation has no keys of its own ({error}); say --root FINGERPRINT") from None
-
-    governed = here.governance
-    if dossier_signature.is_dossier(folder):
-        return dossier_verification.verify(folder, governed)
-    return releases.verify(folder, governed)
+    return folder_verification.verify(folder, governed)

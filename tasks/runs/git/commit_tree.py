@@ -23,7 +23,7 @@ from tasks.runs.git.repository import Repository
 FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
 """Git's modes of a path: file, executable file, symbolic link, other repository (submodule)."""
 
-PYTHON_FOLDERS = ("benchmarks", "docs", "examples", "flows", "infra", "tasks", "tests")
+PYTHON_FOLDERS = ("benchmarks", "docs", "examples", "flows", "hallmark", "infra", "tasks", "tests")
 """Top-level folders that may hold Python modules even if an installed package has the same name."""
 STATE_FOLDER = ".hallmark"
 """Folder of the checkout's state: keys, ledger, and the folder in which Prefect's processes start."""

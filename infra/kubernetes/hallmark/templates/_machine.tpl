@@ -54,7 +54,7 @@ spec:
       {{- if not $isHead }}
       lifecycle:
         preStop:  # workers write a checkpoint and end
-          exec: {command: [python, -I, -m, tasks.stages.train.machines.notice, {{ $notice | quote }}]}
+          exec: {command: [python, -I, -m, hallmark.process, tasks.stages.train.machines.notice, {{ $notice | quote }}]}
       {{- end }}
       readinessProbe:
         httpGet: {path: /api/healthz, port: 20004}

@@ -1,8 +1,9 @@
 """Notice of a preemption: tells the cluster at RAY_ADDRESS, and waits until the workers of this machine are gone.
 
-`python -I -m tasks.stages.train.machines.notice SECONDS` is run when a pod ends (infra/kubernetes/hallmark), SECONDS
-before its machine is taken away. `ray drain-node` does the same after five seconds, since it connects like a program to
-find out which machine it is on. This takes one second, of the 30 that some clouds give.
+`python -I -m hallmark.process tasks.stages.train.machines.notice SECONDS` is run when a pod ends
+(infra/kubernetes/hallmark), SECONDS before its machine is taken away. `ray drain-node` does the same after five
+seconds, since it connects like a program to find out which machine it is on. This takes one second, of the 30 that some
+clouds give.
 """
 
 import os

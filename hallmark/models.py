@@ -1,0 +1,106 @@
+"""An admitted model: loaded as it was evaluated, and asked as it was evaluated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from tasks.core.errors import InputError
+from tasks.core.payload.inference_config import InferenceSettings
+from tasks.registry.admit.admission import Admitted
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Message(TypedDict):
+    """One turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class AdmittedModel:
+    """The release in production of a model, every byte of it verified. No other folder may be served."""
+
+    admission: Admitted
+    """What was admitted: promotion statement, folders of model, base model and tokenizer, digests."""
+
+    @property
+    def release(self) -> str:
+        """Name and version of the release."""
+        return self.admission.label
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the adapter or whole model."""
+        return self.admission.model
+
+    @property
+    def settings(self) -> InferenceSettings:
+        """Prompts, decoding and precision with which the model was evaluated."""
+        return self.admission.inference_settings
+
+    def load(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+        """Return model and tokenizer, as transformers has them; a second call returns the same objects.
+
+        An adapter is merged into its base model in float32, and the sum is rounded once. The generation settings are
+        those of the evaluation.
+        """
+        return self._loaded
+
+    @cached_property
+    def _loaded(self) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+        import torch
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+        base, settings = self.admission.base, self.settings
+        model: Any = AutoModelForCausalLM.from_pretrained(base or self.folder, dtype=torch.float32)
+        if base:
+            model = PeftModel.from_pretrained(model, self.folder).merge_and_unload()
+        model = model.to(getattr(torch, settings.dtype)).eval()
+        model.generation_config = GenerationConfig(**settings.decoding.model_dump())
+        return model, AutoTokenizer.from_pretrained(self.admission.tokenizer)
+
+    def ask(self, messages: str | Sequence[Message], task: str | None = None) -> str:
+        """Return the model's answer, with the system prompt and the decoding of its evaluation.
+
+        Args:
+            messages: A question, or the turns of a conversation, which end with a question.
+            task: Task whose system prompt is used; None if the model has one task.
+
+        Raises:
+            InputError: The task is missing or unknown, or a turn is none.
+        """
+        model, tokenizer = self.load()
+        chat = [*self._system(task), *_turns(messages)]
+        asked: Any = model
+        prompt: Any = tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        answer: list[int] = asked.generate(**prompt)[0, prompt["input_ids"].shape[1] :].tolist()
+        stopped = answer[-1] in self.settings.decoding.eos_token_id
+        return str(tokenizer.decode(answer[:-1] if stopped else answer))
+
+    def _system(self, task: str | None) -> list[dict[str, str]]:
+        known = self.settings.system
+        if task is None and len(known) == 1:
+            (task,) = known
+        if task not in known:
+            given = f"task {task!r}" if task else "a task"
+            raise InputError(f"{given}: {self.release} has the tasks {', '.join(sorted(known))}; say task=…")
+        return [{"role": "system", "content": known[task]}] if known[task] else []
+
+
+def _turns(messages: str | Sequence[Message]) -> list[dict[str, str]]:
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    turns = [{"role": str(each["role"]), "content": each["content"]} for each in messages]
+    if not turns or turns[-1]["role"] != "user" or any(turn["role"] not in ("user", "assistant") for turn in turns):
+        raise InputError(
+            "expected turns of `user` and `assistant`, the last one of `user`; the release has its own system prompt"
+        )
+    return turns

@@ -1,0 +1,47 @@
+"""Folder of a checkout: lookup from a folder inside it, and a state that its owner alone can enter."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.core.errors import InputError
+from tasks.core.files import UMASK
+
+
+def find_root(start: Path, say: Callable[[str], None]) -> Path:
+    """Return the checkout: the nearest folder at or above `start` that has dvc.yaml and params.yaml.
+
+    Other users' permissions to its state, which an earlier version of Hallmark left open, are removed, and `say` is
+    told.
+
+    Raises:
+        InputError: There is no such folder, or its state is not one, or belongs to another user.
+    """
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
+            keep_private(_state_of(folder), say)
+            return folder
+    raise InputError(f"{here} is not inside a Hallmark project (no dvc.yaml and params.yaml); go to your clone of it")
+
+
+def _state_of(checkout: Path) -> Path:
+    state = checkout / ".hallmark"
+    if not state.is_dir() and (state.exists() or state.is_symlink()):
+        raise InputError(f"{state}: expected a folder, or nothing yet; move away what is there")
+    return state
+
+
+def keep_private(state: Path, say: Callable[[str], None]) -> None:
+    """Remove other users' permissions from the state.
+
+    Raises:
+        InputError: The state belongs to another user, who could put other keys and another ledger there.
+    """
+    if not state.is_dir():
+        return
+    if state.stat().st_uid != os.getuid():
+        raise InputError(f"{state} belongs to another user ({state.stat().st_uid}); work as that user, or chown -R it")
+    if state.stat().st_mode & UMASK:
+        state.chmod(0o700)
+        say(f"others could enter {state}; it is for its owner alone now (mode 0700)")

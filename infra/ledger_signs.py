@@ -1,0 +1,41 @@
+"""Signs that the ledger of a checkout was changed by hand, from a quick check before it is read."""
+
+import os
+from pathlib import Path
+
+from tasks.core.errors import Unavailable
+from tasks.ledger import quick_check
+from tasks.ledger.ledger import get_ledger, ledger_exists
+from tasks.policy import adoption_entries, in_force
+
+ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask whoever keeps the ledger"
+
+
+def refusal(signs: list[str]) -> str:
+    """Return the message with which an action on a changed ledger is refused."""
+    return f"the ledger was changed by hand, and nothing is done on it: {'; '.join(signs)}. {ADVICE}"
+
+
+def tampering_signs(checkout: Path) -> list[str]:
+    """Return signs that the ledger of a checkout was changed, in words; empty if there are none.
+
+    The check is short and looks at a part of a long ledger (tasks/ledger/quick_check.py). A ledger that cannot be
+    reached or does not exist yet is not reported here, since the caller itself reports it.
+
+    Raises:
+        InputError: The root of trust is not the one that the environment or this checkout names.
+    """
+    state = checkout / ".hallmark"
+    if os.environ.get(adoption_entries.ROOT_VARIABLE):
+        adoption_entries.root_fingerprint(state)
+    if not ledger_exists(state):
+        return []
+    ledger = get_ledger(state)
+    try:
+        ledger.prepare()
+        if not ledger.count():
+            return []
+        governed, _ = in_force.read(checkout / "infra" / "governance", state, ledger)
+        return quick_check.find_problems(ledger, governed)
+    except Unavailable:
+        return []

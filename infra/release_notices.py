@@ -1,0 +1,15 @@
+"""Notices about releases that a reader of the list has to know: what is not finished, and what does not count."""
+
+from collections.abc import Iterator
+
+from tasks.ledger.ledger import Ledger
+from tasks.policy.governance import Governance
+from tasks.registry.promote import promotion, releases
+
+
+def notices(ledger: Ledger, governed: Governance) -> Iterator[str]:
+    """Yield a line for each unfinished promotion, and for each problem with promotions in the ledger."""
+    for label in promotion.interrupted_releases(ledger, governed):
+        yield f"the promotion of {label} is not finished; `hallmark up` finishes or undoes it"
+    for wrong in releases.problems(ledger, governed):
+        yield f"not counted: {wrong}"

@@ -1,0 +1,29 @@
+"""Verification of a folder that was handed over: a release, or the dossier of one."""
+
+from pathlib import Path
+
+from tasks.audit import dossier_signature, dossier_verification
+from tasks.core.errors import InputError
+from tasks.policy.governance import Governance
+from tasks.registry.release.report import Verification
+from tasks.registry.verify import verification
+
+
+def verify_from_root(folder: Path, root: str) -> Verification:
+    """Verify a folder with nothing but the fingerprint of the root key, which the caller received by another way.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} does not exist; expected the folder of a release or of a dossier")
+    if dossier_signature.is_dossier(folder):
+        return dossier_verification.verify_from_root(folder, root)
+    return verification.verify_from_root(folder, root)
+
+
+def verify(folder: Path, governance: Governance) -> Verification:
+    """Verify a folder with the keys and adoptions of the project that promoted the release."""
+    if dossier_signature.is_dossier(folder):
+        return dossier_verification.verify(folder, governance)
+    return verification.verify(folder, governance)
