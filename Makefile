@@ -53,7 +53,7 @@ clean:  ## everything a run made here, and the environment; releases and ledger 
 # resolve anything. The last pip adds what is still missing (of CUDA, or for another Python) and checks the rest. Python
 # then compiles the packages on all cores, since a stage in its sandbox may not leave what it compiles. Together 37
 # seconds and 35 more on two cores, against 87 where pip compiles.
-$(SETUP): pyproject.toml constraints.txt
+$(SETUP): pyproject.toml setup.py constraints.txt
 	@echo "setting up $(VENV) (some minutes where package files must be downloaded)"
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in ((3, 11), (3, 12)) else f"Hallmark needs Python 3.11 or 3.12, this is {v[0]}.{v[1]}: say make PYTHON=python3.11")'
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
