@@ -74,7 +74,7 @@ class ProgressDisplay:
 
     def _show(self, what: str, how: str) -> None:
         now = time.monotonic()
-        since = "" if " eta " in how else format_duration(now - self.began)
+        since = "" if " eta " in how else format_duration(round(now - self.began))
         text = " ".join(filter(None, (what, how, since)))
         if self.moving:
             self.moving.update(Text(text))  # rich reads a plain string as markup

@@ -19,8 +19,10 @@ def format_exact_time(moment: datetime) -> str:
 
 def format_duration(seconds: float) -> str:
     """Return a duration in its two largest units, such as `2.5 s`, `4 min 02 s`, `1 h 05 min` or `2 d 3 h`."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f}".removesuffix(".0") + " s"
     if seconds < 60:
-        return f"{max(0.0, seconds):.{1 if seconds < 10 else 0}f} s"
+        return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -41,7 +41,7 @@ def test_one_place_formats_times_and_shares() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (2.46, "2.5 s"), (42, "42 s"), (498, "8 min 18 s"), (3900, "1 h 05 min"), (183_600, "2 d 3 h")],
+    [(0.04, "0 s"), (2.46, "2.5 s"), (42, "42 s"), (498, "8 min 18 s"), (3900, "1 h 05 min"), (183_600, "2 d 3 h")],
 )
 def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
     assert formatting.format_duration(seconds) == text

@@ -49,7 +49,7 @@ def test_a_line_says_how_far_and_how_long(capsys: pytest.CaptureFixture[str]) ->
     ingest.began -= 1
     ingest.report(20_000, "tickets")
     (line,) = lines(capsys)
-    assert re.fullmatch(r"progress ingest 20000/100000 tickets (19|20),\d{3} rows/s eta 4.0 s", line)
+    assert re.fullmatch(r"progress ingest 20000/100000 tickets (19|20),\d{3} rows/s eta 4 s", line)
 
 
 def test_no_line_says_that_all_is_done(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,9 +43,9 @@ def test_what_is_at_work_is_told_with_the_time_since() -> None:
     with told:
         told.working("base_model", "fetching wheel x==1")
         told.began -= 65
-        wait_for("  … base_model fetching wheel x==1 1m", written)
-        told.working("train", "7/210 loss 1.3 eta 6m06s")
-        wait_for("  … train 7/210 loss 1.3 eta 6m06s\n", written)  # with the time remaining it needs no other
+        wait_for("  … base_model fetching wheel x==1 1 min", written)
+        told.working("train", "7/210 loss 1.3 eta 6 min 06 s")
+        wait_for("  … train 7/210 loss 1.3 eta 6 min 06 s\n", written)  # with the time remaining it needs no other
         told.line("train done")
         before = ticks.count
         wait_until(lambda: ticks.count > before + 2, "a look at what is at work")
@@ -60,7 +60,7 @@ def test_in_a_terminal_the_line_moves_though_nothing_is_heard() -> None:
     console, written = shown(terminal=True)
     with showing_step("verifying triage-1", console):
         for second in (1, 2):
-            wait_for(f"verifying triage-1 {second}s", written)
+            wait_for(f"verifying triage-1 {second} s", written)
 
 
 MOVES = """

@@ -35,12 +35,12 @@ def told(points: Points, *names: str) -> list[list[Any]]:
 
 
 def test_the_progress_line_says_where_training_stands() -> None:
-    assert log_follower.progress_line(POINTS, 8) == "loss 0.250 200 tok/s eta 2.0 s"
+    assert log_follower.progress_line(POINTS, 8) == "loss 0.250 200 tok/s eta 2 s"
     assert log_follower.progress_line(POINTS, 1000) == "loss 0.250 200 tok/s eta 8 min 18 s"
     looked_at = [POINTS[0], {**POINTS[1], "look_seconds": 3.0, "validation_loss": 0.5}, *POINTS[2:]]
     assert (
         log_follower.progress_line(looked_at, 8)
-        == "loss 0.250 200 tok/s eta 5.0 s, validation 0.500, best 0.500 after step 2"
+        == "loss 0.250 200 tok/s eta 5 s, validation 0.500, best 0.500 after step 2"
     )
 
 
@@ -62,7 +62,7 @@ def test_speed_counts_only_what_this_process_timed() -> None:
     resumed = [{key: value for key, value in point.items() if key != "seconds"} for point in POINTS]
     assert log_follower.speed(resumed + POINTS) == 200
     assert log_follower.speed(resumed) == 0
-    assert log_follower.progress_line(resumed, 8).endswith("loss 0.250 0 tok/s eta 0.0 s")
+    assert log_follower.progress_line(resumed, 8).endswith("loss 0.250 0 tok/s eta 0 s")
 
 
 def test_a_line_still_being_written_is_left_for_later(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_report_comes_only_with_news_and_says_where_it_goes_on(
     assert lines == [
         "a checkpoint is damaged",
         "progress train going on from the checkpoint of step 1",
-        "progress train 4/8 loss 0.250 200 tok/s eta 2.0 s",
+        "progress train 4/8 loss 0.250 200 tok/s eta 2 s",
     ]
 
 
@@ -124,7 +124,7 @@ def test_after_a_lost_worker_it_reports_on_what_goes_on(
         "progress train 3/8 loss 0.333 200 tok/s eta 2.5 s",
         "progress train going on from the checkpoint of step 2",
         "progress train 3/8 loss 0.333 200 tok/s eta 2.5 s",
-        "progress train 4/8 loss 0.250 200 tok/s eta 2.0 s",
+        "progress train 4/8 loss 0.250 200 tok/s eta 2 s",
     ]
     assert told(points, "step", "seconds_lost") == [[1, 0], [2, 0], [3, 0], [4, 12.5]]
 
