@@ -141,7 +141,7 @@ def test_a_copy_of_the_file_is_kept_before_the_first_step(tmp_path: Path, capsys
 KILLED = """
 import os, sys
 from pathlib import Path
-from tasks.core import database, migrations
+from tasks.core.databases import database, migrations
 from tests.core import test_migrations as of
 
 def killed(connection):

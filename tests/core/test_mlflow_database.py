@@ -10,7 +10,7 @@ from tests import forking
 from tests.forking import Forked
 from tests.patience import wait_until
 
-SCRIPT = "import sys; from tasks.core import mlflow_database; mlflow_database.create(sys.argv[1])"
+SCRIPT = "import sys; from tasks.core.databases import mlflow_database; mlflow_database.create(sys.argv[1])"
 
 
 def test_whoever_makes_it_and_is_killed_the_database_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

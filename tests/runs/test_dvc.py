@@ -52,7 +52,7 @@ SLOW = """
 import sys
 from pathlib import Path
 from tasks.core.layout import Layout
-from tasks.runs import dvc
+from tasks.runs.outputs import dvc
 dvc.repro(Layout(Path(sys.argv[1])), "slow", print)
 """
 

@@ -29,7 +29,7 @@ from tasks.core.errors import HallmarkError
 from tasks.core.params.training import Training
 from tasks.stages.cluster import connection
 from tests.patience import patience, wait_until
-from tasks.stages.train import builders
+from tasks.stages.train.model import builders
 connect = connection.connect
 connection.connect = lambda *given: (print("Ray is asked", file=sys.stderr), connect(*given))
 try:

@@ -23,7 +23,7 @@ FOR_TRAINING = ("transformers.models.llama.modeling_llama", "transformers.integr
 """Modules that a training imports, besides DeepSpeed."""
 
 
-DEEPSPEED = "from tasks.stages.train import engine; engine.import_deepspeed()"
+DEEPSPEED = "from tasks.stages.train.model import engine; engine.import_deepspeed()"
 
 
 class Workers:

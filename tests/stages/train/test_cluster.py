@@ -46,7 +46,7 @@ print("a stranger is told", told.splitlines()[-1])
 """
 RAYLET_ENDS = """
 import os, psutil, ray, time
-from tasks.core import locks
+from tasks.core.machine import locks
 @ray.remote
 def asked(seconds):
     time.sleep(seconds)

@@ -42,7 +42,7 @@ import json, pickle, signal, sys
 from dataclasses import asdict
 from pathlib import Path
 from tasks.stages.cluster import connection
-from tasks.stages.train import builders
+from tasks.stages.train.model import builders
 from tasks.stages.train.machines import ray_attempt, worker_capacity
 from tasks.stages.train.recovery import attempts
 from tasks.stages.train.training_store import transfer
