@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.cli.releases import history, listing
+from infra.cli.releases import champion, listing
 from tasks.registry.promote import releases
 from tests.registry.conftest import changed, copied
 from tests.registry.house import House
@@ -59,7 +59,7 @@ def test_every_command_about_a_release_tells_its_waivers(
     listing.list_releases(as_json=True)
     every = {release["version"]: release["waivers"] for release in documents(capsys)}
     assert every == {1: [], 2: told, 3: []}
-    history.at((waived.ledger.now()).isoformat(), as_json=True)
+    champion.champion((waived.ledger.now()).isoformat(), as_json=True)
     (model,) = documents(capsys)["models"]
     assert (model["champion"]["waivers"], model["rollback"]["waivers"]) == ([], told)
 
@@ -117,7 +117,7 @@ def test_people_read_the_same(waived: House, until: datetime, capsys: pytest.Cap
     place = rows[0].index("waivers")
     assert [row[place : place + 7].strip() for row in rows[1:]] == ["", "2", ""]
     second = waived.ledger.entries("promotion.made")[1].time
-    history.at(second.isoformat())
+    champion.champion(second.isoformat())
     assert f"{line}: {REASON}" in capsys.readouterr().out
 
 
@@ -130,7 +130,7 @@ def test_one_that_has_expired_says_so_and_counted_in_its_time(
     assert f"EXPIRED on {until:%Y-%m-%d %H:%M} UTC" in capsys.readouterr().out
     listing.list_releases()
     assert "2, 2 of them no more" in capsys.readouterr().out
-    history.at(second.isoformat())
+    champion.champion(second.isoformat())
     assert f"counts until {until:%Y-%m-%d %H:%M} UTC" in capsys.readouterr().out
 
 
