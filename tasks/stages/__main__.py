@@ -20,7 +20,7 @@ def run_stage(name: str, root: Path) -> None:
     """Run a stage in the worktree at `root`.
 
     Raises:
-        HallmarkError: A person can correct the cause.
+        HallmarkError: The stage failed for a reason that a person can correct.
     """
     if name == CODE_STAGE:
         code_digest.write_digests(Layout(root))

@@ -32,7 +32,7 @@ def run_module(module: str, which: str, root: Path) -> None:
     """Run the stage in `module`; `which` is the variant of a stage such as `predict@base`, empty for other stages.
 
     Raises:
-        HallmarkError: A person can correct the cause.
+        HallmarkError: The stage failed for a reason that a person can correct.
     """
     stage = importlib.import_module(module)
     checked = config.load_sections(root / "params.yaml", stage.Params)

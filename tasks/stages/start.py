@@ -78,7 +78,7 @@ They restrict imports, and keep bytecode in a folder that only Hallmark writes t
 
 
 def drop_python_variables() -> None:
-    """Remove PYTHON* variables except KEPT: processes that Ray starts without `-I` would obey them."""
+    """Remove PYTHON* variables except KEPT_VARIABLES: processes that Ray starts without `-I` would obey them."""
     for name in [name for name in os.environ if name.startswith("PYTHON") and name not in KEPT_VARIABLES]:
         del os.environ[name]
 

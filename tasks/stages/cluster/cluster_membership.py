@@ -29,7 +29,6 @@ infra/kubernetes/hallmark opens them.
 PORT_OPTIONS = ("node-manager-port", "object-manager-port", "metrics-export-port", "dashboard-agent-grpc-port",
           "dashboard-agent-listen-port", "runtime-env-agent-port")  # fmt: skip
 VARIABLES, VARIABLE_PREFIXES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "TZ"), ("RAY_", "GLOO_", "LC_")
-"""Environment variables that a raylet receives, and prefixes of further ones."""
 START_SECONDS = 120.0
 END_SECONDS = 10.0
 
@@ -73,7 +72,7 @@ def _environment() -> dict[str, str]:
 
 
 def _ports() -> list[str]:
-    """Return arguments of `ray start` for a free block of PORTS.
+    """Return arguments of `ray start` for a free block of PORT_RANGE.
 
     Blocks are tried in random order, since other stages on this machine may be looking for theirs at the same time.
     """
@@ -98,7 +97,6 @@ def _is_free(first: int) -> bool:
 
 
 def has_raylet(address: str) -> bool:
-    """Return whether a raylet of the cluster runs on this machine."""
     from ray._private.services import get_node_to_connect_for_driver
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
 

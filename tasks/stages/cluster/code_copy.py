@@ -8,7 +8,6 @@ TASKS = Path(__file__).parents[2]
 
 
 def copy_sources(folder: Path) -> Path:
-    """Copy the Python sources of `tasks/` into `folder` and return `folder`."""
     shutil.copytree(
         TASKS, folder / TASKS.name, ignore=lambda at, names: [it for it in names if not _needed(Path(at, it))]
     )

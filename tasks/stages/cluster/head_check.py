@@ -19,7 +19,7 @@ def require_reachable(address: str) -> None:
     """Verify that the cluster at `address` answers and accepts the token.
 
     Only addresses of the form HOST:PORT are checked. Ray resolves other forms (`auto`, `ray://…`); errors that it then
-    raises are turned into those of `refused` and `away`.
+    raises are turned into `token_error` and `unreachable_error`.
 
     Raises:
         Unavailable: No cluster answers at the address.
@@ -47,12 +47,11 @@ def require_reachable(address: str) -> None:
 
 
 def uses_tls() -> bool:
-    """Return whether RAY_USE_TLS is set, by Ray's own rule."""
     return os.environ.get(TLS_VARIABLE, "0").lower() in ("1", "true")
 
 
 def require_tls_files() -> None:
-    """Verify that the variables in TLS_FILES name readable files.
+    """Verify that the variables in TLS_FILE_VARIABLES name readable files.
 
     Raises:
         InputError: A variable is not set, or its file cannot be read.
@@ -85,7 +84,6 @@ def security_warning(address: str) -> str | None:
 
 
 def missing_token_error() -> InputError:
-    """Return the error for a token that Ray is set to use and cannot find."""
     if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return InputError(f"RAY_AUTH_TOKEN_PATH: {path} cannot be read or is empty; name the file that holds the token")
     return InputError(f"RAY_AUTH_MODE is token, and there is no token; set {TOKEN_ADVICE}")

@@ -72,6 +72,6 @@ def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def installed_versions(also: Iterable[str] = ()) -> Versions:
-    """Return the versions on this machine, of LIBRARIES, OPTIONAL and `also` as far as they are installed."""
+    """Return the versions of LIBRARIES, OPTIONAL_LIBRARIES and `also` that are installed on this machine."""
     python = ".".join(platform.python_version_tuple()[:2])
     return Versions(python=python, libraries=dict(_installed(also)))

@@ -13,18 +13,13 @@ START = Path(__file__).parents[1] / "start.py"
 @dataclass(frozen=True)
 class WorkerSpec:
     section: str
-    """Section of params.yaml with these settings."""
     workers: int
     threads: int
-    """CPU threads of each worker."""
     gpu: bool
-    """Whether each worker has a GPU."""
     extra_environment: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables of the workers of this stage alone."""
 
     @property
     def resources(self) -> dict[str, float]:
-        """Resources that a worker needs, by Ray's names of resources."""
         return {"CPU": self.threads, **({"GPU": 1} if self.gpu else {})}
 
     @property

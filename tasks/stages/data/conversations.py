@@ -53,7 +53,6 @@ def normalise_spaces(text: str) -> str:
 
 
 def text_digest(text: str) -> bytes:
-    """Return a digest of 16 bytes, for comparing texts for equality."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
@@ -68,6 +67,6 @@ def _turns(messages: pa.ListArray) -> list[tuple[str, str]]:
 
 
 def _starts(messages: pa.ListArray) -> list[int]:
-    """Return the index of each record's first turn, followed by the number of all turns."""
+    """Return the index of each record's first turn in the texts of all turns, followed by the number of these texts."""
     starts: list[int] = (messages.offsets.to_numpy() - messages.offsets[0].as_py()).tolist()
     return starts

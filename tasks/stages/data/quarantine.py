@@ -40,7 +40,7 @@ def row_entry(source_id: str, row: int, rule: str, reason: str) -> dict[str, Any
 
 
 def with_source_rows(removed: pa.Table, layout: Layout) -> pa.Table:
-    """Turn a table of schema REMOVED into one of schema QUARANTINE, with each record's row in its source."""
+    """Turn a table of schema REMOVED_SCHEMA into one of schema QUARANTINE, with each record's row in its source."""
     rows = read_table(layout.artefacts("ingest") / "rows.parquet")
     places = pc.index_in(removed["record_id"], value_set=rows["record_id"].combine_chunks())
     return removed.append_column("row", rows["row"].take(places)).select(QUARANTINE.names)

@@ -17,7 +17,6 @@ VISIBLE = re.compile("[^\\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
 
 
 def is_blank(text: str) -> bool:
-    """Return whether a text has no visible character."""
     return not VISIBLE.search(text)
 
 

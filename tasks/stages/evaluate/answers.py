@@ -22,8 +22,6 @@ class Judgement:
 
 
 class AnswerJudge(Protocol):
-    """Judge of a use case's answers."""
-
     def judge(self, answer: str, expected: str) -> Judgement: ...
 
 
@@ -41,11 +39,8 @@ def judge_of(settings: Evaluation, training: Iterable[str]) -> AnswerJudge:
 
 @dataclass(frozen=True)
 class LabelJudge:
-    """Judge of answers that are labels as a whole."""
-
     settings: Evaluation
     known_labels: frozenset[str]
-    """Labels of the training rows."""
 
     def judge(self, answer: str, expected: str) -> Judgement:
         said = label_of(answer, self.settings)
@@ -54,8 +49,6 @@ class LabelJudge:
 
 @dataclass(frozen=True)
 class JsonJudge:
-    """Judge of answers that are JSON objects, one field of which is the label."""
-
     settings: Evaluation
     key_sets: frozenset[frozenset[str]]
     """Sets of keys that occur in training targets."""

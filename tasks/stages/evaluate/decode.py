@@ -15,8 +15,6 @@ Tokens = list[int]
 
 @dataclass(frozen=True)
 class GeneratedAnswer:
-    """Answer of a model to one prompt."""
-
     tokens: Tokens
     """Tokens of the answer without the stop token."""
     stopped: bool
@@ -25,8 +23,6 @@ class GeneratedAnswer:
 
 @dataclass(frozen=True)
 class StopConditions:
-    """Conditions that end an answer."""
-
     stop_tokens: frozenset[int]
     max_new_tokens: int
 

@@ -24,8 +24,6 @@ NO_VALUE = "(none)"
 
 @dataclass(frozen=True)
 class JudgedAnswer:
-    """Judged answer of one model to a row."""
-
     text: str
     right: bool
     well_formed: bool
@@ -36,18 +34,16 @@ class JudgedAnswer:
 
 @dataclass(frozen=True)
 class JudgedRow:
-    """Held-out row with the judged answer of each model."""
-
     record_id: str
     slices: Mapping[str, str]
-    """Value of the row for each field of SLICES."""
+    """Value of the row for each field of SLICE_FIELDS."""
     prompt: str
     """Text of all turns before the target."""
     expected: str
     label: str
     """Expected label."""
     said: Mapping[ModelName, JudgedAnswer]
-    """Answers by model; the base model answers its sample only, and there may be no champion."""
+    """Answers by model. The base model answers only the rows of its sample, and there may be no champion."""
 
 
 def collect(layout: Layout, settings: Evaluation) -> list[JudgedRow]:

@@ -31,8 +31,6 @@ class Champion(FrozenModel):
 
 @dataclass(frozen=True)
 class ModelFolders:
-    """Folders of a model, in Hugging Face form."""
-
     base: Path
     fine_tuned: Path | None = None
     """Folder of the fine-tuned model or adapter; None for the base model itself."""
@@ -51,7 +49,6 @@ class ModelFolders:
 
     @property
     def tokenizer(self) -> Path:
-        """Folder of the tokenizer: that of the fine-tuned model if it has one, else that of the base model."""
         if self.fine_tuned is not None and (self.fine_tuned / "tokenizer_config.json").is_file():
             return self.fine_tuned
         return self.base
@@ -135,7 +132,11 @@ def _champion_base_model(layout: Layout, champion: Champion, wanted: str) -> Pat
 
 @dataclass(frozen=True)
 class PromptLimits:
-    """Tokenizer, context length and stop tokens of a model; its weights are not loaded."""
+    """Wait until all workers that have a machine have loaded the model.
+
+    Raises:
+        Unavailable: No worker got a machine within PLACEMENT_TIMEOUT_SECONDS.
+    """
 
     tokenizer: Any
     context_tokens: int | None
@@ -193,7 +194,7 @@ def load(located: ModelFolders, settings: Evaluation) -> Any:
 
 
 def _limit_openmp_spinning() -> None:
-    """Make waiting OpenMP threads release their core soon; if they spin, another busy process slows them many times.
+    """Make waiting OpenMP threads release their core soon, since spinning threads slow other busy processes many times.
 
     OpenMP reads the variable when torch loads it, so call this before torch is imported.
     """
@@ -204,7 +205,7 @@ def require_device(settings: Evaluation) -> None:
     """Verify that this machine has a GPU if `evaluation.device` asks for one.
 
     Raises:
-        Unavailable: There is none.
+        Unavailable: This machine has no GPU.
     """
     if settings.device != "gpu":
         return  # importing PyTorch would take too long for the checks before a run

@@ -50,14 +50,14 @@ TOO_LONG = "prompt_too_long"
 @dataclass(frozen=True)
 class Predictions:
     model_exists: bool
-    """Whether there is such a model."""
     table: pa.Table
-    """Answers with schema SCHEMA, in the order of the test rows."""
+    """Answers with schema PREDICTIONS_SCHEMA, in the order of the test rows."""
     stop_tokens: frozenset[int]
     measurements: Facts
     """Measurements: latency, throughput, cost and memory."""
     texts: pa.Table | None = None
-    """Losses with schema `reading.SCHEMA`, in the order of the test rows; None if no test row is a plain text."""
+    """Losses with schema `text_loss.TEXT_LOSS_SCHEMA`, in the order of the test rows; None if no test row is a plain
+    text."""
 
 
 class Params(FrozenModel):
@@ -100,7 +100,8 @@ def run(params: Params, layout: Layout, which: ModelName) -> Predictions:
 class EncodedRows:
     """Rows (schema `tasks.core.records.record.SCHEMA`) with their prompts for a model.
 
-    `fitting` has the indices of the rows whose prompts fit into the model's context, and `prompts` their prompts.
+    `fitting_indices` are the indices of the rows whose prompts fit into the model's context, and `prompts` these
+    prompts.
     """
 
     def __init__(self, manner: PromptLimits, rows: Sequence[Mapping[str, Any]], params: Params) -> None:
@@ -165,7 +166,10 @@ def predict(team: Executor, asked: EncodedRows, name: str, requests: bool = True
 
 
 def _prediction(row: Mapping[str, Any], prompt: Tokens, said: GeneratedAnswer | None, tokenizer: Any) -> dict[str, Any]:
-    """Return a row of SCHEMA. Special tokens stay in the answer, since a client of the model would get them too."""
+    """Return a row of PREDICTIONS_SCHEMA.
+
+    Special tokens are part of the answer, since a client of the model would receive them too.
+    """
     return {
         "record_id": row["record_id"],
         "prompt_tokens": len(prompt),

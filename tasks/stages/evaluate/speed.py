@@ -12,7 +12,7 @@ SAMPLE_SIZE = 16
 
 
 def sample_prompts(prompts: Sequence[Tokens]) -> list[Tokens]:
-    """Return SAMPLE prompts at equal distances, with the first one twice: its first request is the warm-up."""
+    """Return SAMPLE_SIZE prompts at equal distances, with the first one twice: its first request is the warm-up."""
     drawn = list(prompts[:: max(1, len(prompts) // SAMPLE_SIZE)][:SAMPLE_SIZE])
     return drawn[:1] + drawn
 

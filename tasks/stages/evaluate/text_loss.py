@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 def measure_losses(
     team: Executor, tokenizer: Any, context: int | None, rows: Sequence[Row], prompts: Mapping[str, Prompt], name: str
 ) -> pa.Table:
-    """Return a table with schema SCHEMA that has the loss of each text.
+    """Return a table with schema TEXT_LOSS_SCHEMA that has the loss of each text.
 
     Args:
         team: The model, in one or several processes.

@@ -1,7 +1,7 @@
 """Confidence intervals of metrics, and significance tests of comparisons.
 
 Shares have a Wilson score interval, other metrics a percentile bootstrap over rows. Gains have Newcombe's interval for
-paired shares (Statistics in Medicine 17, 1998, method 10) and McNemar's exact test. Values are rounded to DIGITS, so
+paired shares (Statistics in Medicine 17, 1998, method 10) and McNemar's exact test. Values are rounded to DECIMALS, so
 that the last bits, which differ between processors, do not affect digests.
 """
 
@@ -93,7 +93,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def round_p_value(p: float) -> float:
-    """Round a p-value to DIGITS significant digits, so that small p-values keep their precision."""
+    """Round a p-value to DECIMALS significant digits, so that small p-values keep their precision."""
     return float(f"{p:.{DECIMALS}g}")
 
 
@@ -166,9 +166,9 @@ def bootstrap(
 
 
 def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
-    """Yield how often each row is drawn in each bootstrap sample, as arrays of samples × rows.
+    """Yield the number of times that each row is drawn in each bootstrap sample, as arrays of samples × rows.
 
-    The arrays are float32, which holds these counts exactly; their size is limited by PORTION.
+    The arrays are float32, which holds these counts exactly; their size is limited by MAX_DRAW_COUNTS.
     """
     random = np.random.default_rng(seed)
     portion = max(1, MAX_DRAW_COUNTS // rows)

@@ -23,8 +23,6 @@ HUB_LICENCES = {"apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0"
 
 @dataclass(frozen=True)
 class CardData:
-    """Data from which model card and ML-BOM are made."""
-
     params: Params
     manifest: Manifest
     facts: Facts

@@ -49,7 +49,7 @@ class Coordinator:
     def took(self, step: int) -> None:
         """Remove checkpoints after `step`, from which the workers continue; 0 if they begin anew.
 
-        The workers found the newer ones to be damaged or of another training.
+        The workers found that the newer checkpoints are damaged or belong to another training.
         """
         for each in stored_checkpoints(self.checkpoints):
             if each.step > step:
@@ -101,7 +101,7 @@ class Coordinator:
         return (self.scratch / END_REQUEST_FILE).exists()
 
     def finish(self, rank: int, took: dict[str, Any], weights: Tree) -> None:
-        """Write what a worker reports at its end.
+        """Write a worker's report at its end.
 
         `took` has the worker's peak memory in bytes and seconds by part. `weights` are the paths and digests of the
         trained weights from the first worker, and empty from the others.

@@ -32,7 +32,7 @@ class RemoteStorage:
 class Job:
     """Parameters and paths of a training.
 
-    Paths are on a disk that all workers share or, if `afar` is set, on the disk of the machine that starts the
+    Paths are on a disk that all workers share or, if `remote` is set, on the disk of the machine that starts the
     training.
     """
 

@@ -49,7 +49,6 @@ class Follower:
         self.resumed_steps = 0
         """Number of steps that the newest attempt took over from a checkpoint."""
         self.printed_lines = 0
-        """Number of lines from workers that were printed."""
 
     def follow(self) -> None:
         took = 0.0
@@ -112,7 +111,7 @@ def whole_lines(file: Path) -> list[str]:
 
 
 def progress_line(points: list[Point], steps: int) -> str:
-    """Return the progress, as in `loss 0.412 330 tok/s eta 4 min 10 s`, followed by that of `looks`.
+    """Return the progress, as in `loss 0.412 330 tok/s eta 4 min 10 s`, followed by `validation_text`.
 
     Speed and time remaining are computed from the last 50 steps. The validation losses come last, because a narrow
     terminal cuts off the end.
@@ -129,7 +128,6 @@ def total_seconds(points: list[Point]) -> float:
 
 
 def loss_text(points: list[Point]) -> str:
-    """Return the last loss, as in `loss 0.412`."""
     return f"loss {points[-1]['loss']:.3f}"
 
 

@@ -22,7 +22,6 @@ class Points:
         self.path.unlink(missing_ok=True)
 
     def add(self, points: list[dict[str, Any]]) -> None:
-        """Write the points of steps that are not yet written."""
         new = [point for point in points if point["step"] > self._last]
         if new:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -94,10 +94,10 @@ class Timing:
     mfu: float | None
     """Model FLOPs utilisation during the steps (`preflight/operations.py`); None if the device's peak is unknown."""
     mfu_source: str
-    """Description of where the figure for the device's peak comes from; empty if the peak is unknown."""
+    """Source of the figure for the device's peak; empty if the peak is unknown."""
     shares: dict[str, float]
-    """Shares of `seconds` by what the first worker spent them on (`time_shares.py`), with `failures` and `other`
-    (start of Ray, loading and writing the weights). A resumed training counts only the steps since it was resumed."""
+    """Shares of `seconds` by part of the first worker's time (`time_shares.py`), with `failures` and `other` (start of
+    Ray, loading and writing the weights). A resumed training counts only the steps since it was resumed."""
     failures: tuple[Failure, ...]
 
     def facts(self) -> Facts:

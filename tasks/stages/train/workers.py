@@ -8,7 +8,7 @@ from tasks.stages.train.job import Job
 
 
 def gather(own: Any) -> list[Any]:
-    """Return what every worker passes as `own`, by rank. All workers have to call it."""
+    """Return the values that the workers pass as `own`, by rank. All workers have to call it."""
     told: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(told, own)
     return told

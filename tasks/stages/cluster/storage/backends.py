@@ -92,7 +92,6 @@ class Bucket:
                 self._client.delete_object(Bucket=self._bucket, Key=each["Key"])
 
     def _transfer(self) -> Any:
-        """Return a manager of transfers, which sends and fetches large files in parts."""
         from s3transfer.manager import TransferManager
 
         return TransferManager(self._client)

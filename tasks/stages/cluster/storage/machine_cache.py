@@ -68,13 +68,12 @@ def workspace(name: str, of: str) -> Path:
 
 
 def mark_used(*folders: Path) -> None:
-    """Mark folders as used now, so that `sweep` keeps them."""
+    """Mark folders as used now, so that `remove_unused` keeps them."""
     for folder in folders:
         os.utime(folder)
 
 
 def remove_unused() -> None:
-    """Remove folders of the cache that were not used for UNUSED_SECONDS."""
     for path in (*cache_folder(TREES_FOLDER).iterdir(), *cache_folder(WORK_FOLDER).iterdir()):
         if path.is_dir() and time.time() - path.stat().st_mtime > UNUSED_SECONDS:
             with try_hold(_lock(path)) as free:

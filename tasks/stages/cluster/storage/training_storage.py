@@ -41,7 +41,7 @@ def location() -> str:
 
 
 def from_environment() -> "TrainingStorage | None":
-    """Return the storage that the environment names, or None, and set the AWS_* variables from those in KEYS.
+    """Return the storage that the environment names, or None, and set the AWS_* variables from those in AWS_VARIABLES.
 
     Raises:
         InputError: The location is malformed, or its folder does not exist.
@@ -63,7 +63,7 @@ def from_environment() -> "TrainingStorage | None":
 
 
 def boto_name(name: str) -> str:
-    """Return botocore's name of a variable in KEYS."""
+    """Return botocore's name of a variable in AWS_VARIABLES."""
     return name.removeprefix("HALLMARK_TRAINING_")
 
 
@@ -80,7 +80,7 @@ class TrainingStorage:
 
         Raises:
             InputError: The bucket does not exist, or the storage cannot be reached with these settings.
-            Unavailable: The storage did not answer for PATIENCE_SECONDS, or is full.
+            Unavailable: The storage did not answer for MAX_OUTAGE_SECONDS, or is full.
         """
         try:
             self._with_retries([partial(_put, file=file, name=name, again=again) for name, file in files])
@@ -95,7 +95,7 @@ class TrainingStorage:
         Raises:
             Refused: The storage has no such name.
             InputError: The storage cannot be reached with these settings.
-            Unavailable: The storage did not answer for PATIENCE_SECONDS, or the disk is full.
+            Unavailable: The storage did not answer for MAX_OUTAGE_SECONDS, or the disk is full.
         """
         try:
             self._with_retries([methodcaller("get", name, file) for name, file in files])
@@ -119,9 +119,9 @@ class TrainingStorage:
         )
 
     def _with_retries(self, acts: Sequence[Callable[[Backend], object]]) -> None:
-        """Perform each act once, with retries for PATIENCE_SECONDS while the storage does not answer.
+        """Perform each act once, with retries for MAX_OUTAGE_SECONDS while the storage does not answer.
 
-        Raises FileNotFoundError if an object does not exist, and the errors of `_give_up`.
+        Raises FileNotFoundError if an object does not exist, and the errors of `_raise_if_hopeless`.
         """
         left, since = deque(acts), 0.0
         while left:
@@ -178,7 +178,6 @@ def _is_storage_error(error: Exception) -> bool:
 
 
 def _may_be_settings_error(error: Exception) -> bool:
-    """Return whether an error may be due to a wrong name, address or file of settings, so that retries may not help."""
     from botocore.exceptions import ClientError, SSLError
 
     bad_request = isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
@@ -194,7 +193,6 @@ def _is_local_error(error: Exception) -> bool:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Return whether the storage refused this machine's keys or had none, so that retries do not help."""
     from botocore.exceptions import NoCredentialsError, PartialCredentialsError
 
     return isinstance(error, (PermissionError, NoCredentialsError, PartialCredentialsError))

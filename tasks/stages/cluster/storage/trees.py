@@ -21,12 +21,15 @@ Tree = Mapping[str, str]
 
 
 def put(place: TrainingStorage, below: str, folder: Path, tree: Tree) -> None:
-    """Store the files of a tree in folder `below` of the storage; in SHARED, files that exist are not sent again."""
+    """Store the files of a tree in folder `below` of the storage.
+
+    Files that exist in SHARED_FOLDER are not sent again.
+    """
     place.put(_pairs(below, tree, folder), again=below != SHARED_FOLDER)
 
 
 def put_shared(place: TrainingStorage, folder: Path, tree: Tree, stage: str, what: str) -> None:
-    """Store a tree in SHARED, with progress lines that name `stage` and `what` is stored."""
+    """Store a tree in SHARED_FOLDER, with progress lines that name `stage` and `what` is stored."""
     announce(stage, f"storing {what} in {place.location}")
     sizes = {name: (folder / name).stat().st_size for name in tree}
     progress, done = Progress(stage, sum(sizes.values()) // 1_000_000, "MB"), 0

@@ -5,7 +5,7 @@ Each has a rule and a reason. `tasks/core/params/filters.py` is the table of the
 
     artefacts/clean/records.parquet      tasks.core.records.record.SCHEMA
     artefacts/clean/quarantine.parquet   tasks.core.records.record.QUARANTINE
-    artefacts/clean/result.json          `Cleaned`
+    artefacts/clean/result.json          `CleanResult`
 """
 
 from collections import Counter
@@ -32,7 +32,6 @@ from tasks.stages.data.quarantine import REMOVED_SCHEMA, Counts, stage_counts, w
 from tasks.stages.data.text import is_blank
 
 BATCH_ROWS = 10_000
-"""Number of records in memory at the same time."""
 
 
 class CleanResult(FrozenModel):
@@ -42,11 +41,9 @@ class CleanResult(FrozenModel):
 
 @dataclass(frozen=True)
 class CleanedBatch:
-    """Kept and removed records of a batch."""
-
     kept: pa.Table
     removed: pa.Table
-    """Table of schema `tasks.stages.data.quarantine.REMOVED`."""
+    """Removed records, with schema `tasks.stages.data.quarantine.REMOVED_SCHEMA`."""
 
 
 class Params(FrozenModel):
@@ -83,7 +80,6 @@ def run(params: Params, layout: Layout) -> CleanResult:
 
 
 def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> CleanedBatch:
-    """Separate the records to keep from the others, which get a rule and a reason."""
     verdicts = [_verdict(record, filters, evaluation) for record in filtered_records(batch)]
     records = pa.Table.from_batches([batch])
     there = pa.array([verdict is None for verdict in verdicts], pa.bool_())

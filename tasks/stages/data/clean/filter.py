@@ -14,8 +14,6 @@ COLUMNS = ("task", "kind", "language", "department", "geography", "origin")
 
 
 class FilteredRecord(NamedTuple):
-    """Record as filters see it."""
-
     prompt: str
     """All turns before the target."""
     target: str
@@ -29,8 +27,6 @@ class FilteredRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class Filter:
-    """Filter of single records: one predicate and its reason."""
-
     removes: Callable[[FilteredRecord, Any], bool]
     """Whether a record is removed, by the value of the filter's parameter."""
     reason: Callable[[FilteredRecord], str]
@@ -39,8 +35,6 @@ class Filter:
 
 @dataclass(frozen=True)
 class ActiveFilter:
-    """Filter with the rule and the value of its parameter."""
-
     rule: str
     parameter: str
     bound: Any
@@ -66,7 +60,6 @@ def _load(rule: str) -> Filter:
 
 
 def filtered_records(batch: pa.RecordBatch) -> Iterator[FilteredRecord]:
-    """Yield the records of a batch as filters see them."""
     halves = (half(batch.column("messages")).to_pylist() for half in (prompts, targets))
     others = (batch.column(name).to_pylist() for name in COLUMNS)
     return map(FilteredRecord._make, zip(*halves, *others, strict=True))

@@ -6,9 +6,9 @@ rules, and `preference` the order in which records are preferred.
 
     artefacts/deduplicate/records.parquet      tasks.core.records.record.SCHEMA, in the order of `clean`
     artefacts/deduplicate/quarantine.parquet   ordered by record_id; each row cites the record kept instead
-    artefacts/deduplicate/conflicts.parquet    CONFLICTS: contradictions, which owners can see side by side
-    artefacts/deduplicate/clusters.parquet     CLUSTERS: kept records that must be in one partition
-    artefacts/deduplicate/result.json          `Deduplicated`
+    artefacts/deduplicate/conflicts.parquet    CONFLICTS_SCHEMA: contradictions, which owners can see side by side
+    artefacts/deduplicate/clusters.parquet     CLUSTERS_SCHEMA: kept records that must be in one partition
+    artefacts/deduplicate/result.json          `DeduplicateResult`
 
 The outputs depend neither on the order of the records nor on the number of threads.
 """
@@ -131,8 +131,8 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
 def _on_exact_duplicates(winners: np.ndarray, later: list[Verdict]) -> Iterator[Verdict]:
     """Yield a verdict on each exact duplicate.
 
-    If a later verdict removes the record kept instead, its duplicates get that verdict too, so that every cited record
-    is kept.
+    If a later verdict removes the record that was kept, the duplicates of this record get the same verdict, so that
+    every cited record is a kept record.
     """
     fate = {verdict.record: verdict for verdict in later if verdict.is_removed}
     for record in np.flatnonzero(winners != np.arange(len(winners))).tolist():

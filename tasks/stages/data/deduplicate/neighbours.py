@@ -29,12 +29,11 @@ class Neighbours:
     order: np.ndarray
     """Positions of the records that are compared, best first."""
     pairs: NearPairs
-    """Pairs of the records' forms with a Jaccard of at least `thresholds.jaccard` less SLACK."""
+    """Pairs of the records' forms with a Jaccard of at least `thresholds.jaccard` less JACCARD_MARGIN."""
     thresholds: NearDuplicates
 
     @property
     def near_identical_pairs(self) -> np.ndarray:
-        """Pairs of forms that are near-identical: their Jaccard is at least `thresholds.jaccard`."""
         return self.pairs.pairs[self.pairs.jaccards >= self.thresholds.jaccard]
 
     def verdicts(self, path: Path, edition_words: Sequence[str]) -> list[Verdict]:
@@ -89,7 +88,6 @@ class Neighbours:
 
 
 def find_neighbours(records: RecordColumns, order: np.ndarray, near: NearDuplicates) -> Neighbours:
-    """Find the similar records among those at the positions `order`, which are best first."""
     forms = records.form[order]
     forms = forms[forms >= 0]
     distinct, first = np.unique(forms, return_index=True)

@@ -15,8 +15,8 @@ DESCRIPTION = (
 def order(records: RecordColumns) -> np.ndarray:
     """Return the positions of the records, best first. The order does not depend on the order of their table.
 
-    `whole` ranks records by the digest of their turns, so that longer texts or earlier rows are not preferred. Of
-    records with equal turns the first row is preferred, which decides only which row is cited.
+    `full_text_rank` ranks records by the digest of their turns, so that longer texts or earlier rows are not preferred.
+    Of records with equal turns the first row is preferred, which decides only which row is cited.
     """
     last_is_first = (
         records.ingest_position,

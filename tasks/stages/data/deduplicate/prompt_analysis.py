@@ -30,11 +30,9 @@ class PromptColumns:
     signature: np.ndarray
     people: np.ndarray
     prompt_states_edition: np.ndarray
-    """Whether the prompt states its edition."""
     texts: Sequence[str]
     """`Content.text` by number of the content; empty for a prompt with a masked value."""
     uses: WordUses
-    """Number of uses of each word in all prompts."""
 
 
 @dataclass
@@ -46,7 +44,6 @@ class _TextNumbers:
 
 
 def analyse(records: Path, wanted: np.ndarray, edition_words: Sequence[str]) -> PromptColumns:
-    """Analyse the prompts of those records of a Parquet file for which `wanted` is true."""
     contents, texts = _TextNumbers(), dict[int, str]()
     others = {name: _TextNumbers() for name in ("signature", "people")}
     columns = {name: np.full(len(wanted), -1) for name in ("content", *others)}

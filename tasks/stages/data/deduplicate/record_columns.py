@@ -65,7 +65,6 @@ class RecordColumns:
     """Index of the prompt's form in `forms`; -1 if the prompt has none."""
     forms: pa.Array
     states_edition: np.ndarray
-    """Whether prompt or target states its edition."""
     version: np.ndarray
     """Rank of the newest edition that prompt or target states: larger is newer, and lowest if they state none."""
 
@@ -169,7 +168,7 @@ def _derive(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.RecordBat
 
 
 def _own(text: str, record_id: str) -> str:
-    """Return a suffix that makes a text with a masked value different from those of all other records."""
+    """Return a suffix that makes a text with a masked value different from the texts of all other records."""
     return f"\n{record_id}" if has_masked_value(text) else ""
 
 

@@ -12,8 +12,8 @@
 
 A higher authority has precedence, then a record that is not retired, then the newer effective date, then the newer
 edition that a text states. All rules except `near_test` are about records of the same task. Two prompts are the same
-question if they differ in nothing but typos (`near.tells_apart`). Prompts with another difference, such as a number,
-are two questions; one supersedes the other only if both state their edition.
+question if they differ in nothing but typos (`equality.says_the_same`). Prompts with another difference, such as a
+number, are two questions; one supersedes the other only if both state their edition.
 """
 
 from collections import defaultdict
@@ -44,11 +44,10 @@ REASONS = {
     UNDECIDED: "asks the same as a record with another target, of the same authority and date, or contradicts records "
     "in dispute: an owner's to decide",
 }
-"""Reasons for removed records, by rule."""
 
 
 class GroupRecord(NamedTuple):
-    """Record of a group of similar records, with the fields of `Compared` and `Asked`."""
+    """Record of a group of similar records."""
 
     record: int
     rank: int
@@ -81,7 +80,7 @@ class Verdict(NamedTuple):
     record: int
     rule: str
     other: int
-    """Record that is kept instead; if neither has precedence, a record that contradicts this one."""
+    """Record that is kept instead or, if neither of the two has precedence, a record that contradicts this one."""
     jaccard: float
 
     @property
@@ -99,9 +98,7 @@ class Similarity:
     jaccards: np.ndarray
     thresholds: NearDuplicates
     texts: Sequence[str]
-    """Texts of contents, by number."""
     uses: WordUses
-    """Number of uses of each word in all prompts."""
     _same: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def similar_forms(self, form: int) -> Iterator[tuple[int, float]]:
@@ -115,7 +112,6 @@ class Similarity:
         return ((other, jaccard) for other, jaccard in self.similar_forms(form) if jaccard >= self.thresholds.jaccard)
 
     def says_the_same(self, content: int, other: int) -> bool:
-        """Return whether two contents differ in nothing but typos."""
         if content == other:
             return True
         pair = (min(content, other), max(content, other))
@@ -130,8 +126,6 @@ class Similarity:
 
 
 class RecordIndex:
-    """Index of the items with which other items are compared, best first."""
-
     def __init__(self, items: Iterable[GroupRecord] = ()) -> None:
         self._asking: dict[tuple[int, int, int], dict[int, dict[int, GroupRecord]]] = defaultdict(
             lambda: defaultdict(dict)
@@ -209,14 +203,14 @@ def _judge_by_precedence(items: Sequence[GroupRecord], nearness: Similarity) -> 
 
 
 def _removed_for_kept(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
-    """Return the verdict that removes an item in favour of the best kept item that a rule prefers; None if none is."""
+    """Return the verdict that removes an item in favour of the best kept item that a rule prefers, if there is one."""
     same = ((o, jaccard, _rule(o, item, jaccard, nearness)) for o, jaccard in kept.same_question(item, nearness))
     editions = ((o, jaccard, _replaces(o, item)) for o, jaccard in kept.editions(item, nearness))
     return _verdict(item, (*same, *editions))
 
 
 def _in_dispute(item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, nearness: Similarity) -> Verdict | None:
-    """Return the verdict on an item that contradicts a disputed item or one of equal precedence; None if it does not.
+    """Return the verdict on an item that contradicts a disputed item or an item of equal precedence, if it does.
 
     An item of equal precedence counts only if the source of one of the two says `contradictions: put_aside`.
     """
@@ -228,13 +222,13 @@ def _in_dispute(item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, ne
 
 
 def _contradicted(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
-    """Return the verdict on a kept item that another kept item contradicts; None if none does."""
+    """Return the verdict on a kept item that another kept item contradicts, if there is one."""
     near = kept.same_question(item, nearness)
     return _verdict(item, ((o, j, KEPT if nearness.contradict(item, o, j) else None) for o, j in near))
 
 
 def _verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, str | None]]) -> Verdict | None:
-    """Return the verdict by the best candidate that has a rule; None if none has."""
+    """Return the verdict by the best candidate that has a rule, if there is one."""
     ruled = [(other.rank, rule, other.record, jaccard) for other, jaccard, rule in candidates if rule]
     if not ruled:
         return None
@@ -243,7 +237,7 @@ def _verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, s
 
 
 def _rule(better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: Similarity) -> str | None:
-    """Return the rule that removes the worse of two items with the same question; None if both stay."""
+    """Return the rule that removes the worse of two items with the same question; None if both are kept."""
     if better.authority == worse.authority:
         later = _later(better, worse)
         if (worse.retired and (later or not better.retired)) or (later and (better.marked or worse.marked)):
@@ -255,7 +249,7 @@ def _rule(better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: Sim
 
 
 def _replaces(better: GroupRecord, worse: GroupRecord) -> str | None:
-    """Return the rule that removes the worse of two items that both state their edition; None if both stay."""
+    """Return the rule that removes the worse of two items that both state their edition; None if both are kept."""
     return "superseded" if better.authority == worse.authority and _later(better, worse) else None
 
 

@@ -26,7 +26,6 @@ from tasks.stages.data.quarantine import row_entry, to_table
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 ROWS_SCHEMA = pa.schema([("record_id", pa.string()), ("source_id", pa.string()), ("row", pa.int64())])
-"""Schema of the source and row of each record."""
 
 
 @dataclass
@@ -42,14 +41,11 @@ class ProcessedBatch:
     notes: Counter[str]
     """Counts of `repaired_texts` and `dropped_system_turns`."""
     protected: Counter[Category]
-    """Number of finds of each category."""
     secrets: list[Secret]
 
 
 @dataclass
 class _BatchBuilder:
-    """Results of a batch while it is processed."""
-
     records: list[dict[str, Any]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     quarantine: list[dict[str, Any]] = field(default_factory=list)
@@ -61,8 +57,6 @@ class _BatchBuilder:
 
 @dataclass(frozen=True)
 class BatchProcessor:
-    """Callable that maps and protects batches of rows of one source."""
-
     resolved: ResolvedSource
     as_of: date
     guard: ProtectionContext

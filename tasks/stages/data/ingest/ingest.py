@@ -9,7 +9,7 @@ either way.
     artefacts/ingest/rows.parquet         origin of each record: record_id, source_id, row
     artefacts/ingest/quarantine.parquet   tasks.core.records.record.QUARANTINE
     artefacts/ingest/tokens.parquet       tokens whose values must be in the vault
-    artefacts/ingest/result.json          `Ingested`
+    artefacts/ingest/result.json          `IngestResult`
 """
 
 from collections import Counter

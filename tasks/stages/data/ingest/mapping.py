@@ -14,7 +14,6 @@ from tasks.stages.data.text import is_blank, normalise, repair
 
 ROLES = ("system", "user", "assistant")
 UNKNOWN_LANGUAGE = "und"
-"""BCP 47 code of an undetermined language."""
 
 
 class RejectedRow(Exception):
@@ -31,7 +30,7 @@ def to_record(row: dict[str, Any], source: Source, notes: Counter[str]) -> dict[
     The counts of `repaired_texts` and `dropped_system_turns` are added to `notes`.
 
     Raises:
-        Reject: The row cannot become a record.
+        RejectedRow: The row cannot become a record.
     """
     constants = source.constants
     return {

@@ -112,13 +112,12 @@ def _run(work: bytes, batch: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _unpacked(work: bytes) -> Callable[[Any], Any]:
-    """Unpickle the work of a source once for all of its batches."""
     unpacked: Callable[[Any], Any] = pickle.loads(work)
     return unpacked
 
 
 def _end_with_parent() -> None:
-    """End this process when the stage was killed, so that it does not wait for batches forever."""
+    """End this process if the stage was killed, so that the process does not wait for batches forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -1,10 +1,9 @@
 """Cache of each source's tables between runs, so that a rerun reads only the sources that changed.
 
-A piece is a cached folder with the tables of one source. DVC deletes the outputs of a stage before it runs the stage
-again, so the pieces are outside of them, in `.hallmark/ingested/SOURCE/`, each named by the digest of everything that
-decides its content. A piece holds protected text only, as the stage's outputs do. It is sealed with a key of the vault,
-which no other stage has. If a piece is damaged or forged, or if the vault does not know its tokens, the source is read
-again.
+DVC deletes the outputs of a stage before it runs the stage again, so the cache is outside of them: each folder in
+`.hallmark/ingested/SOURCE/` has the tables of the source, and is named by the digest of everything that decides them. A
+cached folder holds protected text only, as the stage's outputs do. It is sealed with a key of the vault, which no other
+stage has. If a folder is damaged or forged, or if the vault does not know its tokens, the source is read again.
 """
 
 import hmac
@@ -26,24 +25,23 @@ from tasks.sources.vault_writer import VaultWriter
 from tasks.stages.data.ingest.source_reader import ReadContext, read_source
 
 MAX_ENTRIES = 2
-"""Number of pieces kept of each source: the last one, and one in case a change is reverted."""
+"""Maximum number of cached folders of each source: the newest, and one more in case that a change is reverted."""
 SEAL_FILE = "seal"
-"""File in a piece with the HMAC-SHA256, in hex, of the piece's name and manifest."""
+"""File in a cached folder with the HMAC-SHA256, in hex, of the folder's name and manifest."""
 
 
 @dataclass(frozen=True)
 class CachedSource:
     folder: Path
-    """Folder with the tables of `reading.TABLES` and counts.json."""
+    """Folder with counts.json and the tables of `source_reader.TABLE_SCHEMAS`."""
     read_now: bool
-    """Whether the source was read in this run."""
 
 
 @contextmanager
 def cached_source(resolved: ResolvedSource, desk: ReadContext, layout: Layout) -> Iterator[CachedSource]:
-    """Yield the piece of a source, and read the source only if it has no usable piece.
+    """Yield the cached tables of a source; the source is read only if the cache has no usable tables of it.
 
-    The piece is not deleted before the block ends. If two runs need the same source, one waits, and then uses the piece
+    They are not deleted before the block ends. If two runs need the same source, one waits, and then uses the tables
     that the other has written.
     """
     name = resolved.source.id
@@ -65,9 +63,9 @@ def cache_folder(layout: Layout) -> Path:
 
 
 def cache_key(resolved: ResolvedSource, desk: ReadContext, layout: Layout) -> str:
-    """Return the digest of everything that decides a piece.
+    """Return the digest of everything that decides a source's tables.
 
-    The prompt of the source's task is not part of it: `ingest` only checks that params.yaml has the task.
+    The prompt of the source's task is not part of the digest: `ingest` only checks that params.yaml has the task.
     """
     return sha256_bytes(
         canonical_json(
@@ -113,7 +111,7 @@ def _seal(name: str, files: dict[str, str], vault: VaultWriter) -> str:
 
 
 def _prune(home: Path) -> None:
-    """Delete the unfinished folders of killed processes, and all but the most recently used pieces."""
+    """Delete the unfinished folders of killed processes, and all but the MAX_ENTRIES most recently used folders."""
     folders = [path for path in home.iterdir() if path.is_dir()]
     pieces = sorted((path for path in folders if path.name[0] != "."), key=lambda path: path.stat().st_mtime)
     for old in [*(path for path in folders if path.name[0] == "."), *pieces[:-MAX_ENTRIES]]:

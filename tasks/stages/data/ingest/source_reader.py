@@ -1,6 +1,6 @@
 """Reading of one source: its rows become records or quarantine, in tables of the source's own.
 
-`intake.Intake` processes batches of rows, on as many processes as there are cores. The values of tokens are in the
+`BatchProcessor` processes batches of rows, on as many processes as there are cores. The values of tokens are in the
 vault before a table with the tokens is written. `ingest` joins the tables of all sources.
 """
 
@@ -32,11 +32,9 @@ from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow, Row
 
 BATCH_ROWS = 1_000
-"""Maximum number of rows in a batch."""
 BATCH_CHARACTERS = 2_000_000
 """Number of characters at which a batch ends: two batches for each process are in memory, however long rows are."""
 MAX_EXAMPLES = 5
-"""Maximum number of malformed rows named in an error."""
 TOKENS_SCHEMA = pa.schema([("token", pa.string())])
 TABLE_SCHEMAS = {"records": SCHEMA, "rows": ROWS_SCHEMA, "quarantine": QUARANTINE, "tokens": TOKENS_SCHEMA}
 """Schemas of the tables, by name: those of one source, and those of all sources together."""
@@ -60,7 +58,7 @@ class SourceCounts(FrozenModel):
 
 
 class TableWriters:
-    """Writers of the tables of `TABLES` in one folder."""
+    """Writers of the tables of `TABLE_SCHEMAS` in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._stack = folder, ExitStack()
@@ -82,8 +80,6 @@ class TableWriters:
 
 @dataclass(frozen=True)
 class ReadContext:
-    """Settings and resources with which all sources of a run are read."""
-
     resolved: ResolvedSources
     max_malformed_share: float
     """Maximum share of malformed rows of a source: `data.max_malformed_share`."""
@@ -95,8 +91,6 @@ class ReadContext:
 
 @dataclass
 class _SourceTally:
-    """Counts of a source while it is read."""
-
     records: int = 0
     rules: Counter[str] = field(default_factory=Counter)
     malformed: int = 0

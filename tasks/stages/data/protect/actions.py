@@ -17,8 +17,6 @@ NETWORK = re.compile(r"^(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}$")
 
 @dataclass
 class Outcome:
-    """Result of protecting one record, or one text of a record."""
-
     counts: dict[Category, int] = field(default_factory=dict)
     secrets: list[Secret] = field(default_factory=list)
     subjects: set[str] = field(default_factory=set)
@@ -53,7 +51,6 @@ def replace(
 
 
 def subjects(finds: Iterable[DetectedSpan], key: bytes) -> set[str]:
-    """Return the tokens of the people whom the spans name. Each span must have a spelling."""
     return {token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING_CATEGORIES}
 
 

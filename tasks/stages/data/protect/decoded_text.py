@@ -29,7 +29,8 @@ ENTITY = re.compile(r"&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]
 EMBEDDED_JSON = re.compile(r'\A\s*+(?=")|(?=[\[{]\s*["\[{])')
 """Possible start of JSON within other text."""
 MAX_FAILED_STARTS = 100
-"""Maximum number of such starts without JSON behind them that are tried in a text. Each may be read to its end."""
+"""Maximum number of possible starts of JSON that turn out to be none before the search in a text ends. Each of them may
+be read to the end of the text."""
 MAX_LAYERS = 4
 """Maximum number of layers of JSON within strings of JSON, and of entities within entities."""
 
@@ -40,7 +41,7 @@ class Layer(NamedTuple):
     ends: list[int]
     """Offset into the decoded text behind each decoded character, ascending."""
     source_ends: list[int]
-    """Offset into the source behind each of them."""
+    """Offset into the source behind each decoded character, ascending."""
 
     def to_source(self, offset: int) -> int:
         passed = bisect_right(self.ends, offset)
@@ -62,7 +63,8 @@ class JsonToken(NamedTuple):
     start: int
     end: int
     quote: str = ""
-    """Quote in which a text has to stand there; empty for what is a text already."""
+    """Quotation mark that a placeholder needs here, since it replaces a number; empty for a string, which has its
+    own."""
     names_field: bool = False
 
     @property
@@ -113,7 +115,7 @@ def decode(text: str, is_json: bool) -> DecodedText:
 
 
 def is_json_text(text: str) -> bool:
-    """Return whether a text is a list or an object of JSON."""
+    """Return whether a text as a whole is a list or an object of JSON."""
     if text.lstrip()[:1] not in ("{", "["):
         return False
     try:

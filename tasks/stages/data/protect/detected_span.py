@@ -37,7 +37,6 @@ def merge(first: Sequence[DetectedSpan], second: Sequence[DetectedSpan]) -> list
 
 
 def _outside(item: DetectedSpan, taken: Sequence[DetectedSpan], place: int) -> Iterator[DetectedSpan]:
-    """Yield the parts of `item` that no span of `taken` covers; spans before index `place` end before it."""
     start = item.start
     while place < len(taken) and taken[place].start < item.end:
         if start < taken[place].start:

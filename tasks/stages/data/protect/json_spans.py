@@ -29,7 +29,7 @@ def in_original(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]
 
 
 def number_quotes(text: Text, spans: Iterable[DetectedSpan]) -> dict[DetectedSpan, str]:
-    """Return the spans that are numbers of JSON, with the quote that what replaces the number needs."""
+    """Return the spans that are numbers of JSON, each with the quotation mark that its placeholder needs."""
     quotes = {(token.start, token.end): token.quote for token in text.decoded.json_tokens if token.is_number}
     return {span: quotes[span.start, span.end] for span in spans if (span.start, span.end) in quotes}
 

@@ -8,10 +8,11 @@ value is searched for in all texts of its record:
 - Of two values that overlap, the longer is replaced: "hanna sjedokowa" in both texts, if it was detected whole in one.
 - A longer value of the prompt is split if the target contains only a part of it. If the prompt has "anna schmidt" and
   the target "Dear Ms Schmidt", then "schmidt" is replaced in both, and "anna" on its own in the prompt. The subjects of
-  the record still include the whole name (`Agreed.parted`). A field of the target that is part of a longer value splits
-  that value in the same way.
+  the record still include the whole name (`RecordSpans.split_spans`). A field of the target that is part of a longer
+  value splits that value in the same way.
 - A field of the target that consists of a name and of words on no word list is replaced as one name.
-- Everything detected is replaced, except ordinary words that a rule included in a name by mistake (`is_ordinary`).
+- Everything detected is replaced, except ordinary words that a rule included in a name by mistake
+  (`values.is_ordinary_piece`).
 
 The time is linear in the length of the texts. The result depends on the record alone.
 """

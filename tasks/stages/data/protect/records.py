@@ -42,7 +42,8 @@ class ProtectionContext:
 def protect(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> Iterator[tuple[dict[str, Any], Outcome]]:
     """Yield each record with its texts protected and its `subjects` set, and the outcome.
 
-    Records whose outcome is `dropped`, `stopped` or `undetectable` are yielded too; the caller must not write them.
+    Records whose outcome has a `drop_category`, a `stop_category` or is `undetectable` are yielded too; the caller must
+    not write them.
     """
     detected = _detect(list(dict.fromkeys(text for record in records for text in _texts(record))), guard)
     for record in records:
@@ -71,7 +72,7 @@ def _texts(record: dict[str, Any]) -> Iterator[str]:
 def _turns(
     turns: Sequence[dict[str, str]], detected: SpansByText, guard: ProtectionContext, outcome: Outcome
 ) -> list[dict[str, str]]:
-    """Return the turns, in which every value that was detected in one of them is replaced in all (`agree`).
+    """Return the turns, in which every value that was detected in one of them is replaced in all.
 
     A field declared personal takes precedence over values detected in it. If the action of its category is `keep`,
     those values take precedence, so that an e-mail address in the field, for example, is still replaced.

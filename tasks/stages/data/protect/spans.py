@@ -53,7 +53,6 @@ def without_leftovers(text: Text, finds: Iterable[DetectedSpan]) -> Iterator[Det
 
 
 def words_outside(text: Text, whole: DetectedSpan, inside: Sequence[DetectedSpan]) -> list[str]:
-    """Return the words of a span that lie outside the spans `inside` it."""
     return [
         word
         for left in merge(inside, [whole])

@@ -15,7 +15,7 @@ from tasks.stages.data.protect.tokens import WORDWISE_CATEGORIES, canonical_spel
 from tasks.stages.data.protect.words import Text, words_of
 
 MIN_CHARACTERS = 4
-"""Minimum number of letters and digits in a value that is not `short`: "Li" and "123" often have another meaning.
+"""Minimum number of letters and digits in a value that is not `short`, since "Li" and "123" often have another meaning.
 Given names that are no ordinary word may be shorter."""
 MIN_NUMBER_LENGTH = 6
 """Minimum number of letters and digits in a number that is also searched for without separators: "12/26" is not
@@ -30,7 +30,7 @@ class Value(NamedTuple):
     spelling: str
     words: tuple[str, ...]
     short: bool
-    """Whether the value has fewer than LEAST letters and digits."""
+    """Whether the value has fewer than MIN_CHARACTERS letters and digits."""
     common: bool
     """Whether the value consists of ordinary words. Several words with a given name among them do not count as such."""
 

@@ -37,7 +37,6 @@ class Text:
         return decode(self.text, self.is_json)
 
     def words(self, start: int = 0, end: int | None = None) -> Iterator[Word]:
-        """Yield the words from `start` to `end`."""
         first = self.decoded.from_original(start)
         folded = fold(self.decoded.text[first : None if end is None else self.decoded.from_original(end)])
         for match in WORD.finditer(folded.text):
@@ -71,7 +70,6 @@ class Text:
                 yield name, token.start, token.end
 
     def unescaped(self, start: int, end: int) -> str:
-        """Return the characters from `start` to `end`, decoded."""
         return self.decoded.text[self.decoded.from_original(start) : self.decoded.from_original(end)]
 
     def stripped(self, start: int, end: int) -> tuple[int, int]:
@@ -82,14 +80,13 @@ class Text:
         return self.decoded.to_original(first), self.decoded.to_original(last)
 
     def stands_alone(self, start: int, end: int) -> bool:
-        """Return whether the range is the whole text, or a whole string or number of JSON."""
         if not self.is_json:
             return (start, end) == (0, len(self.text))
         token = self._token_at(start)
         return token is not None and (token.start, token.end) == (start, end)
 
     def _token_at(self, place: int) -> JsonToken | None:
-        """Return the string or number of JSON, or the text around JSON, that contains the character at `place`."""
+        """Return the string or number of JSON that contains the character at `place`, or the text around JSON."""
         tokens = self.decoded.json_tokens
         before = bisect_right(tokens, place, key=lambda token: token.start)
         token = tokens[before - 1] if before else None

@@ -33,8 +33,6 @@ UNUSABLE_PATH_ERRNOS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 
 @dataclass(frozen=True)
 class PinnedContent:
-    """Content of a source that matches its pinned digest."""
-
     file: IO[bytes]
     """Unpacked content, positioned at its beginning."""
     lines: int
@@ -155,7 +153,7 @@ def _local(source: Source, location: str, root: Path) -> Path:
 
 
 def _require_readable(file: IO[bytes], source: Source) -> None:
-    """Refuse a file that would take days to read, though it takes little or no space on disk."""
+    """Refuse a sparse or special file that would take days to read although it takes little or no space on disk."""
     _require_possible_size(os.fstat(file.fileno()).st_size, source)
     if is_sparse(file.fileno()):
         raise InputError(

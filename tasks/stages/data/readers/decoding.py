@@ -60,7 +60,7 @@ def read_beginning(file: IO[bytes], source: Source) -> str:
 
 
 def plain_beginning(head: bytes) -> bytes:
-    """Return first bytes as they are in ASCII, in whatever encoding: without byte order mark, zero and blank bytes."""
+    """Return the first bytes of a text without byte order mark, zero bytes and blanks: ASCII, whatever its encoding."""
     return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
 
 

@@ -6,6 +6,5 @@ from tasks.stages.data.readers.rows import Reader
 
 
 def reader_of(kind: str) -> Reader:
-    """Return the reader of a kind of `tasks.core.steps.kinds`."""
     reader: Reader = importlib.import_module(f"tasks.stages.data.readers.formats.{kind}_reader").READER
     return reader

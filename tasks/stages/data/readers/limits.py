@@ -21,7 +21,6 @@ def refuse_rows(rows: int, source: Source) -> None:
 
 
 def refuse_columns(columns: int, source: Source) -> None:
-    """Raise InputError if a source has more columns than its limit."""
     if columns > source.max_columns:
         raise _past(f"has {columns:,} columns or more, and more than", "max_columns", source)
 

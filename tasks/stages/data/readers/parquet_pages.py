@@ -33,8 +33,6 @@ MAX_DEPTH = 8
 
 @dataclass(frozen=True)
 class PageSizes:
-    """Sizes of the pages of one column in one row group."""
-
     unpacked: int = 0
     """Unpacked size of all pages in bytes."""
     largest: int = 0

@@ -17,8 +17,6 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class MalformedRow:
-    """Row that does not conform to its format."""
-
     number: int
     rule: str
     reason: str

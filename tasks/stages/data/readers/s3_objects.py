@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 REQUEST_BYTES = 8 << 20
-"""Bytes of one request."""
 READ_ATTEMPTS = 5
 """Number of attempts to read an answer that the store breaks off."""
 REPLACED_STATUSES = (412, 416)
@@ -55,8 +54,6 @@ def open_object(location: str, where: str) -> Iterator[IO[bytes]]:
 
 
 class _Object(io.RawIOBase):
-    """Object as it is when it is opened, read by one request for each part."""
-
     def __init__(self, store: Any, place: object_store.Location, where: str) -> None:
         self._store, self._place, self._where = store, place, where
         found = self._ask(store.head_object)
@@ -102,7 +99,6 @@ class _Object(io.RawIOBase):
 
 
 def _failure(error: "ClientError", where: str) -> HallmarkError:
-    """Return the error to raise for an answer of the store."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status in REPLACED_STATUSES:
         return InputError(f"{where} changed while it was read; resolve again")

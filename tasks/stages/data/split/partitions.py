@@ -10,20 +10,19 @@ from tasks.stages.data.split.record_columns import Positions, RandomNumbers, Spl
 
 TRAIN, TEST = "train", "test"
 NO_RECORD = -1
-"""Position that stands for no record."""
 
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Sides of the records of `Placed`, in their order."""
+    """Partitions of the records, in the order of `SplitRecords`."""
 
     members: dict[str, Mask]
     """Masks of the records in each partition."""
     fixed_test_record: Positions
     """Position of the test record with the same prompt, for each record that is fixed for training although its prompt
-    is in the fixed test set; NONE for all other records."""
+    is in the fixed test set; NO_RECORD for all other records."""
     is_validation: Mask
     """Mask of the training records that are held out for validation, from which no training step learns."""
 

@@ -44,7 +44,6 @@ class SplitRecords:
     of its smallest prompt key.
     """
     table_position: Positions
-    """Position of the record in its table."""
 
     def __len__(self) -> int:
         return len(self.record_id)
@@ -72,7 +71,7 @@ def read(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
 
 
 def cluster_numbers(record_id: pa.ChunkedArray, clusters: pa.Table) -> Positions:
-    """Return the cluster number of each record; APART for a record in no cluster."""
+    """Return the cluster number of each record; NO_CLUSTER for a record in no cluster."""
     number = clusters["cluster"].combine_chunks().dictionary_encode().indices
     where = pc.index_in(record_id, value_set=clusters["record_id"].combine_chunks())
     return pc.fill_null(number.take(where.combine_chunks()), NO_CLUSTER).to_numpy().astype(np.int64)

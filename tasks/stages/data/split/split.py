@@ -2,12 +2,12 @@
 
 Prompts that differ only in case, spaces or the values behind placeholders count as the same prompt.
 
-    artefacts/split/train.parquet, test.parquet   tasks.core.records.record.SCHEMA, in the order of `placed.Placed`
+    artefacts/split/train.parquet, test.parquet   tasks.core.records.record.SCHEMA, in the order of `SplitRecords`
     artefacts/split/validation.parquet            tasks.core.records.record.VALIDATION
     artefacts/split/quarantine.parquet            tasks.core.records.record.QUARANTINE: removed by rule prompt_in_test
     artefacts/split/not_drawn.parquet             the same columns: left over by data.train_rows and data.test_rows
     artefacts/split/manifest.json                 tasks.sources.dataset.Dataset
-    artefacts/split/result.json                   `Split`
+    artefacts/split/result.json                   `SplitResult`
 
 The outputs do not depend on the order of the input records.
 """
@@ -69,11 +69,10 @@ class Division:
     sides: dict[str, Positions]
     """Positions of the kept records, by partition, training first."""
     removed: pa.Table
-    """Table of schema REMOVED: records fixed for training whose prompt is in the fixed test set."""
+    """Table of schema REMOVED_SCHEMA: records fixed for training whose prompt is in the fixed test set."""
     not_drawn: pa.Table
-    """Table of schema REMOVED: records beyond data.train_rows and data.test_rows, with which nothing is wrong."""
+    """Records beyond data.train_rows and data.test_rows, with which nothing is wrong, with schema REMOVED_SCHEMA."""
     validation: Positions
-    """Positions of the training records that are held out for validation."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,6 @@ def _refuse_one_sided(divided: Division, data: Data) -> None:
 
 
 def _write(path: Path, places: Positions, target: Path) -> None:
-    """Write the records at these positions of a table, in this order, in several passes that bound the memory."""
     with TableWriter(target, pq.read_schema(path)) as file:
         for begin in range(0, len(places), ROWS_PER_PASS):
             file.write(read_rows(path, places[begin : begin + ROWS_PER_PASS]))

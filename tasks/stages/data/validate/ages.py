@@ -34,7 +34,6 @@ class Ages:
     resolved: ResolvedSources
 
     def column(self, name: str, batch: pa.RecordBatch) -> pa.Array:
-        """Return the column `name` of AGES for the records of a batch."""
         if name == "retirement_days_left":
             return pc.subtract(_days(batch["retired_at"]), self._today)
         begun = _days(batch["effective_from"])

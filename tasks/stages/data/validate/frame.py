@@ -29,7 +29,6 @@ COMPUTED_COLUMNS: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "prompt_chars": lambda batch: pc.utf8_length(prompts(batch["messages"])),
     "target_chars": lambda batch: pc.utf8_length(targets(batch["messages"])),
 }
-"""Columns that are computed from those of the table of records."""
 BATCH = 5_000
 """Number of records read together. Memory also holds the copies of their texts from which columns are computed."""
 MESSAGE_COLUMNS = ("prompt", "target", "prompt_chars", "target_chars")
@@ -39,14 +38,11 @@ KNOWN_COLUMNS = (*SCHEMA.names, *MESSAGE_COLUMNS, *AGE_COLUMNS)
 
 @dataclass(frozen=True)
 class Records:
-    """Records on which suites are evaluated."""
-
     path: Path
     resolved: ResolvedSources
     json_target: bool
 
     def rows(self) -> dict[str, int]:
-        """Return the number of records by source id."""
         counts: dict[str, int] = {}
         for batch in read_batches(self.path, ["source_id"]):
             for item in batch["source_id"].value_counts().to_pylist():

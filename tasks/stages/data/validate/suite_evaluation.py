@@ -31,7 +31,7 @@ COUNT_KEYS = (
 )
 """Parts of a result that are only counts or percentages."""
 MEASURE_COLUMNS = ("prompt_chars", "target_chars", *AGE_COLUMNS)
-"""Columns of numbers about a record, which hold nothing of its content."""
+"""Columns of numbers about a record, such as its length, which reveal nothing of its content."""
 AGGREGATE_EXPECTATIONS = (
     "expect_column_unique_value_count_to_be_between",
     "expect_column_proportion_of_unique_values_to_be_between",

@@ -35,7 +35,6 @@ class SuiteResult(FrozenModel):
 
 
 def suite_result(suite: Suite, source: str | None, rows: int, result: Any) -> SuiteResult:
-    """Return the results of a suite from Great Expectations' scrubbed result."""
     expectations = [
         ExpectationResult(
             type=expectation.type,

@@ -19,7 +19,6 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 FACT_NAME = "placeholders_only_in_target"
 MAX_EXAMPLES = 5
-"""Maximum number of records listed as examples."""
 BATCH = 5_000
 
 

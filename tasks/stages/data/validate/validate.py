@@ -2,7 +2,7 @@
 
 The stage also counts the targets with a placeholder that their prompt lacks (`target_placeholders.py`).
 
-    artefacts/validate/result.json   `Validated`
+    artefacts/validate/result.json   `ValidateResult`
     artefacts/validate/docs/         Data Docs; index.html is the first page
 
 A failed expectation is a fact for the data gate to judge, never an error. No output holds a value of a record.
@@ -92,7 +92,6 @@ def _suites(suites: Suites, rows: Mapping[str, int]) -> Iterator[tuple[Suite, st
 def _expectations_by_table(
     suite: Suite, source: str | None, records: Records, layout: Layout
 ) -> Iterator[TableExpectations]:
-    """Yield the expectations of a suite, grouped by the table that they are about."""
     numbered = list(enumerate(suite.expectations))
     if about_records := [(place, item) for place, item in numbered if not is_about_source_rows(item)]:
         frame = records.frame(source, columns_used(item for _, item in about_records))

@@ -27,7 +27,7 @@ class StoredModel:
     """Location of a model in the storage, for machines that have no disk in common."""
 
     location: str
-    """Storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
+    """Location of the storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
     weights: Tree
     adapter: Tree | None
 
@@ -37,11 +37,11 @@ class ModelSetup:
     """Instructions for an answerer. They are small, since Ray sends them to each worker."""
 
     folders: ModelFolders
-    """Folders of the model: on a disk that all workers see, or, with `afar`, on the machine that starts the stage."""
+    """Folders of the model: on a disk that all workers see or, with `stored_model`, on the machine that starts the
+    stage."""
     settings: Evaluation
     limits: StopConditions
     prefix: Tokens
-    """Tokens with which all prompts begin."""
     max_tokens: int
     """Maximum number of tokens in a prompt with its answer."""
     versions: Versions = field(default_factory=versions.installed_versions)
@@ -51,8 +51,6 @@ class ModelSetup:
 
 
 class Engine(Protocol):
-    """Engine that computes answers: our own decoding or vLLM."""
-
     def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]: ...
 
     def without_prefix(self) -> Self:
@@ -63,7 +61,7 @@ class Engine(Protocol):
 class ModelProcess:
     """Model that answers batches of prompts, also as an actor of Ray.
 
-    Creating it loads nothing; `load` does. So an actor that has no machine yet can be told from one that is loading.
+    Creating it loads nothing; `load` does. So an actor without a machine differs from an actor that is loading.
     """
 
     def __init__(self, brief: ModelSetup) -> None:
@@ -92,7 +90,6 @@ class ModelProcess:
             self.use_model(models.load(located, self.brief.settings))
 
     def use_model(self, model: Any) -> None:
-        """Use a model of transformers that the caller has loaded."""
         self.model, self.engine = model, Decoder(model, self.brief.prefix, self.brief.limits)
 
     def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:

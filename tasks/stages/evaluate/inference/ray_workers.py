@@ -150,7 +150,9 @@ class RayExecutor:
     def _result(self, ref: Any, worker: int) -> tuple[bool, Any]:
         """Return whether the worker returned a result, and the result; start a replacement if the worker is lost.
 
-        Raises the worker's own HallmarkError, and Unavailable after too many losses.
+        Raises:
+            HallmarkError: The worker raised it.
+            Unavailable: Too many workers were lost.
         """
         import ray
         from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError

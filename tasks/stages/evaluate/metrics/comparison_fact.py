@@ -10,8 +10,6 @@ from tasks.stages.evaluate.model_names import ModelName
 
 @dataclass(frozen=True)
 class ComparisonFact:
-    """Fact about a comparison, with its name and computation."""
-
     name: str
     """First part of the fact's name, which is `evaluate.NAME_MODEL`; MODEL is base or champion."""
     fact: Callable[[ModelName, Comparison], Fact]

@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Rows over which a metric is computed; there is at least one."""
+    """Rows over which a metric is computed; at least one."""
 
     examples: Sequence[JudgedRow]
     settings: Evaluation
@@ -27,14 +27,11 @@ class ScoredRows:
         return [which for which in MODELS if all(which in example.said for example in self.examples)]
 
     def values_by_model(self, value: Callable[[JudgedRow, JudgedAnswer], Value]) -> dict[ModelName, list[Value]]:
-        """Return, for each model, `value` of every row and the model's answer to it."""
         return {which: [value(example, example.said[which]) for example in self.examples] for which in self.models}
 
 
 @dataclass(frozen=True)
 class MetricValues:
-    """Values of a metric over some rows."""
-
     scores: Mapping[ModelName, Interval]
     """Value for every model that answered all of the rows."""
     gains: Mapping[ModelName, Interval] = field(default_factory=dict)
@@ -43,8 +40,6 @@ class MetricValues:
 
 @dataclass(frozen=True)
 class Metric:
-    """Metric of an evaluation: its computation, and its description for pages and gates."""
-
     name: str
     """Name in metrics.json, and for gates as `evaluate.NAME`; lower case, with underscores."""
     title: str

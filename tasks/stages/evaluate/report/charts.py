@@ -25,8 +25,6 @@ class Tick:
 
 @dataclass(frozen=True)
 class LowestValidation:
-    """Step with the lowest validation loss, and its position in the box."""
-
     step: int
     loss: float
     x: float
@@ -43,7 +41,6 @@ class Curve:
     rate: str
     """Learning rate, on a separate scale from 0 to `peak`."""
     peak: float
-    """Highest learning rate."""
     validation: str
     """Loss of the validation rows, at the steps after which it was computed."""
     best: LowestValidation | None
@@ -152,7 +149,6 @@ MEASUREMENT_FORMATS = {
     "peak_memory_gb": "{:.1f} GB at most on a worker",
     "seconds_lost": "{:,.0f} s lost to failures",
 }
-"""Formats of further measurements of a training, by name of the fact."""
 
 
 def measurement_texts(measured: Facts) -> tuple[str, ...]:
@@ -165,7 +161,6 @@ class Cell:
     x: int
     y: int
     right: bool
-    """Whether expected and answered label are equal."""
     strength: float
     """Opacity: the share of the rows with this expected label, scaled to 0.3 to 1 so that a single row is visible."""
     title: str
@@ -180,9 +175,9 @@ class HeatMap:
     margin: int
     """Width of the labels on the left of the cells."""
     labels: tuple[tuple[str, int], ...]
-    """Expected labels with their numbers of rows, from the top; columns have the same order, followed by OTHER."""
+    """Expected labels with their numbers of rows, from the top. Columns have the same order, followed by
+    OTHER_LABEL."""
     cells: tuple[Cell, ...]
-    """Cells with at least one row."""
 
     @property
     def width(self) -> int:
@@ -194,7 +189,6 @@ class HeatMap:
 
 
 def heat_map(examples: Sequence[JudgedRow]) -> HeatMap:
-    """Return the confusion matrix of the candidate."""
     support = Counter(example.label for example in examples)
     names = sorted(support)
     column = {name: place for place, name in enumerate(names)}

@@ -54,8 +54,6 @@ def _sum_over_sources(flows: Sequence[RowCounts]) -> RowCounts:
 
 @dataclass(frozen=True)
 class ProtectedClass:
-    """Class of protected text, with the number of spans in each source."""
-
     name: str
     actions: tuple[str, ...]
     """Actions of the sources for this class; more than one if the sources differ."""

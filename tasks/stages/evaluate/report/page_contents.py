@@ -14,7 +14,6 @@ from tasks.stages.evaluate.report.planted_defects import PlantedDefects
 from tasks.stages.evaluate.report.stage_results import StageResults
 
 MAX_QUOTED_ROWS = 6
-"""Maximum number of rows of each kind that the report quotes."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,6 @@ class ReportContents:
     evaluation: Evaluation
     metrics: Metrics
     facts: Facts
-    """Facts of the stage `evaluate`."""
     examples: Sequence[JudgedRow]
     account: StageResults
     measured: Mapping[ModelName, Facts] | None
@@ -41,8 +39,6 @@ class ReportContents:
 
 @dataclass(frozen=True)
 class JudgedMetric:
-    """Success metric with the candidate's result."""
-
     metric: SuccessMetric
     wanted: str
     """Threshold in words, for example `low end ≥ 0.7`."""
@@ -53,7 +49,6 @@ class JudgedMetric:
 
 
 def judge_success_metrics(contents: ReportContents) -> list[JudgedMetric]:
-    """Judge the use case's success metrics by the facts of the page."""
     known = {f"evaluate.{name}": fact for name, fact in contents.facts.items()}
     if contents.measured is not None:
         stated = contents.measured.get("candidate", {})
@@ -102,8 +97,6 @@ def headline(metrics: Metrics) -> Literal["better", "worse", "undecided"]:
 
 @dataclass(frozen=True)
 class Dimension:
-    """Field by which rows are sliced, with the metrics of its slices."""
-
     by: str
     groups: list[GroupMetrics]
 
@@ -123,7 +116,6 @@ class QuotedRows:
     open: bool
     """Whether the rows are visible without a click."""
     rows: int
-    """Number of rows of this kind."""
     shown: list[JudgedRow]
 
 

@@ -15,18 +15,18 @@ class DetectionScore:
     """Detection counts of a kind of defect, in rows, or of a class of protected text, in characters."""
 
     stage: str
-    """Stage that ought to find it."""
+    """Stage that is expected to find the defect or the protected text."""
     name: str
     planted: int
     """Number of planted rows or values."""
     truth: int
-    """Number of rows or characters that ought to be found."""
+    """Number of rows or characters that are to be found."""
     hit: int
-    """Number of those that were found."""
+    """Number of the planted rows or characters that were found."""
     marked: int
-    """Number of rows or characters that the stage identified as this kind or class."""
+    """Number of rows or characters that the stage assigned to this kind or class."""
     right: int
-    """Number of identified rows or characters that are of this kind or class."""
+    """Number of rows or characters that the stage assigned to this kind or class correctly."""
     taken_for: tuple[tuple[str, int], ...]
     """Outcomes of planted rows or characters that were not found as this kind, with counts, largest first."""
 
@@ -36,7 +36,7 @@ class DetectionScore:
 
     @property
     def precision(self) -> float | None:
-        """Precision; None if nothing was taken for this kind."""
+        """Precision; None if the stage assigned nothing to this kind or class."""
         return self.right / self.marked if self.marked else None
 
 

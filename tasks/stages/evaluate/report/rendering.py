@@ -139,7 +139,6 @@ def breakable_html(text: str) -> Markup:
 
 
 def shorten(text: str, length: int = PROMPT_CHARS) -> str:
-    """Shorten a text to `length` characters, between words if possible."""
     if len(text) <= length:
         return text
     kept = text[:length]

@@ -15,8 +15,6 @@ SPLIT_SIDES = ("train", "test")
 
 @dataclass(frozen=True)
 class DatasetSource:
-    """Source with its share of the dataset."""
-
     source: Source
     rows: int
     """Number of the dataset's rows that come from the source."""

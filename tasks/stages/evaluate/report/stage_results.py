@@ -37,8 +37,6 @@ class RowCounts:
 
 @dataclass(frozen=True)
 class ProtectedText:
-    """Protected text that was found in a source, by class."""
-
     source: str
     classes: tuple[tuple[str, str, int], ...]
     """Class, action and number of text spans, largest first."""
@@ -46,8 +44,6 @@ class ProtectedText:
 
 @dataclass(frozen=True)
 class Expectation:
-    """Expectation of a suite, with its owner's reason and its outcome."""
-
     about: str
     """Column and type of the expectation."""
     why: str
@@ -68,21 +64,16 @@ class Suite:
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """One optimizer step of the training."""
-
     step: int
     loss: float
     """Mean loss per target token."""
     lr: float
-    """Learning rate."""
     validation: float | None = None
     """Loss per target token of the validation rows; None if it was not computed after this step."""
 
 
 @dataclass(frozen=True)
 class DuplicateCounts:
-    """Results of stage `deduplicate`: near-duplicates and contradictions."""
-
     kept: str
     """Rule, in words, for the record that is kept of several duplicates."""
     pairs: int
@@ -95,20 +86,17 @@ class DuplicateCounts:
 
 @dataclass(frozen=True)
 class StageResults:
-    """Results of the other stages; empty for stages without results."""
-
     holdings: tuple[DatasetSource, ...] = ()
     flows: tuple[RowCounts, ...] = ()
     protected: tuple[ProtectedText, ...] = ()
     nearness: DuplicateCounts | None = None
     sides: tuple[tuple[str, int], ...] = ()
-    """Names of the sides of the split, train and test, with their numbers of rows."""
+    """Names of the partitions, train and test, with their numbers of rows."""
     suites: tuple[Suite, ...] = ()
     curve: tuple[TrainingStep, ...] = ()
 
 
 def read(layout: Layout) -> StageResults:
-    """Read the results that the stages have written."""
     split, deduplicated = _result(layout, "split"), _result(layout, "deduplicate")
     curve = layout.artefacts("train") / "curve.json"
     return StageResults(

@@ -22,7 +22,6 @@ from tasks.stages.train.rows import special_tokens
 from tasks.stages.train.rows.rendering import stop_tokens
 
 MODEL_FOLDER = "model"
-"""Folder of the converted model in the stage's output."""
 
 
 class Result(FrozenModel):

@@ -61,9 +61,10 @@ def _fetched(base: BaseModelParams, kept: Path) -> Path:
 
 
 def _digest(path: Path, base: BaseModelParams) -> str:
-    """Return the digest of a model: of the file of a wheel, else of a folder.
+    """Return the SHA-256 of a model: of the wheel's file, or of a folder.
 
-    A file that lists a folder's files has the digest of that folder, so what is there does not decide.
+    A folder's digest is that of a list of its files, and a file with this list would have the same digest. The
+    parameters therefore decide which of the two is computed, and not what is on the disk.
     """
     return sha256_file(path) if base.wheel else tree_digest(path)
 

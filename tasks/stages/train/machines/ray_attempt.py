@@ -21,7 +21,7 @@ def fit(job: Job) -> None:
     Raises:
         HallmarkError: A worker raised it.
         WorkersLost: Workers ended or hung, or were lost while they started.
-        MachinesChange: Ray ended the training because of a preemption.
+        MachinesChanged: Ray ended the training because of a preemption.
         OutOfMemory: Ray ended a worker for its memory.
         Unavailable: Ray could not start the workers.
         TrainingFailedError: A worker failed with another error.
@@ -70,14 +70,13 @@ def _fit(job: Job, workers: int) -> None:
 
 
 def preemption_error(error: Any) -> MachinesChanged | None:
-    """Return MachinesChange if Ray ended the training for a preemption before the workers did."""
+    """Return MachinesChanged if Ray ended the training for a preemption before the workers did."""
     from ray.train.v2.api.exceptions import PreemptionError
 
     return MachinesChanged("a machine was taken away") if isinstance(error, PreemptionError) else None
 
 
 def hallmark_error(error: Any) -> HallmarkError | None:
-    """Return the HallmarkError among the workers' errors, if there is one."""
     causes = [getattr(failure, "cause", failure) for failure in getattr(error, "worker_failures", {}).values()]
     return next((cause for cause in causes if isinstance(cause, HallmarkError)), None)
 
@@ -109,6 +108,6 @@ def workers_lost_error(error: Any, job: Job, workers: int) -> WorkersLost | None
 
 
 def _of_another(failure: Any) -> bool:
-    """Return whether gloo or NCCL report that another worker disconnected or did not answer."""
+    """Return whether gloo or NCCL reports that another worker disconnected or did not answer."""
     words = str(failure)
     return any(said in words for said in ("Connection closed by peer", "Connection reset", "Timed out", "NCCL"))

@@ -20,10 +20,10 @@ notice. Every process that ends a stage waits for longer (`supervise/process.py`
 
 @contextmanager
 def on_sigterm(job: Job) -> Iterator[None]:
-    """End the block by KeyboardInterrupt on SIGTERM, after the workers were asked to end by `job.leave`.
+    """End the block by KeyboardInterrupt on SIGTERM, after the workers were asked to end by `Job.end_request_file`.
 
-    They have SECONDS to write a checkpoint. The block ends at once if this attempt has taken no step. Further signals
-    have no effect, since several processes may send one.
+    They have CHECKPOINT_SECONDS to write a checkpoint. The block ends at once if this attempt has taken no step.
+    Further signals have no effect, since several processes may send one.
     """
     turns, asked, late = count(), list[int](), threading.Event()
 

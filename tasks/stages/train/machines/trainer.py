@@ -31,8 +31,6 @@ class SharedGpusConfig(BackendConfig):
 
 
 class Trainer(DataParallelTrainer):
-    """Trainer on the machines of a cluster."""
-
     omitted_callbacks = frozenset({DATASETS})
     """Names of the callbacks of Ray Train that are left out."""
 

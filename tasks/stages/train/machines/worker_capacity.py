@@ -31,8 +31,9 @@ def elastic(training: Training) -> bool:
 def wait_for(job: Job) -> int:
     """Wait for room and return the number of workers to begin with.
 
-    That is all of them or, if no more get a place for some time, at least `training.least_workers`. There is no limit
-    to the wait for these. Without `training.least_workers`, Ray waits for all workers instead.
+    The training begins with all workers that it asks for or, if no more of them get a place for some time, with at
+    least `training.least_workers`. There is no limit to the wait for this minimum. Without `training.least_workers`,
+    Ray waits for all workers instead.
     """
     training = job.training
     if not elastic(training):
@@ -61,8 +62,8 @@ def wait_for(job: Job) -> int:
 def seeking_more_workers(job: Job, workers: int) -> Iterator[None]:
     """Look for room for more workers in a thread, if the block trains with fewer than the training asks for.
 
-    The thread creates the file `job.more`. It starts once there is a training log, because until then the workers of
-    the block take their own places.
+    The thread creates the file `Job.more_workers_file`. It starts once there is a training log, because until then the
+    workers of the block take their own places.
     """
     training, together = job.training, job.training.sequence_parallel
     job.more_workers_file.unlink(missing_ok=True)
@@ -96,7 +97,6 @@ class PlacementGroups:
         self._groups = groups
 
     def workers_placed(self) -> int:
-        """Return the number of workers that have a place now."""
         from ray.util import placement_group_table
 
         return sum(group.bundle_count for group in self._groups if placement_group_table(group)["state"] == "CREATED")

@@ -27,7 +27,6 @@ class TimeShares:
         """Factor for the time of the open part, which nested parts share; None if no part is open."""
 
     def begin_step(self, number: int) -> None:
-        """Begin step `number`, which decides whether its parts are measured."""
         self._weight = 1 if not self._gpu else MEASURED_EVERY if number % MEASURED_EVERY == 0 else 0
 
     @contextmanager

@@ -23,9 +23,9 @@ class Utilisation:
         self._operations = operations.of(job.training, model_shape.read(job.model))
 
     def of_step(self, order: Order, number: int, seconds: float) -> dict[str, Any]:
-        """Return the `positions` that all workers computed in step `number` and, if it is known, the `mfu`.
+        """Return the number of `positions` that all workers computed in step `number` and, if it is known, the `mfu`.
 
-        They depend on the machines and are therefore not part of the curve.
+        Both depend on the machines and are therefore not part of the curve.
         """
         rows = order.step(number)
         lengths, workers = order.examples.lengths(rows), distributed.get_world_size()
@@ -38,7 +38,7 @@ class Utilisation:
 
     @property
     def peak_source(self) -> str | None:
-        """Description of where the figure for the peak comes from; None if there is no `mfu`."""
+        """Source of the figure for the devices' peak; None if there is no `mfu`."""
         return self.peak.source if self._operations and self.peak.operations else None
 
 

@@ -151,5 +151,4 @@ def step_limit_seconds(training: Training) -> int:
 
 
 def worker_timeout_seconds(training: Training) -> float:
-    """Return the maximum number of seconds that one worker waits for another."""
     return step_limit_seconds(training) * LONG_STEP_FACTOR

@@ -32,7 +32,6 @@ def takes_flash(training: Training) -> bool:
 
 
 def require_gpus(training: Training) -> None:
-    """Raise InputError if this machine has fewer GPUs than the training has workers."""
     if training.device == "cpu":
         return
     import torch

@@ -62,7 +62,7 @@ def save(model: Any, weights: dict[str, torch.Tensor], base: Path, training: Tra
 
 
 def make_adapter_reproducible(folder: Path) -> None:
-    """Remove what differs between equal trainings: the order of sets and the base model's path.
+    """Remove the differences between equal trainings: the order of sets and the base model's path.
 
     The model card, which PEFT generates, is deleted as well.
     """

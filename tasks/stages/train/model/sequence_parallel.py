@@ -99,9 +99,9 @@ class WholeRows:
 
     process_group: Any
     positions: torch.Tensor
-    """[sequences, length of all parts] int64."""
+    """Return the positions and masks of the whole rows, for the model's attention."""
     masks: Any
-    """Masks as transformers makes them: one for all layers, or a dictionary with one for each kind of layer."""
+    """Masks in the form of transformers: one for all layers, or a dictionary with one for each kind of layer."""
 
     def mask(self, layer: Any) -> Any:
         if not isinstance(self.masks, dict):

@@ -55,7 +55,7 @@ class TargetLoss(nn.Module):
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the loss summed over targets, an fp32 scalar.
 
-        It is 0, with gradients of 0, for a batch without targets. For a `Part` it is the sum over the part's own
+        It is 0, with gradients of 0, for a batch without targets. For a `BatchPart` it is the sum over the part's own
         targets.
         """
         short = batch.prefix.shape[0] + batch.tokens.shape[1] <= MAX_EAGER_TOKENS and not isinstance(batch, BatchPart)

@@ -37,7 +37,6 @@ MEASUREMENT_SECONDS = 0.2
 @dataclass(frozen=True)
 class Peak:
     operations: float | None
-    """Operations per second; None if unknown."""
     source: str
 
 

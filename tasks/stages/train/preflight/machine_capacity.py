@@ -18,18 +18,18 @@ MAX_GIB = 1e9
 
 @dataclass(frozen=True)
 class MachineCapacity:
-    """Bytes that a worker has; None if unknown."""
+    """Memory and disk space of a worker in bytes; None if unknown."""
 
     device: int | None
-    """Memory of its GPU, or its share of the machine's memory."""
+    """Memory of the worker's GPU or, on a CPU, the worker's share of the machine's memory."""
     host: int | None
-    """Share of the machine's memory, for what is offloaded."""
+    """Worker's share of the machine's memory, for offloaded state."""
     disk: int | None
     """Free disk space for checkpoints and weights of all workers."""
 
 
 def of(training: Training, resources: Resources, folder: Path) -> MachineCapacity:
-    """Return what each worker has.
+    """Return the memory and disk space of each worker.
 
     How many workers a machine of a cluster gets is unknown, so each counts as alone on its machine. Checkpoints will be
     in `folder`, which need not exist. Disk space is None if `resources` describe another machine, or if the training
@@ -55,7 +55,7 @@ def _there(folder: Path) -> Path:
 
 
 def worker_capacity(training: Training) -> MachineCapacity:
-    """Return what this worker has on its machine. Only a worker can call it."""
+    """Return the memory of this worker on its machine. Only a worker can call it."""
     beside, own = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
     return MachineCapacity(device=_device(training, beside, own), host=resource_limits.memory() // beside, disk=None)
 

@@ -35,7 +35,7 @@ class Memory:
     optimizer: int
     """Optimizer's state, and the fp32 copy of the weights that it updates."""
     activations: int
-    """Maximum of what a forward pass keeps for the backward pass."""
+    """Maximum number of bytes that a forward pass keeps for the backward pass."""
     buffers: int
     """Buffers of communication, and the process itself."""
     host: int
@@ -54,7 +54,7 @@ def of(training: Training, shape: ModelShape, tokens: int, target_share: float =
     """Return the memory of a worker.
 
     `tokens` is a worker's part of the largest forward pass. `target_share` is the share of targets among its tokens; it
-    counts as at least HALF.
+    counts as at least MIN_TARGET_SHARE.
     """
     stage, width, workers = training.zero_stage, BYTES[training.precision], training.workers
     trained, frozen = shape.trained_count(training), shape.frozen_count(training)

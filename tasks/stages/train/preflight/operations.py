@@ -32,14 +32,12 @@ Numbers = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class Operations:
     token: int
-    """Operations per token."""
     target: int
     """Additional operations per target token, for the output head."""
     pair: int
     """Operations of attention per pair of tokens in a row."""
 
     def of_rows(self, lengths: Numbers, targets: Numbers) -> int:
-        """Return the operations of rows with these numbers of tokens and of target tokens."""
         pairs = int((lengths.astype(np.int64) ** 2).sum())
         return self.token * int(lengths.sum()) + self.target * int(targets.sum()) + self.pair * pairs
 

@@ -32,21 +32,20 @@ class MeasuredSpeed:
     """Speed of an earlier training in this checkout."""
 
     tokens_per_second: float
-    """Tokens per second of all its workers."""
+    """Tokens per second of all workers of that training."""
     run: str
     training: Training
 
 
 @dataclass(frozen=True)
 class CalibratedSpeed:
-    """Speed of some steps that were taken for this estimate (`train/calibrate.py`)."""
+    """Speed of some steps that were run for this estimate (`train/calibrate.py`)."""
 
     tokens_per_second: float
     """Tokens per second of one worker."""
     steps: int
     seconds: float
     rows: str
-    """Description of the rows that were used."""
 
 
 def of(

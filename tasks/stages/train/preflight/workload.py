@@ -17,7 +17,7 @@ SAMPLED_STEPS = 50
 class Workload:
     rows: int
     validation_rows: int
-    """Number of these rows that are for validation; no step learns from them."""
+    """Number of validation rows, from which no step learns."""
     tokens: int
     """Tokens of all epochs, without padding."""
     validation_tokens: int
@@ -28,11 +28,9 @@ class Workload:
     largest_pass: int
     """Tokens of the largest forward pass, with padding."""
     padding_share: float
-    """Share of positions that hold no token."""
     target_share: float
     """Share of the tokens that the loss covers."""
     longest_row: int
-    """Tokens of the longest row."""
     rows_too_long: int
     """Number of rows above `training.max_length` or the model's context."""
 

@@ -90,7 +90,7 @@ def train_until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
     Raises:
         HallmarkError: An attempt raised an error that a person has to correct.
         WorkersLost: Workers were lost more often than `training.max_failures` allows.
-        Unfit: More attempts than `training.max_failures` found unfit machines, or too few workers are left.
+        UnfitMachines: More attempts than `training.max_failures` found unfit machines, or too few workers are left.
         OutOfMemory: Memory does not suffice for the smallest forward pass.
     """
     failures = read_failures(job.checkpoints)
@@ -180,7 +180,7 @@ def without_machines(job: Job, error: UnfitMachines) -> Job:
     """Return the job without the unfit machines.
 
     Raises:
-        Unfit: Fewer than the minimum number of workers are left, or a machine was excluded before.
+        UnfitMachines: Fewer than the minimum number of workers are left, or a machine was excluded before.
     """
     if error.left < (job.training.least_workers or job.training.workers) or {*error.machines} & {*job.unfit_machines}:
         raise error

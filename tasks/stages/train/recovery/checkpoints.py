@@ -52,9 +52,8 @@ class Checkpoint:
     step: int
     """Number of optimizer steps done."""
     curve: list[dict[str, Any]]
-    """Points of these steps."""
+    """Points of the curve, one for each optimizer step done."""
     workers: int
-    """Number of workers that wrote the checkpoint."""
     state: dict[str, Any]
     """Summary of the engine's state when it was written (`verification/engine_state.py`)."""
     inputs: str = ""
@@ -67,7 +66,7 @@ def unfinished_folder(folder: Path, step: int) -> Path:
 
 
 def empty(path: Path) -> None:
-    """Create an empty folder in place of what is there. Only one worker may call it."""
+    """Create an empty folder in place of any file or folder at `path`. Only one worker may call it."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
 

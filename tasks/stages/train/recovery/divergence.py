@@ -12,7 +12,6 @@ RECENT = 50
 MIN_STEPS, MIN_LOSS = 10, 0.01
 """Number of steps before the first comparison, and the loss below which all losses count as equal."""
 ROWS_SHOWN = 16
-"""Maximum number of a step's rows that a message names."""
 
 
 def require_no_jump(point: dict[str, Any], curve: list[dict[str, Any]], order: Order) -> None:

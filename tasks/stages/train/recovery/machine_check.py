@@ -12,7 +12,7 @@ from tasks.stages.train.workers import gather, machine_id
 
 @contextmanager
 def raising_alike(job: Job) -> Iterator[None]:
-    """Raise Unfit on all workers if one of them raises InputError or OSError in the block."""
+    """Raise UnfitMachines on all workers if one of them raises InputError or OSError in the block."""
     complaint = None
     try:
         yield

@@ -23,7 +23,7 @@ ALLOW_CODE = f"""
 import pkgutil, torch
 torch.serialization.add_safe_globals([pkgutil.resolve_name(name) for name in {ALLOWED_CLASSES!r}])
 """
-"""Python code that permits these classes in another process."""
+"""Python code that permits ALLOWED_CLASSES in another process."""
 
 
 def environment() -> dict[str, str]:

@@ -22,8 +22,6 @@ STACK_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class StackDestination:
-    """Destination of a hung worker's stack."""
-
     file: Path
     send: Callable[[str], object] | None = None
     """Function that sends the stack to the coordinator; None if the machine that started the training sees the file."""
@@ -31,7 +29,7 @@ class StackDestination:
 
 @contextmanager
 def guard(stack: StackDestination, seconds: float) -> Iterator["Watchdog"]:
-    """End the process if the block does not call `Watchdog.fed` for `seconds`."""
+    """End the process if the block does not call `Watchdog.feed` for `seconds`."""
     with stack.file.open("w") as file:
         dog = Watchdog(file, seconds, stack.send)
         dog.feed(LONG_STEP_FACTOR)

@@ -27,7 +27,7 @@ class Batch:
     predicts: torch.Tensor
     """[sequences, length] bool: whether the next token is part of a target."""
     targets: torch.Tensor
-    """[predicts.sum()] int64: those next tokens, in the order of `predicts`."""
+    """[predicts.sum()] int64: next tokens that are part of a target, in the order of `predicts`."""
 
     def to(self, device: torch.device) -> Self:
         return type(self)(*(getattr(self, field.name).to(device) for field in fields(self)))
@@ -45,7 +45,7 @@ def collate(
     If `share` is true and it saves at least `worth` tokens, the prefix that all rows have in common is taken out.
     Without rows, the batch has one row without a target, since every worker has to take part in every forward pass.
     ZeRO matches the communication of workers by its order, so all workers have to compute the same: `share` requires
-    `all_share`.
+    `all_share_prefix`.
     """
     chosen = list(rows) or [0]
     ids = {row: examples.row(row) for row in chosen}

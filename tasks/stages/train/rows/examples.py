@@ -94,7 +94,6 @@ class Examples:
 
 
 def in_memory(examples: Iterable[Example]) -> Examples:
-    """Put examples into one `Examples` in memory."""
     listed = list(examples)
     return Examples(
         tokens=np.array([token for example in listed for token in example.tokens], dtype=np.uint32),

@@ -15,7 +15,6 @@ from tasks.stages.train.rows.examples import Examples
 from tasks.stages.train.rows.shuffle import shuffled
 
 Rows = npt.NDArray[np.int64]
-"""Indices of examples."""
 STEPS_SORTED = 100
 """Number of steps whose rows are sorted together."""
 

@@ -20,11 +20,11 @@ RowIndices = npt.NDArray[np.int64]
 @dataclass(frozen=True, eq=False)
 class PassPlan:
     groups: list[RowIndices]
-    """Groups of rows, each of which goes through the model at once. Their number is a multiple of `at_once`; the last
-    groups may be empty."""
+    """Groups of rows, each of which goes through the model at once. Their number is a multiple of `groups_per_pass`;
+    the last groups may be empty."""
     groups_per_pass: int
     """Number of groups in a forward pass: one for each worker, or one for all workers that share a pass
-    (sequence.py)."""
+    (model/sequence_parallel.py)."""
 
     @cached_property
     def count(self) -> int:
@@ -106,5 +106,4 @@ def computed_positions(lengths: npt.NDArray[np.int64], passes: PassPlan, is_pack
 
 
 def padding_share(lengths: npt.NDArray[np.int64], passes: PassPlan, is_packed: bool) -> float:
-    """Return the share of positions that hold no token."""
     return 1 - int(lengths.sum()) / computed_positions(lengths, passes, is_packed)

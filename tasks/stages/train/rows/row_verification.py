@@ -45,7 +45,7 @@ def verify_rows(
 
 
 def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
-    """Return what the chat template leaves out of a message; empty if it keeps every message whole.
+    """Return a description of the part of a message that the chat template leaves out; empty if there is none.
 
     Earlier answers are not checked, since a template may shorten them.
     """
@@ -60,7 +60,7 @@ def template_fault(turns: list[dict[str, str]], tokenizer: Any) -> str:
 
 
 def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: int) -> tuple[int, str]:
-    """Return the number of rows that a text takes, from row `first` on, and what is wrong with them.
+    """Return the number of rows that a text takes, from row `first` on, and a description of their fault, if any.
 
     The check does not depend on how the text was cut: the targets, end to end, have to be the text; each row begins
     with one token of context, the last token of the row before; and no row has more than `most` tokens.
@@ -97,7 +97,7 @@ def text_fault(examples: Examples, first: int, text: str, tokenizer: Any, most: 
 def conversation_fault(
     tokens: list[int], start: int, turns: list[dict[str, str]], target: str, tokenizer: Any, stops: set[int]
 ) -> str:
-    """Return what is wrong with the row of a conversation; empty if it is right."""
+    """Return a description of the fault in the row of a conversation; empty if there is none."""
     asked = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
     if tokens[:start] != asked:
         place = next((at for at, pair in enumerate(zip(tokens, asked, strict=False)) if pair[0] != pair[1]), len(asked))

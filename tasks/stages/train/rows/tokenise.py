@@ -31,7 +31,6 @@ from tasks.stages.train.rows.special_tokens import SpecialTokens
 from tasks.trust.gate_statement import require_gate
 
 ROWS = 1_000
-"""Number of rows that are read, rendered and written at a time."""
 
 
 class Result(FrozenModel):

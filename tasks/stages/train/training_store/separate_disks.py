@@ -41,7 +41,7 @@ class RemoteTrainingStore(TrainingStore):
         self.remote, self.place = afar, TrainingStorage(afar.place)
         self._upload: Upload | None = None
         self.stored_digests: frozenset[str] = frozenset()
-        """Digests of what this worker stored for the newest checkpoint and need not store again, such as the best
+        """Digests of files that this worker stored for the newest checkpoint and need not store again, such as the best
         weights."""
         self._telling: list[Any] = []
         shared: list[Any] = [self.call_coordinator("arrive") if distributed.get_rank() == 0 else None]
@@ -89,9 +89,9 @@ class RemoteTrainingStore(TrainingStore):
         return None
 
     def _fetch(self, stored: StoredCheckpoint, path: Path) -> bool:
-        """Fetch from a checkpoint what the workers of this machine read.
+        """Fetch the files of a checkpoint that the workers of this machine read.
 
-        If another number of workers wrote the checkpoint, that is all of it, since it has to be converted.
+        If another number of workers wrote the checkpoint, they read all of it, since it has to be converted.
         """
         whole = stored.workers != distributed.get_world_size()
         first = distributed.get_rank()
@@ -129,7 +129,7 @@ class RemoteTrainingStore(TrainingStore):
         distributed.barrier()
 
     def _heard(self) -> None:
-        """Raise errors of those calls to the coordinator that did not wait for a result."""
+        """Raise errors of calls to the coordinator that did not wait for a result."""
         if self._telling:
             import ray
 

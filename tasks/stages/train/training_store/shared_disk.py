@@ -78,7 +78,6 @@ class TrainingStore:
         return self._best
 
     def add_best_to(self, checkpoint: Path) -> None:
-        """Add the best weights so far to the checkpoint that is being written."""
         if distributed.get_rank() == 0:
             link_files(self._best, checkpoint / BEST_FOLDER)
 
@@ -102,7 +101,6 @@ class TrainingStore:
             self.job.training_log.write_text("".join(json.dumps(point) + "\n" for point in curve))
 
     def log_step(self, point: dict[str, Any]) -> None:
-        """Append a step to the training log."""
         if self.creates_folders:
             with self.job.training_log.open("a") as file:
                 file.write(json.dumps(point) + "\n")
@@ -120,7 +118,7 @@ class TrainingStore:
         write_json(self.job.scratch / f"worker-{distributed.get_rank()}.json", took)
 
     def reason_to_end(self, steps: int, due: bool) -> str | None:
-        """Return why the workers have to write a checkpoint and end, the same on every worker; None if they continue.
+        """Return the reason to write a checkpoint and end, the same on every worker; None if the workers continue.
 
         `due` is true if a checkpoint is written after this step anyway.
         """

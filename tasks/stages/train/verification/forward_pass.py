@@ -99,7 +99,7 @@ def _alone(model: Any, examples: Examples, row: int, device: Any) -> float:
 
 
 def _seen(engine: Any, laid: Batch, examples: Examples, rows: Rows) -> float:
-    """Return the change of the second row's loss with the first row's tokens; exactly 0 if they are kept apart."""
+    """Return the change of the second row's loss if the first row's tokens change; exactly 0 if they are kept apart."""
     only = _of_row(laid, examples, rows, 1, packed=True)
     places = torch.arange(laid.tokens.shape[1], device=laid.tokens.device)[None]
     first = len(examples.row(int(rows[0]))) if len(rows) else 0

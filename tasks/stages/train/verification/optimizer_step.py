@@ -20,7 +20,7 @@ ROUNDING_SHARE = 1e-4
 
 
 class StepSums:
-    """Sums of what all workers computed in a step, for comparison with what the step has."""
+    """Sums over all workers of the values that a step has computed, for comparison with the step's expected values."""
 
     def __init__(self, device: Any, together: int = 1) -> None:
         """Begin the sums of a step. `together` is the number of workers that share each row."""

@@ -17,7 +17,6 @@ def require_targets(model: Any, training: Training) -> None:
 
 
 def require_names(names: set[str], training: Training) -> None:
-    """Raise InputError if a name in `training.lora_targets` is not among `names`."""
     missing = [wanted for wanted in training.lora_targets or () if wanted not in names]
     if missing:
         near = sorted({like for wanted in missing for like in difflib.get_close_matches(wanted, names, 3)})

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def batch_ranges(sizes: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of parts of consecutive items, whose sizes add up to at most `most`.
+    """Yield the start and end index of parts of consecutive items, whose sizes add up to at most `most`.
 
     An item larger than `most` is a part of its own.
     """

@@ -27,7 +27,6 @@ def candidate_pairs(keys: np.ndarray) -> np.ndarray:
 
 
 def _in_band(keys: np.ndarray) -> np.ndarray:
-    """Return the pairs of an anchor and a later row with the same key."""
     order = np.argsort(keys, kind="stable")
     place = _place_in_run(keys[order])
     begin = np.arange(len(keys)) - place
@@ -39,7 +38,6 @@ def _in_band(keys: np.ndarray) -> np.ndarray:
 
 
 def _place_in_run(values: np.ndarray) -> np.ndarray:
-    """Return for each value the number of equal values that directly precede it."""
     places = np.arange(len(values))
     begins = np.append(True, values[1:] != values[:-1])[: len(values)]
     return places - np.maximum.accumulate(np.where(begins, places, 0)) if len(values) else places

@@ -74,7 +74,6 @@ def _spelled(word: str, lower: bool) -> str:
 
 
 def _is_content(sign: str) -> bool:
-    """Return whether a sign that is neither word nor number is part of the content."""
     kind = unicodedata.category(sign)
     return sign in KEPT_SIGNS or kind in ("Sc", "Sm") or (kind[0] in "MN" and not "\ufe00" <= sign <= "\ufe0f")
 
@@ -91,13 +90,12 @@ def without_courtesy(words: list[str]) -> list[str]:
 
 
 def _phrase(words: list[str], begins: bool) -> int:
-    """Return the number of words of the longest courtesy phrase at this end; 0 if there is none."""
+    """Return the number of words of the longest courtesy phrase at one end of a text; 0 if there is none."""
     sizes = range(len(words), 0, -1)
     return next((n for n in sizes if tuple(words[:n] if begins else words[-n:]) in _courtesies()), 0)
 
 
 MAX_PHRASE_WORDS = 6
-"""Maximum number of words of a courtesy phrase."""
 
 
 @lru_cache(maxsize=1)

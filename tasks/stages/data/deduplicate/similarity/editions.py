@@ -13,7 +13,6 @@ from typing import NamedTuple
 from tasks.stages.data.deduplicate.similarity.markers import DATE, DATED, MONTH, REPLACED, VERSION, edition_pattern
 
 MAX_STATEMENT_CHARS = 200
-"""Maximum number of characters of a statement of the edition."""
 MAX_MARKERS = 3
 """Number of dates and versions that are compared, from the highest on: a text that says what is new in version 2 is not
 older than version 2."""
@@ -27,7 +26,6 @@ DECORATION = " \t#>-–•"
 EMPHASIS = re.compile(r"[*_`|]")
 BRACKETS = re.compile(rf"[(\[]([^()\[\]\n]{{1,{MAX_STATEMENT_CHARS}}})[)\]]")
 QUESTION_REST = re.compile(r"[^.!?\n]*\?")
-"""Rest of a sentence that is a question."""
 SENTENCE_END = re.compile(rf"(?<=[.!?;])\s+(?!{MONTH}|\d)", re.IGNORECASE)
 """End of a sentence, but not the full stop in "1. März" or "v. 2"."""
 

@@ -1,7 +1,7 @@
 """Comparison of two similar texts, which say the same if they differ in nothing but typos.
 
 No list can name everything that changes the meaning of a text: a number, a unit, a "not", a name, one ordinary word.
-So two texts say the same only if all of their words are equal except for typos (`slips`) and spaces within words. Any
+So two texts say the same only if all of their words are equal except for typos (`typos`) and spaces within words. Any
 other difference distinguishes them.
 """
 

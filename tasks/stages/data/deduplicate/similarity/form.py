@@ -1,8 +1,8 @@
 """Form of a text, on which similarity is measured: its letters and digits, casefolded.
 
 The form has no version markers, no dates, no placeholders of personal data (`tasks.stages.data.protect`), and no
-courtesy phrases at both ends of a message. Texts with similar forms are in one partition; whether they say the
-same is decided by `tells_apart`. Prompts with the same `conversations.prompt_keys` always have the same form, since
+courtesy phrases at both ends of a message. Texts with similar forms are in one partition; `equality.says_the_same`
+decides whether they say the same. Prompts with the same `conversations.prompt_keys` always have the same form, since
 both are derived from text with normalised spaces.
 """
 
@@ -19,11 +19,11 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER_PATTERN
 
 IGNORED = f"{MARKER}|{DATE}|{PLACEHOLDER_PATTERN}"
 SALUTATION = r"^(?:hello|hi|hey|dear|good|to whom|hallo|guten|sehr|liebe[rs]?|moin)\b[^,!.?;:]{0,40}[,!]"
-"""Pattern of a salutation with a name, also a mistyped one, which the form leaves out."""
+"""Pattern of a salutation with a name, which may be mistyped. The form leaves it out."""
 NON_WORD = r"[^\p{L}\p{M}\p{N}]"
 UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü"}
 WORD_GAP = rf"{NON_WORD}*[^\p{{L}}\p{{M}}\p{{N}} ]{NON_WORD}*|  +"
-"""Characters between words other than a single space: to replace single spaces too takes five times as long."""
+"""Characters between words other than a single space. Replacing single spaces as well takes five times as long."""
 
 
 def normalise(texts: Iterable[str]) -> pa.Array:
@@ -32,7 +32,7 @@ def normalise(texts: Iterable[str]) -> pa.Array:
 
 
 def forms(texts: pa.Array) -> pa.Array:
-    """Return the forms of texts that `even` has normalised.
+    """Return the forms of texts that `normalise` has normalised.
 
     The form of a text without letters and digits, or with nothing but markers, is empty.
     """
@@ -56,9 +56,10 @@ def _courtesies() -> str:
 
 
 def may_state_edition(texts: pa.Array, words: Sequence[str] = ()) -> pa.Array:
-    """Return whether texts that `even` has normalised may state an edition, as a test that is faster than `editions`.
+    """Return whether texts that `normalise` has normalised may state an edition.
 
-    `words` are an owner's words that state an edition if a date or number follows.
+    This is faster than `editions.parse_edition`. `words` are an owner's words that state an edition if a date or number
+    follows.
     """
     own = f"|{edition_pattern(words, f'{DATE}|[0-9]')}" if words else ""
     return pc.match_substring_regex(texts, f"{MARKER}{own}")

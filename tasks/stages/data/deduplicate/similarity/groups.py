@@ -4,7 +4,6 @@ import numpy as np
 
 
 def connected_components(count: int, pairs: np.ndarray) -> np.ndarray:
-    """Return the number of the connected component of each of `count` items."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

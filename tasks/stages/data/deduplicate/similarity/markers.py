@@ -30,7 +30,6 @@ EDITION_WORDS = (
 
 
 def edition_pattern(words: Iterable[str], what: str) -> str:
-    """Return the pattern of any of the words followed by the pattern `what`."""
     plain = {" ".join(word.casefold().split()) for word in words}
     longest_first = sorted(plain, key=lambda word: (-len(word), word))
     either = "|".join(re.escape(word).replace("\\ ", " ") for word in longest_first)

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 WINDOW_BYTES = 5
-"""Bytes of a window."""
 WINDOW_BITS = np.uint64(8 * WINDOW_BYTES)
 """Bits of a window in an integer of 64; the upper 24 bits can hold the index of its form."""
 
@@ -25,7 +24,7 @@ class Shingles:
     """Windows of many forms, one form after the other. Those of form i are values[starts[i]:starts[i + 1]]."""
 
     values: np.ndarray
-    """Windows as uint64, below 2^BITS."""
+    """Windows as uint64, below 2^WINDOW_BITS."""
     starts: np.ndarray
     """Indices of the first window of each form, followed by the number of all windows, as int64."""
 

@@ -8,7 +8,6 @@ FINAL_PUNCTUATION = " .!?…。;,:"
 
 
 def normalise_target(text: str) -> str:
-    """Return the normal form of a target, which is equal for targets that say the same."""
     if text.lstrip().startswith(("{", "[")):
         try:
             return f"{_ordered(parse_interoperable(text))}"
@@ -18,7 +17,6 @@ def normalise_target(text: str) -> str:
 
 
 def _ordered(value: Any) -> Any:
-    """Return the value with fields sorted by name and texts in normal form."""
     if isinstance(value, dict):
         return "{", sorted((_plain(name), _ordered(field)) for name, field in value.items())
     if isinstance(value, list):

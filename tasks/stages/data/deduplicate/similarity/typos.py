@@ -27,9 +27,9 @@ MAX_LETTERS = 50
 """Maximum number of letters of a word. Longer strings are not typed words, and the time to compare two words grows with
 the square of their length."""
 MIN_USES = 3
-"""Minimum number of uses from which on a spelling is taken for a word."""
+"""Minimum number of uses of a spelling that counts as a word of its own."""
 LOWER_CASE_DIVISOR = 10
-"""Number of uses of which at least one is in lower case if a word is not a name."""
+"""Divisor of the number of uses: a word is no name if at least one use in this many is in lower case."""
 ENDINGS = ("s", "es", "ed", "ing", "ly")
 MIN_USE_RATIO = 5
 """Minimum ratio of the uses of a word to those of its typo."""
@@ -103,7 +103,7 @@ def _is_listed(word: str, german: bool) -> bool:
 def _is_english(low: str) -> bool:
     """Return whether WordNet, which has base forms only, has the word or its stem.
 
-    Stems of fewer than LEAST letters do not count, since they are words too often by chance.
+    Stems of fewer than MIN_LETTERS letters do not count, since they are words too often by chance.
     """
     stems = (low.removesuffix(ending) for ending in ENDINGS if low.endswith(ending))
     return low in wordnet_words() or any(
@@ -122,7 +122,6 @@ def _is_ordinary(word: str, uses: WordUses) -> bool:
 
 
 def _is_noun(word: str, uses: WordUses) -> bool:
-    """Return whether a word with a capital is a noun, as in German, and not a name."""
     low = word.lower()
     used = len(low) >= MIN_LETTERS_OF_TWO_TYPOS and _use(word, uses).times >= MIN_USES
     return used or low in _nouns() or (is_ordinary_word(low) and not _is_english(low))
@@ -138,7 +137,6 @@ def _swapped(word: str, other: str) -> bool:
 
 
 def _doubled(word: str, other: str) -> bool:
-    """Return whether `other` is `word` with one letter doubled."""
     return len(other) == len(word) + 1 and any(
         a == b and other[:i] + other[i + 1 :] == word for i, (a, b) in enumerate(pairwise(other))
     )

@@ -13,7 +13,6 @@ MIN_USES = 3
 """Minimum number of uses of a word in the result."""
 PUNCTUATION = '.,;:!?()[]"“”„«»'
 BATCH_WORDS = 1 << 18
-"""Number of words that are counted together."""
 SCHEMA = pa.schema([("word", pa.large_string()), ("times", pa.int64()), ("lower", pa.int64())])
 
 

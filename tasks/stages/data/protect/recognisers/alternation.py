@@ -10,7 +10,7 @@ def alternation(words: str) -> str:
 
     Each alternative may itself be a pattern.
 
-    >>> either("mr, mrs?, herr")
+    >>> alternation("mr, mrs?, herr")
     '(?:mr|mrs?|herr)'
     """
     return f"(?:{'|'.join(SEPARATOR.split(words.strip()))})"

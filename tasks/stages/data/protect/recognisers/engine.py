@@ -35,7 +35,7 @@ MAX_CHARACTERS = 4_000_000
 """Maximum number of characters in a text. This limit is checked before the time limit, so that slow and fast machines
 decide alike."""
 TIME_LIMIT = 60.0
-"""Maximum processor time in seconds that the rules may take for a text, and again the language model. The rules take 6
+"""Maximum processor time in seconds for a text, for the rules and again for the language model. The rules take 6
 seconds for 1 MB of dense support text."""
 NUMBER_HINT = re.compile(r"\d(?:\D{0,8}\d){2}|[A-Z][A-Z0-9]{8}")
 """Three digits near each other, or the serial number of a German identity card, which may have a single digit."""
@@ -62,7 +62,7 @@ class _TextState:
     folded: FoldedText
     spans: list[Span] = field(default_factory=list)
     open_windows: list[Window] = field(default_factory=list)
-    """Windows for the language model: neither lists nor cues explain all their capitalised words."""
+    """Windows for the language model, in which lists and cues do not explain every capitalised word."""
     in_time: bool = True
 
 
@@ -97,7 +97,6 @@ def _read(text: str) -> _TextState:
 
 
 def find_patterns(text: str) -> list[Span]:
-    """Find everything except names in folded text."""
     spans = email.find(text) + health.find(text)
     digits, capital = NUMBER_HINT.search(text), CAPITAL.search(text)
     if digits:
@@ -113,7 +112,6 @@ def find_patterns(text: str) -> list[Span]:
 
 
 def find_names(text: str) -> list[Span]:
-    """Find names in folded text by cues and lists, without the language model."""
     return cues.find(text) + lower_case.find(text) + (gazetteer.find(text) if CAPITAL.search(text) else [])
 
 

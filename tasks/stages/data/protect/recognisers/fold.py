@@ -29,7 +29,8 @@ QUOTES = "\u2018\u2019\u201a\u201b\u2032\u00b4"
 DOTS = {"\u3002": ".", "\uff0e": ".", "\u2024": ".", "\ufe52": "."}
 CYRILLIC = dict(zip("АВЕКМНОРСТХУЅІЈаеорсухіјѕԁԛԝ", "ABEKMHOPCTXYSIJaeopcyxijsdqw", strict=True))
 GREEK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧορν", "ABEZHIKMNOPTYXopv", strict=True))
-"""Text that is really in Greek or Cyrillic becomes nonsense, which is harmless: nothing is found in it."""
+"""Greek letters by Latin letters of the same shape. A text that is really Greek becomes nonsense, which is harmless,
+since nothing is found in it."""
 STYLED_RANGES = (range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2460, 0x2474))
 """Full-width, mathematical and circled letters and digits."""
 DIGIT_RANGE = range(0x660, 0x1FBFA)

@@ -14,7 +14,6 @@ from tasks.stages.data.protect.recognisers.span import Span
 
 WORD = re.compile(r"[^\W\d_]+")
 CONTEXT_LENGTH = 70
-"""Number of characters before a term that are searched for the person."""
 KINDS = r"(?:type \d |typ[ -]\d[ -])?"
 
 POSSESSIVES = alternation("my, his, her, meine?[mnrs]?, seine?[mnrs]?, ihre?[mnrs]?, our son's, our daughter's")
@@ -43,7 +42,7 @@ PERSON_BEFORE = re.compile(
 )
 NAME_BEFORE = re.compile(rf"\b[A-ZÄÖÜ][\w'-]{{1,20}} (?:has|had|suffers from|hat|hatte|leidet an){BETWEEN}{KINDS}$")
 """A capitalised word counts as a person's name here. Names of companies are excluded by the words after the term
-(`ELSEWHERE`)."""
+(`PRODUCT_AFTER`)."""
 TOPIC_BEFORE = re.compile(
     r"(?i)\b(?:about|against|questions?|insurance|cover|fragen?|gegen|zum thema)(?: [\w-]{1,20}){0,2} $"
 )

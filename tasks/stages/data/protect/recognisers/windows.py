@@ -1,4 +1,4 @@
-"""Division of long texts into overlapping windows, so that no pattern reads more than `WINDOW` characters at a time."""
+"""Division of long texts into overlapping windows: no pattern reads more than WINDOW_LENGTH characters at a time."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -14,12 +14,9 @@ other."""
 
 
 class Window(NamedTuple):
-    """Part of a folded text, and its offset `start` in it."""
-
     text: str
     start: int
     total: int
-    """Number of characters in the whole text."""
 
     def uncut_spans(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Yield the window's spans with offsets into the whole text, except those that touch a cut edge.

@@ -104,7 +104,11 @@ def _mapped_leaves(opened: pq.ParquetFile, source: Source) -> dict[int, pq.Colum
 
 
 def _rows_together(file: IO[bytes], footer: pq.FileMetaData, leaves: dict[int, pq.ColumnSchema], source: Source) -> int:
-    """Return the number of rows to decode together. Raise InputError if the sizes of the pages exceed a limit."""
+    """Return the number of rows to decode together.
+
+    Raises:
+        InputError: The sizes of the pages exceed a limit.
+    """
     size, largest = 0, dict.fromkeys(leaves, 0)
     for group in map(footer.row_group, range(footer.num_row_groups)):
         if not group.num_rows:  # nothing of it is read, and its columns may have no pages
@@ -134,7 +138,7 @@ def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema
 
 
 def _refused(error: Exception, source: Source, damaged: str) -> InputError:
-    """Return the error for an unreadable file: an unsupported feature is not damage, and fetching again cannot help."""
+    """Return the error for an unreadable file, or for one with a feature that pyarrow does not support."""
     where, why = f"source {source.id}: {source.location}", str(error).splitlines()[0]
     if isinstance(error, pa.ArrowNotImplementedError) or UNSUPPORTED_MESSAGE.search(why):
         return InputError(

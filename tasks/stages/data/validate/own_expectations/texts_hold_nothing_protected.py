@@ -18,7 +18,6 @@ METRIC = "table.records_with_protected_text"
 TextColumn = Literal["prompt", "target", "policy_tags", "department", "geography", "labelled_by"]
 COLUMNS: list[TextColumn] = ["prompt", "target"]
 NEEDED = ("record_id", "source_id")
-"""Columns that the expectation needs in addition to those with texts."""
 
 
 class RecordsWithProtectedText(TableMetricProvider):
@@ -49,12 +48,13 @@ class ExpectTextsToHoldNothingProtected(BatchExpectation):
 
     columns: list[TextColumn] = pydantic.Field(COLUMNS, min_items=1)
     sample: int = pydantic.Field(2000, ge=1)
-    """Number of records in the sample; the recognisers read about a thousand records a second."""
+    """Number of records in the sample; recognising takes a second for about a thousand records."""
     at_most: float = pydantic.Field(0.0, ge=0, le=1)
-    """Maximum share of records with finds, since a find that looks like a name need not be one."""
+    """Maximum share of records with finds. It may be above 0, since a find that looks like a name need not be a
+    name."""
     spared: dict[str, list[str]]
-    """Classes that each source keeps, by source. Stage `validate` takes them from sources.yaml; suites cannot set them.
-    """
+    """Classes that each source keeps, by source. Stage `validate` takes the classes from sources.yaml; suites cannot
+    set them."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
     success_keys: ClassVar[tuple[str, ...]] = ("columns", "sample", "at_most", "spared")

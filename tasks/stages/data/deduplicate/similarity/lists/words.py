@@ -6,6 +6,5 @@ from pathlib import Path
 
 @lru_cache(maxsize=3)
 def read_list(name: str) -> tuple[str, ...]:
-    """Return the lines of `name`.txt that are neither empty nor comments."""
     text = (Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))

@@ -20,7 +20,6 @@ CAMEL_CASE = re.compile(r"[a-z][A-Z].*[a-z][A-Z]")
 
 
 def entropy(text: str) -> float:
-    """Return the Shannon entropy in bits per character."""
     n = len(text)
     return -sum(k / n * log2(k / n) for k in Counter(text).values())
 

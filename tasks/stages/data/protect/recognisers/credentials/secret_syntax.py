@@ -60,7 +60,7 @@ def _headers(text: str) -> list[Span]:
 
 
 def _key_end(text: str, body: int) -> int:
-    """Return the end of the END line, or of the base64 text if a truncated block has no such line."""
+    """Return the end of the END line. A truncated block has no such line; then return the end of the base64 text."""
     end = KEY_ENDS.search(text, body, body + 20000)
     if end:
         return end.end()

@@ -20,8 +20,6 @@ SENTENCE_END = re.compile(r"(?:^|[.!?:;\n\"“„(»>*-])\s{0,5}$")
 
 
 class CapitalisedWord(NamedTuple):
-    """Capitalised word of a text."""
-
     word: str
     start: int
     end: int
@@ -34,7 +32,6 @@ class CapitalisedWord(NamedTuple):
 
 
 def runs(text: str) -> list[list[CapitalisedWord]]:
-    """Return the capitalised words of a text, grouped in runs."""
     return [_pieces(text, run) for run in RUN.finditer(text)]
 
 

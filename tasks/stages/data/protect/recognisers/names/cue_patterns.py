@@ -1,6 +1,6 @@
 """Patterns of names with a cue: titles, greetings, closings, introductions, form fields, relatives and roles.
 
-Cues are matched case-insensitively. Names need capitals (`FULL`), except in the patterns with `ANY`.
+Cues are matched case-insensitively. Names need capitals (`FULL_NAME`), except in the patterns with `ANY_CASE_NAME`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Names after a cue, such as a title or a greeting (see `cue_forms`).
+"""Names after a cue, such as a title or a greeting (see `cue_patterns`).
 
 Lower case is accepted too, since people type "my name is john smith". Then none of the words may be an everyday word.
 """

@@ -15,14 +15,14 @@ from tasks.stages.data.protect.recognisers.span import Span
 GUESS_SCORE = 0.4
 """Score of a capitalised word on no list. It may be a foreign name, but also a product, a company or a village."""
 MAX_FURTHER_WORDS = 3
-"""Maximum number of words in a name after its first."""
 
 
 def find(text: str) -> list[Span]:
     """Find names in capitalised words.
 
     Scores: .85 for a listed given name with a listed family name, .75 for a listed given name with other words, .6 for
-    a given name alone or for two words as in `is_pair`, .5 for a family name alone, .4 (`GUESS`) for a word on no list.
+    a given name alone or for two words as in `is_name_pair`, .5 for a family name alone, .4 (`GUESS_SCORE`) for a word
+    on no list.
     """
     german = is_german(text)
     return [span for run in runs(text) for part in _parts(run) for span in _names(part, text, german)]

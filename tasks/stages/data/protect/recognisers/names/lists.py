@@ -41,7 +41,7 @@ def noun_endings() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def wordnet_words() -> frozenset[str]:
-    """Return the base forms of WordNet's nouns, verbs, adjectives and adverbs, with places and famous people."""
+    """Return the base forms of WordNet's nouns, verbs, adjectives and adverbs, and its places and famous people."""
     return lists.read("english")
 
 
@@ -53,7 +53,7 @@ def frequent_words() -> frozenset[str]:
 
 @lru_cache(maxsize=65_536)
 def is_known_word(word: str) -> bool:
-    """Return whether a word is a frequent one (`words`) or in WordNet, with or without a common ending."""
+    """Return whether a word is a frequent one (`frequent_words`) or in WordNet, with or without a common ending."""
     low = word.lower()
     endings = ("s", "es", "ed", "d", "ing", "er", "ly")
     stems = (low, *(low.removesuffix(ending) for ending in endings if low.endswith(ending)))
@@ -61,6 +61,5 @@ def is_known_word(word: str) -> bool:
 
 
 def is_ordinary_word(word: str) -> bool:
-    """Return whether a capitalised word is a frequent word or has the ending of a German noun."""
     low = word.lower()
     return low in frequent_words() or (len(low) > 6 and low.endswith(noun_endings()) and low not in family_names())

@@ -28,7 +28,6 @@ AFTER_CUE = re.compile(rf"(?i)(?<![\w@#]){CUES} ({LOWER_CASE_WORD})(?![\w@/.-])"
 
 @lru_cache(maxsize=1)
 def unambiguous_given_names() -> frozenset[str]:
-    """Return given names that are no word of either language."""
     return given_names() - ambiguous_given_names() - frequent_words() - wordnet_words()
 
 

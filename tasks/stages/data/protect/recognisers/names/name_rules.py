@@ -58,7 +58,6 @@ def is_given_name(part: list[CapitalisedWord], i: int, german: bool) -> bool:
 
 
 def is_family_name(piece: CapitalisedWord) -> bool:
-    """Return whether the word, or one of its parts between hyphens, is a listed family name."""
     return piece.lower_case in family_names() or (
         "-" in piece.lower_case and any(name in family_names() for name in piece.lower_case.split("-"))
     )

@@ -23,8 +23,8 @@ PENSION_NAMED = r"(?:sozialversicherungs|rentenversicherungs|versicherungs|rv|sv
 HEALTH = re.compile(rf"(?<!\w)[A-Z]{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}{SEPARATOR}\d{{3}}(?!\w)")
 HEALTH_NAMED = r"(?:kranken\w*|versicherten\w*|kvnr|kv-?nr|gesundheitskarte|egk|health insurance|insurance)"
 CARD = re.compile(r"(?<!\w)[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8}(?:\d(?: ?D)?)?(?!\w)|(?<!\w)\d{10}D(?!\w)")
-"""Number of an identity card or passport (Federal Ministry of the Interior): no vowels, B, D, Q or S in the serial
-number; the tenth character is the check digit, and the D after it stands for Germany."""
+"""Number of an identity card or passport (Federal Ministry of the Interior). The serial number has no vowels and no B,
+D, Q or S; the tenth character is the check digit, and the D after it stands for Germany."""
 CARD_NAMED = r"(?:personal-?ausweis\w*|ausweis\w*|perso|reise-?pass\w*|pass\w*|id card|identity card|id)"
 
 
