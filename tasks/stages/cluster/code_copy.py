@@ -9,10 +9,10 @@ TASKS = Path(__file__).parents[2]
 
 def copy_sources(folder: Path) -> Path:
     shutil.copytree(
-        TASKS, folder / TASKS.name, ignore=lambda at, names: [it for it in names if not _needed(Path(at, it))]
+        TASKS, folder / TASKS.name, ignore=lambda at, names: [it for it in names if not _is_source(Path(at, it))]
     )
     return folder
 
 
-def _needed(path: Path) -> bool:
+def _is_source(path: Path) -> bool:
     return path.suffix == ".py" or (path.is_dir() and path.name != "__pycache__")

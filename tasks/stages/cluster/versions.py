@@ -25,7 +25,11 @@ class Versions(FrozenModel):
         Raises:
             InputError: A version differs or a library is missing.
         """
-        pairs = [pair for pair in self._pairs(installed_versions(self.libraries)) if builds or not is_same_torch(*pair)]
+        pairs = [
+            pair
+            for pair in self._version_pairs(installed_versions(self.libraries))
+            if builds or not is_same_torch(*pair)
+        ]
         other = [f"{name} {have} in place of {want}" for name, want, have in pairs if want != have]
         if other:
             raise InputError(
@@ -33,7 +37,7 @@ class Versions(FrozenModel):
                 "versions of the one that starts the stage"
             )
 
-    def _pairs(self, here: "Versions") -> list[tuple[str, str, str]]:
+    def _version_pairs(self, here: "Versions") -> list[tuple[str, str, str]]:
         libraries = [(name, want, here.libraries.get(name, NOT_INSTALLED)) for name, want in self.libraries.items()]
         return [("Python", self.python, here.python), *libraries]
 
@@ -65,7 +69,7 @@ def require_majority(workers: Sequence[tuple[str, Versions]], rank: int) -> None
         raise InputError(f"machines of workers differ: {machine} has {', '.join(other)}; install the same on all")
 
 
-def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _installed_libraries(also: Iterable[str]) -> Iterator[tuple[str, str]]:
     for name in dict.fromkeys((*LIBRARIES, *OPTIONAL_LIBRARIES, *also)):
         with suppress(importlib.metadata.PackageNotFoundError):
             yield name, importlib.metadata.version(name)
@@ -74,4 +78,4 @@ def _installed(also: Iterable[str]) -> Iterator[tuple[str, str]]:
 def installed_versions(also: Iterable[str] = ()) -> Versions:
     """Return the versions of LIBRARIES, OPTIONAL_LIBRARIES and `also` that are installed on this machine."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return Versions(python=python, libraries=dict(_installed(also)))
+    return Versions(python=python, libraries=dict(_installed_libraries(also)))

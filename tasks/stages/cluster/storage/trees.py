@@ -25,7 +25,7 @@ def put(place: TrainingStorage, below: str, folder: Path, tree: Tree) -> None:
 
     Files that exist in SHARED_FOLDER are not sent again.
     """
-    place.put(_pairs(below, tree, folder), again=below != SHARED_FOLDER)
+    place.put(_names_and_files(below, tree, folder), again=below != SHARED_FOLDER)
 
 
 def put_shared(place: TrainingStorage, folder: Path, tree: Tree, stage: str, what: str) -> None:
@@ -48,7 +48,7 @@ def get(place: TrainingStorage, below: str, tree: Tree, folder: Path) -> None:
     require_inside(tree)
     for name in tree:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    place.get(_pairs(below, tree, folder))
+    place.get(_names_and_files(below, tree, folder))
     for name, digest in tree.items():
         if sha256_file(folder / name) != digest:
             raise Refused(f"{place.location}/{below}/{digest} is not what was stored there; remove it, and run again")
@@ -66,5 +66,5 @@ def require_inside(tree: Tree) -> None:
             raise Refused(f"a worker of the cluster says that it stored {name!r} as {digest!r}; look at that machine")
 
 
-def _pairs(below: str, tree: Tree, folder: Path) -> list[tuple[str, Path]]:
+def _names_and_files(below: str, tree: Tree, folder: Path) -> list[tuple[str, Path]]:
     return [(f"{below}/{digest}", folder / name) for name, digest in tree.items()]

@@ -108,7 +108,7 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
         announce("deduplicate", "near-duplicates of what is left")
         neighbours = find_neighbours(records, order[winners[order] == order], near)
         later = neighbours.verdicts(path, words)
-    verdicts = [*_on_exact_duplicates(winners, later), *later]
+    verdicts = [*_exact_duplicate_verdicts(winners, later), *later]
     keep = np.ones(len(records), bool)
     keep[[verdict.record for verdict in verdicts if verdict.is_removed]] = False
     if not keep.any():
@@ -123,12 +123,12 @@ def run(params: Params, layout: Layout) -> DeduplicateResult:
         write_table(_quarantine(records, verdicts), folder / "quarantine.parquet")
         write_table(_conflicts(records, verdicts), folder / "conflicts.parquet")
         write_table(clusters, folder / "clusters.parquet")
-        result = _result(records, _written(folder), neighbours, clusters, near)
+        result = _result(records, _count_written_records(folder), neighbours, clusters, near)
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
 
-def _on_exact_duplicates(winners: np.ndarray, later: list[Verdict]) -> Iterator[Verdict]:
+def _exact_duplicate_verdicts(winners: np.ndarray, later: list[Verdict]) -> Iterator[Verdict]:
     """Yield a verdict on each exact duplicate.
 
     If a later verdict removes the record that was kept, the duplicates of this record get the same verdict, so that
@@ -184,7 +184,7 @@ def _conflicts(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
     return pa.table(columns, schema=CONFLICTS_SCHEMA).sort_by("record_id")
 
 
-def _written(folder: Path) -> TableCounts:
+def _count_written_records(folder: Path) -> TableCounts:
     kept = read_table(folder / "records.parquet", ["source_id"])["source_id"]
     gone = read_table(folder / "quarantine.parquet", ["source_id", "rule"])
     rules = defaultdict[str, list[str]](list)

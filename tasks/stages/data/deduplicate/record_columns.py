@@ -151,11 +151,11 @@ def _derive(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.RecordBat
     derived: dict[str, Any] = {name: batch.column(name) for name in READ_COLUMNS if name != "messages"}
     derived |= {
         "whole": [
-            conversations.text_digest(f"{task}\n{whole}{_own(whole, record_id)}")
+            conversations.text_digest(f"{task}\n{whole}{_unique_suffix(whole, record_id)}")
             for task, whole, record_id in zip(tasks, wholes, ids, strict=True)
         ],
         "target": [
-            conversations.text_digest(normalise_target(target) + _own(target, record_id))
+            conversations.text_digest(normalise_target(target) + _unique_suffix(target, record_id))
             for target, record_id in zip(targets, ids, strict=True)
         ],
         "answer": [conversations.text_digest(normalise_target(without_values(target))) for target in targets],
@@ -167,7 +167,7 @@ def _derive(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.RecordBat
     return pa.RecordBatch.from_arrays(columns, schema=DERIVED_SCHEMA)
 
 
-def _own(text: str, record_id: str) -> str:
+def _unique_suffix(text: str, record_id: str) -> str:
     """Return a suffix that makes a text with a masked value different from the texts of all other records."""
     return f"\n{record_id}" if has_masked_value(text) else ""
 

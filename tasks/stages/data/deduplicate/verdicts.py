@@ -99,7 +99,7 @@ class Similarity:
     thresholds: NearDuplicates
     texts: Sequence[str]
     uses: WordUses
-    _same: dict[tuple[int, int], bool] = field(default_factory=dict)
+    _equalities: dict[tuple[int, int], bool] = field(default_factory=dict)
 
     def similar_forms(self, form: int) -> Iterator[tuple[int, float]]:
         """Yield the forms that are similar to a form, with their Jaccards; the form itself is the first."""
@@ -115,10 +115,10 @@ class Similarity:
         if content == other:
             return True
         pair = (min(content, other), max(content, other))
-        if pair not in self._same:
+        if pair not in self._equalities:
             texts = self.texts[content], self.texts[other]
-            self._same[pair] = all(texts) and says_the_same(*texts, self.uses)
-        return self._same[pair]
+            self._equalities[pair] = all(texts) and says_the_same(*texts, self.uses)
+        return self._equalities[pair]
 
     def contradict(self, item: GroupRecord, other: GroupRecord, jaccard: float) -> bool:
         least = self.thresholds.conflict_jaccard
@@ -127,22 +127,22 @@ class Similarity:
 
 class RecordIndex:
     def __init__(self, items: Iterable[GroupRecord] = ()) -> None:
-        self._asking: dict[tuple[int, int, int], dict[int, dict[int, GroupRecord]]] = defaultdict(
+        self._by_question: dict[tuple[int, int, int], dict[int, dict[int, GroupRecord]]] = defaultdict(
             lambda: defaultdict(dict)
         )
-        self._titled: dict[tuple[int, int], list[GroupRecord]] = defaultdict(list)
+        self._with_edition: dict[tuple[int, int], list[GroupRecord]] = defaultdict(list)
         for item in items:
             self.add(item)
 
     def add(self, item: GroupRecord) -> None:
         """Add an item. Items must be added best first: only the first with the same content and target is kept."""
-        self._asking[item.form, item.task, item.signature][item.content].setdefault(item.target, item)
+        self._by_question[item.form, item.task, item.signature][item.content].setdefault(item.target, item)
         if item.titled:
-            self._titled[item.form, item.task].append(item)
+            self._with_edition[item.form, item.task].append(item)
 
     def same_question(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
         for form, jaccard in nearness.similar_forms(item.form):
-            for content, there in self._asking.get((form, item.task, item.signature), {}).items():
+            for content, there in self._by_question.get((form, item.task, item.signature), {}).items():
                 if nearness.says_the_same(item.content, content):
                     if same := there.get(item.target):
                         yield same, jaccard
@@ -151,7 +151,7 @@ class RecordIndex:
     def editions(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
         """Yield the items that may be other editions of `item`; they have the same placeholders of people."""
         for form, jaccard in nearness.near_identical_forms(item.form) if item.titled else ():
-            for other in islice(self._titled.get((form, item.task), ()), MAX_COMPARED):
+            for other in islice(self._with_edition.get((form, item.task), ()), MAX_COMPARED):
                 if other.people == item.people:
                     yield other, jaccard
 
@@ -185,31 +185,33 @@ def _judge_by_precedence(items: Sequence[GroupRecord], nearness: Similarity) -> 
     """Judge items level by level of precedence, so that an item kept on a higher level stays kept."""
     kept, disputed = RecordIndex(), RecordIndex()
     for _, level in groupby(items, key=lambda item: item.precedence):
-        lost = {item: _removed_for_kept(item, kept, nearness) for item in level}
+        lost = {item: _removal_verdict(item, kept, nearness) for item in level}
         left = [item for item, verdict in lost.items() if verdict is None]
         peers = RecordIndex(left)
-        clashes = {item: _in_dispute(item, disputed, peers, nearness) for item in left}
+        clashes = {item: _dispute_verdict(item, disputed, peers, nearness) for item in left}
         yield from (verdict for verdict in (*lost.values(), *clashes.values()) if verdict)
         stay = []
         for item, clash in clashes.items():
             if clash:
                 disputed.add(item)
-            elif verdict := _removed_for_kept(item, kept, nearness):
+            elif verdict := _removal_verdict(item, kept, nearness):
                 yield verdict
             else:
                 kept.add(item)
                 stay.append(item)
-        yield from filter(None, (_contradicted(item, kept, nearness) for item in stay))
+        yield from filter(None, (_contradiction_verdict(item, kept, nearness) for item in stay))
 
 
-def _removed_for_kept(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
+def _removal_verdict(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
     """Return the verdict that removes an item in favour of the best kept item that a rule prefers, if there is one."""
     same = ((o, jaccard, _rule(o, item, jaccard, nearness)) for o, jaccard in kept.same_question(item, nearness))
-    editions = ((o, jaccard, _replaces(o, item)) for o, jaccard in kept.editions(item, nearness))
+    editions = ((o, jaccard, _edition_rule(o, item)) for o, jaccard in kept.editions(item, nearness))
     return _verdict(item, (*same, *editions))
 
 
-def _in_dispute(item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, nearness: Similarity) -> Verdict | None:
+def _dispute_verdict(
+    item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, nearness: Similarity
+) -> Verdict | None:
     """Return the verdict on an item that contradicts a disputed item or an item of equal precedence, if it does.
 
     An item of equal precedence counts only if the source of one of the two says `contradictions: put_aside`.
@@ -221,7 +223,7 @@ def _in_dispute(item: GroupRecord, disputed: RecordIndex, peers: RecordIndex, ne
     )
 
 
-def _contradicted(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
+def _contradiction_verdict(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
     """Return the verdict on a kept item that another kept item contradicts, if there is one."""
     near = kept.same_question(item, nearness)
     return _verdict(item, ((o, j, KEPT if nearness.contradict(item, o, j) else None) for o, j in near))
@@ -239,7 +241,7 @@ def _verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, s
 def _rule(better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: Similarity) -> str | None:
     """Return the rule that removes the worse of two items with the same question; None if both are kept."""
     if better.authority == worse.authority:
-        later = _later(better, worse)
+        later = _is_later(better, worse)
         if (worse.retired and (later or not better.retired)) or (later and (better.marked or worse.marked)):
             return "superseded"
     if better.target == worse.target:
@@ -248,10 +250,10 @@ def _rule(better: GroupRecord, worse: GroupRecord, jaccard: float, nearness: Sim
     return "conflict" if decided and nearness.contradict(better, worse, jaccard) else None
 
 
-def _replaces(better: GroupRecord, worse: GroupRecord) -> str | None:
+def _edition_rule(better: GroupRecord, worse: GroupRecord) -> str | None:
     """Return the rule that removes the worse of two items that both state their edition; None if both are kept."""
-    return "superseded" if better.authority == worse.authority and _later(better, worse) else None
+    return "superseded" if better.authority == worse.authority and _is_later(better, worse) else None
 
 
-def _later(better: GroupRecord, worse: GroupRecord) -> bool:
+def _is_later(better: GroupRecord, worse: GroupRecord) -> bool:
     return (better.effective, better.version) > (worse.effective, worse.version)

@@ -70,14 +70,16 @@ class BatchProcessor:
             InputError: A row holds text of a category for which its source says `stop`.
         """
         tray = _BatchBuilder()
-        mapped = list(self._mapped(items, tray))
+        mapped = list(self._map_rows(items, tray))
         for number, (record, outcome) in zip(
             (number for number, _ in mapped), protecting.protect([r for _, r in mapped], self.guard), strict=True
         ):
             self._put(number, record, outcome, tray)
-        return self._taken(tray)
+        return self._to_batch(tray)
 
-    def _mapped(self, items: Sequence[Row | MalformedRow], tray: _BatchBuilder) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _map_rows(
+        self, items: Sequence[Row | MalformedRow], tray: _BatchBuilder
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         for item in items:
             try:
                 if isinstance(item, MalformedRow):
@@ -129,7 +131,7 @@ class BatchProcessor:
         if reject.malformed:
             tray.malformed.append((number, reject.rule))
 
-    def _taken(self, tray: _BatchBuilder) -> ProcessedBatch:
+    def _to_batch(self, tray: _BatchBuilder) -> ProcessedBatch:
         rows = [
             {"record_id": record["record_id"], "source_id": record["source_id"], "row": number}
             for record, number in zip(tray.records, tray.numbers, strict=True)

@@ -68,7 +68,7 @@ def run(params: Params, layout: Layout) -> IngestResult:
     with Pool() as pool, atomic_folder(layout.artefacts("ingest")) as folder:
         desk = ReadContext(resolved, params.data.max_malformed_share, layout.root, vault, pool)
         sources = _gather(desk, layout, folder)
-        result = IngestResult(counts=_total(sources), sources=sources)
+        result = IngestResult(counts=_total_counts(sources), sources=sources)
         write_json(folder / "result.json", {"facts": facts.dump(_facts(result)), **result.model_dump(mode="json")})
     return result
 
@@ -90,7 +90,7 @@ def _check_tasks(resolved: ResolvedSources, params: Params) -> None:
 
 
 def _vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
-    vault = vault_writer.connect() or _opened(layout)
+    vault = vault_writer.connect() or _open_vault(layout)
     if vault.keys.fingerprint != resolved.vault:
         raise InputError(
             f"the run was resolved with the vault's key {resolved.vault[:12]}…, and the key given is "
@@ -99,7 +99,7 @@ def _vault(resolved: ResolvedSources, layout: Layout) -> VaultWriter:
     return vault
 
 
-def _opened(layout: Layout) -> VaultWriter:
+def _open_vault(layout: Layout) -> VaultWriter:
     """Open the vault without a supervisor, for a stage that runs by hand."""
     from tasks.sources.vault import open_vault  # SQLAlchemy takes a fifth of a second to import
 
@@ -128,7 +128,7 @@ def _append(source: Path, tables: TableWriters) -> set[str]:
     return {token for batch in read_batches(source / "tokens.parquet") for token in batch["token"].to_pylist()}
 
 
-def _total(sources: list[SourceCounts]) -> Counts:
+def _total_counts(sources: list[SourceCounts]) -> Counts:
     rules: Counter[str] = Counter()
     for source in sources:
         rules.update(source.counts.quarantined)

@@ -107,11 +107,11 @@ def _begin() -> None:
 
 
 def _run(work: bytes, batch: Any) -> Any:
-    return _unpacked(work)(batch)
+    return _unpickle_work(work)(batch)
 
 
 @lru_cache(maxsize=1)
-def _unpacked(work: bytes) -> Callable[[Any], Any]:
+def _unpickle_work(work: bytes) -> Callable[[Any], Any]:
     unpacked: Callable[[Any], Any] = pickle.loads(work)
     return unpacked
 

@@ -90,7 +90,7 @@ class DecodedText(NamedTuple):
 def decode(text: str, is_json: bool) -> DecodedText:
     """Return the decoded text. `is_json` says whether it is a list or an object of JSON as a whole."""
     layers, quote, length = list[Layer](), '"', len(text)
-    regions = [(0, length)] if is_json else list(_embedded(text))
+    regions = [(0, length)] if is_json else list(_embedded_json(text))
     tokens = [JsonToken(*gap) for gap in _gaps(regions, length)]
     while regions and len(layers) < MAX_LAYERS:
         matches = [match for start, end in regions for match in JSON_TOKEN.finditer(text, start, end)]
@@ -125,7 +125,7 @@ def is_json_text(text: str) -> bool:
     return True
 
 
-def _embedded(text: str) -> Iterator[tuple[int, int]]:
+def _embedded_json(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of JSON within a text that is no list or object as a whole."""
     decoder, start, failed = json.JSONDecoder(strict=False), 0, 0
     while failed < MAX_FAILED_STARTS and (match := EMBEDDED_JSON.search(text, start)):
@@ -173,15 +173,15 @@ def _decode_matches(text: str, matches: Iterable[re.Match[str]], character: Call
 
 @lru_cache(maxsize=4_096)
 def _escaped(escape: str) -> str:
-    return _visible(parse(f'"{escape}"'))
+    return _stored_form(parse(f'"{escape}"'))
 
 
 @lru_cache(maxsize=4_096)
 def _entity(entity: str) -> str:
-    return _visible(html.unescape(entity)) or "\u200b"
+    return _stored_form(html.unescape(entity)) or "\u200b"
 
 
-def _visible(character: str) -> str:
+def _stored_form(character: str) -> str:
     """Return the character as `text.normalise` would have stored it, if it had not been escaped.
 
     A control character, which would have been removed, becomes a zero-width space, which recognisers do not see.

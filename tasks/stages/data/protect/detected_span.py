@@ -32,11 +32,11 @@ def merge(first: Sequence[DetectedSpan], second: Sequence[DetectedSpan]) -> list
     for item in second:
         while passed < len(first) and first[passed].end <= item.start:
             passed += 1
-        kept += _outside(item, first, passed)
+        kept += _uncovered_parts(item, first, passed)
     return sorted(kept)
 
 
-def _outside(item: DetectedSpan, taken: Sequence[DetectedSpan], place: int) -> Iterator[DetectedSpan]:
+def _uncovered_parts(item: DetectedSpan, taken: Sequence[DetectedSpan], place: int) -> Iterator[DetectedSpan]:
     start = item.start
     while place < len(taken) and taken[place].start < item.end:
         if start < taken[place].start:

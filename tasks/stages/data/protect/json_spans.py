@@ -41,12 +41,12 @@ def _pieces(text: Text, spans: Iterable[DetectedSpan]) -> Iterator[DetectedSpan]
             first += 1
         place = first
         while place < len(tokens) and tokens[place].start < span.end:
-            if piece := _piece(text, span, tokens[place]):
+            if piece := _cut_to_token(text, span, tokens[place]):
                 yield piece
             place += 1
 
 
-def _piece(text: Text, span: DetectedSpan, token: JsonToken) -> DetectedSpan | None:
+def _cut_to_token(text: Text, span: DetectedSpan, token: JsonToken) -> DetectedSpan | None:
     within = token.start <= span.start and span.end <= token.end
     if token.names_field and not within:
         return None

@@ -90,7 +90,7 @@ class _Record:
         self.values: dict[tuple[str, ...], Value] = {value.key: value for value in sure}
         """Values by `Value.key`. If two categories have the same words, the category detected first counts."""
         self._found = [
-            [self._registered(text, find) for find in without_leftovers(text, finds)]
+            [self._register(text, find) for find in without_leftovers(text, finds)]
             for text, finds in zip(texts, found, strict=True)
         ]
 
@@ -120,7 +120,7 @@ class _Record:
             inside = [it for it in names[first : first + MAX_FIELD_WORDS] if it.end <= end]
             left = words_outside(target, DetectedSpan(start, end, "name"), inside)
             if inside and 0 < len(left) <= MAX_UNKNOWN_WORDS and all(map(is_unknown_word, left)):
-                self._registered(target, DetectedSpan(start, end, "name"))
+                self._register(target, DetectedSpan(start, end, "name"))
 
     def fields_within_spans(self, placed: Sequence[Sequence[DetectedSpan]]) -> list[Value]:
         """Return fields of the target that have no span to replace, but are part of a replaced span of the prompt.
@@ -148,7 +148,7 @@ class _Record:
             if enclosing_span(find, stretches) is None
         }
 
-    def _registered(self, text: Text, find: DetectedSpan) -> DetectedSpan:
+    def _register(self, text: Text, find: DetectedSpan) -> DetectedSpan:
         """Register the value of a span, and return the span with the category and spelling of the registered value."""
         value = Value.from_spelling(find.category, text.unescaped(find.start, find.end))
         value = self.values.setdefault(value.key, value)
@@ -161,6 +161,6 @@ class _Record:
             placed += (
                 [stretch]
                 if stretch in whole
-                else [self._registered(text, piece) for piece in piece_to_replace(text, stretch)]
+                else [self._register(text, piece) for piece in piece_to_replace(text, stretch)]
             )
         return placed

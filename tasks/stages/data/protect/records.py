@@ -57,7 +57,7 @@ def protect(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> Iter
 
         replaced = _labels(record, safe, guard.known_labels) | {
             "messages": _turns(record["messages"], detected, guard, outcome),
-            "labelled_by": _labeller(record["labelled_by"], guard, outcome),
+            "labelled_by": _replaced_labeller(record["labelled_by"], guard, outcome),
         }
         yield record | replaced | {"subjects": sorted(outcome.subjects)}, outcome
 
@@ -117,7 +117,7 @@ def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str
     }
 
 
-def _labeller(by: str, guard: ProtectionContext, outcome: Outcome) -> str:
+def _replaced_labeller(by: str, guard: ProtectionContext, outcome: Outcome) -> str:
     """Return the replacement for `labelled_by`.
 
     The person who labelled a record is not one of its subjects, and is no reason to put it into quarantine.

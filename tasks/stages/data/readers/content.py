@@ -49,19 +49,19 @@ def read(resolved: ResolvedSource, root: Path) -> Iterator[PinnedContent]:
         InputError: The content has changed since it was pinned.
         Unavailable: The content cannot be reached.
     """
-    source, place = resolved.source, _place(Layout(root))
+    source, place = resolved.source, _writable_folder(Layout(root))
     with _copy(place) as packed:
         _fill(packed, resolved, root)
         if not (reader_of(source.kind).is_text and gzip_content.is_gzip(packed)):
-            yield _rewound(packed)
+            yield _pinned_content(packed)
             return
         with _copy(place) as plain:
             gzip_content.unpack(packed, plain, source)
             packed.close()
-            yield _rewound(plain)
+            yield _pinned_content(plain)
 
 
-def _place(layout: Layout) -> Path:
+def _writable_folder(layout: Layout) -> Path:
     """Return a folder on disk to which the caller may write: that of stage `ingest`, or the state before a run."""
     return layout.cache_folder("ingested", "ingest") if layout.stages.exists() else layout.state
 
@@ -85,7 +85,7 @@ def _fill(copy: IO[bytes], resolved: ResolvedSource, root: Path) -> None:
         )
 
 
-def _rewound(file: IO[bytes]) -> PinnedContent:
+def _pinned_content(file: IO[bytes]) -> PinnedContent:
     file.seek(0)
     lines = sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK_BYTES), b""))
     file.seek(0)

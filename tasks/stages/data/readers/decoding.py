@@ -85,7 +85,7 @@ def _encoding(head: bytes, source: Source) -> str:
         return mark
     if mark in ("utf-16", "utf-32"):
         if not declared.startswith(mark):
-            raise _wrong(source, 0, f"a {mark.upper()} byte order mark", mark)
+            raise _wrong_encoding_error(source, 0, f"a {mark.upper()} byte order mark", mark)
         return mark  # unlike utf-16-le and similar codecs, it removes the mark
     return declared
 
@@ -103,7 +103,7 @@ def _refuse_binary(head: bytes, encoding: str, source: Source) -> None:
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if max(even, odd) > len(sample) / 8 and min(even, odd) < max(even, odd) / 10:
         likely = "utf-16-be" if even > odd else "utf-16-le"
-        raise _wrong(source, sample.index(0), "a zero byte, as in every other place", likely)
+        raise _wrong_encoding_error(source, sample.index(0), "a zero byte, as in every other place", likely)
     controls = len(sample) - len(sample.translate(None, CONTROLS))
     if controls > len(sample) / 100:
         raise InputError(
@@ -127,18 +127,18 @@ def _refuse_wrong_encoding(file: IO[bytes], encoding: str, source: Source) -> No
         if one_byte and not utf8 and first_undecodable_byte(file, "utf-8") is None:
             beyond = first_undecodable_byte(file, "ascii")
             if beyond is None:
-                raise _wrong(source, 0, "plain ASCII, as is all of it", "utf-8")
-            raise _wrong(source, beyond[0], "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
-    elif not (utf8 and _some_decode(file)):
+                raise _wrong_encoding_error(source, 0, "plain ASCII, as is all of it", "utf-8")
+            raise _wrong_encoding_error(source, beyond[0], "a UTF-8 sequence, as is every other beyond ASCII", "utf-8")
+    elif not (utf8 and _has_valid_utf8(file)):
         likely = next((name for name in LIKELY_ENCODINGS if first_undecodable_byte(file, name) is None), None)
-        raise _wrong(source, wrong[0], f"byte 0x{wrong[1]:02x}", likely)
+        raise _wrong_encoding_error(source, wrong[0], f"byte 0x{wrong[1]:02x}", likely)
 
 
 def _extends_ascii(encoding: str) -> bool:
     return "\n,a".encode(encoding, "ignore") == b"\n,a"
 
 
-def _some_decode(file: IO[bytes]) -> bool:
+def _has_valid_utf8(file: IO[bytes]) -> bool:
     """Return whether any text beyond ASCII is valid UTF-8, which prose in another encoding hardly ever is by chance."""
     decoder = codecs.getincrementaldecoder("utf-8")("ignore")
     return any(not decoder.decode(block).isascii() for block in _blocks(file))
@@ -159,7 +159,7 @@ def first_undecodable_byte(file: IO[bytes], encoding: str) -> tuple[int, int] | 
     return None
 
 
-def _wrong(source: Source, offset: int, what: str, likely: str | None) -> InputError:
+def _wrong_encoding_error(source: Source, offset: int, what: str, likely: str | None) -> InputError:
     advice = f"it is likely {likely}: set `encoding: {likely}`" if likely else "find out its encoding and declare it"
     return InputError(
         f"source {source.id}: {source.location} is declared {source.encoding}, but at byte {offset:,} stands {what}; "

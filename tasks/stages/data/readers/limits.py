@@ -11,24 +11,24 @@ from tasks.sources.sources import Source
 def refuse_unpacked(size: int, source: Source) -> None:
     """Raise InputError if a source unpacks to more bytes than its limit."""
     if size > source.max_unpacked_bytes:
-        raise _past("unpacks to more than", "max_unpacked_bytes", source)
+        raise _limit_error("unpacks to more than", "max_unpacked_bytes", source)
 
 
 def refuse_rows(rows: int, source: Source) -> None:
     """Raise InputError if a source has more rows, including blank lines, than its limit."""
     if rows > source.max_rows:
-        raise _past("has more rows than", "max_rows", source)
+        raise _limit_error("has more rows than", "max_rows", source)
 
 
 def refuse_columns(columns: int, source: Source) -> None:
     if columns > source.max_columns:
-        raise _past(f"has {columns:,} columns or more, and more than", "max_columns", source)
+        raise _limit_error(f"has {columns:,} columns or more, and more than", "max_columns", source)
 
 
 def refuse_row_bytes(size: int, where: str, source: Source) -> None:
     """Raise InputError if one row is larger than its limit. `where` names the row or line in words."""
     if size > source.max_row_bytes:
-        raise _past(f"is longer at {where} than", "max_row_bytes", source)
+        raise _limit_error(f"is longer at {where} than", "max_row_bytes", source)
 
 
 def lines_of(content: TextIO, source: Source) -> Iterator[str]:
@@ -44,7 +44,7 @@ def lines_of(content: TextIO, source: Source) -> Iterator[str]:
         yield line
 
 
-def _past(what: str, limit: str, source: Source) -> InputError:
+def _limit_error(what: str, limit: str, source: Source) -> InputError:
     return InputError(
         f"source {source.id}: {source.location} {what} {limit} allows, {getattr(source, limit):,}; if that is no "
         "accident, raise it for the source in sources.yaml"

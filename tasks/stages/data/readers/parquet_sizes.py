@@ -15,7 +15,7 @@ def python_bytes(batch: pa.RecordBatch) -> int:
 def _of(values: pa.Array) -> int:
     kind, own = values.type, VALUE_BYTES * len(values)
     if pa.types.is_dictionary(kind):
-        return own + _repeated(values)
+        return own + _dictionary_text_bytes(values)
     if pa.types.is_struct(kind):
         return own + sum(map(_of, values.flatten()))
     if pa.types.is_map(kind):
@@ -26,7 +26,7 @@ def _of(values: pa.Array) -> int:
     return own + values.nbytes
 
 
-def _repeated(values: pa.DictionaryArray) -> int:
+def _dictionary_text_bytes(values: pa.DictionaryArray) -> int:
     """Return the bytes of dictionary-encoded texts, counting each text as often as it occurs."""
     counted = values.indices.drop_null().value_counts()
     lengths = pc.binary_length(values.dictionary.take(counted.field("values")))

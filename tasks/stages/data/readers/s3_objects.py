@@ -41,14 +41,14 @@ def open_object(location: str, where: str) -> Iterator[IO[bytes]]:
         with object_store.opened() as store:
             yield io.BufferedReader(_Object(store, place, where), REQUEST_BYTES)
     except ParamValidationError:
-        raise _refused(where, "it names no bucket that there could be") from None
+        raise _refused_error(where, "it names no bucket that there could be") from None
     except RecursionError:  # botocore asks where the bucket is after every answer 301, so a store can keep it asking
-        raise _refused(where, "it only sends us elsewhere") from None
+        raise _refused_error(where, "it only sends us elsewhere") from None
     except BotoCoreError as error:
         # The error's text has the URL, and so the values of the location's variables.
         raise Unavailable(f"{where} cannot be reached ({type(error).__name__}); check AWS_* and the network") from None
     except ClientError as error:
-        raise _failure(error, where) from None
+        raise _answer_error(error, where) from None
     except object_store.InvalidEndpoint:
         raise InputError(f"{where} cannot be reached: AWS_ENDPOINT_URL is no URL; correct it") from None
 
@@ -58,7 +58,7 @@ class _Object(io.RawIOBase):
         self._store, self._place, self._where = store, place, where
         found = self._ask(store.head_object)
         if "ContentLength" not in found:
-            raise _refused(where, "it does not say how long the object is")
+            raise _refused_error(where, "it does not say how long the object is")
         self._size, self._at = found["ContentLength"], 0
         self._unchanged = {"IfMatch": found["ETag"]} if "ETag" in found else {}
 
@@ -95,18 +95,18 @@ class _Object(io.RawIOBase):
         try:
             return request(Bucket=self._place.bucket, Key=self._place.key, **options)
         except ValueError:  # a header that botocore cannot parse
-            raise _refused(self._where, "its answer cannot be read") from None
+            raise _refused_error(self._where, "its answer cannot be read") from None
 
 
-def _failure(error: "ClientError", where: str) -> HallmarkError:
+def _answer_error(error: "ClientError", where: str) -> HallmarkError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status in REPLACED_STATUSES:
         return InputError(f"{where} changed while it was read; resolve again")
     said = f"the store answers {status} ({error.response.get('Error', {}).get('Code', 'no code')})"
     if 300 <= status < 500 and status not in TEMPORARY_STATUSES:
-        return _refused(where, said)
+        return _refused_error(where, said)
     return Unavailable(f"{where} cannot be read now: {said}; try again later")
 
 
-def _refused(where: str, why: str) -> InputError:
+def _refused_error(where: str, why: str) -> InputError:
     return InputError(f"{where} is refused by the store ({why}); correct its location in sources.yaml, or AWS_*")

@@ -56,7 +56,7 @@ def read(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
     in the same cluster.
     """
     table = pq.read_table(path, columns=["record_id", "source_id", "kind", "split"])
-    lot, turn = _draws(path, cluster_numbers(table["record_id"], clusters), seed)
+    lot, turn = _draw_random_numbers(path, cluster_numbers(table["record_id"], clusters), seed)
     drawn = pa.table({"turn": turn, "record_id": table["record_id"]})  # texts that differ in tokens only: by id
     order = pc.sort_indices(drawn, sort_keys=[(name, "ascending") for name in drawn.column_names])
     place = order.to_numpy().astype(np.int64)
@@ -86,7 +86,7 @@ def random_numbers(keys: Iterable[str], seed: int) -> RandomNumbers:
     return np.array([int.from_bytes(digest[:8], "big") for digest in drawn], np.uint64)
 
 
-def _draws(path: Path, cluster: Positions, seed: int) -> tuple[RandomNumbers, RandomNumbers]:
+def _draw_random_numbers(path: Path, cluster: Positions, seed: int) -> tuple[RandomNumbers, RandomNumbers]:
     """Return the random numbers of the records' groups and of the records, in the order of the table."""
     own, turn = np.empty((2, len(cluster)), np.uint64)
     smallest: dict[int, str] = {}

@@ -137,14 +137,14 @@ def divide(records: SplitRecords, data: Data) -> Division:
     sides = assign_sides(records, data.test_share, data.validation_share)
     clashes = np.flatnonzero(sides.fixed_test_record != NO_RECORD)
     shut_out = records.record_id.take(pa.array(sides.fixed_test_record[clashes]))
-    removed = _removed(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)
+    removed = _removed_table(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)
     kept, over = {}, []
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
         there = np.flatnonzero(sides.members[side])
         kept[side] = draw(records, there, most)
         reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
         left = np.setdiff1d(there, kept[side], assume_unique=True)
-        over.append(_removed(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
+        over.append(_removed_table(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
     validation = kept[TRAIN][sides.is_validation[kept[TRAIN]]]
     return Division(kept, removed, pa.concat_tables(over), validation)
 
@@ -154,7 +154,7 @@ def _validation(records: SplitRecords, divided: Division) -> pa.Table:
     return pa.table([records.record_id.take(pa.array(divided.validation)), places], schema=VALIDATION)
 
 
-def _removed(records: SplitRecords, positions: Positions, rule: str, reason: str, winner: pa.Array) -> pa.Table:
+def _removed_table(records: SplitRecords, positions: Positions, rule: str, reason: str, winner: pa.Array) -> pa.Table:
     where, size = pa.array(positions), len(positions)
     named = (records.source_id.take(where), records.record_id.take(where))
     return pa.table([*named, pa.repeat(rule, size), pa.repeat(reason, size), winner], schema=REMOVED_SCHEMA)

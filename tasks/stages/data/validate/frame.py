@@ -22,8 +22,8 @@ FIELD_PREFIX = "target."
 """Prefix of a column that is a field of JSON targets."""
 COMPUTED_COLUMNS: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "messages": lambda batch: pa.array([json.dumps(t, ensure_ascii=False) for t in batch["messages"].to_pylist()]),
-    "policy_tags": lambda batch: _joined(batch["policy_tags"]),
-    "subjects": lambda batch: _joined(batch["subjects"]),
+    "policy_tags": lambda batch: _join_lists(batch["policy_tags"]),
+    "subjects": lambda batch: _join_lists(batch["subjects"]),
     "prompt": lambda batch: prompts(batch["messages"]),
     "target": lambda batch: targets(batch["messages"]),
     "prompt_chars": lambda batch: pc.utf8_length(prompts(batch["messages"])),
@@ -68,7 +68,7 @@ class Records:
 
     def _table(self, source: str | None, names: Collection[str]) -> pa.Table:
         ages = Ages(self.resolved)
-        needed = {"source_id"} | {name for column in names for name in _made_of(column)}
+        needed = {"source_id"} | {name for column in names for name in _source_columns(column)}
         parts = []
         for batch in read_batches(self.path, sorted(needed), BATCH):
             own = batch if source is None else batch.filter(pc.equal(batch["source_id"], source))
@@ -76,7 +76,7 @@ class Records:
         return pa.concat_tables(parts)
 
 
-def _made_of(column: str) -> tuple[str, ...]:
+def _source_columns(column: str) -> tuple[str, ...]:
     return AGE_COLUMNS.get(column) or (("messages",) if column in MESSAGE_COLUMNS else (column,))
 
 
@@ -86,7 +86,7 @@ def _column(name: str, batch: pa.RecordBatch, ages: Ages) -> pa.Array:
     return COMPUTED_COLUMNS[name](batch) if name in COMPUTED_COLUMNS else batch[name]
 
 
-def _joined(lists: pa.ListArray) -> pa.StringArray:
+def _join_lists(lists: pa.ListArray) -> pa.StringArray:
     return pc.fill_null(pc.binary_join(lists, ";"), "")
 
 
@@ -95,7 +95,9 @@ def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterat
     import pandas as pd
 
     encoded = targets.dictionary_encode().unify_dictionaries()
-    objects = [_object(target) for target in encoded.chunk(0).dictionary.to_pylist()] if encoded.num_chunks else []
+    objects = (
+        [_parse_object(target) for target in encoded.chunk(0).dictionary.to_pylist()] if encoded.num_chunks else []
+    )
     places = encoded.combine_chunks().indices.to_numpy() if objects else []
     for name in sorted(_names(objects, columns)):
         values = pd.Series([_scalar(item.get(name)) for item in objects])
@@ -109,7 +111,7 @@ def _names(objects: list[dict[str, Any]], columns: Collection[str] | None) -> se
     return {name for name in asked if any(name in item for item in objects)}
 
 
-def _object(target: str) -> dict[str, Any]:
+def _parse_object(target: str) -> dict[str, Any]:
     try:
         value = {} if has_unpaired_surrogate(target) else parse_shallow(target)
     except ValueError:

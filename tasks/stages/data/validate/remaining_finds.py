@@ -27,11 +27,12 @@ def count(records: Sequence[tuple[str, Sequence[str]]], spared: Mapping[str, Seq
         for text, plain, spans in zip(texts, decoded, detector(decoded), strict=True)
     }
     return sum(
-        any(_offends(categories[text], spared.get(source, ())) for text in texts if text) for source, texts in records
+        any(_has_unspared_finds(categories[text], spared.get(source, ())) for text in texts if text)
+        for source, texts in records
     )
 
 
-def _offends(categories: set[Category] | None, spared: Sequence[str]) -> bool:
+def _has_unspared_finds(categories: set[Category] | None, spared: Sequence[str]) -> bool:
     return categories is None or not categories <= set(spared)
 
 

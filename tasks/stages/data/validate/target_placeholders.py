@@ -46,7 +46,7 @@ def count(path: Path) -> TargetPlaceholders:
     examples: list[str] = []
     for batch in read_batches(path, ["record_id", "messages"], BATCH):
         records += batch.num_rows
-        for record_id, prompt, target in _masked(batch):
+        for record_id, prompt, target in _rows_with_placeholders(batch):
             if wanted := _placeholders(target):
                 with_placeholder += 1
                 if prompt and not wanted <= _placeholders(prompt):
@@ -55,7 +55,7 @@ def count(path: Path) -> TargetPlaceholders:
     return TargetPlaceholders(records=records, with_placeholder=with_placeholder, lacking=lacking, examples=examples)
 
 
-def _masked(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
+def _rows_with_placeholders(batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
     """Return id, prompt and target of the records whose target may have a placeholder."""
     messages = batch["messages"]
     table = pa.table([batch["record_id"], prompts(messages), targets(messages)], ["id", "prompt", "target"])

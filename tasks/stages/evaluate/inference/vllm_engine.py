@@ -105,9 +105,9 @@ class VllmEngine:
             use_tqdm=False,
             lora_request=self._adapter,
         )
-        return [self._generated(list(each.outputs[0].token_ids)) for each in told]
+        return [self._to_generated_answer(list(each.outputs[0].token_ids)) for each in told]
 
-    def _generated(self, tokens: Tokens) -> GeneratedAnswer:
+    def _to_generated_answer(self, tokens: Tokens) -> GeneratedAnswer:
         stopped = bool(tokens) and tokens[-1] in self._stop
         return GeneratedAnswer(tokens[:-1] if stopped else tokens, stopped)
 

@@ -67,13 +67,13 @@ def loss_curve(points: Sequence[TrainingStep]) -> Curve | None:
         rate=_line((x(step), rate(value)) for step, value in zip(steps, rates, strict=True)),
         peak=peak,
         validation=_line((x(step), y(loss)) for step, loss in looks),
-        best=_best(looks, x, y),
+        best=_lowest_validation(looks, x, y),
         x=tuple(Tick(round(x(mark) / WIDTH * 100, 2), f"{mark:g}") for mark in marks),
         y=tuple(Tick(round(100 - y(level) / HEIGHT * 100, 2), f"{level:g}") for level in levels),
     )
 
 
-def _best(looks: Sequence[tuple[int, float]], x: Scale, y: Scale) -> LowestValidation | None:
+def _lowest_validation(looks: Sequence[tuple[int, float]], x: Scale, y: Scale) -> LowestValidation | None:
     if not looks:
         return None
     step, loss = min(looks, key=lambda look: look[1])

@@ -68,10 +68,10 @@ class ProtectedClass:
 def protected_classes(sources: Sequence[ProtectedText]) -> tuple[ProtectedClass, ...]:
     """Return every class that was found, the most frequent first."""
     named = {name for source in sources for name, _, _ in source.classes}
-    return tuple(sorted((_class(name, sources) for name in named), key=lambda row: (-row.total, row.name)))
+    return tuple(sorted((_protected_class(name, sources) for name in named), key=lambda row: (-row.total, row.name)))
 
 
-def _class(name: str, sources: Sequence[ProtectedText]) -> ProtectedClass:
+def _protected_class(name: str, sources: Sequence[ProtectedText]) -> ProtectedClass:
     own = [[(action, count) for category, action, count in source.classes if category == name] for source in sources]
     return ProtectedClass(
         name=name,

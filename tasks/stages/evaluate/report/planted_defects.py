@@ -53,14 +53,16 @@ def read(layout: Layout) -> PlantedDefects | None:
         return None
     planted = read_stage_json(path)
     return PlantedDefects(
-        kinds=tuple(map(_kind, planted["kinds"])),
+        kinds=tuple(map(_kind_score, planted["kinds"])),
         classes=tuple(
-            map(_class, sorted(planted["classes"], key=lambda item: (item["category"] == "all", item["category"])))
+            map(
+                _class_score, sorted(planted["classes"], key=lambda item: (item["category"] == "all", item["category"]))
+            )
         ),
     )
 
 
-def _kind(entry: dict[str, Any]) -> DetectionScore:
+def _kind_score(entry: dict[str, Any]) -> DetectionScore:
     return DetectionScore(
         stage=entry["stage"],
         name=entry["defect"],
@@ -73,7 +75,7 @@ def _kind(entry: dict[str, Any]) -> DetectionScore:
     )
 
 
-def _class(entry: dict[str, Any]) -> DetectionScore:
+def _class_score(entry: dict[str, Any]) -> DetectionScore:
     return DetectionScore(
         stage="ingest",
         name=entry["category"],

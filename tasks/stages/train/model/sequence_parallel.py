@@ -47,7 +47,7 @@ class PassGroup:
         group, place = divmod(distributed.get_rank(), size)
         if size == 1:
             return cls(size, group, place)
-        _install()
+        _replace_attentions()
         patience = timedelta(seconds=builders.worker_timeout_seconds(training))
         return cls(size, group, place, distributed.new_subgroups(size, timeout=patience)[0])
 
@@ -154,7 +154,7 @@ class Ulysses:
         return over(*(it.transpose(1, 2) for it in (query, key, value)), 0), None
 
 
-def _install() -> None:
+def _replace_attentions() -> None:
     """Replace the registered attentions, since transformers checks for these names in many places."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, AttentionInterface
 

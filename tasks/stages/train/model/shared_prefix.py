@@ -77,7 +77,7 @@ class PrefixAttention:
         elif over == "rows":
             key = torch.cat([layer.prefix_key.expand(len(key), -1, -1, -1), key], dim=2)
             value = torch.cat([layer.prefix_value.expand(len(value), -1, -1, -1), value], dim=2)
-            attention_mask = _widened(attention_mask, query, key)
+            attention_mask = _extend_mask(attention_mask, query, key)
         made: tuple[torch.Tensor, torch.Tensor | None] = self._core(layer)(
             layer, query, key, value, attention_mask, **options
         )
@@ -91,7 +91,7 @@ class PrefixAttention:
         return ALL_ATTENTION_FUNCTIONS[self.implementation]
 
 
-def _widened(mask: torch.Tensor | None, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+def _extend_mask(mask: torch.Tensor | None, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
     """Extend the mask of rows, None if causal, by the prefix, which every token of a row sees."""
     length, whole = query.shape[2], key.shape[2]
     if mask is None:

@@ -46,9 +46,9 @@ class TargetLoss(nn.Module):
         self._predicts: torch.Tensor | None = None
         """Positions at which the output head is computed; None, outside a call of this module, for all."""
         # A hook instead of calls of decoder and head, because some models scale or cap their logits after the head.
-        model.get_output_embeddings().register_forward_pre_hook(self._keep_needed)
+        model.get_output_embeddings().register_forward_pre_hook(self._select_predicting)
 
-    def _keep_needed(self, _head: nn.Module, arguments: tuple[Any, ...]) -> tuple[torch.Tensor]:
+    def _select_predicting(self, _head: nn.Module, arguments: tuple[Any, ...]) -> tuple[torch.Tensor]:
         hidden: torch.Tensor = arguments[0]
         return (hidden if self._predicts is None else hidden[self._predicts],)
 
@@ -60,10 +60,10 @@ class TargetLoss(nn.Module):
         """
         short = batch.prefix.shape[0] + batch.tokens.shape[1] <= MAX_EAGER_TOKENS and not isinstance(batch, BatchPart)
         implementation = self.attention or ("eager" if short else "sdpa")
-        more: dict[str, Any] = {"whole": self._whole(batch)} if isinstance(batch, BatchPart) else {}
+        more: dict[str, Any] = {"whole": self._whole_rows(batch)} if isinstance(batch, BatchPart) else {}
         if shared := batch.prefix.numel():
             implementation, more = shared_prefix.register_attention(implementation), {"over": "rows"}
-        self._attend(implementation)
+        self._set_attention(implementation)
         if shared:
             self._predicts = torch.zeros(1, shared, dtype=torch.bool, device=batch.prefix.device)
             self.model(input_ids=batch.prefix[None], use_cache=False, over="prefix")
@@ -75,11 +75,11 @@ class TargetLoss(nn.Module):
         loss: torch.Tensor = SummedCrossEntropy.apply(logits, batch.targets)
         return loss
 
-    def _whole(self, part: BatchPart) -> WholeRows:
+    def _whole_rows(self, part: BatchPart) -> WholeRows:
         assert self.together, "parts are taken together"
         return self.together.whole_rows(part, self.model)
 
-    def _attend(self, implementation: str) -> None:
+    def _set_attention(self, implementation: str) -> None:
         if self.model.config._attn_implementation != implementation:  # setting it walks through all modules
             self.model.set_attn_implementation(implementation)
             assert self.model.config._attn_implementation == implementation, "transformers would only warn"

@@ -36,7 +36,7 @@ class Estimate:
     @property
     def fits(self) -> bool | None:
         """Whether the memory of device and machine suffices; None if their size is unknown."""
-        return _fit(self.training, self.memory, self.room)
+        return _fits(self.training, self.memory, self.room)
 
     @property
     def lacks_disk(self) -> bool:
@@ -122,17 +122,17 @@ def remedies(estimate: Estimate) -> Mapping[str, Any] | None:
         return {}
     work = estimate.workload
     longest = work.longest_row if work else estimate.training.max_length
-    for changes in _ever_dearer(estimate.training, -(-longest // estimate.training.sequence_parallel)):
+    for changes in _changes_by_cost(estimate.training, -(-longest // estimate.training.sequence_parallel)):
         try:
             changed = Training.model_validate({**estimate.training.model_dump(), **changes})
         except ValidationError:
             continue  # the method does not support it
-        if _fit(changed, memory_needed(changed, estimate.shape, work), estimate.room) is not False:
+        if _fits(changed, memory_needed(changed, estimate.shape, work), estimate.room) is not False:
             return changes
     return None
 
 
-def _fit(training: Training, wanted: Memory, room: MachineCapacity) -> bool | None:
+def _fits(training: Training, wanted: Memory, room: MachineCapacity) -> bool | None:
     """Return whether a training fits. On a CPU, device and machine have the same memory."""
     if room.device is None:
         return None
@@ -143,7 +143,7 @@ def _fit(training: Training, wanted: Memory, room: MachineCapacity) -> bool | No
     return None if room.host is None else wanted.host <= room.host
 
 
-def _ever_dearer(training: Training, longest: int) -> Iterator[Mapping[str, Any]]:
+def _changes_by_cost(training: Training, longest: int) -> Iterator[Mapping[str, Any]]:
     changes: dict[str, Any] = {}
     tokens = training.micro_batch_tokens
     while tokens // 2 >= max(16, longest):

@@ -37,10 +37,10 @@ def of(training: Training, resources: Resources, folder: Path) -> MachineCapacit
     """
     cluster = connection.cluster_address() is not None
     if cluster:
-        device, host = _given(resources.memory_gib), _given(resources.host_memory_gib)
+        device, host = _gib_to_bytes(resources.memory_gib), _gib_to_bytes(resources.host_memory_gib)
     else:
-        device = _given(resources.memory_gib) or _device(training, training.workers, 0)
-        host = (_given(resources.host_memory_gib) or resource_limits.memory()) // training.workers
+        device = _gib_to_bytes(resources.memory_gib) or _device(training, training.workers, 0)
+        host = (_gib_to_bytes(resources.host_memory_gib) or resource_limits.memory()) // training.workers
     elsewhere = (cluster and training_storage.location()) or (not cluster and resources.memory_gib)
     return MachineCapacity(device, host, disk=None if elsewhere else shutil.disk_usage(_there(folder)).free)
 
@@ -60,7 +60,7 @@ def worker_capacity(training: Training) -> MachineCapacity:
     return MachineCapacity(device=_device(training, beside, own), host=resource_limits.memory() // beside, disk=None)
 
 
-def _given(gib: float | None) -> int | None:
+def _gib_to_bytes(gib: float | None) -> int | None:
     return None if gib is None else round(min(gib, MAX_GIB) * GIB)
 
 

@@ -98,17 +98,17 @@ def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
     config = parse_bounded(read_at_most(folder / "config.json", MAX_CONFIG_BYTES), MAX_CONFIG_PIECES)
     text = config.get("text_config", config)
     try:
-        hidden = int(_any(text, "hidden_size", "n_embd", "d_model"))
-        heads = int(_any(text, "num_attention_heads", "n_head"))
+        hidden = int(_first_value(text, "hidden_size", "n_embd", "d_model"))
+        heads = int(_first_value(text, "num_attention_heads", "n_head"))
         return ModelShape(
             weights=weights,
-            layers=int(_any(text, "num_hidden_layers", "n_layer", "num_layers")),
+            layers=int(_first_value(text, "num_hidden_layers", "n_layer", "num_layers")),
             hidden_width=hidden,
             feed_forward_width=int(text.get("intermediate_size") or text.get("n_inner") or 4 * hidden),
             heads=heads,
             key_value_heads=int(text.get("num_key_value_heads") or heads),
             query_width=heads * int(text.get("head_dim") or hidden // heads),
-            vocabulary=int(_any(text, "vocab_size")),
+            vocabulary=int(_first_value(text, "vocab_size")),
             context=text.get("max_position_embeddings") or text.get("n_positions"),
             layer_kinds=frozenset(text.get("layer_types") or ()),
             position_kinds=frozenset(_positions(text.get("rope_parameters") or text.get("rope_scaling") or {})),
@@ -126,7 +126,7 @@ def _positions(rotary: dict[str, Any]) -> Iterator[str]:
             yield from _positions(value)
 
 
-def _any(config: dict[str, Any], *names: str) -> Any:
+def _first_value(config: dict[str, Any], *names: str) -> Any:
     for name in names:
         if config.get(name) is not None:
             return config[name]

@@ -62,12 +62,12 @@ def of(
         return Speed(calibrated.tokens_per_second, f"calibrated on this machine: {how}")
     if resources.tokens_per_second:
         return Speed(resources.tokens_per_second, "resources.tokens_per_second of the parameters")
-    if measured and measured.tokens_per_second and _alike(measured.training, training):
+    if measured and measured.tokens_per_second and _has_same_speed_parameters(measured.training, training):
         return Speed(measured.tokens_per_second / measured.training.workers, f"measured here, in run {measured.run}")
     each, device = (
-        _of_a_gpu(training, machine_capacity.trains_here(resources))
+        _gpu_flops(training, machine_capacity.trains_here(resources))
         if training.device == "gpu"
-        else (_of_a_thread(training) * _threads(training), "")
+        else (_thread_flops(training) * _concurrent_threads(training), "")
     )
     forward = operations.FORWARD * (2 if training.gradient_checkpointing else 1)
     needed = (forward + operations.BACKWARD[methods.get(training.method).form]) * shape.parameters
@@ -75,7 +75,7 @@ def of(
     return Speed(each / needed, f"assumed ({what}); --calibrate measures it on this machine")
 
 
-def _of_a_gpu(training: Training, here: bool) -> tuple[float, str]:
+def _gpu_flops(training: Training, here: bool) -> tuple[float, str]:
     """Return the assumed operations per second of a GPU: this machine's if it trains (`here`) and its peak is known."""
     import torch
 
@@ -86,7 +86,7 @@ def _of_a_gpu(training: Training, here: bool) -> tuple[float, str]:
     ] * device_peak.TERA, f" ({GPU_PEAK_SHARE:.0%} of the peak of {name})"
 
 
-def _threads(training: Training) -> float:
+def _concurrent_threads(training: Training) -> float:
     """Return the threads of a worker that run at the same time: on this machine, at most its share of the cores."""
     return (
         training.threads
@@ -95,7 +95,7 @@ def _threads(training: Training) -> float:
     )
 
 
-def _of_a_thread(training: Training) -> float:
+def _thread_flops(training: Training) -> float:
     slow = training.precision == "bf16" and not processor.has_bf16()
     return THREAD_FLOPS_WITHOUT_BF16 if slow else THREAD_FLOPS[training.precision]
 
@@ -107,5 +107,5 @@ SPEED_PARAMETERS = (
 """Parameters that have to be equal for two trainings to have the same speed. Both have the same base model."""
 
 
-def _alike(one: Training, other: Training) -> bool:
+def _has_same_speed_parameters(one: Training, other: Training) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in SPEED_PARAMETERS)

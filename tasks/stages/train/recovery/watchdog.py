@@ -57,14 +57,14 @@ class Watchdog:
         if self._send:
             if self._told:
                 self._send("")
-            self._again(seconds - STACK_SECONDS)
+            self._restart_timer(seconds - STACK_SECONDS)
 
     def stop(self) -> None:
         faulthandler.cancel_dump_traceback_later()
         if self._timer:
             self._timer.cancel()
 
-    def _again(self, seconds: float) -> None:
+    def _restart_timer(self, seconds: float) -> None:
         if self._timer:
             self._timer.cancel()
         self._told = False

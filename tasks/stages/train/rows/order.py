@@ -28,10 +28,10 @@ class Order:
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-self._learnt // self.training.global_batch_size)
+        return -(-self._training_count // self.training.global_batch_size)
 
     @property
-    def _learnt(self) -> int:
+    def _training_count(self) -> int:
         return len(self.examples) - len(self.examples.validation)
 
     @property
@@ -49,8 +49,8 @@ class Order:
     def _part(self, epoch: int, part: int) -> list[Rows]:
         size, seed = self.training.global_batch_size, self.training.seed
         first = part * STEPS_SORTED * size
-        places = np.arange(first, min(first + STEPS_SORTED * size, self._learnt))
-        rows = self.examples.training_indices(shuffled(places, self._learnt, (seed, epoch)))
+        places = np.arange(first, min(first + STEPS_SORTED * size, self._training_count))
+        rows = self.examples.training_indices(shuffled(places, self._training_count, (seed, epoch)))
         if self.training.order == "by_length":
             rows = rows[np.argsort(self.examples.lengths(rows), kind="stable")]
         steps = [rows[start : start + size] for start in range(0, len(rows), size)]

@@ -55,10 +55,10 @@ def pad_rows(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[Ro
     while low < high:  # finds the lowest limit that needs no more groups
         middle = (low + high) // 2
         low, high = (low, middle) if _groups(ordered, middle) <= wanted else (middle + 1, high)
-    return [by_length[begin:end] for begin, end in _cuts(ordered, low)]
+    return [by_length[begin:end] for begin, end in _group_ranges(ordered, low)]
 
 
-def _cuts(ordered: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
+def _group_ranges(ordered: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
     begin = 0
     for place, length in enumerate(ordered.tolist()):
         if place > begin and (place + 1 - begin) * length > most:
@@ -68,7 +68,7 @@ def _cuts(ordered: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]
 
 
 def _groups(ordered: npt.NDArray[np.int64], most: int) -> int:
-    return sum(1 for _ in _cuts(ordered, most))
+    return sum(1 for _ in _group_ranges(ordered, most))
 
 
 def pack_rows(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[RowIndices]:

@@ -43,13 +43,13 @@ class RemoteTrainingStore(TrainingStore):
         self.stored_digests: frozenset[str] = frozenset()
         """Digests of files that this worker stored for the newest checkpoint and need not store again, such as the best
         weights."""
-        self._telling: list[Any] = []
+        self._pending_calls: list[Any] = []
         shared: list[Any] = [self.call_coordinator("arrive") if distributed.get_rank() == 0 else None]
         distributed.broadcast_object_list(shared)
         self.attempt, self.stored_checkpoints = shared[0]
-        super().__init__(self._arrived(job))
+        super().__init__(self._fetch_inputs(job))
 
-    def _arrived(self, job: Job) -> Job:
+    def _fetch_inputs(self, job: Job) -> Job:
         model, rows = (machine_cache.tree_folder(tree) for tree in (self.remote.model, self.remote.rows))
         of = f"{self.remote.name}-{machine_id(job)}-"  # several machines may share one home folder
         self.folder = folder = machine_cache.cache_folder(machine_cache.WORK_FOLDER) / f"{of}{self.attempt}"
@@ -68,12 +68,12 @@ class RemoteTrainingStore(TrainingStore):
         return int(os.environ["LOCAL_RANK"]) == 0
 
     def newest(self) -> Checkpoint | None:
-        found = self._sound()
+        found = self._newest_usable()
         if distributed.get_rank() == 0:
             self.call_coordinator("took", found.step if found else 0)
         return found
 
-    def _sound(self) -> Checkpoint | None:
+    def _newest_usable(self) -> Checkpoint | None:
         for stored in self.stored_checkpoints:
             path, here = self.job.checkpoints / f"step-{stored.step:09d}", True
             if self.creates_folders:
@@ -125,16 +125,16 @@ class RemoteTrainingStore(TrainingStore):
             if error := self._upload.error:
                 raise error
         self._upload = None
-        self._heard()
+        self._raise_call_errors()
         distributed.barrier()
 
-    def _heard(self) -> None:
+    def _raise_call_errors(self) -> None:
         """Raise errors of calls to the coordinator that did not wait for a result."""
-        if self._telling:
+        if self._pending_calls:
             import ray
 
-            ray.get(self._telling)
-        self._telling = []
+            ray.get(self._pending_calls)
+        self._pending_calls = []
 
     def begin_log(self, curve: Sequence[dict[str, Any]]) -> None:
         if distributed.get_rank() == 0:
@@ -142,7 +142,7 @@ class RemoteTrainingStore(TrainingStore):
 
     def log_step(self, point: dict[str, Any]) -> None:
         if distributed.get_rank() == 0 and (told := self.call_coordinator("append", point, wait=False)):
-            self._telling.append(told)
+            self._pending_calls.append(told)
 
     def show_line(self, line: str) -> None:
         self.call_coordinator("say", line)
@@ -158,7 +158,7 @@ class RemoteTrainingStore(TrainingStore):
         if distributed.get_rank() == 0:
             weights = tree_manifest(self.job.output)
             trees.put(self.place, self.remote.name, self.job.output, weights)
-        self._heard()
+        self._raise_call_errors()
         self.call_coordinator("finish", distributed.get_rank(), took, weights)
         distributed.barrier()
         if self.creates_folders:

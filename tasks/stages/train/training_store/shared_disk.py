@@ -122,18 +122,18 @@ class TrainingStore:
 
         `due` is true if a checkpoint is written after this step anyway.
         """
-        if self._first_finds(self.end_requested):
+        if self._first_worker_finds(self.end_requested):
             return "asked to end"
         if self.job.on_cluster and steps % PREEMPTION_CHECK_STEPS == 0:
             from ray.train import get_preemption_info
 
             if get_preemption_info() is not None:
                 return "a machine is taken away"
-        if due and self.job.on_cluster and self._first_finds(self.has_more_room):
+        if due and self.job.on_cluster and self._first_worker_finds(self.has_more_room):
             return "there is room for more workers"
         return None
 
-    def _first_finds(self, what: Callable[[], bool]) -> bool:
+    def _first_worker_finds(self, what: Callable[[], bool]) -> bool:
         told: list[Any] = [what() if distributed.get_rank() == 0 else None]
         if distributed.get_world_size() > 1:
             distributed.broadcast_object_list(told)

@@ -42,7 +42,7 @@ def training_name(checkpoints: Path, place: TrainingStorage) -> str:
     anew, since its checkpoints are not there.
     """
     file = checkpoints / STORAGE_FILE
-    if known := _told(file, place):
+    if known := _stored_name(file, place):
         return known
     for each in stored_checkpoints(checkpoints):
         print(
@@ -55,7 +55,7 @@ def training_name(checkpoints: Path, place: TrainingStorage) -> str:
     return name
 
 
-def _told(file: Path, place: TrainingStorage) -> str | None:
+def _stored_name(file: Path, place: TrainingStorage) -> str | None:
     if not file.exists():
         return None
     try:

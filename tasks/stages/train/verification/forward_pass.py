@@ -46,8 +46,8 @@ def verify(engine: Any, examples: Examples, groups: list[Rows], training: Traini
     wrong = ""
     for place in range(ROWS_ALONE):
         row = int(rows[place]) if place < len(rows) else -1
-        together = _loss(engine, _of_row(laid, examples, rows, place, training.packed))
-        alone = _alone(engine.module.model, examples, row, engine.device)
+        together = _loss(engine, _with_loss_on_row(laid, examples, rows, place, training.packed))
+        alone = _loss_of_row_alone(engine.module.model, examples, row, engine.device)
         if row >= 0 and not math.isfinite(alone):
             raise InputError(
                 f"the base model's own loss over row {row + 1} is {alone}, before anything is trained; check its "
@@ -58,7 +58,7 @@ def verify(engine: Any, examples: Examples, groups: list[Rows], training: Traini
                 f"the loss of row {row + 1} is {together:.4f} among others and {alone:.4f} alone; a mask, a position "
                 f"or a label is wrong. {REMEDY[training.sequence_parallel > 1]}, and report it"
             )
-    seen = _seen(engine, laid, examples, rows) if training.packed else 0.0
+    seen = _influence_of_first_row(engine, laid, examples, rows) if training.packed else 0.0
     engine.train()
     if not wrong and abs(seen) > (TOLERANCE[training.precision] if _has_experts(engine.module.model) else 0):
         wrong = (
@@ -78,7 +78,7 @@ def _shortest(examples: Examples, group: Rows) -> Rows:
     return np.asarray(group[np.argsort(examples.lengths(group), kind="stable")][:ROWS_ALONE])
 
 
-def _of_row(laid: Batch, examples: Examples, rows: Rows, place: int, packed: bool) -> Batch:
+def _with_loss_on_row(laid: Batch, examples: Examples, rows: Rows, place: int, packed: bool) -> Batch:
     """Return the batch with the loss on one of its rows; on none if there is no such row."""
     only = torch.zeros_like(laid.predicts)
     if place < len(rows):
@@ -88,7 +88,7 @@ def _of_row(laid: Batch, examples: Examples, rows: Rows, place: int, packed: boo
     return replace(laid, predicts=only, targets=laid.tokens.roll(-1, dims=1)[only])
 
 
-def _alone(model: Any, examples: Examples, row: int, device: Any) -> float:
+def _loss_of_row_alone(model: Any, examples: Examples, row: int, device: Any) -> float:
     """Return the summed loss of one row by transformers' own loss and attention, with labels made here."""
     tokens = torch.from_numpy(examples.row(max(row, 0)))[None].to(device)
     labels = tokens.clone()
@@ -98,12 +98,12 @@ def _alone(model: Any, examples: Examples, row: int, device: Any) -> float:
     return float(loss) * int((labels != -100).sum()) if row >= 0 else 0.0
 
 
-def _seen(engine: Any, laid: Batch, examples: Examples, rows: Rows) -> float:
+def _influence_of_first_row(engine: Any, laid: Batch, examples: Examples, rows: Rows) -> float:
     """Return the change of the second row's loss if the first row's tokens change; exactly 0 if they are kept apart."""
-    only = _of_row(laid, examples, rows, 1, packed=True)
+    only = _with_loss_on_row(laid, examples, rows, 1, packed=True)
     places = torch.arange(laid.tokens.shape[1], device=laid.tokens.device)[None]
     first = len(examples.row(int(rows[0]))) if len(rows) else 0
-    others = torch.where(places < first, _other(laid.tokens), laid.tokens)
+    others = torch.where(places < first, _permuted_tokens(laid.tokens), laid.tokens)
     before, after = _loss(engine, only), _loss(engine, replace(only, tokens=others))
     return after - before if len(rows) > 1 else 0.0
 
@@ -113,7 +113,7 @@ def _has_experts(model: Any) -> bool:
     return any(getattr(model.config, name, None) for name in ("num_experts", "num_local_experts", "n_routed_experts"))
 
 
-def _other(tokens: torch.Tensor) -> torch.Tensor:
+def _permuted_tokens(tokens: torch.Tensor) -> torch.Tensor:
     random = np.random.default_rng(0).permutation(tokens.shape[1])
     return tokens[:, torch.from_numpy(random).to(tokens.device)]
 

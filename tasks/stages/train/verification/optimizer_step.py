@@ -60,13 +60,13 @@ class FirstStepCheck:
         """Watch the gradients. `fresh` is true if no step was taken yet, so that the optimizer has no state."""
         self.engine, self.training = engine, training
         self.weights = engine_state.trained_weights(engine)
-        self._met: dict[str, bool] = {}
+        self._has_gradient: dict[str, bool] = {}
         self._scale = torch.ones(())
         self._sum: torch.Tensor | None = None
         self._chosen, self._weight = engine_state.probe_weight(engine, training)
         self._before = None if fresh else engine_state.first_moment(engine, self._weight)
         self._hooks = [
-            it.register_hook(lambda gradient, name=name: self._take(name, gradient))
+            it.register_hook(lambda gradient, name=name: self._record_gradient(name, gradient))
             for name, it in self.weights.items()
         ]
 
@@ -78,8 +78,8 @@ class FirstStepCheck:
 
         loss.register_hook(keep)
 
-    def _take(self, name: str, gradient: torch.Tensor) -> None:
-        self._met[name] = self._met.get(name, False) or bool((gradient != 0).any())
+    def _record_gradient(self, name: str, gradient: torch.Tensor) -> None:
+        self._has_gradient[name] = self._has_gradient.get(name, False) or bool((gradient != 0).any())
         if name == self._chosen:
             plain = gradient.detach().float() / self._scale
             self._sum = plain if self._sum is None else self._sum + plain
@@ -119,7 +119,9 @@ class FirstStepCheck:
 
     def _require_gradients(self) -> None:
         """Raise Refused if a weight has no gradient on any worker; a single worker may have no rows."""
-        met = torch.tensor([float(self._met.get(name, False)) for name in self.weights], device=self.engine.device)
+        met = torch.tensor(
+            [float(self._has_gradient.get(name, False)) for name in self.weights], device=self.engine.device
+        )
         if distributed.get_world_size() > 1:
             distributed.all_reduce(met, op=distributed.ReduceOp.MAX)
         adapter = methods.get(self.training.method).adapter

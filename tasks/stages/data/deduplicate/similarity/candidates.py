@@ -21,14 +21,14 @@ def candidate_pairs(keys: np.ndarray) -> np.ndarray:
     count = max(len(keys), 1)
     pairs = np.zeros(0, np.int64)  # each pair is one number, with the later row in the high digits
     for band in range(keys.shape[1]):
-        pairs = np.union1d(pairs, _in_band(keys[:, band]) @ np.array([1, count]))
-        pairs = pairs[_place_in_run(pairs // count) < MAX_PER_TEXT]
+        pairs = np.union1d(pairs, _anchor_pairs(keys[:, band]) @ np.array([1, count]))
+        pairs = pairs[_preceding_equal_counts(pairs // count) < MAX_PER_TEXT]
     return np.stack(np.divmod(pairs, count)[::-1], axis=1)
 
 
-def _in_band(keys: np.ndarray) -> np.ndarray:
+def _anchor_pairs(keys: np.ndarray) -> np.ndarray:
     order = np.argsort(keys, kind="stable")
-    place = _place_in_run(keys[order])
+    place = _preceding_equal_counts(keys[order])
     begin = np.arange(len(keys)) - place
     pairs = [np.zeros((0, 2), np.int64)]
     for anchor in range(ANCHORS):
@@ -37,7 +37,7 @@ def _in_band(keys: np.ndarray) -> np.ndarray:
     return np.concatenate(pairs)
 
 
-def _place_in_run(values: np.ndarray) -> np.ndarray:
+def _preceding_equal_counts(values: np.ndarray) -> np.ndarray:
     places = np.arange(len(values))
     begins = np.append(True, values[1:] != values[:-1])[: len(values)]
     return places - np.maximum.accumulate(np.where(begins, places, 0)) if len(values) else places

@@ -60,13 +60,13 @@ def extract_content(text: str) -> Content:
         elif number:
             words.append(number.casefold())
         elif word:
-            words.append(_spelled(word, lower))
+            words.append(_spelling(word, lower))
         elif _is_content(sign):
             words.append(sign)
     return Content(" ".join(words), has_masked_value(plain))
 
 
-def _spelled(word: str, lower: bool) -> str:
+def _spelling(word: str, lower: bool) -> str:
     plain = word.casefold().translate(SPELLING_TABLE)
     if lower or word.islower() or word == "I":
         return plain
@@ -82,14 +82,14 @@ def without_courtesy(words: list[str]) -> list[str]:
     """Return the words without courtesy phrases, or all of them if nothing else is left."""
     lower = [word.lower() for word in words]
     begin, end = 0, len(words)
-    while size := _phrase(lower[begin:end][:MAX_PHRASE_WORDS], begins=True):
+    while size := _courtesy_length(lower[begin:end][:MAX_PHRASE_WORDS], begins=True):
         begin += size
-    while size := _phrase(lower[begin:end][-MAX_PHRASE_WORDS:], begins=False):
+    while size := _courtesy_length(lower[begin:end][-MAX_PHRASE_WORDS:], begins=False):
         end -= size
     return [word for word in words[begin:end] if word.lower() not in COURTESY_WORDS] or words
 
 
-def _phrase(words: list[str], begins: bool) -> int:
+def _courtesy_length(words: list[str], begins: bool) -> int:
     """Return the number of words of the longest courtesy phrase at one end of a text; 0 if there is none."""
     sizes = range(len(words), 0, -1)
     return next((n for n in sizes if tuple(words[:n] if begins else words[-n:]) in _courtesies()), 0)

@@ -58,12 +58,12 @@ def parse_edition(text: str, words: Sequence[str] = ()) -> Edition:
     begin = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     for number, line in enumerate(lines):
         left, own = _line(line, patterns)
-        heads = not own and "?" not in text and _heads(lines, number, begin)
+        heads = not own and "?" not in text and _is_heading(lines, number, begin)
         if heads and (end := patterns.ending.search(left.casefold())):
-            own, left = [end.group()], _without_end(left, end)
+            own, left = [end.group()], _cut_off(left, end)
         marks += own
         body.append(left)
-    return Edition("\n".join(body), _newness("\n".join(marks), patterns), bool(marks))
+    return Edition("\n".join(body), _newness_key("\n".join(marks), patterns), bool(marks))
 
 
 def _line(line: str, patterns: _Patterns) -> tuple[str, list[str]]:
@@ -89,13 +89,13 @@ def _is_edition(text: str, patterns: _Patterns) -> bool:
     return bool(plain) and len(plain) <= MAX_STATEMENT_CHARS and patterns.whole.fullmatch(plain) is not None
 
 
-def _heads(lines: list[str], number: int, begin: int) -> bool:
+def _is_heading(lines: list[str], number: int, begin: int) -> bool:
     """Return whether a line is a heading: it begins with `#`, or is the first line and an empty line follows."""
     alone = number + 1 < len(lines) and not lines[number + 1].strip(DECORATION + "=~")
     return lines[number].startswith("#") or (number <= begin and alone)
 
 
-def _without_end(line: str, end: re.Match[str]) -> str:
+def _cut_off(line: str, end: re.Match[str]) -> str:
     """Cut the match off a line. Its length counts from the end, since casefolding may lengthen the text before it."""
     return line[: len(line) - (len(end.string) - end.start())]
 
@@ -103,7 +103,7 @@ def _without_end(line: str, end: re.Match[str]) -> str:
 @lru_cache(maxsize=8)
 def _patterns(words: tuple[str, ...]) -> _Patterns:
     dated = f"(?:{DATED}{f'|{edition_pattern(words, DATE)}' if words else ''})"
-    numbered = f"(?:{VERSION}{f'|{_numbered(words)}' if words else ''})"
+    numbered = f"(?:{VERSION}{f'|{_number_pattern(words)}' if words else ''})"
     item = f"(?:{numbered}|{dated})"
     return _Patterns(
         # Atomic groups, since "v1.1 may 2025" matches in two ways, and a line with n of these in 2^n ways.
@@ -113,11 +113,11 @@ def _patterns(words: tuple[str, ...]) -> _Patterns:
     )
 
 
-def _numbered(words: Iterable[str]) -> str:
+def _number_pattern(words: Iterable[str]) -> str:
     return edition_pattern(words, r"\d+(?:\.\d+)*")
 
 
-def _newness(marks: str, patterns: _Patterns) -> str:
+def _newness_key(marks: str, patterns: _Patterns) -> str:
     """Return the sort key of the edition. Lines stay separate, since the object of "replaces" ends with its line."""
     plain = "\n".join(" ".join(line.split()) for line in EMPHASIS.sub("", marks.casefold()).split("\n"))
     numbers = sorted(

@@ -10,22 +10,22 @@ FINAL_PUNCTUATION = " .!?…。;,:"
 def normalise_target(text: str) -> str:
     if text.lstrip().startswith(("{", "[")):
         try:
-            return f"{_ordered(parse_interoperable(text))}"
+            return f"{_normal_value(parse_interoperable(text))}"
         except ValueError:
             pass
-    return _plain(text)
+    return _normal_text(text)
 
 
-def _ordered(value: Any) -> Any:
+def _normal_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return "{", sorted((_plain(name), _ordered(field)) for name, field in value.items())
+        return "{", sorted((_normal_text(name), _normal_value(field)) for name, field in value.items())
     if isinstance(value, list):
-        return "[", [_ordered(item) for item in value]
+        return "[", [_normal_value(item) for item in value]
     if isinstance(value, str):
-        return "text", _plain(value)
+        return "text", _normal_text(value)
     return "other", str(value)
 
 
-def _plain(text: str) -> str:
+def _normal_text(text: str) -> str:
     plain = " ".join(text.casefold().split())
     return plain.rstrip(FINAL_PUNCTUATION) or plain

@@ -37,7 +37,7 @@ MIN_USE_RATIO = 5
 
 def is_never_typo(word: str) -> bool:
     """Return whether a word is in lists/short.txt, whose words are never typos of each other."""
-    return word.lower() in _short()
+    return word.lower() in _short_words()
 
 
 def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
@@ -48,9 +48,9 @@ def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
     if max(len(first), len(second)) > MAX_LETTERS:
         return False
     right, wrong = sorted(
-        (first, second), key=lambda word: (not _is_listed(word, german), -_use(word, uses).times, word)
+        (first, second), key=lambda word: (not _is_listed(word, german), -_use_of(word, uses).times, word)
     )
-    a, b, used = right.lower(), wrong.lower(), _use(right, uses).times
+    a, b, used = right.lower(), wrong.lower(), _use_of(right, uses).times
     if (
         not (a.isalpha() and b.isalpha())
         or _is_abbreviation(first)
@@ -58,9 +58,9 @@ def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
         or _is_listed(wrong, german)
     ):
         return False
-    if _use(wrong, uses).times > max(MIN_USES - 1, used // MIN_USE_RATIO):
+    if _use_of(wrong, uses).times > max(MIN_USES - 1, used // MIN_USE_RATIO):
         return False  # used too often to be a typo
-    if _swapped(a, b) or _doubled(a, b) or _doubled(b, a):
+    if _has_swapped_letters(a, b) or _has_doubled_letter(a, b) or _has_doubled_letter(b, a):
         return len(a) >= MIN_LETTERS or (len(a) == len(b) == MIN_LETTERS - 1)
     if not right.islower() and not wrong.islower() and not _is_ordinary(right, uses) and not _is_noun(wrong, uses):
         return False
@@ -97,7 +97,13 @@ def edit_distance(word: str, other: str) -> int:
 def _is_listed(word: str, german: bool) -> bool:
     low = word.lower()
     names = low in given_names() or (low in family_names() and not word.islower())
-    return low in _short() or low in _nouns() or low in frequent_words() or names or (not german and _is_english(low))
+    return (
+        low in _short_words()
+        or low in _nouns()
+        or low in frequent_words()
+        or names
+        or (not german and _is_english(low))
+    )
 
 
 def _is_english(low: str) -> bool:
@@ -111,19 +117,19 @@ def _is_english(low: str) -> bool:
     )
 
 
-def _use(word: str, uses: WordUses) -> WordUse:
+def _use_of(word: str, uses: WordUses) -> WordUse:
     return uses.get(word.lower(), NO_USE)
 
 
 def _is_ordinary(word: str, uses: WordUses) -> bool:
     """Return whether a word with a capital is not a name: it is also used in lower case, or it is a noun."""
-    use = _use(word, uses)
+    use = _use_of(word, uses)
     return is_never_typo(word) or use.lower >= max(MIN_USES, use.times // LOWER_CASE_DIVISOR) or _is_noun(word, uses)
 
 
 def _is_noun(word: str, uses: WordUses) -> bool:
     low = word.lower()
-    used = len(low) >= MIN_LETTERS_OF_TWO_TYPOS and _use(word, uses).times >= MIN_USES
+    used = len(low) >= MIN_LETTERS_OF_TWO_TYPOS and _use_of(word, uses).times >= MIN_USES
     return used or low in _nouns() or (is_ordinary_word(low) and not _is_english(low))
 
 
@@ -131,19 +137,19 @@ def _is_abbreviation(word: str) -> bool:
     return len(word) > 1 and word.isupper()
 
 
-def _swapped(word: str, other: str) -> bool:
+def _has_swapped_letters(word: str, other: str) -> bool:
     places = [i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b]
     return len(places) == 2 and places[1] == places[0] + 1 and edit_distance(word, other) == 1
 
 
-def _doubled(word: str, other: str) -> bool:
+def _has_doubled_letter(word: str, other: str) -> bool:
     return len(other) == len(word) + 1 and any(
         a == b and other[:i] + other[i + 1 :] == word for i, (a, b) in enumerate(pairwise(other))
     )
 
 
 @lru_cache(maxsize=1)
-def _short() -> frozenset[str]:
+def _short_words() -> frozenset[str]:
     return frozenset(word for line in read_list("short") for word in line.split())
 
 

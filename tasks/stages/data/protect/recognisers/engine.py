@@ -91,7 +91,7 @@ def _read(text: str) -> _TextState:
             return _TextState(reading.folded, in_time=False)
         spans = find_patterns(window.text) + find_names(window.text)
         reading.spans += window.uncut_spans(spans)
-        if _is_open(window.text, spans):
+        if _needs_language_model(window.text, spans):
             reading.open_windows.append(window)
     return reading
 
@@ -115,7 +115,7 @@ def find_names(text: str) -> list[Span]:
     return cues.find(text) + lower_case.find(text) + (gazetteer.find(text) if CAPITAL.search(text) else [])
 
 
-def _is_open(text: str, spans: list[Span]) -> bool:
+def _needs_language_model(text: str, spans: list[Span]) -> bool:
     """Return whether the language model should read a text. It was trained on English only."""
     sure = [span for span in spans if span.score > gazetteer.GUESS_SCORE]
     return gazetteer.has_open_words(text, sure) and not is_german(text)

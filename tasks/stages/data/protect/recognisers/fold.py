@@ -53,17 +53,17 @@ def _table() -> dict[int, str]:
 
 
 @lru_cache(maxsize=1)
-def _unusual() -> re.Pattern[str]:
+def _foldable_pattern() -> re.Pattern[str]:
     return re.compile(
         f"[{MARKS}" + re.escape(INVISIBLE_CHARACTERS) + "".join(re.escape(chr(p)) for p in sorted(_table())) + "]"
     )
 
 
-_GONE = re.compile(f"[{INVISIBLE_CHARACTERS}{MARKS}]")
-_MARKED = re.compile(rf"[^\W\d_][{MARKS}]+")
+_REMOVED_CHARACTERS = re.compile(f"[{INVISIBLE_CHARACTERS}{MARKS}]")
+_LETTER_WITH_MARKS = re.compile(rf"[^\W\d_][{MARKS}]+")
 
 
-def _composed(m: re.Match[str]) -> str:
+def _compose(m: re.Match[str]) -> str:
     """Compose a letter with its first mark, and put a zero-width space in place of each mark to keep the length."""
     return unicodedata.normalize("NFC", m.group())[0] + "\u200b" * (len(m.group()) - 1)
 
@@ -85,8 +85,8 @@ class FoldedText(NamedTuple):
 
 def fold(text: str) -> FoldedText:
     """Return the folded text. Text that needs no change costs one scan, or none if it is ASCII."""
-    if text.isascii() or not _unusual().search(text):
+    if text.isascii() or not _foldable_pattern().search(text):
         return FoldedText(text, ())
-    text = _MARKED.sub(_composed, text)
-    removed = tuple(m.start() - i for i, m in enumerate(_GONE.finditer(text)))
-    return FoldedText(_GONE.sub("", text).translate(_table()), removed)
+    text = _LETTER_WITH_MARKS.sub(_compose, text)
+    removed = tuple(m.start() - i for i, m in enumerate(_REMOVED_CHARACTERS.finditer(text)))
+    return FoldedText(_REMOVED_CHARACTERS.sub("", text).translate(_table()), removed)

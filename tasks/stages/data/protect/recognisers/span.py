@@ -29,13 +29,13 @@ def resolve_overlaps(spans: list[Span]) -> list[Span]:
     taken = bytearray(max((s.end for s in spans), default=0))
     kept: list[Span] = []
     for span in sorted(spans, key=lambda s: (-s.score, s.start - s.end, s.start, s.kind)):
-        for start, end in _free(taken, span.start, span.end):
+        for start, end in _uncovered_ranges(taken, span.start, span.end):
             kept.append(span._replace(start=start, end=end))
             taken[start:end] = b"\1" * (end - start)
     return sorted(kept)
 
 
-def _free(taken: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _uncovered_ranges(taken: bytearray, start: int, end: int) -> Iterator[tuple[int, int]]:
     while (begin := taken.find(0, start, end)) >= 0:
         stop = taken.find(1, begin, end)
         start = end if stop < 0 else stop

@@ -49,7 +49,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     limit = csv.field_size_limit(sys.maxsize)
     try:
         # Count all rows first: to process a row costs a hundred times as much as to find its end.
-        for rows, _ in enumerate(_parsed(LimitedLines(content, source), source)):
+        for rows, _ in enumerate(_parse_rows(LimitedLines(content, source), source)):
             refuse_rows(rows, source)
         content.seek(0)
         yield from _rows(LimitedLines(content, source), source)
@@ -57,7 +57,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
         csv.field_size_limit(limit)
 
 
-def _parsed(lines: LimitedLines, source: Source) -> Iterator[tuple[int, list[str] | csv.Error]]:
+def _parse_rows(lines: LimitedLines, source: Source) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """Yield the line on which each row begins, and the row's fields or error. The first row is the header."""
     parser = csv.reader(lines, delimiter=source.delimiter, strict=True)
     while True:
@@ -83,7 +83,7 @@ def _header(row: list[str] | csv.Error, lines: LimitedLines, source: Source) -> 
 
 
 def _rows(lines: LimitedLines, source: Source) -> Iterator[Row | MalformedRow]:
-    parsed, number = _parsed(lines, source), 0
+    parsed, number = _parse_rows(lines, source), 0
     header = _header(next(parsed)[1], lines, source)
     width = len(header)
     for line, fields in parsed:

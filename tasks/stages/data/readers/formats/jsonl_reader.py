@@ -64,13 +64,13 @@ def _row(line: str, number: int, index: int, source: Source) -> Row | MalformedR
                 f"source {source.id}: {source.location} is truncated: its last line ({index}) ends within an object; "
                 "fetch it again"
             ) from None
-        return MalformedRow(number, "not_json", f"line {index}: {_what(error)}")
+        return MalformedRow(number, "not_json", f"line {index}: {_error_text(error)}")
     if not isinstance(value, dict):
         return MalformedRow(number, "not_object", f"line {index}: expected an object, got {type(value).__name__}")
     return Row(number, value)
 
 
-def _what(error: ValueError) -> str:
+def _error_text(error: ValueError) -> str:
     if isinstance(error, JSONDecodeError):
         return f"{error.msg} at character {error.colno}"
     return "a number of too many digits"

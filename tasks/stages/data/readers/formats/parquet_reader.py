@@ -40,7 +40,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
 
     No single row is malformed: a file that is damaged, or that uses an unsupported feature, is refused as a whole.
     """
-    opened = _opened(file, source)
+    opened = _open_parquet(file, source)
     leaves = _mapped_leaves(opened, source)
     batch_rows = _rows_together(file, opened.metadata, leaves, source)
     # A list has any number of values, so texts in lists stay in a dictionary and are measured before they are repeated.
@@ -56,7 +56,7 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
                 yield Row(number, values)
             done += batch.num_rows
     except READ_ERRORS as error:
-        raise _refused(error, source, f"is damaged after row {done}") from None
+        raise _unreadable_error(error, source, f"is damaged after row {done}") from None
 
 
 def _values(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[dict[str, Any]]:
@@ -70,7 +70,7 @@ def _values(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[dict[s
         yield from row.to_pylist()
 
 
-def _opened(file: IO[bytes], source: Source) -> pq.ParquetFile:
+def _open_parquet(file: IO[bytes], source: Source) -> pq.ParquetFile:
     where = f"source {source.id}: {source.location}"
     begin, end = file.read(len(MAGIC)), file.seek(0, os.SEEK_END)
     if not end:
@@ -91,7 +91,7 @@ def _opened(file: IO[bytes], source: Source) -> pq.ParquetFile:
         limits.refuse_columns(opened.metadata.num_columns, source)
         check_columns(opened.schema_arrow.names, source)
     except READ_ERRORS as error:
-        raise _refused(error, source, "is a damaged Parquet file") from None
+        raise _unreadable_error(error, source, "is a damaged Parquet file") from None
     limits.refuse_rows(opened.metadata.num_rows, source)
     return opened
 
@@ -131,13 +131,13 @@ def _pages(file: IO[bytes], chunk: pq.ColumnChunkMetaData, leaf: pq.ColumnSchema
     try:
         pages = parquet_pages.measure_chunk(file, chunk)
     except ValueError as error:
-        raise _refused(error, source, "is damaged") from None
+        raise _unreadable_error(error, source, "is damaged") from None
     if pages.deltas and leaf.max_repetition_level:
-        raise _refused(pa.ArrowNotImplementedError("DELTA_BYTE_ARRAY within lists"), source, "")
+        raise _unreadable_error(pa.ArrowNotImplementedError("DELTA_BYTE_ARRAY within lists"), source, "")
     return pages
 
 
-def _refused(error: Exception, source: Source, damaged: str) -> InputError:
+def _unreadable_error(error: Exception, source: Source, damaged: str) -> InputError:
     """Return the error for an unreadable file, or for one with a feature that pyarrow does not support."""
     where, why = f"source {source.id}: {source.location}", str(error).splitlines()[0]
     if isinstance(error, pa.ArrowNotImplementedError) or UNSUPPORTED_MESSAGE.search(why):

@@ -27,12 +27,12 @@ def find(text: str) -> list[Span]:
     Scores: .95 for a street with its town, .88 for a street alone, .6 to .9 for other parts of an address, .85 for a
     postal code after a word such as "zip code".
     """
-    spans = [_grown(text, street, tails) for form, tails in STREETS_WITH_TOWNS for street in form.finditer(text)]
+    spans = [_with_town(text, street, tails) for form, tails in STREETS_WITH_TOWNS for street in form.finditer(text)]
     spans += [Span(*m.span(), "ADDRESS", score) for form, score in STANDALONE_PARTS for m in form.finditer(text)]
     return spans + [Span(*m.span(1), "ADDRESS", 0.85) for m in towns.ZIP_NAMED.finditer(text)]
 
 
-def _grown(text: str, street: re.Match[str], tails: tuple[re.Pattern[str], ...]) -> Span:
+def _with_town(text: str, street: re.Match[str], tails: tuple[re.Pattern[str], ...]) -> Span:
     for tail in tails:
         if town := tail.match(text, street.end()):
             return Span(street.start(), town.end(), "ADDRESS", 0.95)

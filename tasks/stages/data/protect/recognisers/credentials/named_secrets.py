@@ -61,7 +61,7 @@ def find(text: str) -> list[Span]:
     said = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]
     apart = (m for form in (ADJACENT_PASSWORD, DISTANT_PASSWORD) for m in form.finditer(text))
     said += [m for m in apart if _is_password(m["secret"]) and LETTER_AND_DIGIT.search(m["secret"])]
-    spans += [Span(m.start("secret"), _without_stop(m), "CREDENTIAL", 0.85) for m in said]
+    spans += [Span(m.start("secret"), _end_without_full_stop(m), "CREDENTIAL", 0.85) for m in said]
     keys = (m for m in KEY_LIKE.finditer(text) if entropy(m.group()) > 3 and is_random(m.group()))
     spans += [
         Span(*m.span(), "CREDENTIAL", 0.8)
@@ -71,7 +71,7 @@ def find(text: str) -> list[Span]:
     return spans
 
 
-def _without_stop(m: re.Match[str]) -> int:
+def _end_without_full_stop(m: re.Match[str]) -> int:
     """Return the end of a password without a full stop or closing bracket, which belong to the sentence.
 
     Other signs are kept, since they may be part of the password.

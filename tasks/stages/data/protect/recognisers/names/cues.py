@@ -30,13 +30,13 @@ def find(text: str) -> list[Span]:
     """Find names after a cue. Scores: .9 for a title or a form field, .8 or .85 for other cues, .75 in lower case."""
     if not forms.HINT.search(text):
         return []
-    spans = [_trimmed(m, score) for form, score in SCORES for m in form.finditer(text)]
+    spans = [_trimmed_name(m, score) for form, score in SCORES for m in form.finditer(text)]
     spans += [_any_case_span(m) for m in forms.LOWER_CASE_INTRODUCTION.finditer(text)]
     spans += [_any_case_span(m) for m in forms.AMBIGUOUS_CUE.finditer(text) if _starts_given(m["name"])]
     return [s for s in spans if s.end > s.start]
 
 
-def _trimmed(m: re.Match[str], score: float) -> Span:
+def _trimmed_name(m: re.Match[str], score: float) -> Span:
     """Return the name up to its first everyday word; an empty span if it begins with one."""
     start, end = m.start("name"), m.start("name")
     for piece in re.finditer(r"[^\s,]+", m["name"]):

@@ -32,14 +32,14 @@ def has_open_words(text: str, spans: list[Span]) -> bool:
     """Return whether a capitalised word outside `spans` may be a name, so that the language model should read it."""
     covered = [(s.start, s.end) for s in spans]
     return any(
-        _could_be(piece) and not any(start <= piece.start < end for start, end in covered)
+        _may_be_name(piece) and not any(start <= piece.start < end for start, end in covered)
         for run in runs(text)
         for part in _parts(run)
         for piece in part
     )
 
 
-def _could_be(piece: CapitalisedWord) -> bool:
+def _may_be_name(piece: CapitalisedWord) -> bool:
     if piece.word.isupper() or len(piece.word) < 3:
         return False
     return (not piece.opens_sentence and not is_ordinary_word(piece.word)) or piece.word.lower() in given_names()

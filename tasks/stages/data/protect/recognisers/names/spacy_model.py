@@ -61,17 +61,17 @@ def _spacy() -> Any:
 def find(texts: Iterable[str], batch: int = 256) -> Iterator[list[Span]]:
     """Yield the spans of people's names in each text. Score .6."""
     for doc in pipeline().pipe(texts, batch_size=batch):
-        people = (entity for entity in doc.ents if entity.label_ == "PERSON" and _plausible(entity.text))
+        people = (entity for entity in doc.ents if entity.label_ == "PERSON" and _is_plausible_name(entity.text))
         yield [Span(entity.start_char, entity.end_char, "PERSON", 0.6) for entity in people]
 
 
-def _plausible(entity: str) -> bool:
+def _is_plausible_name(entity: str) -> bool:
     if "//" in entity or "@" in entity:
         return False
     words = [word for word in LETTERS.findall(entity) if word[0].isupper() and not (word.isupper() and len(word) > 3)]
-    return any(_could_name(word) for word in words if word.lower() not in not_names())
+    return any(_may_be_name(word) for word in words if word.lower() not in not_names())
 
 
-def _could_name(word: str) -> bool:
+def _may_be_name(word: str) -> bool:
     low = word.lower()
     return low in given_names() or low in common_family_names() or not is_known_word(word)

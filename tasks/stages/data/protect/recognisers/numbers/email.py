@@ -29,7 +29,7 @@ def find(text: str) -> list[Span]:
     """Find e-mail addresses. Scores: .95 for ordinary ones, .9 for those spelt out."""
     spans = []
     if "@" in text or "%40" in text:
-        spans += [Span(*_trimmed(m), "EMAIL_ADDRESS", 0.95) for m in PLAIN.finditer(text)]
+        spans += [Span(*_address_bounds(m), "EMAIL_ADDRESS", 0.95) for m in PLAIN.finditer(text)]
     if HINT.search(text):
         spans += [
             Span(*m.span(), "EMAIL_ADDRESS", 0.9)
@@ -40,7 +40,7 @@ def find(text: str) -> list[Span]:
     return spans
 
 
-def _trimmed(m: re.Match[str]) -> tuple[int, int]:
+def _address_bounds(m: re.Match[str]) -> tuple[int, int]:
     """Return start and end without the URL or markup before the address, up to the last of `= / ? & ' { |`."""
     text = m.group()
     local = text.partition("@")[0] if "@" in text else text.rpartition("%40")[0]

@@ -34,15 +34,17 @@ def find(text: str) -> list[Span]:
     Scores: 1.0 for a valid check digit in a number that the text names, .9 for a valid check digit alone, .75 for the
     name alone. The Steuernummer has no check digit that is verified; its score is .75.
     """
-    spans = _checked(text, TAX_ID, german_tax_id, TAX_NAMED, "DE_TAX_ID")
+    spans = _spans_by_check_digit(text, TAX_ID, german_tax_id, TAX_NAMED, "DE_TAX_ID")
     spans += [Span(*m.span(), "DE_TAX_NUMBER", 0.75) for m in TAX_OFFICE.finditer(text)]
-    spans += _checked(text, PENSION, german_pension_number, PENSION_NAMED, "DE_SOCIAL_SECURITY")
-    spans += _checked(text, HEALTH, german_health_number, HEALTH_NAMED, "DE_HEALTH_INSURANCE")
-    spans += _checked(text, CARD, _card_number, CARD_NAMED, "DE_ID_CARD")
+    spans += _spans_by_check_digit(text, PENSION, german_pension_number, PENSION_NAMED, "DE_SOCIAL_SECURITY")
+    spans += _spans_by_check_digit(text, HEALTH, german_health_number, HEALTH_NAMED, "DE_HEALTH_INSURANCE")
+    spans += _spans_by_check_digit(text, CARD, _is_valid_card_number, CARD_NAMED, "DE_ID_CARD")
     return spans
 
 
-def _checked(text: str, form: re.Pattern[str], check: Callable[[str], bool], name: str, kind: str) -> list[Span]:
+def _spans_by_check_digit(
+    text: str, form: re.Pattern[str], check: Callable[[str], bool], name: str, kind: str
+) -> list[Span]:
     """Return matches with a valid check digit, or with the number's name in the 40 characters before."""
     spans = []
     for m in form.finditer(text):
@@ -54,7 +56,7 @@ def _checked(text: str, form: re.Pattern[str], check: Callable[[str], bool], nam
     return spans
 
 
-def _card_number(compact: str) -> bool:
+def _is_valid_card_number(compact: str) -> bool:
     """Verify a number of ten characters, with or without `D` after it. One of nine characters has no check digit."""
     bare = compact.removesuffix("D")
     return len(bare) == 10 and sum(c.isdigit() for c in bare) >= 3 and icao(bare)

@@ -21,7 +21,7 @@ def find(text: str) -> list[Span]:
         country = text[head.start() : head.start() + 2].upper()
         if country not in IBAN_LENGTHS:
             continue
-        end, compact = _walk(text, head.start(), head.end(), IBAN_LENGTHS[country])
+        end, compact = _read_iban(text, head.start(), head.end(), IBAN_LENGTHS[country])
         if not _is_grouped(text[head.start() : end]):
             continue
         if iban(compact):
@@ -46,7 +46,7 @@ def _has_digit(group: str) -> bool:
     return any(letter.isdigit() for letter in group)
 
 
-def _walk(text: str, start: int, at: int, length: int) -> tuple[int, str]:
+def _read_iban(text: str, start: int, at: int, length: int) -> tuple[int, str]:
     """Return the end of an IBAN of `length` characters that begins at `start`, and the IBAN without separators."""
     compact = [c for c in text[start:at] if c.isalnum()]
     while len(compact) < length and (step := REST.match(text, at)):
