@@ -11,7 +11,6 @@ import sys
 FINDER_CLASS = "OwnCode"
 """Name of the class in `sys.meta_path` of every process that start.py has started."""
 DEFAULT_GC_THRESHOLDS = (700, 10, 10)
-"""Python's default thresholds of the garbage collector."""
 
 
 def hide(*names: str) -> None:

@@ -16,7 +16,6 @@ Tokens = list[int]
 @dataclass(frozen=True)
 class GeneratedAnswer:
     tokens: Tokens
-    """Tokens of the answer without the stop token."""
     stopped: bool
     """Whether the model ended its turn with a stop token; False if max_new_tokens cut the answer off."""
 
@@ -35,7 +34,6 @@ class Decoder:
         self.prefix, self._prefix_cache = self._cache_prefix(prefix)
 
     def without_prefix(self) -> "Decoder":
-        """Return a decoder of the same model without a cached prefix."""
         return Decoder(self.model, [], self.limits)
 
     def _cache_prefix(self, prefix: Tokens) -> tuple[Tokens, Any]:
@@ -79,7 +77,6 @@ class Decoder:
             batch.step()
 
     def cache_for(self, rows: int) -> Any:
-        """Return a copy of the prefix's key-value cache, repeated for a batch of `rows` prompts."""
         memory = copy.deepcopy(self._prefix_cache)
         if self.prefix:
             memory.batch_repeat_interleave(rows)
@@ -126,7 +123,6 @@ class _Batch:
         self._forward(self.next_tokens[:, None], self.positions + 1)
 
     def keep_rows(self, rows: Any) -> None:
-        """Remove all rows except those at the indices `rows`, a tensor in ascending order."""
         self.cache.batch_select_indices(rows)
         self.mask, self.positions, self.next_tokens = self.mask[rows], self.positions[rows], self.next_tokens[rows]
 

@@ -17,7 +17,6 @@ from tasks.stages.evaluate.model_names import MODELS, ModelName
 from tasks.stages.evaluate.sample import rows_for
 
 SLICE_FIELDS = ("department", "language", "kind", "source")
-"""Fields by which metrics are broken down."""
 NO_VALUE = "(none)"
 """Name of the slice of rows without a value."""
 
@@ -38,10 +37,8 @@ class JudgedRow:
     slices: Mapping[str, str]
     """Value of the row for each field of SLICE_FIELDS."""
     prompt: str
-    """Text of all turns before the target."""
     expected: str
     label: str
-    """Expected label."""
     said: Mapping[ModelName, JudgedAnswer]
     """Answers by model. The base model answers only the rows of its sample, and there may be no champion."""
 

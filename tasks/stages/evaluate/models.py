@@ -39,7 +39,6 @@ class ModelFolders:
 
     @property
     def adapter(self) -> Path | None:
-        """Folder of the adapter that is loaded on top of `weights`; None if there is none."""
         return self.fine_tuned if self.form.needs_base else None
 
     @property
@@ -144,7 +143,6 @@ class PromptLimits:
     stop_tokens: frozenset[int]
 
     def fits(self, tokens: Tokens, max_new_tokens: int) -> bool:
-        """Return whether the model's context has room for the prompt and the longest answer."""
         return self.context_tokens is None or len(tokens) + max_new_tokens <= self.context_tokens
 
 

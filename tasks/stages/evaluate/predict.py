@@ -54,7 +54,6 @@ class Predictions:
     """Answers with schema PREDICTIONS_SCHEMA, in the order of the test rows."""
     stop_tokens: frozenset[int]
     measurements: Facts
-    """Measurements: latency, throughput, cost and memory."""
     texts: pa.Table | None = None
     """Losses with schema `text_loss.TEXT_LOSS_SCHEMA`, in the order of the test rows; None if no test row is a plain
     text."""

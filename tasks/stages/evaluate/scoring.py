@@ -76,7 +76,6 @@ class _ScoredRows:
 
 
 def label_scores(examples: Sequence[JudgedRow]) -> list[LabelScore]:
-    """Return precision, recall and F1 of the candidate for every expected label."""
     from sklearn.metrics import precision_recall_fscore_support
 
     truth = [example.label for example in examples]

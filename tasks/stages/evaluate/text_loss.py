@@ -65,5 +65,4 @@ def measure_losses(
 
 
 def table_path(layout: Layout, which: ModelName) -> Path:
-    """Return the path of the table that stage `predict@WHICH` writes."""
     return layout.artefacts(f"predict/{which}") / "texts.parquet"

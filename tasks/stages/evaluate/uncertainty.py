@@ -66,7 +66,6 @@ class PairedCounts:
 
 
 def count_pairs(first: Sequence[bool], second: Sequence[bool]) -> PairedCounts:
-    """Count rows by which of two models is right; both sequences have one entry for each row."""
     pairs = list(zip(first, second, strict=True))
     return PairedCounts(*(pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))))
 
@@ -178,6 +177,5 @@ def resample(rows: int, samples: int, seed: int) -> Iterator[Array]:
 
 
 def percentile_interval(value: float, samples: Array, confidence: float) -> Interval:
-    """Return a value with the percentile interval of its bootstrap samples."""
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval.rounded(value, low, high)

@@ -26,12 +26,10 @@ class CardData:
     params: Params
     manifest: Manifest
     facts: Facts
-    """Facts of all stages, by STAGE.NAME."""
     sources: ResolvedSources
     metrics: Mapping[str, str]
     """Titles of the metrics of `evaluate`, by name."""
     dataset: Mapping[str, Any]
-    """Contents of artefacts/split/manifest.json: digests, counts, rows by partition and by segment."""
 
     def segment(self, name: str) -> dict[str, dict[str, int]]:
         """Return the rows of a segment by value and partition: {"en": {"train": 700, "test": 100}} for language."""

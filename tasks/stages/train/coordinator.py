@@ -36,7 +36,6 @@ class Coordinator:
     """Coordinator, run as an actor of Ray. It can also be called directly, without Ray."""
 
     def __init__(self, checkpoints: Path, scratch: Path, keep: int) -> None:
-        """Keep the `keep` newest checkpoints."""
         self.checkpoints, self.scratch, self.keep = checkpoints, scratch, keep
         self._attempt = 0
         self._parts: dict[int, dict[int, Tree]] = {}

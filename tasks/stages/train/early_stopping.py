@@ -18,7 +18,7 @@ Curve = Sequence[dict[str, Any]]
 
 
 def validation_due(order: "Order", steps: int) -> bool:
-    """Return whether the validation loss is computed after this number of steps. It always is after the last one."""
+    """Return whether the validation loss is computed after `steps` steps; it always is after the last step."""
     every = order.training.validate_steps or max(1, order.steps // DEFAULT_VALIDATIONS)
     return len(order.examples.validation) > 0 and (steps % every == 0 or steps == order.steps)
 

@@ -45,7 +45,6 @@ class Job:
     """Empty folder for the trained weights, beside the checkpoints. The stage's own output folder would not do: in a
     sandbox it has a path at which the workers of a cluster would not find it."""
     scratch: Path
-    """Folder for the training log and for each worker's peak memory."""
     versions: Versions = field(default_factory=versions.installed_versions)
     """Library versions of the machine that starts the training."""
     inputs: str = ""

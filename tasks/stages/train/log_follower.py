@@ -25,7 +25,6 @@ MAX_REPORT_SHARE = 0.05
 class Plan:
     steps: int
     seconds_lost: Callable[[], float] = float
-    """Function that returns the seconds lost to failures so far."""
 
 
 @contextmanager

@@ -54,7 +54,6 @@ def work(job: Job) -> None:
 
 
 def train(job: Job) -> None:
-    """Train from the newest checkpoint, if there is one, to the last step, and export the weights."""
     home = separate_disks.open_store(job)
     job, training = home.job, home.job.training
     with machine_check.raising_alike(job):
@@ -124,7 +123,6 @@ def require_memory(job: Job) -> None:
 
 
 def set_up_torch(training: Training) -> None:
-    """Set torch's number of threads and make its results reproducible."""
     torch.set_num_threads(training.threads)
     # Some GPU kernels have no deterministic form.
     torch.use_deterministic_algorithms(True, warn_only=training.device == "gpu")

@@ -204,7 +204,6 @@ def read_rows(params: Params, layout: Layout) -> Examples:
 
 
 def require_validation(training: Training, examples: Examples) -> None:
-    """Raise InputError if the parameters ask for validation and there are no validation rows."""
     asked = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
     if asked and not len(examples.validation):
         raise InputError(
@@ -292,7 +291,6 @@ def summarise(curve: list[log_follower.Point], params: Params, rows: int) -> Res
 
 
 def epochs_taken(steps: int, training: Training, rows: int) -> float:
-    """Return the epochs that the parameters ask for, or fewer if the training stopped early."""
     an_epoch = -(-rows // training.global_batch_size)
     return training.epochs if steps >= round(training.epochs * an_epoch) else round(steps / an_epoch, 4)
 

@@ -17,7 +17,7 @@ CACHE_VARIABLE = "HALLMARK_TRAINING_CACHE"
 TREES_FOLDER, WORK_FOLDER = "trees", "work"
 """Subfolders of the cache, for trees of the storage and for working folders. Other files there are not touched."""
 UNUSED_SECONDS = 7 * 24 * 3600.0
-"""Seconds after its last use until a folder of the cache is removed by the next training."""
+"""Seconds since the last use of a cached folder after which the next training removes the folder."""
 
 
 def cache_folder(part: str) -> Path:

@@ -185,7 +185,6 @@ def _may_be_settings_error(error: Exception) -> bool:
 
 
 def _is_local_error(error: Exception) -> bool:
-    """Return whether the error arose from settings on this machine, before a request was sent."""
     from botocore import exceptions as boto
 
     kinds = (ValueError, boto.ProfileNotFound, boto.ConfigParseError, boto.ConfigNotFound, boto.ParamValidationError)

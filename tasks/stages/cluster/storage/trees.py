@@ -14,7 +14,6 @@ from tasks.core.progress import Progress, announce
 from tasks.stages.cluster.storage.training_storage import TrainingStorage
 
 SHARED_FOLDER = "trees"
-"""Folder of the storage for files that several trainings may use."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 Tree = Mapping[str, str]
 """SHA-256 of each file, by POSIX path relative to the folder."""

@@ -96,7 +96,6 @@ def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluati
 
 
 def _verdict(record: FilteredRecord, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> tuple[str, str] | None:
-    """Return rule and reason of the first rule by which a record is removed."""
     if is_blank(record.prompt):
         return "empty_prompt", "there is no text before the target"
     for each in filters:

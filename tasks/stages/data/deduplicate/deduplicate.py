@@ -79,7 +79,6 @@ class TableCounts:
     rules: defaultdict[str, list[str]]
     """Rules of the quarantined records by source."""
     contradicted: int
-    """Number of kept records that another kept record contradicts."""
 
 
 class Params(FrozenModel):

@@ -47,8 +47,6 @@ REASONS = {
 
 
 class GroupRecord(NamedTuple):
-    """Record of a group of similar records."""
-
     record: int
     rank: int
     """Place of the record in the order of preference; 0 is the best."""
@@ -90,8 +88,6 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Similarity:
-    """Similarity of forms, and equality of contents except for typos."""
-
     starts: np.ndarray
     others: np.ndarray
     """Forms that are similar to form i: others[starts[i]:starts[i + 1]]."""
@@ -203,7 +199,6 @@ def _judge_by_precedence(items: Sequence[GroupRecord], nearness: Similarity) -> 
 
 
 def _removal_verdict(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
-    """Return the verdict that removes an item in favour of the best kept item that a rule prefers, if there is one."""
     same = ((o, jaccard, _rule(o, item, jaccard, nearness)) for o, jaccard in kept.same_question(item, nearness))
     editions = ((o, jaccard, _edition_rule(o, item)) for o, jaccard in kept.editions(item, nearness))
     return _verdict(item, (*same, *editions))
@@ -224,13 +219,11 @@ def _dispute_verdict(
 
 
 def _contradiction_verdict(item: GroupRecord, kept: RecordIndex, nearness: Similarity) -> Verdict | None:
-    """Return the verdict on a kept item that another kept item contradicts, if there is one."""
     near = kept.same_question(item, nearness)
     return _verdict(item, ((o, j, KEPT if nearness.contradict(item, o, j) else None) for o, j in near))
 
 
 def _verdict(item: GroupRecord, candidates: Iterable[tuple[GroupRecord, float, str | None]]) -> Verdict | None:
-    """Return the verdict by the best candidate that has a rule, if there is one."""
     ruled = [(other.rank, rule, other.record, jaccard) for other, jaccard, rule in candidates if rule]
     if not ruled:
         return None

@@ -37,7 +37,6 @@ BATCH_CHARACTERS = 2_000_000
 MAX_EXAMPLES = 5
 TOKENS_SCHEMA = pa.schema([("token", pa.string())])
 TABLE_SCHEMAS = {"records": SCHEMA, "rows": ROWS_SCHEMA, "quarantine": QUARANTINE, "tokens": TOKENS_SCHEMA}
-"""Schemas of the tables, by name: those of one source, and those of all sources together."""
 COUNTS_FILE = "counts.json"
 
 
@@ -58,8 +57,6 @@ class SourceCounts(FrozenModel):
 
 
 class TableWriters:
-    """Writers of the tables of `TABLE_SCHEMAS` in one folder."""
-
     def __init__(self, folder: Path) -> None:
         self._folder, self._stack = folder, ExitStack()
         self._open: dict[str, TableWriter] = {}

@@ -27,7 +27,6 @@ ESCAPE = re.compile(
 )
 ENTITY = re.compile(r"&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z][A-Za-z0-9]{1,30};)")
 EMBEDDED_JSON = re.compile(r'\A\s*+(?=")|(?=[\[{]\s*["\[{])')
-"""Possible start of JSON within other text."""
 MAX_FAILED_STARTS = 100
 """Maximum number of possible starts of JSON that turn out to be none before the search in a text ends. Each of them may
 be read to the end of the text."""

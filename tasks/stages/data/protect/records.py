@@ -27,8 +27,6 @@ SpansByText = Mapping[str, list[DetectedSpan] | None]
 
 @dataclass(frozen=True)
 class ProtectionContext:
-    """Detector, declarations and key with which the records of one source are protected."""
-
     detector: Detector
     protection: Protection
     terms: Terms
@@ -92,7 +90,7 @@ def _turns(
 
 
 def _replaced(text: Text, spans: Iterable[DetectedSpan], guard: ProtectionContext, outcome: Outcome) -> str:
-    """Return the text with its spans replaced. What was JSON is still JSON."""
+    """Return the text with its spans replaced. JSON stays valid JSON."""
     spelled = [
         it if it.spelling is not None else it._replace(spelling=text.unescaped(it.start, it.end))
         for it in within_tokens(text, spans)

@@ -22,7 +22,6 @@ class Word(NamedTuple):
     start: int
     end: int
     names_field: bool = False
-    """Whether the word is in the name of a JSON field."""
 
 
 class Text:
@@ -73,7 +72,6 @@ class Text:
         return self.decoded.text[self.decoded.from_original(start) : self.decoded.from_original(end)]
 
     def stripped(self, start: int, end: int) -> tuple[int, int]:
-        """Return the range without white space at its ends, escaped or not."""
         there, first = self.unescaped(start, end), self.decoded.from_original(start)
         last = first + len(there.rstrip())
         first += len(there) - len(there.lstrip())

@@ -38,7 +38,6 @@ def check(header: Sequence[str], line: str, source: Source) -> None:
 
 
 def header_names(line: str) -> set[str]:
-    """Return the names in a header, split at the delimiter that finds most."""
     return max((set(_names(line, mark)) for mark in USUAL_DELIMITERS), key=lambda names: len(names))
 
 

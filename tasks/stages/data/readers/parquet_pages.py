@@ -40,7 +40,6 @@ class PageSizes:
     values: int = 0
     """Number of values, including nulls and the items of lists."""
     deltas: bool = False
-    """Whether a page has the encoding DELTA_BYTE_ARRAY."""
 
 
 def measure_chunk(file: IO[bytes], chunk: pq.ColumnChunkMetaData) -> PageSizes:

@@ -20,7 +20,7 @@ class MalformedRow:
     number: int
     rule: str
     reason: str
-    """Reason for the data owner: what was expected and what came, but no value of the row."""
+    """Reason for the data owner: the expected and the actual form of the row, but no value of it."""
 
 
 @dataclass(frozen=True)

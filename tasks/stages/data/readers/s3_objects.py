@@ -15,7 +15,7 @@ REQUEST_BYTES = 8 << 20
 READ_ATTEMPTS = 5
 """Number of attempts to read an answer that the store breaks off."""
 REPLACED_STATUSES = (412, 416)
-"""HTTP statuses for an object that is not the one that was opened (`If-Match`), or is now shorter."""
+"""HTTP statuses for an object that was replaced since it was opened (`If-Match`), or became shorter."""
 TEMPORARY_STATUSES = (408, 409, 425, 429)
 """HTTP statuses below 500 for temporary failures of the store."""
 

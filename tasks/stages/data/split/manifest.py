@@ -65,7 +65,6 @@ def _origins(
 
 
 NO_ROWS = {"rows": 0, "records": 0, "quarantined": {}}
-"""Counts of a stage that received no record of a source."""
 
 
 def _segments(folder: Path) -> Segments:
@@ -79,7 +78,6 @@ def _segments(folder: Path) -> Segments:
 
 
 def _people(folder: Path) -> dict[str, Any]:
-    """Count the different tokens of people in the records of both partitions, by source and category."""
     tokens: defaultdict[str, set[str]] = defaultdict(set)
     for side in SIDES:
         for batch in read_batches(folder / f"{side}.parquet", ["source_id", "subjects"]):
@@ -90,7 +88,6 @@ def _people(folder: Path) -> dict[str, Any]:
 
 
 def _by_source(path: Path) -> dict[str, Counter[str]]:
-    """Count the records of a table by source and rule."""
     counts: dict[str, Counter[str]] = {}
     for batch in read_batches(path, ("source_id", "rule")):
         for source, rule in zip(batch["source_id"].to_pylist(), batch["rule"].to_pylist(), strict=True):

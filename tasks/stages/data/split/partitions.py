@@ -19,7 +19,6 @@ class Sides:
     """Partitions of the records, in the order of `SplitRecords`."""
 
     members: dict[str, Mask]
-    """Masks of the records in each partition."""
     fixed_test_record: Positions
     """Position of the test record with the same prompt, for each record that is fixed for training although its prompt
     is in the fixed test set; NO_RECORD for all other records."""

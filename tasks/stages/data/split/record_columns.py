@@ -18,7 +18,6 @@ from tasks.stages.data.protect.placeholders import without_values
 BATCH = 10_000
 """Number of records whose texts are Python strings at the same time."""
 NO_CLUSTER = -1
-"""Cluster number of a record that is in no cluster."""
 
 RandomNumbers = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
@@ -71,7 +70,6 @@ def read(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
 
 
 def cluster_numbers(record_id: pa.ChunkedArray, clusters: pa.Table) -> Positions:
-    """Return the cluster number of each record; NO_CLUSTER for a record in no cluster."""
     number = clusters["cluster"].combine_chunks().dictionary_encode().indices
     where = pc.index_in(record_id, value_set=clusters["record_id"].combine_chunks())
     return pc.fill_null(number.take(where.combine_chunks()), NO_CLUSTER).to_numpy().astype(np.int64)
@@ -87,7 +85,6 @@ def random_numbers(keys: Iterable[str], seed: int) -> RandomNumbers:
 
 
 def _draw_random_numbers(path: Path, cluster: Positions, seed: int) -> tuple[RandomNumbers, RandomNumbers]:
-    """Return the random numbers of the records' groups and of the records, in the order of the table."""
     own, turn = np.empty((2, len(cluster)), np.uint64)
     smallest: dict[int, str] = {}
     begin = 0

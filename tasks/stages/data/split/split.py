@@ -77,8 +77,6 @@ class Division:
 
 @dataclass(frozen=True)
 class SideContent:
-    """Content of one partition, as read back from its file."""
-
     rows: int
     prompts: RandomNumbers
     """Random numbers of the prompt keys, each once."""

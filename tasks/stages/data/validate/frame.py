@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FIELD_PREFIX = "target."
-"""Prefix of a column that is a field of JSON targets."""
 COMPUTED_COLUMNS: Mapping[str, Callable[[pa.RecordBatch], pa.Array]] = {
     "messages": lambda batch: pa.array([json.dumps(t, ensure_ascii=False) for t in batch["messages"].to_pylist()]),
     "policy_tags": lambda batch: _join_lists(batch["policy_tags"]),

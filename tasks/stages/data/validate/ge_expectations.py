@@ -103,7 +103,6 @@ def _refuse_unknown_outcomes(expectation: Expectation, where: str, frame: "pd.Da
 
 
 def _conditions_of(expectation: Expectation) -> Iterator[str]:
-    """Yield the columns that a row condition may name."""
     condition = str(expectation.kwargs.get("row_condition", ""))
     words = re.findall(r"[\w.-]+", condition) + re.findall(r"""[`"']([^`"']+)[`"']""", condition)
     yield from (word for word in words if word in KNOWN_COLUMNS or word.startswith(FIELD_PREFIX))

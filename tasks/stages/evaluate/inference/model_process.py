@@ -24,8 +24,6 @@ from tasks.stages.peak_memory import peak_bytes
 
 @dataclass(frozen=True)
 class StoredModel:
-    """Location of a model in the storage, for machines that have no disk in common."""
-
     location: str
     """Location of the storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
     weights: Tree
@@ -34,7 +32,7 @@ class StoredModel:
 
 @dataclass(frozen=True)
 class ModelSetup:
-    """Instructions for an answerer. They are small, since Ray sends them to each worker."""
+    """Settings with which a process loads the model. They are small, since Ray sends them to each worker."""
 
     folders: ModelFolders
     """Folders of the model: on a disk that all workers see or, with `stored_model`, on the machine that starts the
@@ -45,7 +43,6 @@ class ModelSetup:
     max_tokens: int
     """Maximum number of tokens in a prompt with its answer."""
     versions: Versions = field(default_factory=versions.installed_versions)
-    """Versions of libraries on the machine that starts the stage."""
     stored_model: StoredModel | None = None
     """Location of the model in the storage; None if workers read it from a common disk."""
 
@@ -53,9 +50,7 @@ class ModelSetup:
 class Engine(Protocol):
     def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]: ...
 
-    def without_prefix(self) -> Self:
-        """Return an engine without a cached prefix, so that it computes the next prompt as a whole."""
-        ...
+    def without_prefix(self) -> Self: ...
 
 
 class ModelProcess:

@@ -22,7 +22,6 @@ from tasks.stages.evaluate.inference.executor import Operation
 from tasks.stages.evaluate.inference.model_process import ModelProcess, ModelSetup, StoredModel
 
 MAX_LOSSES_IN_A_ROW = 3
-"""Maximum number of workers lost in a row without an answer in between."""
 PLACEMENT_TIMEOUT_SECONDS = 600.0
 """Seconds to wait until the cluster has room for all workers.
 
@@ -137,7 +136,6 @@ class RayExecutor:
         self._starting[actor.here.remote()] = worker, "here"
 
     def _handle_started(self, ref: Any) -> None:
-        """Handle the completed call of a starting worker: ask it to load the model, or mark it as idle."""
         worker, act = self._starting.pop(ref)
         got, _ = self._result(ref, worker)
         if not got:

@@ -37,9 +37,7 @@ class Curve:
 
     loss: str
     smooth: str
-    """Running mean of the loss."""
     rate: str
-    """Learning rate, on a separate scale from 0 to `peak`."""
     peak: float
     validation: str
     """Loss of the validation rows, at the steps after which it was computed."""
@@ -117,7 +115,6 @@ TIME_LABELS = {
     "failures": "lost to failures",
     "other": "start, loading and writing the model",
 }
-"""Labels of the parts of a training's wall time, in the order of the chart."""
 
 
 @dataclass(frozen=True)

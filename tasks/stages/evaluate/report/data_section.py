@@ -15,7 +15,6 @@ RULE_DESCRIPTIONS = {
     "one in dispute, for an owner to decide",
     "near_test": "training text that a fixed test set holds",
 }
-"""Descriptions of the rules of `deduplicate` for readers of the report."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,10 @@ class Bar:
 
     flow: RowCounts
     kept: float
-    """Width of the records that the stage wrote."""
     aside: float
-    """Width of the quarantined rows."""
 
 
 def bars(account: StageResults) -> tuple[Bar, ...]:
-    """Return a bar for each stage, with a length in proportion to the rows that the stage read."""
     stages = list(dict.fromkeys(flow.stage for flow in account.flows))
     together = [_sum_over_sources([flow for flow in account.flows if flow.stage == stage]) for stage in stages]
     widest = max((flow.rows for flow in together), default=0) or 1
@@ -66,7 +62,6 @@ class ProtectedClass:
 
 
 def protected_classes(sources: Sequence[ProtectedText]) -> tuple[ProtectedClass, ...]:
-    """Return every class that was found, the most frequent first."""
     named = {name for source in sources for name, _, _ in source.classes}
     return tuple(sorted((_protected_class(name, sources) for name in named), key=lambda row: (-row.total, row.name)))
 

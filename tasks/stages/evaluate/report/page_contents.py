@@ -70,7 +70,6 @@ def _judge(metric: SuccessMetric, known: Mapping[str, Fact]) -> JudgedMetric:
 
 
 def verdict(other: ModelName, compared: Comparison, metrics: Metrics) -> str:
-    """Return the outcome of a comparison in one or two sentences."""
     than, gain, whole = MODEL_TITLES[other].lower(), compared.gain, metrics.overall.rows
     on = "" if compared.rows == whole else f" On a fixed sample of {compared.rows:,} of the {whole:,} rows."
     interval = f"{metrics.confidence:.0%} interval {format_points(gain.low)} to {format_points(gain.high)}"
@@ -85,7 +84,6 @@ def verdict(other: ModelName, compared: Comparison, metrics: Metrics) -> str:
 
 
 def format_points(share: float) -> str:
-    """Format a difference of shares in percentage points, with a typographic minus sign."""
     return f"{share * 100:+.1f}".replace("-", "−")
 
 

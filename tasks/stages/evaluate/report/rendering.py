@@ -26,7 +26,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 DATA_DOCS = "../artefacts/validate/docs/index.html"
 """Path of the Data Docs relative to measured/."""
 PROMPT_CHARS = 320
-"""Maximum number of characters of a quoted prompt."""
 
 
 def render(contents: ReportContents) -> str:
@@ -134,7 +133,6 @@ def format_fact(fact: Fact) -> str:
 
 
 def breakable_html(text: str) -> Markup:
-    """Escape a text and allow line breaks after underscores."""
     return Markup("_<wbr>").join(text.split("_"))
 
 

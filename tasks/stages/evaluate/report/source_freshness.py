@@ -17,7 +17,6 @@ SPLIT_SIDES = ("train", "test")
 class DatasetSource:
     source: Source
     rows: int
-    """Number of the dataset's rows that come from the source."""
     newest: date | None
     """Date `effective_from` of the source's newest record in the dataset; None if its records have no dates."""
     as_of: date

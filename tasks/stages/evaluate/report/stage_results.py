@@ -45,7 +45,6 @@ class ProtectedText:
 @dataclass(frozen=True)
 class Expectation:
     about: str
-    """Column and type of the expectation."""
     why: str
     success: bool
     breaking: int | None
@@ -77,7 +76,6 @@ class DuplicateCounts:
     kept: str
     """Rule, in words, for the record that is kept of several duplicates."""
     pairs: int
-    """Number of pairs of near-identical prompts."""
     clusters: int
     """Number of groups of kept records that must be in the same partition."""
     contradictions: int

@@ -4,7 +4,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-"""Patterns of the files that are fetched from a hub repository."""
 OTHER_FILES = ("*.gguf", "*.bpe", "*.tiktoken", "*.vocab", "*.md", "LICENSE*", "LICENCE*", "NOTICE*", ".gitattributes")
 """Patterns of other files that a local model folder may contain."""
 

@@ -32,7 +32,6 @@ class SharedGpusConfig(BackendConfig):
 
 class Trainer(DataParallelTrainer):
     omitted_callbacks = frozenset({DATASETS})
-    """Names of the callbacks of Ray Train that are left out."""
 
     def __init__(self, work: Callable[[dict[str, Any]], None], **given: Any) -> None:
         super().__init__(work, backend_config=SharedGpusConfig(), **given)

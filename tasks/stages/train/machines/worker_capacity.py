@@ -24,7 +24,6 @@ POLL_SECONDS = 0.5
 
 
 def elastic(training: Training) -> bool:
-    """Return whether the training may run with fewer workers than it asks for."""
     return training.least_workers is not None
 
 

@@ -31,7 +31,6 @@ class TimeShares:
 
     @contextmanager
     def measure(self, part: str) -> Iterator[None]:
-        """Measure the block as a part, without the parts nested in it."""
         outer, weight = self._open, self._open
         if weight is None:
             weight = 1 if part in ALWAYS_MEASURED else self._weight

@@ -10,7 +10,6 @@ from tasks.stages.train.model import kernels
 
 
 def require(training: Training) -> None:
-    """Raise InputError if this machine lacks a compiler or library that the training needs."""
     kernels.require(training)
     for module, asks, remedy in _libraries(training):
         if find_spec(module) is None:

@@ -36,7 +36,6 @@ class PassGroup:
     group_index: int
     """Index of the rows that these workers compute, among the groups of rows in a forward pass."""
     part_index: int
-    """Index of this worker's part of a row."""
     process_group: Any = None
     """Process group of these workers; None if there is only one."""
 
@@ -76,14 +75,13 @@ class PassGroup:
         return BatchPart(batch.prefix, tokens, own, predicts, following[predicts], positions)
 
     def total_loss(self, loss: torch.Tensor) -> float:
-        """Return the loss summed over the parts of all workers in the group."""
         loss = loss.detach().clone()
         if self.size > 1:
             distributed.all_reduce(loss, group=self.process_group)
         return float(loss)
 
     def whole_rows(self, part: BatchPart, model: Any) -> "WholeRows":
-        """Return what the model's attention needs to know about the whole rows."""
+        """Return the positions and masks of the whole rows, for the model's attention."""
         from transformers.masking_utils import create_masks_for_generate
 
         like = torch.empty((*part.whole_positions.shape, 0), dtype=model.dtype, device=part.whole_positions.device)
@@ -95,11 +93,9 @@ class PassGroup:
 
 @dataclass(frozen=True, eq=False)
 class WholeRows:
-    """Positions and masks of the whole rows of which a worker holds a part."""
-
     process_group: Any
     positions: torch.Tensor
-    """Return the positions and masks of the whole rows, for the model's attention."""
+    """[sequences, length of all parts] int64."""
     masks: Any
     """Masks in the form of transformers: one for all layers, or a dictionary with one for each kind of layer."""
 

@@ -42,7 +42,6 @@ class TargetLoss(nn.Module):
         self.has_dropout = bool(getattr(model.config, "attention_dropout", 0)) or any(
             isinstance(it, nn.Dropout) and it.p > 0 for it in model.modules()
         )
-        """Whether the model draws dropout."""
         self._predicts: torch.Tensor | None = None
         """Positions at which the output head is computed; None, outside a call of this module, for all."""
         # A hook instead of calls of decoder and head, because some models scale or cap their logits after the head.

@@ -41,7 +41,7 @@ class Peak:
 
 
 def worker_peak(training: Training) -> Peak:
-    """Return the peak of this worker's device. That of a CPU is measured, which takes 0.2 s."""
+    """Return the peak of this worker's device. For a CPU it is measured, which takes 0.2 s."""
     if training.device == "cpu":
         return cpu_peak(training)
     import torch

@@ -31,7 +31,7 @@ class Estimate:
     """Rows and steps; None before stage `tokenise` has run."""
     speed: Speed
     price_per_hour: float
-    """USD for one worker."""
+    """Price per hour of one worker in USD."""
 
     @property
     def fits(self) -> bool | None:

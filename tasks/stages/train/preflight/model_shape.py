@@ -28,10 +28,8 @@ class ModelShape:
     hidden_width: int
     """Width of the residual stream."""
     feed_forward_width: int
-    """Width of the feed-forward layer."""
     heads: int
     key_value_heads: int
-    """Number of heads of keys and values."""
     query_width: int
     """Width of the queries of all heads in a layer."""
     vocabulary: int
@@ -60,12 +58,10 @@ class ModelShape:
         return {module_name(name) for name in self.linear_weights()}
 
     def trained_count(self, training: Training) -> int:
-        """Return the number of weights that the training changes."""
         adapter = methods.get(training.method).adapter
         return adapter.count_weights(training, self.linear_weights()) if adapter else self.parameters
 
     def frozen_count(self, training: Training) -> int:
-        """Return the number of weights that the training reads but does not change."""
         return self.parameters if methods.get(training.method).adapter else 0
 
 

@@ -64,13 +64,12 @@ class MachinesChanged(WorkersLost):
 class Failure:
     reason: str
     step: int
-    """Number of steps that were done before the failure."""
     seconds: float
     """Seconds of work that has to be repeated, and of the time before the attempt's first step."""
     micro_batch_tokens: int
     """Tokens of a forward pass in the next attempt."""
     skipped: int | None = None
-    """Step, counted from 0, that later attempts skip; None unless it diverged."""
+    """Step, counted from 0, that later attempts skip; None unless the training diverged."""
 
 
 def read_failures(folder: Path) -> list[Failure]:
@@ -135,7 +134,6 @@ def train_until_done(job: Job, train: Callable[[Job], None]) -> list[Failure]:
 
 
 def clear_traces(job: Job) -> None:
-    """Remove the training log and the stacks of the attempt before."""
     for stale in (job.training_log, *job.scratch.glob("stack-*.txt")):
         stale.unlink(missing_ok=True)
 

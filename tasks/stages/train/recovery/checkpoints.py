@@ -50,18 +50,16 @@ def locked_folder(folder: Path) -> Iterator[Path]:
 class Checkpoint:
     folder: Path
     step: int
-    """Number of optimizer steps done."""
     curve: list[dict[str, Any]]
     """Points of the curve, one for each optimizer step done."""
     workers: int
     state: dict[str, Any]
-    """Summary of the engine's state when it was written (`verification/engine_state.py`)."""
+    """Summary of the engine's state when the checkpoint was written (`verification/engine_state.py`)."""
     inputs: str = ""
     """`Job.inputs` of the training that wrote the checkpoint."""
 
 
 def unfinished_folder(folder: Path, step: int) -> Path:
-    """Return the folder to which the checkpoint of `step` is written, the same on every worker."""
     return folder / f".step-{step:09d}"
 
 

@@ -27,7 +27,6 @@ torch.serialization.add_safe_globals([pkgutil.resolve_name(name) for name in {AL
 
 
 def environment() -> dict[str, str]:
-    """Return the environment variables for a process that loads checkpoints."""
     return {name: value for name, value in os.environ.items() if name != NO_FORCE_VARIABLE} | {FORCE_VARIABLE: "1"}
 
 

@@ -17,7 +17,6 @@ OWN_CODE = "/tasks/stages/train/"
 
 
 STACK_SECONDS = 20.0
-"""Seconds between sending the stack and the end of the process."""
 
 
 @dataclass(frozen=True)

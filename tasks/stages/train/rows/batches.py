@@ -71,7 +71,6 @@ def collate(
 
 
 def all_share_prefix(examples: Examples, groups: Sequence[Rows], worth: int = MIN_TOKENS_SAVED) -> bool:
-    """Return whether the rows of every worker in a forward pass have a prefix worth sharing."""
     return all(shared_prefix(examples, group, worth) > 0 for group in groups)
 
 

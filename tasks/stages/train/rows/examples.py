@@ -67,7 +67,6 @@ class Examples:
         return len(self.starts)
 
     def training_indices(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Turn indices among the examples for training into indices among all examples."""
         before = self.validation - np.arange(len(self.validation))  # training examples before each validation example
         return numbers + np.searchsorted(before, numbers, side="right")
 

@@ -28,7 +28,6 @@ class PassPlan:
 
     @cached_property
     def count(self) -> int:
-        """Number of forward passes of each worker."""
         return len(self.groups) // self.groups_per_pass
 
     def groups_of(self, forward: int) -> list[RowIndices]:

@@ -21,7 +21,6 @@ class Example:
     tokens: list[int]
     """Tokens of prompt and target. The last one is the stop token, unless a text continues in another window."""
     start: int
-    """Index in `tokens` at which the target starts."""
 
 
 def examples_of(

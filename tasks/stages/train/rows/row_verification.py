@@ -13,7 +13,6 @@ from tasks.stages.train.rows.special_tokens import SpecialTokens
 
 COLUMNS = ("record_id", "task", "messages")
 TOKENS_SHOWN = 6
-"""Number of tokens that a message shows before and after the wrong place."""
 
 
 def verify_rows(

@@ -181,8 +181,6 @@ class RemoteTrainingStore(TrainingStore):
 
 
 class Upload(threading.Thread):
-    """Thread that stores this worker's part of a checkpoint."""
-
     def __init__(self, home: RemoteTrainingStore, path: Path, step: int) -> None:
         super().__init__(daemon=True)
         self.home, self.path, self.step = home, path, step

@@ -52,7 +52,6 @@ class TrainingStore:
         return found
 
     def checkpoint_folder(self, step: int) -> Path:
-        """Empty and return the folder that the checkpoint of `step` is written to."""
         path = checkpoints.unfinished_folder(self.job.checkpoints, step)
         if self.creates_folders:
             checkpoints.empty(path)
@@ -96,7 +95,6 @@ class TrainingStore:
         """Wait until the checkpoints are stored."""
 
     def begin_log(self, curve: Sequence[dict[str, Any]]) -> None:
-        """Begin the training log with the steps of the checkpoint that the training is resumed from."""
         if self.creates_folders:
             self.job.training_log.write_text("".join(json.dumps(point) + "\n" for point in curve))
 

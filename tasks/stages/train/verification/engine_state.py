@@ -78,7 +78,7 @@ def summary(engine: Any, training: Training) -> dict[str, Any]:
 
 
 def require_same(engine: Any, training: Training, told: dict[str, Any]) -> None:
-    """Raise Refused unless the engine's state is that of the checkpoint as it was written."""
+    """Raise Refused unless the engine's state equals the state with which the checkpoint was written."""
     try:
         now = summary(engine, training)
     except ValueError as error:  # raised by ZeRO 1 and 2 if they have no state

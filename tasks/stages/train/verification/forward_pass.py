@@ -25,7 +25,6 @@ REMEDY = {
     False: "Set training.layout to padded and training.attention to eager",
     True: "Set training.sequence_parallel to 1",
 }
-"""Remedy for a wrong forward pass, by whether several workers share it."""
 
 
 @torch.no_grad()

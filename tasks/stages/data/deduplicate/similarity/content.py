@@ -24,7 +24,7 @@ LETTER_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "'": "", "’": "", "`":
 SPELLING_TABLE = str.maketrans(LETTER_SPELLINGS)
 COURTESY_WORDS = frozenset({"please", "pls", "bitte"})
 OPENS = frozenset('.!?:;\n…"“„»>')
-"""Characters after which every word has a capital."""
+"""Characters that end a sentence or open a quotation. After them ordinary words have a capital too."""
 
 
 class Content(NamedTuple):

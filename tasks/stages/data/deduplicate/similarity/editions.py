@@ -37,7 +37,6 @@ class Edition(NamedTuple):
     """Sort key of the edition: larger is newer, and a year is larger than the numbers of most versions. Empty if the
     text states no edition."""
     is_stated: bool
-    """Whether the text states its edition, or what it replaces."""
 
 
 class _Patterns(NamedTuple):
@@ -67,7 +66,6 @@ def parse_edition(text: str, words: Sequence[str] = ()) -> Edition:
 
 
 def _line(line: str, patterns: _Patterns) -> tuple[str, list[str]]:
-    """Return the rest of a line, and its statements of an edition."""
     if _is_edition(line, patterns):
         return "", [line]
     marks: list[str] = []

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from tasks.stages.data.deduplicate.similarity.content import LETTER_SPELLINGS
 
 MIN_USES = 3
-"""Minimum number of uses of a word in the result."""
 PUNCTUATION = '.,;:!?()[]"“”„«»'
 BATCH_WORDS = 1 << 18
 SCHEMA = pa.schema([("word", pa.large_string()), ("times", pa.int64()), ("lower", pa.int64())])

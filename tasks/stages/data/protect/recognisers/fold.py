@@ -69,8 +69,6 @@ def _compose(m: re.Match[str]) -> str:
 
 
 class FoldedText(NamedTuple):
-    """Folded text, and the positions that map it back to the original text."""
-
     text: str
     removed_offsets: tuple[int, ...]
     """Offset into the folded text of each removed character, in ascending order."""

@@ -18,7 +18,6 @@ URL_LOGIN = re.compile(
 USER_OPTION = re.compile(
     r"(?:\s-u|--user)[ =]{1,3}[\"']?(?P<user>[^\s:\"']{0,80})[\"']?:[\"']?(?P<secret>[^\s\"']{3,100})"
 )
-"""User and password option of curl and other programs."""
 PASSWORD_OPTION = re.compile(r"(?:\bsshpass\s-p\s?|\s--?pass(?:word|wd)?[ =])[\"']?(?P<secret>[^\s\"']{4,100})")
 CONNECTION_STRING = re.compile(r"(?i)(?:pwd|password)\s?=\s?(?P<secret>[^;\s\"']{3,100})(?=;|\"|'|\s|$)")
 HEADER = re.compile(

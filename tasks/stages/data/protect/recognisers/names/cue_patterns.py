@@ -12,7 +12,6 @@ FULL_NAME = rf"(?:{WORD}|[{UPPER}]\.)(?:[ ]{{1,2}}(?:{PARTICLE} ){{0,2}}(?:{WORD
 """One to four capitalised words or initials, with particles such as "van" between them."""
 LETTERS = r"[^\W\d_]{2,20}(?:['’-][^\W\d_]{1,20})?"
 ANY_CASE_NAME = rf"{LETTERS}(?: {LETTERS}){{0,2}}"
-"""One to three words in upper or lower case."""
 
 TITLES = alternation(
     r"""mr, mrs, ms, mx, miss, mister, sir, madam, dr, prof, professor, doctor, rev, capt, sgt,
