@@ -111,8 +111,8 @@ def _wait_until_joined(process: "subprocess.Popen[bytes]", address: str, log: Pa
     until = time.monotonic() + START_SECONDS
     while not has_raylet(address):
         if process.poll() is not None or time.monotonic() > until:
-            said = "\n".join(log.read_text().strip().splitlines()[-3:])
-            raise Unavailable(f"this machine could not join the Ray cluster at RAY_ADDRESS={address}: {said}")
+            log_tail = "\n".join(log.read_text().strip().splitlines()[-3:])
+            raise Unavailable(f"this machine could not join the Ray cluster at RAY_ADDRESS={address}: {log_tail}")
 
 
 def _end_raylet(process: "subprocess.Popen[bytes]") -> None:

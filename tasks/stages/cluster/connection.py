@@ -60,10 +60,10 @@ def require_gpus(crew: WorkerSpec) -> None:
     """
     import ray
 
-    there = int(ray.cluster_resources().get("GPU", 0))
-    if crew.gpu and there < crew.workers:
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    if crew.gpu and gpus < crew.workers:
         raise InputError(
-            f"{crew.section}.workers {crew.workers} on device gpu needs as many GPUs, and this machine has {there}; "
+            f"{crew.section}.workers {crew.workers} on device gpu needs as many GPUs, and this machine has {gpus}; "
             f"lower it, set {crew.section}.device to cpu, or name a cluster in RAY_ADDRESS"
         )
 
@@ -151,9 +151,9 @@ def connect(cluster: str | None, settings: dict[str, Any]) -> None:
             with without_monitors():
                 ray.init(address="local", **settings)
         except Exception as error:  # Ray has no specific exception for this
-            said = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            message = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             raise Unavailable(
-                f"Ray could not start on this machine: {said}; see that /tmp and /dev/shm have room, and that a "
+                f"Ray could not start on this machine: {message}; see that /tmp and /dev/shm have room, and that a "
                 "process may open files enough (ulimit -n)"
             ) from None
         return

@@ -42,16 +42,16 @@ def watched(started: bool) -> Iterator[None]:
         Unavailable: The raylet has ended.
     """
     over = threading.Event()
-    there = list(raylet_pids()) if started else []
-    for pid in there:
+    pids = list(raylet_pids()) if started else []
+    for pid in pids:
         threading.Thread(target=_watch, args=(pid, over), daemon=True).start()
     try:
         yield
     except (InputError, Refused):
         raise
     except Exception as error:
-        gone = there and (ends_soon() if not isinstance(error, HallmarkError) else not raylet_pids())
-        if not gone:
+        has_ended = pids and (ends_soon() if not isinstance(error, HallmarkError) else not raylet_pids())
+        if not has_ended:
             raise
         raise Unavailable(f"{RAYLET_ENDED_MESSAGE} ({_first_line(error)})") from None
     finally:

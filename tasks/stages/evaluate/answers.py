@@ -43,8 +43,8 @@ class LabelJudge:
     known_labels: frozenset[str]
 
     def judge(self, answer: str, expected: str) -> Judgement:
-        said = label_of(answer, self.settings)
-        return Judgement(said == label_of(expected, self.settings), said in self.known_labels, said)
+        answered = label_of(answer, self.settings)
+        return Judgement(answered == label_of(expected, self.settings), answered in self.known_labels, answered)
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class JsonJudge:
 
     def judge(self, answer: str, expected: str) -> Judgement:
         try:
-            said = parse_object(answer)
+            answered = parse_object(answer)
         except ValueError:
             return Judgement(False, False, NO_LABEL)
-        right = canonical_json(said) == canonical_json(parse_object(expected))
-        return Judgement(right, frozenset(said) in self.key_sets, label_of(answer, self.settings))
+        right = canonical_json(answered) == canonical_json(parse_object(expected))
+        return Judgement(right, frozenset(answered) in self.key_sets, label_of(answer, self.settings))

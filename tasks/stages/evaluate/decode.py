@@ -59,7 +59,7 @@ class Decoder:
         import torch
 
         batch = _Batch(self, rests)
-        said: list[Tokens] = [[] for _ in rests]
+        generated: list[Tokens] = [[] for _ in rests]
         stopped = [False] * len(rests)
         alive = list(range(len(rests)))
         while True:
@@ -68,10 +68,10 @@ class Decoder:
             for place in set(range(len(alive))) - set(staying):
                 stopped[alive[place]] = True
             for place in staying:
-                said[alive[place]].append(tokens[place])
+                generated[alive[place]].append(tokens[place])
             alive = [alive[place] for place in staying]
-            if not alive or len(said[alive[0]]) == self.limits.max_new_tokens:
-                return [GeneratedAnswer(*row) for row in zip(said, stopped, strict=True)]
+            if not alive or len(generated[alive[0]]) == self.limits.max_new_tokens:
+                return [GeneratedAnswer(*row) for row in zip(generated, stopped, strict=True)]
             if len(staying) < len(tokens):
                 batch.keep_rows(torch.tensor(staying, device=self.model.device))
             batch.step()
@@ -160,8 +160,8 @@ def answer_all(
         done: Called after each batch with the number of answered prompts.
     """
     batches, answers = list(batches_by_length(prompts, batch_size)), dict[int, GeneratedAnswer]()
-    for number, said in each([[prompts[place] for place in places] for places in batches]):
-        answers |= zip(batches[number], said, strict=True)
+    for number, batch_answers in each([[prompts[place] for place in places] for places in batches]):
+        answers |= zip(batches[number], batch_answers, strict=True)
         done(len(answers))
     return [answers[place] for place in range(len(prompts))]
 

@@ -137,11 +137,11 @@ def to_table(examples: Sequence[JudgedRow]) -> pa.Table:
 def _table_row(example: JudgedRow) -> dict[str, Any]:
     flat: dict[str, Any] = {"record_id": example.record_id, **example.slices}
     flat |= {"expected": example.expected, "expected_label": example.label}
-    for which, said in example.said.items():
+    for which, judged in example.said.items():
         flat |= {
-            f"{which}_answer": said.text,
-            f"{which}_right": said.right,
-            f"{which}_well_formed": said.well_formed,
-            f"{which}_label": said.label,
+            f"{which}_answer": judged.text,
+            f"{which}_right": judged.right,
+            f"{which}_well_formed": judged.well_formed,
+            f"{which}_label": judged.label,
         }
     return flat

@@ -82,11 +82,11 @@ def read_champion(layout: Layout) -> Champion | None:
 
 def _locate_candidate(layout: Layout, base: Path) -> ModelFolders:
     folder = layout.artefacts("train")
-    there = list(methods.forms_in(folder))
-    if len(there) != 1:
+    result_forms = list(methods.forms_in(folder))
+    if len(result_forms) != 1:
         wanted = " and ".join(str(folder / form.folder) for form in FORMS)
-        raise InputError(f"expected one of {wanted}, found {len(there)}; run the stage train")
-    return ModelFolders(base, folder / there[0].folder, there[0])
+        raise InputError(f"expected one of {wanted}, found {len(result_forms)}; run the stage train")
+    return ModelFolders(base, folder / result_forms[0].folder, result_forms[0])
 
 
 def _locate_champion(layout: Layout, champion: Champion, base: Path) -> ModelFolders:

@@ -151,9 +151,9 @@ def predict(team: Executor, asked: EncodedRows, name: str, requests: bool = True
     began = time.monotonic()
     answers = answer_all(partial(team.map_unordered, "answer"), prompts, settings.batch_size, progress.report)
     seconds = time.monotonic() - began
-    said = dict(zip(asked.fitting_indices, answers, strict=True))
+    answers_by_index = dict(zip(asked.fitting_indices, answers, strict=True))
     table = [
-        _prediction(row, tokens, said.get(place), asked.prompt_limits.tokenizer)
+        _prediction(row, tokens, answers_by_index.get(place), asked.prompt_limits.tokenizer)
         for place, (row, tokens) in enumerate(zip(asked.rows, asked.encoded, strict=True))
     ]
     progress = Progress(name, len(alone), "requests", before=len(prompts))

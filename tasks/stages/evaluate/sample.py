@@ -32,5 +32,5 @@ def rows_for(which: ModelName, rows: Sequence[Row], settings: Evaluation) -> lis
 
 
 def _sort_key(row: Row, seed: int) -> tuple[str, ...]:
-    lot = hashlib.sha256(f"{seed}:{row['record_id']}".encode()).hexdigest()
-    return (*(row[name] or "" for name in STRATA), row["messages"][-1]["content"], lot)
+    random_digest = hashlib.sha256(f"{seed}:{row['record_id']}".encode()).hexdigest()
+    return (*(row[name] or "" for name in STRATA), row["messages"][-1]["content"], random_digest)

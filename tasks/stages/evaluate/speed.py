@@ -22,11 +22,11 @@ def latencies(team: Executor, sample: Sequence[Tokens], done: Callable[[int], No
 
     `done` is called after each request with the number of requests so far.
     """
-    taken: list[float] = []
+    times: list[float] = []
     for number, prompt in enumerate(sample, start=1):
-        taken.extend(milliseconds for _, milliseconds in team.map_unordered("time", [prompt]))
+        times.extend(milliseconds for _, milliseconds in team.map_unordered("time", [prompt]))
         done(number)
-    return taken[1:]
+    return times[1:]
 
 
 def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluation, team: Executor) -> Facts:
@@ -42,8 +42,12 @@ def facts(single: Sequence[float], rows: int, seconds: float, settings: Evaluati
     if not rows:
         return {}
     largest = "the most that the model's process held" if settings.workers == 1 else "of the largest worker"
-    held = Fact(value=round(team.peak_bytes() / 1e9, 3), unit="GB", note=largest)
-    return {**_latency(single), **_throughput(rows / seconds, rows, settings, team.count()), "peak_memory_gb": held}
+    peak_memory = Fact(value=round(team.peak_bytes() / 1e9, 3), unit="GB", note=largest)
+    return {
+        **_latency(single),
+        **_throughput(rows / seconds, rows, settings, team.count()),
+        "peak_memory_gb": peak_memory,
+    }
 
 
 def _latency(single: Sequence[float]) -> Facts:

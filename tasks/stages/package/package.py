@@ -83,11 +83,11 @@ def trained_folder(layout: Layout, method: str) -> Path:
         InputError: Stage `train` wrote none, or not the one that `method` produces.
     """
     form, folder = methods.get(method).form, layout.artefacts("train")
-    there = list(methods.forms_in(folder))
-    if there != [form]:
+    result_forms = list(methods.forms_in(folder))
+    if result_forms != [form]:
         raise InputError(
             f"package: training.method {method} leaves {form.folder} in {folder}, found "
-            f"{' and '.join(it.folder for it in there) or 'nothing'}; run the stage train again"
+            f"{' and '.join(it.folder for it in result_forms) or 'nothing'}; run the stage train again"
         )
     return folder / form.folder
 

@@ -46,8 +46,8 @@ def calibrate(
         length = min(training.max_length, shape.context or training.max_length)
         rows, words = aside / "rows", f"made-up rows of {length:,} tokens"
         write_made_up_rows(rows, length, shape.vocabulary)
-    asked = {"training": alone.model_dump(mode="json"), "model": str(model), "rows": str(rows), "seconds": SECONDS}
-    write_json(aside / REQUEST_FILE, asked)
+    request = {"training": alone.model_dump(mode="json"), "model": str(model), "rows": str(rows), "seconds": SECONDS}
+    write_json(aside / REQUEST_FILE, request)
     command = [*shlex.split(python_command()), __file__, str(aside.resolve())]
     environment = {**os.environ, **builders.crew(alone).environment}
     ended = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -57,8 +57,8 @@ def calibrate(
             f"the calibration got through no step (exit code {ended.returncode}): {last.strip()}; leave --calibrate "
             "out, or ask for a training that this machine can do"
         )
-    told = read_json(aside / RESULT_FILE)
-    return CalibratedSpeed(told["tokens"] / told["seconds"], told["steps"], told["seconds"], words)
+    result = read_json(aside / RESULT_FILE)
+    return CalibratedSpeed(result["tokens"] / result["seconds"], result["steps"], result["seconds"], words)
 
 
 def write_made_up_rows(folder: Path, length: int, vocabulary: int) -> None:
@@ -97,11 +97,11 @@ def main(aside: Path) -> int:
     """
     from torch import distributed
 
-    asked = read_json(aside / REQUEST_FILE)
+    request = read_json(aside / REQUEST_FILE)
     job = Job(
-        training=Training.model_validate(asked["training"]),
-        model=Path(asked["model"]),
-        rows=Path(asked["rows"]),
+        training=Training.model_validate(request["training"]),
+        model=Path(request["model"]),
+        rows=Path(request["rows"]),
         checkpoints=aside,
         output=aside,
         scratch=aside,
@@ -110,13 +110,13 @@ def main(aside: Path) -> int:
     backend = "nccl" if job.training.device == "gpu" else "gloo"
     distributed.init_process_group(backend, init_method=f"file://{aside / 'meeting'}", rank=0, world_size=1)
     try:
-        told = measure(job, asked["seconds"])
+        result = measure(job, request["seconds"])
     except HallmarkError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     finally:
         distributed.destroy_process_group()
-    write_json(aside / RESULT_FILE, told)
+    write_json(aside / RESULT_FILE, result)
     return 0
 
 

@@ -86,12 +86,12 @@ def train(job: Job) -> None:
                 first = False
                 took = effort.of_step(order, number, time.monotonic() - began)
             curve.append(point)
-            seconds, held = time.monotonic() - began, peak_bytes(gpu)
+            seconds, peak = time.monotonic() - began, peak_bytes(gpu)
             if early_stopping.validation_due(order, len(curve)):
                 dog.feed(builders.LONG_STEP_FACTOR)
                 validate(engine, home, order, curve, shares, dog)
                 took["look_seconds"] = time.monotonic() - began - seconds
-            home.log_step({**point, **took, "peak_bytes": held, "seconds": seconds})
+            home.log_step({**point, **took, "peak_bytes": peak, "seconds": seconds})
             order.examples.release()  # reading a row maps 64 KB of the file around it
             last = len(curve) == order.steps or early_stopping.should_stop(curve, training.patience)
             due = last or len(curve) % training.checkpoint_steps == 0
@@ -292,7 +292,7 @@ def save(engine: Any, home: TrainingStore, curve: list[dict[str, Any]]) -> None:
         if early_stopping.best_point(curve):
             home.add_best_to(path)
     distributed.barrier()
-    told = engine_state.summary(engine, home.job.training)  # collective: every worker calls it
+    summary = engine_state.summary(engine, home.job.training)  # collective: every worker calls it
     home.commit_checkpoint(
-        path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), told, home.job.inputs)
+        path, Checkpoint(path, len(curve), curve, distributed.get_world_size(), summary, home.job.inputs)
     )

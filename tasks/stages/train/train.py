@@ -204,11 +204,11 @@ def read_rows(params: Params, layout: Layout) -> Examples:
 
 
 def require_validation(training: Training, examples: Examples) -> None:
-    asked = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
-    if asked and not len(examples.validation):
+    settings = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
+    if settings and not len(examples.validation):
         raise InputError(
-            f"training.{asked[0]} is set, and there are no validation rows; set data.validation_share, or leave out "
-            f"{' and '.join(asked)}"
+            f"training.{settings[0]} is set, and there are no validation rows; set data.validation_share, or leave out "
+            f"{' and '.join(settings)}"
         )
 
 
@@ -309,10 +309,10 @@ def seconds_lost(checkpoints: Path) -> float:
 
 def time_shares(seconds: float, parts: dict[str, float], lost: float) -> dict[str, float]:
     """Return the shares of `seconds` that each part, the failures and everything else (`other`) took."""
-    taken = {**parts, "failures": min(lost, seconds)}
-    whole = max(seconds, sum(taken.values()))  # parts on a GPU are extrapolated from some steps
-    taken["other"] = whole - sum(taken.values())
-    return {part: each / whole for part, each in taken.items()}
+    seconds_by_part = {**parts, "failures": min(lost, seconds)}
+    whole = max(seconds, sum(seconds_by_part.values()))  # parts on a GPU are extrapolated from some steps
+    seconds_by_part["other"] = whole - sum(seconds_by_part.values())
+    return {part: each / whole for part, each in seconds_by_part.items()}
 
 
 def write_measured(layout: Layout, timing: Timing, points: Points) -> None:

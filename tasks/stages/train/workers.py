@@ -9,9 +9,9 @@ from tasks.stages.train.job import Job
 
 def gather(own: Any) -> list[Any]:
     """Return the values that the workers pass as `own`, by rank. All workers have to call it."""
-    told: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(told, own)
-    return told
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, own)
+    return values
 
 
 def machine_id(job: Job) -> str:

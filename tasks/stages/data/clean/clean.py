@@ -82,17 +82,17 @@ def run(params: Params, layout: Layout) -> CleanResult:
 def clean_batch(batch: pa.RecordBatch, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> CleanedBatch:
     verdicts = [_verdict(record, filters, evaluation) for record in filtered_records(batch)]
     records = pa.Table.from_batches([batch])
-    there = pa.array([verdict is None for verdict in verdicts], pa.bool_())
-    removed = records.select(["source_id", "record_id"]).filter(pc.invert(there))
-    said = [verdict for verdict in verdicts if verdict is not None]
+    is_kept = pa.array([verdict is None for verdict in verdicts], pa.bool_())
+    removed = records.select(["source_id", "record_id"]).filter(pc.invert(is_kept))
+    removals = [verdict for verdict in verdicts if verdict is not None]
     columns = {
         "source_id": removed["source_id"],
         "record_id": removed["record_id"],
-        "rule": [rule for rule, _ in said],
-        "reason": [reason for _, reason in said],
-        "winner": pa.nulls(len(said), pa.string()),
+        "rule": [rule for rule, _ in removals],
+        "reason": [reason for _, reason in removals],
+        "winner": pa.nulls(len(removals), pa.string()),
     }
-    return CleanedBatch(records.filter(there), pa.table(columns, schema=REMOVED_SCHEMA))
+    return CleanedBatch(records.filter(is_kept), pa.table(columns, schema=REMOVED_SCHEMA))
 
 
 def _verdict(record: FilteredRecord, filters: Sequence[ActiveFilter], evaluation: Evaluation) -> tuple[str, str] | None:

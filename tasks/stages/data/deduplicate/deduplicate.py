@@ -185,9 +185,9 @@ def _conflicts(records: RecordColumns, verdicts: list[Verdict]) -> pa.Table:
 
 def _count_written_records(folder: Path) -> TableCounts:
     kept = read_table(folder / "records.parquet", ["source_id"])["source_id"]
-    gone = read_table(folder / "quarantine.parquet", ["source_id", "rule"])
+    quarantine = read_table(folder / "quarantine.parquet", ["source_id", "rule"])
     rules = defaultdict[str, list[str]](list)
-    for source, rule in zip(gone["source_id"].to_pylist(), gone["rule"].to_pylist(), strict=True):
+    for source, rule in zip(quarantine["source_id"].to_pylist(), quarantine["rule"].to_pylist(), strict=True):
         rules[source].append(rule)
     contrary = read_table(folder / "conflicts.parquet", ["rule"])["rule"].to_pylist()
     return TableCounts(Counter(kept.to_pylist()), rules, contrary.count(KEPT))
@@ -215,20 +215,22 @@ def _result(
 
 
 def _facts(result: DeduplicateResult) -> facts.Facts:
-    gone = result.counts.quarantined
+    quarantined = result.counts.quarantined
     stated = {
         "records": Fact(value=result.counts.records, unit="rows"),
-        "exact_duplicates": Fact(value=gone.get("exact_duplicate", 0), unit="rows"),
+        "exact_duplicates": Fact(value=quarantined.get("exact_duplicate", 0), unit="rows"),
         "quarantined_share": Fact(value=result.counts.share, note="of the records that clean left"),
     }
     if result.near is None:
         return stated  # zeros would say that near-identical prompts were looked for
     return stated | {
-        "near_duplicates": Fact(value=gone.get("near_duplicate", 0), unit="rows"),
-        "near_test": Fact(value=gone.get("near_test", 0), unit="rows", note="training text in a fixed test set"),
-        "superseded": Fact(value=gone.get("superseded", 0), unit="rows", note="older versions"),
-        "conflicts": Fact(value=gone.get("conflict", 0), unit="rows", note="decided by authority or date"),
-        "conflicts_undecided": Fact(value=gone.get(UNDECIDED, 0), unit="rows", note="for the owner to decide, aside"),
+        "near_duplicates": Fact(value=quarantined.get("near_duplicate", 0), unit="rows"),
+        "near_test": Fact(value=quarantined.get("near_test", 0), unit="rows", note="training text in a fixed test set"),
+        "superseded": Fact(value=quarantined.get("superseded", 0), unit="rows", note="older versions"),
+        "conflicts": Fact(value=quarantined.get("conflict", 0), unit="rows", note="decided by authority or date"),
+        "conflicts_undecided": Fact(
+            value=quarantined.get(UNDECIDED, 0), unit="rows", note="for the owner to decide, aside"
+        ),
         "conflicts_kept": Fact(value=result.contradictions_kept, unit="rows", note="for the owner to decide, kept"),
         "largest_cluster": Fact(value=result.largest_cluster, unit="rows", note="near-identical prompts kept"),
     }

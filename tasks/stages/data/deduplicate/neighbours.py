@@ -44,13 +44,13 @@ class Neighbours:
         groups = list(self._groups(self.order, self.pairs.pairs))
         wanted = np.zeros(len(self.records), bool)
         wanted[[record for group in groups for record in group.tolist()]] = True
-        said = prompt_analysis.analyse(path, wanted, edition_words)
+        analysed = prompt_analysis.analyse(path, wanted, edition_words)
         both_ways = np.concatenate((self.pairs.pairs, self.pairs.pairs[:, ::-1]))
         by_form = np.argsort(both_ways[:, 0], kind="stable")
         starts = np.searchsorted(both_ways[by_form, 0], np.arange(len(self.records.forms) + 1))
         jaccards = np.tile(self.pairs.jaccards, 2)[by_form]
-        nearness = Similarity(starts, both_ways[by_form, 1], jaccards, self.thresholds, said.texts, said.uses)
-        return [verdict for group in groups for verdict in judge(self._items(group, said), nearness)]
+        nearness = Similarity(starts, both_ways[by_form, 1], jaccards, self.thresholds, analysed.texts, analysed.uses)
+        return [verdict for group in groups for verdict in judge(self._items(group, analysed), nearness)]
 
     def groups(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the groups of at least two records that near-identical pairs connect, among the positions `order`.

@@ -48,14 +48,14 @@ def analyse(records: Path, wanted: np.ndarray, edition_words: Sequence[str]) -> 
     others = {name: _TextNumbers() for name in ("signature", "people")}
     columns = {name: np.full(len(wanted), -1) for name in ("content", *others)}
     titled = np.zeros(len(wanted), bool)
-    for place, record_id, said, prompt in _prompts(records, wanted, edition_words):
+    for place, record_id, edition, prompt in _prompts(records, wanted, edition_words):
         number = contents.number(f"\n{record_id}" if prompt.masked else prompt.key)
         # Texts that differ in capitals only have one content: its text must not depend on the order of reading.
         texts[number] = "" if prompt.masked else min(prompt.text, texts.get(number, prompt.text))
         columns["content"][place] = number
         columns["signature"][place] = others["signature"].number(prompt.signature)
         columns["people"][place] = others["people"].number(prompt.people)
-        titled[place] = said.is_stated
+        titled[place] = edition.is_stated
     in_order = [texts[number] for number in range(len(texts))]
     uses = count_uses(conversations.prompts(batch["messages"]) for batch in read_batches(records, ["messages"], BATCH))
     return PromptColumns(**columns, prompt_states_edition=titled, texts=in_order, uses=uses)
@@ -70,6 +70,6 @@ def _prompts(
         some = batch.take(pa.array(places))
         ids, prompts = some["record_id"].to_pylist(), conversations.prompts(some["messages"]).to_pylist()
         for place, record_id, prompt in zip(places.tolist(), ids, prompts, strict=True):
-            said = parse_edition(prompt, edition_words)
-            yield begin + place, record_id, said, extract_content(said.body)
+            edition = parse_edition(prompt, edition_words)
+            yield begin + place, record_id, edition, extract_content(edition.body)
         begin += len(batch)

@@ -160,8 +160,8 @@ def _derive(batch: pa.RecordBatch, edition_words: Sequence[str]) -> pa.RecordBat
         ],
         "answer": [conversations.text_digest(normalise_target(without_values(target))) for target in targets],
         "form": pc.if_else(pc.equal(form, ""), None, form),
-        "marked": [any(item.is_stated for item in said) for said in says],
-        "version": [max((item.newness for item in said), default="") for said in says],
+        "marked": [any(item.is_stated for item in editions) for editions in says],
+        "version": [max((item.newness for item in editions), default="") for editions in says],
     }
     columns = [pa.array(derived[field.name], field.type) for field in DERIVED_SCHEMA]
     return pa.RecordBatch.from_arrays(columns, schema=DERIVED_SCHEMA)

@@ -138,11 +138,13 @@ class RecordIndex:
 
     def same_question(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
         for form, jaccard in nearness.similar_forms(item.form):
-            for content, there in self._by_question.get((form, item.task, item.signature), {}).items():
+            for content, by_target in self._by_question.get((form, item.task, item.signature), {}).items():
                 if nearness.says_the_same(item.content, content):
-                    if same := there.get(item.target):
+                    if same := by_target.get(item.target):
                         yield same, jaccard
-                    yield from ((o, jaccard) for o in islice(there.values(), MAX_COMPARED) if o.target != item.target)
+                    yield from (
+                        (o, jaccard) for o in islice(by_target.values(), MAX_COMPARED) if o.target != item.target
+                    )
 
     def editions(self, item: GroupRecord, nearness: Similarity) -> Iterator[tuple[GroupRecord, float]]:
         """Yield the items that may be other editions of `item`; they have the same placeholders of people."""
@@ -181,11 +183,11 @@ def _judge_by_precedence(items: Sequence[GroupRecord], nearness: Similarity) -> 
     """Judge items level by level of precedence, so that an item kept on a higher level stays kept."""
     kept, disputed = RecordIndex(), RecordIndex()
     for _, level in groupby(items, key=lambda item: item.precedence):
-        lost = {item: _removal_verdict(item, kept, nearness) for item in level}
-        left = [item for item, verdict in lost.items() if verdict is None]
+        removals = {item: _removal_verdict(item, kept, nearness) for item in level}
+        left = [item for item, verdict in removals.items() if verdict is None]
         peers = RecordIndex(left)
         clashes = {item: _dispute_verdict(item, disputed, peers, nearness) for item in left}
-        yield from (verdict for verdict in (*lost.values(), *clashes.values()) if verdict)
+        yield from (verdict for verdict in (*removals.values(), *clashes.values()) if verdict)
         stay = []
         for item, clash in clashes.items():
             if clash:

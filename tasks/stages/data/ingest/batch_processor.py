@@ -89,10 +89,10 @@ class BatchProcessor:
 
     def _record(self, row: Row, notes: Counter[str]) -> dict[str, Any]:
         record = to_record(row.values, self.resolved.source, notes)
-        begun, retired, cutoff = record["effective_from"], record["retired_at"], self.resolved.cutoff
+        effective, retired, cutoff = record["effective_from"], record["retired_at"], self.resolved.cutoff
         if retired is not None and retired <= self.as_of:
             raise RejectedRow("retired", f"retired by {self.as_of.isoformat()}")
-        if cutoff is not None and begun is not None and begun < cutoff:
+        if cutoff is not None and effective is not None and effective < cutoff:
             raise RejectedRow(
                 "past_retention", f"from before {cutoff.isoformat()}, the retention cut-off of its source"
             )

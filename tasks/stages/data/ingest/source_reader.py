@@ -139,13 +139,17 @@ def _process_rows(resolved: ResolvedSource, desk: ReadContext, tables: TableWrit
             Progress("ingest", pinned.lines),
         )
         batches = batch_by_weight(rows, BATCH_ROWS, _characters, BATCH_CHARACTERS)
-        for taken in desk.pool.map_in_order(intake, batches):
-            new = [secret for secret in taken.secrets if secret.token not in known]
+        for processed in desk.pool.map_in_order(intake, batches):
+            new = [secret for secret in processed.secrets if secret.token not in known]
             desk.vault.keep(new)
             known.update(secret.token for secret in new)
-            for name, table in (("records", taken.records), ("rows", taken.rows), ("quarantine", taken.quarantine)):
+            for name, table in (
+                ("records", processed.records),
+                ("rows", processed.rows),
+                ("quarantine", processed.quarantine),
+            ):
                 tables.write(name, table)
-            tally.add(taken)
+            tally.add(processed)
             progress.report(tally.rows, source.id)
     tables.write("tokens", pa.table({"token": sorted(known)}, schema=TOKENS_SCHEMA))
     return tally

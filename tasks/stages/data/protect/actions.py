@@ -44,8 +44,8 @@ def replace(
     parts, end = [], 0
     for span in spans:
         quote = quotes.get(span, "")
-        there, made = text[span.start : span.end], _replacement(text, span, protection, key, outcome)
-        parts += [text[end : span.start], made if made == there else quote + made + quote]
+        original, made = text[span.start : span.end], _replacement(text, span, protection, key, outcome)
+        parts += [text[end : span.start], made if made == original else quote + made + quote]
         end = span.end
     return "".join([*parts, text[end:]])
 
@@ -56,13 +56,13 @@ def subjects(finds: Iterable[DetectedSpan], key: bytes) -> set[str]:
 
 def _replacement(text: str, span: DetectedSpan, protection: Protection, key: bytes, outcome: Outcome) -> str:
     category, action = span.category, protection.action(span.category)
-    there = text[span.start : span.end]
-    value = there if span.spelling is None else span.spelling
+    original = text[span.start : span.end]
+    value = original if span.spelling is None else span.spelling
     outcome.counts[category] = outcome.counts.get(category, 0) + 1
     if category in IDENTIFYING_CATEGORIES:
         outcome.subjects.add(token(category, value, key))
     if action == "keep":
-        return there
+        return original
     if action == "tokenise":
         made = token(category, value, key)
         outcome.secrets.append(Secret(made, value))

@@ -55,6 +55,6 @@ def _cut_to_token(text: Text, span: DetectedSpan, token: JsonToken) -> DetectedS
     )
     if (start, end) == (span.start, span.end):
         return span
-    there = text.unescaped(start, end)
-    spelling = None if span.spelling is None else there
-    return span._replace(start=start, end=end, spelling=spelling) if any(map(str.isalnum, there)) else None
+    covered = text.unescaped(start, end)
+    spelling = None if span.spelling is None else covered
+    return span._replace(start=start, end=end, spelling=spelling) if any(map(str.isalnum, covered)) else None

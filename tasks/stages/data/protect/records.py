@@ -78,10 +78,10 @@ def _turns(
     texts = [turn["content"] for turn in turns]
     found = [detected.get(text, ()) for text in texts]
     outcome.undetectable |= None in found
-    said = _by_purpose(texts[-1], guard.personal_fields)
-    kept = [it for it in said if guard.protection.action(it.category) == "keep"]
+    declared = _by_purpose(texts[-1], guard.personal_fields)
+    kept = [it for it in declared if guard.protection.action(it.category) == "keep"]
     *before, target = (spans or () for spans in found)
-    agreed = propagate(texts, [*before, merge(target, kept)], [it for it in said if it not in kept])
+    agreed = propagate(texts, [*before, merge(target, kept)], [it for it in declared if it not in kept])
     outcome.subjects |= actions.subjects(agreed.split_spans, guard.token_key)
     return [
         turn | {"content": _replaced(Text(turn["content"]), spans, guard, outcome) if spans else turn["content"]}

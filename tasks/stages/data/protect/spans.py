@@ -42,12 +42,12 @@ def without_leftovers(text: Text, finds: Iterable[DetectedSpan]) -> Iterator[Det
     """
     end, category = -1, ""
     for find in finds:
-        there = text.unescaped(find.start, find.end)
+        covered = text.unescaped(find.start, find.end)
         left_over = find.start == end and find.category == category
         end, category = find.end, find.category
-        if not there.strip():
+        if not covered.strip():
             continue
-        if not (left_over and is_ordinary_piece(find.category, there)):
+        if not (left_over and is_ordinary_piece(find.category, covered)):
             start, stop = text.stripped(find.start, find.end)
             yield find._replace(start=start, end=stop)
 

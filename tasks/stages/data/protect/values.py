@@ -72,11 +72,11 @@ class Value(NamedTuple):
         """Return whether an occurrence of the words, found case-insensitively, counts as the value."""
         if self.category in LISTED_CATEGORIES or (len(self.words) > 1 and not (self.short or self.common)):
             return True
-        there, alone = text.unescaped(start, end), text.stands_alone(start, end)
-        same, capital = there == self.spelling, there != there.lower()
+        occurrence, alone = text.unescaped(start, end), text.stands_alone(start, end)
+        same, capital = occurrence == self.spelling, occurrence != occurrence.lower()
         if self.short or self.common:
             return same and (capital or alone)
-        return same or capital or alone or there.casefold() in lower_case.unambiguous_given_names()
+        return same or capital or alone or occurrence.casefold() in lower_case.unambiguous_given_names()
 
 
 def is_ordinary_piece(category: Category, piece: str) -> bool:

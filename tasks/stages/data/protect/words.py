@@ -72,9 +72,9 @@ class Text:
         return self.decoded.text[self.decoded.from_original(start) : self.decoded.from_original(end)]
 
     def stripped(self, start: int, end: int) -> tuple[int, int]:
-        there, first = self.unescaped(start, end), self.decoded.from_original(start)
-        last = first + len(there.rstrip())
-        first += len(there) - len(there.lstrip())
+        unescaped, first = self.unescaped(start, end), self.decoded.from_original(start)
+        last = first + len(unescaped.rstrip())
+        first += len(unescaped) - len(unescaped.lstrip())
         return self.decoded.to_original(first), self.decoded.to_original(last)
 
     def stands_alone(self, start: int, end: int) -> bool:

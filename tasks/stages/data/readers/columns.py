@@ -40,11 +40,11 @@ def check_mapped(names: Collection[str], source: Source) -> None:
     missing = sorted(mapped - set(names))
     if not missing:
         return
-    there = sorted({like for name in missing for like in difflib.get_close_matches(name, set(names) - mapped, n=2)})
+    similar = sorted({like for name in missing for like in difflib.get_close_matches(name, set(names) - mapped, n=2)})
     known = sorted(mapped & set(names))
-    if known or there:
+    if known or similar:
         hint = f"it has {', '.join(map(repr, known)) or 'none of those named'}"
-        hint += f", and much like it {', '.join(map(repr, there))}" if there else ""
+        hint += f", and much like it {', '.join(map(repr, similar))}" if similar else ""
     else:
         hint = f"none of its {len(names)} columns is named there (is its header missing?)"
     raise InputError(

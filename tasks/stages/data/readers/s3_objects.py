@@ -102,10 +102,10 @@ def _answer_error(error: "ClientError", where: str) -> HallmarkError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status in REPLACED_STATUSES:
         return InputError(f"{where} changed while it was read; resolve again")
-    said = f"the store answers {status} ({error.response.get('Error', {}).get('Code', 'no code')})"
+    answer = f"the store answers {status} ({error.response.get('Error', {}).get('Code', 'no code')})"
     if 300 <= status < 500 and status not in TEMPORARY_STATUSES:
-        return _refused_error(where, said)
-    return Unavailable(f"{where} cannot be read now: {said}; try again later")
+        return _refused_error(where, answer)
+    return Unavailable(f"{where} cannot be read now: {answer}; try again later")
 
 
 def _refused_error(where: str, why: str) -> InputError:

@@ -45,11 +45,15 @@ def _origins(
         rows = {side: segments["source_id"][side][name] for side in SIDES}
         passages = {"ingest": source["counts"]}
         passages |= {stage: results[stage]["by_source"].get(name, NO_ROWS) for stage in EARLIER_STAGES[1:]}
-        left, gone, over = sum(rows.values()), put_aside.get(name, Counter()), not_drawn.get(name, Counter()).total()
+        left, quarantined, over = (
+            sum(rows.values()),
+            put_aside.get(name, Counter()),
+            not_drawn.get(name, Counter()).total(),
+        )
         passages["split"] = {
-            "rows": left + gone.total() + over,
+            "rows": left + quarantined.total() + over,
             "records": left,
-            "quarantined": dict(sorted(gone.items())),
+            "quarantined": dict(sorted(quarantined.items())),
             "not_drawn": over,
         }
         yield (

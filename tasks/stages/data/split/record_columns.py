@@ -55,7 +55,7 @@ def read(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
     in the same cluster.
     """
     table = pq.read_table(path, columns=["record_id", "source_id", "kind", "split"])
-    lot, turn = _draw_random_numbers(path, cluster_numbers(table["record_id"], clusters), seed)
+    group_numbers, turn = _draw_random_numbers(path, cluster_numbers(table["record_id"], clusters), seed)
     drawn = pa.table({"turn": turn, "record_id": table["record_id"]})  # texts that differ in tokens only: by id
     order = pc.sort_indices(drawn, sort_keys=[(name, "ascending") for name in drawn.column_names])
     place = order.to_numpy().astype(np.int64)
@@ -64,7 +64,7 @@ def read(path: Path, clusters: pa.Table, seed: int) -> SplitRecords:
         source_id=table["source_id"].combine_chunks().take(order),
         kind=table["kind"].combine_chunks().take(order),
         fixed_side=table["split"].combine_chunks().take(order),
-        group_number=lot[place],
+        group_number=group_numbers[place],
         table_position=place,
     )
 
@@ -90,10 +90,10 @@ def _draw_random_numbers(path: Path, cluster: Positions, seed: int) -> tuple[Ran
     begin = 0
     for batch in read_batches(path, ["source_id", "messages"], BATCH):
         keys, texts = prompt_keys(batch["messages"]), map(without_values, full_texts(batch["messages"]))
-        there = slice(begin, begin + len(keys))
-        own[there] = random_numbers(keys, seed)
-        turn[there] = random_numbers(map("\n".join, zip(batch["source_id"].to_pylist(), texts, strict=True)), seed)
-        for number, key in zip(cluster[there].tolist(), keys, strict=True):
+        positions = slice(begin, begin + len(keys))
+        own[positions] = random_numbers(keys, seed)
+        turn[positions] = random_numbers(map("\n".join, zip(batch["source_id"].to_pylist(), texts, strict=True)), seed)
+        for number, key in zip(cluster[positions].tolist(), keys, strict=True):
             smallest[number] = min(key, smallest.get(number, key))
         begin += len(keys)
     inside = cluster != NO_CLUSTER

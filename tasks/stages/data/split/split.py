@@ -108,9 +108,9 @@ def run(params: Params, layout: Layout) -> SplitResult:
     sides = divided.sides
     _refuse_one_sided(divided, params.data)
     with atomic_folder(layout.artefacts("split")) as folder:
-        for side, there in sides.items():
-            announce("split", f"writing {len(there):,} {side} records")
-            _write(path, records.table_position[there], folder / f"{side}.parquet")
+        for side, positions in sides.items():
+            announce("split", f"writing {len(positions):,} {side} records")
+            _write(path, records.table_position[positions], folder / f"{side}.parquet")
         write_table(_validation(records, divided), folder / "validation.parquet")
         write_table(with_source_rows(divided.removed, layout), folder / "quarantine.parquet")
         write_table(with_source_rows(divided.not_drawn, layout), folder / "not_drawn.parquet")
@@ -138,10 +138,10 @@ def divide(records: SplitRecords, data: Data) -> Division:
     removed = _removed_table(records, clashes, "prompt_in_test", "its prompt is in the fixed test set", shut_out)
     kept, over = {}, []
     for side, most in ((TRAIN, data.train_rows), (TEST, data.test_rows)):
-        there = np.flatnonzero(sides.members[side])
-        kept[side] = draw(records, there, most)
-        reason = f"data.{side}_rows keeps {most} of {len(there)} {side} records"
-        left = np.setdiff1d(there, kept[side], assume_unique=True)
+        positions = np.flatnonzero(sides.members[side])
+        kept[side] = draw(records, positions, most)
+        reason = f"data.{side}_rows keeps {most} of {len(positions)} {side} records"
+        left = np.setdiff1d(positions, kept[side], assume_unique=True)
         over.append(_removed_table(records, left, NOT_DRAWN, reason, pa.nulls(len(left), pa.string())))
     validation = kept[TRAIN][sides.is_validation[kept[TRAIN]]]
     return Division(kept, removed, pa.concat_tables(over), validation)
@@ -159,8 +159,8 @@ def _removed_table(records: SplitRecords, positions: Positions, rule: str, reaso
 
 
 def _refuse_one_sided(divided: Division, data: Data) -> None:
-    for side, there in divided.sides.items():
-        if not len(there):
+    for side, positions in divided.sides.items():
+        if not len(positions):
             raise InputError(
                 f"split: none of {sum(map(len, divided.sides.values())):,} records is in the {side} partition; change "
                 "data.test_share or data.seed in params.yaml, or give more records"

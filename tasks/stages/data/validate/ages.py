@@ -36,11 +36,11 @@ class Ages:
     def column(self, name: str, batch: pa.RecordBatch) -> pa.Array:
         if name == "retirement_days_left":
             return pc.subtract(_days(batch["retired_at"]), self._today)
-        begun = _days(batch["effective_from"])
+        effective = _days(batch["effective_from"])
         if name == "retention_days_left":
             cutoffs = [None if item.cutoff is None else (item.cutoff - EPOCH).days for item in self.resolved.sources]
-            return pc.subtract(begun, self._by_source(cutoffs, batch))
-        age = pc.subtract(self._today, begun)
+            return pc.subtract(effective, self._by_source(cutoffs, batch))
+        age = pc.subtract(self._today, effective)
         if name == "age_days":
             return age
         return pc.subtract(self._by_source([item.source.refresh_days for item in self.resolved.sources], batch), age)

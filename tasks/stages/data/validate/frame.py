@@ -106,8 +106,8 @@ def _fields(targets: pa.ChunkedArray, columns: Collection[str] | None) -> Iterat
 def _names(objects: list[dict[str, Any]], columns: Collection[str] | None) -> set[str]:
     if columns is None:
         return {name for item in objects for name in item}
-    asked = {name.removeprefix(FIELD_PREFIX) for name in columns if name.startswith(FIELD_PREFIX)}
-    return {name for name in asked if any(name in item for item in objects)}
+    requested = {name.removeprefix(FIELD_PREFIX) for name in columns if name.startswith(FIELD_PREFIX)}
+    return {name for name in requested if any(name in item for item in objects)}
 
 
 def _parse_object(target: str) -> dict[str, Any]:

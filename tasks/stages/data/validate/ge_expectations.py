@@ -28,10 +28,10 @@ def is_about_source_rows(expectation: Expectation) -> bool:
 
 def columns_used(expectations: Iterable[Expectation]) -> set[str] | None:
     """Return the columns of the records that expectations use; None for all columns."""
-    asked = list(expectations)
-    if any(expectation.type.startswith(COLUMN_SET_PREFIX) for expectation in asked):
+    listed = list(expectations)
+    if any(expectation.type.startswith(COLUMN_SET_PREFIX) for expectation in listed):
         return None
-    return {name for expectation in asked for name in (*columns_of(expectation), *_conditions_of(expectation))}
+    return {name for expectation in listed for name in (*columns_of(expectation), *_conditions_of(expectation))}
 
 
 def columns_of(expectation: Expectation) -> Iterator[str]:

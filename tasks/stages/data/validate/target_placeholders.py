@@ -34,10 +34,10 @@ class TargetPlaceholders(FrozenModel):
 
     def fact(self) -> Fact:
         """Return the share of lacking records among all records, which the data gate judges."""
-        said = f"{self.lacking:,} of {self.with_placeholder:,} targets with a placeholder"
+        share = f"{self.lacking:,} of {self.with_placeholder:,} targets with a placeholder"
         named = f": records {', '.join(self.examples)}" if self.examples else ""
         more = ", …" if self.lacking > len(self.examples) else ""
-        return Fact(value=self.lacking / self.records if self.records else 0.0, note=f"{said}{named}{more}")
+        return Fact(value=self.lacking / self.records if self.records else 0.0, note=f"{share}{named}{more}")
 
 
 def count(path: Path) -> TargetPlaceholders:

@@ -129,10 +129,10 @@ def _failure_messages(validated: ValidateResult) -> Iterator[str]:
 
 
 def _facts(validated: ValidateResult) -> facts.Facts:
-    asked = [expectation for suite in validated.suites for expectation in suite.expectations]
+    evaluated = [expectation for suite in validated.suites for expectation in suite.expectations]
     return {
-        "evaluated_expectations": Fact(value=len(asked)),
-        "failed_expectations": Fact(value=sum(not expectation.success for expectation in asked)),
+        "evaluated_expectations": Fact(value=len(evaluated)),
+        "failed_expectations": Fact(value=sum(not expectation.success for expectation in evaluated)),
         "failed_suites": Fact(value=sum(not suite.success for suite in validated.suites)),
         target_placeholders.FACT_NAME: validated.only_in_target.fact(),
     }

@@ -124,8 +124,8 @@ class RayExecutor:
         return len(self._answered)
 
     def peak_bytes(self) -> int:
-        told = [self._result(self._actors[worker].peak_bytes.remote(), worker) for worker in sorted(self._idle)]
-        return max((held for got, held in told if got), default=0)
+        results = [self._result(self._actors[worker].peak_bytes.remote(), worker) for worker in sorted(self._idle)]
+        return max((peak for got, peak in results if got), default=0)
 
     def _start(self, worker: int) -> None:
         import ray

@@ -99,13 +99,13 @@ class VllmEngine:
         self._llm = LLM(**model_arguments(located, settings, longest))
 
     def answer(self, prompts: Sequence[Tokens]) -> list[GeneratedAnswer]:
-        told = self._llm.generate(
+        outputs = self._llm.generate(
             [{"prompt_token_ids": list(prompt)} for prompt in prompts],
             self._sampling,
             use_tqdm=False,
             lora_request=self._adapter,
         )
-        return [self._to_generated_answer(list(each.outputs[0].token_ids)) for each in told]
+        return [self._to_generated_answer(list(each.outputs[0].token_ids)) for each in outputs]
 
     def _to_generated_answer(self, tokens: Tokens) -> GeneratedAnswer:
         stopped = bool(tokens) and tokens[-1] in self._stop

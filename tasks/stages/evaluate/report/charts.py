@@ -52,8 +52,8 @@ def loss_curve(points: Sequence[TrainingStep]) -> Curve | None:
     if len(points) < 2:
         return None
     steps, losses, rates = zip(*((point.step, point.loss, point.lr) for point in points), strict=True)
-    looks = [(point.step, point.validation) for point in points if point.validation is not None]
-    levels = ticks(0, max([*losses, *(loss for _, loss in looks)]) or 1)
+    validations = [(point.step, point.validation) for point in points if point.validation is not None]
+    levels = ticks(0, max([*losses, *(loss for _, loss in validations)]) or 1)
     x = _scale(steps[0], steps[-1], 0, WIDTH)
     y = _scale(0, levels[-1], HEIGHT, 0)
     peak = max(rates)
@@ -64,8 +64,8 @@ def loss_curve(points: Sequence[TrainingStep]) -> Curve | None:
         smooth=_line((x(step), y(loss)) for step, loss in zip(steps, running_mean(losses), strict=True)),
         rate=_line((x(step), rate(value)) for step, value in zip(steps, rates, strict=True)),
         peak=peak,
-        validation=_line((x(step), y(loss)) for step, loss in looks),
-        best=_lowest_validation(looks, x, y),
+        validation=_line((x(step), y(loss)) for step, loss in validations),
+        best=_lowest_validation(validations, x, y),
         x=tuple(Tick(round(x(mark) / WIDTH * 100, 2), f"{mark:g}") for mark in marks),
         y=tuple(Tick(round(100 - y(level) / HEIGHT * 100, 2), f"{level:g}") for level in levels),
     )
@@ -189,7 +189,7 @@ def heat_map(examples: Sequence[JudgedRow]) -> HeatMap:
     support = Counter(example.label for example in examples)
     names = sorted(support)
     column = {name: place for place, name in enumerate(names)}
-    said = Counter(
+    label_pairs = Counter(
         (example.label, label if (label := example.said["candidate"].label) in column else OTHER_LABEL)
         for example in examples
     )
@@ -206,6 +206,6 @@ def heat_map(examples: Sequence[JudgedRow]) -> HeatMap:
                 strength=round(0.3 + 0.7 * rows / support[expected], 3),
                 title=f"expected {expected}, answered {answered}: {rows} of {support[expected]}",
             )
-            for (expected, answered), rows in sorted(said.items())
+            for (expected, answered), rows in sorted(label_pairs.items())
         ),
     )

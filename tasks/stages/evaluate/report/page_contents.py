@@ -123,9 +123,9 @@ def quotes(contents: ReportContents) -> list[QuotedRows]:
     for other in MODEL_TITLES:
         if other in contents.metrics.overall.comparisons:
             name = MODEL_TITLES[other].lower()
-            asked = [e for e in contents.examples if other in e.said]
-            gained = [e for e in asked if e.said["candidate"].right and not e.said[other].right]
-            lost = [e for e in asked if e.said[other].right and not e.said["candidate"].right]
+            answered = [e for e in contents.examples if other in e.said]
+            gained = [e for e in answered if e.said["candidate"].right and not e.said[other].right]
+            lost = [e for e in answered if e.said[other].right and not e.said["candidate"].right]
             quoted.append(_quote(f"Lost against the {name}", f"only the {name} is right", True, lost))
             quoted.append(_quote(f"Gained over the {name}", "only the candidate is right", True, gained))
     wrong = [e for e in contents.examples if not any(said.right for said in e.said.values())]

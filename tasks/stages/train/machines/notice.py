@@ -32,9 +32,9 @@ def give_notice(seconds: float) -> bool:
     reason = autoscaler_pb2.DrainNodeReason.Value(REASON)  # type: ignore[attr-defined]  # made at run time
     for name in mine:
         client.drain_node(name.hex(), reason, "this machine is taken away", int(until * 1000))
-    while not (gone := _alive_nodes(client).keys().isdisjoint(mine)) and time.time() < until:
+    while not (has_ended := _alive_nodes(client).keys().isdisjoint(mine)) and time.time() < until:
         time.sleep(POLL_SECONDS)
-    return gone
+    return has_ended
 
 
 def _alive_nodes(client: Any) -> dict[Any, Any]:

@@ -97,17 +97,17 @@ def workers_lost_error(error: Any, job: Job, workers: int) -> WorkersLost | None
     from ray.exceptions import RayActorError
     from ray.train.v2._internal.exceptions import WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError
 
-    gone = (RayActorError, WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
+    worker_errors = (RayActorError, WorkerHealthCheckFailedError, WorkerHealthCheckTimeoutError)
     failures = getattr(error, "worker_failures", {})
-    dead = {rank: failure for rank, failure in failures.items() if isinstance(failure, gone)}
+    dead = {rank: failure for rank, failure in failures.items() if isinstance(failure, worker_errors)}
     if not dead and not (failures and all(_is_lost_peer_error(failure) for failure in failures.values())):
         return None
     where = watchdog.hung_lines(job.scratch)
-    told = f"; it took no step for {builders.step_limit_seconds(job.training)} s, and stood at {where}" if where else ""
-    return WorkersLost(f"worker {', '.join(map(str, sorted(dead or failures)))} of {workers} was lost{told}")
+    hang = f"; it took no step for {builders.step_limit_seconds(job.training)} s, and stood at {where}" if where else ""
+    return WorkersLost(f"worker {', '.join(map(str, sorted(dead or failures)))} of {workers} was lost{hang}")
 
 
 def _is_lost_peer_error(failure: Any) -> bool:
     """Return whether gloo or NCCL reports that another worker disconnected or did not answer."""
     words = str(failure)
-    return any(said in words for said in ("Connection closed by peer", "Connection reset", "Timed out", "NCCL"))
+    return any(part in words for part in ("Connection closed by peer", "Connection reset", "Timed out", "NCCL"))

@@ -25,7 +25,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
     They have CHECKPOINT_SECONDS to write a checkpoint. The block ends at once if this attempt has taken no step.
     Further signals have no effect, since several processes may send one.
     """
-    turns, asked, late = count(), list[int](), threading.Event()
+    turns, signals, late = count(), list[int](), threading.Event()
 
     def end() -> None:
         late.set()
@@ -40,7 +40,7 @@ def on_sigterm(job: Job) -> Iterator[None]:
             raise KeyboardInterrupt
         if next(turns):
             return
-        asked.append(sign)
+        signals.append(sign)
         try:
             if not log_follower.has_taken_step(job.training_log):
                 raise KeyboardInterrupt
@@ -52,10 +52,10 @@ def on_sigterm(job: Job) -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, ask)
     try:
         yield
-        if asked:  # the signal came after the last step, which has a checkpoint
+        if signals:  # the signal came after the last step, which has a checkpoint
             raise KeyboardInterrupt
     except HallmarkError as error:
-        if not asked:
+        if not signals:
             raise
         announce("train", f"{error}; run again to go on from the last checkpoint")
         raise KeyboardInterrupt from None

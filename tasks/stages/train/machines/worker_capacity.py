@@ -39,7 +39,7 @@ def wait_for(job: Job) -> int:
         return training.workers  # Ray requests the machines and waits for them
     assert training.least_workers
     together = training.sequence_parallel  # fewer of them could not compute a forward pass
-    told, before, since = False, -1, time.monotonic()
+    has_announced, before, since = False, -1, time.monotonic()
     least = training.least_workers
     # The minimum is one group. Else two trainings could each hold a place that the other waits for.
     with placement_groups(job, [least, *[together] * ((training.workers - least) // together)]) as places:
@@ -49,8 +49,8 @@ def wait_for(job: Job) -> int:
             settled = time.monotonic() - since > SETTLED_SECONDS
             if settled and now >= least:
                 break
-            if settled and not told:
-                told = True
+            if settled and not has_announced:
+                has_announced = True
                 words = f"the cluster has no room for the {least} workers of training.least_workers"
                 announce("train", f"waiting for machines: {words}")
             time.sleep(POLL_SECONDS)

@@ -41,8 +41,8 @@ def _wrap_collective(exchange: Callable[..., Any], around: ContextFactory) -> Ca
     def within_it(*given: Any, **named: Any) -> Any:
         # `async_op` is the only argument that is true or false. DeepSpeed's decorator hides the signature.
         if named.get("async_op") or any(it is True for it in given):
-            begun = exchange(*given, **named)
-            return None if begun is None else _PendingOperation(begun, around)
+            operation = exchange(*given, **named)
+            return None if operation is None else _PendingOperation(operation, around)
         with around():
             return exchange(*given, **named)
 

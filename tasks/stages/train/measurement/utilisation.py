@@ -30,11 +30,11 @@ class Utilisation:
         rows = order.step(number)
         lengths, workers = order.examples.lengths(rows), distributed.get_world_size()
         plan = passes.plan(lengths, self.training, workers)
-        told: dict[str, Any] = {"positions": passes.computed_positions(lengths, plan, self.training.packed)}
+        measured: dict[str, Any] = {"positions": passes.computed_positions(lengths, plan, self.training.packed)}
         if self._operations and self.peak.operations:
             needed = self._operations.of_rows(lengths, order.examples.targets(rows))
-            told["mfu"] = needed / (seconds * self.peak.operations)
-        return told
+            measured["mfu"] = needed / (seconds * self.peak.operations)
+        return measured
 
     @property
     def peak_source(self) -> str | None:

@@ -35,9 +35,9 @@ def require_gpus(training: Training) -> None:
         return
     import torch
 
-    there = torch.cuda.device_count()
-    if there < training.workers:
-        has = "none" if there == 0 else str(there)
+    gpus = torch.cuda.device_count()
+    if gpus < training.workers:
+        has = "none" if gpus == 0 else str(gpus)
         raise InputError(
             f"training.workers {training.workers} on device gpu needs as many GPUs, and this machine has {has}; set "
             "RAY_ADDRESS to a cluster that has them, or resources.memory_gib to what a GPU of another machine has"

@@ -69,5 +69,5 @@ def _device(training: Training, beside: int, place: int) -> int | None:
         return resource_limits.memory() // beside
     import torch
 
-    there = torch.cuda.device_count()
-    return torch.cuda.get_device_properties(min(place, there - 1)).total_memory if there else None
+    gpus = torch.cuda.device_count()
+    return torch.cuda.get_device_properties(min(place, gpus - 1)).total_memory if gpus else None

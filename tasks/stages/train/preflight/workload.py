@@ -41,7 +41,7 @@ def of(folder: Path, training: Training, context: int | None) -> Workload:
     lengths = rows.lengths()
     most = min(training.max_length, context or training.max_length)
     steps = order.Order(rows, training)
-    looks = sum(early_stopping.validation_due(steps, number + 1) for number in range(steps.steps))
+    validations = sum(early_stopping.validation_due(steps, number + 1) for number in range(steps.steps))
     validation = int(rows.lengths(rows.validation).sum())
     drawn = [steps.step(int(number)) for number in np.linspace(0, steps.steps - 1, min(SAMPLED_STEPS, steps.steps))]
     plans = [(rows.lengths(step), passes.plan(rows.lengths(step), training, training.workers)) for step in drawn]
@@ -49,7 +49,7 @@ def of(folder: Path, training: Training, context: int | None) -> Workload:
         rows=len(rows),
         validation_rows=len(rows.validation),
         tokens=round((int(lengths.sum()) - validation) * training.epochs),
-        validation_tokens=looks * validation,
+        validation_tokens=validations * validation,
         steps=steps.steps,
         passes_per_step=float(np.mean([plan.count for _, plan in plans])),
         largest_pass=max(

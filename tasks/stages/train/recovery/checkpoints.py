@@ -152,8 +152,8 @@ MANIFEST_FIELDS = ("step", "curve", "workers", "state", "inputs")
 
 def write_manifest(folder: Path, made: Checkpoint, files: dict[str, str]) -> None:
     """Write the description of a checkpoint and the digests of its files, with a digest of both."""
-    told = {**{name: getattr(made, name) for name in MANIFEST_FIELDS}, "files": files}
-    write_json(folder / MANIFEST, {"checkpoint": told, "sha256": sha256_bytes(canonical_json(told))})
+    manifest = {**{name: getattr(made, name) for name in MANIFEST_FIELDS}, "files": files}
+    write_json(folder / MANIFEST, {"checkpoint": manifest, "sha256": sha256_bytes(canonical_json(manifest))})
 
 
 def read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, str]]:
@@ -163,10 +163,10 @@ def read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, str]]:
         ValueError: The manifest is damaged. KeyError and TypeError have the same meaning.
     """
     stated = read_json(folder / MANIFEST)
-    told = stated["checkpoint"]
-    if stated["sha256"] != sha256_bytes(canonical_json(told)):
+    manifest = stated["checkpoint"]
+    if stated["sha256"] != sha256_bytes(canonical_json(manifest)):
         raise ValueError(f"{folder / MANIFEST} is not as it was written")
-    return Checkpoint(folder, **{name: told[name] for name in MANIFEST_FIELDS}), told["files"]
+    return Checkpoint(folder, **{name: manifest[name] for name in MANIFEST_FIELDS}), manifest["files"]
 
 
 def print_line(line: str) -> None:

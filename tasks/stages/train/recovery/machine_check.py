@@ -20,8 +20,8 @@ def raising_alike(job: Job) -> Iterator[None]:
         complaint = str(error)
     except OSError as error:
         complaint = f"on {socket.gethostname()}: {error}"
-    told = gather((machine_id(job), complaint))
-    unfit = {name: words for name, words in told if words}
+    complaints = gather((machine_id(job), complaint))
+    unfit = {name: words for name, words in complaints if words}
     if unfit:
-        left = sum(name not in unfit for name, _ in told)
+        left = sum(name not in unfit for name, _ in complaints)
         raise UnfitMachines("; ".join(dict.fromkeys(unfit.values())), tuple(unfit), left)

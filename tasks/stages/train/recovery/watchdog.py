@@ -83,9 +83,9 @@ class Watchdog:
 
 def hung_lines(folder: Path) -> str:
     """Return the innermost line of Hallmark's code in the stack of each hung worker; empty if none hung."""
-    told = []
+    places = []
     for path in sorted(folder.glob("stack-*.txt")):
         ours = (it for it in FRAME_LINE.finditer(path.read_text()) if OWN_CODE in it["file"])
         if line := next(ours, None):
-            told.append(f"{Path(line['file']).name}:{line['line']} in {line['function']} ({path.stem[6:]})")
-    return ", ".join(told)
+            places.append(f"{Path(line['file']).name}:{line['line']} in {line['function']} ({path.stem[6:]})")
+    return ", ".join(places)

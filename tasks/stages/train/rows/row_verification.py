@@ -97,15 +97,17 @@ def conversation_fault(
     tokens: list[int], start: int, turns: list[dict[str, str]], target: str, tokenizer: Any, stops: set[int]
 ) -> str:
     """Return a description of the fault in the row of a conversation; empty if there is none."""
-    asked = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
-    if tokens[:start] != asked:
-        place = next((at for at, pair in enumerate(zip(tokens, asked, strict=False)) if pair[0] != pair[1]), len(asked))
+    served = list(tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
+    if tokens[:start] != served:
+        place = next(
+            (at for at, pair in enumerate(zip(tokens, served, strict=False)) if pair[0] != pair[1]), len(served)
+        )
         return (
             "the prompt is not what serving will ask: "
-            f"{tokens_around(tokenizer, tokens[:start], place)} instead of {tokens_around(tokenizer, asked, place)}; "
+            f"{tokens_around(tokenizer, tokens[:start], place)} instead of {tokens_around(tokenizer, served, place)}; "
             "choose a base model whose chat template renders a prompt alike with and without its answer"
         )
-    if len(asked) > 1 and tokenizer.bos_token_id is not None and asked[0] == asked[1] == tokenizer.bos_token_id:
+    if len(served) > 1 and tokenizer.bos_token_id is not None and served[0] == served[1] == tokenizer.bos_token_id:
         return f"it begins with {tokenizer.bos_token} twice; mend the chat template of the base model"
     answer = tokens[start:]
     if not answer:
@@ -118,8 +120,8 @@ def conversation_fault(
         )
     if tokenizer.pad_token_id in answer and tokenizer.pad_token_id not in stops:
         return f"{tokenizer.pad_token} stands in its answer and would be trained; take it out of the source"
-    said = tokenizer.decode(answer[:-1]).strip()
-    if not said.endswith(target.strip()) and tokenizer.unk_token_id not in answer:
+    decoded = tokenizer.decode(answer[:-1]).strip()
+    if not decoded.endswith(target.strip()) and tokenizer.unk_token_id not in answer:
         return (
             f"the trained tokens, which begin with {tokens_around(tokenizer, answer, 0)}, are not its answer; choose a "
             "base model whose chat template keeps an answer as it is"

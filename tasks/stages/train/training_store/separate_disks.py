@@ -141,8 +141,8 @@ class RemoteTrainingStore(TrainingStore):
             self.call_coordinator("begin", list(curve))
 
     def log_step(self, point: dict[str, Any]) -> None:
-        if distributed.get_rank() == 0 and (told := self.call_coordinator("append", point, wait=False)):
-            self._pending_calls.append(told)
+        if distributed.get_rank() == 0 and (call := self.call_coordinator("append", point, wait=False)):
+            self._pending_calls.append(call)
 
     def show_line(self, line: str) -> None:
         self.call_coordinator("say", line)
@@ -176,8 +176,8 @@ class RemoteTrainingStore(TrainingStore):
             return method(*given)
         import ray
 
-        told = method.remote(*given)
-        return ray.get(told) if wait else told
+        call = method.remote(*given)
+        return ray.get(call) if wait else call
 
 
 class Upload(threading.Thread):

@@ -132,10 +132,10 @@ class TrainingStore:
         return None
 
     def _first_worker_finds(self, what: Callable[[], bool]) -> bool:
-        told: list[Any] = [what() if distributed.get_rank() == 0 else None]
+        answers: list[Any] = [what() if distributed.get_rank() == 0 else None]
         if distributed.get_world_size() > 1:
-            distributed.broadcast_object_list(told)
-        return bool(told[0])
+            distributed.broadcast_object_list(answers)
+        return bool(answers[0])
 
     def end_requested(self) -> bool:
         """Return whether the workers have to end because the stage was asked to. The first worker calls it."""

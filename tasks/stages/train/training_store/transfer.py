@@ -59,8 +59,8 @@ def _stored_name(file: Path, place: TrainingStorage) -> str | None:
     if not file.exists():
         return None
     try:
-        told = read_json(file)
-        return str(told["name"]) if told["place"] == place.location else None
+        storage = read_json(file)
+        return str(storage["name"]) if storage["place"] == place.location else None
     except DOCUMENT_ERRORS:
         print(f"{file} is damaged; the training begins anew", flush=True)
         return None

@@ -42,10 +42,10 @@ def first_moment(engine: Any, weight: Any) -> torch.Tensor | None:
     """
     from deepspeed.utils import safe_get_full_optimizer_state
 
-    held = safe_get_full_optimizer_state(weight, "exp_avg")
-    if held is None:  # without ZeRO, torch's optimizer has it, in bf16 for the fp32 copy
-        held = engine.basic_optimizer.state.get(_copy(engine, weight), {}).get("exp_avg")
-    return None if held is None else held.detach().float().reshape(-1).clone()
+    moment = safe_get_full_optimizer_state(weight, "exp_avg")
+    if moment is None:  # without ZeRO, torch's optimizer has it, in bf16 for the fp32 copy
+        moment = engine.basic_optimizer.state.get(_copy(engine, weight), {}).get("exp_avg")
+    return None if moment is None else moment.detach().float().reshape(-1).clone()
 
 
 def _copy(engine: Any, weight: Any) -> Any:
@@ -67,8 +67,8 @@ def summary(engine: Any, training: Training) -> dict[str, Any]:
     name, weight = probe_weight(engine, training)
     full = safe_get_full_fp32_param(weight)
     full = _copy(engine, weight) if full is None else full
-    held = first_moment(engine, weight)
-    norms = float(full.detach().float().norm()), 0.0 if held is None else float(held.norm())
+    moment = first_moment(engine, weight)
+    norms = float(full.detach().float().norm()), 0.0 if moment is None else float(moment.norm())
     if not all(map(math.isfinite, norms)):
         raise InputError(
             f"the weight {name} or the mean of its gradient is no number, or too large for one; lower "
@@ -100,6 +100,6 @@ def complete_optimizer_state(engine: Any, taken: int) -> None:
     """
     if link := getattr(engine.optimizer, "_lazy_init_hp_params_optimizer_state", None):
         link()
-    for weight, held in engine.basic_optimizer.state.items():
-        if "step" in held:
-            held["step"] = torch.tensor(float(taken), device=weight.device)
+    for weight, state in engine.basic_optimizer.state.items():
+        if "step" in state:
+            state["step"] = torch.tensor(float(taken), device=weight.device)

@@ -93,8 +93,8 @@ class FirstStepCheck:
         for hook in self._hooks:
             hook.remove()
         self._require_gradients()
-        held = engine_state.first_moment(self.engine, self._weight)
-        if held is None:
+        moment = engine_state.first_moment(self.engine, self._weight)
+        if moment is None:
             raise Refused(f"the optimizer does not hold {self._chosen}, so it would never learn; report it")
         assert self._sum is not None
         if distributed.get_world_size() > 1:
@@ -103,7 +103,7 @@ class FirstStepCheck:
         clipped = min(1.0, self.training.max_grad_norm / (norm + 1e-6))
         gradient = self._sum.reshape(-1) / targets * clipped
         before = torch.zeros_like(gradient) if self._before is None else self._before
-        wanted, fresh = (1 - engine_state.ADAM_BETA1) * gradient, held - engine_state.ADAM_BETA1 * before
+        wanted, fresh = (1 - engine_state.ADAM_BETA1) * gradient, moment - engine_state.ADAM_BETA1 * before
         apart = float((fresh - wanted).norm() / max(wanted.norm(), ROUNDING_SHARE * before.norm()))
         if not apart <= TOLERANCE[self.training.precision]:
             size = float(fresh.norm() / wanted.norm())
@@ -119,21 +119,21 @@ class FirstStepCheck:
 
     def _require_gradients(self) -> None:
         """Raise Refused if a weight has no gradient on any worker; a single worker may have no rows."""
-        met = torch.tensor(
+        has_gradient = torch.tensor(
             [float(self._has_gradient.get(name, False)) for name in self.weights], device=self.engine.device
         )
         if distributed.get_world_size() > 1:
-            distributed.all_reduce(met, op=distributed.ReduceOp.MAX)
+            distributed.all_reduce(has_gradient, op=distributed.ReduceOp.MAX)
         adapter = methods.get(self.training.method).adapter
         idle = [
             name
-            for name, has in zip(self.weights, met.tolist(), strict=True)
+            for name, has in zip(self.weights, has_gradient.tolist(), strict=True)
             if not has and not (adapter and adapter.starts_idle(name))
         ]
-        if idle and met.any():
+        if idle and has_gradient.any():
             raise Refused(
                 f"{len(idle)} of {len(self.weights)} trained weights got no gradient in the first step, {idle[0]} "
                 "among them; they take no part in the loss. Name the modules that do in training.lora_targets"
             )
-        if not met.any():
+        if not has_gradient.any():
             raise Refused("no trained weight got a gradient in the first step: the adapter is not active; report it")

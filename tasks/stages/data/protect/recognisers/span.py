@@ -26,12 +26,12 @@ def resolve_overlaps(spans: list[Span]) -> list[Span]:
     Of two spans that overlap, the one with the higher score is kept, then the longer, then the earlier. The parts of
     the other beyond it are kept as spans of their own, so that every character that was covered stays covered.
     """
-    taken = bytearray(max((s.end for s in spans), default=0))
+    covered = bytearray(max((s.end for s in spans), default=0))
     kept: list[Span] = []
     for span in sorted(spans, key=lambda s: (-s.score, s.start - s.end, s.start, s.kind)):
-        for start, end in _uncovered_ranges(taken, span.start, span.end):
+        for start, end in _uncovered_ranges(covered, span.start, span.end):
             kept.append(span._replace(start=start, end=end))
-            taken[start:end] = b"\1" * (end - start)
+            covered[start:end] = b"\1" * (end - start)
     return sorted(kept)
 
 

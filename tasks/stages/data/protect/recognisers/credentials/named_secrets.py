@@ -58,10 +58,10 @@ def find(text: str) -> list[Span]:
     random value of the usual length with such a name up to 60 characters before it.
     """
     spans = [Span(*m.span("secret"), "CREDENTIAL", 0.9) for m in KEY.finditer(text) if _is_key(m["secret"])]
-    said = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]
+    passwords = [m for m in PASSWORD.finditer(text) if _is_password(m["secret"])]
     apart = (m for form in (ADJACENT_PASSWORD, DISTANT_PASSWORD) for m in form.finditer(text))
-    said += [m for m in apart if _is_password(m["secret"]) and LETTER_AND_DIGIT.search(m["secret"])]
-    spans += [Span(m.start("secret"), _end_without_full_stop(m), "CREDENTIAL", 0.85) for m in said]
+    passwords += [m for m in apart if _is_password(m["secret"]) and LETTER_AND_DIGIT.search(m["secret"])]
+    spans += [Span(m.start("secret"), _end_without_full_stop(m), "CREDENTIAL", 0.85) for m in passwords]
     keys = (m for m in KEY_LIKE.finditer(text) if entropy(m.group()) > 3 and is_random(m.group()))
     spans += [
         Span(*m.span(), "CREDENTIAL", 0.8)
