@@ -43,7 +43,7 @@ class ModelFolders:
 
     @property
     def weights(self) -> Path:
-        """Folder of the full weights: those of the base model for an adapter, else those of the model itself."""
+        """Folder of the full weights: the base model's folder for an adapter, else the fine-tuned model's."""
         return self.base if self.adapter else self.fine_tuned or self.base
 
     @property

@@ -80,7 +80,7 @@ def trained_folder(layout: Layout, method: str) -> Path:
     """Return the folder of the trained model or adapter.
 
     Raises:
-        InputError: Stage `train` wrote none, or not the one that `method` produces.
+        InputError: Stage `train` wrote neither of them, or not the one that `method` produces.
     """
     form, folder = methods.get(method).form, layout.artefacts("train")
     result_forms = list(methods.forms_in(folder))

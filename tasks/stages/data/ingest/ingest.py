@@ -59,7 +59,7 @@ def run(params: Params, layout: Layout) -> IngestResult:
     """Write the records of all sources in inputs/sources.json.
 
     Raises:
-        InputError: A source cannot be used, or the vault's key is not that of the run. The key is checked before a
+        InputError: A source cannot be used, or the vault's key is not the key of the run. The key is checked before a
             source is read.
     """
     resolved = load_resolved(layout.sources)

@@ -39,7 +39,8 @@ def replace(
 ) -> str:
     """Return the text with its spans replaced, and add counts, subjects and values to `outcome`.
 
-    The spans must be sorted and without overlaps. What replaces a span of `quotes` is put into its quote.
+    The spans must be sorted and without overlaps. The replacement of a span in `quotes` is put into that quotation
+    mark.
     """
     parts, end = [], 0
     for span in spans:

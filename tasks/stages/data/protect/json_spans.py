@@ -8,11 +8,10 @@ from tasks.stages.data.protect.words import Text
 
 
 def within_tokens(text: Text, spans: Iterable[DetectedSpan]) -> list[DetectedSpan]:
-    """Return the spans cut to the strings and numbers of JSON; those of text without JSON as they are.
+    """Return the spans cut to the strings and numbers of JSON; spans of text without JSON are returned unchanged.
 
-    A number is replaced whole. Of a span that goes beyond one string, names of fields stay readable: they belong to the
-    form of the text, and a recogniser took them for a part of the value beside them. The spans must be sorted and
-    without overlaps.
+    A number is replaced whole. If a span goes beyond one string, the names of fields in it stay readable, since they
+    belong to the form of the text and not to the value. The spans must be sorted and without overlaps.
     """
     kept: list[DetectedSpan] = []
     for piece in _pieces(text, spans):

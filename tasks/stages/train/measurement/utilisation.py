@@ -43,7 +43,7 @@ class Utilisation:
 
 
 def total_peak(own: Peak) -> Peak:
-    """Return the peak of all workers' devices together; unknown if that of one device is unknown."""
+    """Return the peak of all workers' devices together; unknown if the peak of one device is unknown."""
     if distributed.get_world_size() == 1:
         return own
     peaks: list[Any] = [None] * distributed.get_world_size()

@@ -46,7 +46,7 @@ class LoraFunction(torch.autograd.Function):
 
 
 def replace_forward(model: Any) -> None:
-    """Replace the forward method of every plain LoRA layer; other layers keep that of PEFT."""
+    """Replace the forward method of every plain LoRA layer; other layers keep PEFT's method."""
     for layer in model.modules():
         if is_plain(layer):
             layer.forward = MethodType(_forward, layer)

@@ -31,9 +31,9 @@ class MachineCapacity:
 def of(training: Training, resources: Resources, folder: Path) -> MachineCapacity:
     """Return the memory and disk space of each worker.
 
-    How many workers a machine of a cluster gets is unknown, so each counts as alone on its machine. Checkpoints will be
-    in `folder`, which need not exist. Disk space is None if `resources` describe another machine, or if the training
-    keeps its checkpoints in a storage.
+    The number of workers that a machine of a cluster gets is unknown, so each worker counts as alone on its machine.
+    Checkpoints will be in `folder`, which need not exist. Disk space is None if `resources` describe another machine,
+    or if the training keeps its checkpoints in a storage.
     """
     cluster = connection.cluster_address() is not None
     if cluster:

@@ -45,7 +45,7 @@ class Operations:
 def of(training: Training, shape: ModelShape) -> Operations | None:
     """Return the operations of a training; None for a mixture of experts.
 
-    In such a model not every weight works on every token, and the headers do not say on how many it does.
+    In such a model not every weight works on every token, and the headers of the files do not state how many do.
     """
     if any("expert" in name for name in shape.weights):
         return None

@@ -13,7 +13,7 @@ from tasks.stages.train.rows.order import Rows
 from tasks.stages.train.verification import engine_state
 
 TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}
-"""Maximum relative difference between the optimizer's gradient and that of autograd that is due to rounding."""
+"""Maximum relative difference, due to rounding, between the optimizer's gradient and autograd's gradient."""
 
 ROUNDING_SHARE = 1e-4
 """Smallest gradient, relative to the optimizer's running mean before the step, that rounding does not hide."""

@@ -21,7 +21,7 @@ WINDOW_BITS = np.uint64(8 * WINDOW_BYTES)
 
 @dataclass(frozen=True)
 class Shingles:
-    """Windows of many forms, one form after the other. Those of form i are values[starts[i]:starts[i + 1]]."""
+    """Windows of many forms, one form after the other. The windows of form i are values[starts[i]:starts[i + 1]]."""
 
     values: np.ndarray
     """Windows as uint64, below 2^WINDOW_BITS."""

@@ -32,7 +32,7 @@ LOWER_CASE_DIVISOR = 10
 """Divisor of the number of uses: a word is no name if at least one use in this many is in lower case."""
 ENDINGS = ("s", "es", "ed", "ing", "ly")
 MIN_USE_RATIO = 5
-"""Minimum ratio of the uses of a word to those of its typo."""
+"""Minimum ratio of the uses of a word to the uses of its typo."""
 
 
 def is_never_typo(word: str) -> bool:

@@ -21,8 +21,8 @@ class Window(NamedTuple):
     def uncut_spans(self, spans: Iterable[Span]) -> Iterator[Span]:
         """Yield the window's spans with offsets into the whole text, except those that touch a cut edge.
 
-        The neighbouring window has such a span whole. One longer than half the overlap is yielded all the same, since
-        both windows may cut it.
+        The neighbouring window has such a span whole. A span longer than half the overlap is yielded nevertheless,
+        since both windows may cut it.
         """
         for span in spans:
             uncut_left = span.start > 0 or self.start == 0
