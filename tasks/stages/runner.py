@@ -89,6 +89,5 @@ def run(name: str, module: str, before: Callable[[Path], None] = lambda _: None)
 
 
 def main() -> int:
-    """Run the stage of the command line `start.py STAGE MODULE`."""
     _, name, module = sys.argv
     return run(name, module)

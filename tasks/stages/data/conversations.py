@@ -48,7 +48,6 @@ def full_texts(messages: pa.ListArray) -> list[str]:
 
 
 def normalise_spaces(text: str) -> str:
-    """Normalise spaces: one space between words, none around the text."""
     return " ".join(text.split())
 
 

@@ -51,7 +51,6 @@ class LabelJudge:
 class JsonJudge:
     settings: Evaluation
     key_sets: frozenset[frozenset[str]]
-    """Sets of keys that occur in training targets."""
 
     def judge(self, answer: str, expected: str) -> Judgement:
         try:

@@ -116,7 +116,6 @@ class _Batch:
         self.next_tokens = logits[:, -1].argmax(dim=-1)
 
     def step(self) -> None:
-        """Append the next tokens to the rows, and compute the tokens that follow."""
         import torch
 
         self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], dim=1)

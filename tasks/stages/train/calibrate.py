@@ -26,7 +26,6 @@ from tasks.stages.train.rows.rendering import Example
 SECONDS = 15.0
 """Seconds for which steps are taken after the first one. The last step is not cut short."""
 MADE_UP_ROWS = 64
-"""Number of rows that are made up if no run has tokenised any."""
 REQUEST_FILE, RESULT_FILE = "asked.json", "told.json"
 
 

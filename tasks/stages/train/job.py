@@ -16,8 +16,6 @@ from tasks.stages.train.coordinator import END_REQUEST_FILE, LOG_FILE, MORE_WORK
 
 @dataclass(frozen=True)
 class RemoteStorage:
-    """Storage of a training whose machines have no disk in common."""
-
     place: str
     """Location of the storage: s3://BUCKET/PREFIX, or a folder that all machines mount."""
     name: str

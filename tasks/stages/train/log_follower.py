@@ -46,7 +46,6 @@ class Follower:
         self.ended = threading.Event()
         self.done = 0
         self.resumed_steps = 0
-        """Number of steps that the newest attempt took over from a checkpoint."""
         self.printed_lines = 0
 
     def follow(self) -> None:
@@ -145,7 +144,6 @@ def validation_text(points: list[Point]) -> str:
 
 
 def speed(points: list[Point]) -> float:
-    """Return tokens per second of the steps that this attempt took."""
     timed = [point for point in points if "seconds" in point]
     seconds = sum(point["seconds"] for point in timed)
     return float(sum(point["tokens"] for point in timed) / seconds) if seconds else 0.0

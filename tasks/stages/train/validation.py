@@ -12,7 +12,6 @@ from tasks.stages.train.rows.batches import all_share_prefix, collate
 from tasks.stages.train.rows.order import Order
 
 ROWS_AT_ONCE = 1_000
-"""Number of rows that are distributed over forward passes at a time."""
 
 
 @torch.no_grad()

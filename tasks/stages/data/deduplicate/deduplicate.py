@@ -77,7 +77,6 @@ class TableCounts:
 
     kept: Counter[str]
     rules: defaultdict[str, list[str]]
-    """Rules of the quarantined records by source."""
     contradicted: int
 
 

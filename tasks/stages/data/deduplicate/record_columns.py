@@ -183,6 +183,5 @@ def _numbers(column: pa.Array) -> np.ndarray:
 
 
 def _ranks(column: pa.Array) -> np.ndarray:
-    """Return dense ranks from 1; equal values have equal ranks."""
     ranks: np.ndarray = pc.rank(column, tiebreaker="dense").to_numpy().astype(np.int64)
     return ranks

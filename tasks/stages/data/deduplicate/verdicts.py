@@ -70,7 +70,6 @@ class GroupRecord(NamedTuple):
 
     @property
     def precedence(self) -> tuple[int, bool, int, int]:
-        """Sort key of precedence; a smaller key is a higher precedence."""
         return -self.authority, self.retired, -self.effective, -self.version
 
 

@@ -79,7 +79,6 @@ class TableWriters:
 class ReadContext:
     resolved: ResolvedSources
     max_malformed_share: float
-    """Maximum share of malformed rows of a source: `data.max_malformed_share`."""
     root: Path
     """Folder at which relative locations start."""
     vault: VaultWriter

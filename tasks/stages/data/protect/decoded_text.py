@@ -35,8 +35,6 @@ MAX_LAYERS = 4
 
 
 class Layer(NamedTuple):
-    """Offsets of the characters that were decoded in one pass over a text."""
-
     ends: list[int]
     """Offset into the decoded text behind each decoded character, ascending."""
     source_ends: list[int]
@@ -114,7 +112,6 @@ def decode(text: str, is_json: bool) -> DecodedText:
 
 
 def is_json_text(text: str) -> bool:
-    """Return whether a text as a whole is a list or an object of JSON."""
     if text.lstrip()[:1] not in ("{", "["):
         return False
     try:

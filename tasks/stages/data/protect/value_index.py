@@ -10,8 +10,6 @@ from tasks.stages.data.protect.words import Text
 
 
 class ValueIndex:
-    """Index of values by the sequences of words for which a text is searched."""
-
     def __init__(self, values: Collection[Value]) -> None:
         spelled = {words: value for value in values for words in value.word_sequences}
         self._values = list(spelled.values())

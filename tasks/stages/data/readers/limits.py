@@ -9,7 +9,6 @@ from tasks.sources.sources import Source
 
 
 def refuse_unpacked(size: int, source: Source) -> None:
-    """Raise InputError if a source unpacks to more bytes than its limit."""
     if size > source.max_unpacked_bytes:
         raise _limit_error("unpacks to more than", "max_unpacked_bytes", source)
 

@@ -16,9 +16,7 @@ import pyarrow.parquet as pq
 UNPACKED, PACKED, V1, V2 = 2, 3, 5, 8
 """Field numbers of PageHeader: unpacked size, packed size, and the headers of data pages of version 1 and 2."""
 VALUES_FIELD = 1
-"""Field number of the number of values in the header of a data page."""
 ENCODING_FIELD = {V1: 2, V2: 4}
-"""Field number of the encoding in the header of a data page, by version."""
 DELTA_BYTE_ARRAY = 7
 """Encoding that writes each value as the length of the prefix that it shares with the last value, and its suffix."""
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, STRUCT = 1, 2, 3, 4, 5, 6, 7, 8, 12
@@ -34,7 +32,6 @@ MAX_DEPTH = 8
 @dataclass(frozen=True)
 class PageSizes:
     unpacked: int = 0
-    """Unpacked size of all pages in bytes."""
     largest: int = 0
     """Unpacked size of the largest page in bytes, or of all pages if they use deltas, which continue across pages."""
     values: int = 0

@@ -16,8 +16,6 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Sides:
-    """Partitions of the records, in the order of `SplitRecords`."""
-
     members: dict[str, Mask]
     fixed_test_record: Positions
     """Position of the test record with the same prompt, for each record that is fixed for training although its prompt

@@ -16,7 +16,6 @@ from tasks.stages.data.conversations import full_texts, prompt_keys
 from tasks.stages.data.protect.placeholders import without_values
 
 BATCH = 10_000
-"""Number of records whose texts are Python strings at the same time."""
 NO_CLUSTER = -1
 
 RandomNumbers = npt.NDArray[np.uint64]

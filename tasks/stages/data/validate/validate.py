@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGE_COLUMNS = frozenset({"messages", "prompt", "target"})
-"""Columns with most of the bytes of a table of records."""
 
 
 class ValidateResult(FrozenModel):

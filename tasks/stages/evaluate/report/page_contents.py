@@ -112,7 +112,6 @@ class QuotedRows:
     title: str
     why: str
     open: bool
-    """Whether the rows are visible without a click."""
     rows: int
     shown: list[JudgedRow]
 

@@ -18,7 +18,6 @@ class DetectionScore:
     """Stage that is expected to find the defect or the protected text."""
     name: str
     planted: int
-    """Number of planted rows or values."""
     truth: int
     """Number of rows or characters that are to be found."""
     hit: int

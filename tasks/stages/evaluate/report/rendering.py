@@ -24,7 +24,6 @@ from tasks.stages.evaluate.report.page_contents import ReportContents
 
 TEMPLATES = Path(__file__).parent / "templates"
 DATA_DOCS = "../artefacts/validate/docs/index.html"
-"""Path of the Data Docs relative to measured/."""
 PROMPT_CHARS = 320
 
 
@@ -102,7 +101,6 @@ def _templates() -> jinja2.Environment:
 
 
 def format_percent(share: float) -> str:
-    """Format a share in percent with one decimal, e.g. 84.2."""
     return f"{share * 100:.1f}"
 
 

@@ -24,7 +24,6 @@ class RowCounts:
     rows: int
     """Number of rows that the stage read."""
     records: int
-    """Number of records that the stage wrote."""
     quarantined: tuple[tuple[str, int], ...]
     """Rules with their numbers of quarantined rows, largest first."""
     not_drawn: int = 0
@@ -77,9 +76,7 @@ class DuplicateCounts:
     """Rule, in words, for the record that is kept of several duplicates."""
     pairs: int
     clusters: int
-    """Number of groups of kept records that must be in the same partition."""
     contradictions: int
-    """Number of kept records that contradict another kept record."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,6 @@ class PassGroup:
     """Index of the rows that these workers compute, among the groups of rows in a forward pass."""
     part_index: int
     process_group: Any = None
-    """Process group of these workers; None if there is only one."""
 
     @classmethod
     def of(cls, training: Training) -> Self:
@@ -108,7 +107,6 @@ class WholeRows:
 IMPLEMENTATIONS = ("sdpa", "flash_attention_2")
 """Names of the attentions in transformers that can be computed by several workers."""
 PER_HEAD_OPTIONS = ("s_aux", "position_bias")
-"""Options of attention that have a value for each head."""
 
 
 @dataclass(frozen=True)

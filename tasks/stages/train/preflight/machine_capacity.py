@@ -25,7 +25,6 @@ class MachineCapacity:
     host: int | None
     """Worker's share of the machine's memory, for offloaded state."""
     disk: int | None
-    """Free disk space for checkpoints and weights of all workers."""
 
 
 def of(training: Training, resources: Resources, folder: Path) -> MachineCapacity:

@@ -38,7 +38,6 @@ class ModelShape:
     layer_kinds: frozenset[str]
     """Kinds of layers named in the model's configuration; empty if it names none."""
     position_kinds: frozenset[str]
-    """Kinds of rotary positions named in the model's configuration."""
 
     @property
     def parameters(self) -> int:

@@ -29,8 +29,6 @@ class Speed:
 
 @dataclass(frozen=True)
 class MeasuredSpeed:
-    """Speed of an earlier training in this checkout."""
-
     tokens_per_second: float
     """Tokens per second of all workers of that training."""
     run: str

@@ -16,7 +16,6 @@ from tasks.stages.train.rows.shuffle import shuffled
 
 Rows = npt.NDArray[np.int64]
 STEPS_SORTED = 100
-"""Number of steps whose rows are sorted together."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,7 +92,6 @@ def pack_rows(lengths: npt.NDArray[np.int64], most: int, at_once: int) -> list[R
 
 
 def group_tokens(lengths: npt.NDArray[np.int64], group: RowIndices, is_packed: bool) -> int:
-    """Return the number of tokens in a group, with padding."""
     return int(lengths[group].sum() if is_packed else lengths[group].max(initial=0) * len(group))
 
 

@@ -30,7 +30,6 @@ class TrainingStore:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        """Job with the folders that this worker uses."""
 
     storage_patience_seconds = 0.0
     """Seconds that a checkpoint may wait because the storage does not answer."""
@@ -71,7 +70,6 @@ class TrainingStore:
         return self.job.scratch / BEST_FOLDER
 
     def empty_best(self) -> Path:
-        """Empty and return the folder of the best weights, for better ones."""
         if distributed.get_rank() == 0:
             checkpoints.empty(self._best)
         return self._best
@@ -86,7 +84,6 @@ class TrainingStore:
             link_files(checkpoint / BEST_FOLDER, self._best)
 
     def export_best(self) -> None:
-        """Use the best weights as the result of the training."""
         if distributed.get_rank() == 0:
             link_files(self._best, self.job.output)
         distributed.barrier()
@@ -146,7 +143,6 @@ class TrainingStore:
         return self.job.more_workers_file.exists()
 
     def stack(self, rank: int) -> watchdog.StackDestination:
-        """Return the destination to which the watchdog writes this worker's stack."""
         return watchdog.StackDestination(self.job.scratch / f"stack-{rank}.txt")
 
 

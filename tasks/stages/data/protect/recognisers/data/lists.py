@@ -4,12 +4,10 @@ from pathlib import Path
 
 
 def read(name: str) -> frozenset[str]:
-    """Return the words of `name`.txt, which are separated by white space."""
     return frozenset(_text(name).split())
 
 
 def lines(name: str) -> list[str]:
-    """Return the lines of `name`.txt, without empty lines and comments."""
     stripped = (line.strip() for line in _text(name).splitlines())
     return [line for line in stripped if line and not line.startswith("#")]
 

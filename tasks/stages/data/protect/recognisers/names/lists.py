@@ -35,7 +35,6 @@ def not_names() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def noun_endings() -> tuple[str, ...]:
-    """Return endings by which a German word is a noun and not a family name."""
     return tuple(sorted(lists.read("noun_endings")))
 
 

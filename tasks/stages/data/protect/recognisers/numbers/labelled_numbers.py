@@ -32,7 +32,6 @@ CONNECTING = alternation(
     with, ends? (?:in|with), which, it'?s, here, to, following, as follows, folgende, mit, von, auf, und zwar"""
 )
 JOIN = rf"(?:[\s:=#,;()\"'*\-]{{1,4}}{CONNECTING}(?=[\s:=#,;])){{0,5}}[\s:=#,;.()\"'*\-]{{0,4}}"
-"""Up to five connecting words between a label and its value."""
 VALUE = re.compile(
     r"(?:(?:[A-Z]{1,5}|[a-z]{1,3})[./_\- ]{0,2}){0,2}"  # letters before the first digit
     r"\d(?:[./_\-]{0,2}[A-Za-z0-9]|[ \n](?=[A-Z]{0,3}\d)[A-Z0-9]){3,29}(?![\w@])"
