@@ -39,6 +39,7 @@ class JudgedRow:
     prompt: str
     expected: str
     label: str
+    """Expected label."""
     said: Mapping[ModelName, JudgedAnswer]
     """Answers by model. The base model answers only the rows of its sample, and there may be no champion."""
 

@@ -131,11 +131,7 @@ def _champion_base_model(layout: Layout, champion: Champion, wanted: str) -> Pat
 
 @dataclass(frozen=True)
 class PromptLimits:
-    """Wait until all workers that have a machine have loaded the model.
-
-    Raises:
-        Unavailable: No worker got a machine within PLACEMENT_TIMEOUT_SECONDS.
-    """
+    """Tokenizer, context length and stop tokens of a model; its weights are not loaded."""
 
     tokenizer: Any
     context_tokens: int | None

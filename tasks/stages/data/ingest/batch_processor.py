@@ -39,6 +39,7 @@ class ProcessedBatch:
     """Row number and rule of each row that is not what its source declares."""
     rules: Counter[str]
     notes: Counter[str]
+    """Counts of `repaired_texts` and `dropped_system_turns`."""
     protected: Counter[Category]
     secrets: list[Secret]
 

@@ -52,6 +52,7 @@ def replace(
 
 
 def subjects(finds: Iterable[DetectedSpan], key: bytes) -> set[str]:
+    """Return the tokens of the people whom the spans name. Each span must have a spelling."""
     return {token(find.category, find.spelling or "", key) for find in finds if find.category in IDENTIFYING_CATEGORIES}
 
 

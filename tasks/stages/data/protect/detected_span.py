@@ -37,6 +37,7 @@ def merge(first: Sequence[DetectedSpan], second: Sequence[DetectedSpan]) -> list
 
 
 def _uncovered_parts(item: DetectedSpan, taken: Sequence[DetectedSpan], place: int) -> Iterator[DetectedSpan]:
+    """Yield the parts of `item` that no span of `taken` covers; spans before index `place` end before it."""
     start = item.start
     while place < len(taken) and taken[place].start < item.end:
         if start < taken[place].start:

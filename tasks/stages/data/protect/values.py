@@ -30,6 +30,7 @@ class Value(NamedTuple):
     spelling: str
     words: tuple[str, ...]
     short: bool
+    """Whether the value has fewer than MIN_CHARACTERS letters and digits."""
     common: bool
     """Whether the value consists of ordinary words. Several words with a given name among them do not count as such."""
 

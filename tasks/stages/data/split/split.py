@@ -174,6 +174,7 @@ def _refuse_one_sided(divided: Division, data: Data) -> None:
 
 
 def _write(path: Path, places: Positions, target: Path) -> None:
+    """Write the records at these positions of a table, in this order, in several passes that bound the memory."""
     with TableWriter(target, pq.read_schema(path)) as file:
         for begin in range(0, len(places), ROWS_PER_PASS):
             file.write(read_rows(path, places[begin : begin + ROWS_PER_PASS]))

@@ -80,7 +80,7 @@ class RayExecutor:
         """Wait until all workers that have a machine have loaded the model.
 
         Raises:
-            Unavailable: No worker has a machine within PLACE_SECONDS.
+            Unavailable: No worker got a machine within PLACEMENT_TIMEOUT_SECONDS.
         """
         while self._starting:
             placed = not any(act == "here" for _, act in self._starting.values())

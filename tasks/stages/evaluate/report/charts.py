@@ -37,6 +37,7 @@ class Curve:
 
     loss: str
     smooth: str
+    """Running mean of the loss."""
     rate: str
     peak: float
     validation: str

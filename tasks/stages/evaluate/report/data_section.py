@@ -23,7 +23,9 @@ class Bar:
 
     flow: RowCounts
     kept: float
+    """Width of the records that the stage wrote."""
     aside: float
+    """Width of the quarantined rows."""
 
 
 def bars(account: StageResults) -> tuple[Bar, ...]:

@@ -44,6 +44,7 @@ class ProtectedText:
 @dataclass(frozen=True)
 class Expectation:
     about: str
+    """Column and type of the expectation."""
     why: str
     success: bool
     breaking: int | None

@@ -37,6 +37,7 @@ MEASUREMENT_SECONDS = 0.2
 @dataclass(frozen=True)
 class Peak:
     operations: float | None
+    """Operations per second; None if unknown."""
     source: str
 
 
