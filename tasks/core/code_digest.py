@@ -22,11 +22,11 @@ from tasks.core.json_text import canonical_json
 from tasks.core.layout import Layout
 
 STARTING_MODULES = ("tasks.stages.start", "tasks.stages.runner")
-"""Modules that start a stage."""
+"""Modules that start a stage; they are part of the code of every stage."""
 
 
 class SourceTree:
-    """Reader of the files of a source tree with a cache, since stages share most of their files."""
+    """Cached reader of a source tree, shared by all stages since most of their files are the same."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -43,18 +43,12 @@ class SourceTree:
         return [file for module in modules for file in _module_paths(self.root, module) if file.is_file()]
 
     def _is_plain(self, path: Path) -> bool:
-        """Return whether a path is a file and no part of it below the root is a symbolic link."""
+        """Return whether a path is a file that is reached without symbolic links below the root."""
         inside = [path, *path.parents[: len(path.relative_to(self.root).parts) - 1]]
         return path.is_file() and not any(map(self._is_link, inside))
 
 
 def stage_digest(root: Path, name: str) -> str:
-    """Return the SHA-256 of the code of a stage.
-
-    Args:
-        root: Root of the repository.
-        name: Name of the stage, without variant: `predict`.
-    """
     return _digest(SourceTree(root), name)
 
 
@@ -66,12 +60,11 @@ def stage_digests(root: Path) -> dict[str, str]:
 
 
 def digest_of_all(root: Path) -> str:
-    """Return one SHA-256 for the code of all stages."""
+    """Return one SHA-256 over the code of all stages."""
     return sha256_bytes(canonical_json(stage_digests(root)))
 
 
 def write_digests(layout: Layout) -> None:
-    """Write inputs/stages.json."""
     write_json(layout.stages, stage_digests(layout.root))
 
 
@@ -81,7 +74,7 @@ def stage_files(root: Path, name: str) -> list[Path]:
 
 
 def stage_files_in(tree: SourceTree, name: str) -> list[Path]:
-    """Return the files with the code of a stage, for callers that use a tree more than once."""
+    """Return the files with the code of a stage. Callers that ask for several stages share one tree, which caches."""
     return module_files(tree, (STAGES[name].module, *STARTING_MODULES))
 
 
@@ -147,7 +140,7 @@ def _pattern(text: ast.JoinedStr) -> str:
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yield all nodes in another order than `ast.walk`, and in half its time."""
+    """Yield all nodes of a syntax tree, in half the time of `ast.walk` and in another order."""
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop()

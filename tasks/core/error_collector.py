@@ -7,7 +7,7 @@ from tasks.core.errors import HallmarkError, InputError, Refused
 
 
 class ErrorCollector:
-    """Errors found so far. Callers must skip checks that would fail only because of an earlier error."""
+    """Collector of errors. Callers must skip a check that would fail only because of an earlier error."""
 
     def __init__(self) -> None:
         self.errors: list[HallmarkError] = []
@@ -21,15 +21,14 @@ class ErrorCollector:
             self.errors.append(error)
 
     def add(self, text: str) -> None:
-        """Collect an InputError with this message."""
         self.errors.append(InputError(text))
 
     def raise_errors(self) -> None:
         """Raise the collected errors, if any.
 
-        A single error is raised as it is. Several are raised as one, with all messages and the type that the user can
-        resolve soonest: InputError, which the user can correct, before Refused, which may need other people, before
-        Unavailable.
+        A single error is raised as it is. Several are raised as one error with all their messages. Its type is the one
+        that the user can resolve soonest: InputError, which the user can correct, before Refused, which may need other
+        people, before Unavailable.
         """
         if len(self.errors) == 1:
             raise self.errors[0]

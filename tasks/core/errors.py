@@ -4,8 +4,8 @@
     ├── InputError    2  an input is wrong; the message says what was expected, what was found and what to do
     ├── Refused       1  the answer is no: a gate failed, a verification failed
     └── Unavailable   3  a resource cannot be used: a server, a disk, a remote
-        ├── Died         a process ended without an error message
-        └── Late         an operation exceeded its time limit
+        ├── ProcessDied         a process ended without an error message
+        └── TimeLimitExceeded   an operation exceeded its time limit
 
 Commands print the message without a traceback and exit with the code. Any other exception is a defect of
 Hallmark and keeps its traceback.
@@ -19,7 +19,10 @@ from tasks.core.escaping import escape
 
 
 class HallmarkError(Exception):
-    """Base class of errors that a user can act on. `str(error)` is the whole message, hidden characters spelled out."""
+    """Base class of errors that a user can act on.
+
+    Hidden characters in `str(error)` are replaced by their code points.
+    """
 
     exit_code: ClassVar[int] = 1
 
@@ -40,19 +43,21 @@ class Unavailable(HallmarkError):
 
 
 class ProcessDied(Unavailable):
-    """A process ended without an error message."""
+    pass
 
 
 class TimeLimitExceeded(Unavailable):
-    """An operation exceeded its time limit."""
+    pass
 
 
 DOCUMENT_ERRORS = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
-"""Exceptions that can occur while code reads a document of unexpected structure: missing keys, other types, endless
-nesting. Callers treat them as "this is not such a document"."""
+"""Exceptions that code raises for a document of unexpected structure: missing keys, other types, deep nesting.
+
+Callers report all of them as "this is not such a document".
+"""
 
 DISK_FULL_MESSAGE = os.strerror(errno.ENOSPC)
-"""Operating system's message for ENOSPC, as subprocesses print it on stderr."""
+"""Message of the operating system for ENOSPC, which subprocesses print on stderr."""
 
 
 def is_disk_full(error: BaseException | None) -> bool:

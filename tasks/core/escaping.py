@@ -36,7 +36,9 @@ HIDDEN_CHARACTERS = (
 )
 _HIDDEN_PATTERN = re.compile(f"[{HIDDEN_CHARACTERS}]")
 JOINERS = "\u200c\u200d"
-"""Zero-width joiner and non-joiner, which some scripts and emoji need: escaped in output, but allowed in settings."""
+"""Zero-width joiner and non-joiner. Output escapes them, but settings may contain them, since some scripts and emoji
+need them.
+"""
 
 
 def escape(text: str) -> str:
@@ -45,12 +47,12 @@ def escape(text: str) -> str:
 
 
 def escape_line(text: str) -> str:
-    r"""Escape hidden characters as `visible` does, and newlines and tabs as `\n` and `\t`, for text on one line."""
+    """Escape hidden characters as `escape` does, and also newlines and tabs, for text on one line."""
     return escape(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def first_hidden_character(text: str) -> str | None:
-    """Return the code point of the first hidden character except `JOINERS`, for example `<U+001B>`; None if none."""
+    """Return the code point of the first hidden character, such as `<U+001B>`; None if there is none but JOINERS."""
     match = _HIDDEN_PATTERN.search(text.translate(dict.fromkeys(map(ord, JOINERS))))
     return _code_point(match[0]) if match else None
 
@@ -76,13 +78,12 @@ _MARKDOWN_SYNTAX = re.compile(
 
 
 def escape_markdown(text: str) -> str:
-    """Escape a text for Markdown, on one line, so that it is rendered literally: no heading, link, image or HTML."""
+    """Escape a text for one line of Markdown, so that it is rendered literally: no heading, link, image or HTML."""
     line = " ".join(escape(text).split())
     return _MARKDOWN_SYNTAX.sub(lambda match: f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}", line)
 
 
 def inline_code(text: str) -> str:
-    """Format a text as inline code in Markdown, with hidden characters, newlines and tabs escaped."""
     text = escape_line(text)
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence} {text} {fence}" if len(fence) > 1 else f"{fence}{text}{fence}"
@@ -109,8 +110,6 @@ class EscapingStream:
 
 
 class EscapingLogRecord(logging.LogRecord):
-    """Log record with hidden characters escaped in message and traceback."""
-
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         if self.exc_info:
@@ -130,12 +129,11 @@ def escape_output() -> None:
 
 
 def _null_stream() -> IO[str]:
-    """Open /dev/null for writing, for a program that was started with stdout or stderr closed."""
+    """Open /dev/null for writing: a program may be started with stdout or stderr closed."""
     return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def escape_logs() -> None:
-    """Escape hidden characters in everything that this process logs from now on."""
     logging.setLogRecordFactory(EscapingLogRecord)
 
 

@@ -13,9 +13,8 @@ from tasks.core.errors import DOCUMENT_ERRORS, InputError
 from tasks.core.files import read_stage_json
 
 MAX_FACTS = 2_000
-"""Maximum number of figures in a file of a stage."""
 MAX_FACT_CHARS = 2_000
-"""Maximum number of characters of the name, unit and note of a figure."""
+"""Maximum number of characters of name, unit and note of a figure together."""
 
 
 class Fact(FrozenModel):
@@ -40,7 +39,7 @@ Facts = dict[str, Fact]
 
 
 def dump(facts: Facts) -> dict[str, Any]:
-    """Convert facts to JSON values, without fields that have their default."""
+    """Convert figures to JSON values, without fields that have their default."""
     return {name: fact.model_dump(exclude_defaults=True) for name, fact in sorted(facts.items())}
 
 
@@ -52,7 +51,7 @@ def read(path: Path) -> Facts:
     """Return the figures in a file that a stage wrote; empty if the file does not exist.
 
     Raises:
-        InputError: The file is not such a file.
+        InputError: The file has no valid `facts` mapping, or exceeds a limit.
     """
     try:
         values = read_stage_json(path).get("facts", {})

@@ -18,17 +18,16 @@ from tasks.core.escaping import escaped_json
 from tasks.core.json_text import canonical_json, parse, require_pieces
 
 MAX_STAGE_JSON_BYTES = 64 * 2**20
-"""Maximum number of bytes of a JSON file that a stage wrote."""
 MAX_STAGE_JSON_PIECES = 2_000_000
-"""Maximum number of pieces (see `json_text.require_pieces`) of a JSON file that a stage wrote. A curve of 100,000 steps
-has half of it."""
+"""Maximum number of pieces (see `json_text.require_pieces`) of a JSON file that a stage wrote. A loss curve of 100,000
+steps has half as many.
+"""
 
 UMASK = 0o077
 """Umask for Hallmark's state, which only its owner may read."""
 
 
 def sha256_bytes(data: bytes) -> str:
-    """Return the SHA-256 of bytes as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -53,7 +52,7 @@ def tree_manifest(folder: Path) -> dict[str, str]:
 
 
 def tree_digest(folder: Path) -> str:
-    """Return one SHA-256 for a folder: that of the canonical JSON of its `tree_manifest`."""
+    """Return the SHA-256 of a folder, which is that of the canonical JSON of its `tree_manifest`."""
     return sha256_bytes(canonical_json(tree_manifest(folder)))
 
 
@@ -65,7 +64,7 @@ def open_regular_file(path: Path) -> IO[bytes]:
     """Open an untrusted file for reading.
 
     Raises:
-        OSError: The file cannot be opened, or is a folder, pipe or device, which may never reach its end.
+        OSError: The file cannot be opened, or is a folder, pipe or device. Reading a pipe or device may never end.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -78,7 +77,7 @@ def read_at_most(path: Path, most: int) -> bytes:
     """Return the content of an untrusted file.
 
     Raises:
-        OSError: The path cannot be opened, or is not a file.
+        OSError: The path cannot be opened, or is not a regular file.
         ValueError: The file has more than `most` bytes.
     """
     with open_regular_file(path) as file:
@@ -89,7 +88,7 @@ def read_at_most(path: Path, most: int) -> bytes:
 
 
 def read_stage_json(path: Path) -> Any:
-    """Return the content of a JSON file that a stage wrote. A stage is code of a run, so the file may be anything.
+    """Parse a JSON file that a stage wrote. A run's own code is executed as a stage, so the file may be anything.
 
     Raises:
         OSError: The path is a link, is not a file or cannot be opened.
@@ -99,7 +98,7 @@ def read_stage_json(path: Path) -> Any:
 
 
 def read_stage_bytes(path: Path) -> bytes:
-    """Return the bytes of a JSON file that a stage wrote. Raises as `read_stage_json`, but does not parse them."""
+    """Return the bytes of a JSON file that a stage wrote, without parsing them. Raises as `read_stage_json`."""
     if path.is_symlink():
         raise OSError(errno.ELOOP, "it is a link", str(path))
     data = read_at_most(path, MAX_STAGE_JSON_BYTES)
@@ -118,7 +117,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
-    """Write a file atomically; see `whole_file`."""
+    """Write a file atomically; see `atomic_file`."""
     with atomic_file(path, mode) as file:
         file.write(data)
 
@@ -154,12 +153,11 @@ def atomic_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
 
 
 def _temporary_path(path: Path) -> Path:
-    """Return a unique name in the folder of `path`, for a temporary file."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
 def final_path(path: Path) -> Path:
-    """Return the path that a temporary file will be renamed to; the path itself if it is not named by `_aside`."""
+    """Return the path that a temporary file of `atomic_file` is renamed to; for any other file, the path itself."""
     match = re.fullmatch(r"\.(.+)\.[0-9a-f]{16}", path.name)
     return path.with_name(match.group(1)) if match else path
 
@@ -222,11 +220,10 @@ def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
 FICLONE = 0x40049409
 """Request number of ioctl_ficlone(2), which makes two files share their blocks until one of them is written."""
 COPY_BLOCK_BYTES = 2**20
-"""Number of bytes to copy at once."""
 MIN_SPARSE_BYTES = 2**12
-"""Maximum size in bytes of files that are not checked for holes."""
+"""Size in bytes up to which a file is not checked for holes."""
 STAT_BLOCK_BYTES = 512
-"""Bytes in a unit of `st_blocks`, which counts too few on file systems with compression."""
+"""Bytes in a unit of `st_blocks`. On file systems with compression, `st_blocks` is smaller than the data."""
 
 
 def copy(source: Path, target: Path) -> None:
@@ -240,7 +237,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def copy_open_file(file: IO[bytes], target: Path) -> None:
-    """Copy an open file, as a reflink if the file system supports it. Bytes appended during the copy are left out."""
+    """Copy an open file, as a reflink if the file system supports it. Bytes appended during the copy are not copied."""
     left = os.fstat(file.fileno()).st_size
     with target.open("xb") as made:
         try:
@@ -252,7 +249,7 @@ def copy_open_file(file: IO[bytes], target: Path) -> None:
 
 
 def is_sparse(handle: int) -> bool:
-    """Return whether an open file consists mostly of holes, so that a small file on disk takes very long to read."""
+    """Return whether more than half of an open file are holes. Such a file is small on disk and takes long to read."""
     found = os.fstat(handle)
     half = found.st_size // 2
     return (
@@ -263,7 +260,7 @@ def is_sparse(handle: int) -> bool:
 
 
 def _data_bytes(handle: int, size: int) -> int:
-    """Return the number of bytes of a file outside of holes, and set its position to the beginning."""
+    """Return the number of bytes of a file outside of holes, and rewind the file."""
     held, place = 0, 0
     try:
         while place < size:
@@ -278,7 +275,7 @@ def _data_bytes(handle: int, size: int) -> int:
 
 
 def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] = copy) -> None:
-    """Copy the files and folders of a folder into `target`, each file with `copy`.
+    """Copy the files and folders below `source` into `target`, each file with the function `copy`.
 
     Permissions are not copied: a folder that all users may enter must not become one in Hallmark's state.
     """
@@ -291,7 +288,7 @@ def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] =
 def _flush(folder: Path) -> None:
     """Flush a folder and everything below it to disk.
 
-    Takes milliseconds if little was written, and one or several seconds for each gigabyte.
+    This takes milliseconds if little was written, and one or several seconds for each gigabyte.
     """
     for path in (*folder.rglob("*"), folder):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):

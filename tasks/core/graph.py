@@ -16,15 +16,14 @@ from tasks.core.steps.stage import CHAMPION, CODE, SOURCES, SUITES, Stage
 class Gate:
     """Gate, which decides about the output of the stage before it.
 
-    Its evidence covers all stages since the gate before it. If it directly follows another gate, its evidence covers
-    the same stages as that gate's.
+    Its evidence covers all stages since the previous gate. The evidence of a gate that directly follows another gate
+    covers the same stages as that other gate's.
     """
 
     name: str
 
 
 DATA_STAGE_NAMES: tuple[str, ...] = tuple(stage.name for stage in DATA_STAGES)
-"""Names of the data stages, `ingest` to `split`."""
 
 STEPS: tuple[Stage | Gate, ...] = (
     *DATA_STAGES,
@@ -109,9 +108,9 @@ def evidence_stages(gate: str) -> tuple[str, ...]:
 
 
 EVIDENCE_STAGES: dict[str, tuple[str, ...]] = {gate: evidence_stages(gate) for gate in GATES}
-"""Stages, by gate, whose facts and artefacts are in the gate's evidence."""
+"""Stages whose facts and artefacts are in the evidence of each gate."""
 SUBJECT_STAGES: dict[str, str] = {gate: stages[-1] for gate, stages in EVIDENCE_STAGES.items()}
-"""Stage, by gate, whose output the gate decides about."""
+"""Stage whose output each gate decides about."""
 GATES_BEFORE_STAGES: tuple[str, ...] = tuple(gate for gate in GATES if any(gate in it.gates for it in STAGES.values()))
 """Gates whose statements stages verify before they run. Promotion requires the other gates too."""
 

@@ -21,22 +21,22 @@ from itertools import islice
 from typing import Any
 
 MAX_DEPTH = 100
-"""Maximum depth of nested lists and objects; Python's own limit is several hundred higher."""
+"""Maximum depth of nested lists and objects. Python's own limit is several hundred higher."""
 SURROGATES = re.compile("[\ud800-\udfff]")
-"""Code points that are not characters: undecoded bytes, or half of a JSON escape."""
+"""Pattern of surrogates, which are not characters: undecoded bytes, or one half of an escaped pair in JSON."""
 _SURROGATE_IN_JSON = re.compile(rf"{SURROGATES.pattern}|\\u[dD][89a-fA-F]")
-"""A surrogate or its escape, which is half of a character; the escape of the other half may follow."""
+"""Pattern of a surrogate or of its escape. An escape may be half of a valid pair."""
 _PIECE = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{,]', re.DOTALL)
 """Pattern of a piece of JSON: a string or one of `[`, `{` and `,`. An unterminated string matches to the end of the
 text, so that no byte is scanned twice."""
 
 
 class RefusedJson(ValueError):
-    """JSON that Python's parser reads, or would read with a larger stack, and that a parser here refuses."""
+    """JSON that Python's parser accepts, or would with a larger stack, but that a parser of this module refuses."""
 
 
 class NotCanonical(RefusedJson):
-    """JSON in another spelling than the canonical one."""
+    pass
 
 
 def canonical_json(value: Any) -> bytes:
@@ -54,16 +54,18 @@ def parse_shallow(text: str) -> Any:
 
 
 def parse_bounded(data: bytes, pieces: int) -> Any:
-    """Parse JSON with a maximum number of pieces (see `require_pieces`)."""
     require_pieces(data, pieces)
     return parse(data)
 
 
 def require_pieces(data: bytes, pieces: int) -> None:
-    """Verify the maximum number of pieces of a JSON text: strings, commas, and beginnings of lists and objects.
+    """Verify the number of pieces of a JSON text: strings, commas, and beginnings of lists and objects.
 
     They are counted before the text is parsed: five million empty lists in 15 MB take 450 MB of memory and four
     seconds to parse.
+
+    Raises:
+        ValueError: The text has more than `pieces` pieces.
     """
     if next(islice(_PIECE.finditer(data), pieces, None), None):
         raise ValueError(f"it has more than {pieces:,} values, and what belongs there never has")
@@ -75,7 +77,7 @@ def parse_strict(data: str | bytes) -> Any:
 
 
 def parse_canonical(data: bytes, end: bytes = b"") -> Any:
-    """Parse bytes that are the canonical JSON of their value, followed by `end`."""
+    """Parse bytes that must be the canonical JSON of their value, followed by `end`."""
     value = parse(data)
     try:
         same = canonical_json(value) + end == data
@@ -87,7 +89,10 @@ def parse_canonical(data: bytes, end: bytes = b"") -> Any:
 
 
 def parse_interoperable(text: str) -> Any:
-    """Parse I-JSON (RFC 7493), which every parser reads alike. 1.0 is parsed as 1, so that values can be compared."""
+    """Parse I-JSON (RFC 7493), whose meaning is the same for every parser.
+
+    1.0 is parsed as 1, so that values can be compared.
+    """
     value = _require_shallow(_decode(text, _INTEROPERABLE), text)
     if _SURROGATE_IN_JSON.search(text) and _holds_surrogate(value):
         raise RefusedJson("it holds half of a character")
@@ -99,7 +104,7 @@ def exceeds_max_depth(value: Any) -> bool:
 
 
 def has_unpaired_surrogate(text: str) -> bool:
-    """Return whether the text is JSON with an unpaired surrogate, which no table can store and no page can show."""
+    """Return whether a text is JSON with an unpaired surrogate, which no database can store and no page can show."""
     if not _SURROGATE_IN_JSON.search(text):
         return False
     try:
@@ -119,7 +124,7 @@ def _holds_surrogate(value: Any) -> bool:
 
 
 def _within(value: Any) -> Iterator[tuple[int, Any]]:
-    """Yield the value and all keys and values in it, each with its depth; that of the value itself is 1."""
+    """Yield a value and all keys and values inside it, each with its depth, from 1 for the value itself."""
     open_values = [(1, value)]
     while open_values:
         depth, item = open_values.pop()

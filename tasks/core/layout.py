@@ -17,9 +17,9 @@ BY_HAND_FOLDER = "by-hand"
 EXPERIMENT_TIER = "experiment"
 """Risk tier without approvals, whose models can never be promoted."""
 EXPERIMENTS_FOLDER = "experiments"
-"""Folder in the state for caches and databases of experiments, whose code nobody has reviewed."""
+"""Folder in the state for caches and databases of experiments. Nobody has reviewed the code of an experiment."""
 CACHE_VARIABLE = "HALLMARK_KEPT_AT"
-"""Environment variable with which the supervisor sets a stage's folder for files that outlive the run."""
+"""Environment variable in which the supervisor gives a stage the folder for files that outlive the run."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class Layout:
 
     @property
     def request(self) -> Path:
-        """Signed run request, as in the ledger. It is written last, so if it exists, all inputs were resolved."""
+        """Signed run request, as in the ledger.
+
+        It is the last input that is written: if it exists, all inputs were resolved.
+        """
         return self.inputs / "request.json"
 
     @property
@@ -47,9 +50,9 @@ class Layout:
 
     @property
     def resolved_at(self) -> float:
-        """Unix time at which the run was resolved, from its sources file, which is written once; 0 if there is none.
+        """Unix time at which the run was resolved; 0 if it was not.
 
-        The id of a run does not contain the time, since it may be any word.
+        It is the modification time of the sources file, which is written once. The id of a run need not contain a time.
         """
         return self.sources.stat().st_mtime if self.sources.exists() else 0.0
 
@@ -77,7 +80,8 @@ class Layout:
     def code(self) -> Path:
         """Digest of the whole tree of the run's commit, as `tree_sha256`: `tasks.runs.git.commit_tree`.
 
-        `signed_off` says whether the code was signed off as the run was resolved. Earlier versions did not write it.
+        Its field `signed_off` says whether the code was signed off when the run was resolved. Earlier versions did not
+        write this field.
         """
         return self.inputs / "code.json"
 
@@ -92,11 +96,9 @@ class Layout:
         return [self.artefacts(folder), *([self.measurements(folder)] if measures else [])]
 
     def artefacts(self, name: str) -> Path:
-        """Return the folder of a stage's artefacts, e.g. `artefacts/split/`."""
         return self.root / "artefacts" / name
 
     def measurements(self, name: str) -> Path:
-        """Return the folder of a stage's measurements, e.g. `measured/train/`."""
         return self.root / "measured" / name
 
     def gate(self, name: str) -> Path:
@@ -116,14 +118,14 @@ class Layout:
 
     @property
     def is_experiment(self) -> bool:
-        """Whether the root is the worktree of an experiment, whose outputs no governed run uses."""
+        """Whether the root is the worktree of an experiment. No other run uses the outputs of an experiment."""
         if self.is_checkout or not self.authority.is_file():
             return False
         return bool(read_json(self.authority)["tier"] == EXPERIMENT_TIER)
 
     @property
     def has_unreviewed_code(self) -> bool:
-        """Whether the root is the worktree of an experiment whose code nobody had signed off."""
+        """Whether the root is the worktree of an experiment whose code was not signed off."""
         if not self.is_experiment:
             return False
         return not (self.code.is_file() and read_json(self.code).get("signed_off", False))
@@ -135,14 +137,14 @@ class Layout:
 
     @property
     def cache_root(self) -> Path:
-        """Folder for files that outlive the run: `HALLMARK_KEPT_AT` if the supervisor set it, else `world`."""
+        """Folder for files that outlive the run: `HALLMARK_KEPT_AT` if the supervisor set it, else `run_state`."""
         return Path(os.environ.get(CACHE_VARIABLE) or self.run_state)
 
     def cache_folder(self, folder: str, stage: str) -> Path:
         """Return the folder in which a stage keeps files between runs, for example checkpoints.
 
         The path includes the digest of the stage's code, so that other, possibly malicious code cannot place files
-        there. Work by hand, whose code nobody has reviewed, has a folder of its own.
+        there. A stage that is run by hand, whose code nobody has reviewed, uses another folder.
         """
         by = BY_HAND_FOLDER if self.is_checkout else str(read_json(self.stages)[stage])
         return self.cache_root / folder / by
@@ -154,12 +156,12 @@ class Layout:
 
     @property
     def state(self) -> Path:
-        """Folder `.hallmark/` of the checkout that the root belongs to, shared by all its worktrees."""
+        """Folder `.hallmark/` of the checkout that the root belongs to. All worktrees of the checkout share it."""
         return state_folder(self.root)
 
 
 def state_folder(root: Path) -> Path:
-    """Return the folder `.hallmark/` that `root`, a checkout or the worktree of a run, belongs to.
+    """Return the folder `.hallmark/` of a root, which is a checkout or the worktree of a run.
 
     Worktrees are at `.hallmark/runs/ID/`, so the folder follows from the path, without a call of git.
     """
@@ -170,5 +172,5 @@ def state_folder(root: Path) -> Path:
 
 
 def is_experiments_state(state: Path) -> bool:
-    """Return whether a state folder is that of experiments, which ignore HALLMARK_VAULT."""
+    """Return whether a state folder is that of experiments, for which the variables of the vault are ignored."""
     return state.name == EXPERIMENTS_FOLDER

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 LOCATION = re.compile(r"s3://(arn:[^/]*/[^/]+|[^/]*)/?(.*)", re.DOTALL)
-"""Bucket, or access point by its ARN, and key."""
+"""Pattern of an S3 location: the bucket, or an access point by its ARN, and the key."""
 MISSING = ("404", "NoSuchBucket", "NoSuchKey", "NoSuchUpload")
 FORBIDDEN = (
     "403", "AccessDenied", "AccountProblem", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId",
     "InvalidObjectState", "InvalidPayer", "InvalidSecurity", "InvalidToken", "NotSignedUp", "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 )  # fmt: skip
-"""Error codes for credentials that are wrong, expired or not permitted to do what is asked."""
+"""Error codes for credentials that are wrong, expired or lack a permission."""
 
 
 class Location(NamedTuple):
@@ -26,7 +26,7 @@ class Location(NamedTuple):
 
 
 class InvalidEndpoint(ValueError):
-    """AWS_ENDPOINT_URL is no URL."""
+    pass
 
 
 def parse_location(location: str) -> Location:
@@ -38,9 +38,9 @@ def parse_location(location: str) -> Location:
 
 @contextmanager
 def opened(**settings: Any) -> Iterator[Any]:
-    """Yield botocore's client of the object store, whose connections are closed at the end of the block.
+    """Yield botocore's client of the object store, and close its connections at the end of the block.
 
-    The client follows no redirect of HTTP (botocore, `URLLib3Session.send`).
+    The client does not follow HTTP redirects (botocore, `URLLib3Session.send`).
 
     Args:
         **settings: Arguments of botocore's `Config`.
@@ -87,6 +87,13 @@ def exists(client: Any, bucket: str, key: str) -> bool:
 
 
 def list_objects(client: Any, bucket: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
-    """Yield each object whose key begins with `prefix`, with its Key and Size; `options` are those of S3's request."""
+    """Yield each object whose key begins with `prefix`, with its Key and Size.
+
+    Args:
+        client: Client from `opened`.
+        bucket: Name of the bucket.
+        prefix: Beginning of the keys.
+        **options: Parameters of the request ListObjectsV2.
+    """
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **options):
         yield from page.get("Contents", [])

@@ -22,7 +22,7 @@ FILTERS = {
     "exact": formatting.format_time, "seconds": formatting.format_duration, "share": formatting.format_share,
     "several": formatting.format_count, "usd": formatting.format_usd,
 }  # fmt: skip
-"""Filters by their name in templates."""
+"""Jinja filters by name."""
 STYLES = Path(__file__).parent / "styles"
 """Folder with `colours.css`, which every page includes, and `tables.css`, for pages with tables of figures."""
 
@@ -43,5 +43,5 @@ def template_environment(folder: Path) -> jinja2.Environment:
 
 
 def escape_value(value: Any) -> Any:
-    """Spell out the hidden characters of a value that a template inserts; markup stays markup."""
+    """Escape the hidden characters of a value that a template inserts. A value that is markup stays markup."""
     return Markup(escape(value.__html__())) if hasattr(value, "__html__") else escape(str(value))

@@ -16,9 +16,8 @@ from tasks.core.formatting import format_duration
 
 INTERVAL_SECONDS = 2.0
 COUNT = re.compile(r"(?P<done>[0-9]{1,12})/(?P<total>[0-9]{1,12})(?![0-9])")
-"""Pattern of a count, such as `120/480`, at the beginning of a progress line's text."""
+"""Pattern of the count, such as `120/480`, with which the text of a progress line may begin."""
 MAX_TEXT_CHARS = 200
-"""Maximum number of characters of a progress line's text."""
 _LINE = re.compile(r"progress \S+ (?P<text>.*)")
 _LONG_NUMBER = re.compile(r"\d{16,}")
 
@@ -33,7 +32,8 @@ class ProgressLine(NamedTuple):
 def parse(line: str) -> ProgressLine | None:
     """Parse a line that a stage printed; None if it is no progress line.
 
-    A stage is code of a run and prints anything: a long text is cut, and of a long number `…` is left.
+    A run's own code is executed as a stage and may print anything: a long text is cut, and each number of 16 or more
+    digits is replaced by `…`.
     """
     if not (match := _LINE.fullmatch(line)):
         return None
@@ -43,7 +43,12 @@ def parse(line: str) -> ProgressLine | None:
 
 
 def announce(name: str, doing: str) -> None:
-    """Print what the stage `name` is doing now, without a count."""
+    """Print a progress line without a count.
+
+    Args:
+        name: Name of the stage.
+        doing: Description of the current work.
+    """
     try:
         print(f"progress {name} {doing}", flush=True)
     except BrokenPipeError:  # the reader has ended; the stage continues without output
@@ -51,7 +56,7 @@ def announce(name: str, doing: str) -> None:
 
 
 def announce_count(name: str, done: int, total: int, words: str) -> None:
-    """Print that `done` of `total` is done, unless all of it is."""
+    """Print a progress line with a count, unless all work is done."""
     if done < total:
         announce(name, f"{done}/{total} {words}")
 
@@ -62,7 +67,7 @@ class Progress:
     def __init__(
         self, name: str, work: int, unit: str = "rows", before: int = 0, after: int = 0, then: str = ""
     ) -> None:
-        """Start the clock of the report.
+        """Start the clock.
 
         Args:
             name: Name of the stage.
@@ -70,14 +75,14 @@ class Progress:
             unit: Unit of the work, in the plural.
             before: Work of the stage before this part, added to the counts.
             after: Work of the stage after this part, added to the total.
-            then: Description of the work after this part, since the remaining time covers this part only.
+            then: Description of the work after this part, which the remaining time does not include.
         """
         self.name, self.work, self.unit, self.before, self.after = name, work, unit, before, after
         self.then = f"then {then}" if then else ""
         self.began = self.last_shown = time.monotonic()
 
     def report(self, done: int, of: str = "") -> None:
-        """Print a line if the last one is old enough.
+        """Print a progress line if the last one is older than INTERVAL_SECONDS.
 
         Args:
             done: Amount of work of this part that is done, in `unit`.

@@ -6,14 +6,15 @@ CHANGELOG.md.
 
 VERSION = "0.2.0"
 UNKNOWN_VERSION = "0.1.0 or an earlier commit"
-"""Name, for messages, of the version that wrote state without a version: 0.2.0 is the first that stores its own."""
+"""Text for messages about state without a version: 0.2.0 is the first version that stores its own."""
 OLDEST_RESUMABLE_VERSION = "0.2.0"
-"""Oldest version whose runs this version can continue. In earlier ones the digest of a stage's code left out
-docstrings, experiments shared the state of other runs, and a run request named no environment."""
+"""Oldest version whose runs this version can resume. In earlier ones the digest of a stage's code left out docstrings,
+experiments shared the state of other runs, and a run request named no environment.
+"""
 
 
 def minor_version(version: object) -> tuple[int, int]:
-    """Return the first two numbers of a version; zeros if it is not a version."""
+    """Return the first two numbers of a version; (0, 0) if it is not a version."""
     first, _, rest = str(version).partition(".")
     second = rest.partition(".")[0]
     return (int(first), int(second)) if first.isdecimal() and second.isdecimal() else (0, 0)

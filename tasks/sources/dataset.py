@@ -16,7 +16,7 @@ from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
 
 STAGES = (*FILTER_NAMES, "split")
-"""Stages that a row passes, in order. Each writes records and a quarantine."""
+"""Stages that a row passes, in order. Each of them writes records and a quarantine."""
 NOT_DRAWN = "not_drawn"
 """Rule name of records that `split` did not draw.
 
@@ -46,7 +46,7 @@ SIGNED_FIELDS = (
     "owner", "steward", "access", "classification", "lawful_basis", "licence", "retention_days", "region",
     "refresh_days", "approved_uses",
 )  # fmt: skip
-"""Fields of a source in the inventory that its owner signs with the dataset."""
+"""Fields of a source in sources.yaml that its owner signs with the dataset."""
 
 
 class DatasetSource(FrozenModel):
@@ -78,34 +78,31 @@ class DatasetSource(FrozenModel):
 
     @property
     def rows_read(self) -> int:
-        """Number of rows that `ingest` read."""
         return self.passages["ingest"].rows
 
     @property
     def kept_readable(self) -> dict[str, int]:
-        """Number of finds that stay readable since the source's `protect` keeps their category, by category."""
+        """Number of finds by category, for categories that the source's `protect` leaves readable (`keep`)."""
         return {name: count for name, count in self.protected.items() if count and self.actions.get(name) == "keep"}
 
     @property
     def quarantined(self) -> dict[str, int]:
-        """Number of quarantined rows, by rule."""
         return quarantined_by_rule(self.passages)
 
     @property
     def quarantined_share(self) -> float:
-        """Share of the rows read that were quarantined."""
         return _share(self.quarantined, self.rows_read)
 
     @property
     def quarantined_share_before_split(self) -> float:
-        """Share of the rows read that were quarantined before `split`, as evidence states it."""
+        """Share of the rows read that were quarantined before `split`; evidence states this share."""
         return _share(
             quarantined_by_rule({name: it for name, it in self.passages.items() if name != "split"}), self.rows_read
         )
 
 
 def quarantined_by_rule(passages: Mapping[str, StageCounts]) -> dict[str, int]:
-    """Count the quarantined rows of a source by rule: the figures that all pages, commands and reports state.
+    """Count the quarantined rows of a source by rule. All pages, commands and reports state these figures.
 
     Rows that were not drawn are left out, since nothing is wrong with them.
     """
@@ -120,14 +117,14 @@ def _share(aside: Mapping[str, int], taken: int) -> float:
 
 
 def declared_fields(item: ResolvedSource) -> dict[str, Any]:
-    """Return the fields of `Origin` that are known before a row is read: terms, actions and the pinned digest."""
+    """Return the fields of `DatasetSource` that are known before a row is read: terms, actions, pinned digest."""
     source = item.source
     actions = {category: source.protect.action(category) for category in CATEGORIES}
     return source.model_dump(include=set(SIGNED_FIELDS)) | {"sha256": item.sha256, "actions": actions}
 
 
 DECLARED_FIELDS = (*SIGNED_FIELDS, "sha256", "actions")
-"""Names of the fields that `declared` returns."""
+"""Names of the fields that `declared_fields` returns."""
 
 
 class Dataset(Document):

@@ -16,7 +16,7 @@ def normalised(location: str) -> str:
 def resolved(location: str, root: Path) -> str:
     """Resolve a location on this machine: fill variables, follow links, and start relative paths at `root`.
 
-    A location that cannot be resolved here is returned as `written` normalises it.
+    A location that cannot be resolved here is returned as `normalised` returns it.
     """
     try:
         filled = fill_variables(location)

@@ -41,7 +41,10 @@ stop        stop the run, for text that must not be in the source at all
 IDENTIFYING_CATEGORIES: frozenset[Category] = frozenset(
     {"name", "email", "phone", "identity", "card", "iban", "account", "medical"}
 )
-"""Categories that identify a person. Their tokens are the `subjects` of a record, whatever the action on the text."""
+"""Categories that identify a person.
+
+Their tokens are the `subjects` of a record, whatever the action on the text is.
+"""
 
 
 class Protection(FrozenModel):

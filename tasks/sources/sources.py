@@ -71,7 +71,6 @@ class ColumnMapping(FrozenModel):
         return self
 
     def columns(self) -> set[str]:
-        """Return the columns that the source must have."""
         named = [value for name, value in self if name != "response" and value is not None]
         response = {"": self.response} if isinstance(self.response, str) else self.response or {}
         return set(named) | set(response.values())
@@ -103,10 +102,10 @@ class Constants(FrozenModel):
 MAX_DAYS = 365_000
 """Maximum number of days in a period: a thousand years, so that dates stay within the calendar."""
 MAX_AUTHORITY = 1_000_000
-"""Maximum absolute value of `authority`: more than there are sources, and small enough for the columns of tables."""
+"""Maximum absolute value of `authority`, which must fit into the columns of tables."""
 Days = Annotated[int, Field(ge=1, le=MAX_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
-"""Field of a record with a short value of the source, other than its messages."""
+"""Field of a record that holds a short value from the source. Messages are not such a field."""
 Terms = dict[Category, list[Term]]
 """Words and phrases of the company by their category, e.g. trade_secret."""
 
@@ -363,12 +362,11 @@ def fill_variables(location: str) -> str:
 
 
 def location_variables(named: Iterable[Source]) -> set[str]:
-    """Return the names of the environment variables in the locations of sources."""
     return {name for source in named for _, name, _ in _parts(source.location) if name}
 
 
 def _parts(location: str) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield each text with the name and default of the variable after it. The last text has no variable after it."""
+    """Yield each literal part of a location with name and default of the variable after it; None for the last part."""
     rest = location
     while "${" in rest:
         before, _, tail = rest.partition("${")

@@ -31,9 +31,8 @@ FILE = f"{vault_keys.FOLDER}/vault.db"
 FORMER_FILE = "vault.db"
 """Path of the SQLite file in earlier versions."""
 NONCE_BYTES = 12
-"""Bytes of an AES-GCM nonce; every value has a new one."""
+"""Bytes of an AES-GCM nonce, which is new for every value."""
 VALUES_PER_STATEMENT = 500
-"""Maximum number of values in one SQL statement."""
 ADVISORY_LOCK = 0x7661756C74  # "vault" in ASCII
 
 METADATA = MetaData()
@@ -50,7 +49,7 @@ SCHEMA = Schema("vault", METADATA, METADATA.create_all)
 
 
 class Vault:
-    """Encrypted values by token.
+    """Database of encrypted values, by token.
 
     Every method raises Unavailable if the database cannot be reached, and then has changed nothing.
     """
@@ -79,7 +78,10 @@ class Vault:
                 )
 
     def keep(self, values: Iterable[Secret]) -> int:
-        """Add the values whose tokens are new, all or none, and return their number. Known tokens keep their value."""
+        """Add the values whose tokens are new, all or none, and return their number.
+
+        Values of known tokens are not replaced.
+        """
         wanted = {secret.token: secret.value for secret in values}
         with self._writing() as connection:
             new = sorted(set(wanted) - self._known(connection, wanted))
@@ -89,14 +91,15 @@ class Vault:
         return len(new)
 
     def missing(self, tokens: Collection[str]) -> list[str]:
-        """Return the tokens that the vault does not know, sorted."""
         with self._reading() as connection:
             return sorted(set(tokens) - self._known(connection, tokens))
 
     def reveal(self, tokens: Collection[str], record: Callable[[list[str]], None]) -> dict[str, str]:
         """Return the values of tokens, without those that the vault does not know.
 
-        `record` enters the access to the tokens in the ledger. It is called first: if it raises, nothing is read.
+        Args:
+            tokens: Tokens to look up.
+            record: Function that enters the access in the ledger. It is called first; if it raises, nothing is read.
 
         Raises:
             Refused: A value was changed in the database, or encrypted with another key.
@@ -140,7 +143,7 @@ class Vault:
 
 
 def open_vault(state: Path) -> Vault:
-    """Open the vault of HALLMARK_VAULT_URL, else `state/vault/vault.db`, which is created if it is absent.
+    """Open the vault at HALLMARK_VAULT_URL, else `state/vault/vault.db`, which is created if necessary.
 
     Raises:
         InputError: There is no key, or the vault was made with another one.
@@ -153,7 +156,7 @@ def open_vault(state: Path) -> Vault:
 
 
 def exists(state: Path) -> bool:
-    """Return whether a vault was made with a key; if so, a lost key must be restored and not replaced.
+    """Return whether a vault with a key exists. If so, a lost key must be restored and not replaced by a new one.
 
     Raises:
         Unavailable: The database cannot be reached.
@@ -175,7 +178,7 @@ def _engine(state: Path) -> Engine:
 
 
 def _move(state: Path) -> None:
-    """Move the files of an earlier version's vault. The database moves last, so that a kill meanwhile loses nothing."""
+    """Move the vault of an earlier version. The database file moves last, so that an interrupted move is repeated."""
     before, now = state / FORMER_FILE, state / FILE
     if before.exists() and not now.exists():
         now.parent.mkdir(mode=0o700, exist_ok=True)
@@ -185,7 +188,7 @@ def _move(state: Path) -> None:
 
 
 def _private_sqlite(path: Path) -> Engine:
-    """Open a SQLite file that other users cannot read at any time, including while it is created."""
+    """Open a SQLite file that other users can never read, not even while it is created."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     sqlite_journals.remove_planted(path.parent)  # earlier versions let `ingest`, a run's own code, write here
     engine = database.sqlite(path)

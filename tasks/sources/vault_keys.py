@@ -19,24 +19,24 @@ from tasks.core.files import create_file
 from tasks.core.layout import is_experiments_state
 
 KEY_VARIABLE = "HALLMARK_VAULT_KEY"
-"""Environment variable with the key, 32 bytes in base64. If it is not set, the key is read from FILE."""
+"""Environment variable with the key, 32 bytes in base64. If it is not set, the key is read from KEY_FILE."""
 KEY_FILE = Path("keys") / "vault"
 """Path of the key, relative to `.hallmark`. Only its owner may read it."""
 URL_VARIABLE = "HALLMARK_VAULT_URL"
 """Environment variable with the Postgres URL of the vault."""
 FOLDER = "vault"
-"""Folder of the vault's database, relative to `.hallmark`; SQLite writes other files beside the database."""
+"""Folder of the vault's database, relative to `.hallmark`. SQLite writes other files next to the database."""
 KEY_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriterKeys:
-    """Keys that `ingest` receives. None of them decrypts a value."""
+    """Keys that `ingest` receives. None of them can decrypt a value."""
 
     tokens: bytes
     """HMAC-SHA256 key of tokens, 32 bytes."""
     seals: bytes
-    """HMAC-SHA256 key of the seals on what `ingest` keeps between runs, 32 bytes."""
+    """HMAC-SHA256 key of the seals on files that `ingest` keeps between runs, 32 bytes."""
     records: bytes
     """HMAC-SHA256 key of the ids of records, 32 bytes."""
     fingerprint: str
@@ -50,7 +50,7 @@ class VaultKeys(WriterKeys):
 
 
 def load(state: Path) -> VaultKeys:
-    """Read the key from HALLMARK_VAULT_KEY, else from its file, and derive the others.
+    """Read the key from HALLMARK_VAULT_KEY, else from its file, and derive the other keys.
 
     Raises:
         InputError: There is no key, it is not 32 bytes in base64, or other users can read its file.
@@ -71,7 +71,7 @@ def load(state: Path) -> VaultKeys:
 
 
 def create(state: Path) -> None:
-    """Write a new key to its file, unless the file exists or the environment has the key."""
+    """Write a new key to its file, unless the file exists or KEY_VARIABLE is set."""
     given = os.environ.get(KEY_VARIABLE) and not is_experiments_state(state)
     if not given and not (state / KEY_FILE).exists():
         create_file(state / KEY_FILE, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")

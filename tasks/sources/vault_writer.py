@@ -18,21 +18,16 @@ from tasks.core.json_text import parse
 from tasks.sources.vault_keys import WriterKeys
 
 SOCKET_VARIABLE = "HALLMARK_VAULT_SOCKET"
-"""Environment variable with the file descriptor of a connected socket that a stage inherits."""
+"""Environment variable with the number of the file descriptor of the socket that a stage inherits."""
 VALUES_PER_REQUEST = 200
-"""Maximum number of values in a request."""
 TOKENS_PER_REQUEST = 10_000
-"""Maximum number of tokens in a request."""
 MAX_MESSAGE_BYTES = 2**26
-"""Maximum number of bytes in a request or an answer."""
 ERRORS: Mapping[str, type[HallmarkError]] = {kind.__name__: kind for kind in (InputError, Refused, Unavailable)}
 """Errors of the vault that an answer may name, by class name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """Value and the token that stands for it."""
-
     token: str
     value: str
 
@@ -42,14 +37,14 @@ class VaultWriter(Protocol):
     def keys(self) -> WriterKeys: ...
 
     def keep(self, values: Iterable[Secret]) -> int:
-        """Add the values whose tokens are new and return their number. Known tokens keep their value."""
+        """Add the values whose tokens are new and return their number. Values of known tokens are not replaced."""
 
     def missing(self, tokens: Collection[str]) -> list[str]:
         """Return the tokens that the vault does not know, sorted."""
 
 
 class VaultClient:
-    """Client of the vault that the supervisor of this stage holds.
+    """Client of the vault, which the supervisor of this stage has opened.
 
     Every method raises the error that the vault raised in the supervisor, or Unavailable if the supervisor has ended.
     """

@@ -31,7 +31,6 @@ from tasks.trust.keys import Signer
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_BYTES = 16 * 2**20
-"""Maximum number of bytes of an envelope file."""
 OWN_TYPE = re.compile(r"urn:hallmark:[a-z0-9-]+(:[a-z0-9-]+)*:v[1-9][0-9]*")
 STANDARD_TYPES = (
     "https://slsa.dev/provenance/v1",
@@ -39,7 +38,7 @@ STANDARD_TYPES = (
     "https://in-toto.io/attestation/link/v0.3",
     "https://slsa.dev/verification_summary/v1",
 )
-"""Predicate types that are defined by standards and read by other tools."""
+"""Predicate types that standards define and other tools read."""
 DocumentT = TypeVar("DocumentT", bound=Document)
 
 
@@ -47,7 +46,7 @@ def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mappin
     """Return an in-toto Statement.
 
     Args:
-        predicate_type: `urn:hallmark:…:v1`, or one of STANDARD.
+        predicate_type: `urn:hallmark:…:v1`, or one of STANDARD_TYPES.
         subject: SHA-256 of each subject, by name.
         predicate: Content of the statement.
 
@@ -67,7 +66,6 @@ def statement(predicate_type: str, subject: Mapping[str, str], predicate: Mappin
 
 
 def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
-    """Return the SHA-256 of each subject of a verified statement, by name."""
     return {item["name"]: item["digest"]["sha256"] for item in statement["subject"]}
 
 
@@ -104,7 +102,7 @@ def sign(statement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
 
 
 def unverified_envelope(payload: bytes, public_line: str, signature: bytes) -> dict[str, Any]:
-    """Return the envelope of a payload that was signed elsewhere, without verification of the signature."""
+    """Return the envelope of a payload that was signed elsewhere, without verifying the signature."""
     keyid = keys.fingerprint(public_line)
     return Envelope(payload, PAYLOAD_TYPE, {keyid: Signature(keyid, signature.hex())}).to_dict()
 
@@ -117,7 +115,7 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
         lines: Public key lines, one of which must have signed.
 
     Raises:
-        Refused: The signature is not one of these keys, or the envelope is not in canonical form.
+        Refused: The signature was made by none of these keys, or the envelope is not in canonical form.
     """
     parsed = _parse(envelope)
     if parsed.payload_type != PAYLOAD_TYPE:
@@ -135,17 +133,17 @@ def verify(envelope: Mapping[str, Any], lines: Sequence[str]) -> dict[str, Any]:
 
 
 def unverified_signers(envelope: Mapping[str, Any]) -> list[str]:
-    """Return the fingerprints that an envelope names as its signers, without verification."""
+    """Return the fingerprints of the keys that an envelope names as its signers, without verifying it."""
     return list(_parse(envelope).signatures)
 
 
 def unverified_statement(envelope: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the statement of an envelope without verification, for example to look up the key to verify it with."""
+    """Return the statement of an envelope without verifying it, for example to find the key to verify it with."""
     return _statement(_parse(envelope).payload)
 
 
 def digest(envelope: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of an envelope, by which other documents refer to it."""
+    """Return the SHA-256 of an envelope, by which other documents refer to the envelope."""
     return sha256_bytes(canonical_json(envelope))
 
 
@@ -154,7 +152,7 @@ def write(path: Path, envelope: Mapping[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read an envelope file, without verification of the signature.
+    """Read an envelope file, without verifying the signature.
 
     Raises:
         Refused: The file cannot be read, or is not in canonical form.
@@ -167,7 +165,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
-    """Parse an envelope, without verification of the signature.
+    """Parse an envelope, without verifying the signature.
 
     Args:
         data: Content of a file.
@@ -197,7 +195,7 @@ def _parse(envelope: Mapping[str, Any]) -> Envelope:
 
 @lru_cache(maxsize=64)
 def _parse_cached(spelled: bytes) -> Envelope:
-    """Parse an envelope, cached since callers parse each envelope several times: for signer, subjects and predicate."""
+    """Parse an envelope. The result is cached, since callers parse each envelope for signer, subjects and predicate."""
     try:
         parsed = Envelope.from_dict(parse_json(spelled))  # from_dict modifies its argument
         same = canonical_json(parsed.to_dict()) == spelled

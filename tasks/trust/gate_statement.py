@@ -21,7 +21,7 @@ from tasks.trust import dsse
 PREDICATE_TYPE = "urn:hallmark:gate:v1"
 ANY_OUTPUT = "*"
 GateName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""Name of a gate. The policy in force lists the gates, so any name of this form is accepted here."""
+"""Name of a gate. Any name of this form is accepted here, since the policy in force lists the gates."""
 
 
 class Authority(FrozenModel):
@@ -47,11 +47,6 @@ class GateStatement(Document):
 
 
 def read_predicate(statement: dict[str, Any]) -> GateStatement:
-    """Return the predicate of a verified gate statement.
-
-    Raises:
-        Refused: The statement has another type.
-    """
     return dsse.read_predicate(statement, PREDICATE_TYPE, GateStatement, "a gate statement")
 
 
@@ -101,11 +96,6 @@ def verify_gate(layout: Layout, gate: GateName, lines: Sequence[str], policy_sha
 
 
 def read_authority(layout: Layout) -> Authority:
-    """Read inputs/authority.json.
-
-    Raises:
-        InputError: The file is missing or not valid.
-    """
     try:
         return Authority.model_validate(read_json(layout.authority))
     except (OSError, ValueError) as error:

@@ -23,11 +23,11 @@ from tasks.trust import ed25519
 
 KEY_TYPE = "sk-ssh-ed25519@openssh.com"
 APPLICATION_PREFIX = b"ssh:"
-"""Prefix of the application of ssh keys; keys for web sites in the same authenticator have another one."""
+"""Prefix of the application of ssh keys. Keys for web sites in the same authenticator have another application."""
 SIGNATURE_BYTES, COUNTER_BYTES = 64, 4
 """Sizes in bytes of the ed25519 signature and of the counter."""
 USER_PRESENT = 0x01
-"""Flag "user present": the authenticator was touched."""
+"""Flag "user present", which the authenticator sets if its owner touched it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def load(line: str) -> HardwareKey:
     """Load a key from its public key line.
 
     Raises:
-        InputError: The line is not of a hardware key for ssh.
+        InputError: The line is not that of a hardware key for ssh.
     """
     try:
         kind, key, application = ssh_strings(base64.b64decode(line.split()[1], validate=True))
@@ -70,7 +70,7 @@ def load(line: str) -> HardwareKey:
 
 
 def signature_from_wire(rest: bytes) -> bytes:
-    """Convert an OpenSSH signature to the 69 bytes that are used here.
+    """Convert an OpenSSH signature to the 69 bytes described above.
 
     Args:
         rest: Bytes of the OpenSSH signature after its type.

@@ -27,7 +27,7 @@ KEY_TYPE = "ssh-ed25519"
 
 
 class PassphraseRequired(InputError):
-    """The private key is encrypted, and no passphrase was given."""
+    pass
 
 
 class WrongPassphrase(InputError):
@@ -35,12 +35,12 @@ class WrongPassphrase(InputError):
 
 
 class KeyInHardware(InputError):
-    """The file is only the handle of a key in hardware, which signs through the ssh-agent."""
+    """The file holds only the handle of a key in hardware, which signs through the ssh-agent."""
 
 
 @dataclass(frozen=True)
 class Signer:
-    """Signing function with its public key: of a private key that was loaded, or of an ssh-agent."""
+    """Signing function and public key, of a private key in memory or of a key in an ssh-agent."""
 
     public_line: str
     sign: Callable[[bytes], bytes]
@@ -77,8 +77,8 @@ def load_private(path: Path, passphrase: bytes | None = None) -> Ed25519PrivateK
 
     Raises:
         InputError: There is no such file, other users can read it, or it is not an ed25519 key.
-        InHardware: The file is only the handle of a key in hardware.
-        WantsPassphrase: The key is encrypted, and no passphrase was given.
+        KeyInHardware: The file holds only the handle of a key in hardware.
+        PassphraseRequired: The key is encrypted, and no passphrase was given.
         WrongPassphrase: The passphrase is wrong.
     """
     try:
@@ -110,7 +110,10 @@ def public_line(key: Ed25519PrivateKey, comment: str = "") -> str:
 
 
 def _is_hardware_handle(data: bytes) -> bool:
-    """Return whether a private key file is of a key in hardware, from its public part, which is never encrypted."""
+    """Return whether a private key file belongs to a key in hardware.
+
+    Its public part, which is never encrypted, says so.
+    """
     body = b"".join(line for line in data.splitlines() if not line.startswith(b"-----"))
     with contextlib.suppress(binascii.Error):
         return hardware_key.KEY_TYPE.encode() in base64.b64decode(body)
@@ -128,7 +131,7 @@ def verify(line: str, signature: bytes, data: bytes) -> None:
 
 
 def is_in_hardware(line: str) -> bool:
-    """Return whether a public key line is of a type whose keys are in an authenticator."""
+    """Return whether the type of a public key line is one of keys in an authenticator."""
     return hardware_key.is_public_line(line) or passkey.is_public_line(line)
 
 
@@ -173,7 +176,6 @@ def fingerprint(public_line: str) -> str:
 
 
 def without_comment(public_line: str) -> str:
-    """Return a public key line without its comment."""
     return " ".join(public_line.split()[:2])
 
 

@@ -15,7 +15,7 @@ class LedgerKeys(Protocol):
         """Folder `.hallmark/`."""
 
     def keys_of(self, who: Literal["ledger"], /) -> list[Key]:
-        """Return all keys of the ledger, also those that are no longer or not yet valid."""
+        """Return all keys of the ledger, including keys that are no longer valid or not yet valid."""
 
     def signer(self, who: Literal["ledger"], /) -> Signer:
         """Return the signer with the ledger's current key."""

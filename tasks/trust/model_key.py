@@ -16,7 +16,7 @@ FILE_NAME = "model-signing"
 
 
 def create(folder: Path) -> None:
-    """Create the private key `folder/model-signing` (PEM, mode 0600) if there is none."""
+    """Create the private key `folder/model-signing` (PEM, mode 0600) unless it exists."""
     key = ec.generate_private_key(ec.SECP256R1())
     create_file(
         folder / FILE_NAME,

@@ -23,7 +23,7 @@ from tasks.core.errors import InputError, Unavailable
 PAGE_BYTES = 16384
 """Page size of SQLite files: rows of 3 KB, which a gate's evidence takes, waste space in the default pages of 4 KB."""
 WAIT_SECONDS = 30
-"""Seconds that a writer waits for the lock."""
+"""Maximum number of seconds that a writer waits for the lock."""
 IDLE_SECONDS = 20
 """Seconds without a statement after which Postgres aborts a writer's transaction, since other writers wait for it."""
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -168,10 +168,10 @@ def _enable_wal(connection: Any) -> None:
 
 
 def _keep_open(path: Path) -> sqlite3.Connection:
-    """Open a connection that is never used.
+    """Open a connection that stays idle until the engine is disposed.
 
-    Each transaction has its own connection, and SQLite writes the log back to the file and flushes it to disk whenever
-    the last connection is closed.
+    Each transaction has its own connection. If the last connection is closed, SQLite writes the log back to the file
+    and flushes it to disk, which an idle connection avoids.
     """
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("SELECT 1 FROM sqlite_master").fetchall()

@@ -25,14 +25,16 @@ class Schema:
     """Name of the schema: ledger, vault, lineage or leases. They may share a database, so each has its own tables for
     its version and writers."""
     tables: MetaData
-    """Tables of the newest version."""
+    """Tables of the newest schema version."""
     create_tables: Callable[[Connection], None]
-    """Function that creates the tables of the newest version."""
     steps: tuple[Callable[[Connection], None], ...] = ()
-    """Migration steps: the first migrates version 1 to version 2, and so on. Existing steps are never changed."""
+    """Migration steps: the first one migrates version 1 to version 2, and so on. Released steps are never changed."""
     check: Callable[[Connection, Sequence[str]], None] = lambda connection, writers: None
-    """Check of a database that this version of Hallmark opens for the first time, called with the earlier `writers`. It
-    raises Refused for a database of an earlier version that cannot be migrated."""
+    """Check to run before this version of Hallmark writes to a database for the first time.
+
+    Its arguments are the connection and the versions of Hallmark that have written to the database. It raises Refused
+    if the database cannot be migrated.
+    """
 
     @property
     def version(self) -> int:
@@ -42,11 +44,11 @@ class Schema:
 def migrate(engine: Engine, schema: Schema) -> None:
     """Create the tables of a schema if there are none, or migrate them from an earlier version.
 
-    Before the first migration step a SQLite file is copied, and the copy is named on stderr.
+    Before the first migration step a SQLite file is copied, and the path of the copy is printed on stderr.
 
     Raises:
         Unavailable: A newer version of Hallmark created the tables.
-        Refused: The stored schema version is not valid, or `schema.require` refuses the database.
+        Refused: The stored schema version is not valid, or `schema.check` refuses the database.
     """
     copied = False
     while True:
@@ -112,7 +114,10 @@ def _version_table(schema: Schema) -> Table:
 
 
 def writers(connection: Connection, schema: Schema) -> list[str]:
-    """Return the versions of Hallmark that opened a database for writing, in order; those before 0.2.0 are unknown."""
+    """Return the versions of Hallmark that have written to a database, sorted.
+
+    Versions before 0.2.0 are not recorded.
+    """
     table = _writers_table(schema)
     if not inspect(connection).has_table(table.name):
         return []

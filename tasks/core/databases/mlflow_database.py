@@ -13,9 +13,9 @@ SCHEME = "sqlite:///"
 
 
 def create(uri: str) -> None:
-    """Create the file of a `sqlite:///` URI, with MLflow's tables, if it does not exist; ignore any other URI.
+    """Create the file of a `sqlite:///` URI with MLflow's tables if it does not exist; ignore any other URI.
 
-    Several processes may call it at once: the first one to finish creates the file. Errors of MLflow are raised.
+    Several processes may call it at once: the first one that finishes creates the file.
     """
     file = Path(uri.removeprefix(SCHEME))
     if not uri.startswith(f"{SCHEME}/") or "?" in uri or file.exists():

@@ -15,10 +15,10 @@ SUPER_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 
 def remove_planted(folder: Path) -> list[Path]:
-    """Remove journals that name a super-journal, or are pipes or devices instead of files, and return their paths.
+    """Remove journals that name a super-journal, or that are pipes or devices, and return their paths.
 
     Args:
-        folder: Folder that is searched with all its subfolders.
+        folder: Folder to search, with all its subfolders.
     """
     strange = [path for path in folder.rglob("*-journal") if _is_planted(path)]
     for path in strange:

@@ -21,7 +21,6 @@ from tasks.core.errors import InputError
 from tasks.core.escaping import first_hidden_character
 
 MAX_REASON_CHARS = 2_000
-"""Maximum number of characters of a reason that a person gives."""
 
 
 class FrozenModel(BaseModel):
@@ -51,12 +50,11 @@ class FrozenModel(BaseModel):
 
 
 IsoTime = Annotated[datetime, PlainSerializer(datetime.isoformat, when_used="json")]
-"""Time that JSON holds as `datetime.isoformat` writes it: with `+00:00` for UTC."""
+"""Time that is serialised to JSON by `datetime.isoformat`: with `+00:00` for UTC."""
 Model = TypeVar("Model", bound=BaseModel)
 NO_CHANGES: Mapping[str, str] = {}
 _CACHE: dict[tuple[type[BaseModel], str, bool], BaseModel] = {}
-"""Cache of loaded files by model, text and whether merge keys are allowed; models are frozen, so callers can share
-them."""
+"""Loaded files by model, text and whether merge keys are allowed. Callers can share them, since models are frozen."""
 MAX_LISTED_ERRORS = 100
 """Maximum number of errors of one file that are listed; the others are counted."""
 CACHE_SIZE = 16
@@ -104,7 +102,7 @@ def _refuse_merge_keys(document: Any, path: Path) -> None:
 
 
 def load_sections(path: Path, model: type[Model]) -> Model:
-    """Load only the sections of a file that `model` has fields for; other sections are not validated."""
+    """Load the sections of a file that `model` has fields for, without validating any other section."""
     document = read_yaml(path)
     for section in [section for section in document if section not in model.model_fields]:
         del document[section]
@@ -127,7 +125,12 @@ def _parse_plain(text: str, path: Path) -> Any:
 
 
 def parse_yaml(text: str, path: Path) -> Any:
-    """Parse a text as `read_yaml` does a file; error messages name `path`."""
+    """Parse a YAML text into ruamel's round-trip mapping, which keeps lines and comments.
+
+    Args:
+        text: The document.
+        path: File that the text was read from, for error messages.
+    """
     document = yaml_text.load(text, str(path))
     if not isinstance(document, Mapping):
         raise InputError(f"{path}: expected a mapping of keys to values, got {type(document).__name__}")
@@ -135,7 +138,7 @@ def parse_yaml(text: str, path: Path) -> Any:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file, without waiting for pipes and without reading endless files to the end."""
+    """Return the text of a file. Pipes and devices are refused, since reading them may not end."""
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: not a file; give the path of a YAML file")
@@ -179,8 +182,12 @@ def validate(document: Any, model: type[Model], path: Path, changes: Mapping[str
 def require_visible(text: str, what: str) -> str:
     """Return `text` if it has no hidden characters.
 
+    Args:
+        text: Text to check.
+        what: Name of the text, with which an error message begins.
+
     Raises:
-        InputError: `text` has a hidden character; the message begins with `what`.
+        InputError: `text` has a hidden character.
     """
     if name := first_hidden_character(text):
         raise InputError(f"{what}: {HIDDEN_CHARACTER_MESSAGE.format(name)}")
@@ -188,7 +195,11 @@ def require_visible(text: str, what: str) -> str:
 
 
 def checked_reason(reason: str, what: str = "why") -> str:
-    """Return a reason, stripped, as it is signed and recorded. `what` names what it has to say, for messages.
+    """Return a person's reason, stripped, in the form that is signed and recorded.
+
+    Args:
+        reason: The reason that the person gave.
+        what: Subject of the reason, for error messages: "say in words {what}".
 
     Raises:
         InputError: The reason has neither a letter nor a digit, is too long or has a hidden character.
@@ -201,7 +212,6 @@ def checked_reason(reason: str, what: str = "why") -> str:
 
 
 def _hidden_characters(document: Any, where: tuple[str | int, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Yield a pydantic error for each key or text with hidden characters, since people read and sign these files."""
     if isinstance(document, str):
         if name := first_hidden_character(document):
             yield {"type": "value_error", "loc": where, "msg": HIDDEN_CHARACTER_MESSAGE.format(name), "input": ""}
@@ -215,7 +225,7 @@ def _hidden_characters(document: Any, where: tuple[str | int, ...] = ()) -> Iter
 
 
 def validation_error(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
-    """Build the error that a model's validator raises for several places in the model, each with its own message."""
+    """Return a ValidationError for several places in a model, each with its own message."""
     details = [
         # The message is a parameter of the template, not the template itself, since names in it may contain braces.
         InitErrorDetails(type=PydanticCustomError("value_error", "{said}", {"said": said}), loc=tuple(where), input={})
@@ -225,12 +235,12 @@ def validation_error(places: Iterable[tuple[Sequence[str | int], str]]) -> Valid
 
 
 def _combination_errors(document: Any, model: type[BaseModel], errors: Sequence[Any]) -> list[Any]:
-    """Return impossible combinations of settings that pydantic did not report because of the errors in `errors`.
+    """Return errors about impossible combinations of settings that pydantic did not report.
 
-    pydantic runs the validators that find them only if every key of a section is valid. So the invalid keys are removed
-    and the rest is validated again, with defaults for the removed keys. A combination whose message names a removed
-    key, or one with a similar spelling, may be due to the default rather than to the file; it is not reported until
-    that key is correct.
+    pydantic runs the validators that find such combinations only if every key of a section is valid. So the keys that
+    `errors` are about are removed and the rest is validated again, with defaults for the removed keys. A combination
+    whose message names a removed key, or a key with a similar spelling, may be due to the default rather than to the
+    file; it is not reported until that key is correct.
     """
     value = to_plain(document)
     wrong = [item for item in errors if item["type"] != "missing" and not _is_combination(item)]
@@ -292,7 +302,7 @@ def _error_message(item: Any, document: Any, path: Path, changes: Mapping[str, s
 
 
 def _place(name: str, document: Any, where: Sequence[str | int], path: Path, changes: Mapping[str, str]) -> str:
-    """Return the place of a wrong value: `--set`, a line of the file, or a line with the `--set` that changed it."""
+    """Return the place of a wrong value: an option `--set`, a line of the file, or a line with the `--set` for it."""
     for key, value in changes.items():
         if f"{name}.".startswith(f"{key}."):
             return f"--set {key}={value}{f': {name}' * (name != key)}"
@@ -307,7 +317,7 @@ def _truncated(value: Any) -> str:
 
 
 def _item_id(document: Any, where: Iterable[str | int]) -> str:
-    """Return ` from ID` if `where` leads into an item of a list that has an id, else an empty text."""
+    """Return ` from ID` if the path `where` leads into a list item that has an id, else an empty text."""
     owner = ""
     for part in where:
         try:
@@ -320,7 +330,7 @@ def _item_id(document: Any, where: Iterable[str | int]) -> str:
 
 
 def line_of(document: Any, where: Iterable[str | int]) -> int:
-    """Return the line number, from 1, of the deepest part of `where` that exists in the document."""
+    """Return the line number, from 1, of the deepest part of the path `where` that exists in the document."""
     line = getattr(getattr(document, "lc", None), "line", 0)
     for part in where:
         marks: Any = getattr(document, "lc", None)

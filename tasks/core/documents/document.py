@@ -29,20 +29,10 @@ class Document(FrozenModel):
 
     @classmethod
     def from_value(cls, value: Any) -> Self:
-        """Read a document from a JSON value.
-
-        Raises:
-            ValueError: The value is not such a document.
-        """
         return cls.model_validate(value, context=_READING_CONTEXT)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read a document from the content of a file.
-
-        Raises:
-            ValueError: The content is not such a document.
-        """
         try:
             document = cls.from_value(parse(data))
         except RecursionError:
@@ -57,24 +47,27 @@ class Document(FrozenModel):
 
     @property
     def json_value(self) -> dict[str, Any]:
-        """Document as a JSON value, parsed from `spelled`."""
+        """Document as a JSON value, parsed from `serialised`."""
         value: dict[str, Any] = parse(self.serialised)
         return value
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of `spelled`."""
+        """SHA-256 of `serialised`."""
         return sha256_bytes(self.serialised)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Copy the document; a copy with updates is serialised from its model."""
+        """Copy the document.
+
+        A copy with updates no longer has the bytes of the original, and is serialised from its model.
+        """
         copy = super().model_copy(update=update, deep=deep)
         if update:
             copy._bytes = None
         return copy
 
     def __eq__(self, other: object) -> bool:
-        """Compare the fields, whatever bytes the documents were read from."""
+        """Compare the fields of two documents, but not the bytes that they were read from."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def _model_value(self) -> dict[str, Any]:
@@ -106,16 +99,17 @@ def require_type(came: object, wanted: str) -> None:
 
 
 def newer_version_hint(came: object, wanted: str) -> str:
-    """Return advice for an error message if `came` is a later version of the type `wanted`; empty otherwise."""
+    """Return advice for an error message if the type `came` is a later version of `wanted`; otherwise an empty text."""
     theirs, ours = _VERSIONED.fullmatch(str(came)), _VERSIONED.fullmatch(wanted)
     later = theirs and ours and theirs[1] == ours[1] and int(theirs[2]) > int(ours[2])
     return "; a newer Hallmark made it: install that version, or a later one" if later else ""
 
 
 def error_text(error: Exception) -> str:
-    """Return a message for an error that was raised while a document was read: its first problem, with its place.
+    """Return the message of an error that was raised while a document was read.
 
-    A name in the document may be of any length, so a long message is cut.
+    For a ValidationError this is the first problem with its place in the document. The message is cut to
+    MAX_ERROR_CHARS, since a name in the document may be of any length.
     """
     if isinstance(error, ValidationError):
         first = error.errors(include_input=False)[0]

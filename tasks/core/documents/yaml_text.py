@@ -16,11 +16,10 @@ from ruamel.yaml.parser import RoundTripParser
 from tasks.core.errors import InputError
 
 MAX_BYTES = 1 << 20
-"""Maximum number of bytes of a settings file; those of the sample use case have 4,000."""
+"""Maximum number of bytes of a settings file. The files of the sample use case have 4,000."""
 MAX_VALUES = 50_000
 """Maximum number of keys, values, lists and mappings, with aliases expanded: enough for a thousand sources."""
 MAX_DEPTH = 50
-"""Maximum depth of nested lists and mappings."""
 SPLIT_ADVICE = "split the file, or write it with fewer"
 SCALAR_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """Exceptions that ruamel raises for a scalar that does not fit its tag: a 13th month, an integer of 5,000 digits."""
@@ -50,12 +49,11 @@ def load(text: str, where: str) -> Any:
 
 
 def too_long_error(where: str) -> InputError:
-    """Return the error for a text with more than MOST_BYTES bytes."""
     return InputError(f"{where}: longer than the {MAX_BYTES:,} bytes that are read as YAML; {SPLIT_ADVICE} entries")
 
 
 class _LimitedParser(RoundTripParser):
-    """Parser that raises InputError at the event with which a text exceeds MOST_VALUES or DEEPEST."""
+    """Parser that raises InputError as soon as a text exceeds MAX_VALUES or MAX_DEPTH."""
 
     def __init__(self, where: str, loader: Any) -> None:
         super().__init__(loader)
@@ -90,7 +88,6 @@ class _LimitedParser(RoundTripParser):
                 self._anchors[anchor] = self._values - before
 
     def _alias_size(self, alias: AliasEvent) -> int:
-        """Return the number of values of an alias's anchor, which must have ended before the alias."""
         if alias.anchor not in self._anchors:
             raise InputError(
                 f"{_place(alias, self._where)}: not valid YAML: no anchor &{alias.anchor} ends before its alias"

@@ -16,7 +16,7 @@ from typing import IO
 
 @contextmanager
 def hold(path: Path, busy: str) -> Iterator[None]:
-    """Hold a lock file during the block, after waiting for it without a time limit.
+    """Hold a lock file during the block, after waiting without a time limit until it is free.
 
     Args:
         path: Lock file, which is created if necessary.

@@ -9,14 +9,13 @@ import psutil
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Return whether a process still runs: it is not a zombie, and its pid was not reused by another process."""
+    """Return whether a process still runs: it is not a zombie, and no other process has been given its pid."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
 def find(pid: int) -> psutil.Process | None:
-    """Return the running process with a pid; None if there is none."""
     with contextlib.suppress(psutil.NoSuchProcess):
         found = psutil.Process(pid)
         return found if is_running(found) else None

@@ -9,7 +9,6 @@ import psutil
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 OWN_CGROUP_FILE = Path("/proc/self/cgroup")
-"""File that names the cgroup (v2) of the process."""
 
 
 def cores(cgroups: Path = CGROUP_ROOT, own: Path = OWN_CGROUP_FILE) -> int:
@@ -26,13 +25,13 @@ def memory(cgroups: Path = CGROUP_ROOT, own: Path = OWN_CGROUP_FILE) -> int:
 def _quotas(cgroups: Path, own: Path) -> list[int]:
     """Return the number of cores that each cgroup of the process grants, rounded up.
 
-    The file holds two numbers of microseconds: processor time, and the period in which it may be used.
+    `cpu.max` holds two numbers of microseconds: processor time, and the period in which it may be used.
     """
     return [ceil(quota / period) for quota, period in _limits(cgroups, own, "cpu.max", 2)]
 
 
 def _limits(cgroups: Path, own: Path, name: str, count: int) -> Iterator[list[int]]:
-    """Yield the numbers in a file of the process's cgroup and of each of its parents, except if one is `max`."""
+    """Yield the numbers in a file of the process's cgroup and of each parent. A file with `max` sets no limit."""
     try:
         lines = own.read_text().splitlines()
     except OSError:

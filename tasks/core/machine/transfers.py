@@ -10,19 +10,19 @@ import psutil
 from tasks.core.errors import Unavailable
 
 STALL_SECONDS = 300.0
-"""Seconds without a byte read or written, after which a transfer counts as stalled."""
+"""Seconds without a byte read or written after which a transfer counts as stalled."""
 
 
 def run_transfer(
     what: str, command: Sequence[str], cwd: Path, env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run a command without input, for as long as it or a process that it started reads or writes anything.
+    """Run a command without input, and kill it if neither it nor a process that it started reads or writes anything.
 
     Args:
         what: Name of the command, for error messages.
         command: Command with its arguments.
         cwd: Folder to run it in.
-        env: Its environment.
+        env: Environment of the command.
 
     Raises:
         Unavailable: Nothing was read or written for STALL_SECONDS. The command and its processes were killed.
@@ -57,7 +57,6 @@ def _wait_while_moving(process: "subprocess.Popen[bytes]", what: str) -> "subpro
 
 
 def _bytes_moved(pid: int) -> dict[int, int]:
-    """Return the number of bytes that a process and its descendants have read and written, by process id."""
     moved = {}
     for each in _family(pid):
         with suppress(psutil.Error):

@@ -29,7 +29,6 @@ else:  # type checkers do not accept the unpacked table, pydantic does
 
 
 def description() -> str:
-    """Return the documentation of `training.method`."""
     return " ".join(["Training method.", *(f"`{name}`: {method.summary}." for name, method in METHODS.items())])
 
 
@@ -54,10 +53,10 @@ def other_settings(name: str) -> dict[str, int | str | None]:
 
 
 def for_approach(approach: str) -> list[str]:
-    """Return the names of the methods that suit an approach of a use case; empty if any method does."""
+    """Return the names of the methods that suit `use_case.approach`; empty if any method does."""
     return [name for name, method in METHODS.items() if approach in method.approaches]
 
 
 def forms_in(folder: Path) -> Iterator[ResultForm]:
-    """Yield the forms whose folder exists in `folder`, which is artefacts/train/."""
+    """Yield the forms of the results in artefacts/train/. Each form has a folder there."""
     return (form for form in FORMS if (folder / form.folder).is_dir())

@@ -16,7 +16,7 @@ from tasks.core.params.training import VALIDATION_SETTINGS, Training
 from tasks.core.params.use_case import UseCase
 
 MAX_NAME_CHARS = 200
-"""Maximum number of characters of `use_case.name`. File systems allow 255 in a file name."""
+"""Maximum number of characters of `use_case.name`. File systems allow 255 characters in a file name."""
 
 
 class Params(FrozenModel):
@@ -38,7 +38,7 @@ class Params(FrozenModel):
     @field_validator("use_case")
     @classmethod
     def _check_name(cls, use_case: UseCase) -> UseCase:
-        """Check the length of the name, since names of releases and of their files begin with it."""
+        """Check the length of the name, with which names of releases and of their files begin."""
         if len(use_case.name) > MAX_NAME_CHARS:
             raise ValueError(
                 f"name: expected at most {MAX_NAME_CHARS} characters, got {len(use_case.name)}; shorten it"
@@ -48,7 +48,10 @@ class Params(FrozenModel):
     @field_validator("training")
     @classmethod
     def _check_method(cls, training: Training, before: ValidationInfo) -> Training:
-        """Check only these two fields, since an error in another section would hide a check of the whole model."""
+        """Check that the method suits the approach.
+
+        The check is a validator of this field, since one of the whole model does not run if another section is invalid.
+        """
         approach = before.data["use_case"].approach if "use_case" in before.data else ""
         wanted = methods.for_approach(approach)
         if wanted and training.method not in wanted:
@@ -60,7 +63,10 @@ class Params(FrozenModel):
     @field_validator("training")
     @classmethod
     def _check_validation_rows(cls, training: Training, before: ValidationInfo) -> Training:
-        """Require validation rows here, since stage `train` would report it only after the data gate was decided."""
+        """Require validation rows here.
+
+        Otherwise stage `train` would fail, after people have decided at the data gate.
+        """
         asked = [name for name in VALIDATION_SETTINGS if getattr(training, name) is not None]
         if asked and "data" in before.data and not before.data["data"].validation_share:
             raise ValueError(
@@ -72,7 +78,7 @@ class Params(FrozenModel):
     @field_validator("training")
     @classmethod
     def _check_text_windows(cls, training: Training, before: ValidationInfo) -> Training:
-        """Require text windows exactly if the approach trains texts, and none longer than `training.max_length`."""
+        """Require text windows if and only if the approach trains texts, and none longer than `training.max_length`."""
         if not {"use_case", "prompts"} <= before.data.keys():
             return training
         approach = before.data["use_case"].approach
@@ -93,7 +99,6 @@ class Params(FrozenModel):
     @field_validator("evaluation")
     @classmethod
     def _check_vllm(cls, evaluation: Evaluation, before: ValidationInfo) -> Evaluation:
-        """Check that vLLM, if it is the engine, can load the adapter that will be trained."""
         training = before.data.get("training")
         if not training or evaluation.engine != "vllm" or not methods.get(training.method).form.needs_base:
             return evaluation
@@ -103,9 +108,4 @@ class Params(FrozenModel):
 
 
 def load(path: Path) -> Params:
-    """Load params.yaml.
-
-    Raises:
-        InputError: The file is not valid; the message names every error with its line.
-    """
     return config.load(path, Params)

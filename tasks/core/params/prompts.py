@@ -26,4 +26,3 @@ class Prompt(FrozenModel):
 
 
 Prompts = Annotated[dict[Name, Prompt], Field(min_length=1)]
-"""Prompts by task."""

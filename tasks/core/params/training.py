@@ -173,8 +173,10 @@ IMPOSSIBLE_COMBINATIONS: tuple[tuple[Mapping[str, tuple[object, ...]], str], ...
     ({"kernels": ("compiled",), "zero_stage": (3,)}, "ZeRO 3 gathers weights within a layer; set zero_stage to 2"),
     ({"lora_variant": ("dora",), "zero_stage": (3,)}, "DoRA reads whole weights; set zero_stage to 2"),
 )  # fmt: skip
-"""Combinations of settings that DeepSpeed, PEFT or a kernel would refuse after the model is loaded, each with reason
-and remedy."""
+"""Combinations of settings that DeepSpeed, PEFT or a kernel would refuse only after the model is loaded.
+
+Each has the reason and the remedy.
+"""
 
 
 def _yaml_value(value: object) -> str:
@@ -182,7 +184,7 @@ def _yaml_value(value: object) -> str:
 
 
 REPLACED_SETTINGS: Mapping[str, Any] = {"batch_size": 16, "gradient_accumulation": 1, "batching": "grouped"}
-"""Settings of Hallmark 0.1 that this version replaced, with their defaults. `batching` was both order and layout."""
+"""Settings of Hallmark 0.1 that this version replaced, with their defaults. `batching` set both order and layout."""
 
 
 def translate(given: Mapping[str, Any]) -> dict[str, Any]:

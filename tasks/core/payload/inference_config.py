@@ -37,7 +37,7 @@ class InferenceSettings(FrozenModel):
 
 
 def from_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> InferenceSettings:
-    """Return the settings with which stage `predict` asked the candidate.
+    """Return the settings with which stage `predict` generated the candidate's answers.
 
     Raises:
         InputError: Stage `predict` has not run for the candidate.

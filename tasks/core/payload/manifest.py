@@ -12,7 +12,9 @@ from tasks.core.params.values import Sha256
 
 INPUTS_WITHOUT_EFFECT = ("authority.json", "champion.json", "code.json", "request.json", "stages.json")
 """Files of inputs/ that do not affect any byte of the candidate: they name gate keys, champion, tree and requester.
-stages.json does affect it, but is left out because the manifest has the digest of the code in a field of its own."""
+
+stages.json does affect it, but the manifest has the digest of the code in a field of its own.
+"""
 
 
 class Manifest(Document):
@@ -47,11 +49,6 @@ class Manifest(Document):
 
 
 def from_run(layout: Layout, *, name: str, method: str, tier: str, demo: bool) -> Manifest:
-    """Return the manifest of the candidate in a worktree.
-
-    Raises:
-        InputError: A stage has not run, or its artefacts contain a symbolic link.
-    """
     code = files.read_json(layout.stages)
     earlier = [name.replace("@", "/") for name in code if name != "package"]
     missing = [name for name in earlier if not (layout.artefacts(name) / "result.json").is_file()]
@@ -79,7 +76,7 @@ def _digest(layout: Layout, stage: str) -> str:
 
 
 def deciding_inputs(layout: Layout) -> list[Path]:
-    """Return the files of inputs/ that affect the bytes of the candidate, sorted by name; code has its own digest."""
+    """Return the files of inputs/ that affect the bytes of the candidate, sorted by name, except stages.json."""
     return sorted(path for path in layout.inputs.glob("*.json") if path.name not in INPUTS_WITHOUT_EFFECT)
 
 
@@ -102,11 +99,6 @@ def input_fields(layout: Layout, code_sha256: str) -> dict[str, Any]:
 
 
 def read(payload: Path) -> Manifest:
-    """Read payload/manifest.json.
-
-    Raises:
-        Refused: The file is missing or not a manifest.
-    """
     path = payload / "manifest.json"
     try:
         return Manifest.from_bytes(path.read_bytes())

@@ -11,7 +11,7 @@ from tasks.core.json_text import canonical_json, parse_interoperable
 from tasks.core.params.evaluation import Evaluation
 
 NO_LABEL = ""
-"""Label of an answer that has none: it cannot be read, or its field is missing, null or empty."""
+"""Label of an answer without a label: it cannot be parsed, or its label field is missing, null or empty."""
 
 
 def label_of(text: str, settings: Evaluation) -> str:
@@ -24,20 +24,28 @@ def label_of(text: str, settings: Evaluation) -> str:
 
 
 def value_label(value: Any) -> str:
-    """Return the label that a field of a JSON answer gives: 1.0 is the label 1, and null is none."""
+    """Return the label for the value of a field in a JSON answer: 1.0 gives the label 1, and null gives NO_LABEL."""
     if value is None:
         return NO_LABEL
     return value if isinstance(value, str) else canonical_json(value).decode()
 
 
 def require_readable(target: str, settings: Evaluation) -> None:
-    """Raise ValueError, with a reason that quotes nothing, if `evaluate` cannot compare answers with a target."""
+    """Check that stage `evaluate` can compare answers with a target.
+
+    Raises:
+        ValueError: The target is not a JSON object although `evaluation.target` is json. The message quotes none of it.
+    """
     if settings.label_field is not None:
         parse_object(target)
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Parse a target or answer as one JSON object. Raises ValueError if it is none."""
+    """Parse a target or answer as one JSON object.
+
+    Raises:
+        ValueError: The text is not a JSON object.
+    """
     value = parse_interoperable(text)
     if not isinstance(value, dict):
         raise ValueError(f"it is no JSON object but {'a list' if isinstance(value, list) else 'one value'}")

@@ -14,7 +14,7 @@ def chat_turns(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tupl
 
     Args:
         record: Row of `tasks.core.records.record.SCHEMA`, as a dict.
-        prompts: Prompts by task. The system turn of the record's task, if any, comes first.
+        prompts: Prompts by task. The system turn of the record's task comes first if it has one.
     """
     turns: Sequence[Turn] = record["messages"]
     system = prompts[record["task"]].system

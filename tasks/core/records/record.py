@@ -52,12 +52,11 @@ VALIDATION = pa.schema([("record_id", pa.string()), ("place", pa.int64())])
 """Schema of the validation rows; `place` is the index of the record in the training table, ascending."""
 
 ROW_GROUP = 50_000
-"""Number of rows in a row group, independent of the batches they are written in, so that the same rows give the same
-bytes."""
+"""Number of rows in a row group, whatever the sizes of the batches, so that the same rows give the same bytes."""
 
 
 class TableWriter:
-    """Incremental writer of a Parquet file, compressed with zstd and without a time or anything else that varies."""
+    """Incremental writer of a Parquet file. The file contains no time or other value that varies between runs."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,14 +92,13 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def write_batches(parts: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
-    """Write record batches to a Parquet file without holding all rows in memory."""
     with TableWriter(path, schema) as file:
         for part in parts:
             file.write(pa.Table.from_batches([part]))
 
 
 SMALL_BATCH_ROWS = 128
-"""Number of rows to read at once from a file whose texts may be of any length, since code of a run wrote it."""
+"""Number of rows to read at once from a file that a run's own code wrote, whose texts may be of any length."""
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -108,13 +106,13 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def read_batches(path: Path, columns: Sequence[str] | None = None, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
-    """Yield a table in batches of at most `rows` rows, in order, without holding all of it in memory."""
+    """Yield the rows of a table in batches of at most `rows`, in order, without holding all of them in memory."""
     with pq.ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=rows, columns=None if columns is None else list(columns))
 
 
 def read_rows(path: Path, places: npt.NDArray[np.int64]) -> pa.Table:
-    """Return the rows at these indices, from 0, in the given order, without holding the whole table in memory."""
+    """Return the rows at the given indices, from 0, in the given order, without holding the whole table in memory."""
     wanted = np.sort(places)
     parts, begin = [], 0
     for batch in read_batches(path):

@@ -17,12 +17,12 @@ def window_size(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> int
 
 
 def is_text(record: Mapping[str, Any]) -> bool:
-    """Return whether a record is a plain text: `ingest` writes no other records with an empty target."""
+    """Return whether a record is a plain text: only for plain texts `ingest` writes an empty target."""
     return not record["messages"][-1]["content"]
 
 
 def text_of(record: Mapping[str, Any]) -> str:
-    """Return the text of a record that is a plain text; it is the only turn before the empty target."""
+    """Return the text of a plain-text record, which is its only turn before the empty target."""
     return str(record["messages"][0]["content"])
 
 
@@ -49,5 +49,8 @@ def windows(text: str, tokenizer: Any, most: int) -> list[list[int]]:
 
 
 def text_tokens(text: str, tokenizer: Any) -> list[int]:
-    """Return the tokens of a text without added special tokens; names of special tokens in it are tokenised as text."""
+    """Return a text's tokens without added special tokens.
+
+    Names of special tokens in the text are tokenised as text.
+    """
     return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])

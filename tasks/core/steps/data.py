@@ -41,11 +41,15 @@ label, with rules that are not listed here (`tasks.stages.data.validate.outcomes
 
 FILTER_NAMES: tuple[str, ...] = tuple(stage.name for stage in FILTERS)
 LAST_FILTER: str = FILTER_NAMES[-1]
-"""Name of the last filter, whose records `validate` checks and `split` divides."""
+"""Name of the last filter, whose records `validate` checks and `split` divides into partitions."""
 
 
 def _filter_outputs(*whole: str) -> tuple[str, ...]:
-    """Return the result.json of each filter, but the whole output folder of the last one and of those in `whole`."""
+    """Return the inputs of a later stage: result.json of each filter, but the whole output folder of some.
+
+    Args:
+        *whole: Filters whose whole folder is an input, in addition to the last filter.
+    """
     return tuple(f"artefacts/{name}{'' if name in (*whole, LAST_FILTER) else '/result.json'}" for name in FILTER_NAMES)
 
 

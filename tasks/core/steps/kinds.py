@@ -8,18 +8,12 @@ KINDS: dict[str, tuple[str, ...]] = {
     "jsonl": ("not_json", "not_object"),
     "parquet": (),
 }
-"""Rules by which the reader of each kind refuses single rows, in the order of kinds on pages and in messages."""
+"""Kinds of sources, each with the rules by which its reader refuses single rows. Pages and messages use this order."""
 MALFORMED_RULES: tuple[str, ...] = tuple(rule for rules in KINDS.values() for rule in rules)
 KINDS_IN_WORDS: str = " or ".join([", ".join([*KINDS][:-1]), [*KINDS][-1]])
-"""All kinds, for example `csv, jsonl or parquet`."""
 
 
 def known_kind(kind: str) -> str:
-    """Return `kind`.
-
-    Raises:
-        ValueError: There is no such kind.
-    """
     if kind not in KINDS:
         raise ValueError(f"expected {KINDS_IN_WORDS}, got {kind!r}")
     return kind

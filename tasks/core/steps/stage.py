@@ -20,9 +20,9 @@ class Stage:
     rules: tuple[str, ...] = ()
     """Rules by which a data stage may quarantine a row, as named in quarantine.parquet."""
     has_measurements: bool = False
-    """Whether the stage also writes measurements, in measured/, which are not digested."""
+    """Whether the stage also writes measurements, in measured/."""
     variants: Mapping[str, str] = field(default_factory=dict)
-    """Variants of a stage that runs several times, each with a path that it reads in addition to `reads`."""
+    """Variants of a stage that runs several times, each with a path that it reads in addition to `inputs`."""
 
     @property
     def dvc_names(self) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ class Stage:
 
     @property
     def output_folders(self) -> tuple[str, ...]:
-        """Output folders of the stage, one for each variant, relative to artefacts/ and measured/."""
+        """Output folders of the stage below artefacts/ and measured/, one for each variant."""
         return tuple(f"{self.name}/{key}" for key in self.variants) or (self.name,)
 
     def dependencies(self, key: str = "") -> list[str]:

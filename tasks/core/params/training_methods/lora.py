@@ -19,7 +19,7 @@ SETTINGS: Mapping[str, int | str | None] = {
 
 
 class LoraSettings(Protocol):
-    """Settings of LoRA in section `training`."""
+    """Fields of section `training` that LoRA needs."""
 
     @property
     def lora_rank(self) -> int | None: ...
@@ -34,7 +34,7 @@ class LoraSettings(Protocol):
 
 
 def config(training: LoraSettings) -> "LoraConfig":
-    """Return LoRA's settings: for the modules that are named, else for every linear layer but the output head."""
+    """Return PEFT's LoRA settings, for `lora_targets` or else every linear layer except the output head."""
     from peft import LoraConfig
 
     assert training.lora_rank and training.lora_alpha  # the schema requires both for this method

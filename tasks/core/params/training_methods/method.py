@@ -12,20 +12,17 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def module_name(name: str) -> str:
-    """Return the name of the module that a weight belongs to, for example `q_proj`."""
     return name.removesuffix(".weight").rpartition(".")[2]
 
 
 @dataclass(frozen=True)
 class ResultForm:
-    """Form of a training's result: an adapter or a whole model."""
-
     folder: str
     """Name of its folder in artefacts/train/."""
     needs_base: bool
-    """Whether it is loaded on top of its base model, which then has to be stored with the release."""
+    """Whether the result is loaded on top of its base model, which then has to be stored with the release."""
     library: str
-    """Library that loads it, as `library_name` of a model card on the Hugging Face Hub."""
+    """Library that loads the result: `library_name` of a model card on the Hugging Face Hub."""
 
 
 ADAPTER = ResultForm(folder="adapter", needs_base=True, library="peft")
@@ -37,29 +34,25 @@ FORMS = (ADAPTER, FULL_MODEL)
 class Adapter:
     """Adapter that PEFT trains and can merge into the weights of the base model.
 
-    Both functions get section `training` of the parameters.
+    The first argument of both functions is section `training` of the parameters.
     """
 
     config: Callable[[Any], "PeftConfig"]
-    """Function that returns PEFT's settings."""
     count_weights: Callable[[Any, Shapes], int]
-    """Function that returns the number of weights that are trained."""
     weight_names: str
-    """Part of the names of the trained weights, which no other weight has in its name."""
+    """Substring of the names of the trained weights, which occurs in no other name."""
     idle_weight_names: str | None = None
-    """Part of the names of the trained weights whose gradient is 0 in the first step; None if there are none."""
+    """Substring of the names of the trained weights whose gradient is 0 in the first step; None if there are none."""
 
     def starts_idle(self, name: str) -> bool:
-        """Return whether the weight of that name has a gradient of 0 in the first step."""
         return self.idle_weight_names is not None and self.idle_weight_names in name
 
 
 @dataclass(frozen=True)
 class Method:
     summary: str
-    """Description of the method, for the documentation of `training.method`."""
     trained_part: str
-    """Description of the trained part, followed by the base model's name in a sentence: `a LoRA adapter of`."""
+    """Description of the trained part, before the base model's name in a sentence, for example `a LoRA adapter of`."""
     adapter: Adapter | None
     """Adapter to train; None to train all weights."""
     approaches: tuple[str, ...] = ()
