@@ -14,14 +14,17 @@ from tasks.core.errors import InputError
 from tasks.core.files import sha256_bytes
 
 DIGEST_KEY = "attached"
-"""Key in an entry's body that holds the document's SHA-256."""
+"""Key in an entry's body for the SHA-256 of the attached document."""
 MAX_DOCUMENT_BYTES = 16 * 2**20
-"""Maximum size of a document in bytes, the limit for documents of a release too. `unpack` returns no longer ones."""
+"""Maximum size of a document in bytes, which also applies to documents of a release.
+
+`unpack` returns no longer ones.
+"""
 COMPRESSION_LEVEL = 9
 
 
 def find_mismatch(seq: int, body: Mapping[str, Any], document: bytes | None) -> str:
-    """Return what is wrong with the document of an entry, in words; empty if it is the one that `body` names."""
+    """Return an error message if a document is not the one that the body of its entry names; else an empty text."""
     named = body.get(DIGEST_KEY)
     if named is None:
         return "" if document is None else f"something is attached to entry {seq} of the ledger that it does not name"
@@ -42,7 +45,7 @@ def pack(document: bytes) -> bytes:
 
 
 def unpack(data: bytes) -> bytes:
-    """Return the document, or empty bytes if `data` was not made by `pack`."""
+    """Return the document in `data`, or empty bytes if `data` was not made by `pack`."""
     try:
         unpacker = zlib.decompressobj()
         document = unpacker.decompress(data, MAX_DOCUMENT_BYTES)

@@ -14,11 +14,10 @@ from tasks.ledger.tree import merkle
 from tasks.ledger.tree.merkle import Frontier
 
 FORMAT_COMMIT = "9efc2bd"
-"""Commit that introduced today's format of leaves."""
+"""Commit that introduced the current format of leaves."""
 
 
 def earlier_tree(rows: Iterable[Row]) -> Frontier:
-    """Return the tree over these rows in the earlier format."""
     made = Frontier()
     for row in rows:
         made = made.append(merkle.leaf_hash(canonical_json(row._asdict())))

@@ -23,16 +23,16 @@ from tasks.ledger.tree import merkle
 TYPE: Final = "urn:hallmark:ledger-entry:v1"
 _TYPE = f',"type":"{TYPE}"}}'
 _matches_time_format = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
-"""Pattern of the times that `spell_time` writes. It takes half the time of formatting each one again to compare."""
+"""Function that matches the times that `format_time` writes. It takes half the time of formatting each time again."""
 MAX_LEAF_BYTES = 16 * 2**20
-"""Maximum length of a leaf in bytes. Readers of an export accept no longer line for an entry."""
+"""Maximum size of a leaf in bytes. Readers of an export accept no longer line for an entry."""
 _json = json.JSONDecoder().decode
 _MAX_LEAF_VALUES = 20
-"""Maximum number of values in a leaf's JSON, which has six columns."""
+"""Maximum number of values in the JSON of a leaf, which has six columns."""
 
 
 class Row(NamedTuple):
-    """An entry as the table holds it."""
+    """Entry as a row of the table."""
 
     seq: int
     time: str
@@ -41,7 +41,7 @@ class Row(NamedTuple):
     body: str
 
     def leaf(self) -> bytes:
-        """Return the bytes that the tree hashes: the canonical JSON of the columns, built by hand, five times as fast.
+        """Return the canonical JSON of the columns, which the tree hashes. Formatting it here is five times as fast.
 
         Raises:
             Refused: A column has a value of the wrong type.
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 
 def require_fits(row: Row) -> None:
-    """Raise Refused if the entry is too long for readers of an export; recorded entries cannot be removed."""
+    """Raise Refused if an entry is too long for readers of an export. A recorded entry could not be removed."""
     if (size := len(row.leaf())) > MAX_LEAF_BYTES:
         raise Refused(
             f"an entry of {size:,} bytes was to be recorded, and may have {MAX_LEAF_BYTES:,}; nothing was recorded"
@@ -65,8 +65,6 @@ def require_fits(row: Row) -> None:
 
 
 class RowWithDocument(NamedTuple):
-    """A row with its attached document; None if it has none."""
-
     row: Row
     document: bytes | None
 
@@ -85,7 +83,8 @@ def parse_leaf(data: bytes) -> Row:
     """Return the row that a leaf was made from.
 
     Raises:
-        ValueError: The bytes are no leaf. TypeError is raised for wrong or missing columns.
+        ValueError: The bytes are not a leaf.
+        TypeError: Columns are missing or wrong.
     """
     columns = parse_bounded(data, _MAX_LEAF_VALUES)
     require_type(columns.pop("type", None), TYPE)
@@ -93,7 +92,6 @@ def parse_leaf(data: bytes) -> Row:
 
 
 def format_time(moment: datetime) -> str:
-    """Format a time in UTC as ISO 8601 with microseconds and Z."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -101,7 +99,7 @@ def from_row(row: Row) -> Entry:
     """Parse a row.
 
     Raises:
-        Refused: Hallmark cannot have written the row.
+        Refused: The row cannot have been written by Hallmark.
     """
     moment, body = parse_time_and_body(row)
     try:
@@ -114,7 +112,7 @@ def parse_time_and_body(row: Row) -> tuple[datetime, dict[str, Any]]:
     """Return time and body of a row.
 
     Raises:
-        Refused: Hallmark cannot have written them.
+        Refused: Time or body cannot have been written by Hallmark.
     """
     try:
         moment, body = datetime.fromisoformat(row.time), _json(row.body)

@@ -18,15 +18,13 @@ from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import completed_subtrees
 
 MAX_NAMED_ENTRIES = 20
-"""Maximum number of entries that are named for each kind of problem; the rest are counted."""
+"""Maximum number of problems of one kind that are listed; the others are counted."""
 
 OnProgress = Callable[[int], None]
-"""Callback that gets the number of entries verified so far."""
+"""Callback with the number of entries verified so far."""
 
 
 class KnownHead(NamedTuple):
-    """A head with a valid signature, and the place where it was found."""
-
     head: Head
     place: str
 
@@ -53,7 +51,7 @@ class Report(FrozenModel):
 
 
 class BoundedMessages:
-    """Problems of one kind. Only the first are stored, so that a file full of problems does not fill the memory."""
+    """Messages about one kind of problem. Only the first are stored, since an untrusted file may cause any number."""
 
     def __init__(self) -> None:
         self._first: list[str] = []
@@ -72,25 +70,24 @@ class BoundedMessages:
 
 @dataclass
 class EntryCheck:
-    """Tree over the entries, and problems found in them."""
+    """Result of hashing and checking the entries: the tree over them, and problems."""
 
     tree: Frontier = field(default_factory=Frontier)
     ledger: str = ""
     """Leaf hash of the first entry, which identifies the ledger."""
     roots: dict[int, str] = field(default_factory=dict)
-    """Roots in hex, by the sizes of the known heads."""
+    """Roots in hex, at the sizes of the known heads."""
     gaps: BoundedMessages = field(default_factory=BoundedMessages)
     subtrees: dict[tuple[int, int], str] = field(default_factory=dict)
-    """Roots in hex that should be stored beside the entries, by number of the last entry and size."""
+    """Roots in hex that the database should store, by number of the last entry and number of entries."""
     unreadable: BoundedMessages = field(default_factory=BoundedMessages)
     clock_reversals: BoundedMessages = field(default_factory=BoundedMessages)
     documents: int = 0
-    """Number of entries with an attached document."""
     open_questions: OpenQuestions = field(default_factory=OpenQuestions)
 
 
 def verify_entries(kept: Iterable[RowWithDocument], known: Iterable[KnownHead], tick: OnProgress) -> EntryCheck:
-    """Hash every entry; check its number, its time, its document and whether it can be read."""
+    """Hash every entry, and check its number, time, document and whether it can be parsed."""
     walked, sizes, before = EntryCheck(), {copy.head.size for copy in known}, None
     expected, tree = 1, Frontier()
     for row, document in kept:
@@ -114,7 +111,7 @@ def verify_entries(kept: Iterable[RowWithDocument], known: Iterable[KnownHead], 
 
 
 def make_report(walked: EntryCheck, known: list[KnownHead]) -> Report:
-    """Report what the walk found, and which heads agree with the entries."""
+    """Report the problems found in the entries, and which heads agree with the entries."""
     size = walked.tree.size
     findings = _entry_findings(walked) + [
         _disagreement(walked, copy) for copy in known if not agrees_with_head(walked, copy)

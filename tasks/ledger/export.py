@@ -48,9 +48,9 @@ from tasks.trust.validity import Key
 # An export comes from somebody else: its counts are not trusted, and reading stops at a line that is too long. JSON
 # takes about thirty times its length in memory.
 MAX_HEADER_BYTES = 2**20
-"""Maximum length in bytes of the first line, and of the line of a head."""
+"""Maximum size in bytes of the first line, and of the line of a head."""
 MAX_DOCUMENT_LINE_BYTES = 2 * attachments.MAX_DOCUMENT_BYTES + 64
-"""Maximum length in bytes of a document's line. A document is JSON, which at most doubles when quoted as JSON."""
+"""Maximum size in bytes of a document's line. Quoting as JSON at most doubles the document, which is JSON itself."""
 _DOCUMENT_LINE_START = f'{{"{DIGEST_KEY}":'.encode()
 """Beginning of a document's line. Only the text after it is parsed."""
 
@@ -59,7 +59,7 @@ _DOCUMENT_LINE_START = f'{{"{DIGEST_KEY}":'.encode()
 class ExportResult:
     header: "Header"
     unavailable: list[str]
-    """Reasons why the heads of some places are missing from the export."""
+    """Reasons why heads of some places are missing from the export."""
 
 
 class Header(Document):
@@ -78,7 +78,7 @@ class HeadLine(FrozenModel):
 
 
 def export(ledger: Ledger, keyholder: LedgerKeys, path: Path) -> ExportResult:
-    """Write the entries and every head in reach to a file. The file appears whole or not at all."""
+    """Write the entries, and every head that can be read, to a file atomically."""
     heads_of, away = _envelopes(keyholder)
     known = sorted(heads_of.items())
     last = ledger.last()  # read after the heads, so that no head covers more entries than the file holds
@@ -100,7 +100,7 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: OnProgress = lambda _
     Args:
         path: File to verify.
         trusted: Keys, each as an object, a public key line or a fingerprint of a key that the file contains.
-        tick: Called with the number of entries verified so far.
+        tick: Callback with the number of entries verified so far.
 
     Raises:
         InputError: The file cannot be read.
@@ -124,7 +124,7 @@ def verify(path: Path, trusted: Sequence[str | Key], tick: OnProgress = lambda _
 
 
 def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
-    """Return the trusted keys, looking up each fingerprint among the `offered` public key lines.
+    """Return the trusted keys. A fingerprint is looked up among the `offered` public key lines.
 
     Raises:
         InputError: A text is neither a public key line nor a fingerprint.
@@ -147,7 +147,7 @@ def trusted_keys(trusted: Sequence[str | Key], offered: list[str]) -> list[Key]:
 
 
 def _envelopes(keyholder: LedgerKeys) -> tuple[dict[int, tuple[str, dict[str, Any]]], list[str]]:
-    """Return place and envelope of one signed head of each size, and why some places cannot be read."""
+    """Return place and envelope of one signed head of each size, and the reasons why some places cannot be read."""
     envelopes: dict[int, tuple[str, dict[str, Any]]] = {}
     away = []
     for where in [*publication.configured_places(keyholder), publication.local_heads(keyholder)]:
@@ -178,9 +178,9 @@ def _header(file: IO[bytes]) -> Header:
 
 
 def _heads(file: IO[bytes], count: int, those: list[Key]) -> tuple[list[KnownHead], list[Finding]]:
-    """Return the heads that count, and findings about the others.
+    """Return the valid heads, and findings about the others.
 
-    Raises Refused if there are not `count` lines of heads, since the lines after them would be misread.
+    Raises Refused if a line is not that of a head, since the lines after it would be misread.
     """
     known, void, wrong = list[KnownHead](), BoundedMessages(), BoundedMessages()
     for number in range(1, count + 1):
@@ -228,7 +228,6 @@ def _rows(file: IO[bytes]) -> Iterator[RowWithDocument]:
 
 
 def _parse_canonical(line: bytes) -> Any:
-    """Parse a line. Raises ValueError if it is not canonical, for example if an object has a key twice."""
     try:
         return parse_canonical(line, end=b"\n")
     except NotCanonical as error:
@@ -236,7 +235,7 @@ def _parse_canonical(line: bytes) -> Any:
 
 
 def _parse_document(line: bytes) -> str:
-    """Return the document that a line holds. Raises ValueError if it is not a string, before parsing more."""
+    """Return the document of a line. Raises ValueError before parsing if it is not a JSON string."""
     inside = line.removeprefix(_DOCUMENT_LINE_START).removesuffix(b"}\n")
     if not inside.startswith(b'"'):
         raise ValueError("what is attached is no text")
@@ -245,7 +244,7 @@ def _parse_document(line: bytes) -> str:
 
 
 def _line(file: IO[bytes], most: int) -> bytes:
-    """Return the next line, empty at the end. Raises Refused if it is longer than `most`, without reading all of it."""
+    """Return the next line, empty at the end. Raises Refused if it is longer than `most`, without reading the rest."""
     return _require_length(file.readline(most + 1), most)
 
 

@@ -59,7 +59,7 @@ _POSTGRES_TRIGGERS = r"""SELECT tgname, prosrc FROM pg_trigger
 
 
 def guards(dialect: str) -> list[str]:
-    """Return statements that create the triggers. Executing them again has no effect."""
+    """Return the statements that create the triggers. Executing them again has no effect."""
     return [
         statement.format(table=table, entries=ENTRIES.name)
         for table, statements in _GUARDS[dialect].items()
@@ -77,9 +77,9 @@ def missing_guards(connection: Connection) -> list[str]:
 
 
 def foreign_triggers(connection: Connection) -> list[str]:
-    """Return the names of triggers and rules that are not Hallmark's: they can swallow or change what is written.
+    """Return the names of triggers and rules that are not Hallmark's and could change or drop what is written.
 
-    A trigger of Hallmark's name that does something else is one of them.
+    They include a trigger with the name of one of Hallmark's that does something else.
     """
     dialect = connection.dialect.name
     if dialect == "sqlite":
@@ -91,7 +91,7 @@ def foreign_triggers(connection: Connection) -> list[str]:
 
 
 def _own_triggers(dialect: str) -> dict[str, str]:
-    """Return what each trigger does, by its name: its statement in SQLite, the body of its function in Postgres."""
+    """Return the content of each trigger by its name: in SQLite its statement, in Postgres the body of its function."""
     statements = guards(dialect)
     if dialect == "sqlite":
         created = (each.replace("IF NOT EXISTS ", "") for each in statements)

@@ -6,9 +6,9 @@ Somebody else may write to the places where heads are published, so name and con
 import re
 
 FILE_NAME_PATTERN = re.compile(r"([0-9]{12,19})\.json")
-"""Pattern of a head's file name; 19 digits suffice for 2**63 entries."""
+"""Pattern of a head's file name. 19 digits suffice for 2**63 entries."""
 MAX_HEAD_BYTES = 2**14
-"""Maximum number of bytes of a signed head. The largest possible, with 63 peaks, has about 7,000."""
+"""Maximum number of bytes of a signed head. The longest possible one, with 63 peaks, has about 7,000."""
 
 
 def filename(size: int) -> str:
@@ -16,6 +16,6 @@ def filename(size: int) -> str:
 
 
 def parse_size(name: str) -> int | None:
-    """Return the tree size in a file name; None if it is not the name of a head."""
+    """Return the tree size in the file name of a head; None if it is another file name."""
     matched = FILE_NAME_PATTERN.fullmatch(name)
     return int(matched[1]) if matched and filename(int(matched[1])) == name else None

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 DATA_ACCESS_GROUP = "look"
-"""Group of the kinds that record who had access to personal data, and why."""
+"""Group of the kinds of entries about access to personal data."""
 
 
 class Kind(NamedTuple):
@@ -11,7 +11,7 @@ class Kind(NamedTuple):
     subject: str
     body: str
     group: str = ""
-    """Name under which `hallmark ledger list --kind` and the console's ledger page find several kinds; or empty."""
+    """Name of a group of kinds, for `hallmark ledger list --kind` and the console's page of the ledger; or empty."""
 
 
 KINDS = (
@@ -102,5 +102,5 @@ KINDS = (
 
 
 def of_group(name: str) -> tuple[str, ...]:
-    """Return the kinds of a group, empty if there is no such group."""
+    """Return the kinds of a group; empty if there is no such group."""
     return tuple(kind.kind for kind in KINDS if name and kind.group == name)

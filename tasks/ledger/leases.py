@@ -5,8 +5,8 @@ work under one may be done twice with the same result. A wrong clock, or a chang
 work to be done twice or late.
 
 The time is that of the database server; with SQLite, of this machine, which all processes share. A process that stops
-renewing loses the lease after TERM. A lease that ends more than two TERMs ahead was written before the clock was set
-back, and counts as over.
+renewing loses the lease after LEASE_DURATION. A lease that ends more than two LEASE_DURATIONs ahead was written before
+the clock was set back, and counts as over.
 """
 
 import os
@@ -29,15 +29,15 @@ from tasks.ledger import ledger
 
 Value = TypeVar("Value")
 LEASE_DURATION = timedelta(seconds=30)
-"""Duration of a lease that is not renewed."""
+"""Time after which a lease ends if it is not renewed."""
 SUSPEND_AWARE_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
-"""Clock that runs while the machine is suspended. None on macOS, where `_clock` reads one that stops meanwhile."""
+"""Clock that also runs while the machine is suspended; None on macOS, for which `_clock` uses one that does not."""
 METADATA = MetaData()
 LEASES = Table(
     "hallmark_leases",
     METADATA,
     Column("name", Text, primary_key=True),
-    Column("owner", Text, nullable=False),  # empty after `let_go`
+    Column("owner", Text, nullable=False),  # empty after `release`
     Column("place", Text, nullable=False),
     Column("since", Text, nullable=False),  # like `until` in UTC, ISO 8601
     Column("until", Text, nullable=False),
@@ -45,17 +45,17 @@ LEASES = Table(
     comment="who does what one machine does for all; nothing is proven by it",
 )
 INVALID_POSITION = 2**63 - 1
-"""Position returned if the row holds no number, since SQLite accepts any text. It is beyond the end of any ledger."""
+"""Position that is returned if the row holds no number, which SQLite allows. It is beyond the end of any ledger."""
 SCHEMA = Schema("leases", METADATA, METADATA.create_all)
-"""Schema with its own version, separate from the ledger's tables."""
+"""Schema whose version is independent of that of the ledger's tables."""
 
 
 class Lease(NamedTuple):
     name: str
     owner: str
-    """Process of an installation that holds the lease; empty if it was released."""
+    """Id of the owner, a process of an installation; empty if the lease was released."""
     place: str
-    """Machine and process of the owner, to show to people."""
+    """Machine and process of the owner, for messages."""
     since: datetime
     until: datetime
 
@@ -64,14 +64,17 @@ class Lease(NamedTuple):
 
 
 class Leases:
-    """The leases in a database. Every method raises Unavailable if the database cannot be reached."""
+    """Leases in a database. Every method raises Unavailable if the database cannot be reached."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._prepared = False
 
     def acquire(self, name: str, owner: str, place: str) -> Lease:
-        """Take or renew a lease unless another owner holds it. Return the lease that is valid now, of any owner."""
+        """Take or renew a lease unless another owner holds it.
+
+        Return the lease that is valid afterwards, of any owner.
+        """
 
         def turn(connection: Connection) -> Lease:
             now, held = self._now(connection), _read(connection, name)
@@ -85,7 +88,7 @@ class Leases:
         return self._write(turn)
 
     def release(self, name: str, owner: str) -> None:
-        """Release a lease before its term ends, if `owner` holds it."""
+        """Release a lease before it ends, if `owner` holds it."""
 
         def turn(connection: Connection) -> None:
             held = _read(connection, name)
@@ -95,7 +98,7 @@ class Leases:
         self._write(turn)
 
     def get(self, name: str) -> tuple[Lease | None, datetime]:
-        """Return the current or last lease of a name, and the time of the database. Writes nothing."""
+        """Return the current or last lease of a name, and the time of the database, without writing anything."""
         with self._reading() as connection:
             there = migrations.version(connection, SCHEMA) is not None
             return _read(connection, name) if there else None, self._now(connection)
@@ -108,7 +111,7 @@ class Leases:
         return come if come is None or isinstance(come, int) else INVALID_POSITION
 
     def advance_position(self, name: str, seq: int) -> None:
-        """Store a position in the ledger. Has no effect if a later position is stored."""
+        """Store a position in the ledger, unless a later one is stored."""
 
         def turn(connection: Connection) -> None:
             if not connection.scalar(select(func.count()).where(LEASES.c.name == name)):
@@ -147,17 +150,17 @@ class Leases:
 
 
 class LeaseKeeper:
-    """Attempts of one process to take and keep a lease."""
+    """Holder of a lease for one process."""
 
     def __init__(self, leases: Leases, name: str, installation: str, one: bool = False) -> None:
-        """Prepare the attempts without taking the lease.
+        """Prepare to take the lease, without taking it.
 
         Args:
             leases: Leases of the database.
             name: Name of the lease.
             installation: Id of the installation.
-            one: Whether all processes of the installation count as one owner, because something else excludes them from
-                each other.
+            one: Whether all processes of the installation count as one owner. It may be set if something else excludes
+                them from each other.
         """
         self._leases, self._name = leases, name
         self._owner = installation if one else f"{installation}/{os.getpid()}/{secrets.token_hex(4)}"
@@ -166,14 +169,14 @@ class LeaseKeeper:
 
     @property
     def is_held(self) -> bool:
-        """Whether this process holds the lease, by its own clock since the last renewal."""
+        """Whether this process holds the lease, according to its own clock since the last renewal."""
         return _clock() < self._until
 
     def renew(self) -> Lease:
-        """Take or renew the lease. Return the lease that is valid now, of any owner.
+        """Take or renew the lease, and return the lease that is valid afterwards, of any owner.
 
         Raises:
-            Unavailable: The database cannot be reached. The lease ends with its term.
+            Unavailable: The database cannot be reached. A lease that this process holds stays valid until it ends.
         """
         asked = _clock()
         lease = self._leases.acquire(self._name, self._owner, self._place)
@@ -181,13 +184,12 @@ class LeaseKeeper:
         return lease
 
     def release(self) -> None:
-        """Release the lease, so that another process can take it at once."""
         self._until = 0.0
         self._leases.release(self._name, self._owner)
 
 
 def _clock() -> float:
-    """Return seconds that also pass while the machine is suspended; Linux's monotonic clock does not count these."""
+    """Return a time in seconds that includes suspension of the machine, which Linux's monotonic clock leaves out."""
     return time.clock_gettime(SUSPEND_AWARE_CLOCK) if SUSPEND_AWARE_CLOCK is not None else time.monotonic()
 
 
@@ -197,7 +199,7 @@ def open_leases(state: Path) -> Leases:
 
 
 def _read(connection: Connection, name: str) -> Lease | None:
-    """Return a stored lease; None if there is no row, or one that Hallmark cannot have written."""
+    """Return a stored lease; None if there is no row, or if Hallmark cannot have written it."""
     row = connection.execute(select(LEASES).where(LEASES.c.name == name)).first()
     try:
         return Lease(row.name, row.owner, row.place, _parse_time(row.since), _parse_time(row.until)) if row else None

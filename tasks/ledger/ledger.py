@@ -37,25 +37,29 @@ __all__ = ["Entry", "Ledger", "Row", "open_ledger"]
 
 ADVISORY_LOCK = 0x68616C6C6D61726B  # "hallmark"
 PAGE_ROWS = 4000
-"""Number of rows that `rows` reads from the database at once."""
 URL_VARIABLE = "HALLMARK_LEDGER_URL"
 DATABASE_FILE = "ledger.db"
-"""Name of the SQLite database below `.hallmark/`, used if HALLMARK_LEDGER_URL is not set."""
+"""Name of the SQLite file below `.hallmark/`, which is used if HALLMARK_LEDGER_URL is not set."""
 HEADS_FOLDER = "heads"
-"""Folder below `.hallmark/` with every head that was signed on this machine."""
+"""Folder below `.hallmark/` for the heads that were signed on this machine."""
 LOWEST_SEQ = -(2**63)
-"""Number below every `seq` that a database can hold, including values written by hand."""
+"""Lower limit of every `seq` that a database can hold, including values written by hand."""
 
 
 class Ledger:
-    """The ledger of an installation.
+    """Ledger of an installation.
 
     Every method raises Unavailable if the database cannot be reached; then nothing has changed. Methods that read
     entries raise Refused if an entry cannot have been written by Hallmark.
     """
 
     def __init__(self, tables: "Tables", heads: Path | None = None) -> None:
-        """Use `tables`; `heads` is the folder with the heads that were signed on this machine."""
+        """Create a ledger without connecting to its database.
+
+        Args:
+            tables: Tables of the database.
+            heads: Folder with the heads that were signed on this machine.
+        """
         self._tables = tables
         self._heads = heads
         self._open = threading.local()
@@ -77,7 +81,7 @@ class Ledger:
             self._tables.prepare()
 
     def loss_reason(self) -> str:
-        """Return why no tables may be created: there are none, but heads signed here cover entries. Else return ""."""
+        """Return an error message if there are no tables, but heads signed here cover entries; else an empty text."""
         names = [path.name for path in self._heads.iterdir()] if self._heads and self._heads.is_dir() else []
         entries = max((parse_size(name) or 0 for name in names), default=0)
         if not entries:
@@ -92,12 +96,12 @@ class Ledger:
         )
 
     def close(self) -> None:
-        """Close the database. The next call of any method opens it again."""
+        """Close the database. The next call of a method opens it again."""
         self._tables.close()
 
     @contextmanager
     def reading(self) -> Iterator["Ledger"]:
-        """Read everything in the block from one connection and one snapshot. Nothing can be written in the block."""
+        """Read everything in the block from one connection and one snapshot. The block must not write."""
         if getattr(self._open, "connection", None) is not None:
             yield self
             return
@@ -110,7 +114,7 @@ class Ledger:
                 self._open.once = None
 
     def cached(self, key: Hashable, made: Callable[[], T]) -> T:
-        """Return `made()`. In a `reading` block, `made` is called once for each key and its result is cached."""
+        """Return `made()`. In a `reading` block, the result is cached by `key`."""
         kept: dict[Hashable, T] | None = getattr(self._open, "once", None)
         if kept is None:
             return made()
@@ -121,7 +125,7 @@ class Ledger:
     def preload(self, wanted: Mapping[str, Collection[str]]) -> None:
         """Load entries by kind and subject in few queries, so that `entries` answers from memory.
 
-        Works in a `reading` block only; the entries are dropped when the block ends.
+        It must be called in a `reading` block; the entries are dropped when the block ends.
 
         Args:
             wanted: Subjects by kind.
@@ -136,7 +140,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator["Ledger"]:
-        """Run the block in one transaction on one snapshot; other writers wait until it ends.
+        """Run the block in one transaction on one snapshot. Other writers wait until it ends.
 
         The ledger's own methods, and nested calls of `transaction`, join the transaction.
         """
@@ -189,7 +193,7 @@ class Ledger:
     def entries(
         self, kind: str | None = None, subject: str | None = None, after: int = 0, upto: int | None = None
     ) -> list[Entry]:
-        """Return the entries with `after` < seq <= `upto`, of one kind and subject if given, oldest first."""
+        """Return the entries with `after` < seq <= `upto`, oldest first; only those of a kind and subject if given."""
         ahead = getattr(self._open, "ahead", {})
         if (after, upto) == (0, None) and (kind, subject) in ahead:
             return list(ahead[kind, subject])
@@ -198,7 +202,6 @@ class Ledger:
         return [ledger_entry.from_row(row) for row in rows]
 
     def subjects(self, kind: str) -> list[str]:
-        """Return the distinct subjects of the entries of one kind, sorted."""
         with self._reading() as connection:
             return self._tables.subjects(connection, kind)
 
@@ -208,7 +211,7 @@ class Ledger:
             return self._tables.rows(connection, 0, None, kind, subject)
 
     def newest_first(self, *kinds: str, below: int | None = None) -> Iterator[Entry]:
-        """Yield entries from the newest to the oldest, page by page, so that a caller who stops early reads few.
+        """Yield entries from the newest to the oldest. Pages are read on demand.
 
         Args:
             kinds: Kinds to yield; all if empty.
@@ -224,14 +227,14 @@ class Ledger:
             before = page[-1].seq
 
     def changes_after(self, after: int) -> set[tuple[str, str]]:
-        """Return kind and subject of each entry with seq above `after`."""
+        """Return kind and subject of each entry whose seq is greater than `after`."""
         with self._reading() as connection:
             return self._tables.changes_after(connection, after)
 
     def open_questions(self) -> list[Entry]:
-        """Return the open questions, that is their `gate.asked` entries, oldest first.
+        """Return the `gate.asked` entries of the open gates, oldest first.
 
-        The time this takes does not depend on the length of the ledger.
+        The time that this takes does not depend on the length of the ledger.
         """
         with self._reading() as connection:
             rows = self._tables.rows_by_seq(connection, self._tables.open_question_seqs(connection))
@@ -249,13 +252,13 @@ class Ledger:
         return [each for each in documents if isinstance(each, bytes)]
 
     def documents_or_errors(self, entries: Sequence[Entry]) -> list[bytes | Refused]:
-        """Return the document attached to each entry, or the Refused that `documents` would raise for it."""
+        """Return the document of each entry, or the error that `documents` would raise for it."""
         with self._reading() as connection:
             documents = self._tables.documents(connection, [entry.seq for entry in entries])
         return [_verified_document(entry, documents.get(entry.seq)) for entry in entries]
 
     def rows_with_documents(self, upto: int) -> Iterator[RowWithDocument]:
-        """Yield the rows up to `upto`, each with its attached document, oldest first."""
+        """Yield the rows up to `upto`, each with its document, oldest first."""
         page: list[Row] = []
         for row in self.rows(upto=upto):
             page.append(row)
@@ -265,7 +268,7 @@ class Ledger:
         yield from self._with_documents(page)
 
     def rows(self, after: int = LOWEST_SEQ, upto: int | None = None) -> Iterator[Row]:
-        """Yield the rows with `after` < seq <= `upto` exactly as they are stored, oldest first."""
+        """Yield the rows with `after` < seq <= `upto` as they are stored, oldest first."""
         while True:
             with self._reading() as connection:
                 page = self._tables.rows(connection, after, upto, most=PAGE_ROWS)
@@ -275,22 +278,22 @@ class Ledger:
             after = page[-1].seq
 
     def frontier(self) -> Frontier:
-        """Return the tree as the last append stored it."""
+        """Return the tree as it was stored by the last append."""
         with self._reading() as connection:
             return self._tables.frontier(connection)
 
     def subtree(self, stop: int, size: int) -> bytes | None:
-        """Return the root over the `size` entries that end with entry `stop`; None if it is not stored."""
+        """Return the root over the `size` entries up to entry `stop`; None if it is not stored."""
         with self._reading() as connection:
             return self._tables.subtree(connection, stop, size)
 
     def subtrees(self) -> dict[tuple[int, int], str]:
-        """Return all stored roots in hex, by the number of their last entry and their size."""
+        """Return all stored roots in hex, by number of the last entry and number of entries."""
         with self._reading() as connection:
             return {(stop, size): root for stop, size, root in self._tables.subtrees(connection)}
 
     def last(self) -> int:
-        """Return the seq of the last row; 0 if there are no rows."""
+        """Return the seq of the last row; 0 if there is none."""
         with self._reading() as connection:
             return self._tables.last(connection)
 
@@ -303,22 +306,20 @@ class Ledger:
             return self._tables.count_documents(connection)
 
     def open_question_seqs(self) -> set[int]:
-        """Return the seq of each open question, as stored beside the entries; `questions` reads these entries."""
+        """Return the seq of each entry that `open_questions` returns, as the database stores it."""
         with self._reading() as connection:
             return self._tables.open_question_seqs(connection)
 
     def missing_guards(self) -> list[str]:
-        """Return the names of the triggers that are missing."""
         with self._reading() as connection:
             return self._tables.missing_guards(connection)
 
     def foreign_triggers(self) -> list[str]:
-        """Return the names of triggers and rules in the database that are not Hallmark's."""
         with self._reading() as connection:
             return self._tables.foreign_triggers(connection)
 
     def now(self) -> datetime:
-        """Return the time in UTC by the clock of the database server; with SQLite, of this machine."""
+        """Return the time in UTC by the clock of the database server, or with SQLite of this machine."""
         if self._tables.on_this_machine:
             return datetime.now(UTC)
         with self._reading() as connection:
@@ -334,7 +335,7 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> "Iterator[Connection]":
-        """Yield the connection of the open block, or else a new one that does not wait for writers."""
+        """Yield the connection of the current block, or else a new one that does not wait for writers."""
         if getattr(self._open, "connection", None) is not None:
             yield self._open.connection
             return
@@ -343,11 +344,11 @@ class Ledger:
 
 
 def open_ledger(state: Path) -> Ledger:
-    """Open the ledger of HALLMARK_LEDGER_URL, or else of `state/ledger.db`. Create its tables if they are absent.
+    """Open the ledger at HALLMARK_LEDGER_URL, or else `state/ledger.db`. Create its tables if necessary.
 
     Raises:
         Unavailable: The database cannot be opened or written; the message says what to do.
-        InputError: The URL is wrong.
+        InputError: The URL is not valid.
     """
     ledger = get_ledger(state)
     ledger.prepare()
@@ -357,10 +358,8 @@ def open_ledger(state: Path) -> Ledger:
 def get_ledger(state: Path) -> Ledger:
     """Return the ledger without connecting to it or creating tables.
 
-    Its methods raise Unavailable if the database cannot be reached.
-
     Raises:
-        InputError: The URL is wrong.
+        InputError: The URL is not valid.
     """
     from tasks.ledger.tables import Tables
 
@@ -368,11 +367,6 @@ def get_ledger(state: Path) -> Ledger:
 
 
 def ledger_engine(state: Path) -> "Engine":
-    """Return the engine of the ledger's database.
-
-    Raises:
-        InputError: The URL is wrong.
-    """
     from tasks.core.databases import database
     from tasks.ledger.schema import TREE
 

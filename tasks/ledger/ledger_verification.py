@@ -28,8 +28,8 @@ def verify(ledger: Ledger, keyholder: LedgerKeys, tick: OnProgress = lambda _: N
     Args:
         ledger: Ledger to verify.
         keyholder: Keys of this installation, and the folder with its heads.
-        tick: Called with the number of entries verified so far.
-        elsewhere: Whether to compare with published heads too, instead of those stored here alone.
+        tick: Callback with the number of entries verified so far.
+        elsewhere: Whether to compare with published heads too, rather than only with those stored here.
 
     Raises:
         Unavailable: The database cannot be reached.
@@ -44,7 +44,7 @@ def verify(ledger: Ledger, keyholder: LedgerKeys, tick: OnProgress = lambda _: N
 
 
 def known_heads(keyholder: LedgerKeys, elsewhere: bool = True) -> tuple[list[KnownHead], list[Finding]]:
-    """Return the heads stored here and published, and findings about heads that do not count or cannot be read."""
+    """Return the valid heads that are stored here and published, and findings about the others."""
     known, findings = [], []
     here = publication.local_heads(keyholder)
     others = publication.configured_places(keyholder) if elsewhere else []

@@ -20,7 +20,6 @@ class OpenQuestions:
         self._asked: dict[tuple[str, str], tuple[int, str]] = {}
 
     def apply(self, seq: int, kind: str, subject: str, body: Mapping[str, Any]) -> None:
-        """Apply the next entry."""
         if kind == ASKED and isinstance(gate := body.get("gate"), str):
             self._asked[subject, gate] = seq, str(body.get(DIGEST_KEY))
         elif kind == CLOSED:

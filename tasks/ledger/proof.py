@@ -27,7 +27,7 @@ from tasks.trust.ledger_keys import LedgerKeys
 from tasks.trust.validity import Key
 
 MAX_FILE_BYTES = 2 * attachments.MAX_DOCUMENT_BYTES
-"""Maximum size of a proof's file in bytes. Few proofs reach a hundredth of it."""
+"""Maximum size of a proof's file in bytes. Few proofs have a hundredth of it."""
 MAX_JSON_VALUES = 10_000
 """Maximum number of values in a proof's JSON. A path has at most 126 steps, and a head a few dozen values."""
 
@@ -72,7 +72,7 @@ _PROOF: TypeAdapter[Proof] = TypeAdapter(Annotated[Proof, Field(discriminator="t
 
 
 class Prover:
-    """Proofs under the newest head stored here. The head is read once, and each entry at most once.
+    """Maker of proofs under the newest head stored here. It reads the head once, and each entry at most once.
 
     Raises:
         InputError: No head has been signed yet.
@@ -94,7 +94,7 @@ class Prover:
         )
 
     def prove_inclusion(self, seq: int) -> Inclusion:
-        """Prove that entry `seq` is covered by the head.
+        """Prove that the head covers entry `seq`.
 
         Raises:
             InputError: The head does not cover so many entries.
@@ -121,7 +121,7 @@ class Prover:
         return made
 
     def prove_consistency(self, old: dict[str, Any]) -> Consistency:
-        """Prove that the head extends an older one, given by its envelope.
+        """Prove that the head extends an older one, given by the envelope of the older one.
 
         Raises:
             Refused: The head does not extend the older one.
@@ -136,12 +136,12 @@ class Prover:
 
 
 def prove_inclusion(ledger: Ledger, keyholder: LedgerKeys, seq: int) -> Inclusion:
-    """Prove that one entry is covered by the newest head; raises the errors of Prover."""
+    """Prove that the newest head covers an entry. Raises as `Prover` does."""
     return Prover(ledger, keyholder).prove_inclusion(seq)
 
 
 def prove_consistency(ledger: Ledger, keyholder: LedgerKeys, old: dict[str, Any]) -> Consistency:
-    """Prove that the newest head extends an older one; raises the errors of Prover."""
+    """Prove that the newest head extends an older one. Raises as `Prover` does."""
     return Prover(ledger, keyholder).prove_consistency(old)
 
 
@@ -157,11 +157,6 @@ def read(path: Path) -> Proof:
 
 
 def parse(value: Any) -> Proof:
-    """Parse the JSON value of a proof.
-
-    Raises:
-        Refused: The value is not a proof.
-    """
     try:
         return _PROOF.validate_python(value)
     except ValidationError as error:
@@ -169,7 +164,7 @@ def parse(value: Any) -> Proof:
 
 
 def verify(proof: Proof, those: Sequence[Key]) -> str:
-    """Verify a proof with keys that the reader trusts, and return in words what it proves.
+    """Verify a proof with keys that the reader trusts, and return a sentence that says what it proves.
 
     Raises:
         Refused: The proof does not hold.

@@ -8,11 +8,10 @@ from tasks.ledger.tree.merkle import largest_power_below, node_hash, tree_hash
 from tasks.ledger.tree.subtrees import BLOCK_SIZE
 
 CACHED_BLOCKS = 64
-"""Maximum number of blocks whose leaf hashes are held in memory."""
 
 
 class LedgerRoots:
-    """Cached roots over ranges of entries, to be used for any number of proofs."""
+    """Cache of roots over ranges of entries, which may be used for any number of proofs."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -22,8 +21,8 @@ class LedgerRoots:
     def _over(self, start: int, stop: int) -> bytes:
         """Return the root over entries `start + 1` to `stop`.
 
-        The range must be a subtree of the tree, so that a range of up to BLOCK entries lies within one block. Raises
-        Refused if an entry is missing.
+        The range must be a subtree of the tree, so that a range of up to BLOCK_SIZE entries lies within one block.
+        Raises Refused if an entry is missing.
         """
         size = stop - start
         if size >= BLOCK_SIZE and size.bit_count() == 1:

@@ -40,7 +40,7 @@ DOCUMENTS = Table(
     "hallmark_ledger_attached",
     METADATA,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),  # the entry's
-    Column("data", LargeBinary, nullable=False),  # compressed by attached.pack
+    Column("data", LargeBinary, nullable=False),  # compressed by attachments.pack
 )
 OPEN_QUESTIONS = Table(
     "hallmark_ledger_open",

@@ -19,9 +19,7 @@ RUN_KEYS, PERSON_KEYS = {"run"}, {"person", "requested_by", "decided_by", "who"}
 """Keys under which bodies and signed statements name a run or a person."""
 
 SUMMARY_KEYS = ("person", "requested_by", "verb", "gate", "run", "reason")
-"""Keys whose values come first in an entry's one-line summary."""
 MAX_VALUE_CHARS = 60
-"""Maximum number of characters of a value in the summary."""
 
 
 class EntryFilter(FrozenModel):
@@ -41,7 +39,7 @@ class EntryFilter(FrozenModel):
 
     @property
     def exact_kinds(self) -> tuple[str, ...]:
-        """Kinds that match, if they can be listed, so that the database can select them by index; else empty."""
+        """Kinds that match, for a query that uses an index; empty if the condition is another one."""
         if self.kind and "." in self.kind:
             return (self.kind,)
         return kinds.of_group(self.kind or "")
@@ -65,7 +63,7 @@ class EntryFilter(FrozenModel):
 
 
 def find_last(ledger: Ledger, wanted: EntryFilter, last: int | None) -> list[Entry]:
-    """Return the last entries that match, oldest first; all of them if `last` is None.
+    """Return the last `last` entries that match, oldest first; all of them if `last` is None.
 
     Raises:
         Refused: An entry was changed and cannot be read.
@@ -75,18 +73,15 @@ def find_last(ledger: Ledger, wanted: EntryFilter, last: int | None) -> list[Ent
 
 
 class SearchResult(NamedTuple):
-    """Result of a search from the newest entry backwards."""
-
     entries: list[Entry]
-    """Entries that match, newest first."""
     stopped_at: int | None
-    """Number of the entry at which the search stopped; None if it reached the first."""
+    """Number of the entry at which the search stopped; None if it read all entries."""
 
 
 def find_newest(
     ledger: Ledger, wanted: EntryFilter, most: int, below: int | None = None, looks: int | None = None
 ) -> SearchResult:
-    """Return the newest entries that match.
+    """Return the newest entries that match, newest first.
 
     Args:
         ledger: Ledger to search.
@@ -107,7 +102,7 @@ def find_newest(
 
 
 def decode_envelopes(body: Any) -> Any:
-    """Return a body in which each envelope is replaced by its decoded statement and signatures, unverified."""
+    """Return a body in which each envelope is replaced by its decoded statement, unverified, and its signatures."""
     if isinstance(body, list):
         return [decode_envelopes(item) for item in body]
     if not isinstance(body, dict):
@@ -121,7 +116,7 @@ def decode_envelopes(body: Any) -> Any:
 
 
 def summarise(entry: Entry) -> str:
-    """Summarise an entry's short values in one line, beginning with person and reason."""
+    """Summarise an entry in one line of KEY=VALUE, beginning with SUMMARY_KEYS. Long values are left out."""
     said = {key: str(value) for key, value in _plain_values(decode_envelopes(entry.body)) if value not in ("", None)}
     first = {key: said.pop(key) for key in SUMMARY_KEYS if key in said}
     short = {key: value for key, value in said.items() if len(value) <= MAX_VALUE_CHARS and not _is_digest(value)}
@@ -133,7 +128,7 @@ def summarise(entry: Entry) -> str:
 
 
 def _plain_values(body: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the plain values of a body and of its statements, but not of objects inside them, such as a policy."""
+    """Yield the plain values of a body and of its statements, but not of objects in them, such as a policy."""
     for key, value in body.items():
         if isinstance(value, dict) and "statement" in value:
             yield from _plain_values(value["statement"].get("predicate") or {})

@@ -34,7 +34,7 @@ SELECT_KIND_AND_SUBJECT = select(ENTRIES.c.kind, ENTRIES.c.subject)
 SELECT_DOCUMENT_COUNT = select(func.count()).select_from(DOCUMENTS)
 Value = TypeVar("Value", int, str)
 ROWS_PER_QUERY = 500
-"""Number of rows per query by numbers or subjects; databases limit the parameters of a statement."""
+"""Number of rows per query by numbers or subjects. Databases limit the parameters of a statement."""
 
 
 def _create_tables(connection: Connection) -> None:
@@ -45,7 +45,7 @@ def _create_tables(connection: Connection) -> None:
 
 
 def _require_current_format(connection: Connection, writers: Sequence[str]) -> None:
-    """Raise Refused for a ledger whose entries were hashed by a commit from before tables recorded their writers."""
+    """Raise Refused for a ledger of an early commit, which hashed entries in another form and recorded no versions."""
     if writers or not set(inspect(connection).get_table_names()) >= METADATA.tables.keys():
         return
     tables = Tables(connection.engine)
@@ -59,7 +59,7 @@ SCHEMA = Schema("ledger", METADATA, _create_tables, check=_require_current_forma
 
 
 class Tables:
-    """The tables of one database. Methods that take a connection run in the transaction of that connection."""
+    """Tables of one database. Methods that take a connection run in the transaction of that connection."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -69,30 +69,24 @@ class Tables:
         return self._engine.url.render_as_string(hide_password=True)
 
     def translating_errors(self) -> AbstractContextManager[None]:
-        """Return a context that turns errors of an unreachable database into Unavailable."""
+        """Return a context in which errors of the database driver become Unavailable."""
         return database.unavailable_on_error(f"the ledger at {self.url}")
 
     def close(self) -> None:
         self._engine.dispose()
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """Return a transaction for writing; other writers wait until it ends."""
         return self._engine.begin()
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """Return a connection for reading, which does not wait for writers."""
+        """Return a connection that only reads and does not wait for writers."""
         return self._engine.connect().execution_options(takes_turn=False)
 
     def prepare(self) -> None:
-        """Create the tables and triggers, or migrate them to this version.
-
-        Raises:
-            Unavailable: The tables belong to a newer version.
-        """
         migrations.migrate(self._engine, SCHEMA)
 
     def exist(self) -> bool:
-        """Return whether the tables exist. Does not create a SQLite file."""
+        """Return whether the tables exist, without creating a SQLite file."""
         file = self._engine.url.database if self.on_this_machine else None
         if file and (not Path(file).exists() or not Path(file).stat().st_size):
             return False
@@ -143,7 +137,6 @@ class Tables:
         return sorted(connection.scalars(select(ENTRIES.c.subject).where(ENTRIES.c.kind == kind).distinct()))
 
     def rows_about(self, connection: Connection, kind: str, subjects: Collection[str]) -> list[Row]:
-        """Return the rows of one kind about any of the subjects, oldest first."""
         rows: list[Row] = []
         for some in _chunks(sorted(subjects)):
             query = select(ENTRIES).where(ENTRIES.c.kind == kind, ENTRIES.c.subject.in_(some))
@@ -166,7 +159,7 @@ class Tables:
         self._require_stored(self.documents(connection, [seq]) == {seq: document})
 
     def documents(self, connection: Connection, seqs: Sequence[int]) -> dict[int, bytes]:
-        """Return documents by seq, empty bytes if one cannot be unpacked. Rows without a document are left out."""
+        """Return documents by seq; empty bytes if one cannot be unpacked. Entries without a document are left out."""
         documents: dict[int, bytes] = {}
         for some in _chunks(seqs):
             rows = connection.execute(select(DOCUMENTS).where(DOCUMENTS.c.seq.in_(some)))
@@ -221,7 +214,7 @@ class Tables:
             )
 
     def frontier(self, connection: Connection) -> Frontier:
-        """Return the tree as the last append stored it.
+        """Return the tree as it was stored by the last append.
 
         Raises:
             Refused: The stored tree was changed by hand.
@@ -247,7 +240,7 @@ class Tables:
         return bytes.fromhex(root)
 
     def subtrees(self, connection: Connection) -> list[tuple[int, int, str]]:
-        """Return end, size and root of every stored subtree, unchecked."""
+        """Return number of the last entry, size and root of every stored subtree, unchecked."""
         return [(stop, size, root) for stop, size, root in connection.execute(select(SUBTREES))]
 
     def last(self, connection: Connection) -> int:

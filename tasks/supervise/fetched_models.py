@@ -16,17 +16,15 @@ MODELS_FOLDER = "models"
 
 
 class NamedModel(NamedTuple):
-    """Model that a run's parameters name."""
-
     sha256: str
     is_folder: bool
     """Whether the model is a folder rather than a file.
 
-    A file that lists a folder's files has the digest of that folder, so the digest alone does not tell.
+    A file that lists a folder's files has the same digest as that folder, so the digest alone does not tell.
     """
 
     def is_at(self, path: Path) -> bool:
-        """Return whether something of the model's kind is at a path; its digest is not compared."""
+        """Return whether a file or folder, as the model is, exists at a path. The digest is not compared."""
         return path.is_dir() and any(path.iterdir()) if self.is_folder else path.is_file()
 
     def digest_at(self, path: Path) -> str:
@@ -34,18 +32,17 @@ class NamedModel(NamedTuple):
 
 
 def models_folder(layout: Layout) -> Path:
-    """Return the folder in which the models that a run fetches are kept."""
     return layout.run_state / MODELS_FOLDER
 
 
 def find(layout: Layout, model: NamedModel) -> Path | None:
-    """Return the path of a fetched model, None if there is none; its readers verify its digest."""
+    """Return the path of a fetched model, whose digest its readers verify; None if there is none."""
     places = (folder / model.sha256 for folder in (layout.state / MODELS_FOLDER, models_folder(layout)))
     return next((path for path in places if model.is_at(path)), None)
 
 
 def store(layout: Layout, model: NamedModel, box: Path, stage: str) -> None:
-    """Copy the model that a stage left in `box`, unless it is here already; content with another digest is dropped.
+    """Copy the model that a stage left in `box`, unless it is here already. A model with another digest is dropped.
 
     Raises:
         Refused: The stage left something that is no plain file or folder.

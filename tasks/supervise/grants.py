@@ -25,18 +25,18 @@ from tasks.supervise.open_files import OpenFiles
 Environment = Mapping[str, str]
 
 COMMON_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "HALLMARK_WORKERS")
-"""Names of the environment variables that every stage gets."""
+"""Environment variables that every stage gets."""
 COMMON_PREFIXES = ("LC_", "OMP_", "GOMP_")
-"""Beginnings of the names of further variables that every stage gets."""
+"""Prefixes of further variables that every stage gets."""
 DEVICE_PREFIXES = ("CUDA_", "NCCL_")
-"""Beginnings of the names of further variables for a stage with the machine's accelerators."""
+"""Prefixes of further variables for a stage with the machine's accelerators."""
 CLUSTER_PREFIXES = ("RAY_", "HALLMARK_TRAINING_")
-"""Beginnings of the names of variables that lead to a Ray cluster and to the training storage; they hold keys."""
+"""Prefixes of variables for access to a Ray cluster and to the training storage. Some of them are secrets."""
 VAULT_PREFIXES = ("HALLMARK_VAULT_", "PGPASS")
-"""Beginnings of the names of variables that lead to the vault, which a stage reaches through its supervisor only."""
+"""Prefixes of variables for access to the vault, which stages reach only through their supervisor."""
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 NETWORK_VARIABLES = (*PROXY_VARIABLES, *(name.lower() for name in PROXY_VARIABLES), "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Names of further variables for a stage with a network."""
+"""Further variables for a stage with a network."""
 
 
 def _nothing(_: Layout) -> Iterable[Path]:
@@ -66,35 +66,41 @@ def _never(_: Layout, __: Environment) -> bool:
 @dataclass(frozen=True)
 class Grant:
     kept_folders: Callable[[Layout], Iterable[Path]] = _nothing
-    """Folders below .hallmark/ that the stage writes; each belongs to one version of the stage's code."""
+    """Folders below .hallmark/ in which the stage keeps files between runs.
+
+    Each belongs to one version of the stage's code.
+    """
     fetched_model: Callable[[Layout], NamedModel | None] = _no_model
-    """Model that the stage may fetch; it is kept if it has the digest that parameters name (`fetched_models.py`)."""
+    """Model that the stage may fetch.
+
+    It is stored if it has the digest that the parameters name (`fetched_models.py`).
+    """
     outside_paths: Callable[[Layout, OpenFiles], Iterable[Path]] = _reads_nothing
-    """Files and folders outside of its inputs that the stage reads."""
+    """Files and folders that the stage reads in addition to its inputs."""
     home_files: tuple[str, ...] = ()
-    """Files below a person's home that the stage reads if it has a network."""
+    """Files below the user's home folder that the stage reads if it has a network."""
     needs_network: Callable[[Layout, Environment], bool] = _never
-    """Whether the stage needs more than a loopback of its own."""
+    """Whether the stage needs more than a loopback interface of its own."""
     ports: Collection[int] = ()
-    """TCP ports to which the stage may connect if it has a network, besides those that its settings name."""
+    """TCP ports to which a stage with a network may connect, in addition to those that its settings name."""
     variable_prefixes: tuple[str, ...] = ()
-    """Beginnings of the names of further environment variables."""
+    """Prefixes of further environment variables."""
     has_passwords: Callable[[Layout], bool] = _always
-    """Whether the stage gets the variables of `variable_prefixes` and `home_files`, which hold passwords."""
+    """Whether the stage gets the variables of `variable_prefixes` and the `home_files`, which hold passwords."""
     network_variable_prefixes: tuple[str, ...] = ()
-    """Beginnings of the names of further environment variables for a stage with a network."""
+    """Prefixes of further environment variables for a stage with a network."""
     variable_names: Callable[[Layout], Iterable[str]] = _no_variables
-    """Full names of further environment variables."""
+    """Names of further environment variables."""
     vault: bool = False
     """Whether the stage may add values to the vault, through its supervisor (`vault_service.py`)."""
     devices: bool = False
     """Whether the stage may use the machine's accelerators; it also gets the variables of `DEVICE_PREFIXES`."""
     live_files: tuple[str, ...] = ()
-    """Files of the stage's folder in measured/ that are copied to the worktree while the stage works."""
+    """Files in the stage's folder of measured/ that are copied to the worktree while the stage runs."""
 
 
 def of(stage: str) -> Grant:
-    """Return the grant of a stage by its name in DVC, such as `train` or `predict@base`."""
+    """Return the grant of a stage, by its name in DVC, such as `train` or `predict@base`."""
     return GRANTS.get(stage.partition("@")[0], Grant())
 
 
@@ -109,16 +115,13 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
 
 
 def _network_variables(layout: Layout, environment: Environment) -> dict[str, str]:
-    """Return the variables of any stage with a network; unreviewed code gets no proxy whose address has a password."""
+    """Return the variables of any stage with a network, but no proxy with a password for unreviewed code."""
     given = {name: environment[name] for name in NETWORK_VARIABLES if name in environment}
     return {name: value for name, value in given.items() if not (layout.has_unreviewed_code and "@" in value)}
 
 
 def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | None:
-    """Return the TCP ports to which a stage with a network may connect.
-
-    None means all, on a machine that cannot close ports.
-    """
+    """Return the TCP ports to which a stage with a network may connect; None if this machine cannot close ports."""
     if network.unavailable_reason():
         return None
     grant, given = of(stage), variables(stage, layout, environment, online=True)
@@ -130,7 +133,7 @@ def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | No
 def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
     """Return the variables of a stage that runs without a sandbox: all except those of the vault.
 
-    Code that nobody signed off gets those of a cluster neither.
+    Unreviewed code does not get those of a cluster either.
     """
     withheld = (*VAULT_PREFIXES, *(() if _is_reviewed(layout) else CLUSTER_PREFIXES))
     given = {name: value for name, value in environment.items() if not name.startswith(withheld)}
@@ -142,7 +145,9 @@ def _kept_at(layout: Layout) -> dict[str, str]:
 
 
 def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFiles) -> dict[Path, int]:
-    """Return the existing paths that a stage reads outside of its inputs, with open handles; of a link also its target.
+    """Return the existing paths that a stage reads besides its inputs, each with an open handle.
+
+    The target of a symbolic link is included too.
 
     Raises:
         Refused: A link, which another stage may have left, leads to Hallmark's state on this machine.
@@ -162,13 +167,13 @@ def _at_home(grant: Grant, layout: Layout) -> list[Path]:
 
 
 def hidden_files(stage: str, layout: Layout) -> tuple[Path, ...]:
-    """Return pip's settings in the Python environment, which every stage sees, unless they are for this stage."""
+    """Return the files to hide from a stage: pip's settings in the Python environment, unless it is granted them."""
     shown = PIP_FILES[-1].is_file() and not ("PIP_" in of(stage).variable_prefixes and of(stage).has_passwords(layout))
     return PIP_FILES[-1:] if shown else ()
 
 
 def _target(path: Path, real: Path, layout: Layout) -> Path:
-    """Return the target of a path, which must not be in a state folder unless the path itself names that place.
+    """Return the target of a path. It must not be in a state folder unless the path itself names that place.
 
     The same place in the checkout's state is allowed for a folder that stands in for the checkout (`tasks.reproduce`).
     """
@@ -190,9 +195,10 @@ def _sources(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
 
 
 def require_data_location(subject: str, path: Path, layout: Layout) -> None:
-    """Verify that data is not in a state folder, a hidden folder, a folder of the machine, or what a setting names.
+    """Verify that data is not in a place that holds keys, settings or state.
 
-    The author of sources.yaml could otherwise have keys read or digested.
+    Such places are state folders, hidden folders, folders of the machine itself and paths that a setting names. The
+    author of sources.yaml could otherwise have keys read or digested.
 
     Args:
         subject: Name of the data in the error, such as `source messages`.
@@ -256,10 +262,10 @@ def _is_reviewed(layout: Layout) -> bool:
 
 
 def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFiles) -> None:
-    """Verify that a folder named in the run's parameters holds the model that they mean, and nothing else.
+    """Verify that a folder named in the run's parameters contains only the model with their digest.
 
-    Otherwise the parameters could name any folder for the stage to read. The error says nothing about other contents. A
-    folder that does not exist is reported by the stage itself.
+    Otherwise the parameters could name any folder for the stage to read. The error reveals nothing about other
+    contents. A folder that does not exist is reported by the stage itself.
     """
     where, itself, state = opened.real_path(folder), opened.proc_path(folder), layout.state.resolve()
     if state.is_relative_to(where) or where.is_relative_to(state) or _is_hidden(where):
@@ -304,7 +310,7 @@ def _base_model(layout: Layout) -> Mapping[str, object]:
 
 
 def _section(layout: Layout, name: str) -> Mapping[str, object]:
-    """Return a section of the run's parameters, not validated: the stage validates it."""
+    """Return a section of the run's parameters, which only the stage validates."""
     section = config.read_yaml(layout.params).get(name)
     if not isinstance(section, Mapping):
         raise InputError(f"{layout.params}: expected a section {name}")
@@ -312,12 +318,12 @@ def _section(layout: Layout, name: str) -> Mapping[str, object]:
 
 
 def _has_cluster(layout: Layout, environment: Environment) -> bool:
-    """Return whether a stage uses the cluster that is named; code that nobody signed off works on this machine."""
+    """Return whether a stage uses the Ray cluster that is configured. Unreviewed code runs on this machine."""
     return _is_reviewed(layout) and environment.get("RAY_ADDRESS") not in (None, "", "local")
 
 
 def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
-    """Return whether predictions are made on a cluster, as `Evaluation.by_ray` does for validated parameters."""
+    """Return whether predictions are made on a cluster, as `Evaluation.uses_ray` does for validated parameters."""
     if not _has_cluster(layout, environment):
         return False
     asked = _section(layout, "evaluation")
@@ -352,14 +358,14 @@ def _read_by_predict(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
 
 
 PIP_CONFIG_PATHS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
-"""Places where pip finds the address of its index, besides files in a home and in this environment."""
+"""Paths at which pip finds the address of its index, besides files in a home folder and in this environment."""
 PIP_FILES = (PIP_CONFIG_PATHS[0], PIP_CONFIG_PATHS[1] / "pip.conf", Path(sys.prefix) / "pip.conf")
 RAY_FILE_VARIABLES = ("RAY_AUTH_TOKEN_PATH", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 STATE_FOLDER = ".hallmark"
 MODEL_FOLDERS_AT_HOME = (".cache", ".local")
-"""Hidden folders of a home in which a model may be; others hold keys and settings."""
+"""Hidden folders of a home folder that may contain a model. Others hold keys and settings."""
 MACHINE_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
-"""Folders of the machine itself, which hold keys and passwords among others."""
+"""Folders of the machine itself, some of which hold keys and passwords."""
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(

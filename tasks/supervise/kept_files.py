@@ -8,19 +8,19 @@ from pathlib import Path
 from tasks.core.machine.locks import is_held
 
 FINISHED_WORK = r"\./[^/]+/(step-[0-9]{9}|[0-9a-f]{64})(/.*)?"
-"""Regular expression, for find(1), of paths in a folder of kept files: checkpoints, tables of a source."""
+"""Pattern, for find(1), of paths of finished work in a folder of kept files: checkpoints, tables of a source."""
 
 
 def remove_written(folders: Iterable[Path], since: float, lacks_space: Callable[[], bool]) -> None:
-    """Remove what was written to folders of kept files, and spare finished work unless the disk lacks space even then.
+    """Remove files that were written to folders of kept files since a time.
 
-    What another process holds the lock of is left alone. What cannot be removed stays.
+    Finished work is removed too if the disk still lacks space without the rest. Files that another process has locked,
+    and files that cannot be removed, stay.
 
     Args:
         folders: Folders of kept files.
-        since: Time, in seconds since 1970, before which the files were there. The kernel's time of change is compared,
-            which a stage cannot set.
-        lacks_space: Returns whether the disk has too little space.
+        since: Unix time. It is compared with the kernel's time of change, which a stage cannot set.
+        lacks_space: Function that returns whether the disk has too little space.
     """
     entries = [path for folder in folders for path in folder.iterdir() if not _is_in_use(path)]
     for spared in (["!", "-regex", FINISHED_WORK], []):
@@ -32,7 +32,7 @@ def remove_written(folders: Iterable[Path], since: float, lacks_space: Callable[
 
 
 def _find(path: Path, *words: str) -> None:
-    """Run find(1), which goes through folders of any depth and follows no links."""
+    """Run find(1), which handles folders of any depth and follows no links."""
     command = ["find", f"./{path.name}", "-regextype", "posix-extended", *words]
     subprocess.run(command, cwd=path.parent, check=False, capture_output=True)
 

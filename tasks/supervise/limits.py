@@ -17,27 +17,33 @@ from tasks.core.formatting import format_bytes
 
 GIB = 2**30
 ENOUGH_FREE_INODES = 10_000
-"""Number of free inodes that is enough on any disk; on a disk with few inodes the share `disk_left` is enough."""
+"""Number of free inodes that suffices on any disk. On a disk with few inodes, the share `min_disk_share` suffices."""
 
 
 @dataclass(frozen=True)
 class Limits:
     max_processes: int = 4_000
-    """Maximum number of processes on the machine beyond those before the stage began; a training on Ray has some
-    hundred."""
+    """Maximum number of processes on the machine in addition to those before the stage began.
+
+    A training on Ray has some hundred.
+    """
     min_memory_share: float = 0.015
-    """Share of the machine's memory that must stay free; below it the kernel ends arbitrary processes."""
+    """Share of the machine's memory that must stay free. With less, the kernel kills arbitrary processes."""
     min_disk_share: float = 0.01
     """Share of the disk with the stage's outputs that must stay free."""
     enough_free_bytes: float = 4 * GIB
-    """Number of free bytes of memory or disk that is enough on any machine."""
+    """Number of free bytes of memory or disk that suffices on any machine."""
     max_seconds: float = 14 * 24 * 3600.0
 
 
 def limit_check(limits: Limits, place: Path) -> Callable[[], str | None]:
-    """Return a function that tells why a stage that begins now must end; the function returns None while it need not.
+    """Return a function that checks the limits of a stage that begins now.
 
-    `place` is a path on the stage's disk.
+    The function returns the reason why the stage must end, or None.
+
+    Args:
+        limits: Limits of the stage.
+        place: Path on the disk of the stage's outputs.
     """
     begun, before = time.monotonic(), _processes()
 
@@ -55,7 +61,7 @@ def limit_check(limits: Limits, place: Path) -> Callable[[], str | None]:
 
 
 def disk_shortage(limits: Limits, place: Path) -> str | None:
-    """Return how little space the disk of `place` has left, or None if it has enough."""
+    """Return a description of the free space if the disk of `place` has too little, else None."""
     if (files := os.statvfs(place)).f_files and files.f_favail < min(
         limits.min_disk_share * files.f_files, ENOUGH_FREE_INODES
     ):
@@ -67,5 +73,5 @@ def disk_shortage(limits: Limits, place: Path) -> str | None:
 
 
 def _processes() -> int:
-    """Return the number of processes on the machine; finding those of one stage takes fifty times as long."""
+    """Return the number of processes on the machine. Finding those of one stage takes fifty times as long."""
     return len(psutil.pids())

@@ -13,13 +13,13 @@ from typing import IO
 
 COPY_SECONDS = 2.0
 MAX_FILE_BYTES = 2**26
-"""Maximum number of bytes of a file that are copied."""
+"""Number of bytes after which the rest of a file is not copied."""
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
 def copy_live(names: Iterable[str], left: Path, target: Path) -> Iterator[None]:
-    """Copy files of the folder `left`, in which the stage may write, to `target` until the block ends."""
+    """Copy files that grow in the folder `left`, in which the stage writes, to `target` until the block ends."""
     ended = threading.Event()
     threads = [threading.Thread(target=_follow, args=(name, left, target, ended), daemon=True) for name in names]
     for thread in threads:
@@ -33,7 +33,7 @@ def copy_live(names: Iterable[str], left: Path, target: Path) -> Iterator[None]:
 
 
 def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None:
-    """Copy a file again and again until `ended` is set; file errors are ignored, so that they stop no stage."""
+    """Copy a file repeatedly until `ended` is set. File errors are ignored, so that they do not stop the stage."""
     with suppress(OSError):
         target.mkdir(parents=True, exist_ok=True)
         (target / name).unlink(missing_ok=True)
@@ -56,7 +56,7 @@ def _append_new_bytes(name: str, left: Path, target: Path, inode: int) -> int:
 
 
 def _open(folder: Path, name: str) -> IO[bytes]:
-    """Open a plain file in a folder that the stage may exchange, without following links."""
+    """Open a plain file without following links. The stage may replace its folder at any time."""
     place = os.open(folder, OPEN_FLAGS | os.O_DIRECTORY)
     try:
         handle = os.open(name, OPEN_FLAGS, dir_fd=place)

@@ -11,10 +11,9 @@ from tasks.trust import stage_record
 
 
 def read_digests(stage: str, layout: Layout) -> dict[str, str]:
-    """Return the digests of what a stage reads.
+    """Return the digests of everything that a stage reads: code, sections of parameters, inputs, gate statements.
 
-    These are its code, its sections of the parameters, and as far as they exist its inputs, outputs of other stages and
-    statements of gates.
+    Inputs that do not exist are left out.
 
     Raises:
         InputError: A path is or contains a link.
@@ -38,10 +37,10 @@ def parameter_sections(stage: str, layout: Layout) -> Mapping[str, object]:
 
 
 def input_marks(stage: str, layout: Layout) -> dict[str, tuple[int, int, int, int]]:
-    """Return marks that change if a file that the stage reads changes: inode, size, and times of content and inode.
+    """Return values that change if a file that the stage reads changes: inode, size, and times of content and inode.
 
-    The time of the inode also changes when another run links to the file, so digests have to be compared if a mark has
-    changed.
+    The time of the inode also changes if another run links to the file. So if a value has changed, digests have to be
+    compared.
     """
     _, _, which = stage.partition("@")
     named = [

@@ -17,26 +17,25 @@ from functools import cache
 from tasks.core.errors import InputError
 
 DEFAULT_PORTS = (53, 80, 443)
-"""Ports of name lookups, and ports that a URL means if it names none."""
+"""Ports of DNS, and default ports of URLs."""
 PORT_PATTERN = re.compile(r":(\d{1,5})(?=[/\s,;'\"?#]|$)")
-"""Pattern of a port in a URL or in HOST:PORT."""
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-"""System calls of Landlock, which have the same numbers on every machine."""
+"""Numbers of Landlock's system calls, which are the same on every architecture."""
 VERSION, NET_PORT, CONNECT_TCP, ABSTRACT_UNIX_SOCKET = 1, 2, 1 << 1, 1 << 0
 OLDEST_LANDLOCK_VERSION = 6
-"""First version of Landlock that has all of this, in Linux 6.12."""
+"""First version of Landlock that supports all of this (Linux 6.12)."""
 NO_NEW_PRIVS = 38
-"""PR_SET_NO_NEW_PRIVS of prctl(2), without which only root may restrict itself."""
+"""PR_SET_NO_NEW_PRIVS of prctl(2). Without it only root may restrict itself."""
 
 
 PORTS_VARIABLE = "HALLMARK_STAGE_PORTS"
-"""Environment variable: further TCP ports to which stages with a network may connect, such as `8000, 10000-19999`."""
+"""Environment variable with further TCP ports for stages with a network, such as `8000, 10000-19999`."""
 PORT_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
 
 @cache
 def unavailable_reason() -> str | None:
-    """Return why this machine cannot close ports; None if it can."""
+    """Return the reason why this machine cannot close ports; None if it can."""
     if sys.platform != "linux":
         return "Landlock needs Linux"
     version = _call(CREATE_RULESET, None, 0, VERSION, raises=False)
@@ -44,12 +43,12 @@ def unavailable_reason() -> str | None:
 
 
 def ports_in(texts: Iterable[str]) -> set[int]:
-    """Return the ports that settings name, and those of name lookups and the web."""
+    """Return the ports in the texts of settings, and DEFAULT_PORTS."""
     return {*DEFAULT_PORTS, *(int(port) for text in texts for port in PORT_PATTERN.findall(text) if int(port) < 2**16)}
 
 
 def parse_ports(spelled: str) -> set[int]:
-    """Return the ports that a value of `HALLMARK_STAGE_PORTS` names.
+    """Return the ports in a value of HALLMARK_STAGE_PORTS.
 
     Raises:
         InputError: The value is not a list of ports.
@@ -65,7 +64,7 @@ def parse_ports(spelled: str) -> set[int]:
 
 
 def confine(ports: Collection[int]) -> None:
-    """Close all other ports, and abstract sockets of others, to this thread and everything that it starts.
+    """Deny this thread, and everything that it starts, connections to other ports and to abstract sockets outside.
 
     Raises:
         OSError: The kernel refused the restriction.

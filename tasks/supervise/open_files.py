@@ -11,22 +11,25 @@ from pathlib import Path
 
 
 class OpenFiles:
-    """Handles of files and folders, by the paths with which they were opened; they allow no reading or writing."""
+    """Handles of files and folders, by the paths with which they were opened.
+
+    They allow no reading or writing (O_PATH).
+    """
 
     def __init__(self) -> None:
         self.handles: dict[Path, int] = {}
         self._duplicates: list[int] = []
 
     def real_path(self, path: Path) -> Path:
-        """Return the path without links to which `path` led when it was opened; if nothing is there, resolve it now."""
+        """Return where `path` led when it was opened, without links; if nothing is there, resolve it now."""
         return self.proc_path(path).readlink() if self.open_if_exists(path) else path.resolve()
 
     def proc_path(self, path: Path) -> Path:
-        """Return a path in /proc that leads to what was opened, wherever that is by now; if nothing is open, `path`."""
+        """Return the path of the open handle in /proc, which stays valid if the file moves; `path` if none is open."""
         return Path(f"/proc/self/fd/{self.handles[path]}") if self.open_if_exists(path) else path
 
     def open_if_exists(self, path: Path) -> bool:
-        """Return whether something exists at a path; the first call opens it."""
+        """Return whether something exists at a path. The first call opens it."""
         if path not in self.handles:
             try:
                 self.handles[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -35,7 +38,7 @@ class OpenFiles:
         return True
 
     def duplicate(self, path: Path) -> int:
-        """Return another handle of an open path: bubblewrap closes each one that it has mounted."""
+        """Return another handle of an open path, since bubblewrap closes each handle that it has mounted."""
         self._duplicates.append(os.dup(self.handles[path]))
         return self._duplicates[-1]
 

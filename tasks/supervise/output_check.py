@@ -12,15 +12,14 @@ from tasks.core import files
 from tasks.core.errors import Refused, Unavailable, is_disk_full
 
 MAX_DEPTH = 40
-"""Maximum depth of nested folders."""
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def copy_checked(box: Path, name: str, target: Path, stage: str) -> None:
     """Copy the file or folder `name` that a stage left in `box` to `target`, in place of what is there.
 
-    No process of the stage may be left. Other processes may still have its files open and write to them, so only the
-    supervisor's copies count.
+    The stage must have ended. Other processes may still have its files open and write to them, so only the supervisor's
+    copies count.
 
     Raises:
         Refused: Something is not a plain file or folder: a link, a pipe, a device, a set-user-id file or a sparse file.
@@ -62,7 +61,7 @@ def _raise(error: OSError) -> None:
 
 
 def _open(box: Path, name: str, stage: str) -> int | None:
-    """Open a path without following links; return None if the stage left nothing there."""
+    """Open a path without following links; return None if nothing is there."""
     handle = os.open(box, OPEN_FLAGS | os.O_DIRECTORY)
     for part in PurePosixPath(name).parts:
         try:
@@ -78,7 +77,7 @@ def _open(box: Path, name: str, stage: str) -> int | None:
 
 
 def _take_folder(target: Path, folders: list[str], names: list[str], handle: int, place: str, stage: str) -> None:
-    """Copy the files of one folder by its handle, since its path may lead elsewhere by now."""
+    """Copy the files of one folder through its handle, since its path may lead elsewhere by now."""
     target.mkdir(mode=0o700)
     if len(PurePosixPath(place).parts) >= MAX_DEPTH:
         raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
@@ -107,7 +106,7 @@ def _require(name: str, found: os.stat_result, place: str, stage: str, handle: i
 
 
 def remove_forcibly(folder: Path) -> None:
-    """Remove a file or folder, however deep, even if its permissions forbid it; what cannot be removed stays."""
+    """Remove a file or folder, however deep, even if its permissions forbid it. What cannot be removed stays."""
     remove = partial(subprocess.run, ["rm", "-rf", "--", folder], check=False, capture_output=True)
     if remove().returncode:
         subprocess.run(["chmod", "-R", "u+rwX", "--", folder], check=False, capture_output=True)

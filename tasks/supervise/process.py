@@ -22,17 +22,18 @@ from tasks.core.machine.processes import find
 from tasks.supervise import network
 
 STOP_SECONDS = 25.0
-"""Seconds that a stage has to end by itself after it is asked to: a training writes a checkpoint first
-(`stages/train/machines/sigterm.py`). DVC and the supervisor have longer (`outputs/dvc.py`)."""
+"""Seconds between the request to end and the kill of a stage.
+
+A training writes a checkpoint meanwhile (`stages/train/machines/sigterm.py`). DVC and the supervisor have more time
+(`outputs/dvc.py`).
+"""
 POLL_SECONDS = 1.0
 SET_CHILD_SUBREAPER = 36
-"""PR_SET_CHILD_SUBREAPER of prctl(2): a process whose parent ends becomes a child of this one."""
+"""PR_SET_CHILD_SUBREAPER of prctl(2): a descendant whose parent ends becomes a child of this process."""
 
 
 @dataclass(frozen=True)
 class Inherited:
-    """Handles and variables that a process gets besides its standard streams."""
-
     handles: tuple[int, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -40,7 +41,7 @@ class Inherited:
 class StopRequest:
     """Flag that a stage has been asked to end.
 
-    A signal handler may set it, even in the middle of another handler that sets it; `threading.Event` would deadlock
+    A signal handler may set it, even in the middle of another handler that sets it. `threading.Event` would deadlock
     there.
     """
 
@@ -53,7 +54,7 @@ class StopRequest:
         self._said.put(None)
 
     def wait(self) -> None:
-        """Block until the flag is set; only one thread may wait."""
+        """Block until the flag is set. Only one thread may wait."""
         self._said.get()
 
     def is_set(self) -> bool:
@@ -71,15 +72,15 @@ def run(
 ) -> int:
     """Run a stage, or the sandbox around it, until none of its processes is left, and return its exit code.
 
-    The stage is asked to end if this process gets SIGTERM or SIGINT, or if process `starter` ends. It has failed then,
-    whatever its own exit code is.
+    The stage is asked to end if this process gets SIGTERM or SIGINT, or if process `starter` ends. The stage has failed
+    then, whatever its own exit code is.
 
     Args:
         command: Command of the stage or of its sandbox.
         environment: Environment of the command, complete.
         starter: Id of the process that wants the result; None if there is none.
         boxed: Whether the command is a sandbox around the stage.
-        over: Called once a second; returns why the stage must end at once, or None.
+        over: Function that is called once a second, and returns the reason why the stage must end at once, or None.
         handles: Handles that the command inherits besides its standard streams.
         ports: TCP ports to which the stage may connect (`network.py`); None for all.
 
@@ -113,9 +114,9 @@ def run(
 def _started(
     start: "Callable[[], subprocess.Popen[bytes]]", ports: Collection[int] | None
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """Yield a process started by a thread of its own, which first closes ports to itself and so to the process.
+    """Start a process from a thread of its own, which first closes ports to itself and so to the process.
 
-    The thread lives as long as the process: a sandbox ends with the thread that started it (`--die-with-parent`).
+    The thread lives as long as the process, since a sandbox ends with the thread that started it (`--die-with-parent`).
     """
     with ThreadPoolExecutor(1) as own:
         if ports is not None:
@@ -125,10 +126,10 @@ def _started(
 
 
 def _kill_children() -> None:
-    """Kill the children that are left.
+    """Kill all remaining children, and wait for them.
 
-    The first process in a sandbox can be kept alive by others there, which can write its memory. It has become a child
-    of this process, and when it is killed, the kernel ends everything in the sandbox before the wait for it returns.
+    Other processes in a sandbox can keep its first process alive, since they can write its memory. It has then become a
+    child of this process. When it is killed, the kernel ends everything in the sandbox before the wait for it returns.
     """
     while children := psutil.Process().children():
         for child in children:
@@ -153,9 +154,10 @@ def _stop_with(pid: int, asked: StopRequest) -> None:
 
 
 def _stop(asked: StopRequest, process: "subprocess.Popen[bytes]", boxed: bool) -> None:
-    """End the stage once it is asked to: it gets SIGTERM once, and is killed after `PATIENCE`.
+    """Send SIGTERM to the stage once it is asked to end, and kill it after STOP_SECONDS.
 
-    The first process in a sandbox is bubblewrap's own. Its child is the stage, which may not have started yet.
+    The first process in a sandbox is bubblewrap's own. The child of that process is the stage, which may not have
+    started yet.
     """
     asked.wait()
     until, told = time.monotonic() + STOP_SECONDS, False

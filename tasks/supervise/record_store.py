@@ -21,7 +21,6 @@ from tasks.trust.stage_record import Digests, SignedRecord
 
 RECORDS_FOLDER = "records"
 MAX_LOCK_BYTES = 2**20
-"""Maximum number of bytes of an entry of dvc.lock."""
 
 
 def store(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
@@ -30,9 +29,14 @@ def store(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256
 
 
 def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
-    """Return the record of exactly this work of a stage, signed by one of the keys; None if there is none.
+    """Return the record of exactly this computation, signed by one of the keys; None if there is none.
 
-    With `boxed`, only a record of a stage in a sandbox counts.
+    Args:
+        layout: Worktree of the run.
+        stage: Name of the stage in DVC.
+        read: Digests of everything that the stage reads.
+        lines: Public key lines that may have signed.
+        boxed: Whether the stage must have run in a sandbox.
     """
     inputs = stage_record.inputs_digest(stage, read)
     found = (_read(_path(world, inputs), layout, inputs, lines, boxed) for world in _state_folders(layout))
@@ -40,14 +44,20 @@ def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed:
 
 
 def find_of_run(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
-    """Return the record of this work that was computed last in this run, under the conditions of `find`."""
+    """Return the record of this computation that was made last in this run, under the conditions of `find`."""
     return _read(_own(layout, stage), layout, stage_record.inputs_digest(stage, read), lines, boxed)
 
 
 def is_usable(record: SignedRecord, layout: Layout, inputs_sha256: str, boxed: bool) -> bool:
-    """Return whether a record is about this work and may be used by this run.
+    """Return whether a record is of this computation and may be used by this run.
 
-    With `boxed`, the stage must have run in a sandbox. Records of experiments are for experiments only.
+    Records of experiments may be used by experiments only.
+
+    Args:
+        record: Record to check.
+        layout: Worktree of the run.
+        inputs_sha256: Digest of all inputs of the computation.
+        boxed: Whether the stage must have run in a sandbox.
     """
     where = record.record.environment
     if where.experiment and not layout.is_experiment:
@@ -60,7 +70,7 @@ def store_lock_entry(layout: Layout, record: SignedRecord, lock: Mapping[str, An
 
 
 def read_lock_entry(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
-    """Return the stored entry of dvc.lock for a record; None if there is none that can be read."""
+    """Return the stored entry of dvc.lock for a record; None if there is none that can be parsed."""
     for world in _state_folders(layout):
         try:
             lock = parse(files.read_at_most(_lock(world, record), MAX_LOCK_BYTES))
@@ -72,7 +82,7 @@ def read_lock_entry(layout: Layout, record: SignedRecord) -> dict[str, Any] | No
 
 
 def _state_folders(layout: Layout) -> tuple[Path, ...]:
-    """Return the state folders with earlier results: the run's own, and for an experiment the checkout's too."""
+    """Return the state folders with earlier results: the run's own, and for an experiment also the checkout's."""
     return tuple(dict.fromkeys((layout.run_state, layout.state)))
 
 

@@ -20,39 +20,38 @@ from tasks.supervise import system_call_filter
 
 BUBBLEWRAP = "bwrap"
 OLDEST_VERSION = (0, 8)
-"""First version of bubblewrap that keeps processes inside from making namespaces of their own (`--disable-userns`)."""
+"""First version of bubblewrap that prevents processes inside from making namespaces (`--disable-userns`)."""
 BIND_FD_VERSION = (0, 10)
 """First version of bubblewrap that can mount an open file (`--ro-bind-fd`)."""
 SANDBOX_VARIABLE = "HALLMARK_BOXED"
-"""Environment variable: not empty if a stage must run in the sandbox or fail."""
+"""Environment variable that is not empty if a stage must run in a sandbox or fail."""
 LOCAL_ENVIRONMENT = "local"
-"""Environment in which stages may run without a sandbox."""
+"""Name of the environment in which stages may run without a sandbox."""
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
 ETC_FILES = (
     "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs",
     "/etc/pki/ca-trust", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/resolv.conf", "/etc/services",
     "/etc/protocols", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
 )  # fmt: skip
-"""Files and folders of /etc that libraries need; they hold no accounts and no keys."""
+"""Files and folders of /etc that libraries need. They hold no accounts and no keys."""
 ACCELERATOR_DEVICES = ("dev/nvidia*", "dev/dri", "dev/kfd")
 
 
 @dataclass(frozen=True)
 class Sandbox:
     root: Path
-    """Root of the run's worktree."""
     tree: Path
-    """Folder with the files that are mounted at `root`."""
+    """Folder that is mounted at `root`, read-only."""
     outputs: Path
     """Folder that is mounted as artefacts/, writable."""
     measured: Path
     """Folder that is mounted as measured/, writable."""
     download_folder: tuple[Path, Path] | None = None
-    """Folder for what the stage fetches from elsewhere, and the path where the stage finds it, writable."""
+    """Folder for files that the stage fetches, and the path at which it is mounted in the sandbox, writable."""
     read_only_mounts: Mapping[Path, int | None] = field(default_factory=dict)
     """Read-only mounts by path: the handle of an open file, or None to mount what is at the path."""
     hidden_files: tuple[Path, ...] = ()
-    """Files of the folders mounted for every stage, which the stage cannot read."""
+    """Files that the stage cannot read, in folders that are mounted for every stage."""
     writable_folders: tuple[Path, ...] = ()
     network: bool = False
     ports: Collection[int] | None = None
@@ -65,7 +64,7 @@ def is_used(environment: str) -> bool:
     """Return whether stages run in a sandbox.
 
     Raises:
-        Unavailable: The environment demands a sandbox, and this machine has none.
+        Unavailable: The environment requires a sandbox, and this machine has none.
     """
     why = unavailable_reason()
     if why and environment != LOCAL_ENVIRONMENT:
@@ -75,7 +74,7 @@ def is_used(environment: str) -> bool:
 
 @cache
 def unavailable_reason() -> str | None:
-    """Return why this machine has no sandbox; None if it has one."""
+    """Return the reason why this machine has no sandbox; None if it has one."""
     if sys.platform != "linux":
         return "bubblewrap needs Linux"
     if (program := _program()) is None:
@@ -98,7 +97,7 @@ def unavailable_reason() -> str | None:
 
 @cache
 def version_text() -> str:
-    """Return name and version of the sandbox as in stage records: `bubblewrap 0.11.0`."""
+    """Return name and version of the sandbox, as in stage records: `bubblewrap 0.11.0`."""
     return subprocess.run([_program() or BUBBLEWRAP, "--version"], capture_output=True, text=True).stdout.strip()
 
 
@@ -108,18 +107,18 @@ def _version() -> tuple[int, ...]:
 
 
 def describe_machine() -> str:
-    """Return a description of the machine, for people who look for the cause of a difference."""
+    """Return machine, operating system and version of Python, which may explain a difference between two runs."""
     return f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}"
 
 
 def _program() -> str | None:
-    """Return the absolute path of bubblewrap; a program in the current folder is never used."""
+    """Return the absolute path of bubblewrap, but never a program in the current folder."""
     found = shutil.which(BUBBLEWRAP)
     return found if found and Path(found).is_absolute() else None
 
 
 def require_not_mounted(path: Path) -> None:
-    """Verify that `path` is not in one of the folders that are mounted for every stage.
+    """Verify that `path` is in none of the folders that are mounted for every stage.
 
     Raises:
         Unavailable: Every stage would see the path.
@@ -135,8 +134,12 @@ def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> li
     """Return the command that executes `words` in the sandbox.
 
     It must be started with the variables of `environment` and no others: the first process inside is bubblewrap itself,
-    and /proc shows the variables with which it was started. `handle` is that of a filter of system calls, which the
-    command inherits.
+    and /proc shows the variables with which it was started.
+
+    Args:
+        box: The sandbox.
+        words: Command to execute inside.
+        handle: Handle of a filter of system calls, which the command inherits; None for no filter.
     """
     return [
         *(_program() or BUBBLEWRAP, *_separated(box.network, handle), *_system(), *_home(), *_python()),
@@ -155,7 +158,7 @@ def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> li
 def environment(box: Sandbox) -> dict[str, str]:
     """Return the variables inside the sandbox.
 
-    They are not passed as arguments, because everybody can read the arguments of every process.
+    They are not passed as arguments, since every user can read the arguments of every process.
     """
     alone = {} if box.network else {"GLOO_SOCKET_IFNAME": "lo"}  # workers choose an address outside the loopback
     return {
@@ -168,7 +171,7 @@ def environment(box: Sandbox) -> dict[str, str]:
 
 
 def home_folder() -> Path | None:
-    """Return the current user's home folder, which is empty inside; None if there is none or it is the root folder."""
+    """Return the user's home folder, which is empty in the sandbox; None if there is none or it is the root folder."""
     try:
         path = Path.home()
     except RuntimeError:
@@ -217,7 +220,7 @@ def _python() -> list[str]:
 
 
 def _prefixes() -> list[Path]:
-    """Return the folders of this environment and its base Python, by their real paths and by paths through links."""
+    """Return the folders of this environment and its base Python, both as they are named and without links."""
     named = (Path(sys.base_prefix), Path(sys.prefix))
     return list(dict.fromkeys(place for path in named for place in (path.resolve(), path)))
 
@@ -235,7 +238,10 @@ def _mounted(how: str, source: Path, place: Path) -> list[str]:
 
 
 def _mounted_open(handle: int | None, place: Path) -> list[str]:
-    """Mount an open file read-only; bubblewrap closes its handle, which leads outside, before anything runs inside."""
+    """Return arguments that mount an open file read-only.
+
+    bubblewrap closes the handle, which leads outside the sandbox, before anything runs inside.
+    """
     if handle is None or _version() < BIND_FD_VERSION:
         return _mounted("--ro-bind", place, place)
     return ["--ro-bind-fd", str(handle), str(place)]

@@ -14,7 +14,7 @@ class Variable(NamedTuple):
     meaning: str
     default: str = "–"
     is_place: bool = False
-    """Whether the value names files or folders of the installation, which no source may be or lie in."""
+    """Whether the value names files or folders of the installation, at or in which no source may be."""
 
 
 RUNNER_PREFIX = "AWS_"
@@ -80,7 +80,7 @@ RUNNER_VARIABLES = (
     ),
     Variable("RAY_AUTH_TOKEN_PATH", "a file that holds the token", is_place=True),
 )
-"""Variables that a runner keeps from its start, together with those whose names begin with PREFIX."""
+"""Variables that a runner keeps from its start, as it does those whose names begin with RUNNER_PREFIX."""
 COMMAND_VARIABLES = (
     Variable("HALLMARK_ROOT", "the checkout", "the current folder or one above it"),
     Variable("HALLMARK_IDENTITY", "the person who acts, where a command has no `--as`"),

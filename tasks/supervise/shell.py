@@ -2,8 +2,8 @@
 
 It runs the stage in the sandbox, takes its outputs, and signs what it read and wrote. DVC works for the supervisor and
 stores the outputs. COMMAND comes from the run's own dvc.yaml, so only the name of the stage is taken from it. The
-process that starts this shell decides whether a stage may run without a sandbox (`box.wanted`); the record of such a
-stage says so.
+process that starts this shell decides whether a stage may run without a sandbox (`sandbox.is_used`); the record of such
+a stage says so.
 """
 
 import contextlib
@@ -51,10 +51,10 @@ from tasks.trust.stage_record import Environment, StageRecord
 
 COMMAND_NAME = "hallmark-stage"
 SANDBOXES_FOLDER = "boxes"
-"""Folder below .hallmark/ for running stages; each has a folder in it whose name begins with its supervisor's pid."""
+"""Folder below .hallmark/ with one folder for each running stage, whose name begins with the pid of its supervisor."""
 LIMITS = Limits()
 MAX_ERROR_BYTES = 64 * 1024
-"""Maximum number of bytes of the message of a failed stage."""
+"""Maximum number of bytes of a failed stage's message."""
 
 
 def command_path() -> Path:
@@ -133,7 +133,10 @@ def _sign(stage: str, layout: Layout, read: Mapping[str, str], made: Sandbox | N
 
 
 def _packages() -> list[str]:
-    """Return `NAME-VERSION.dist-info` of each installed package; reading their metadata takes a fifth of a second."""
+    """Return `NAME-VERSION.dist-info` of each installed package.
+
+    Reading their metadata would take a fifth of a second.
+    """
     places = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     return sorted({path.name for place in places for path in Path(place).glob("*.dist-info")})
 
@@ -161,9 +164,9 @@ def _run_in_sandbox(stage: str, layout: Layout, command: list[str], starter: int
 
 @contextmanager
 def _space_freed(layout: Layout, made: Sandbox, place: Path) -> Iterator[None]:
-    """Remove what code that nobody signed off wrote in the block if the disk has too little space at its end.
+    """Remove what unreviewed code wrote during the block if the disk has too little space at the end of the block.
 
-    Checkpoints of reviewed code stay: there are two of a training, and their run goes on from them.
+    Checkpoints of reviewed code stay: a training has two of them, from which its run is resumed.
     """
     began = time.time()
     try:
@@ -224,7 +227,10 @@ def _take_outputs(stage: str, layout: Layout, made: Sandbox) -> None:
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:
-    """Keep the message of a failed stage if it is its own file: a link could show what the stage cannot reach."""
+    """Store the message of a failed stage if it is a plain file.
+
+    A link could lead to a file that the stage cannot read.
+    """
     said = error_file(place, stage)
     with contextlib.suppress(OSError), os.fdopen(os.open(said, output_check.OPEN_FLAGS), "rb") as file:
         found = os.fstat(file.fileno())
@@ -234,7 +240,7 @@ def _keep_error(stage: str, layout: Layout, place: Path) -> None:
 
 @contextmanager
 def _sandbox_folder(home: Path) -> Iterator[Path]:
-    """Yield a folder for one sandbox, on the disk of the run; folders of killed supervisors are removed first."""
+    """Yield a folder for one sandbox, on the disk of the run. Folders of killed supervisors are removed first."""
     home.mkdir(mode=0o700, exist_ok=True)
     for left in home.iterdir():
         pid = left.name.partition("-")[0]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 class SystemCallNumbers(NamedTuple):
     arch: int
-    """AUDIT_ARCH_… constant of linux/audit.h."""
+    """Constant AUDIT_ARCH_… of linux/audit.h."""
     sockets: tuple[int, ...]
     """Numbers of socket and socketpair."""
     ioctl: int
@@ -25,7 +25,7 @@ class SystemCallNumbers(NamedTuple):
     sends: tuple[tuple[int, int], ...]
     """Numbers of sendto, sendmsg and sendmmsg, each with the index of its argument for flags."""
     denied: tuple[int, ...]
-    """Numbers of the calls in `CLOSED`, in the same order."""
+    """Numbers of the calls in DENIED_CALLS, in the same order."""
 
 
 DENIED_CALLS = (
@@ -49,22 +49,25 @@ NUMBERS_BY_MACHINE = {
         sends=((206, 3), (211, 2), (269, 3)), denied=GENERIC_DENIED_NUMBERS,
     ),
 }  # fmt: skip
-"""Numbers of system calls by machine, all of them little-endian; for other machines there is no filter."""
+"""Numbers of system calls by machine, all little-endian. There is no filter for other machines."""
 ALLOWED_SOCKET_FAMILIES = (1, 2, 10, 16)
 """Families of sockets that are allowed: Unix, IPv4, IPv6, and netlink, by which programs ask for the machine's
 addresses. AF_VSOCK, which leads to the host of a virtual machine, belongs to no namespace."""
 TERMINAL_INPUT_IOCTLS = (0x5412, 0x541C)
-"""TIOCSTI and TIOCLINUX of ioctl(2), which enter text as if somebody had typed it."""
+"""TIOCSTI and TIOCLINUX of ioctl(2), which can enter text as if it were typed at the terminal."""
 OTHER_TCP_PROTOCOLS = (256, 262)
-"""Protocols of sockets that lead to TCP past Landlock's rules for ports: IPPROTO_SMC and IPPROTO_MPTCP."""
+"""IPPROTO_SMC and IPPROTO_MPTCP, protocols of sockets that avoid Landlock's rules for TCP ports."""
 FASTOPEN = 0x20000000
-"""MSG_FASTOPEN, a flag with which a send also connects."""
+"""MSG_FASTOPEN, a flag with which a send also opens a connection."""
 SOL_SOCKET, SO_REUSEPORT = 1, 15
 """Level and option of setsockopt(2) by which two servers of one user listen on one port and share its connections."""
 LEASE_COMMANDS = (1024, 1026)
-"""F_SETLEASE and F_NOTIFY of fcntl(2); a lease on a file that a stage may only read keeps others from opening it."""
+"""F_SETLEASE and F_NOTIFY of fcntl(2).
+
+A lease on a file that a stage may only read would keep others from opening it.
+"""
 FIRST_X32_NUMBER = 0x40000000
-"""First of the second set of numbers that x86-64 has for system calls (x32)."""
+"""First number of x32, a second set of numbers that x86-64 has for system calls."""
 
 LOAD, EQUAL, AT_LEAST, HAS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 """BPF instructions: load a word; jump if it equals, is at least, or has a bit of the value; return."""
@@ -74,12 +77,12 @@ does."""
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 
 BpfStep = tuple[int, int, int, int]
-"""BPF step: instruction, number of steps to skip if its condition holds, number to skip if not, value."""
+"""BPF step: instruction, number of steps to skip if its condition holds, number of steps to skip if not, value."""
 
 
 @contextmanager
 def open_filter() -> Iterator[int | None]:
-    """Yield a handle of the filter, which `bwrap --seccomp` reads once; None if there is no filter for this machine."""
+    """Yield a handle of the filter, which `bwrap --seccomp` reads once; None if this machine has no filter."""
     known = NUMBERS_BY_MACHINE.get(platform.machine())
     if known is None:
         yield None

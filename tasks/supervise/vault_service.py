@@ -21,12 +21,12 @@ from tasks.stages.data.protect.tokens import token
 from tasks.supervise.process import Inherited
 
 MAX_VALUE_LENGTH = 2**16
-"""Maximum number of characters of a value; recognisers find far shorter ones."""
+"""Maximum number of characters of a value. Values that recognisers find are far shorter."""
 
 
 @contextmanager
 def serve(state: Path) -> Iterator[Inherited]:
-    """Answer the requests of one stage for the vault of `state` until the block ends.
+    """Answer one stage's requests to the vault of `state` until the block ends.
 
     Yields:
         Handle and variable by which the stage reaches the service.
@@ -43,7 +43,7 @@ def serve(state: Path) -> Iterator[Inherited]:
 
 
 def _shut_down(own: socket.socket) -> None:
-    """Tell every process that has the other end, since a stage may have passed it on."""
+    """Shut the connection down for every process that has the other end, since a stage may have passed it on."""
     with suppress(OSError):
         own.shutdown(socket.SHUT_RDWR)
 

@@ -18,7 +18,7 @@ from tasks.supervise import materials
 
 
 def lay_out_files(stage: str, layout: Layout, reads: Iterable[Path], tree: Path) -> None:
-    """Copy the code of a stage, without links, and create the folders and files on which its inputs are mounted.
+    """Copy the code of a stage, and create the folders and files on which its inputs are mounted.
 
     Raises:
         Refused: The copy is not the code with which the run was resolved.
@@ -45,7 +45,7 @@ def require_code(stage: str, layout: Layout, tree: Path) -> None:
     """Verify that the code in `tree` is the code with which the run was resolved.
 
     Raises:
-        Refused: The code is another.
+        Refused: The code differs.
     """
     if code_digest.stage_digest(tree, DVC_STAGES[stage].name) != files.read_json(layout.stages)[stage]:
         raise Refused(
@@ -55,7 +55,7 @@ def require_code(stage: str, layout: Layout, tree: Path) -> None:
 
 
 def input_paths(stage: str, layout: Layout) -> list[Path]:
-    """Return the existing paths that a stage reads: resolved inputs, outputs of other stages, gates."""
+    """Return the existing inputs of a stage: resolved inputs, outputs of other stages, gate statements."""
     _, _, which = stage.partition("@")
     return [
         path for path in sorted({layout.root / name for name in DVC_STAGES[stage].dependencies(which)}) if path.exists()

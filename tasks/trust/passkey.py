@@ -37,13 +37,13 @@ CURVE = b"nistp256"
 CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Order of the curve P-256 (FIPS 186)."""
 SCALAR_BYTES = 32
-"""Size in bytes of r, and of s."""
+"""Size in bytes of each of the two numbers r and s of a signature."""
 FLAGS_OFFSET = 2 * SCALAR_BYTES
 """Offset of the flags in a signature."""
 USER_VERIFIED = 0x04
-"""Flag "user verified". Any further flag is refused: they mean that the key can be copied, or that more data follow."""
+"""Flag "user verified". Signatures with any further flag are refused: the key can be copied, or more data follow."""
 LOCALHOST = "localhost"
-"""Domain for which WebAuthn permits pages without TLS, and which all servers of a machine share."""
+"""Domain for which WebAuthn permits pages without TLS. All servers of a machine share it."""
 MAX_CLIENT_DATA_BYTES = 1024
 """Maximum number of bytes of client data; browsers write about 130."""
 DOMAIN = re.compile(rb"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -110,7 +110,7 @@ def load(line: str) -> Passkey:
     """Load a passkey from its public key line.
 
     Raises:
-        InputError: The line is not of a passkey for a web site.
+        InputError: The line is not that of a passkey for a web site.
     """
     try:
         kind, curve, point, application = ssh_strings(base64.b64decode(line.split()[1], validate=True))

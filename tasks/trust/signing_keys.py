@@ -18,7 +18,6 @@ from tasks.trust.keys import KeyInHardware, PassphraseRequired, Signer, WrongPas
 KEY_VARIABLE = "HALLMARK_KEY"
 """Environment variable with the path of the private key that a person signs with if `.hallmark/keys` has none."""
 MAX_PASSPHRASE_ATTEMPTS = 3
-"""Number of attempts to enter a passphrase."""
 
 
 def for_person(path: Path, lines: Sequence[str]) -> Signer | None:
@@ -40,7 +39,7 @@ def for_person(path: Path, lines: Sequence[str]) -> Signer | None:
 
 
 def for_machine(path: Path) -> Signer:
-    """Return the signer for a machine, whose key has no passphrase because nobody is there to enter it.
+    """Return the signer for a machine. Its key has no passphrase, since nobody is there to enter one.
 
     Raises:
         InputError: The key file cannot be used or has a passphrase; see `keys.load_private`.
@@ -54,7 +53,7 @@ def for_machine(path: Path) -> Signer:
 
 
 def from_agent(lines: Sequence[str]) -> Signer | None:
-    """Return a signer that uses the ssh-agent, with the first of these keys that it has, preferably one in hardware."""
+    """Return a signer for the first of these keys that the ssh-agent has, preferably a key in hardware."""
     wanted = {keys.fingerprint(line) for line in lines}
     held = sorted(ssh_agent.public_lines(), key=lambda line: not hardware_key.is_public_line(line))
     return next((ssh_agent.signer(line) for line in held if keys.fingerprint(line) in wanted), None)

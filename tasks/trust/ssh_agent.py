@@ -20,9 +20,9 @@ KEY_TYPES = (b"ssh-ed25519", hardware_key.KEY_TYPE.encode())
 LIST_REQUEST, LIST_RESPONSE, SIGN_REQUEST, SIGN_RESPONSE = 11, 12, 13, 14
 """Message types of the two requests and their responses."""
 TIMEOUT_SECONDS = 120.0
-"""Seconds to wait for a response; an agent may ask its owner for confirmation before it signs."""
+"""Seconds to wait for a response. An agent may ask its owner for confirmation before it signs."""
 MAX_MESSAGE_BYTES = 256 * 1024
-"""Maximum number of bytes of a message, which is OpenSSH's limit."""
+"""Maximum number of bytes of a message: OpenSSH's limit."""
 
 
 def is_running() -> bool:
@@ -30,7 +30,7 @@ def is_running() -> bool:
 
 
 def public_lines() -> list[str]:
-    """Return the public key lines of the agent's ed25519 keys, of those that Hallmark supports; none if it is locked.
+    """Return the public key lines of the agent's keys that Hallmark supports; an empty list if the agent is locked.
 
     Raises:
         Unavailable: The agent does not respond, or its response cannot be parsed.
@@ -52,7 +52,7 @@ def public_lines() -> list[str]:
 
 
 def _is_supported(line: str) -> bool:
-    """Return whether Hallmark supports a key; an agent may also hold others, such as those for logins to web sites."""
+    """Return whether Hallmark supports a key. An agent may hold other keys, such as those for logins to web sites."""
     try:
         keys.fingerprint(line)
     except InputError:
@@ -93,7 +93,7 @@ def sign(line: str, data: bytes) -> bytes:
 
 
 def _ask(message: bytes, wanted: int) -> bytes | None:
-    """Return the agent's response without its type; None if it has another type than `wanted`, which is a refusal."""
+    """Return the agent's response without its type; None if its type is not `wanted`, which means a refusal."""
     where = os.environ.get(SOCKET_VARIABLE, "")
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:

@@ -21,13 +21,13 @@ from tasks.trust.keys import Signer
 PREDICATE_TYPE = "https://in-toto.io/attestation/link/v0.3"
 TYPE: Literal["urn:hallmark:stage-record:v1"] = "urn:hallmark:stage-record:v1"
 ENTRY_KIND = "run.stage"
-"""Kind of the ledger's entries about stages; their subject is the id of the run."""
+"""Kind of the ledger's entries about stages. Their subject is the id of the run."""
 MAX_FILES = 5_000
-"""Maximum number of files that a stage may leave. A record with so many has some two megabytes."""
+"""Maximum number of files that a stage may write. A record of so many files has some two megabytes."""
 MAX_NAMES_BYTES = 2**19
-"""Maximum number of bytes of their paths."""
+"""Maximum number of bytes of the paths of these files together."""
 CODE_MATERIAL = "tasks"
-"""Name of the material with the digest of the stage's code: `tasks.core.code_digest.of_stage`."""
+"""Name of the material with the digest of the stage's code: `tasks.core.code_digest.stage_digest`."""
 
 Digests = Mapping[str, str]
 """SHA-256 of files and folders (`tree_digest`), by path relative to the root of the worktree."""
@@ -88,7 +88,7 @@ class StageRecord(Document):
 
     @property
     def inputs_sha256(self) -> str:
-        """SHA-256 of all inputs, the key of the stage cache: records with the same one are of the same computation."""
+        """SHA-256 of all inputs, the key of the stage cache. Records with equal keys are of the same computation."""
         return inputs_digest(self.name, self.inputs)
 
 
@@ -140,9 +140,9 @@ def sign(record: StageRecord, left: Digests, signer: Signer) -> dict[str, Any]:
 
 
 def _require_few(stage: str, left: Digests) -> None:
-    """Raise Refused if the record, which the ledger keeps for ever, would be long.
+    """Raise Refused if the record would be long. The ledger stores records for ever.
 
-    It leaves out none of many files: nothing would prove that file.
+    A record does not leave out files: nothing would prove a file that it does not name.
     """
     size = sum(len(path.encode()) for path in left)
     if len(left) > MAX_FILES or size > MAX_NAMES_BYTES:
@@ -206,7 +206,10 @@ def _have_same_inputs(one: SignedRecord, other: SignedRecord) -> bool:
 
 
 def have_same_outputs(one: SignedRecord, other: SignedRecord) -> bool:
-    """Return whether two records have the same inputs and artefacts; measurements differ each time."""
+    """Return whether two records have the same inputs and artefacts.
+
+    Measurements differ each time and are not compared.
+    """
     outputs = [
         {path: sha256 for path, sha256 in each.outputs.items() if path.startswith("artefacts/")}
         for each in (one, other)
@@ -215,10 +218,10 @@ def have_same_outputs(one: SignedRecord, other: SignedRecord) -> bool:
 
 
 def parse_unverified(envelope: Mapping[str, Any]) -> SignedRecord:
-    """Parse a stage record of a release that was already verified as a whole.
+    """Parse a stage record of a release whose signatures were verified before.
 
     Raises:
-        Refused: The envelope is not of a stage record.
+        Refused: The envelope is not that of a stage record.
     """
     return _parse(envelope, dsse.unverified_statement(envelope))
 
@@ -234,7 +237,6 @@ def _parse(envelope: Mapping[str, Any], statement: Mapping[str, Any]) -> SignedR
 
 
 def section_digest(value: object) -> str:
-    """Return the SHA-256 of a section of parameters."""
     plain = parse(json.dumps(value, default=lambda other: {type(other).__name__: str(other)}))
     return files.sha256_bytes(canonical_json(plain))
 

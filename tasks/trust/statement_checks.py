@@ -11,16 +11,14 @@ from tasks.core.json_text import canonical_json
 from tasks.core.utc import to_utc
 
 MAX_AGE = timedelta(hours=12)
-"""Maximum age of a signed statement."""
 TIME_FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-"""Form of times in statements."""
 
 
 def require_requested(signed: Sequence[dict[str, Any]], asked: Sequence[dict[str, Any]]) -> None:
     """Check that the signed statements are those that would be requested now, except for their times.
 
     Raises:
-        Refused: They are different, because something was recorded in the meantime.
+        Refused: The statements differ, because something was recorded in the meantime.
     """
     if [canonical_json(_without_time(one)) for one in signed] != [canonical_json(_without_time(one)) for one in asked]:
         raise changed_error()
@@ -34,10 +32,10 @@ def changed_error() -> Refused:
 
 
 def require_recent(statement: dict[str, Any], now: datetime) -> None:
-    """Check the time of a statement, since a person who signs elsewhere may change it.
+    """Check the time of a statement. A person who signs elsewhere may have changed it.
 
     Raises:
-        Refused: The time is older than LONGEST, or in the future.
+        Refused: The time is missing, older than MAX_AGE, or in the future.
     """
     said = statement["predicate"].get("time")
     if not isinstance(said, str) or not TIME_FORM.fullmatch(said):

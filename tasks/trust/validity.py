@@ -19,11 +19,11 @@ from tasks.trust import dsse, keys
 
 KeyState = Literal["current", "later", "ended", "revoked"]
 CLOCK_TOLERANCE = timedelta(minutes=10)
-"""Tolerance for clocks: a signed statement may be dated that much later than the ledger's time."""
+"""Maximum time by which a signed statement may be dated later than the ledger's clock."""
 
 
 def _parse_time(value: Any) -> Any:
-    """Parse a day, which means its midnight, or a time, which is in UTC if it has no zone."""
+    """Parse a day, which means midnight, or a time. A time without a zone is in UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -63,7 +63,7 @@ class Period(FrozenModel):
         return self
 
     def clipped(self, begin: datetime | None, end: datetime | None) -> Self | None:
-        """Return a copy limited to the time from `begin` to before `end`; None if nothing remains."""
+        """Return a copy limited to the period from `begin` to `end`, exclusive; None if nothing of it remains."""
         after = max((moment for moment in (self.valid_after, begin) if moment), default=None)
         before = min((moment for moment in (self.valid_before, end) if moment), default=None)
         if after and before and before <= after:
@@ -131,15 +131,14 @@ class Key(Period):
 
 
 def valid_lines(those: Iterable[Key], at: datetime) -> list[str]:
-    """Return the public key lines of the keys that are valid at a time."""
     return [key.public_key for key in those if key.is_valid(at)]
 
 
 def possible_lines(those: Iterable[Key], by: datetime) -> list[str]:
-    """Return the public key lines that may have signed a document without a time that existed at the time `by`.
+    """Return the public key lines that may have signed a document without a time.
 
-    Keys whose validity ended before are included. Revoked keys are not, since the document may have been signed after
-    the revocation.
+    The document existed at the time `by`, and may have been signed long before. So keys whose validity has ended are
+    included. Revoked keys are not, since the document may have been signed after the revocation.
     """
     return [key.public_key for key in those if key.has_begun(by) and not key.is_revoked(by)]
 
@@ -154,7 +153,7 @@ def verify(envelope: Mapping[str, Any], those: Sequence[Key], at: datetime, whos
         whose: Name of the signer, for error messages.
 
     Raises:
-        Refused: The signature is not one of these keys, or its key is not valid at that time.
+        Refused: None of these keys made the signature, or its key is not valid at that time.
     """
     signers = dsse.unverified_signers(envelope)
     for key in those:

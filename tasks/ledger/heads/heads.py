@@ -26,7 +26,7 @@ HEAD_TYPE = "urn:hallmark:ledger-head:v1"
 
 
 class VoidHead(Refused):
-    """Head signed by one of the ledger's keys at a time when the key did not count: too early, too late, or revoked."""
+    """Head that one of the ledger's keys signed before the key was valid, after it ended or after its revocation."""
 
 
 class Head(Document):
@@ -53,7 +53,7 @@ class Head(Document):
 
     @property
     def identity(self) -> tuple[str, int, str]:
-        """Values that two heads of one size must agree on."""
+        """Values that are equal for all heads of the same size, unless the ledger was rewritten."""
         return self.ledger, self.size, self.root
 
     def describe(self) -> str:
@@ -61,7 +61,13 @@ class Head(Document):
 
 
 def from_tree(tree: Frontier, ledger: str, time: datetime) -> Head:
-    """Return the head of a tree. `ledger` is the leaf hash of its entry 1, in hex."""
+    """Return the head of a tree.
+
+    Args:
+        tree: Tree over the entries.
+        ledger: Leaf hash of entry 1, in hex.
+        time: Time of the head.
+    """
     peaks = [peak.hex() for peak in tree.peaks]
     return Head(ledger=ledger, size=tree.size, root=tree.root().hex(), peaks=peaks, time=time)
 
@@ -71,13 +77,13 @@ def sign(head: Head, signer: Signer) -> dict[str, Any]:
 
 
 def verify(envelope: Any, those: Sequence[Key]) -> Head:
-    """Return the head in an envelope that one of the keys signed while it counted.
+    """Verify the envelope of a head that one of the keys signed while the key was valid, and return the head.
 
-    The head's own time decides whether the key counted. A thief of a key can backdate a head, but cannot withdraw the
+    The head's own time decides whether the key was valid. A thief of a key can backdate a head, but cannot withdraw the
     heads that are published.
 
     Raises:
-        Void: A key signed the head at a time when it did not count.
+        VoidHead: A key signed the head at a time when the key was not valid.
         Refused: No key signed the envelope, or its statement is not a head.
     """
     if not isinstance(envelope, dict):
@@ -93,10 +99,10 @@ def verify(envelope: Any, those: Sequence[Key]) -> Head:
 
 
 def parse(data: bytes, those: Sequence[Key]) -> tuple[Head, dict[str, Any]]:
-    """Return the head in a file, and its envelope.
+    """Verify the content of a head's file, and return the head and its envelope.
 
     Raises:
-        Void: A key signed the head at a time when it did not count.
+        VoidHead: A key signed the head at a time when the key was not valid.
         Refused: The head is not signed by the keys, or the file is not canonical.
     """
     if len(data) > MAX_HEAD_BYTES:

@@ -37,17 +37,15 @@ class Publication:
     newest: Head | None
     """Newest head; None if the ledger is empty."""
     delivered: dict[str, int]
-    """Number of heads that were added to each available place."""
+    """Number of heads that were added, by place; unavailable places are left out."""
     unavailable: list[str]
-    """Reasons why the other places are unavailable."""
+    """Reasons why other places are unavailable."""
     void: int
-    """Number of void heads stored here since the last head that counts. The next head covers their entries again."""
+    """Number of void heads stored here since the last valid head. The next head covers their entries again."""
 
 
 @dataclass(frozen=True)
 class _PlaceState:
-    """State of a place before the next head is signed."""
-
     place: HeadPlace
     sizes: set[int] = field(default_factory=set)
     later_heads: list[Head] = field(default_factory=list)
@@ -55,7 +53,7 @@ class _PlaceState:
 
 
 def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
-    """Sign a head if the ledger has grown, and add to each place the heads that it lacks.
+    """Sign a head if the ledger has grown, and add the missing heads to each place.
 
     Raises:
         Refused: The ledger does not extend a head, or a place has another head of the same size. Then the ledger was
@@ -81,10 +79,10 @@ def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
 
 
 def publish_if_changed(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
-    """Publish if the ledger's length differs from the newest head's. Return problems in words, without raising.
+    """Publish if the ledger's length differs from the newest head's, and return problems in words.
 
-    For callers whose own entries are valid whether or not a head is published. A ledger shorter than the newest head
-    was truncated, which is reported.
+    It raises none of Hallmark's errors: the entries of its callers are valid whether or not a head is published. A
+    ledger that is shorter than the newest head was truncated, which is reported as a problem.
     """
     try:
         last = newest_head(keyholder)
@@ -96,7 +94,7 @@ def publish_if_changed(ledger: Ledger, keyholder: LedgerKeys) -> list[str]:
 
 
 def newest_head(keyholder: LedgerKeys) -> Head | None:
-    """Return the newest head stored here that counts; None if there is none.
+    """Return the newest valid head that is stored here; None if there is none.
 
     Raises:
         Refused: The stored head was changed.
@@ -106,7 +104,7 @@ def newest_head(keyholder: LedgerKeys) -> Head | None:
 
 
 def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:
-    """Return the envelope of the newest head stored here that counts; None if there is none."""
+    """Return the envelope of the newest valid head that is stored here; None if there is none."""
     kept = local_heads(keyholder)
     for size in sorted(kept.sizes(), reverse=True):
         try:
@@ -119,21 +117,15 @@ def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:
 
 
 def local_heads(keyholder: LedgerKeys) -> FolderPlace:
-    """Return the folder with the heads that were signed here."""
     return FolderPlace(keyholder.state / HEADS_FOLDER)
 
 
 def configured_places(keyholder: LedgerKeys) -> list[HeadPlace]:
-    """Return the places where heads are published.
-
-    Raises:
-        InputError: The setting names a place that cannot exist.
-    """
     return setting.parse(os.environ.get(PLACES_VARIABLE, ""), keyholder.state.parent, keyholder.state)
 
 
 def ledger_keys(keyholder: LedgerKeys) -> list[Key]:
-    """Return the keys whose heads count, each in its period."""
+    """Return the keys that may sign heads, each in its period."""
     return keyholder.keys_of("ledger")
 
 
@@ -149,7 +141,7 @@ def _publication_lock(keyholder: LedgerKeys) -> Iterator[None]:
 
 
 def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState], list[str], list[str]]:
-    """Return the state of each place, reasons why others are unavailable, and what is wrong with the rest."""
+    """Return the state of each place, the reasons why others are unavailable, and the errors of the rest."""
     looked, away, wrong = [], [], []
     for where in configured_places(keyholder):
         try:
@@ -167,8 +159,9 @@ def _counting_heads(stored: Mapping[int, bytes], keyholder: LedgerKeys) -> dict[
     """Return the stored heads by size, without void ones.
 
     Raises:
-        Refused: A file is not a signed head, or is the head of another size than its name says. Somebody who may write
-            to one place could otherwise store an early head there as a late one, so that the ledger seems rewritten.
+        Refused: A file is not a signed head, or is the head of another size than its name says. Otherwise anybody who
+            may write to one place could store an early head there under a later size, so that the ledger seems
+            rewritten.
     """
     counting = {}
     for size, data in stored.items():
@@ -192,7 +185,7 @@ def _signer(keyholder: LedgerKeys) -> Signer:
 
 
 def _sign_next(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, looked: list[_PlaceState]) -> Head | None:
-    """Check that the ledger extends every known head, sign a head if the ledger has grown, and return the newest."""
+    """Check that the ledger extends every known head, sign a head if it has grown, and return the newest head."""
     ahead = {head.size: (head, look.place.name) for look in looked for head in look.later_heads}
     tree, target, ours = (last.tree if last else Frontier()), ledger.frontier(), last.ledger if last else ""
     for row in ledger.rows(tree.size, target.size):
@@ -228,9 +221,10 @@ def _rewritten_error(ledger: Ledger, why: str) -> Refused:
 
 
 def _add_missing_heads(look: _PlaceState, keyholder: LedgerKeys) -> int:
-    """Add the heads that a place lacks.
+    """Add the heads that a place lacks, and return their number.
 
-    The newest head that is in the place and here is compared before, and the added heads are read back after.
+    Before that, the newest head that is both in the place and here is compared. Afterwards the added heads are read
+    back.
     """
     kept = local_heads(keyholder)
     here = kept.sizes()
@@ -242,9 +236,9 @@ def _add_missing_heads(look: _PlaceState, keyholder: LedgerKeys) -> int:
 
 
 def _require_same_heads(where: HeadPlace, kept: FolderPlace, sizes: set[int], keyholder: LedgerKeys) -> None:
-    """Raise Refused if the place lacks a head that was signed here, or has one over other entries.
+    """Raise Refused if a place lacks a head that was signed here, or has another one of that size.
 
-    Heads of one size that different machines signed over the same entries are equal in this sense.
+    Heads that different machines signed over the same entries are equal in this sense.
     """
     ours, theirs = kept.read(sizes), where.read(sizes) if sizes else {}
     for size in sorted(sizes):

@@ -11,11 +11,11 @@ from hashlib import sha256
 from typing import NamedTuple
 
 RootFunction = Callable[[int, int], bytes]
-"""Function that returns the root over the leaves from `start`, counted from 0, up to but not including `stop`."""
+"""Function from `start` and `stop` to the root over the leaves from `start`, counted from 0, to before `stop`."""
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """Return the hash of a leaf. Leaves and nodes have different prefixes, so a node cannot be passed off as a leaf."""
+    """Return the hash of a leaf. It has another prefix than that of a node, so that no node can pass for a leaf."""
     return sha256(b"\x00" + data).digest()
 
 
@@ -33,7 +33,7 @@ class Frontier(NamedTuple):
         return f"{self.size:,} entries, root {self.root().hex()[:12]}"
 
     def append(self, leaf: bytes) -> "Frontier":
-        """Return the tree with one more leaf, given by its hash. Computes at most log2(size) hashes."""
+        """Return the tree with one more leaf, given by its hash. At most log2(size) hashes are computed."""
         peaks, full = [*self.peaks, leaf], self.size
         while full & 1:
             right = peaks.pop()
@@ -52,7 +52,6 @@ class Frontier(NamedTuple):
 
 
 def tree_hash(leaves: Iterable[bytes]) -> bytes:
-    """Return the root of the tree over these leaf hashes."""
     tree = Frontier()
     for leaf in leaves:
         tree = tree.append(leaf)
@@ -60,7 +59,7 @@ def tree_hash(leaves: Iterable[bytes]) -> bytes:
 
 
 def inclusion_path(index: int, size: int, root: RootFunction, start: int = 0) -> list[bytes]:
-    """Return the inclusion proof of leaf `index`, PATH(index, D_size) in the RFC; `index` counts from leaf `start`."""
+    """Return the inclusion proof of leaf `index`, counted from leaf `start`: PATH(index, D_size) in the RFC."""
     if size == 1:
         return []
     half = largest_power_below(size)
@@ -70,12 +69,12 @@ def inclusion_path(index: int, size: int, root: RootFunction, start: int = 0) ->
 
 
 def consistency_path(old: int, size: int, root: RootFunction) -> list[bytes]:
-    """Return the proof that the first `old` leaves, at least one, are a prefix of the tree; PROOF(old, D_size)."""
+    """Return the proof that the first `old` leaves, at least one, are a prefix of the tree: PROOF(old, D_size)."""
     return _subproof(old, size, root, start=0, known=True)
 
 
 def verify_inclusion(root: bytes, size: int, leaf: bytes, index: int, path: Sequence[bytes]) -> bool:
-    """Return whether `path` proves that the leaf hash is at `index` of the tree (section 2.1.3.2)."""
+    """Return whether `path` proves that a leaf hash is at `index` of the tree (section 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     place, last, computed = index, size - 1, leaf
@@ -117,12 +116,11 @@ def verify_consistency(old_root: bytes, old: int, root: bytes, size: int, path: 
 
 
 def largest_power_below(size: int) -> int:
-    """Return the largest power of two below `size`."""
     return 1 << (size - 1).bit_length() - 1
 
 
 def _subproof(old: int, size: int, root: RootFunction, start: int, known: bool) -> list[bytes]:
-    """Return SUBPROOF(old, D_size, known) of the RFC. `known` says whether the verifier has this subtree's hash."""
+    """Return SUBPROOF(old, D_size, known) of the RFC; `known` is whether the verifier has this subtree's hash."""
     if old == size:
         return [] if known else [root(start, start + size)]
     half = largest_power_below(size)

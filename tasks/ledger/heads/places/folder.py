@@ -11,7 +11,7 @@ from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
 
 
 class FolderPlace:
-    """Folder that heads are published in.
+    """Folder for heads.
 
     `add` creates the folder, but not its parent. If the parent is missing, its disk is not mounted, and the folder
     counts as unavailable rather than empty.

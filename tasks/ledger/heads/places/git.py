@@ -18,17 +18,16 @@ REF = "refs/hallmark/ledger"
 HEAD_FILE = "head.json"
 MESSAGE = re.compile(r"Ledger of ([0-9]{1,19}) entries")
 MAX_SUBJECT_COLUMNS = 40
-"""Number of columns to which git shortens or pads a commit's subject; a head's has at most 37."""
+"""Number of columns to which git shortens or pads a commit's subject. The subject of a head has at most 37."""
 TIMEOUT_SECONDS = 60
-"""Timeout of a git command."""
 MAX_PUSHES = 5
-"""Maximum number of pushes, if other machines push at the same time."""
+"""Maximum number of attempts to push. Other machines may push at the same time."""
 COMMIT_IDENTITY = {
     name: value for who in ("AUTHOR", "COMMITTER")
     for name, value in ((f"GIT_{who}_NAME", "Hallmark"), (f"GIT_{who}_EMAIL", "ledger@hallmark.invalid"))
 }  # fmt: skip
 ACCESS_VARIABLES = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")
-"""Environment variables for access to a remote. Git gets none of the caller's other GIT_* variables."""
+"""Environment variables for access to a remote. No other GIT_* variable of the caller is passed to git."""
 
 
 class GitPlace:
@@ -76,7 +75,7 @@ class GitPlace:
                     raise
 
     def _fetch(self) -> None:
-        """Update the local clone. Raises Refused if the remote's history is gone or was rewritten."""
+        """Update the local clone. Raises Refused if the remote's history is missing or was rewritten."""
         if not self._clone.exists():
             self._clone.parent.mkdir(parents=True, exist_ok=True)
             self._run("init", "--quiet", "--bare", str(self._clone), cwd=self._clone.parent)
@@ -95,7 +94,7 @@ class GitPlace:
         return self._git("for-each-ref", "--format=%(objectname)", REF).decode().strip() or None
 
     def _commits(self) -> dict[int, str]:
-        """Return the commit of each head by size. If two commits have one size, the first counts."""
+        """Return the commit of each head by size; of several commits for one size, the first."""
         if not self._tip():
             return {}
         commits: dict[int, str] = {}
@@ -141,7 +140,7 @@ class GitPlace:
 
 
 def _is_possible_head(header: Sequence[bytes]) -> bool:
-    """Return whether what git says of an object, its name, type and number of bytes, may be true of a head.
+    """Return whether an object can be a head, given its name, type and size as git prints them.
 
     A small pack may hold an object of gigabytes.
     """

@@ -8,7 +8,7 @@ class HeadPlace(Protocol):
 
     @property
     def name(self) -> str:
-        """Name to show to people, without a password."""
+        """Name for messages, without a password."""
 
     def sizes(self) -> set[int]:
         """Return the tree sizes of all heads in this place."""
@@ -16,9 +16,9 @@ class HeadPlace(Protocol):
     def read(self, sizes: set[int]) -> dict[int, bytes]:
         """Return the files of the heads with these sizes. Sizes without a head are left out.
 
-        Somebody else may write to the place. Of a file that cannot be a head, at most MAX_HEAD_BYTES + 1 bytes are
+        Other people may write to the place. Of a file that cannot be a head, at most MAX_HEAD_BYTES + 1 bytes are
         returned, or none; `heads.parse` refuses both.
         """
 
     def add(self, heads: dict[int, bytes]) -> None:
-        """Store heads in order of their sizes. A head of a size that the place already has is not overwritten."""
+        """Store heads in order of their sizes. A head is not stored if the place has one of that size already."""

@@ -10,7 +10,7 @@ from tasks.core.errors import Unavailable
 from tasks.ledger.head_files import MAX_HEAD_BYTES, filename, parse_size
 
 TIMEOUTS = {"connect_timeout": 5, "read_timeout": 20, "retries": {"max_attempts": 2}}
-"""Timeouts in seconds, and number of attempts. A head that cannot be stored now is stored by the next publication."""
+"""Timeouts in seconds, and number of attempts. If a head cannot be stored, the next publication stores it."""
 PARALLEL_REQUESTS = 10
 
 
@@ -25,7 +25,6 @@ class S3Place:
         return set(self._byte_counts())
 
     def _byte_counts(self) -> dict[int, int]:
-        """Return the number of bytes of each head's object, by the size of its tree."""
         with self._open_store() as store:
             found = [*object_store.list_objects(store, self._bucket, self._prefix, Delimiter="/")]
         names = {each["Key"].removeprefix(self._prefix): each["Size"] for each in found}
@@ -39,7 +38,7 @@ class S3Place:
         return dict.fromkeys(sizes & counts.keys(), b"") | dict(zip(wanted, objects, strict=True))
 
     def _read_beginning(self, store: Any, size: int) -> bytes:
-        """Return the first bytes of a head's object: one more than a head may have, so that a longer one is noticed."""
+        """Return the first bytes of a head's object: one more than a head may have, so that longer ones are refused."""
         length = MAX_HEAD_BYTES + 1
         answer = store.get_object(Bucket=self._bucket, Key=self._key(size), Range=f"bytes=0-{length - 1}")
         with closing(answer["Body"]) as body:

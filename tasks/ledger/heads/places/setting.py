@@ -11,10 +11,10 @@ from tasks.ledger.heads.places.s3 import S3Place
 
 
 def parse(words: str, checkout: Path, state: Path) -> list[HeadPlace]:
-    """Return the places that a setting names, separated by spaces.
+    """Return the places that a value of the setting names, separated by spaces.
 
     Raises:
-        InputError: A word names no place.
+        InputError: A word does not name a place.
     """
     return [_place(word, checkout, state) for word in words.split()]
 
