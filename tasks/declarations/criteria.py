@@ -46,7 +46,7 @@ class PromotedCriteria(FrozenModel):
 
 
 def relaxed_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) -> list[str]:
-    """Return a description of each criterion that asks less than the last promotion did, with old and new threshold.
+    """Return a description of each criterion that is less strict than in the last promotion.
 
     The list is empty if nothing was promoted before.
     """
@@ -66,7 +66,6 @@ def relaxed_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) 
 
 
 def metric_changes(before: list[SuccessMetric], now: list[SuccessMetric]) -> list[str]:
-    """Return a description of each metric that was added, removed or changed."""
     was, becomes = ({metric.name: _in_words(metric) for metric in metrics} for metrics in (before, now))
     return [
         f"{was.get(name) or f'{name!r} is new:'} {'becomes ' * (name in was)}{becomes.get(name, 'none')}"
@@ -82,7 +81,7 @@ def _rows(bar: AcceptanceCriteria) -> float:
 def next_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) -> AcceptanceCriteria:
     """Return the criteria that the next promotion has to meet.
 
-    A metric that was waived because it asked less stays as it was: a waiver ends, and it is for one release.
+    A metric whose check was waived because it had become less strict stays as it was: a waiver is for one release only.
     """
     if adopted is None:
         return now
@@ -100,7 +99,7 @@ def _relaxed_metrics(before: AcceptanceCriteria, now: AcceptanceCriteria) -> lis
 
 
 def _asks_as_much(new: SuccessMetric, old: SuccessMetric) -> bool:
-    """Return whether a model that reaches the new metric also reaches the old one."""
+    """Return whether every model that reaches the new metric also reaches the old one."""
     if new.fact != old.fact or (old.judged == "evaluation" and new.judged != "evaluation"):
         return False
     if old.at_least is not None:

@@ -29,7 +29,7 @@ def of_sources(named: Sources, suites: Suites) -> list[DeclaredSource]:
 
 
 def of_params(params: Params, policy: Policy) -> list[DeclaredCard]:
-    """Return the declaration of the card; none in a risk tier without gates, where nobody has to sign the card."""
+    """Return the declaration of the card; none in a risk tier without gates, in which nobody has to sign the card."""
     return [signed_declaration.of_card(params)] if policy.tier(params.use_case.risk_tier).gates else []
 
 
@@ -50,10 +50,10 @@ def of_run(layout: Layout, params: Params, policy: Policy) -> list[DeclaredDocum
 
 
 def require(ledger: Ledger, governance: Governance, declared: Iterable[DeclaredDocument]) -> None:
-    """Verify that each declaration is in force; environment `local` accepts all of them.
+    """Verify that each declaration is in force. Environment `local` accepts all of them.
 
     Raises:
-        Refused: At least one is not. The message lists each difference and the owner who has to sign.
+        Refused: At least one is not in force. The message lists each difference and the owner who has to sign.
     """
     if governance.local:
         return
@@ -79,7 +79,7 @@ def digests(adopted: Mapping[str, DeclarationInForce]) -> dict[str, Sha256]:
 
 
 def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
-    """Return the sources that decide who owns which data, by id.
+    """Return the sources that determine the owner of data, by id.
 
     Outside environment `local` these are the declarations in force, in `local` the sources in sources.yaml.
     """
@@ -90,7 +90,7 @@ def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
 
 
 def why_not(declared: DeclaredDocument, adopted: Mapping[str, DeclarationInForce], policy: Policy) -> str:
-    """Return the reason why a run may not use a source or card, with the command that adopts it; empty if it may."""
+    """Return the reason why a run may not use a source or card, with the command to adopt it; empty if it may."""
     known = adopted.get(declared.subject)
     command = "data adopt" if isinstance(declared, DeclaredSource) else "card adopt"
     how = f"to adopt it: hallmark {command} --as {declared.owner} --reason TEXT"
@@ -104,7 +104,7 @@ def why_not(declared: DeclaredDocument, adopted: Mapping[str, DeclarationInForce
 
 
 def _unsigned_neighbour(declared: DeclaredDocument, now: DeclarationStatus, root: Path) -> str:
-    """Return a message if another source has the same location and its owner has not signed; else an empty text.
+    """Return a message if the owner of another source at the same location has not signed; else an empty text.
 
     Locations are compared as this machine resolves them: different texts can lead to one file.
     """
@@ -118,7 +118,7 @@ def _unsigned_neighbour(declared: DeclaredDocument, now: DeclarationStatus, root
 def differences(before: DeclaredDocument, now: DeclaredDocument) -> Iterator[tuple[str, Any, Any]]:
     """Yield each key in which two declarations of one subject differ, with both values.
 
-    The values of suites and terms are digests.
+    Suites and terms are compared by their digests.
     """
     was, becomes = values_by_key(before), values_by_key(now)
     yield from ((key, was[key], becomes.get(key)) for key in was if was[key] != becomes.get(key))
@@ -132,10 +132,7 @@ def values_by_key(declared: DeclaredDocument) -> dict[str, Any]:
 
 
 def _relaxations(now: DeclaredCard, adopted: DeclaredCard, policy: Policy) -> Iterator[str]:
-    """Yield each difference between two cards that does not make the card stricter.
-
-    Stricter thresholds, additional metrics and a higher risk tier are left out.
-    """
+    """Yield the differences between two cards, except stricter thresholds, more metrics and a higher risk tier."""
     for key in type(now.card).model_fields:
         if key not in ("success_metrics", "risk_tier") and getattr(now.card, key) != getattr(adopted.card, key):
             yield f"{key} differs"

@@ -23,7 +23,7 @@ def sign(
     Repeating the call has no effect.
 
     Raises:
-        Refused: Nobody asked this person to sign, or the owner holds no role that may own the source or card.
+        Refused: This person need not sign, or the owner holds no role that may own the source or card.
         InputError: The person is unknown, or no reason is given.
     """
     person = governance.actor(person_id, ledger.now())
@@ -40,7 +40,6 @@ def sign(
 
 
 def missing_owners(declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> list[str]:
-    """Return the owners who have yet to sign, sorted; empty if the declaration is in force."""
     if now.is_in_force(declared):
         return []
     root = governance.state.parent
@@ -89,7 +88,7 @@ def _draft(
 
 
 def _has_signed(person: Person, declared: DeclaredDocument, now: DeclarationStatus, governance: Governance) -> bool:
-    """Return whether nothing is left for this person to sign: the declaration is in force, or waits only for others."""
+    """Return whether a person need not sign any more: the declaration is in force, or other signatures are missing."""
     signed = now.signatures(declared, governance.state.parent)
     return now.is_in_force(declared) or any(each.document.person == person.id for each in signed)
 

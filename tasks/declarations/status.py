@@ -28,14 +28,14 @@ from tasks.sources import locations
 
 @dataclass(frozen=True)
 class DeclarationInForce:
-    """Declaration in force, with the signatures under it, oldest first."""
+    """Declaration in force with its signatures, oldest first."""
 
     declared: DeclaredDocument
     signatures: tuple[SignedDocument[Declaration], ...]
 
 
 class Replacement(NamedTuple):
-    """Digest of the declaration that a new one would replace, and the people who would have to sign it."""
+    """Digest of the declaration that a new one replaces, and the people who have to sign the new one."""
 
     follows: str | None
     owners: tuple[str, ...]
@@ -44,14 +44,16 @@ class Replacement(NamedTuple):
 @dataclass(frozen=True)
 class DeclarationStatus:
     in_force: Mapping[str, DeclarationInForce]
-    """Declarations in force by subject, in the order of the subjects' first adoptions."""
+    """Declarations in force by subject, in the order of the first adoption of each subject."""
     unfinished: Mapping[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]]
-    """Signatures under declarations that are not in force yet, by digest and by what each would replace."""
+    """Signatures under declarations that are not in force yet, by digest of the declaration and by its replacement."""
 
     def replacement(self, declared: DeclaredDocument, root: Path | None = None) -> Replacement:
-        """Return what a declaration would replace and who would have to sign it.
+        """Return the declaration that a new one replaces, and the people who have to sign the new one.
 
-        `root` is the checkout in which locations are resolved; None compares them as text alone.
+        Args:
+            declared: New declaration.
+            root: Checkout in which locations are resolved; None to compare them as texts.
         """
         before = self.in_force.get(declared.subject)
         owners = {declared.owner, *(each.owner for each in self.at_same_location(declared, root))}
@@ -59,9 +61,9 @@ class DeclarationStatus:
         return Replacement(before.declared.sha256 if before else None, tuple(sorted(owners)))
 
     def at_same_location(self, declared: DeclaredDocument, root: Path | None) -> list[DeclaredDocument]:
-        """Return the other sources at the same location that were in force before this subject's first declaration.
+        """Return the other sources at the same location that were declared before this one.
 
-        The owners of later sources have no say.
+        Owners of sources that were declared later need not sign.
         """
         earlier = takewhile(lambda subject: subject != declared.subject, self.in_force)
         known = (self.in_force[subject].declared for subject in earlier)
@@ -74,12 +76,12 @@ class DeclarationStatus:
     def signatures(
         self, declared: DeclaredDocument, root: Path | None = None
     ) -> tuple[SignedDocument[Declaration], ...]:
-        """Return the signatures under a declaration that is not in force, for what it would replace now."""
+        """Return the signatures under a declaration that is not in force yet."""
         return self.unfinished.get((declared.sha256, self.replacement(declared, root)), ())
 
 
 def read(ledger: Ledger, governance: Governance) -> DeclarationStatus:
-    """Return the declarations in force. Entries that do not verify under the people in force are skipped."""
+    """Return the declarations in force. Entries that cannot be verified under the people in force are skipped."""
     in_force: dict[str, DeclarationInForce] = {}
     begun: dict[tuple[str, Replacement], tuple[SignedDocument[Declaration], ...]] = {}
     seen: set[str] = set()
@@ -104,10 +106,10 @@ def read(ledger: Ledger, governance: Governance) -> DeclarationStatus:
 
 
 def counts(signed: SignedDocument[Declaration], policy: Policy, people: PeopleById) -> bool:
-    """Return whether a signature counts.
+    """Return whether a signature is valid.
 
-    The statement's environment must be this one, its owner somebody who may own the
-    document, and its signer one of those who have to sign.
+    The declaration must be for this environment, its owner must hold a role that may own the document, and its signer
+    must be one of those who have to sign.
     """
     said, person = signed.document, signed.person
     return (
@@ -125,9 +127,10 @@ def may_own(declared: DeclaredDocument, held: Sequence[str], policy: Policy) -> 
 
 
 def owner_roles(declared: DeclaredDocument, policy: Policy) -> list[str]:
-    """Return the roles of which an owner must hold one: those that decide at the data gate, or at the evaluation gate.
+    """Return the roles of which an owner must hold one.
 
-    Empty for a card whose tier has no gates. If no tier has gates, the owner of a source may hold any role.
+    For a source these roles decide at the data gate, for a card at the evaluation gate. There are none for a card whose
+    tier has no gates. If no tier has gates, the owner of a source may hold any role.
     """
     if isinstance(declared, DeclaredSource):
         asked = [role for tier in policy.tiers.values() if tier.gates for role in tier.gates["data"].decisions]
@@ -139,9 +142,9 @@ def owner_roles(declared: DeclaredDocument, policy: Policy) -> list[str]:
 def missing_owners(
     owners: Iterable[str], signed: Iterable[SignedDocument[Declaration]], people: PeopleById
 ) -> list[str]:
-    """Return the owners without a signature, of their own or by a stand-in.
+    """Return the owners who have not signed, and for whom no stand-in has signed.
 
-    A stand-in's signature counts for an owner who held no role when the stand-in signed.
+    A stand-in may sign for an owner who held no role at that time.
     """
     by = {each.document.person for each in signed}
     others = [each for each in signed if each.document.person not in each.document.owners]
@@ -152,7 +155,7 @@ def missing_owners(
 
 
 def stand_in_roles(policy: Policy) -> list[str]:
-    """Return the roles whose holders sign for an owner who holds no role any more."""
+    """Return the roles whose holders may sign for an owner who no longer holds a role."""
     return sorted({role.role for role in policy.changes.people})
 
 

@@ -32,7 +32,7 @@ class RecordedSource(Protocol):
 
 @dataclass(frozen=True)
 class Access:
-    """Access of a person. Sources are passed as the run recorded them that holds the records."""
+    """Access of a person to records. Its methods take sources as the run with the records recorded them."""
 
     person: Person
     roles: frozenset[str]
@@ -40,13 +40,13 @@ class Access:
     inventory: Mapping[str, Source]
     """Sources in force, by id."""
     denial_reason: str = ""
-    """Reason why the person has no access to any record of the run; empty if there is none."""
+    """Reason why the person may read no record of the run; empty if there is none."""
 
     def for_run(self, layout: Layout) -> "Access":
         """Return the access to records of one run.
 
-        An experiment's code is not reviewed and could assign a record to the wrong source. So its records are only for
-        people with access to all of its sources.
+        The code of an experiment is not reviewed and could assign a record to the wrong source. So its records are only
+        for people with access to all of its sources.
         """
         unseen = [
             source.id for each in load_resolved(layout.sources).sources if not self.may_read(source := each.source)
@@ -58,20 +58,17 @@ class Access:
         )
 
     def may_read(self, recorded: RecordedSource) -> bool:
-        """Return whether the person has access to single records of the source."""
         now = self.inventory.get(recorded.id)
         by_role = now is not None and not self.roles.isdisjoint(now.access)
         deciding = now or recorded
         return not self.denial_reason and (by_role or self.person.id in (deciding.owner, deciding.steward))
 
     def require_access(self, recorded: RecordedSource) -> None:
-        """Raise Refused if the person has no access to single records of the source."""
         if not self.may_read(recorded):
             why = self.denial_reason or f"that takes {self.describe_readers(recorded)}"
             raise Refused(f"{self.person.id} may not look at records of {recorded.id}: {why}")
 
     def describe_readers(self, recorded: RecordedSource) -> str:
-        """Describe who has access to the source."""
         now = self.inventory.get(recorded.id)
         if now is None:
             return "who owned it in that run or looked after it, since it is declared no longer"
@@ -81,12 +78,12 @@ class Access:
 def access_of_signer(governed: Governance, person_id: str) -> Access:
     """Return the current access of a person, who proves their identity with their key.
 
-    Raises the errors of `Governance.identify`.
+    Raises as `Governance.identify`.
     """
     return access_of_person(governed, governed.identify(person_id))
 
 
 def access_of_person(governed: Governance, person: Person) -> Access:
-    """Return the current access of a person whose identity is proven."""
+    """Return the current access of a person whose identity was proven before."""
     roles = frozenset(person.roles_at(datetime.now(UTC)))
     return Access(person, roles, declarations.inventory(open_ledger(governed.state), governed))

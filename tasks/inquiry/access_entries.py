@@ -7,18 +7,18 @@ from tasks.core.documents.config import checked_reason
 from tasks.ledger.ledger import Ledger
 
 TOKENS_READ: Final = "vault.read"
-"""Kind for the tokens of a record that the vault reveals."""
+"""Kind of entry for the tokens of a record whose values the vault reveals."""
 ROW_READ: Final = "source.read"
-"""Kind for a row that is read from its source."""
+"""Kind of entry for a row that is read from its source."""
 PERSON_SOUGHT: Final = "person.sought"
-"""Kind for a search for a person. Its subject is always `person`; the tokens in its body stand for the person."""
+"""Kind of entry for a search for a person. Its subject is `person`; the tokens in its body stand for the person."""
 
 AccessKind = Literal["vault.read", "source.read", "person.sought"]
 """Kinds of the group `look` (tasks/ledger/kinds.py), under which an auditor finds all data access."""
 
 
 def record_access(ledger: Ledger, kind: AccessKind, about: str, person: str, reason: str, at: dict[str, Any]) -> None:
-    """Enter an access in the ledger.
+    """Record a data access in the ledger.
 
     Args:
         ledger: Ledger of the installation.
@@ -36,5 +36,5 @@ def record_access(ledger: Ledger, kind: AccessKind, about: str, person: str, rea
 
 
 def token_recorder(ledger: Ledger, about: str, person: str, reason: str) -> Callable[[list[str]], None]:
-    """Return a callback for `Vault.reveal`, which enters the access to the revealed tokens of `about` in the ledger."""
+    """Return the callback for `Vault.reveal` that records the access to the tokens of a record in the ledger."""
     return lambda tokens: record_access(ledger, TOKENS_READ, about, person, reason, {"tokens": tokens})

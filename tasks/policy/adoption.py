@@ -53,13 +53,13 @@ class Adoption(Document):
 
 
 class AdoptionInForce(NamedTuple):
-    """Verified adoption, with people and keys as all adoptions up to it leave them."""
+    """Verified adoption, with the effect that all adoptions up to it have on people and keys."""
 
     adoption: Adoption
     people: People
-    """People with roles and keys, each of which counts from the time of the adoption that added it."""
+    """People with roles and keys. Each of these counts from the time of the adoption that added it."""
     key_ends: KeyEnds
-    """Ends of all keys that these adoptions ever named, including keys that later ones leave out."""
+    """Ends of all keys that the adoptions have named, including keys that later adoptions leave out."""
 
 
 class RequiredSignatures(NamedTuple):
@@ -71,7 +71,7 @@ def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) 
     """Verify the envelopes of a chain, oldest first, and return the adoption that is in force after them.
 
     Raises:
-        Refused: One of them does not count, or there is none. The message has its number and the reason.
+        Refused: An envelope is not valid, or there is none. The message has its number and the reason.
     """
     in_force: AdoptionInForce | None = None
     for number, envelope in enumerate(envelopes, start=1):
@@ -85,10 +85,15 @@ def verify_chain(envelopes: Iterable[Mapping[str, Any]], root_fingerprint: str) 
 
 
 def verify(envelope: Mapping[str, Any], before: AdoptionInForce | None, root_fingerprint: str) -> AdoptionInForce:
-    """Verify that an envelope is an adoption that may follow `before`; None if it is the first.
+    """Verify that an envelope is an adoption that may follow another one.
+
+    Args:
+        envelope: Envelope with the signatures of the adoption.
+        before: Adoption that it has to follow; None if it has to be the first.
+        root_fingerprint: Fingerprint of the root key.
 
     Raises:
-        Refused: The envelope is no such adoption.
+        Refused: The envelope is not such an adoption.
     """
     adoption, older = read(envelope), before.adoption if before else None
     if keys.fingerprint(adoption.root) != root_fingerprint:
@@ -99,10 +104,10 @@ def verify(envelope: Mapping[str, Any], before: AdoptionInForce | None, root_fin
 
 
 def apply(adoption: Adoption, before: AdoptionInForce | None) -> AdoptionInForce:
-    """Return what is in force with an adoption whose signatures were verified.
+    """Return what is in force after an adoption whose signatures were verified.
 
     Raises:
-        Refused: A key that had ended would count again, or a person has no role or key that could ever count.
+        Refused: A key that had ended would be valid again, or a person has no role or key that could ever be valid.
     """
     ends = ended_keys.carry_over(adoption.people, before.key_ends if before else {}, adoption.time)
     people = (
@@ -112,10 +117,10 @@ def apply(adoption: Adoption, before: AdoptionInForce | None) -> AdoptionInForce
 
 
 def read(envelope: Mapping[str, Any]) -> Adoption:
-    """Return the adoption in an envelope without verification of its signatures.
+    """Return the adoption in an envelope without verifying its signatures.
 
     Raises:
-        Refused: The envelope holds no adoption.
+        Refused: The envelope does not contain an adoption.
     """
     statement = dsse.unverified_statement(envelope)
     adoption = dsse.read_predicate(statement, PREDICATE_TYPE, Adoption, "an adoption")
@@ -130,12 +135,12 @@ def statement_of(adoption: Adoption) -> dict[str, Any]:
 
 
 def digest(adoption: Adoption) -> str:
-    """Return the SHA-256 of the statement, which does not depend on its signatures."""
+    """Return the SHA-256 of the statement, which does not depend on signatures."""
     return sha256_bytes(canonical_json(statement_of(adoption)))
 
 
 def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adoption | None, at: datetime) -> None:
-    """Verify that everybody signed who must, with keys and roles that count `at` that time, and nobody else."""
+    """Verify that everybody who must has signed, and nobody else, with keys and roles that are valid at a time."""
     parts = signatures(envelope)
     if before is None:
         if len(parts) != 1:
@@ -154,7 +159,7 @@ def require_signed(envelope: Mapping[str, Any], adoption: Adoption, before: Adop
 
 
 def required_signatures(before: Adoption, adoption: Adoption) -> RequiredSignatures:
-    """Return the signatures that policy asks for, given what changed. A role that both files ask for signs once."""
+    """Return the signatures that policy requires for the changes. A role that both files require signs once."""
     changed = {
         "policy": before.policy.sha256 != adoption.policy.sha256,
         "people": before.people.sha256 != adoption.people.sha256,
@@ -173,7 +178,7 @@ def required_signatures(before: Adoption, adoption: Adoption) -> RequiredSignatu
 
 
 def missing_role(needed: RequiredSignatures, signed_by: Sequence[Person], at: datetime) -> str:
-    """Return a role whose signature is missing; empty if each role has different people among the signers."""
+    """Return a role whose signature is missing; empty if different signers can be assigned to all roles."""
     able = [(role, frozenset(p.id for p in signed_by if role.role in p.roles_at(at))) for role in needed.roles]
     short = staffing.first_unfilled([staffing.Need(role.role, role.count, people) for role, people in able])
     return short.role if short else ""
@@ -183,8 +188,7 @@ def signer(part: Mapping[str, Any], before: Adoption, at: datetime) -> Person | 
     """Verify a signature and return the person who made it, or None for the root key.
 
     Raises:
-        Refused: The key belongs to nobody, to a demo identity, or did not count `at` that time, or the signature is
-            wrong.
+        Refused: The signature is not valid, or its key is nobody's, a demo identity's or not valid at that time.
     """
     keyid = dsse.unverified_signers(part)[0]
     if keyid == keys.fingerprint(before.root):
@@ -202,7 +206,7 @@ def signatures(envelope: Mapping[str, Any]) -> list[Envelope]:
     """Split an envelope into one envelope for each signature.
 
     Raises:
-        Refused: The signatures are not sorted by keyid; envelopes have exactly one spelling.
+        Refused: The signatures are not sorted by keyid, as the canonical form requires.
     """
     dsse.unverified_statement(envelope)
     parts = [{**envelope, "signatures": [signature]} for signature in envelope["signatures"]]
@@ -218,7 +222,7 @@ def merge(parts: Sequence[Mapping[str, Any]]) -> Envelope:
 
 
 def require_follows(adoption: Adoption, before: Adoption | None) -> None:
-    """Verify that an adoption, whoever signed it, is the next one of the chain."""
+    """Verify that an adoption is the next one of the chain, without verifying its signatures."""
     place = (adoption.sequence, adoption.previous)
     if place != ((before.sequence + 1, digest(before)) if before else (1, None)):
         raise Refused(f"it is number {adoption.sequence} and does not follow the one before it here")

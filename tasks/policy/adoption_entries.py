@@ -35,14 +35,14 @@ from tasks.trust.validity import CLOCK_TOLERANCE
 
 PROPOSED, SIGNED, ADOPTED = "governance.proposed", "governance.signed", "governance.adopted"
 ROOT_KEY_NAME = "root"
-"""Name of the root key in `.hallmark/keys/`."""
 ROOT_VARIABLE = "HALLMARK_ROOT_FINGERPRINT"
-"""Environment variable with the fingerprint of the root key, which people receive by another way."""
+"""Environment variable with the fingerprint of the root key. People must receive it by a separate channel."""
 
 MAX_SIGNING_TIME = timedelta(hours=1)
-"""Maximum time between a statement's own time and its proposal, which is the time to make the first signature.
+"""Maximum time between the statement's own time and its proposal, which is when the first signature is recorded.
 
-With an older time, added roles and keys would count from before the ledger had them. Further signatures may take days.
+If a statement could be older, added roles and keys would be valid before the ledger had them. Further signatures may
+take days.
 """
 
 
@@ -51,14 +51,13 @@ class Chain:
     """Verified adoptions under one root key, oldest first."""
 
     root: str
-    """Fingerprint of the root key."""
     adoptions: tuple[Adoption, ...]
     envelopes: tuple[dict[str, Any], ...]
     entries: tuple[Entry, ...]
     in_force: AdoptionInForce | None
-    """The last adoption; None if there is none."""
+    """Last adoption; None if there is none."""
     problems: tuple[str, ...]
-    """Messages about entries that claim to be adoptions under this root key and do not count, with the reasons."""
+    """Messages about entries that claim to be adoptions under this root key but are not valid, with the reasons."""
     foreign_problems: tuple[str, ...]
     """Messages about adoptions under other root keys, for example of an earlier environment or of another machine."""
 
@@ -67,7 +66,11 @@ class Chain:
         return self.in_force.adoption if self.in_force else None
 
     def signed_by(self, number: int) -> list[str]:
-        """Return the ids of the people who signed an adoption, given by its index in the chain."""
+        """Return the ids of the people who signed an adoption.
+
+        Args:
+            number: Index of the adoption in the chain.
+        """
         adopted, before = self.adoptions[number], self.adoptions[number - 1] if number else None
         parts = adoption.signatures(self.envelopes[number])
         people = [adoption.signer(part, before, adopted.time) if before else None for part in parts]
@@ -76,7 +79,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Proposed adoption, with its valid signatures, oldest first."""
+    """Proposed adoption with its valid signatures, oldest first."""
 
     adoption: Adoption
     signatures: list[tuple[Entry, dict[str, Any]]]
@@ -91,12 +94,10 @@ class Proposal:
 
 @dataclass(frozen=True)
 class SigningOutcome:
-    """State of an adoption after a signature."""
-
     entry: Entry
     adopted: bool
     missing: str
-    """People whose signature is missing, in words; empty if the adoption is in force."""
+    """Description of the signatures that are missing; empty if the adoption is in force."""
 
 
 def root_fingerprint(state: Path) -> str:
@@ -131,7 +132,7 @@ def _fingerprint_of(path: Path) -> str:
 
 
 def trust_root(state: Path, public_line: str) -> None:
-    """Trust a root key on this machine from now on.
+    """Store a root key as the one that this machine trusts.
 
     Raises:
         InputError: Another root key is trusted here already.
@@ -147,10 +148,10 @@ def trust_root(state: Path, public_line: str) -> None:
 def require_root_of(ledger: Ledger, state: Path) -> None:
     """Verify that the ledger has no adoptions, or at least one under the root key that is trusted here.
 
-    Otherwise this checkout would begin a second root of trust on a ledger that others share.
+    Otherwise this checkout would begin a second root of trust in a ledger that others share.
 
     Raises:
-        Refused: All adoptions of the ledger follow from other root keys.
+        Refused: All adoptions of the ledger are under other root keys.
     """
     there = root_fingerprints(ledger)
     pinned = os.environ.get(ROOT_VARIABLE) or (state / "keys" / f"{ROOT_KEY_NAME}.pub").exists()
@@ -167,7 +168,7 @@ def require_root_of(ledger: Ledger, state: Path) -> None:
 
 
 def root_fingerprints(ledger: Ledger) -> list[str]:
-    """Return the fingerprints of root keys that adoptions in the ledger name. Their signatures are not verified."""
+    """Return the fingerprints of root keys that adoptions in the ledger name, without verifying signatures."""
     fingerprints = dict[str, None]()
     for entry in ledger.entries(ADOPTED):
         with suppress(HallmarkError):
@@ -176,13 +177,13 @@ def root_fingerprints(ledger: Ledger) -> list[str]:
 
 
 def create_root(state: Path) -> None:
-    """Create the root key of an environment `local`, unless one is trusted here already."""
+    """Create the root key of an environment `local`, unless a root key is trusted here already."""
     if not os.environ.get(ROOT_VARIABLE) and not (state / "keys" / f"{ROOT_KEY_NAME}.pub").exists():
         keys.create(state / "keys", ROOT_KEY_NAME)
 
 
 def read(ledger: Ledger, root: str) -> Chain:
-    """Return the adoptions under a root key. Entries that do not verify are described in `Chain.problems`."""
+    """Return the adoptions under a root key. Entries that cannot be verified are described in `Chain.problems`."""
     entries = ledger.entries(ADOPTED)
     rows = tuple((entry.seq, entry.time, canonical_json(entry.body)) for entry in entries)
     proposed = _first_times(_signature_entries(ledger))
@@ -198,9 +199,9 @@ def read(ledger: Ledger, root: str) -> Chain:
 def _verified(
     root: str, rows: tuple[tuple[int, datetime, bytes], ...], proposed: tuple[tuple[str, datetime], ...]
 ) -> tuple[tuple[tuple[int, AdoptionInForce], ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the adoptions that count with the seq of their entries, and the problems under this root key and others.
+    """Return the valid adoptions with the seq of their entries, and the problems under this root key and others.
 
-    The result depends on the arguments alone, so it is cached. `proposed` is the result of `_proposed`.
+    The result depends on the arguments alone, so it can be cached. `proposed` is the result of `_first_times`.
     """
     chain: list[tuple[int, AdoptionInForce]] = []
     first = dict(proposed)
@@ -225,20 +226,20 @@ def _verified(
 
 
 def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> SigningOutcome:
-    """Sign an adoption of policy and people, and put it in force if no signature is missing any more.
+    """Sign an adoption of policy and people, and put it in force if no further signature is missing.
 
-    Signing the same twice, or what is in force already, has no effect.
+    Repeating the call, or signing what is in force already, has no effect.
 
     Args:
         ledger: Ledger in which the signature is recorded.
         root: Fingerprint of the root key.
         policy: Policy to adopt.
-        people: People to adopt, each with the keys that count (`in_force.resolved`).
+        people: People to adopt, each with their valid keys (`in_force.with_resolved_keys`).
         signer: Key that signs: of a person or the root key.
 
     Raises:
-        Refused: Policy does not ask the signer, the adoption cannot follow the one in force, or the adoption in force
-            or the proposal changed during signing.
+        Refused: Policy does not require this signer, the adoption cannot follow the one in force, or the adoption in
+            force or the proposal changed during signing.
     """
     with ledger.transaction():
         wanted = _to_sign(ledger, root, policy, people, signer)
@@ -256,7 +257,7 @@ def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Sign
 
 
 def _to_sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Proposal | SigningOutcome:
-    """Return the proposal to sign, new or recorded already, or the outcome if it is in force."""
+    """Return the new or recorded proposal to sign, or the outcome if the adoption is in force already."""
     chain, now = read(ledger, root), ledger.now()
     before = chain.newest
     if before and (before.policy, before.people) == (policy, people):
@@ -290,7 +291,7 @@ def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, An
 
 
 def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
-    """Return the proposals that can follow the adoption in force, each with who has yet to sign, in words."""
+    """Return the proposals that can follow the adoption in force, each with a description of its missing signatures."""
     before, now = chain.newest, ledger.now()
     if before is None:
         return []
@@ -299,7 +300,7 @@ def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
 
 
 def missing_signatures(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[str, Any]], at: datetime) -> str:
-    """Return who else must sign, in words; empty if nobody. Each envelope in `parts` has one signature."""
+    """Return a description of the missing signatures; empty if there are none. Each of `parts` has one signature."""
     needed, signers = (
         adoption.required_signatures(before, wanted),
         [adoption.signer(part, before, at) for part in parts],
@@ -353,7 +354,7 @@ def _require_dated(wanted: Adoption, proposed: datetime, recorded: datetime) -> 
 def _proposals(ledger: Ledger, in_force: AdoptionInForce | None, now: datetime) -> list[Proposal]:
     """Return the proposals that can follow the adoption in force, oldest first.
 
-    Each has the signatures that were valid at the statement's time and are valid now.
+    Signatures that were not valid at the statement's time, or are not valid now, are left out.
     """
     proposals: dict[str, Proposal] = {}
     if in_force is None:
@@ -383,7 +384,7 @@ def _signature_entries(ledger: Ledger) -> list[Entry]:
 def _first_times(entries: Iterable[Entry]) -> dict[str, datetime]:
     """Return the time of the first entry of each statement, by digest.
 
-    An entry that names the digest proves that the statement existed then.
+    An entry with the digest proves that the statement existed at that time.
     """
     times: dict[str, datetime] = {}
     for entry in entries:

@@ -71,7 +71,7 @@ def _period(each: HeldRole | Key) -> str:
 
 
 def _values(where: str, before: Any, after: Any) -> Iterator[str]:
-    """Yield a line for each difference. List items that have a name or a role are matched by it."""
+    """Yield a line for each difference. List items with a name or a role are matched by name or role."""
     before, after = _named(before), _named(after)
     if before == after:
         return

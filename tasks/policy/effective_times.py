@@ -18,12 +18,15 @@ Held = TypeVar("Held", bound=Period)
 
 
 def effective_people(said: People, before: People, at: datetime) -> People:
-    """Return people as they count after an adoption at `at`, given how they counted `before`.
+    """Return people with the periods of roles and keys that are in force after an adoption.
 
-    Keys that had ended and would count again are refused earlier (ended_keys.py).
+    Args:
+        said: People as the adoption has them.
+        before: People as they were in force before.
+        at: Time of the adoption.
 
     Raises:
-        Refused: A person or machine is added with no role or key that could ever count.
+        Refused: A person or machine is added with no role or key that could ever be valid.
     """
     machines = {
         name: Machine(keys=_keys(name, said.keys_of_machine(name), before.keys_of_machine(name), at))
@@ -61,9 +64,9 @@ def _keys(whose: str, said: Sequence[Key], before: Iterable[Key], at: datetime) 
 
 
 def _pieces(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:
-    """Return the parts of a period that count. Parts that adjoin at `at` are merged.
+    """Return the parts of a period that are in force. Parts that adjoin at `at` are merged.
 
-    The time before `at` counts only as far as the periods in `before` cover it.
+    The time before `at` is included only as far as the periods in `before` cover it.
     """
     past = [piece for each in before if (piece := said.clipped(each.valid_after, _first(each.valid_before, at)))]
     if not (since := said.clipped(at, None)):

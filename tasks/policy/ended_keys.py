@@ -16,21 +16,20 @@ from tasks.trust.validity import Key
 
 
 class KeyEnd(NamedTuple):
-    """Times at which a key ended or was revoked, according to the adoptions; None if it was not."""
+    """Times at which a key ended and was revoked, according to the adoptions; None if it did not or was not."""
 
     valid_before: datetime | None
     revoked_as_of: datetime | None
 
 
 KeyEnds = Mapping[str, KeyEnd]
-"""Ends of keys, by fingerprint."""
 
 
 def carry_over(said: People, before: KeyEnds, at: datetime) -> KeyEnds:
-    """Return the ends of all keys after the adoption of people at a time.
+    """Return the ends of all keys after an adoption.
 
     Raises:
-        Refused: A key that had ended before would count again, or a revocation is taken back.
+        Refused: A key that had ended would be valid again, or a revocation is taken back.
     """
     ends = dict(before)
     for whose, key in said.keys_by_holder():

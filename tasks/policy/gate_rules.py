@@ -8,22 +8,26 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.params.values import Name, Text
 
 AUDITOR = "auditor"
-"""Role that reads every page of the console and changes nothing."""
+"""Role of people who read every page of the console and change nothing."""
 LOCAL = "local"
-"""Name of the environment in which keys made by `hallmark init` and demo identities count."""
+"""Name of the environment in which demo identities and keys made by `hallmark init` are valid."""
 STANDING_CHECKS = {
     "data": "every source is approved for the use case",
     "evaluation": "no success metric asks less than that of the version adopted last",
 }
-"""Check of each gate that is part of every tier with gates (tasks/gates/checks/checks.py).
+"""Check of each gate that every tier with gates has (tasks/gates/checks/checks.py).
 
-Policy may let a role waive it, and cannot remove it."""
+Policy may let a role waive the check, but cannot remove it.
+"""
 MAX_DAYS = 365_000
-"""Maximum number of days, a thousand years, so that any time plus these days is a valid date."""
+"""Maximum number of days: a thousand years, so that any time plus these days is a valid date."""
 
 
 def _at_most(most: int, unit: str) -> AfterValidator:
-    """Return a validator for a maximum, which stays out of the schema that earlier policies were signed under."""
+    """Return a validator for a maximum.
+
+    Unlike `Field(le=…)` it does not change the schema, under which policies were signed.
+    """
 
     def check(value: float) -> float:
         if value > most:

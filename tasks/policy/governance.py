@@ -31,11 +31,12 @@ class Governance:
     policy: Policy
     people: People
     state: Path
-    """Path of the checkout's `.hallmark`, which holds `keys/`."""
+    """Folder `.hallmark` of the checkout, with the keys in `keys/`."""
     chain: tuple[dict[str, Any], ...] = ()
-    """Envelopes of the adoptions that put it in force, oldest first (adoption.py).
+    """Envelopes of the adoptions that led to it, oldest first (adoption.py).
 
-    Empty if policy and people were read from files that are not adopted, as environment `local` allows."""
+    Empty if policy and people were read from files that were not adopted, as environment `local` allows.
+    """
 
     @cached_property
     def policy_sha256(self) -> str:
@@ -46,12 +47,12 @@ class Governance:
         return self.policy.environment == LOCAL
 
     def keys_of(self, who: Person | MachineName) -> list[Key]:
-        """Return every key of a person or machine, current or not.
+        """Return every key of a person or machine, valid or not.
 
         If people.yaml has none, that is the key made by `hallmark init`.
 
         Raises:
-            InputError: There is no key, or none that may count in this environment.
+            InputError: There is no key, or none that may be used in this environment.
         """
         given = who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)
         if given:
@@ -63,7 +64,7 @@ class Governance:
         return [Key(public_key=line, installed=True)]
 
     def fingerprints_of(self, person_id: str) -> frozenset[str]:
-        """Return the fingerprints of all keys of a person; none if the person is unknown or has no key."""
+        """Return the fingerprints of all keys of a person; empty if the person is unknown or has no key."""
         person = self.people.get(person_id)
         try:
             return frozenset(key.fingerprint for key in self.keys_of(person)) if person else frozenset()
@@ -71,30 +72,30 @@ class Governance:
             return frozenset()
 
     def verify(self, envelope: Mapping[str, Any], who: Person | MachineName, at: datetime) -> dict[str, Any]:
-        """Verify that a person or machine signed an envelope, with a key that counted then, and return its statement.
+        """Verify that a person or machine signed an envelope with a key that was valid, and return its statement.
 
         Raises:
-            Refused: Somebody else signed, or the key did not count then.
+            Refused: Somebody else signed, or the key was not valid at that time.
             InputError: The person or machine has no key.
         """
         return validity.verify(envelope, self.keys_of(who), at, _name(who))
 
     def gate_public_keys(self, by: datetime) -> list[str]:
-        """Return the gate's public keys that may have signed a gate statement that existed `by` that time.
+        """Return the gate's public keys that may have signed a gate statement that existed at the time `by`.
 
-        Gate statements carry no time of their own.
+        Gate statements contain no time of their own.
         """
         return validity.possible_lines(self.keys_of("gate"), by)
 
     def actor(self, person_id: str, at: datetime | None = None) -> Person:
-        """Return a person who may act here. Whether they may do the thing in question is for the caller to check.
+        """Return a person who may act here. The caller has to check whether they may do the thing in question.
 
         Args:
             person_id: Id of the person in people.yaml.
-            at: Time at which the person's roles count; None for now, by this machine's clock.
+            at: Time at which the person must hold a role; None for now, by this machine's clock.
 
         Raises:
-            Refused: The person is an auditor and nothing else, or as `reader`.
+            Refused: The person is only an auditor, or as `reader`.
             InputError: The person is not in people.yaml.
         """
         at = at or datetime.now(UTC)
@@ -125,9 +126,9 @@ class Governance:
         return person
 
     def identify(self, person_id: str) -> Person:
-        """Return a person who proves with a signature that they have their key.
+        """Return a person, who proves with a signature that they have their key.
 
-        Reading, and setting a password, ask for this proof. Raises as `reader` and `signer`.
+        This proof is required for reading data and for setting a password. Raises as `reader` and `signer`.
         """
         person = self.reader(person_id)
         self.signer(person).sign(
@@ -136,14 +137,19 @@ class Governance:
         return person
 
     def signer(self, who: Person | MachineName, at: datetime | None = None, given: Signer | None = None) -> Signer:
-        """Return the signer of a person or machine: `given`, else the key that is found here.
+        """Return the signer of a person or machine.
 
-        A machine's key is a file in `.hallmark/keys`; the scheduler's key, like that of a person, may be elsewhere
+        The key of a machine is a file in `.hallmark/keys`. The scheduler's key may be elsewhere, like that of a person
         (tasks/trust/signing_keys.py).
+
+        Args:
+            who: Person or machine.
+            at: Time at which the key must be valid; None for now, by this machine's clock.
+            given: Signer to use; None for the key that is found here.
 
         Raises:
             InputError: No private key is found.
-            Refused: The key is not one that people.yaml has for the person or machine at that time.
+            Refused: The key is not a valid one of the person or machine at that time.
         """
         at, known, name = at or datetime.now(UTC), self.keys_of(who), _name(who)
         path, current = self.state / "keys" / name, validity.valid_lines(known, at)
@@ -176,13 +182,13 @@ class Governance:
 
     @property
     def relative_folder(self) -> str:
-        """Path of the folder relative to the checkout if it is inside, else its absolute path."""
+        """Path of the folder, relative to the checkout if it is inside."""
         folder, root = self.folder.resolve(), self.state.parent.resolve()
         return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
 
     @property
     def command_option(self) -> str:
-        """Option with which a command uses this folder, ` --governance FOLDER`; empty for the checkout's own folder."""
+        """Option ` --governance FOLDER` for commands that use this folder; empty for the checkout's own folder."""
         own = self.state.parent / "infra" / "governance"
         return "" if self.folder == own else f" --governance {self.folder}"
 
@@ -195,7 +201,7 @@ def load(folder: Path, state: Path) -> Governance:
     """Read policy.yaml and people.yaml.
 
     Raises:
-        InputError: The message lists all problems of both files, and where they and sources.yaml do not fit together.
+        InputError: The message lists all problems of both files, and all contradictions between them and sources.yaml.
     """
     problems, policy, people = [], None, None
     try:
@@ -219,7 +225,7 @@ def load(folder: Path, state: Path) -> Governance:
 def initialise(state: Path, people: People) -> None:
     """Create the vault, its key, and a key for each person and machine without one, in `state/keys/`.
 
-    Existing keys stay. An existing vault gets no new key, since a new key could open nothing in it.
+    Existing keys stay. An existing vault gets no new key, since a new key could decrypt nothing in it.
 
     Raises:
         InputError: The key of an existing vault is not here.
@@ -254,7 +260,10 @@ def _missing_keys(policy: Policy, people: People, path: Path) -> list[str]:
 
 
 def _localhost_passkeys(policy: Policy, people: People, path: Path) -> list[str]:
-    """Return a problem for each passkey of `localhost`, a name that all pages of a machine share, outside `local`."""
+    """Return a problem for each passkey of `localhost` outside environment `local`.
+
+    All pages of a machine share that name.
+    """
     if policy.environment == LOCAL:
         return []
     places = [
@@ -271,10 +280,9 @@ def _localhost_passkeys(policy: Policy, people: People, path: Path) -> list[str]
 
 
 def source_problems(policy: Policy, people: People, path: Path) -> list[str]:
-    """Return a problem for each source with an unknown owner or steward, or with a variable that policy does not list.
+    """Return a problem for each source with an unknown owner or steward, or an unlisted variable in its location.
 
-    Variables are those in the location of the source. A folder without sources.yaml, as for the verification of a
-    release, has no problems.
+    A folder without sources.yaml, as for the verification of a release, has no problems.
     """
     if not path.exists():
         return []

@@ -25,10 +25,15 @@ GOVERNANCE_FILES = ("policy.yaml", "people.yaml")
 
 
 def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
-    """Return the governance in force; `folder` is where sources.yaml is read.
+    """Return the governance in force.
+
+    Args:
+        folder: Folder with sources.yaml.
+        state: Folder `.hallmark`.
+        ledger: Ledger with the adoptions.
 
     Raises:
-        InputError: Nothing was adopted yet, or sources.yaml does not fit policy and people.
+        InputError: Nothing was adopted yet, or sources.yaml contradicts policy and people.
     """
     governed, chain = read(folder, state, ledger)
     if problems := governance.source_problems(governed.policy, governed.people, folder / "sources.yaml"):
@@ -41,7 +46,7 @@ def load(folder: Path, state: Path, ledger: Ledger) -> Governance:
 
 
 def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
-    """Return the governance in force and the chain of adoptions, whatever the files in the folder say.
+    """Return the governance in force and the chain of adoptions, without comparing them with the files in the folder.
 
     Raises:
         InputError: Nothing was adopted yet.
@@ -58,17 +63,17 @@ def read(folder: Path, state: Path, ledger: Ledger) -> tuple[Governance, Chain]:
 
 
 def require_unchanged(ledger: Ledger, governed: Governance) -> None:
-    """Verify that nothing was adopted since `governed` was read; files that were not adopted always pass.
+    """Verify that nothing was adopted since `governed` was read. Files that were not adopted always pass.
 
     Raises:
-        Refused: Something else is in force now.
+        Refused: Another adoption is in force now.
     """
     if governed.chain and chain(governed.state, ledger).envelopes != governed.chain:
         raise changed_error()
 
 
 def load_proposed(folder: Path, state: Path) -> tuple[Policy, People]:
-    """Return policy and people of a folder as they would be adopted, with the keys that count.
+    """Return policy and people of a folder as they would be adopted, with their valid keys.
 
     Raises:
         InputError: The message lists all problems of the files.
@@ -78,9 +83,7 @@ def load_proposed(folder: Path, state: Path) -> tuple[Policy, People]:
 
 
 def with_resolved_keys(loaded: Governance) -> People:
-    """Return people and machines with the keys that count.
-
-    For those without a key in people.yaml that is the key made by `hallmark init`.
+    """Return people and machines with their keys: those of people.yaml, or else those made by `hallmark init`.
 
     Raises:
         InputError: A key of people.yaml is one that `hallmark init` made for somebody else.
@@ -106,7 +109,7 @@ def difference_text(governed: Governance, said: People | None = None) -> str:
 
     Args:
         governed: Governance in force.
-        said: People as the last adoption has them; None reads them from the chain, which takes a while.
+        said: People as the last adoption has them; None to read them from the chain, which takes a while.
     """
     where, said = governed.relative_folder, said or _adopted_people(governed)
     try:
@@ -134,13 +137,16 @@ def _adopt_command(governed: Governance, policy: Policy, people_differ: bool) ->
 
 
 def _adopted_people(governed: Governance) -> People:
-    """Return the people of the last adoption as they were written, without the times from which they count."""
+    """Return the people of the last adoption as they were written, without the times from which they are valid."""
     return adoption.read(governed.chain[-1]).people if governed.chain else governed.people
 
 
 @lru_cache(maxsize=4)
 def _read(folder: Path, state: Path, texts: tuple[bytes, ...], keys: tuple[bytes, ...]) -> tuple[Policy, People]:
-    """Return policy and people of a folder, parsed again only if the files or the keys made here changed."""
+    """Return policy and people of a folder.
+
+    Its arguments are the key of the cache: the files and the keys made here.
+    """
     return load_proposed(folder, state)
 
 
@@ -150,9 +156,4 @@ def _say_once(text: str) -> None:
 
 
 def chain(state: Path, ledger: Ledger) -> Chain:
-    """Return the chain of adoptions of this checkout.
-
-    Raises:
-        InputError: No root key is known here.
-    """
     return adoption_entries.read(ledger, adoption_entries.root_fingerprint(state))

@@ -32,7 +32,7 @@ class Judge(FrozenModel):
 
 @cache
 def current() -> Judge:
-    """Return the Hallmark of this process, as it was at the first call: that is the code that runs."""
+    """Return the Hallmark of this process as it was at the first call, which is the code that runs."""
     return Judge(version=version.VERSION, sha256=digest(own_packages.HOME), editable=_is_editable())
 
 
@@ -48,17 +48,17 @@ def digest(home: Path, packages: Iterable[str] = own_packages.TOP_PACKAGES) -> s
 
 
 def require(policy: Policy) -> None:
-    """Verify that this Hallmark may judge gates.
+    """Verify that policy lets this Hallmark judge gates.
 
     Raises:
-        Refused: Policy does not accept it.
+        Refused: Policy does not accept this Hallmark.
     """
     if why := why_not(current(), policy):
         raise Refused(why)
 
 
 def why_not(judge: Judge, policy: Policy) -> str:
-    """Return the reason why a Hallmark may not judge under a policy; empty if it may."""
+    """Return the reason why a Hallmark may not judge gates under a policy; empty if it may."""
     if policy.environment == LOCAL:
         return ""
     if judge.editable:
@@ -75,7 +75,7 @@ def why_not(judge: Judge, policy: Policy) -> str:
 
 
 def _is_editable() -> bool:
-    """Return whether the packages run from anywhere but this Python's own folder of installed packages.
+    """Return whether the packages run from a folder other than this Python's own folder of installed packages.
 
     A checkout may contain folders that look like an installed package.
     """

@@ -45,7 +45,6 @@ class SignerSummary(FrozenModel):
 
 
 def adoptions(chain: Chain) -> list[AdoptionSummary]:
-    """Return all adoptions, oldest first."""
     return [_adoption(chain, place) for place in range(len(chain.adoptions))]
 
 
@@ -63,7 +62,7 @@ def _adoption(chain: Chain, place: int) -> AdoptionSummary:
 
 
 def signer(governance: Governance, who: Person | MachineName, now: datetime) -> SignerSummary:
-    """Return a person or machine as at the time `now`."""
+    """Return a person or machine with the roles and keys of a time."""
     try:
         held = governance.keys_of(who)
     except InputError:  # a worker that has no key, or a checkout before `hallmark init`

@@ -28,7 +28,7 @@ MACHINES: tuple[MachineName, ...] = get_args(MachineName)
 OPTIONAL_MACHINES: tuple[MachineName, ...] = ("worker",)
 """Machines that may have no key outside environment `local`."""
 RESERVED_IDS = (*MACHINES, "root", "vault", "model-signing")
-"""Names of other keys in .hallmark/keys/, which no person may have as id."""
+"""Names of other keys in .hallmark/keys/, which no person may have as an id."""
 
 
 def _person_id(value: str) -> str:
@@ -38,7 +38,7 @@ def _person_id(value: str) -> str:
 
 
 def _as_mapping(key: str) -> BeforeValidator:
-    """Return a validator that accepts the value of one key in place of a mapping."""
+    """Return a validator that accepts a plain text in place of a mapping with one key."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
@@ -85,18 +85,14 @@ class Person(FrozenModel):
     option."""
 
     def roles_at(self, at: datetime | None) -> list[str]:
-        """Return the roles that the person holds at a time, or at any time if `at` is None.
-
-        People without a role may not act.
-        """
+        """Return the roles that the person holds at a time, or at any time if `at` is None."""
         return list(dict.fromkeys(held.role for held in self.roles if at is None or held.is_valid(at)))
 
     def is_only_auditor(self, at: datetime) -> bool:
-        """Return whether the person is an auditor at that time, and nothing else."""
         return set(self.roles_at(at)) == {AUDITOR}
 
     def has_only_passkeys(self) -> bool:
-        """Return whether all keys are passkeys: only a browser can use these, so no command can sign for the person."""
+        """Return whether all keys are passkeys. Only a browser can use these, so no command can sign for the person."""
         return bool(self.keys) and all(passkey.is_public_line(key.public_key) for key in self.keys)
 
     def key_weakness(self, wanted: KeyStrength, environment: str, keyid: str | None = None) -> str:
@@ -145,7 +141,7 @@ class People(Document):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        """Reject ids, accounts and keys that occur twice: with one key under two ids, one human could decide twice."""
+        """Reject ids, accounts and keys that occur twice. With one key under two ids, one human could decide twice."""
         repeated = [
             *_duplicates([(["people", i, "id"], person.id) for i, person in enumerate(self.people)], "each person")
         ]
@@ -193,15 +189,14 @@ class People(Document):
         return machine.keys if machine else []
 
     def with_role(self, role: str, at: datetime | None) -> list[Person]:
-        """Return the people who hold a role at a time, or at any time if `at` is None."""
         return [person for person in self.people if role in person.roles_at(at)]
 
 
 def require_issuer(value: str) -> str:
-    """Return the address of a provider unchanged.
+    """Return the address of a provider of OpenID Connect unchanged.
 
     Raises:
-        ValueError: The text is no such address.
+        ValueError: The text is not such an address.
     """
     if not ISSUER.fullmatch(value):
         raise ValueError(

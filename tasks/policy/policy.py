@@ -78,7 +78,9 @@ class Tier(FrozenModel):
     def request_refusal(self, who: str, roles: Collection[str]) -> str:
         """Return the reason why somebody may not request a run of this tier; empty if they may.
 
-        The scheduler is no person and holds no roles.
+        Args:
+            who: Id of a person, or SCHEDULER.
+            roles: Roles of the person; empty for the scheduler.
         """
         if who == SCHEDULER:
             return "" if self.scheduler else NO_SCHEDULER
@@ -90,7 +92,7 @@ class Tier(FrozenModel):
         return f"to ask for a run of this risk tier takes {asked}; {who} holds {', '.join(roles) or 'no role'}"
 
     def unsupported_gates(self) -> str:
-        """Return why this version of Hallmark cannot make runs of this tier: its gates are others. Empty if it can.
+        """Return the reason why this version of Hallmark cannot execute runs of this tier; empty if it can.
 
         A policy that an earlier version adopted with other gates can still be read and verified.
         """
@@ -155,14 +157,14 @@ class BaseModels(FrozenModel):
         """Verify the licence and the folder of a base model.
 
         Raises:
-            Refused: The licence is not listed, or the folder lies elsewhere.
+            Refused: The licence is not listed, or the folder is in another place.
         """
         self._require_licence(base.licence)
         if base.folder:
             self._require_folder(base.folder, checkout.resolve())
 
     def _require_folder(self, folder: str, checkout: Path) -> None:
-        """Verify the folder that the path leads to once links are resolved."""
+        """Verify the folder that the path leads to after links are resolved."""
         where = (checkout / folder).resolve()
         own = where.is_relative_to(checkout) and where != checkout
         hidden = own and any(part.startswith(".") for part in where.relative_to(checkout).parts)
@@ -223,7 +225,7 @@ class Policy(Document):
         return self
 
     def tier_covers(self, tier: str, other: str) -> bool:
-        """Return whether what counts in `tier` counts in `other`, because `other` has the same level or a lower one.
+        """Return whether an approval in `tier` is valid in `other`, because `other` has the same level or a lower one.
 
         False if one of them has no gates or is not in policy.yaml.
         """
@@ -247,7 +249,7 @@ class Policy(Document):
         return gates[gate]
 
     def digest(self) -> str:
-        """Return the SHA-256 of the policy as it was adopted. Decisions and gate statements are bound to it."""
+        """Return the SHA-256 of the policy as it was adopted. Decisions and gate statements refer to it."""
         return self.sha256
 
 
@@ -255,7 +257,8 @@ def load(governance: Path) -> Policy:
     """Read policy.yaml of a governance folder, as it may be adopted.
 
     Raises:
-        InputError: The file is invalid, a tier has other gates than runs of this version, or nobody signs off the code.
+        InputError: The file is not valid, a tier has other gates than runs of this version, or nobody signs off the
+            code.
     """
     path = governance / "policy.yaml"
     policy = config.load(path, Policy, merge_keys=False)

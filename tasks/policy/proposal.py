@@ -22,7 +22,7 @@ from tasks.trust import keys
 from tasks.trust.validity import Key
 
 Change = Callable[[Any, People], bool]
-"""Function that changes the document in place; it returns False if there is nothing to change."""
+"""Function that changes the document in place, and returns False if there is nothing to change."""
 
 
 def propose(governance: Path, *changes: Change, before: Callable[[], None] = lambda: None) -> bool:
@@ -31,10 +31,10 @@ def propose(governance: Path, *changes: Change, before: Callable[[], None] = lam
     Args:
         governance: Folder with people.yaml.
         changes: Changes to apply, in this order.
-        before: Called before the file is written; if it raises, the file stays as it is.
+        before: Function that is called before the file is written; if it raises, the file stays as it is.
 
     Raises:
-        InputError: The file would be invalid.
+        InputError: The file would not be valid.
     """
     path = governance / "people.yaml"
     document = config.read_yaml(path)
@@ -63,14 +63,15 @@ def add_person(person_id: str, name: str, roles: Sequence[str]) -> Change:
 
 
 def add_key(who: str, line: str, now: datetime, replace: bool = False, made: str | None = None) -> Change:
-    """Return a change that adds a key. The key never counts before its adoption.
+    """Return a change that adds a key. The key is not valid before its adoption.
 
     Args:
         who: Id of a person, or name of a machine.
         line: Public key to add.
         now: Time at which the new key begins if it replaces others.
-        replace: Whether current keys end when this one begins; if False, they stay beside it.
-        made: Public key made by `hallmark init`, which is written down if the file has no key, so that it still counts.
+        replace: Whether valid keys end when this one begins; if False, they stay valid too.
+        made: Public key made by `hallmark init`. It is written to the file if the file has no key, so that it stays
+            valid.
     """
 
     def change(document: Any, people: People) -> bool:
@@ -116,7 +117,7 @@ def revoke(who: str, fingerprint: str, as_of: datetime, reason: str) -> Change:
 
 
 def _keys(document: Any, who: str) -> Any:
-    """Return the list of keys of a person or machine in the document; create it if it is missing."""
+    """Return the list of keys of a person or machine in the document, which is created if necessary."""
     if who in MACHINES:
         entry = document.setdefault("machines", CommentedMap()).setdefault(who, CommentedMap())
     else:

@@ -28,13 +28,11 @@ Said = TypeVar("Said", bound=DatedDocument)
 
 
 class PeopleById(Protocol):
-    """People by id."""
-
     def get(self, person_id: str, /) -> Person | None: ...
 
 
 class KeyDirectory(Protocol):
-    """Keys of people and machines, with their periods: a `Governance`, or the copy of it in a release."""
+    """Keys of people and machines with their periods: a `Governance`, or its copy in a release."""
 
     @property
     def people(self) -> PeopleById: ...
@@ -48,25 +46,25 @@ class SignedKind(Generic[Said]):
     """Predicate type of the statement."""
     model: type[Said]
     label: str
-    """Name with its article, for messages: `a decision`."""
+    """Name with its article, for error messages: `a decision`."""
     signer_of: Callable[[Said], str]
-    """Function that returns the person, or one of `machines`, who has to have signed the document."""
+    """Function that returns the id of the person or machine that has to have signed the document."""
     machines: tuple[MachineName, ...] = ()
     body_key: str = "envelope"
-    """Key in the entry's body that holds the envelope."""
+    """Key of the envelope in the entry's body."""
     subjects_of: Callable[[Said], dict[str, str]] | None = None
-    """Function that returns the SHA-256 of each subject, by name, if the document says what it is about."""
+    """Function that returns the SHA-256 of each subject by name; None if the document does not determine them."""
 
     def statement(self, said: Said) -> dict[str, Any]:
-        """Return the statement to sign, of a kind with `subjects_of`."""
+        """Return the statement to sign, for a kind with `subjects_of`."""
         assert self.subjects_of is not None
         return dsse.statement(self.uri, self.subjects_of(said), said.json_value)
 
     def predicate(self, envelope: Mapping[str, Any]) -> Said:
-        """Return the document in an envelope without verification of its signature.
+        """Return the document in an envelope without verifying its signature.
 
         Raises:
-            Refused: The envelope holds a document of another kind.
+            Refused: The envelope contains a document of another kind.
         """
         return dsse.read_predicate(dsse.unverified_statement(envelope), self.uri, self.model, self.label)
 
@@ -75,16 +73,15 @@ class SignedKind(Generic[Said]):
 class SignedDocument(Generic[Said]):
     document: Said
     person: Person | None
-    """Person who signed; None if a machine did."""
+    """Person who signed; None if a machine signed."""
     effective_at: datetime
-    """Time from which the document counts: the later of its own time and the entry's, so that backdating gains
-    nothing."""
+    """Time from which the document is in force: the later of its own time and its entry's. Backdating has no effect."""
     subjects: dict[str, str]
     envelope: dict[str, Any]
 
     @property
     def sha256(self) -> str:
-        """`dsse.digest` of the envelope, by which other documents refer to it."""
+        """SHA-256 of the envelope, by which other documents refer to this one."""
         return dsse.digest(self.envelope)
 
     @property
@@ -96,7 +93,7 @@ def verify_entry(entry: Entry, kind: SignedKind[Said], signers: KeyDirectory) ->
     """Verify an entry and return its signed document.
 
     Raises:
-        Refused: The entry is no signed document of this kind, or the signature does not count.
+        Refused: The entry is not a signed document of this kind, or the signature is not valid.
         InputError: The signer has no key.
     """
     return verify_envelope(entry.body.get(kind.body_key), kind, signers, entry.time)
@@ -105,9 +102,13 @@ def verify_entry(entry: Entry, kind: SignedKind[Said], signers: KeyDirectory) ->
 def verify_envelope(
     envelope: Any, kind: SignedKind[Said], signers: KeyDirectory, recorded: datetime | None = None
 ) -> SignedDocument[Said]:
-    """Verify an envelope, for example of a release, and return its signed document. Raises as `read_signed`.
+    """Verify an envelope, for example one in a release, and return its signed document. Raises as `verify_entry`.
 
-    `recorded` is the time of the envelope's entry in the ledger; None if it has none.
+    Args:
+        envelope: Envelope to verify.
+        kind: Kind of the document.
+        signers: Keys of people and machines.
+        recorded: Time of the envelope's entry in the ledger; None if it has none.
     """
     if not isinstance(envelope, dict):
         raise Refused("there is no signed envelope")

@@ -28,7 +28,7 @@ class Draft(NamedTuple):
 
 
 DraftFunction = Callable[[], Entry | Sequence[Draft]]
-"""Function that returns the statements to sign, in the order of recording, or the entry if all was recorded before."""
+"""Function that returns the statements to sign, in the order of recording, or the entry if all was recorded."""
 
 
 def sign_and_record(
@@ -38,13 +38,13 @@ def sign_and_record(
 
     Args:
         ledger: Ledger in which the entries are recorded.
-        governance: Governance in force, which says whose keys count.
+        governance: Governance in force, which has the valid keys.
         person: Person who signs.
-        drafts: Called twice, each time in a transaction.
+        drafts: Function that is called twice, each time in a transaction.
         signer: Key that signs; None for the one that `Governance.signer` finds.
 
     Raises:
-        Refused: As `enter`.
+        Refused: As `record_signed`.
         InputError: No private key of the person is found.
     """
     wanted = draw_up(ledger, drafts)
@@ -55,7 +55,7 @@ def sign_and_record(
 
 
 def draw_up(ledger: Ledger, drafts: DraftFunction) -> Entry | Sequence[Draft]:
-    """Return what a person has to sign, wherever their key is, or the entry if it was recorded before."""
+    """Return the statements that a person has to sign, or the entry if they were recorded before."""
     with ledger.transaction():
         return drafts()
 
@@ -63,11 +63,11 @@ def draw_up(ledger: Ledger, drafts: DraftFunction) -> Entry | Sequence[Draft]:
 def record_signed(
     ledger: Ledger, governance: Governance, person: Person, drafts: DraftFunction, envelopes: Sequence[dict[str, Any]]
 ) -> Entry:
-    """Record what a person signed, and return the last entry.
+    """Record statements that a person signed, and return the last entry.
 
     Raises:
-        Refused: The statements are not those to sign any more or were drawn up too long ago, the key does not count, or
-            something else was adopted since `governance` was read.
+        Refused: The statements have changed or were drawn up too long ago, the key is not valid, or another adoption
+            came into force since `governance` was read.
     """
     signed = [dsse.unverified_statement(envelope) for envelope in envelopes]
     with ledger.transaction():

@@ -24,7 +24,7 @@ YamlPath = list[str | int]
 
 
 class Need(NamedTuple):
-    """Number of different people needed for a role."""
+    """Number of different people who are needed in a role."""
 
     role: str
     seats: int
@@ -32,7 +32,14 @@ class Need(NamedTuple):
 
 
 def problems(policy: Policy, people: People, path: Path, at: datetime | None = None) -> list[str]:
-    """Return requirements that nobody can satisfy at a time (None: at any time), each with its line in policy.yaml."""
+    """Return requirements of policy.yaml that nobody can satisfy, each with its line in the file.
+
+    Args:
+        policy: Policy to check.
+        people: People who hold roles.
+        path: Path of policy.yaml, for the messages.
+        at: Time at which roles are held; None for any time.
+    """
     unmet = [(where, text) for where, text in _problems(policy, people, at)]
     document = config.read_yaml(path) if unmet else None
     return [
@@ -50,16 +57,16 @@ def run_problem(
     demo: bool,
     now: datetime,
 ) -> str:
-    """Return why a run could never pass its gates; empty if it could.
+    """Return the reason why a run could never pass its gates; empty if it could.
 
     Args:
         policy: Policy in force.
         people: People in force.
         tier_name: Risk tier of the run.
-        askers: Ids of the people whose run it is, who may not decide.
+        askers: Ids of the people who asked for the run, who may not decide.
         owners: Ids of the owners of the run's sources.
         demo: Whether demo identities may decide.
-        now: Time at which roles count.
+        now: Time at which roles are held.
     """
     tier = policy.tier(tier_name)
     for name, gate in tier.gates.items():
@@ -104,7 +111,7 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
 
 
 def _auditor_duties(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
-    """Yield places in policy.yaml that give a duty to auditors, who may change nothing."""
+    """Yield the places in policy.yaml that give a duty to auditors, who may change nothing."""
     asked: list[tuple[YamlPath, str]] = [(where, role) for where, role, _ in _duties(policy)]
     asked += [(["changes", what], role.role) for what, roles in policy.changes.by_subject() for role in roles]
     asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
@@ -133,7 +140,7 @@ def _unstaffed(
     demo: bool,
     at: datetime | None,
 ) -> str:
-    """Return which role lacks people at a gate or, if nobody may decide in two roles, over all gates together."""
+    """Return a role that lacks people, at one gate or, if nobody may decide in two roles, over all gates together."""
     needs: dict[str, Need] = {}
     for name, gate in tier.gates.items():
         able = {person.id for person in _possible_deciders(policy, people, gate, demo, at)}.difference(askers)
@@ -162,7 +169,7 @@ def _shortage(needs: list[Need]) -> str:
 
 
 def first_unfilled(needs: list[Need]) -> Need | None:
-    """Return the first need for which no different people are left; None if all needs can be filled."""
+    """Return the first need for which not enough different people are left; None if all needs can be filled."""
     taken: dict[str, int] = {}
     seats = [need for need in needs for _ in range(need.seats)]
     return next((need for number, need in enumerate(seats) if not _seat(number, seats, taken, set())), None)
@@ -197,7 +204,7 @@ def _duties(policy: Policy) -> list[tuple[YamlPath, str, int]]:
 
 
 def _holders(policy: Policy, people: People, role: str, at: datetime | None) -> list[Person]:
-    """Return the holders of a role; demo identities count in environment `local` alone."""
+    """Return the holders of a role. Demo identities are included in environment `local` alone."""
     return [person for person in people.with_role(role, at) if policy.environment == LOCAL or not person.demo]
 
 
@@ -214,11 +221,10 @@ def _possible_deciders(
 
 
 def _need_of_command_signers(role: RequiredRole, people: People, at: datetime | None) -> Need:
-    """Return the need for signers of changes, who need a key other than a passkey, since only commands sign changes."""
+    """Return the need for signers of changes. Only commands sign changes, so a passkey is not enough."""
     able = [person for person in people.with_role(role.role, at) if not person.has_only_passkeys()]
     return Need(role.role, role.count, _real_ids(able))
 
 
 def _real_ids(people: list[Person]) -> frozenset[str]:
-    """Return the ids of people other than demo identities, which may sign nothing off."""
     return frozenset(person.id for person in people if not person.demo)

@@ -23,7 +23,7 @@ from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.deduplicate.verdicts import KEPT
 
 DECIDED_RULE = "conflict"
-"""Rule of pairs of which one record is kept."""
+"""Rule of pairs in which one record is kept."""
 RECORD_COLUMNS = ("record_id", "source_id", "messages", "effective_from", "retired_at")
 
 
@@ -77,7 +77,7 @@ def find_conflicts(layout: Layout, access: Access, most: int, undecided: bool = 
         undecided: Whether to leave out pairs that a rule decided.
 
     Raises:
-        InputError: The run has not been through `deduplicate`.
+        InputError: Stage `deduplicate` of the run has not finished.
         Refused: There are pairs, and the person has access to none.
     """
     if not conflicts_path(layout).exists():
@@ -105,12 +105,11 @@ def find_conflicts(layout: Layout, access: Access, most: int, undecided: bool = 
 
 
 def list_pairs(layout: Layout) -> list[dict[str, Any]]:
-    """Return the pairs of a run without their texts."""
     return _deduplicated(read_table(conflicts_path(layout)))
 
 
 def _deduplicated(table: pa.Table) -> list[dict[str, Any]]:
-    """Return each pair once, undecided ones first. The two records of an undecided pair name each other."""
+    """Return each pair once, undecided ones first. An undecided pair is in the table twice, once for each record."""
     pairs = {frozenset((entry["record_id"], entry["other"])): entry for entry in reversed(table.to_pylist())}
     return sorted(pairs.values(), key=lambda entry: (entry["rule"] == DECIDED_RULE, entry["record_id"]))
 
@@ -132,7 +131,10 @@ def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> se
 def _sides(
     layout: Layout, entries: list[dict[str, Any]], sources: dict[str, Source], places: dict[str, tuple[str, int]]
 ) -> dict[str, PairRecord]:
-    """Return the records of pairs by id. Raises Refused if files disagree about the source that access depends on."""
+    """Return the records of pairs by id.
+
+    Raises Refused if files disagree about a record's source, on which access depends.
+    """
     kept = {entry["other"] for entry in entries if entry["rule"] in (DECIDED_RULE, KEPT)}
     kept |= {entry["record_id"] for entry in entries if entry["rule"] == KEPT}
     return {
@@ -174,7 +176,7 @@ def _pair(entry: dict[str, Any], sides: dict[str, PairRecord]) -> Pair:
 
 
 def _reason(went: PairRecord, other: PairRecord) -> str:
-    """Name the rule of precedence that decided; retired records count as older editions (deduplicate/verdicts.py)."""
+    """Return the rule of precedence that decided. Retired records are older editions (deduplicate/verdicts.py)."""
     if other.authority != went.authority:
         return f"higher authority, {other.authority} over {went.authority}"
     return f"newer date, {other.effective_from} over {went.effective_from or 'none'}"
