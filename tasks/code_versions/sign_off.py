@@ -29,14 +29,12 @@ from tasks.trust import dsse
 
 
 class SignOffStatus(NamedTuple):
-    """Status of a version of the code."""
-
     sign_offs: tuple[SignedDocument[Version], ...]
     """Valid sign-offs, oldest first."""
     missing: str
-    """Message about the role whose signature is missing; empty if the version is signed off or policy names no role."""
+    """Message about a role whose signature is missing; empty if there is none or policy names no role."""
     withdrawal: Version | None
-    """Last withdrawal, if nobody has signed the version off since."""
+    """Last withdrawal; None if there is none or the version was signed off again."""
 
     @property
     def text(self) -> str:
@@ -55,7 +53,7 @@ def sign(
 ) -> Entry:  # fmt: skip
     """Sign a version off, or withdraw its sign-offs, and record that in the ledger.
 
-    If the person has signed the version off already in the same roles, that entry is returned and nothing is recorded.
+    If the person has signed the version off before in the same roles, nothing is recorded.
 
     Args:
         ledger: Ledger to record in.
@@ -67,7 +65,7 @@ def sign(
         withdraw: Whether to withdraw the sign-offs instead.
 
     Returns:
-        The entry of the ledger.
+        The new entry of the ledger, or the person's earlier one.
 
     Raises:
         InputError: Policy names no role for code, the person is unknown, or the reason is not valid.
@@ -114,7 +112,7 @@ def status(ledger: Ledger, governance: Governance, tree_sha256: str) -> SignOffS
 
 
 def is_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str) -> bool:
-    """Return whether people have signed a version off, in environment `local` too, where no run depends on it."""
+    """Return whether people have signed a version off. Environment `local` makes no exception."""
     found = status(ledger, governance, tree_sha256)
     return bool(found.sign_offs) and not found.missing
 
@@ -122,8 +120,8 @@ def is_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str) -> b
 def is_required(governance: Governance, tier: str, read: Iterable[Source]) -> bool:
     """Return whether a run needs code that was signed off.
 
-    It does if its risk tier has gates, or if it reads a source that is not public or is in an object store, since the
-    code then has the credentials of the store.
+    This is so if its risk tier has gates, or if it reads a source that is not public or is in an object store, whose
+    credentials its code gets.
 
     Args:
         governance: Governance in force.
@@ -139,7 +137,7 @@ def is_required(governance: Governance, tier: str, read: Iterable[Source]) -> bo
 
 
 def require_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str, commit: str) -> None:
-    """Check that a version is signed off; environment `local` accepts any version.
+    """Verify that a version is signed off. Environment `local` accepts any version.
 
     Raises:
         Refused: The version is not signed off, or policy names no role that could sign it off.
@@ -160,7 +158,9 @@ def require_signed_off(ledger: Ledger, governance: Governance, tree_sha256: str,
 
 
 def missing_signature(asked: Sequence[RequiredRole], signed: Sequence[SignedDocument[Version]]) -> str:
-    """Return a message about a role whose signature is missing; empty if none is. Nobody counts for two roles.
+    """Return a message about a role whose signature is missing; empty if there is none.
+
+    One person's signature fills one role only.
 
     Args:
         asked: Roles that policy names, each with the number of people.
@@ -175,14 +175,14 @@ def missing_signature(asked: Sequence[RequiredRole], signed: Sequence[SignedDocu
 
 
 def signer_ids(signed: Iterable[SignedDocument[Version]]) -> list[str]:
-    """Return the ids of the people who signed, sorted."""
     return sorted({it.document.person for it in signed})
 
 
 def is_valid(signed: SignedDocument[Version], policy: Policy, tree_sha256: str) -> bool:
-    """Return whether a sign-off is valid: it is about this tree and environment, and its signer held a required role.
+    """Return whether a sign-off is valid.
 
-    Sign-offs of demo identities are valid in environment `local` only.
+    It must be about this tree and environment, and its signer must have held a required role. Sign-offs of demo
+    identities are valid in environment `local` only.
     """
     said, person = signed.document, signed.person
     asked = {role.role for role in policy.changes.code}
@@ -197,7 +197,6 @@ def is_valid(signed: SignedDocument[Version], policy: Policy, tree_sha256: str) 
 def _valid_sign_offs(
     ledger: Ledger, governance: Governance, tree_sha256: str
 ) -> list[tuple[Entry, SignedDocument[Version]]]:
-    """Return the valid sign-offs since the last withdrawal."""
     found: list[tuple[Entry, SignedDocument[Version]]] = []
     for entry, said in _statements(ledger, governance, tree_sha256):
         if said.verb == "withdraw":
@@ -211,7 +210,7 @@ def _valid_sign_offs(
 
 
 def _statements(ledger: Ledger, governance: Governance, tree_sha256: str) -> Iterator[tuple[Entry, Version]]:
-    """Yield all statements about a version in this environment, oldest first, without verification.
+    """Yield all statements about a version in this environment, oldest first, without verifying them.
 
     A withdrawal takes effect even if it can no longer be verified, because its signer left or lost the role: it can
     only prevent runs. An envelope that was appended again is skipped: a sign-off that was withdrawn stays void.
@@ -229,7 +228,6 @@ def _statements(ledger: Ledger, governance: Governance, tree_sha256: str) -> Ite
 
 
 def _signer_roles(signed: SignedDocument[Version]) -> list[str]:
-    """Return the roles that the signer held at the time of signing."""
     return signed.person.roles_at(signed.effective_at) if signed.person else []
 
 

@@ -9,7 +9,7 @@ from tasks.policy.signed_document import DatedDocument, SignedKind
 
 PREDICATE_TYPE = "urn:hallmark:code-version:v1"
 ENTRY_KIND = "code.signed"
-"""Kind of the ledger's entries, for sign-offs and withdrawals; their subject is the digest of the tree."""
+"""Kind of the ledger's entries about sign-offs and withdrawals. Their subject is the digest of the tree."""
 
 
 class Version(DatedDocument):

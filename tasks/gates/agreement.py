@@ -13,15 +13,15 @@ from tasks.trust import stage_record, validity
 from tasks.trust.stage_record import SignedRecord
 
 REPRODUCED = "run.reproduced"
-"""Kind of the ledger entry about a run that was built again; its subject is the run."""
+"""Kind of the ledger's entries about runs that were built again. Their subject is the run."""
 AgreeingRecords = Mapping[str, Sequence[SignedRecord]]
-"""Stage records of other machines that agree with those of the run, by stage."""
+"""Stage records of other machines with the same outputs as those of the run, by stage."""
 
 
 def records_of_others(
     ledger: Ledger, governance: Governance, run: str, records: Mapping[str, SignedRecord]
 ) -> AgreeingRecords:
-    """Return the agreeing records of other machines: for each stage the newest of each key."""
+    """Return the agreeing records of other machines: for each stage the newest record of each key."""
     lines = validity.possible_lines(governance.keys_of("worker"), ledger.now())
     found: dict[str, dict[str, SignedRecord]] = {name: {} for name in records}
     for entry in ledger.entries(REPRODUCED, run):
@@ -36,7 +36,7 @@ def records_of_others(
 
 
 def require(machines: int, records: Mapping[str, SignedRecord], again: AgreeingRecords, run: str) -> None:
-    """Verify that at least `machines` machines made the same outputs in each stage.
+    """Verify that at least `machines` machines produced the same outputs in each stage.
 
     Raises:
         Refused: Fewer machines agree. The message names the stages.
@@ -49,7 +49,7 @@ def require(machines: int, records: Mapping[str, SignedRecord], again: AgreeingR
 
 
 def disagreeing_stages(machines: int, records: Mapping[str, SignedRecord], again: AgreeingRecords) -> list[str]:
-    """Return the stages on which fewer than `machines` machines agree, sorted."""
+    """Return the stages on whose outputs fewer than `machines` machines agree, sorted."""
     made = {
         name: {record.executed_by, *(each.keyid for each in again.get(name, ()))} for name, record in records.items()
     }

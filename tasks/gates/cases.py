@@ -35,18 +35,18 @@ __all__ = [
 
 @dataclass(frozen=True)
 class OpenedGate:
-    """A gate that was opened; the subject of its entries is the run."""
+    """Gate that was opened. The subject of its entries is the run."""
 
     opening: Entry
     evidence: EvidenceSummary
     sha256: str
     closed: Entry | None
-    """Entry that closed the gate, after which no decision counts; None while it is open."""
+    """Entry that closed the gate; None if the gate is open. Later decisions are not valid."""
 
 
 @dataclass(frozen=True)
 class GateCase(OpenedGate):
-    """A gate that was opened, with all of its evidence."""
+    """Gate that was opened, with all of its evidence."""
 
     evidence: Evidence
 
@@ -54,7 +54,8 @@ class GateCase(OpenedGate):
 def open_gate(ledger: Ledger, evidence: Evidence) -> Evidence:
     """Open a gate for decisions, unless it was opened before with the same files and policy.
 
-    Returns the evidence on record, which decisions are about: that of the earlier opening if there is one.
+    Returns:
+        The recorded evidence, which decisions are about: that of the earlier opening if there is one.
     """
     with ledger.transaction():
         for case in read_all(ledger, evidence.run, evidence.gate)[-1:]:
@@ -65,7 +66,6 @@ def open_gate(ledger: Ledger, evidence: Evidence) -> Evidence:
 
 
 def opening_body(evidence: Evidence) -> dict[str, Any]:
-    """Return the body of the entry that opens a gate, without the digest of the attached evidence."""
     return {
         "gate": evidence.gate,
         "use_case": evidence.use_case,
@@ -77,15 +77,15 @@ def opening_body(evidence: Evidence) -> dict[str, Any]:
 
 
 def _decision_basis(evidence: Evidence) -> tuple[object, ...]:
-    """Return what decisions depend on. New measurements alone do not open the gate anew."""
+    """Return the parts of evidence that decisions depend on. New measurements alone do not open the gate again."""
     return evidence.subject, evidence.policy_sha256, evidence.artefacts, evidence.recorded, evidence.declared
 
 
 def read_all(ledger: Ledger, run: str | None = None, gate: GateName | None = None) -> list[GateCase]:
-    """Return every gate that was opened, oldest first, optionally of one run and gate.
+    """Return every gate that was opened, oldest first, optionally only of one run and gate.
 
     Raises:
-        Refused: An entry or its attachment was changed.
+        Refused: An entry or its document was changed.
     """
     asked = [entry for entry in ledger.entries(ASKED, run) if gate in (None, entry.body.get("gate"))]
     closed = _closings(ledger, run)
@@ -97,8 +97,8 @@ def newest(ledger: Ledger, run: str, gate: GateName) -> GateCase:
     """Return the newest opening of a gate.
 
     Raises:
-        InputError: The run has never opened it.
-        Refused: An entry or its attachment was changed.
+        InputError: The run has never opened this gate.
+        Refused: An entry or its document was changed.
     """
     asked = read_all(ledger, run, gate)
     if not asked:
@@ -130,7 +130,7 @@ def record_closing(ledger: Ledger, case: GateCase, state: str) -> None:
 
 
 def close_gates_of_run(ledger: Ledger, run: str, state: str) -> None:
-    """Close the open gates of a run, except for gates whose evidence cannot be read: nobody could decide on them."""
+    """Close the open gates of a run, except those whose evidence cannot be read, on which nobody could decide."""
     with ledger.transaction():
         for case in readable_or_error([entry for entry in ledger.open_questions() if entry.subject == run], ledger):
             if isinstance(case, GateCase):
@@ -142,13 +142,13 @@ def open_evidence(ledger: Ledger) -> list[Evidence]:
 
 
 def open_cases(ledger: Ledger) -> list[GateCase]:
-    """Return the open gates, oldest first; only the newest if a run opened a gate twice."""
+    """Return the open gates, oldest first. If a run opened a gate twice, only the newer one is returned."""
     asked = ledger.open_questions()
     return [open_case(*each) for each in zip(asked, ledger.documents(asked), strict=True)]
 
 
 def readable_or_error(asked: list[Entry], ledger: Ledger) -> list[GateCase | Refused]:
-    """Return each open gate, or the reason why it cannot be read: one changed entry must not hide the others."""
+    """Return each open gate, or the error that its evidence causes. One changed entry must not hide the others."""
     cases: list[GateCase | Refused] = []
     for entry, document in zip(asked, ledger.documents_or_errors(asked), strict=True):
         try:
@@ -159,10 +159,10 @@ def readable_or_error(asked: list[Entry], ledger: Ledger) -> list[GateCase | Ref
 
 
 def open_case(entry: Entry, document: bytes) -> GateCase:
-    """Return the open gate of an entry and its attachment.
+    """Return the open gate of an entry.
 
     Raises:
-        Refused: The entry or the attachment was changed.
+        Refused: The entry or the document was changed.
     """
     return _case(entry, document, None)
 
@@ -172,7 +172,7 @@ def _closings(ledger: Ledger, run: str | None) -> dict[tuple[str, Any], Entry]:
 
 
 def _closed_after(asked: Entry, closed: Entry | None) -> bool:
-    """Return whether a closing is of this opening and not of an earlier one with the same evidence."""
+    """Return whether a closing is of this opening rather than of an earlier one with the same evidence."""
     return closed is not None and closed.seq > asked.seq
 
 

@@ -36,7 +36,7 @@ def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str,
 
 
 def remedy(gate: GateName) -> str:
-    """Return the actions that are still possible after a gate has closed; empty for a gate of another version."""
+    """Return the actions that remain possible after a gate has closed; empty for a gate of another version."""
     if gate not in GATES:
         return ""
     if gate == "data":
@@ -48,7 +48,7 @@ def remedy(gate: GateName) -> str:
 
 
 def people_counts(origins: Iterable[DatasetSource]) -> str:
-    """Return the numbers of different values in a dataset, for each category of values that stand for a person."""
+    """Return the numbers of different values in a dataset, for each category that identifies a person."""
     counts: Counter[str] = Counter()
     for origin in origins:
         if origin.people is None:
@@ -59,12 +59,12 @@ def people_counts(origins: Iterable[DatasetSource]) -> str:
 
 
 def kept_readable(dataset: Dataset) -> str:
-    """Return what was found and stays readable, by source; an empty text if nothing does."""
+    """Return what was found and stays readable, by source; empty if there is nothing."""
     return "; ".join(f"{name}: {said}" for name, it in sorted(dataset.sources.items()) if (said := _kept(it)))
 
 
 def found(origin: DatasetSource) -> str:
-    """Return the number of finds of personal and secret text, and how many of them stay readable."""
+    """Return the number of finds of personal and secret text, and the number of those that stay readable."""
     count = sum(origin.protected.values())
     kept = _kept(origin)
     return f"{count:,} found{f', {kept}' if kept else ''}" if count else ""
@@ -87,7 +87,7 @@ def terms(origin: DatasetSource) -> dict[str, str]:
 
 
 def next_steps(evidence: Evidence, governed: Governance) -> str:
-    """Return what the run does once the gate has passed, and who decides at the remaining gates."""
+    """Return the steps of the run after the gate has passed, and the people who decide at the remaining gates."""
     if evidence.gate not in GATES:  # a gate of another version
         return ""
     tier, parts = governed.policy.tier(evidence.tier), list[str]()

@@ -20,24 +20,24 @@ from tasks.policy.policy import GateRules
 
 @dataclass(frozen=True)
 class DecisionResult:
-    """Ledger entry that claims to be a decision about a gate's subject, with the result of its verification."""
+    """Result of verifying a ledger entry that claims to be a decision about the subject of a gate."""
 
     entry: Entry
     signed: SignedDecision | None
-    """Verified decision; None if the envelope does not verify."""
+    """Verified decision; None if the envelope cannot be verified."""
     is_carried_over: bool
     """Whether the decision was made in an earlier run, about the same output."""
     why_not: str
-    """Reason why the decision does not count; empty if it does."""
+    """Reason why the decision is not valid; empty if it is."""
 
     @property
     def decision(self) -> Decision | None:
-        """Decision if it counts, else None."""
+        """Decision if it is valid, else None."""
         return self.signed.decision if self.signed and not self.why_not else None
 
 
 def verify_decisions(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> list[DecisionResult]:
-    """Verify every decision about the case's subject, and return them with the results, oldest first."""
+    """Verify every decision about the case's subject, and return the results, oldest first."""
     entries = ledger.entries(KIND, case.evidence.subject.sha256)
     weighed = [_verify_decision(entry, case, ledger, governance, now) for entry in entries]
     placed = [
@@ -104,9 +104,9 @@ def _claim(signed: SignedDecision, own: GateCase, case: GateCase, governance: Go
 
 
 def require_requester(evidence: Evidence, ledger: Ledger, governance: Governance) -> RecordedRunRequest:
-    """Return the run's signed request, after verification that evidence names the same requester.
+    """Return the run's signed request, after verifying that evidence names the same requester.
 
-    Nobody may decide on their own run, so the requester is never taken from evidence alone.
+    Nobody may decide on their own run, so the requester in the evidence is not trusted.
 
     Raises:
         Refused: The evidence names another requester, or there is no valid request.

@@ -35,15 +35,14 @@ DECISION_VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
 @dataclass(frozen=True)
 class DecisionDraft:
-    """Decision that somebody wants to make, as entered."""
+    """Decision as a person enters it."""
 
     verb: Verb
     reason: str
     role: str | None = None
-    """Role in which to decide; None for the only role that the gate asks and the person holds."""
+    """Role in which to decide; None if only one of the roles that the gate asks is held by the person."""
     checks: Sequence[str] = ()
     expires: datetime | None = None
-    """End of a waiver, with a time zone."""
 
 
 def decide(
@@ -60,13 +59,24 @@ def decide(
 ) -> Entry:
     """Sign a decision about `evidence`, record it and return its entry. Repeating a decision returns the first entry.
 
-    `role` may be None if the person holds only one role that the gate asks. `checks` and `expires`, with time zone, are
-    for waivers. `signer` None stands for the key that `Governance.signer` finds. Others may write to the ledger during
-    signing, so the rules are applied before it and again before the entry is recorded.
+    Others may write to the ledger during signing, so the rules are applied before signing and again before the entry is
+    recorded.
+
+    Args:
+        ledger: Ledger to record in.
+        governance: Governance in force.
+        evidence: Evidence of the gate.
+        person_id: Person who decides.
+        verb: Decision.
+        reason: Reason that the person gives.
+        role: Role in which to decide; None if the person holds only one role that the gate asks.
+        checks: Names of the checks to waive.
+        expires: End of a waiver, with a time zone.
+        signer: Key that signs; None for the one that `Governance.signer` finds.
 
     Raises:
         Refused: The rules do not allow the decision.
-        InputError: Something is missing or invalid.
+        InputError: A value is missing or not valid.
     """
     wish = _wish(ledger, governance, DecisionDraft(verb, reason, role, tuple(checks), expires), person_id, signer)
     return signed_entry.sign_and_record(
@@ -77,9 +87,9 @@ def decide(
 def draw_up(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, public_line: str
 ) -> Entry | Sequence[Draft]:
-    """Return the decision for a person to sign elsewhere, or its entry if it was made before.
+    """Return the decision for a person to sign elsewhere, or its entry if it was recorded before. Raises as `decide`.
 
-    `public_line` is the key with which they will sign. Raises as `decide`.
+    `public_line` is the public key with which the person will sign.
     """
     wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
     return signed_entry.draw_up(ledger, lambda: _draft(ledger, governance, evidence, wish))
@@ -88,7 +98,7 @@ def draw_up(
 def dry_run(
     ledger: Ledger, governance: Governance, evidence: Evidence, person_id: str, wanted: DecisionDraft, public_line: str
 ) -> Entry | Sequence[Draft]:
-    """Return what `draw` returns, without a transaction, to callers that only ask whether it would be accepted."""
+    """Return what `draw_up` returns, without a transaction, for callers that only ask whether it would be accepted."""
     return _draft(
         ledger,
         governance,
@@ -102,10 +112,10 @@ def record_signed(
     envelope: dict[str, Any],
     public_line: str,
 ) -> Entry:  # fmt: skip
-    """Record a decision that `draw` returned and the person signed.
+    """Record a decision that `draw_up` returned and the person signed.
 
     Raises:
-        Refused: As `decide`; or the envelope holds another decision, or somebody else signed it.
+        Refused: As `decide`; or the envelope contains another decision, or somebody else signed it.
         InputError: As `decide`.
     """
     wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
@@ -122,7 +132,7 @@ def record_signed(
 def _require_latest(ledger: Ledger, evidence: Evidence, person_id: str, envelope: dict[str, Any]) -> None:
     """Refuse a decision that was signed before the person's newest one.
 
-    Otherwise somebody could hold a signature back and have the last word in that person's name.
+    Otherwise somebody could hold back a signature and use it later to override that person's newest decision.
     """
     try:
         signed = to_utc(datetime.fromisoformat(dsse.unverified_statement(envelope)["predicate"]["time"]))
@@ -138,7 +148,7 @@ def _signs_elsewhere(_: bytes) -> bytes:
 
 
 def decide_demo(ledger: Ledger, governance: Governance, evidence: Evidence) -> list[Entry]:
-    """Let demo identities give every approval that the gate still needs; a failed check stays failed.
+    """Let demo identities give every approval that the gate still needs. A failed check stays failed.
 
     Raises:
         Refused: The environment is not `local`, or the run is not a demo run.
@@ -178,7 +188,7 @@ def _wish(
 
 
 def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _ValidDraft) -> Entry | list[Draft]:
-    """Return the decision to sign if the rules allow it now, or the entry of the same decision."""
+    """Return the decision to sign if the rules allow it now, or the entry of an earlier equal decision."""
     case, now = _case(ledger, governance, evidence), ledger.now()
     weighed = verify_decisions(case, ledger, governance, now)
     own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == wish.person.id]
@@ -195,7 +205,7 @@ def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _Va
 def _roles(wish: _ValidDraft, evidence: Evidence, now: datetime) -> list[str]:
     """Return the roles in which the person may decide: the given one, else all that the gate asks and they hold.
 
-    If they hold none, it is a role that the gate asks, so that the rules give the reason.
+    If they hold none of them, one of the roles is returned, so that the rules give the reason.
     """
     if wish.verb == "withdraw":
         return [""]
@@ -281,14 +291,14 @@ def _withdrawn(own: list[SignedDecision], role: str | None) -> list[str]:
 
 
 def _repeats(earlier: Decision, new: Decision) -> bool:
-    """Return whether an earlier decision says the same. Withdrawing nothing repeats the last withdrawal."""
+    """Return whether an earlier decision is equal. A withdrawal of nothing repeats the last withdrawal."""
     if new.verb == "withdraw" and not new.withdraws:
         return earlier.verb == "withdraw" and earlier.run == new.run
     return earlier.same_as(new)
 
 
 def _require_consistent(decision: Decision, own: list[SignedDecision]) -> None:
-    """Refuse a withdrawal of nothing, and an approval by somebody whose rejection still counts."""
+    """Refuse a withdrawal of nothing, and an approval by a person whose rejection was not withdrawn."""
     if decision.verb == "withdraw" and not decision.withdraws:
         raise Refused(f"{decision.person} has no decision at gate {decision.gate} of run {decision.run} to withdraw")
     if decision.verb == "approve" and any(s.decision.verb == "reject" for s in own):

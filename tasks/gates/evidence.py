@@ -106,7 +106,7 @@ class EvidenceSummary(Document, WithRequesters):
 
     @property
     def requester_text(self) -> str:
-        """Requester of the run, and who declared its schedule or trigger, in words."""
+        """Requester of the run, and the people who declared its schedule or trigger, in words."""
         declared = f", as {' and '.join(self.initiated_by)} declared" if self.initiated_by else ""
         return f"{self.requested_by}{declared}"
 
@@ -139,16 +139,16 @@ class Evidence(EvidenceSummary):
 
     @property
     def purpose_sha256(self) -> Sha256:
-        """Digest of what data is approved for: name, problem, users and approved uses of the use case."""
+        """Digest of the purpose for which data is approved: name, problem, users and approved uses of the use case."""
         return sha256_bytes(canonical_json({"name": self.use_case, **self.purpose.json_value}))
 
     @property
     def input_digests(self) -> dict[str, Sha256]:
-        """Digests of everything but the stages' outputs, as the function `made_from` returned them."""
+        """Digests of everything except the outputs of stages, as the function `input_digests` returned them."""
         return {path: sha256 for path, sha256 in self.artefacts.items() if not path.startswith("artefacts/")}
 
     def is_for_request(self, asked: RecordedRunRequest) -> bool:
-        """Return whether the evidence names this request, and agrees with it in everything that both say."""
+        """Return whether the evidence names this request, and agrees with it in all fields that both have."""
         request = asked.request
         own = (self.run, self.requested_by, self.initiated_by, self.demo, self.tree_sha256, self.request_sha256)
         return own == (
@@ -248,7 +248,7 @@ def read_dataset(layout: Layout) -> Dataset | None:
 
 
 def _dataset(layout: Layout) -> Dataset:
-    """Return the manifest of the dataset, verified against the pinned sources, since the run's own code wrote it."""
+    """Return the manifest of the dataset. It is compared with the pinned sources, since the run's own code wrote it."""
     path, dataset = layout.artefacts("split") / "manifest.json", read_dataset(layout)
     if dataset is None:
         raise InputError(f"gate data needs {path}, which its owners sign; run stage split first")
@@ -263,7 +263,7 @@ def _dataset(layout: Layout) -> Dataset:
 
 
 def require_asks(evidence: Evidence, policy: Policy) -> None:
-    """Verify that evidence asks for the decisions that policy needs for its dataset.
+    """Verify that evidence asks for the decisions that policy requires for its dataset.
 
     Raises:
         Refused: Roles, owners, waivers or the deadline differ.
@@ -281,11 +281,11 @@ def require_asks(evidence: Evidence, policy: Policy) -> None:
 
 
 def require_checks(evidence: Evidence, policy: Policy) -> None:
-    """Verify that the checks are those of policy, tier and use case, with the results that the figures give.
+    """Verify that the checks are those of policy, tier and use case, and that the results follow from the figures.
 
     Raises:
         Refused: Checks, results or figures differ.
-        InputError: As `check_asks`.
+        InputError: As `require_asks`.
     """
     rules, facts = policy.gate(evidence.tier, evidence.gate), evidence.facts
     standing = standing_facts(evidence.gate, evidence.purpose, evidence.dataset, evidence.bar, evidence.adopted)
@@ -306,7 +306,7 @@ def dataset_change(before: Evidence | None, now: Dataset | None) -> DatasetChang
 
 
 def write(evidence: Evidence, layout: Layout) -> Path:
-    """Write evidence/GATE.json; the SHA-256 of the file is `digest(evidence)`."""
+    """Write evidence/GATE.json. The SHA-256 of the file is `digest(evidence)`."""
     path = layout.evidence(evidence.gate)
     write_bytes(path, to_bytes(evidence))
     return path
@@ -317,7 +317,7 @@ def digest(evidence: Evidence) -> str:
 
 
 def to_bytes(evidence: Evidence) -> bytes:
-    """Return the bytes of evidence/GATE.json, which are also attached to the ledger entry."""
+    """Return the bytes of evidence/GATE.json, which are also attached to the ledger's entry."""
     return evidence.serialised
 
 
@@ -325,7 +325,7 @@ def read_facts(layout: Layout, stages: Iterable[str]) -> Facts:
     """Return the figures that stages have written so far, by their names in a policy.
 
     Raises:
-        InputError: A file is not as a stage writes it.
+        InputError: A file is not valid.
     """
     facts: Facts = {}
     for stage in stages:
@@ -362,7 +362,7 @@ def _artefacts(layout: Layout, stages: Iterable[str]) -> dict[str, str]:
 
 
 def input_digests(layout: Layout) -> dict[str, Sha256]:
-    """Return the digests of what decides a run's outputs: code, graph, versions, parameters and inputs."""
+    """Return the digests of the inputs that determine a run's outputs: code, graph, versions, parameters, inputs/."""
     alone = [layout.params, layout.root / "dvc.yaml", layout.root / "constraints.txt"]
     digests = {path.name: sha256_file(path) for path in alone if path.exists()}
     return digests | {"tasks": code_digest.digest_of_all(layout.root)} | _files(layout, layout.inputs)

@@ -13,7 +13,7 @@ from tasks.inquiry.planted_defects import gate_facts
 from tasks.sources.dataset import SIDES, Dataset
 
 MAX_DIFFERENCES = 5
-"""Maximum number of differences in a line; further ones are counted."""
+"""Maximum number of differences in a line; the others are counted."""
 
 
 def verdict(standing: GateStatus) -> str:
@@ -50,7 +50,7 @@ def deciders(asks: RequiredDecisions) -> str:
 
 
 def facts(evidence: Evidence) -> dict[str, str]:
-    """Return name and text of each line about the evidence."""
+    """Return the text of each line about the evidence, by the name of the line."""
     return {
         "use case": f"{evidence.use_case}, risk tier {evidence.tier}"
         + ", demo run: not for production" * evidence.demo,
@@ -80,7 +80,13 @@ def limit(result: CheckResult) -> str:
 
 
 def dataset(dataset: Dataset, change: DatasetChange | None, approved: bool = True) -> Iterator[str]:
-    """Yield lines about a dataset as a whole, and its differences from the dataset approved last or any other one."""
+    """Yield lines about a dataset as a whole, and about its differences from an earlier one.
+
+    Args:
+        dataset: Dataset of the run.
+        change: Differences from an earlier dataset; None if there is none.
+        approved: Whether the earlier dataset is the one approved last, rather than any other one.
+    """
     if change is None:
         yield f"rows: {', '.join(f'{side} {dataset.rows[side]:,}' for side in SIDES)}; no dataset was approved before"
         return
@@ -113,7 +119,7 @@ def counts_by_rule(counts: Mapping[str, int]) -> str:
 
 
 def _source_changes(source: SourceChange) -> Iterator[str]:
-    """Yield the differences of a source. An added source is not mentioned, since the page's table shows it."""
+    """Yield the differences of a source. An added source is left out, since the page's table shows it."""
     if source.content in ("added", "removed"):
         yield from ["removed"] * (source.content == "removed")
         return

@@ -85,10 +85,10 @@ class GateStatus(FrozenModel):
 
 
 def judge(evidence: Evidence, ledger: Ledger, governance: Governance, now: datetime) -> GateStatus:
-    """Return the state of a gate at `now`, the ledger's time.
+    """Return the state of a gate at the time `now` of the ledger.
 
     Raises:
-        Refused: The evidence is not the one on record, does not follow from policy and figures, or names another
+        Refused: The evidence is not the recorded one, does not follow from policy and figures, or names another
             requester than the signed request.
     """
     return judge_case(cases.current(ledger, evidence), ledger, governance, now)
@@ -126,7 +126,10 @@ def status_of(
 
 
 def judge_and_close(ledger: Ledger, governance: Governance, evidence: Evidence) -> GateStatus:
-    """Judge a gate, and close it unless it waits, in one transaction so that no decision comes in between."""
+    """Judge a gate, and close it unless it waits.
+
+    Both happen in one transaction, so that no decision is recorded in between.
+    """
     with ledger.transaction():
         standing = judge(evidence, ledger, governance, ledger.now())
         if standing.state != "waiting":
@@ -135,10 +138,10 @@ def judge_and_close(ledger: Ledger, governance: Governance, evidence: Evidence) 
 
 
 def close(ledger: Ledger, evidence: Evidence, standing: GateStatus) -> None:
-    """Close a gate, after which it takes no more decisions. Closing it again has no effect.
+    """Close a gate, after which it accepts no decisions. Repeating the call has no effect.
 
     Raises:
-        Refused: The state is of other evidence, or a decision has come in since the gate was judged.
+        Refused: The state is of other evidence, or a decision was recorded since the gate was judged.
         InputError: The gate still waits.
     """
     if standing.state == "waiting":

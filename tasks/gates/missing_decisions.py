@@ -24,7 +24,7 @@ def _way(result: CheckResult, asks: RequiredDecisions) -> str:
 
 
 def missing_withdrawals(weighed: list[DecisionResult]) -> list[str]:
-    """Return a message for each rejection of the same output in an earlier run, which holds until withdrawn."""
+    """Return a message for each rejection of the same output in an earlier run that was not withdrawn."""
     return [
         f"{w.decision.person} rejected the same output in run {w.decision.run} ({w.decision.reason}) and would have to "
         "withdraw that"
@@ -47,12 +47,12 @@ def missing_approvals(
 
 
 def required_approvals(evidence: EvidenceSummary, weighed: list[DecisionResult]) -> list[tuple[str, int, set[str]]]:
-    """Return each role that must approve, the number of people needed, and the people whose approvals count."""
+    """Return each role that must approve, the number of people needed, and the people with a valid approval."""
     return required_approvals_from(evidence, [w.decision for w in weighed if w.decision])
 
 
 def required_approvals_from(evidence: EvidenceSummary, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
-    """Return what `needed` returns, given the decisions that count."""
+    """Return the same as `required_approvals`, given the valid decisions."""
     given: dict[str, set[str]] = {}
     for decision in counted:
         if decision.verb == "approve":
@@ -69,7 +69,8 @@ def eligible_approvers(
 ) -> list[Person]:
     """Return the people who may still approve in a role.
 
-    Nobody may who requested the run, approved in this role already, or rejected. If owners are asked, only owners may.
+    The requesters of the run, people who have approved in this role and people who have rejected are left out. If
+    owners must approve, only owners are returned.
     """
     asked = {named.role for named in evidence.asks.roles if named.owners}
     owners = set(evidence.asks.owners) if role in asked else set()

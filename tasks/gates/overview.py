@@ -27,10 +27,8 @@ GovernanceOf = Callable[[EvidenceSummary], Governance]
 
 @dataclass(frozen=True)
 class OpenGate:
-    """An open gate with its state."""
-
     entry: Entry
-    """Entry that opened the gate; its subject is the run."""
+    """Entry that opened the gate. Its subject is the run."""
     summary: EvidenceSummary | None
     """Summary of the evidence; None if the evidence was changed."""
     status: GateStatus | HallmarkError
@@ -38,13 +36,13 @@ class OpenGate:
 
 
 class _Summary(EvidenceSummary):
-    """Summary that is read from evidence, whose other fields are ignored."""
+    """Summary that is parsed from whole evidence, whose other fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 def open_gates(ledger: Ledger, governed: GovernanceOf) -> Iterator[OpenGate]:
-    """Yield every open gate, oldest first, all as of the same moment."""
+    """Yield every open gate, oldest first, all as of the same time."""
     with ledger.reading():
         now, asked = ledger.now(), ledger.open_questions()
         documents = ledger.documents_or_errors(asked)

@@ -11,7 +11,12 @@ def last_passed(
 ) -> Evidence | None:
     """Return the evidence with which a use case last passed a gate; None if it never did.
 
-    `other_than` is a run to leave out. Evidence of demo runs is returned for demo runs alone.
+    Args:
+        ledger: Ledger of the installation.
+        use_case: Name of the use case.
+        demo: Whether evidence of demo runs may be returned.
+        gate: Name of the gate.
+        other_than: Id of a run to leave out.
     """
     wanted = {"gate": gate, "state": "passed", "use_case": use_case}
     for closed in ledger.newest_first(cases.CLOSED):

@@ -179,9 +179,9 @@ def _dataset(owners: Sequence[str]) -> Dataset:
 
 
 def _without_hardware(case: Case, governed: Governance, people: People) -> Governance:
-    """Return governance in which no decision of the case waits for somebody to touch a key.
+    """Return governance in which no decision of the case requires a key to be touched.
 
-    If the gate asks for keys in hardware, the keys made for the case count for people who have a hardware key in
+    If the gate requires keys in hardware, the keys made for the case are accepted for people who have a hardware key in
     `people`.
     """
     if governed.policy.gate(case.tier, case.gate).signature != "hardware":
@@ -201,7 +201,7 @@ def _without_hardware(case: Case, governed: Governance, people: People) -> Gover
 def _with_keys(policy: Policy, people: People, state: Path) -> Governance:
     """Return governance with new keys for the same people and machines.
 
-    A new key counts as made by `hallmark init` if all keys of the person or machine do.
+    A new key is marked as made by `hallmark init` if all keys of the person or machine are.
     """
 
     def new(name: str, held: list[Key]) -> list[Key]:

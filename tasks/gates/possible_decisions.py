@@ -18,23 +18,30 @@ from tasks.policy.governance import Governance
 from tasks.policy.people import Person
 
 PLACEHOLDER_REASON = "as it would be asked"
-"""Stand-in for the reason, which has no influence on the rules."""
+"""Reason for decisions that are only tried. It has no influence on the rules."""
 WAIVER_DURATION = timedelta(days=1)
-"""Duration of the waiver that is tried."""
+"""Duration of a waiver that is only tried."""
 
 
 class PossibleDecision(NamedTuple):
     verb: Verb
     role: str
-    """Role in which to decide; empty to withdraw."""
+    """Role in which to decide; empty for `withdraw`."""
 
 
 def possible_decisions(
     ledger: Ledger, governance: Governance, evidence: Evidence, person: Person, failed: Sequence[str]
 ) -> list[PossibleDecision]:
-    """Return the decisions that a person could make now with one of their current keys.
+    """Return the decisions that a person could make now with one of their valid keys.
 
-    `failed` has the names of the checks that a waiver would be for. Repetitions of earlier decisions are left out.
+    Repetitions of earlier decisions are left out.
+
+    Args:
+        ledger: Ledger of the installation.
+        governance: Governance in force.
+        evidence: Evidence of the gate.
+        person: Person who would decide.
+        failed: Names of the checks that a waiver would be for.
     """
     lines = [key.public_key for key in governance.keys_of(person) if key.is_valid(ledger.now())]
     with ledger.reading():

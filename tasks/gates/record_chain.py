@@ -37,7 +37,7 @@ def records_of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str
     """Return the newest valid record of each stage, by DVC's name of the stage.
 
     Raises:
-        InputError: The worker has no key in people.yaml and needs one.
+        InputError: The worker needs a key in people.yaml and has none.
     """
     lines, found = validity.possible_lines(governance.keys_of("worker"), ledger.now()), {}
     for entry in ledger.entries(stage_record.ENTRY_KIND, run):
@@ -50,10 +50,10 @@ def records_of_run(ledger: Ledger, governance: Governance, run: str) -> dict[str
 def require(
     gate: GateName, layout: Layout, run: str, ledger: Ledger, governance: Governance
 ) -> dict[str, SignedRecord]:
-    """Return the records of the stages that a gate looks at, after verification of the files that lie in the worktree.
+    """Return the records of the stages that a gate's evidence covers, after verifying the files in the worktree.
 
     Raises:
-        Refused: A record is missing, or inputs or outputs of its stage are others than it says.
+        Refused: A record is missing, or inputs or outputs of its stage are not those in the record.
     """
     names = [name for stage in EVIDENCE_STAGES[gate] for name in STAGES[stage].dvc_names]
     return _verified_records(names, layout, records_of_run(ledger, governance, run), governance)

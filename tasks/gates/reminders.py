@@ -20,7 +20,7 @@ REMINDED, ESCALATED = "gate.reminded", "gate.escalated"
 
 
 def remind(ledger: Ledger, governance: Governance, case: GateCase) -> list[Entry]:
-    """Record what is due at a gate that waits, and return the new entries: reminders, the escalation, the closing.
+    """Record the notices that are due at a gate that waits, and return the new entries: reminders, escalation, closing.
 
     Raises:
         Refused: The gate cannot be judged under this policy.

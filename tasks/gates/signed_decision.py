@@ -46,7 +46,7 @@ class Decision(DatedDocument):
     """The ledger's time when the decision was signed."""
 
     def same_as(self, other: "Decision") -> bool:
-        """Return whether both decide the same, whatever their times and reasons."""
+        """Return whether both decisions are equal except for their times and reasons."""
         left, right = (d.model_dump(exclude={"time", "reason"}) for d in (self, other))
         return left == right
 
@@ -56,13 +56,13 @@ DECISION = SignedKind(PREDICATE_TYPE, Decision, "a decision", signer_of=lambda s
 
 @dataclass(frozen=True)
 class SignedDecision:
-    """Verified decision; the key of its person counted at `time`."""
+    """Verified decision, whose key was valid at `effective_at`."""
 
     entry: Entry
     decision: Decision
     person: Person
     sha256: str
-    """`dsse.digest` of the envelope."""
+    """SHA-256 of the envelope (`dsse.digest`)."""
     keyid: str
     stage: str
     subject_sha256: str
@@ -70,12 +70,15 @@ class SignedDecision:
 
     @property
     def effective_at(self) -> datetime:
-        """Time from which the decision counts: its own or its entry's, whichever is later; backdating gains nothing."""
+        """Time from which the decision is valid: the later of its own time and its entry's.
+
+        Backdating has no effect.
+        """
         return max(self.entry.time, self.decision.time)
 
 
 def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha256: str) -> dict[str, Any]:
-    """Return the statement to sign: the decision, about the gate's subject and the evidence."""
+    """Return the statement to sign, whose subjects are the gate's subject and the evidence."""
     subject = {stage: subject_sha256, f"evidence/{decision.gate}.json": evidence_sha256}
     return dsse.statement(PREDICATE_TYPE, subject, decision.json_value)
 
@@ -84,7 +87,7 @@ def read(entry: Entry, governance: Governance) -> SignedDecision:
     """Verify an entry and return its decision.
 
     Raises:
-        Refused: The signature is missing or does not count, or the statement has other subjects.
+        Refused: The signature is missing or not valid, or the statement has other subjects.
     """
     signed = verify_entry(entry, DECISION, governance)
     decision, person, subjects = signed.document, signed.person, signed.subjects
@@ -100,7 +103,7 @@ def read(entry: Entry, governance: Governance) -> SignedDecision:
 
 
 def unverified_claim(entry: Entry) -> tuple[str, str]:
-    """Return person and verb that an entry claims, unverified, for messages about it; `?` if it has none."""
+    """Return the person and the verb that an entry claims, unverified, for messages; `?` if it has none."""
     try:
         predicate = dsse.unverified_statement(entry.body["envelope"])["predicate"]
         return str(predicate["person"]), str(predicate["verb"])

@@ -25,10 +25,10 @@ from tasks.trust.keys import Signer
 from tasks.trust.validity import CLOCK_TOLERANCE
 
 KIND = "run.requested"
-"""Kind of the ledger entry; its subject is the run's id."""
+"""Kind of the ledger's entries about run requests. Their subject is the run's id."""
 PREDICATE_TYPE = "urn:hallmark:run-request:v1"
 MAX_AGE = timedelta(days=7)
-"""Maximum age of a request when its run begins. A run that has begun may take as long as it needs."""
+"""Maximum age of a request when its run begins. A run that has begun has no such limit."""
 
 RUN_ID = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID)]
@@ -42,11 +42,14 @@ class HasRequesters(Protocol):
 
 
 class WithRequesters:
-    """Base of documents that say who requests a run: the request, and evidence of a gate."""
+    """Base class of documents that name the requesters of a run: the request, and evidence of a gate."""
 
     @property
     def requesters(self: HasRequesters) -> set[str]:
-        """Ids of everybody whose run it is: the requester, and those who declared the schedule or trigger."""
+        """Ids of the requester and of the people who declared the schedule or trigger.
+
+        None of them may decide on the run.
+        """
         return {self.requested_by, *self.initiated_by}
 
 
@@ -78,7 +81,7 @@ class SignedRunRequest(DatedDocument, WithRequesters):
     """The ledger's time when the request was signed."""
 
     def digest(self) -> str:
-        """Return the SHA-256 of everything but the time of the request."""
+        """Return the SHA-256 of everything except the time of the request."""
         return sha256_bytes(canonical_json({key: value for key, value in self.json_value.items() if key != "time"}))
 
 
@@ -93,18 +96,20 @@ REQUEST = SignedKind(
 
 @dataclass(frozen=True)
 class RecordedRunRequest:
-    """Verified run request; the key of its signer counted at `at`."""
+    """Verified run request, whose key was valid at `effective_at`."""
 
     request: SignedRunRequest
     envelope: dict[str, Any]
     public_key: str
     effective_at: datetime
-    """Time as of which the requester must be allowed to request runs: the later of the request's own time and its
-    entry's, so that backdating gains nothing."""
+    """Time at which the requester must be allowed to request runs.
+
+    It is the later of the request's own time and its entry's, so that backdating has no effect.
+    """
 
     @property
     def sha256(self) -> str:
-        """`dsse.digest` of the envelope, by which evidence refers to it."""
+        """SHA-256 of the envelope (`dsse.digest`), by which evidence refers to the request."""
         return dsse.digest(self.envelope)
 
 
@@ -114,10 +119,15 @@ def sign(request: SignedRunRequest, signer: Signer) -> dict[str, Any]:
 
 
 def read(envelope: dict[str, Any], signers: KeyDirectory, recorded: datetime | None = None) -> RecordedRunRequest:
-    """Verify an envelope and return its request. `recorded` is the time of its entry; None if it has none.
+    """Verify an envelope and return its request.
+
+    Args:
+        envelope: Envelope to verify.
+        signers: Keys of people and machines.
+        recorded: Time of the envelope's entry in the ledger; None if it has none.
 
     Raises:
-        Refused: The signature does not count, or the statement is about another run.
+        Refused: The signature is not valid, or the statement is about another run.
     """
     signed = verify_envelope(envelope, REQUEST, signers, recorded)
     request, known = signed.document, signers.keys_of(signed.person or SCHEDULER)
@@ -128,10 +138,10 @@ def read(envelope: dict[str, Any], signers: KeyDirectory, recorded: datetime | N
 
 
 def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> RecordedRunRequest:
-    """Record a request, once for each run, and return it as recorded. Repeating the call has no effect.
+    """Record a request, once for each run, and return the recorded one. Repeating the call has no effect.
 
     Raises:
-        Refused: The request does not verify, is too old, is for another environment, or the run has another request.
+        Refused: The request cannot be verified, is too old, is for another environment, or the run has another request.
     """
     signed = read(envelope, governance, ledger.now())
     with ledger.transaction():
@@ -151,7 +161,7 @@ def record(ledger: Ledger, governance: Governance, envelope: dict[str, Any]) -> 
 
 
 def request_for_run(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequest | None:
-    """Return the run's first request in the ledger whose signature counts; None if there is none.
+    """Return the run's first request in the ledger with a valid signature; None if there is none.
 
     Later entries about the run do not replace it.
     """
@@ -167,7 +177,7 @@ def request_for_run(ledger: Ledger, governance: Governance, run: str) -> Recorde
 
 
 def require(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequest:
-    """Return what `recorded` returns.
+    """Return the run's request, as `request_for_run` does.
 
     Raises:
         Refused: The ledger has no valid request for the run.
@@ -179,7 +189,7 @@ def require(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequ
 
 
 def named_governance(ledger: Ledger, run: str) -> str | None:
-    """Return the governance folder that a run's request names, unverified, for messages about other rules."""
+    """Return the governance folder that a run's request names, unverified, for error messages."""
     for entry in ledger.entries(KIND, run):
         try:
             return REQUEST.predicate(entry.body["envelope"]).governance

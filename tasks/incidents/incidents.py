@@ -70,7 +70,6 @@ class IncidentSummary(FrozenModel):
 @dataclass(frozen=True)
 class Incident:
     entry: Entry
-    """Entry of the ledger that opened the incident."""
     opening: Opening
     escalation: Escalation | None
     closing: Closing | None
@@ -89,7 +88,6 @@ class Incident:
 
     @property
     def summary(self) -> IncidentSummary:
-        """Document about the incident, for commands and pages."""
         said = self.opening.model_dump(exclude={"deed", "time", "severity"})
         closing, shown = self.closing, set(IncidentClosing.model_fields)
         return IncidentSummary(
@@ -117,7 +115,7 @@ def open_if_new(
     more: dict[str, Any] | None = None,
     recurs: bool = False,
 ) -> Entry | None:
-    """Open an incident, unless one was already opened for the same cause.
+    """Open an incident, unless one was opened for the same cause before.
 
     Args:
         ledger: Ledger to record in.
@@ -126,10 +124,10 @@ def open_if_new(
         about: Release, or name of a model.
         facts: JSON values that distinguish the cause from others of the same kind.
         severity: Severity until the incident is escalated.
-        role: Role that may close the incident; None: everybody, if policy names no role.
+        role: Role that may close the incident; None for everybody, if policy names no role.
         text: Description of what happened and what has to be done.
         by: Person who caused the incident and may not close it.
-        answer_by: Time after which the open incident is escalated; None: never.
+        answer_by: Time after which the open incident is escalated; None for never.
         more: Unsigned details for the body of the entry.
         recurs: Whether the same cause opens a new incident after the earlier one was closed.
 
@@ -151,7 +149,7 @@ def open_if_new(
 
 
 def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Escalate every open incident whose deadline has passed and that was not escalated before."""
+    """Escalate every open incident whose deadline has passed, once."""
     with ledger.transaction():
         now = ledger.now()
         due = [
@@ -170,7 +168,7 @@ def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
 
 
 def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str) -> Entry:
-    """Close an incident: sign the closing and record it in the ledger.
+    """Sign the closing of an incident, and record it in the ledger.
 
     Raises:
         InputError: The incident or person is unknown, or the reason is not valid.
@@ -183,11 +181,13 @@ def close(ledger: Ledger, governance: Governance, incident_id: str, person_id: s
 def draft_closing(
     ledger: Ledger, governance: Governance, incident_id: str, person_id: str, reason: str
 ) -> tuple[Person, DraftFunction]:
-    """Return the person who closes an incident, and a function that drafts the statement that they sign.
+    """Return the person who closes an incident, and a function that drafts the statement to sign.
+
+    The function raises InputError if the incident is unknown, and Refused if the person may not close it or it is
+    closed already.
 
     Raises:
-        InputError: The person is unknown, or the reason is not valid. The function raises it if the incident is
-            unknown, and Refused if the person may not close it or it is closed already.
+        InputError: The person is unknown, or the reason is not valid.
     """
     reason = checked_reason(reason, "what was found and done")
     person = governance.actor(person_id, ledger.now())
@@ -223,11 +223,6 @@ def read_all(ledger: Ledger, governance: Governance) -> list[Incident]:
 
 
 def get(ledger: Ledger, governance: Governance, incident_id: str) -> Incident:
-    """Return an incident by its id.
-
-    Raises:
-        InputError: There is no such incident.
-    """
     known = {incident.id: incident for incident in read_all(ledger, governance)}
     if incident_id not in known:
         raise InputError(f"there is no incident {incident_id!r}; `hallmark incidents list --all` shows every one")
@@ -242,7 +237,7 @@ def _by_subject(entries: list[Entry]) -> dict[str, list[Entry]]:
 
 
 def _with_closing(incident: Incident, escalated: list[Entry], closed: list[Entry], governance: Governance) -> Incident:
-    """Return the incident with its first escalation and closing that count."""
+    """Return the incident with its first valid escalation and closing."""
     raised = (signed_incident.escalation(entry, governance) for entry in escalated)
     said = (signed_incident.closing(entry, incident.opening, governance) for entry in closed)
     return Incident(incident.entry, incident.opening, next(filter(None, raised), None), next(filter(None, said), None))

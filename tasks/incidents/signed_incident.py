@@ -101,7 +101,6 @@ CLOSING = SignedKind(
 
 
 def cause_digest(what: IncidentKind, about: str, facts: dict[str, Any]) -> str:
-    """Return the digest that identifies a cause."""
     return sha256_bytes(canonical_json({"what": what, "about": about, **facts}))
 
 
@@ -121,7 +120,7 @@ def escalation(entry: Entry, governance: Governance) -> Escalation | None:
 
 
 def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | None:
-    """Return the closing in an entry; None if its signature is not valid, or the person was not allowed to close it."""
+    """Return the closing in an entry; None if its signature is not valid, or its signer was not allowed to close it."""
     said = _read(entry, governance, CLOSING)
     person = governance.people.get(said.person) if said else None
     if said is None or person is None or said.cause != opened.cause:
@@ -139,7 +138,7 @@ def closing_obstacle(opened: Opening, person: Person, at: datetime) -> str:
 
 
 def _read(entry: Entry, governance: Governance, kind: SignedKind[StatementT]) -> StatementT | None:
-    """Return the verified statement in an entry, if it is about the incident in the entry's subject."""
+    """Return the verified statement in an entry; None if it is not valid or not about the entry's subject."""
     try:
         signed = verify_entry(entry, kind, governance)
     except HallmarkError:

@@ -51,17 +51,17 @@ class RowLocation(NamedTuple):
 
 
 def disclose(layout: Layout, wanted: str, access: Access, reason: str, ledger: Ledger) -> DisclosedRow:
-    """Return a record or row of a run as its source has it, after entering the access in the ledger.
+    """Return a record or row of a run as its source has it, after recording the access in the ledger.
 
     Args:
         layout: Worktree of the run.
         wanted: Id of a record, the beginning of its id, or SOURCE:ROW.
         access: Access of the person.
-        reason: Reason to enter in the ledger.
+        reason: Reason to record in the ledger.
         ledger: Ledger of the installation.
 
     Raises:
-        InputError: There is no such record or row, or it is gone.
+        InputError: There is no such record or row, or it is no longer available.
         Refused: The person has no access to the source.
     """
     require_visible(reason, "the reason")

@@ -18,9 +18,8 @@ from tasks.sources.dataset import SIDES, Dataset, StageCounts, quarantined_by_ru
 from tasks.sources.sources import Source, Sources
 
 COMPARED_COLUMNS = ("department", "language", "kind")
-"""Columns whose values are compared between sources."""
 IngestResults = list[tuple[Layout, dict[str, Any]]]
-"""Runs that have been through `ingest`, oldest first, each with its results by source id."""
+"""Runs that have finished `ingest`, oldest first, each with its results by source id."""
 
 
 class SourceQuality(FrozenModel):
@@ -65,12 +64,11 @@ class InventoryItem(FrozenModel):
 
     @property
     def last(self) -> SourceQuality | None:
-        """Quality in the last run that read the source."""
         return self.trend[-1] if self.trend else None
 
     @property
     def loss_text(self) -> str:
-        """Loss of the last dataset without the source, in words; empty if it is not known."""
+        """Description of what the last dataset would lack without the source; empty if unknown."""
         if self.loss is None:
             return ""
         only = "; ".join(f"{name} {', '.join(values)}" for name, values in self.loss.only_here.items() if values)
@@ -78,20 +76,26 @@ class InventoryItem(FrozenModel):
 
 
 def read_inventory(inventory: Sources, runs: Iterable[Path], today: date) -> list[InventoryItem]:
-    """Return every source of the inventory with its figures from `runs`, roots of worktrees, oldest first."""
+    """Return every source of the inventory with its figures.
+
+    Args:
+        inventory: Sources of sources.yaml.
+        runs: Roots of worktrees, oldest first.
+        today: Date from which ages are counted.
+    """
     ran = _governed_results(runs)
     return [_holding(source, ran, today) for source in inventory.sources]
 
 
 def quality_trend(source_id: str, runs: Iterable[Path]) -> list[SourceQuality]:
-    """Return the quality of a source in each of `runs`. The source need not be in sources.yaml any more."""
+    """Return the quality of a source in each run, also if the source is no longer in sources.yaml."""
     return [
         _quality(layout, ingested[source_id]) for layout, ingested in _governed_results(runs) if source_id in ingested
     ]
 
 
 def _governed_results(runs: Iterable[Path]) -> IngestResults:
-    """Return the governed runs among these. Experiments are left out, since their code is not reviewed."""
+    """Return the results of the governed runs. Experiments are left out, since their code is not reviewed."""
     own = (layout for layout in map(Layout, runs) if not layout.is_experiment)
     return [(layout, ingested) for layout in own if (ingested := _ingested(layout)) is not None]
 
@@ -127,7 +131,7 @@ def _quality(layout: Layout, entry: dict[str, Any]) -> SourceQuality:
 
 
 def _stage_counts(layout: Layout, entry: dict[str, Any]) -> dict[str, StageCounts]:
-    """Return a source's counts in each finished stage; once `split` has ended, those of the dataset's manifest."""
+    """Return a source's counts in each finished stage, from the dataset's manifest once `split` has finished."""
     manifest = layout.artefacts("split") / "manifest.json"
     if manifest.exists():
         return Dataset.from_bytes(read_stage_bytes(manifest)).sources[entry["id"]].passages

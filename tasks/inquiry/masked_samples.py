@@ -15,11 +15,9 @@ from tasks.sources.sources import load_resolved
 from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 SAMPLES_PER_CLASS = 2
-"""Maximum number of samples of one category in one source."""
 MAX_RECORDS = 20_000
-"""Maximum number of records that are searched."""
 CONTEXT_CHARS = 80
-"""Number of characters shown on either side of a placeholder."""
+"""Number of characters before and after a placeholder in a sample."""
 
 
 class TextPiece(NamedTuple):
@@ -77,7 +75,7 @@ def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
 
 
 def _samples_of_record(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sample]:
-    """Return samples from a record, for each category with fewer than EACH samples so far."""
+    """Return samples from a record, for each category with fewer than SAMPLES_PER_CLASS samples so far."""
     source_id, found = str(record["source_id"]), []
     for turn in record["messages"]:  # type: ignore[attr-defined]
         for match in PLACEHOLDER.finditer(turn["content"]):

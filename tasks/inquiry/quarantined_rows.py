@@ -27,13 +27,12 @@ from tasks.sources.sources import load_resolved
 from tasks.stages.data.validate.outcomes import NEAR_DUPLICATE_RULES, OTHER_RULES, SPLIT_RULES
 
 ROWS_PER_WRITE = 10_000
-"""Number of rows that are written to a file at once."""
 SORT_ORDER = [("source_id", "ascending"), ("row", "ascending")]
 """Sort order of rows. It is unique, since a row is quarantined at most once."""
 
 
 KNOWN_RULES = frozenset((*OTHER_RULES, *NEAR_DUPLICATE_RULES, *SPLIT_RULES))
-"""Rules of this version's stages, whether or not a run has used them."""
+"""Rules of this version's stages, including rules that a run has not used."""
 
 
 class RuleCount(FrozenModel):
@@ -66,8 +65,6 @@ class QuarantinedRow(FrozenModel):
 
 @dataclass(frozen=True)
 class QuarantinedRows:
-    """The selected rows of a run's quarantine."""
-
     layout: Layout
     table: pa.Table
     """Rows with the columns of QUARANTINE and the stage."""
@@ -79,19 +76,18 @@ class QuarantinedRows:
         return self.table.num_rows
 
     def counts(self) -> list[RuleCount]:
-        """Return counts by source, rule and stage, the largest first; they add up to `dataset.put_aside`."""
+        """Return counts by source, rule and stage. The largest counts of a source are first."""
         named = ["source_id", "rule", "stage"]
         counted = self.table.group_by(named).aggregate([([], "count_all")]).rename_columns([*named, "rows"])
         counts = [RuleCount(**row) for row in counted.to_pylist()]
         return sorted(counts, key=lambda count: (count.source_id, -count.rows, count.rule, count.stage))
 
     def first_rows(self, most: int) -> list[QuarantinedRow]:
-        """Return the first `most` rows, sorted by source and row."""
         rows = self.table.take(pc.sort_indices(self.table, sort_keys=SORT_ORDER)[:most])
         return [QuarantinedRow(**row) for row in _with_winner_location(rows, self.layout).to_pylist()]
 
     def write(self, path: Path) -> None:
-        """Write all rows to a CSV file, sorted by source and row. The file appears whole or not at all."""
+        """Write all rows to a CSV file, sorted by source and row, atomically."""
         rows = _with_winner_location(self.table, self.layout).sort_by(SORT_ORDER).combine_chunks()
         with atomic_file(path) as file:
             file.write(_csv_lines([rows.column_names]))
@@ -103,7 +99,7 @@ def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collec
     """Return the rows that a run has quarantined so far, of some sources and rules if given.
 
     Raises:
-        InputError: The run has not been through `ingest`, or there is no such source or rule.
+        InputError: Stage `ingest` has not finished, or there is no such source or rule.
     """
     if not _path(layout, STAGES[0]).exists():
         raise InputError(f"run {layout.root.name} has put nothing aside here; name one that has been through `ingest`")
@@ -116,7 +112,7 @@ def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collec
 
 
 def reasons_for_row(layout: Layout, source_id: str, row: int) -> list[QuarantinedRow]:
-    """Return why a row was quarantined or not drawn; empty if it is in the dataset."""
+    """Return the reasons why a row was quarantined or not drawn; empty if it is in the dataset."""
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
     return QuarantinedRows(layout, _table(layout, wanted), 0).first_rows(len(STAGES))
 
@@ -143,7 +139,7 @@ def _path(layout: Layout, stage: str, name: str = "quarantine") -> Path:
 
 
 def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
-    """Return rows that are not in the dataset and match `wanted`: the columns of QUARANTINE, and the stage."""
+    """Return the rows that are not in the dataset and match `wanted`, with the columns of QUARANTINE and the stage."""
     files = [(stage, _path(layout, stage)) for stage in STAGES] + [("split", _path(layout, "split", NOT_DRAWN))]
     parts = []
     for stage, path in files:
@@ -154,7 +150,7 @@ def _table(layout: Layout, wanted: pc.Expression | None = None) -> pa.Table:
 
 
 def _with_winner_location(rows: pa.Table, layout: Layout) -> pa.Table:
-    """Add source and row of each record that was kept in place of another, and select the fields of `Entry`."""
+    """Add source and row of each record that was kept instead, and select the fields of `QuarantinedRow`."""
     kept = read_table(layout.artefacts("ingest") / "rows.parquet")
     places = pc.index_in(rows["winner"], value_set=kept["record_id"].combine_chunks())
     rows = rows.append_column("winner_source", kept["source_id"].take(places))

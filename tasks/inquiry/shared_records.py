@@ -22,18 +22,18 @@ from tasks.stages.data import conversations
 from tasks.stages.data.protect.placeholders import without_values
 
 KeyCounts = dict[str, dict[str, Counter[bytes]]]
-"""Number of records with each key, by source and side."""
+"""Number of records with each key, by source and partition."""
 PROMPT_BYTES = 16
-"""Number of bytes of a key that stand for everything but the target."""
+"""Number of bytes of a key that identify everything except the target."""
 
 
 class KeyedRecord(NamedTuple):
-    """A record with a key made of its content."""
+    """Record with a key that is computed from its content."""
 
     record: str
     source: str
     key: bytes
-    """Digest of task and all turns but the target, followed by the digest of the target."""
+    """Digest of the task and all turns except the target, followed by the digest of the target."""
 
 
 class SourceDiff(FrozenModel):
@@ -62,7 +62,13 @@ IDENTICAL = DatasetDiff(how="same", why="", sources={})
 
 
 def compare_datasets(state: Path, before: str, now: str) -> DatasetDiff:
-    """Compare two datasets, each given by the digest of its artefacts/split, with what this machine has of them."""
+    """Compare two datasets, by content if this machine has both, else by ids in the lineage index.
+
+    Args:
+        state: State folder of the installation.
+        before: Digest of artefacts/split of one dataset.
+        now: Digest of artefacts/split of the other.
+    """
     if before == now:
         return IDENTICAL
     here = [queries.local_run_with_dataset(state, sha256) for sha256 in (before, now)]
@@ -73,7 +79,7 @@ def compare_datasets(state: Path, before: str, now: str) -> DatasetDiff:
 
 
 def compare_runs(before: Layout, now: Layout) -> DatasetDiff:
-    """Compare the datasets of two runs that are both on this machine, by the content of their records."""
+    """Compare the datasets of two runs on this machine by the content of their records."""
     one_key = have_same_vault(before, now)
     why = "" if one_key else "made under different keys of the vault: compared without whom the texts name"
     sources = _source_diffs(*(_by_text(layout, one_key) for layout in (before, now)))
@@ -109,7 +115,7 @@ def _by_text(layout: Layout, with_tokens: bool) -> KeyCounts:
 
 
 def keyed_records(layout: Layout, side: str, with_tokens: bool) -> Iterator[KeyedRecord]:
-    """Yield the records of one side. Without tokens, two records are equal whatever people they name."""
+    """Yield the records of one partition. Without tokens, records that differ only in names of people are equal."""
     plain = str if with_tokens else without_values
     columns = ["record_id", "source_id", "task", "messages"]
     for batch in read_batches(layout.artefacts("split") / f"{side}.parquet", columns):

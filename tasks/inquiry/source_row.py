@@ -13,7 +13,7 @@ from tasks.stages.data.readers.rows import MalformedRow, Row
 
 
 def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | MalformedRow:
-    """Return the row with this number. Rows after it are not read.
+    """Return the row with a number, without reading rows after it.
 
     Raises:
         InputError: The source no longer has the pinned content.
@@ -32,7 +32,7 @@ def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | Mal
 
 
 def as_texts(values: dict[str, Any]) -> dict[str, str | None]:
-    """Return columns and values as text. Lists, objects and booleans become JSON."""
+    """Return the values of a row as texts, by column. Lists, objects and booleans become JSON."""
     return {_encodable(name): None if value is None else _encodable(_text(value)) for name, value in values.items()}
 
 
@@ -45,5 +45,5 @@ def _text(value: Any) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Replace bytes that are no character, and single surrogates, by their code. UTF-8 cannot encode either."""
+    """Replace undecoded bytes and single surrogates by their code, since UTF-8 cannot encode them."""
     return SURROGATES.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)

@@ -10,11 +10,6 @@ from tasks.sources.vault import open_vault
 
 
 def count_unknown_tokens(layout: Layout) -> int:
-    """Return the number of the run's tokens that the vault does not have.
-
-    Raises:
-        InputError: The vault has no key.
-    """
     vault = open_vault(layout.run_state)
     path = layout.artefacts("ingest") / "tokens.parquet"
     return sum(len(vault.missing(batch["token"].to_pylist())) for batch in read_batches(path))

@@ -22,17 +22,17 @@ CHECKS_OF_EVERY_TIER: dict[GateName, list[Check]] = {
     "data": [Check(name=STANDING_CHECKS["data"], fact="use_case.unapproved_uses", at_most=0)],
     "evaluation": [Check(name=STANDING_CHECKS["evaluation"], fact="use_case.laxer_metrics", at_most=0)],
 }
-"""Checks of every tier with gates, by gate."""
 
 RECORD_NOTE_PATTERNS = {
     "validate.placeholders_only_in_target": re.compile(
         r"[\d,]+ of [\d,]+ targets with a placeholder(?:: records [0-9a-f]{32}(?:, [0-9a-f]{32})*(?:, …)?)?"
     )
 }
-"""Figures whose note names records, with the pattern that the note must match.
+"""Patterns for the notes of figures that name records, by figure.
 
-The note is for people who decide on these records. The run's own code wrote it, and everybody sees the gate, so nothing
-but counts and ids may be shown."""
+The note is for people who decide on these records. The run's own code wrote it, and everybody can see the gate, so it
+may contain only counts and ids.
+"""
 
 
 class CheckResult(FrozenModel):
@@ -57,7 +57,7 @@ def checks_of(gate: GateName, rules: GateRules, metrics: Sequence[SuccessMetric]
     """Return all checks of a gate.
 
     Raises:
-        InputError: Two checks have one name, so that a waiver of one would waive both.
+        InputError: Two checks have the same name, so that a waiver of one would waive both.
     """
     judged = [metric for metric in metrics if metric.judged == "evaluation"] if rules.success_metrics else []
     checks = rules.checks + CHECKS_OF_EVERY_TIER.get(gate, []) + [_of(metric) for metric in judged]
@@ -77,7 +77,7 @@ def _of(metric: SuccessMetric) -> Check:
 def standing_facts(
     gate: GateName, purpose: Purpose, dataset: Dataset | None, bar: AcceptanceCriteria, adopted: PromotedCriteria | None
 ) -> Facts:
-    """Return the figures of the checks of every tier, each with what it counts in its note."""
+    """Return the figures of the checks of every tier. Each is a number of findings, which its note lists."""
     if gate == "data" and dataset is not None:
         allowed = {name: source.approved_uses for name, source in dataset.sources.items()}
         return {"use_case.unapproved_uses": _count(unapproved(purpose.approved_uses, allowed))}
@@ -91,7 +91,7 @@ def _count(texts: list[str]) -> Fact:
 
 
 def check_result(check: Check, facts: Facts) -> CheckResult:
-    """Compare one figure with its limit. A figure that does not exist fails, unless the check is optional."""
+    """Compare a figure with its limit. If the figure does not exist the check fails, unless it is optional."""
     fact = facts.get(check.fact)
     judged = getattr(fact, check.bound) if fact else None
     reached = judged is not None and (

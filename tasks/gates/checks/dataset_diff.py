@@ -51,7 +51,14 @@ class DatasetChange(FrozenModel):
 
 
 def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> DatasetChange:
-    """Compare two datasets; `run` and `subject_sha256` are those of the gate at which `before` was approved."""
+    """Compare two datasets.
+
+    Args:
+        before: Dataset that was approved last.
+        now: Dataset of the run.
+        run: Id of the run in which `before` was approved.
+        subject_sha256: Digest of the output that was approved in that run.
+    """
     return DatasetChange(
         run=run,
         subject_sha256=subject_sha256,
@@ -102,7 +109,7 @@ def _terms(source: DatasetSource) -> dict[str, Value]:
 
 
 def _share(dataset: Dataset, stage: str) -> float | None:
-    """Return the share of a stage's rows that it quarantined; None for a dataset of a version without that stage."""
+    """Return the share of a stage's rows that it quarantined; None if the dataset's version had no such stage."""
     passage = dataset.counts.get(stage)
     if passage is None:
         return None

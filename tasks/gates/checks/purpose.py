@@ -21,7 +21,7 @@ class Purpose(Document):
 def unapproved(uses: Sequence[str], sources: Mapping[str, Sequence[str]]) -> list[str]:
     """Return a description of each use that the owner of a source has not approved.
 
-    A use is approved if the source lists it in the same words; case and spaces are ignored.
+    A use is approved if the source lists it in the same words. Case and spaces are ignored.
 
     Args:
         uses: Uses of the use case.

@@ -11,38 +11,35 @@ from tasks.policy.people import Person
 from tasks.policy.policy import Policy
 
 BINDING_VERBS = ("approve", "waive")
-"""Verbs that let something pass. Rejections and withdrawals only hold it back, so fewer rules apply to them."""
+"""Verbs that can let a run continue. Rejections and withdrawals cannot, so fewer rules apply to them."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Claim that a decision counts at a gate."""
-
     decision: Decision
     person: Person
     key_fingerprint: str
-    """Fingerprint of the signing key."""
     stage: str
     subject_sha256: str
     """Digest of the output that the signature covers."""
     evidence: Evidence
-    """Evidence of the gate at which the decision is to count."""
+    """Evidence of the gate at which the decision is to be used."""
     own_evidence: Evidence | None
     """Evidence that the decision was about: `evidence` itself, or that of the earlier run from which the decision
     carries over. None if it is not available, as in a release."""
     policy: Policy
     effective_at: datetime
-    """Time from which the decision counts. Its person must hold the role at this time."""
+    """Time from which the decision is valid. The person must hold the role at this time."""
     recorded_at: datetime
-    """Time at which the decision was recorded; for a release, the latest time at which it can have been."""
+    """Time at which the decision was recorded; for a release, the latest possible time."""
     now: datetime
-    """Time up to which a waiver must not have expired."""
+    """Time at which a waiver must not have expired."""
     opened_at: datetime | None = None
-    """Time at which the gate was opened where the decision was made; None if it is not available, as in a release."""
+    """Time at which the decision's own gate was opened; None if it is not available, as in a release."""
     deadline: datetime | None = None
-    """Deadline of the gate where the decision was made; None if it is not available."""
+    """Deadline of the decision's own gate; None if it is not available."""
     closing_entry: Entry | None = None
-    """Entry that closed the gate before the decision was recorded; None if there is none, or it is not available."""
+    """Entry that closed the gate before the decision was recorded; None if there is none or it is unknown."""
 
     @property
     def is_carried_over(self) -> bool:
@@ -55,4 +52,4 @@ class Claim:
 
 
 Rule = Callable[[Claim], str | None]
-"""Function that returns the reason why a claim fails; None if it holds."""
+"""Function that returns the reason why a claim breaks a rule; None if it does not."""

@@ -7,24 +7,25 @@ from tasks.gates.rules.claim import BINDING_VERBS
 from tasks.gates.signed_decision import Decision
 
 Roles = Mapping[str, str]
-"""Role in which each person decided first, by the person's id."""
+"""Role in which each person decided first, by id of the person."""
 
 
 class PlacedDecision(NamedTuple):
-    """Decision that counts as long as other decisions are ignored."""
+    """Decision that is valid by itself, and its place among the others."""
 
     decision: Decision
     sha256: str
-    """`dsse.digest` of its envelope, by which withdrawals refer to it."""
+    """SHA-256 of the envelope (`dsse.digest`), by which withdrawals refer to the decision."""
     place: str
-    """Place of the envelope in words, for example `entry 7`."""
+    """Description of the place of the envelope, for example `entry 7`."""
 
 
 def why_not(those: Sequence[PlacedDecision | None], roles: Roles | None) -> list[str | None]:
-    """Return for each decision the reason why it does not count next to the others; None if it counts, and for None.
+    """Return for each decision the reason why other decisions make it void; None if it stays valid, and for None.
 
-    Decisions are in the order in which they were made. `roles` are those at the run's earlier gates; None if policy
-    lets a person decide in several roles.
+    Args:
+        those: Decisions in the order in which they were made.
+        roles: Roles at the run's earlier gates; None if policy lets a person decide in several roles.
     """
     withdrawn = _withdrawn(those)
     reasons = [withdrawn.get((each.decision.person, each.sha256)) if each else None for each in those]
@@ -41,7 +42,7 @@ def why_not(those: Sequence[PlacedDecision | None], roles: Roles | None) -> list
 
 
 def second_role(decision: Decision, roles: Roles) -> str | None:
-    """Refuse an approval or waiver in a second role. A rejection stops the run in any role."""
+    """Refuse an approval or waiver in a second role. Rejections are accepted in any role."""
     first = roles.get(decision.person, decision.role)
     if decision.verb not in BINDING_VERBS or first == decision.role:
         return None
@@ -49,7 +50,7 @@ def second_role(decision: Decision, roles: Roles) -> str | None:
 
 
 def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
-    """Return the roles after further decisions."""
+    """Return the first role of each person after further decisions."""
     taken = dict(roles)
     for decision in decisions:
         if decision.verb in BINDING_VERBS:
@@ -58,7 +59,7 @@ def first_roles(decisions: Iterable[Decision], roles: Roles) -> dict[str, str]:
 
 
 def _withdrawn(those: Iterable[PlacedDecision | None]) -> dict[tuple[str, str], str]:
-    """Return a reason for each withdrawn envelope, by person and digest, so that all copies are withdrawn."""
+    """Return a reason for each withdrawn envelope, by person and digest. All copies of an envelope are withdrawn."""
     return {
         (each.decision.person, sha256): f"withdrawn by {each.place}"
         for each in those
@@ -68,7 +69,7 @@ def _withdrawn(those: Iterable[PlacedDecision | None]) -> dict[tuple[str, str], 
 
 
 def _repeated(each: PlacedDecision, places: dict[object, str]) -> str | None:
-    """Return the reason if a decision repeats an earlier one, so that nobody counts as two people.
+    """Return the reason if a decision repeats an earlier one: a person's approval must not be counted twice.
 
     A rejection in an earlier run only keeps the gate from passing here. The same rejection in this run ends the run.
     """

@@ -6,7 +6,7 @@ from tasks.gates.rules.claim import Claim, Rule
 
 
 def any_role(claim: Claim) -> str | None:
-    """Refuse people without any role, who may not even withdraw."""
+    """Refuse people without any role, who may not even withdraw a decision."""
     if claim.person.roles_at(claim.effective_at):
         return None
     return f"{claim.person.id} held no role on {format_time(claim.effective_at)}, as people.yaml says"
@@ -15,7 +15,7 @@ def any_role(claim: Claim) -> str | None:
 def own_run(claim: Claim) -> str | None:
     """Refuse people who requested the run or declared its schedule.
 
-    The same holds for the earlier run from which a decision carries over.
+    This also applies to the earlier run from which a decision carries over.
     """
     runs = [claim.evidence, *([claim.own_evidence] if claim.own_evidence else [])]
     own = next((each.run for each in runs if claim.person.id in each.requesters), None)
@@ -23,20 +23,20 @@ def own_run(claim: Claim) -> str | None:
 
 
 def demo_run(claim: Claim) -> str | None:
-    """Refuse a decision made on a demo run if this run is none: it was part of a demonstration."""
+    """Refuse a decision of a demo run if this run is not one."""
     made = claim.decision.demo or (claim.own_evidence is not None and claim.own_evidence.demo)
     return "it was made on a demo run" if made and not claim.evidence.demo else None
 
 
 def demo_identity(claim: Claim) -> str | None:
-    """Refuse demo identities outside demo runs: anybody may decide as a demo identity."""
+    """Refuse demo identities outside demo runs, since everybody can decide as a demo identity."""
     if claim.person.demo and not claim.evidence.demo:
         return f"{claim.person.id} is a demo identity, which decides only on runs made with --demo-approvals"
     return None
 
 
 def role_asked(claim: Claim) -> str | None:
-    """Refuse a role that the gate does not ask. The role is signed, so that each decision counts for exactly one."""
+    """Refuse a role that the gate does not ask. The role is signed, so that each decision is for exactly one role."""
     said, asked = claim.decision, roles_for(claim.decision.verb, claim.evidence.asks)
     if said.verb == "withdraw" or said.role in asked:
         return None
@@ -46,7 +46,7 @@ def role_asked(claim: Claim) -> str | None:
 
 
 def role_held(claim: Claim) -> str | None:
-    """Refuse a role that the person did not hold at that time: a later role covers no earlier decision."""
+    """Refuse a role that the person did not hold at that time. A role that was given later is not enough."""
     said, held = claim.decision, claim.person.roles_at(claim.effective_at)
     if said.verb == "withdraw" or said.role in held:
         return None
@@ -75,7 +75,7 @@ def only_owners(claim: Claim) -> str | None:
 
 
 def key_strength(claim: Claim) -> str | None:
-    """Refuse a key that is weaker than policy asks: made by `hallmark init`, or not in hardware."""
+    """Refuse a key that is weaker than policy requires: made by `hallmark init`, or not in hardware."""
     wanted = claim.policy.gate(claim.evidence.tier, claim.evidence.gate).signature
     return claim.person.key_weakness(wanted, claim.policy.environment, claim.key_fingerprint) or None
 
@@ -92,6 +92,6 @@ def roles_for(verb: str, asks: RequiredDecisions) -> list[str]:
 
 
 def excluded_people(evidence: EvidenceSummary, role: str) -> set[str]:
-    """Return people who do not count in a role: the only owner of the sources, if policy asks for a second person."""
+    """Return people who may not decide in a role: the only owner of the sources, if policy asks for a second person."""
     dataset = evidence.dataset if isinstance(evidence, Evidence) else None
     return set(dataset.owners) if dataset and role == evidence.asks.besides_owner else set()

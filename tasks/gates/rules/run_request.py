@@ -17,15 +17,13 @@ from tasks.policy.signed_document import PeopleById
 
 @dataclass(frozen=True)
 class RequestClaim:
-    """Attempt of a person or the scheduler to request a run."""
-
     requester: str
     person: Person | None
     """Person who requests; None for the scheduler, and for somebody who is not in people.yaml."""
     tier: str
     policy: Policy
     at: datetime
-    """Time as of which roles count."""
+    """Time at which the requester must hold a role."""
 
     @property
     def roles(self) -> list[str]:
@@ -39,7 +37,7 @@ def known_requester(asking: RequestClaim) -> str | None:
 
 
 def any_role(asking: RequestClaim) -> str | None:
-    """Refuse people without a role, even if policy lets everybody request runs: they have left."""
+    """Refuse people without a role, since they have left, even if policy lets everybody request runs."""
     if asking.person is None or asking.roles:
         return None
     return f"{asking.requester} held no role on {format_time(asking.at)}, as people.yaml says"
@@ -52,7 +50,7 @@ def demo_identity(asking: RequestClaim) -> str | None:
 
 
 def tier_requesters(asking: RequestClaim) -> str | None:
-    """Refuse people whom the risk tier does not let request runs.
+    """Refuse people who may not request runs of the risk tier.
 
     Raises:
         InputError: The tier is not in policy.yaml.
@@ -64,6 +62,10 @@ RULES: tuple[Callable[[RequestClaim], str | None], ...] = (known_requester, any_
 
 
 def why_not(who: str, tier: str, policy: Policy, people: PeopleById, at: datetime) -> str | None:
-    """Return the reason why somebody may not request a run of a risk tier; None if they may. Raises as `tier_asks`."""
+    """Return the reason why somebody may not request a run of a risk tier; None if they may.
+
+    Raises:
+        InputError: The tier is not in policy.yaml.
+    """
     asking = RequestClaim(who, people.get(who), tier, policy, at)
     return next((reason for rule in RULES if (reason := rule(asking))), None)

@@ -12,7 +12,7 @@ def gate(claim: Claim) -> str | None:
 
 
 def signed_output(claim: Claim) -> str | None:
-    """Refuse a signature that covers another output or policy than its evidence: somebody has put the two together."""
+    """Refuse a signature that covers another output or policy than its evidence, which were combined afterwards."""
     made_on = claim.own_evidence
     if made_on is None:
         return None
@@ -23,7 +23,7 @@ def signed_output(claim: Claim) -> str | None:
 
 
 def signed_purpose(claim: Claim) -> str | None:
-    """Refuse a decision for another use case, tier or purpose than its evidence."""
+    """Refuse a decision for another use case, tier or purpose than that of its evidence."""
     made_on, said = claim.own_evidence, claim.decision
     if made_on is None:
         return None
@@ -39,12 +39,12 @@ def output(claim: Claim) -> str | None:
 
 
 def policy(claim: Claim) -> str | None:
-    """Refuse a decision under another policy: under other rules the person might have decided differently."""
+    """Refuse a decision under another policy, since the person might have decided differently under its rules."""
     return "it was made under another policy" if claim.decision.policy_sha256 != claim.evidence.policy_sha256 else None
 
 
 def evidence(claim: Claim) -> str | None:
-    """Refuse a decision of an earlier run, except about data, which is approved once if it is equal byte by byte."""
+    """Refuse a decision of an earlier run, except about data. Data that is equal byte by byte is approved once."""
     if claim.is_carried_over and claim.evidence.gate != "data":
         return "it is about other evidence, of another run perhaps, and only data decisions carry over"
     return None
@@ -59,7 +59,7 @@ def expectations(claim: Claim) -> str | None:
 
 
 def purpose(claim: Claim) -> str | None:
-    """Refuse approvals and waivers made for another purpose or in a lower risk tier. Rejections hold for any."""
+    """Refuse approvals and waivers made for another purpose or in a lower risk tier. Rejections apply to any."""
     said, asked = claim.decision, claim.evidence
     if not claim.binding:
         return None

@@ -6,21 +6,21 @@ from tasks.trust.validity import CLOCK_TOLERANCE
 
 
 def dated_ahead(claim: Claim) -> str | None:
-    """Refuse a decision dated after its entry: with a clock set ahead, a role or key would count too early."""
+    """Refuse a decision dated after its entry. With a clock set ahead, a role or key would be valid too early."""
     if claim.decision.time > claim.recorded_at:
         return f"it says that it was signed on {format_time(claim.decision.time)}, and was recorded before"
     return None
 
 
 def dated_back(claim: Claim) -> str | None:
-    """Refuse a decision dated before its gate was opened: there was nothing to decide yet."""
+    """Refuse a decision dated before its gate was opened."""
     if claim.opened_at is None or claim.decision.time >= claim.opened_at - CLOCK_TOLERANCE:
         return None
     return f"it says that it was signed on {format_time(claim.decision.time)}, before its gate was asked"
 
 
 def after_closing(claim: Claim) -> str | None:
-    """Refuse a decision after the gate closed: what passed depends on the decisions before."""
+    """Refuse a decision after the gate has closed. The run has continued on the basis of the earlier decisions."""
     if claim.closing_entry is None:
         return None
     return (

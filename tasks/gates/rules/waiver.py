@@ -7,7 +7,7 @@ from tasks.gates.rules.claim import Claim, Rule
 
 
 def complete(claim: Claim) -> str | None:
-    """Refuse a waiver without reason, checks or expiry: a risk that somebody accepts needs all of them."""
+    """Refuse a waiver without reason, checks or expiry."""
     said = claim.decision
     if said.verb != "waive" or (said.reason.strip() and said.checks and said.expires):
         return None
@@ -15,7 +15,7 @@ def complete(claim: Claim) -> str | None:
 
 
 def same_result(claim: Claim) -> str | None:
-    """Refuse a waiver if the check has another result now: it is for exactly the figure that the person saw."""
+    """Refuse a waiver if the check has another result now. A waiver is for the figure that the person saw."""
     if claim.decision.verb != "waive" or claim.own_evidence is None:
         return None
     for name in claim.decision.checks:
@@ -26,7 +26,7 @@ def same_result(claim: Claim) -> str | None:
 
 
 def check_failed(claim: Claim) -> str | None:
-    """Refuse a waiver of a check that did not fail, since nothing can be waived in advance."""
+    """Refuse a waiver of a check that did not fail, since checks cannot be waived in advance."""
     if claim.decision.verb != "waive":
         return None
     known = sorted(check.name for check in claim.evidence.checks if check.verdict == "failed")
@@ -35,7 +35,6 @@ def check_failed(claim: Claim) -> str | None:
 
 
 def allowed(claim: Claim) -> str | None:
-    """Refuse a waiver of checks that policy does not list."""
     if claim.decision.verb != "waive":
         return None
     asks = claim.evidence.asks
@@ -48,7 +47,7 @@ def allowed(claim: Claim) -> str | None:
 def max_duration(claim: Claim) -> str | None:
     """Refuse a waiver for longer than policy allows.
 
-    The days count from the earlier of its own time and its entry's, so that dating it ahead gains nothing.
+    The duration begins at the earlier of the waiver's own time and its entry's, so that dating it ahead has no effect.
     """
     said, waive = claim.decision, claim.evidence.asks.waive
     if said.verb != "waive" or waive is None or said.expires is None:

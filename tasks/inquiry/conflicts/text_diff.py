@@ -10,7 +10,7 @@ from tasks.core.escaping import escape
 
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
 MAX_WORDS = 2_000
-"""Maximum number of words to match. If the differing parts are longer, they are marked as a whole."""
+"""Maximum number of words to match. Longer differing parts are marked as a whole."""
 
 
 class DiffPiece(NamedTuple):
@@ -19,7 +19,7 @@ class DiffPiece(NamedTuple):
 
 
 def diff_texts(left: str, right: str) -> tuple[list[DiffPiece], list[DiffPiece]]:
-    """Split both texts, made visible, into pieces that are equal or differ."""
+    """Split two texts, with invisible characters escaped, into pieces that are equal or differ."""
     ours, theirs = WORD.findall(escape(left)), WORD.findall(escape(right))
     same = list(_matching_blocks(ours, theirs))
     return list(_pieces(ours, [(at, size) for at, _, size in same])), list(
@@ -28,7 +28,7 @@ def diff_texts(left: str, right: str) -> tuple[list[DiffPiece], list[DiffPiece]]
 
 
 def _matching_blocks(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, int, int]]:
-    """Yield runs of equal words: their positions in both texts, and their length."""
+    """Yield blocks of equal words: positions in both texts, and length."""
     most = min(len(ours), len(theirs))
     begin = next((n for n in range(most) if ours[n] != theirs[n]), most)
     most -= begin
@@ -42,7 +42,7 @@ def _matching_blocks(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, 
 
 
 def _pieces(words: list[str], same: list[tuple[int, int]]) -> Iterator[DiffPiece]:
-    """Yield equal and differing pieces in turn. A space between two differing words counts as differing."""
+    """Yield equal and differing pieces in turn. A space between two differing words is part of the difference."""
     differs = [True] * len(words)
     for begin, size in same:
         differs[begin : begin + size] = [False] * size

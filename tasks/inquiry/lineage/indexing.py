@@ -29,7 +29,7 @@ from tasks.sources.dataset import SIDES
 from tasks.sources.sources import load_resolved
 
 ROWS_PER_BATCH = 50_000
-"""Number of rows that are made in memory at once."""
+"""Number of rows that are held in memory at once."""
 
 
 class IndexedRecord(NamedTuple):
@@ -67,7 +67,7 @@ def _indexed_dataset(state: Path, sha256: str) -> IndexedDataset | None:
 def write_index(
     state: Path, about: IndexedDataset, records: Iterable[IndexedRecord], mentions: Iterable[Mention]
 ) -> None:
-    """Write a dataset's index in one transaction. Rows that are sorted by key are written fastest."""
+    """Write a dataset's index in one transaction. Writing is fastest if the rows are sorted by key."""
     with tables.writing(state) as connection:
         if _number(connection, about.sha256) is not None:
             return  # another run has made the same dataset meanwhile
@@ -82,7 +82,7 @@ def _number(connection: Connection, sha256: str) -> int | None:
 
 
 def _insert(connection: Connection, table: str, columns: int, rows: Iterator[tuple[Any, ...]]) -> None:
-    """Insert rows with the SQLite driver, since SQLAlchemy takes longer for a row than SQLite."""
+    """Insert rows with the SQLite driver. SQLAlchemy would take longer for a row than SQLite itself."""
     statement = f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})"
     while some := list(islice(rows, ROWS_PER_BATCH)):
         connection.exec_driver_sql(statement, some)

@@ -24,9 +24,8 @@ from tasks.stages.data.protect.tokens import token
 @dataclass(frozen=True)
 class PersonSearch:
     members: list[Membership]
-    """Records in the sources that were searched."""
     closed: list[str]
-    """Sources that were not searched, each with the people and roles that have access, in words."""
+    """Sources that were not searched, each with a description of who has access."""
 
 
 def find_person(state: Path, value: str, access: Access, reason: str, ledger: Ledger) -> PersonSearch:
@@ -36,7 +35,7 @@ def find_person(state: Path, value: str, access: Access, reason: str, ledger: Le
         state: State folder of the installation.
         value: Name, address or number of the person.
         access: Access of the searcher.
-        reason: Reason to enter in the ledger.
+        reason: Reason to record in the ledger.
         ledger: Ledger of the installation.
 
     Raises:

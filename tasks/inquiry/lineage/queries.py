@@ -21,7 +21,7 @@ from tasks.sources.dataset import SIDES
 
 @dataclass(frozen=True)
 class Membership:
-    """A record of a dataset, or one that was quarantined or not drawn when the dataset was made."""
+    """Record of a dataset, or one that was quarantined or not drawn when the dataset was made."""
 
     dataset: Sha256
     record: str
@@ -34,7 +34,10 @@ class Membership:
 
 
 DATASET_NUMBERS = select(DATASETS.c.number)
-"""Subquery of all datasets. With it in a condition, SQLite looks a key up in each dataset, instead of scanning."""
+"""Subquery of all datasets.
+
+A condition with it lets SQLite look a key up in each dataset, instead of scanning all rows.
+"""
 SELECT_MEMBERSHIPS = (
     select(DATASETS.c.sha256, RECORDS.c.record, RECORDS.c.side, RECORDS.c.source, RECORDS.c.row)
     .join(DATASETS, RECORDS.c.dataset == DATASETS.c.number)
@@ -43,18 +46,15 @@ SELECT_MEMBERSHIPS = (
 
 
 def datasets(state: Path) -> list[IndexedDataset]:
-    """Return all indexed datasets, sorted by digest."""
     return list(map(_dataset, _rows(state, select(DATASETS.c.about).order_by(DATASETS.c.sha256))))
 
 
 def dataset(state: Path, sha256: str) -> IndexedDataset | None:
-    """Return the dataset with this digest; None if it is not in the index."""
     rows = _rows(state, select(DATASETS.c.about).where(DATASETS.c.sha256 == sha256))
     return _dataset(rows[0]) if rows else None
 
 
 def runs_with_dataset(state: Path, sha256: str) -> list[str]:
-    """Return the runs that made a dataset, oldest first."""
     named = _rows(
         state, select(RUNS.c.run).join(DATASETS, RUNS.c.dataset == DATASETS.c.number).where(DATASETS.c.sha256 == sha256)
     )
@@ -62,7 +62,7 @@ def runs_with_dataset(state: Path, sha256: str) -> list[str]:
 
 
 def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
-    """Return a run on this machine that still has the dataset, unchanged; None if there is none."""
+    """Return a run on this machine whose dataset still exists, unchanged; None if there is none."""
     for run in runs_with_dataset(state, sha256):
         layout = Layout(state / "runs" / run)
         try:
@@ -74,13 +74,12 @@ def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
 
 
 def memberships_of_record(state: Path, record_id: str) -> list[Membership]:
-    """Return the datasets that hold a record, and its place in each."""
+    """Return the place of a record in each dataset that contains it."""
     here = RECORDS.c.dataset.in_(DATASET_NUMBERS) & (RECORDS.c.record == tables.record_key(record_id))
     return _members(state, SELECT_MEMBERSHIPS.where(here))
 
 
 def memberships_of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
-    """Return the records that mention any of the tokens, in every dataset."""
     keys = [tables.subject_key(token) for token in tokens]
     wanted = MENTIONS.c.dataset.in_(DATASET_NUMBERS) & MENTIONS.c.subject.in_(keys)
     named = select(MENTIONS.c.dataset, MENTIONS.c.record).where(wanted).distinct().subquery()

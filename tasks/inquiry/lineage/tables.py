@@ -23,9 +23,9 @@ from tasks.core.params.values import Sha256
 
 DATABASE_FILE = "lineage.db"
 QUARANTINED = "put aside"
-"""Side of a record that a stage quarantined."""
+"""Value of `side` for a record that a stage quarantined."""
 NOT_DRAWN = "not drawn"
-"""Side of a record that was not drawn, since the parameters asked for fewer."""
+"""Value of `side` for a record that was not drawn, since the parameters ask for fewer."""
 KEY_BYTES = 8
 
 METADATA = MetaData()
@@ -87,13 +87,12 @@ class IndexedDataset(FrozenModel):
 
     @property
     def digests(self) -> dict[str, Sha256]:
-        """Digest of each source's content."""
         return {source.id: source.sha256 for source in self.sources}
 
 
 @contextmanager
 def writing(state: Path) -> Iterator[Connection]:
-    """Yield a connection in a transaction; other writers wait until it ends."""
+    """Yield a connection in a transaction. Other writers wait until it ends."""
     engine = _engine(state)
     with _reaching(state):
         migrations.migrate(engine, SCHEMA)
@@ -103,7 +102,7 @@ def writing(state: Path) -> Iterator[Connection]:
 
 @contextmanager
 def reading(state: Path) -> Iterator[Connection | None]:
-    """Yield a connection that sees one snapshot and cannot write; None if nothing was ever indexed."""
+    """Yield a connection that reads one snapshot and cannot write; None if nothing was indexed yet."""
     if not (state / DATABASE_FILE).exists():
         yield None
         return
@@ -116,7 +115,7 @@ def reading(state: Path) -> Iterator[Connection | None]:
 
 
 def require_no_earlier_index(state: Path) -> None:
-    """Raise Unavailable if an earlier version wrote an index, since answers without its data would be incomplete."""
+    """Raise Unavailable if an earlier version wrote an index. Answers without its data would be incomplete."""
     if (old := state / "lineage").is_dir():
         raise Unavailable(
             f"{old}: an earlier version of Hallmark wrote this index, and this version cannot read it. Delete the "

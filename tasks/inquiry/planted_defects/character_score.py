@@ -8,7 +8,7 @@ from tasks.sources.protection import Category
 from tasks.stages.data.protect.detected_span import DetectedSpan
 
 ClassCounts = Counter[tuple[Category | None, Category | None]]
-"""Number of characters by their true category and the category that they were masked as; None for no category."""
+"""Number of characters by true category and by category as which they were masked; None for no category."""
 
 
 class CharacterScore(NamedTuple):
@@ -16,10 +16,10 @@ class CharacterScore(NamedTuple):
 
     truth: int
     hit: int
-    """Characters of this category that were masked as any category."""
+    """Number of characters of this category that were masked, as any category."""
     marked: int
     right: int
-    """Characters masked as this category that truly have any category."""
+    """Number of characters masked as this category that have a true category, whichever it is."""
 
     @property
     def recall(self) -> float:
@@ -31,7 +31,7 @@ class CharacterScore(NamedTuple):
 
 
 def count_characters(text: str, truth: Sequence[DetectedSpan], marked: Sequence[DetectedSpan]) -> ClassCounts:
-    """Count the characters of one text by true category and masked category, leaving out those with neither."""
+    """Count the characters of a text by true category and masked category, except those with neither."""
     is_of, taken_for = (
         {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}
         for spans in (truth, marked)

@@ -8,11 +8,11 @@ from tasks.core.formatting import format_share
 from tasks.core.layout import Layout
 
 FACT_PREFIX = "planted.recall_"
-"""Prefix of a figure's name, before a category or `all`."""
+"""Prefix of the name of a figure, before a category or `all`."""
 
 
 def read_facts(layout: Layout) -> Facts:
-    """Return the figures in measured/planted.json, empty if the run's sources have no ground truth.
+    """Return the figures in measured/planted.json; empty if the run's sources have no ground truth.
 
     Raises:
         InputError: The file has another format.
@@ -40,7 +40,7 @@ def read_facts(layout: Layout) -> Facts:
 
 
 def describe_misses(facts: Facts) -> str:
-    """Describe the known misses of masking, the worst category first."""
+    """Describe how much masking has missed, beginning with the worst category."""
     recalls = {name.removeprefix(FACT_PREFIX): fact for name, fact in facts.items() if name.startswith(FACT_PREFIX)}
     if not recalls:
         return "not measured here: nobody planted values in these sources; no masking finds everything"

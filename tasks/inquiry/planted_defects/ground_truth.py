@@ -33,13 +33,12 @@ class RowLocation(NamedTuple):
 
 
 class DefectKind(NamedTuple):
-    """Kind of defect, with the rules that should find it."""
+    """Kind of defect, with the stage and the rules that should find it."""
 
     stage: str
     rules: tuple[str, ...]
-    """Rules of the quarantine."""
     original_may_go: bool = False
-    """Whether the stage may remove the original and keep the planted row, since neither is better."""
+    """Whether the stage may remove the original and keep the planted row instead, since neither is better."""
 
 
 DEFECT_KINDS: Mapping[str, DefectKind] = {
@@ -58,12 +57,12 @@ DEFECT_KINDS: Mapping[str, DefectKind] = {
     "conflict_undecided": DefectKind("deduplicate", ("conflict_undecided",)),
     "in_test": DefectKind("deduplicate", ("near_test",)),
 }
-"""Kinds of defects by name. A category of protected text is a kind of defect if its source says `drop`."""
+"""Kinds of defects by name. A category of protected text is also a kind of defect, for sources that drop it."""
 
 
 @dataclass(frozen=True)
 class PlantedRow:
-    """A defect that affects a whole row."""
+    """Planted defect of a whole row."""
 
     place: RowLocation
     defect: str
@@ -72,7 +71,7 @@ class PlantedRow:
 
 @dataclass(frozen=True)
 class PlantedValue:
-    """A personal or secret value in a row's texts."""
+    """Planted personal or secret value in the texts of a row."""
 
     place: RowLocation
     category: Category

@@ -5,9 +5,9 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER
 
 
 def find_masked_spans(original: str, protected: str) -> list[DetectedSpan]:
-    """Return the stretches of `original` that `protected` has placeholders for, each with the placeholder's category.
+    """Return the spans of `original` that placeholders replaced in `protected`, each with its category.
 
-    A stretch ends before the first occurrence of the text that follows the placeholder.
+    A span ends before the first occurrence of the text that follows the placeholder.
 
     Raises:
         ValueError: `protected` cannot have been made from `original`.

@@ -10,7 +10,7 @@ from tasks.inquiry.planted_defects.ground_truth import DEFECT_KINDS, PlantedRow,
 from tasks.sources.dataset import STAGES
 
 RemovedRows = Mapping[RowLocation, tuple[str, RowLocation | None]]
-"""Rule that removed a row, and place of the record kept instead, by the place of the removed row."""
+"""Rule that removed a row, and place of the record that was kept instead, by the place of the removed row."""
 
 
 class KindScore(FrozenModel):
@@ -86,10 +86,10 @@ def _rule(row: PlantedRow, gone: RemovedRows) -> str:
 
 
 def _removed_place(row: PlantedRow, gone: RemovedRows) -> RowLocation:
-    """Return the place of the removed row: the planted row, or in some kinds its original.
+    """Return the place of the row that was removed: the planted row, or for some kinds of defects its original.
 
-    If two rows are duplicates, the stage keeps the longer one, and masking comes first: a typing error may be masked
-    as a name, and the placeholder makes that text longer.
+    Of two duplicates, the stage keeps the longer one, and masking comes first: a typing error may be masked as a name,
+    and the placeholder makes that text longer.
     """
     if DEFECT_KINDS[row.defect].original_may_go and row.original and row.place not in gone:
         _, kept = gone.get(row.original, ("", None))

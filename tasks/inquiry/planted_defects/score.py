@@ -23,7 +23,7 @@ class PlantedScore(FrozenModel):
 
 
 def write_score(layout: Layout) -> None:
-    """Write measured/planted.json, or delete it if the run's sources have no ground truth; raises as `score` does."""
+    """Write measured/planted.json, or delete it if the run's sources have no ground truth. Raises as `score_run`."""
     resolved, path = load_resolved(layout.sources), layout.measurements("planted.json")
     if resolved.truth is None:
         path.unlink(missing_ok=True)
@@ -33,10 +33,10 @@ def write_score(layout: Layout) -> None:
 
 
 def score_run(layout: Layout, resolved: ResolvedSources, planted: GroundTruth) -> PlantedScore:
-    """Return the score of a run that has been through `deduplicate`.
+    """Return the score of a run that has finished `deduplicate`.
 
-    If a source's `protect` says `drop` for a category, its values are scored by rows. If it says `keep`, they are not
-    scored, since nothing shows whether they were found.
+    Values of a category that the source's `protect` drops are scored by rows. Values of a category that it keeps are
+    not scored, since nothing shows whether they were found.
 
     Raises:
         InputError: A source changed since it was pinned, or the ground truth names other sources or rows.

@@ -14,11 +14,11 @@ from tasks.stages.data.readers.kinds import reader_of
 from tasks.stages.data.readers.rows import MalformedRow
 
 TurnPairs = list[tuple[str, str]]
-"""Texts of each turn: as the source has it, normalised and repaired, and as the record has it."""
+"""Texts of each turn: as in the source, normalised and repaired, and as in the record."""
 
 
 def pair_texts(layout: Layout, resolved: ResolvedSources) -> Iterator[tuple[RowLocation, TurnPairs]]:
-    """Yield the turns of every record. Holds all records in memory, since a drill is small.
+    """Yield the turns of every record. All records are held in memory, since a drill is small.
 
     Raises:
         InputError: A source changed since it was pinned.

@@ -62,9 +62,9 @@ def score_values(values: Iterable[PlantedValue], texts: Iterable[tuple[RowLocati
 
 
 def locate_values(values: Sequence[PlantedValue], texts: Sequence[str]) -> list[list[DetectedSpan]]:
-    """Return for each text the stretches of all values, as whole words.
+    """Return for each text the spans of all values, as whole words.
 
-    Longer values are located first, so that a value within another does not count twice.
+    Longer values are located first, so that a value within another one is not counted twice.
 
     Raises:
         InputError: A value is in none of the texts.
