@@ -9,10 +9,10 @@ from tasks.core.files import UMASK
 
 
 def find_root(start: Path, say: Callable[[str], None]) -> Path:
-    """Return the checkout: the nearest folder at or above `start` that has dvc.yaml and params.yaml.
+    """Return the nearest folder at or above `start` that has dvc.yaml and params.yaml.
 
-    Other users' permissions to its state, which an earlier version of Hallmark left open, are removed, and `say` is
-    told.
+    Permissions of other users on its state, which an earlier version of Hallmark left, are removed; `say` is called
+    with a notice about that.
 
     Raises:
         InputError: There is no such folder, or its state is not one, or belongs to another user.

@@ -12,7 +12,6 @@ ADVICE = "run `hallmark ledger verify`, which says all that is wrong, and ask wh
 
 
 def refusal(signs: list[str]) -> str:
-    """Return the message with which an action on a changed ledger is refused."""
     return f"the ledger was changed by hand, and nothing is done on it: {'; '.join(signs)}. {ADVICE}"
 
 

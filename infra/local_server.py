@@ -32,7 +32,6 @@ class RunningServer(FrozenModel):
 
 
 def find(folder: Path) -> RunningServer | None:
-    """Return the running server that was started in this folder, or None."""
     path = folder / "up.json"
     if not path.exists():
         return None
@@ -44,7 +43,6 @@ def find(folder: Path) -> RunningServer | None:
 
 
 def write_state(folder: Path, up: RunningServer) -> RunningServer:
-    """Write up.json and return its content."""
     files.write_bytes(folder / "up.json", up.model_dump_json(indent=2).encode())
     return up
 

@@ -68,7 +68,6 @@ def start(root: Path, say: Callable[[str], None]) -> RunningServer | None:
 
 
 def stop(root: Path) -> bool:
-    """Stop the MLflow server of this checkout. Return whether it was running."""
     return local_server.stop(folder(root))
 
 

@@ -13,7 +13,10 @@ NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def free_port(wanted: int, by_name: bool = False) -> int | None:
-    """Return the port `wanted`, or any free port for 0; None if the port is taken. `by_name` is as in `bound`."""
+    """Return the port `wanted`, or any free port for 0; None if the port is taken.
+
+    `by_name` is as in `bind_loopback`.
+    """
     try:
         probes = bind_loopback(wanted, by_name)
     except OSError:

@@ -39,7 +39,7 @@ class LookupResult(FrozenModel):
 
 
 def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) -> LookupResult:
-    """Return the places of a record.
+    """Return the datasets, runs and releases that contain a record.
 
     Raises:
         InputError: `record` is not the id of a record.
@@ -52,7 +52,7 @@ def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) 
 def find_person(
     state: Path, value: str, reason: str, access: Access, ledger: Ledger, governed: Governance
 ) -> LookupResult:
-    """Return the places of all records about a person. Raises as `person.find`.
+    """Return the datasets, runs and releases with records about a person. Raises as `person_search.find_person`.
 
     The ledger records the question before this function searches for the answer.
     """

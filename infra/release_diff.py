@@ -44,6 +44,5 @@ def release_folder(name: str, ledger: Ledger, governed: Governance) -> Path:
 
 
 def _verification_failure(where: Path, governed: Governance) -> str:
-    """Return why a release does not verify here. Proofs that are missing from its folder do not count as a reason."""
     verification = releases.verify(where, governed)
     return verification.against if verification.verdict == "invalid" else ""

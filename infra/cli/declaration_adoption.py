@@ -40,7 +40,6 @@ def sign(declared: Sequence[DeclaredDocument], here: Checkout, who: str, reason:
 
 
 def describe_changes(declared: DeclaredDocument, now: DeclarationStatus) -> str:
-    """Describe the differences of a declaration from the one in force, each with both values."""
     known = now.in_force.get(declared.subject)
     if known is None:
         said = (

@@ -12,7 +12,6 @@ from tasks.registry.history.comparison import Figure
 
 
 def print_settings(title: str, moved: Mapping[str, ValueChange]) -> None:
-    """Print the settings that differ, each before and now, below a title."""
     console.print(f"\n{title}")
     if not moved:
         console.print("  the same")

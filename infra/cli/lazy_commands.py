@@ -21,7 +21,6 @@ They are reported as InputError. All other errors of the operating system count 
 command turns them into a message.
 """
 MAX_PATH_SHOWN = 100
-"""Maximum number of characters of the path in the error message."""
 
 
 class Command(NamedTuple):
@@ -78,8 +77,6 @@ class LazyGroup(TyperGroup):
 
 
 def group_class(verbs: Mapping[str, Command | CommandGroup]) -> type[TyperGroup]:
-    """Return the class of the group of all commands, for `typer.Typer(cls=…)`."""
-
     class Whole(LazyGroup):
         def __init__(self, **given: Any) -> None:
             super().__init__(verbs, **given)

@@ -44,7 +44,7 @@ def uncommitted_edits(at: Context) -> dict[str, list[str]]:
 
 
 def request_run(at: Context, occasion: Occasion, who: str, as_json: bool) -> None:
-    """Record an occasion with a run request signed by `who`, start its flow run in Prefect, and print the outcome."""
+    """Record an occasion with a run request signed by `who`, start its flow run, and print the outcome."""
     ask = requests.request_signer(Repository.open(at.root), at.ledger, at.governed, occasion, who)
     entry = occasion_entries.record_taken(at.ledger, at.book, occasion, installation.installation_id(at.root), ask)
     said: dict[str, object] = {

@@ -16,7 +16,7 @@ RENAMED = {
 
 
 def replace_old(args: list[str]) -> list[str]:
-    """Return the arguments of `hallmark` with the current name of the command, and print a line if that is new."""
+    """Return the arguments with the command's current name. A notice is printed if the name was an earlier one."""
     if args[:1] == ["params"]:
         args = [part for each in args for part in (each.split("=", 1) if each.startswith("--") else [each])]
     old, new = _find_old(args)

@@ -15,12 +15,11 @@ from tasks.core.formatting import format_duration
 
 TICK_SECONDS = 0.5
 QUIET_SECONDS = 30.0
-"""Seconds between two printed lines about the step in progress, if the output is not a terminal."""
+"""Seconds between two printed lines about a step in progress. They are printed only if the output is no terminal."""
 
 
 @contextmanager
 def showing_step(words: str, console: Console | None) -> Iterator[None]:
-    """Show `words` with the elapsed time while the block runs."""
     with ProgressDisplay(console) as screen:
         screen.working(words)
         yield
@@ -56,7 +55,6 @@ class ProgressDisplay:
             self.moving.stop()
 
     def line(self, text: str) -> None:
-        """Print a line about a finished step."""
         self.at_work = None
         if self.console is not None:
             self.console.print(text)

@@ -205,7 +205,10 @@ def _resume_run(where: Path, run_id: str, say: Callable[[str], None]) -> _Starte
 
 @contextmanager
 def _starting_prefect(where: Path, run_id: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Start Prefect while the block fetches a run, which takes as long; not if the run cannot be fetched."""
+    """Start Prefect while the block fetches a run, since both take equally long.
+
+    Prefect is not started if the run cannot be fetched.
+    """
     if GIT_REMOTE_VARIABLE not in os.environ or recorded_request(where, run_id) is None:
         yield
         return

@@ -29,9 +29,9 @@ def show_until_done(root: Path, up: RunningPrefect, run_id: str, flow_run: str, 
 
     Raises:
         Refused: The flow run failed with this error before its journal had an end.
-        InputError: As above.
-        Unavailable: The flow run ended otherwise without an end in its journal: it was killed, the disk is full, or
-            another process executes the run. Or the runner has ended.
+        InputError: The flow run failed with this error before its journal had an end.
+        Unavailable: The flow run ended otherwise without an end in its journal (it was killed, the disk is full, or
+            another process executes the run), or the runner has ended.
     """
     asked, waiting = time.monotonic(), False
     with ProgressDisplay(None if quiet else console) as screen:

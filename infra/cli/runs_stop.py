@@ -11,7 +11,6 @@ from tasks.runs import journal
 from tasks.runs.run_lock import is_executing
 
 STOP_TIMEOUT_SECONDS = 60.0
-"""Maximum number of seconds until the process of the run has ended."""
 
 
 def stop(run: Annotated[str, run_argument.REQUIRED]) -> None:

@@ -15,9 +15,7 @@ from rich.text import Text
 from infra.cli.terminal import LiteralConsole
 
 COLUMN_GAP = 2
-"""Spaces between two columns."""
 MIN_CELL_WIDTH = 12
-"""Minimum width of a cell with line breaks, in characters."""
 MAX_WORD_WIDTH = 40
 """Maximum width that a column gets for its longest word, in characters. Digests are longer, and may be broken."""
 

@@ -21,13 +21,11 @@ from tasks.core.errors import InputError, Refused
 from tasks.core.files import sha256_bytes
 
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 256
-"""Minimum and maximum number of characters in a password."""
 MAX_FAILED_ATTEMPTS = 5
 """Number of consecutive wrong passwords that locks an account."""
 FIRST_LOCKOUT = timedelta(minutes=1)
 """Duration of the first lockout. Each further wrong password doubles it."""
 MAX_LOCKOUT = timedelta(hours=1)
-"""Maximum duration of a lockout."""
 DEVICE_LIFETIME = timedelta(days=180)
 """Time for which a browser stays known after the last sign-in with it."""
 REFUSAL = "no such person, or another password; after five wrong ones in a row an account rests for a while"
@@ -57,7 +55,6 @@ class Accounts:
             connection.execute(insert(ACCOUNTS).values(row))
 
     def delete_password(self, person: str) -> bool:
-        """Delete a person's password. Return whether there was one."""
         with unavailable_on_error("the console's database"), self._engine.begin() as connection:
             return _delete_account(connection, person)
 

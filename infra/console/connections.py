@@ -19,7 +19,6 @@ MAX_WAITING_CONNECTIONS = 100
 MAX_CONNECTIONS = 200
 """Maximum number of open connections, and of requests in progress (`limit_concurrency` of uvicorn)."""
 KEEP_ALIVE_SECONDS = 15
-"""Seconds for which a connection stays open after a response."""
 
 
 class LimitedConnection(H11Protocol):
@@ -29,8 +28,8 @@ class LimitedConnection(H11Protocol):
     """Time since which the connection is without a complete request, in seconds of the event loop; None while the
     console answers."""
     _limit: asyncio.TimerHandle | None = None
-    """Timer that closes the connection if its request does not arrive; None while it is idle after a response, which
-    KEPT limits."""
+    """Timer that closes the connection if its request does not arrive; None while the connection is idle after a
+    response, which KEEP_ALIVE_SECONDS limits."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

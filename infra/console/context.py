@@ -25,8 +25,6 @@ class NotSignedIn(Exception):
 
 
 class Visitor(BaseModel):
-    """Signed-in person, and their session."""
-
     model_config = {"arbitrary_types_allowed": True}
     person: Person
     session: Session
@@ -77,7 +75,7 @@ class Context:
         return Visitor(person=person, session=session)
 
     def rate_limited_visitor(self, request: Request) -> Iterator[Visitor]:
-        """Yield the visitor while their request is answered. Raises as `visitor`, and TooMany above a limit."""
+        """Yield the visitor while their request is answered. Raises as `visitor`, and TooManyRequests above a limit."""
         visitor = self.visitor(request)
         with self.rates.request(visitor.person.id):
             yield visitor
@@ -101,7 +99,6 @@ class Context:
 
 
 def path_and_query(request: Request) -> str:
-    """Return the path and query of a request."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 

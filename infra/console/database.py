@@ -39,11 +39,6 @@ SESSIONS = Table(
 
 
 def open_database(state: Path) -> Engine:
-    """Open the database, and create it if there is none.
-
-    Raises:
-        Unavailable: The database cannot be opened.
-    """
     engine = database.sqlite(state / "console" / "console.db")
     with unavailable_on_error("the console's database"):
         METADATA.create_all(engine)

@@ -20,8 +20,6 @@ STATUS_BY_ERROR: dict[type[HallmarkError], int] = {InputError: 400, Refused: 409
 
 
 class EscapedJSONResponse(JSONResponse):
-    """JSON response in which invisible characters are escaped."""
-
     def render(self, content: Any) -> bytes:
         return escaped_json(content).encode()
 

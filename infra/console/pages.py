@@ -81,7 +81,6 @@ def api_path(page: Page) -> str:
 
 
 def csv_paths(page: Page) -> dict[str, str]:
-    """Return the path of the CSV of each table of a page, by the name of the table."""
     path = "/inbox" if page.path == "/" else page.path
     of = csv_tables.names(get_type_hints(page.view)["return"])
     return {table: f"{path}.csv" if table == csv_tables.MAIN_TABLE else f"{path}/{table}.csv" for table in of}

@@ -43,7 +43,7 @@ class SignInQueue:
         """Run `work` in a thread of the queue, and return its result.
 
         Raises:
-            TooMany: The queue is full.
+            TooManyRequests: The queue is full.
         """
         if self._taken >= self._most:
             raise TooManyRequests
@@ -66,7 +66,7 @@ class RateLimits:
         """Count a request of a person while it is answered.
 
         Raises:
-            TooMany: Too many requests of the person are being answered, or arrived in the last minute.
+            TooManyRequests: Too many requests of the person are being answered, or arrived in the last minute.
         """
         with self._turn:
             if self._answered[who] >= self._at_once or not self._counted.hit(self._most, who):

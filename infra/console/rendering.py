@@ -26,7 +26,7 @@ def environment() -> jinja2.Environment:
 
 
 def as_csv(view: BaseModel, table: str) -> str:
-    """Return a table of a view as CSV, with a header. No cell begins with a character of FORMULA."""
+    """Return a table of a view as CSV, with a header. No cell begins with one of FORMULA_PREFIXES."""
     out, lines = io.StringIO(), csv_tables.lines(view, table)
     names = dict.fromkeys(name for line in lines for name in line) or csv_tables.columns(type(view), table)
     writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL)  # some spreadsheets split at semicolons

@@ -107,7 +107,10 @@ def _add_signing(app: FastAPI, context: Context, path: str, signing: Signing, ac
 def _endpoint(
     context: Context, answer: Callable[..., Any], view: Callable[..., Any], *own: type[Request], token: bool = False
 ) -> Callable[..., Any]:
-    """Return `answer` with a signature for FastAPI: the visitor, and the parameters of `view` except those in GIVEN."""
+    """Return `answer` with a signature for FastAPI.
+
+    It has the visitor and the parameters of `view`, except SERVER_PARAMETERS.
+    """
     hints = get_type_hints(view, include_extras=True)
     known = inspect.signature(view).parameters.values()
     given = [

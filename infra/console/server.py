@@ -30,7 +30,6 @@ def folder(root: Path) -> Path:
 
 
 def find(root: Path) -> RunningServer | None:
-    """Return the running console of this checkout, or None."""
     return local_server.find(folder(root))
 
 
@@ -59,7 +58,6 @@ def start(root: Path, say: Callable[[str], None]) -> RunningServer:
 
 
 def stop(root: Path) -> bool:
-    """Stop the console of this checkout. Return whether it was running."""
     return local_server.stop(folder(root))
 
 

@@ -16,9 +16,7 @@ from tasks.core.errors import Refused
 from tasks.core.files import sha256_bytes
 
 IDLE_TIMEOUT = timedelta(minutes=30)
-"""Time without use after which a session ends."""
 MAX_DURATION = timedelta(hours=10)
-"""Time after which a session ends, even if it is in use."""
 MARK_DIGEST_LENGTH = 32
 """Number of characters of the digest of a browser's mark in form tokens."""
 LAST_USE_ACCURACY = timedelta(minutes=1)
@@ -37,8 +35,6 @@ class Session:
 
 @dataclass(frozen=True)
 class OpenSession:
-    """Session that has not ended."""
-
     person: str
     began: datetime
     seen: datetime
@@ -56,7 +52,7 @@ class Sessions:
         therefore begin with the digest of `mark`, a random value that the browser keeps for this origin alone. By it a
         page recognises its own session (static/console.js).
 
-        `password` is the hash that `Accounts.require` returned, and None for a sign-in with a provider.
+        `password` is the hash that `Accounts.verify_password` returned, and None for a sign-in with a provider.
 
         Raises:
             Refused: The password was deleted or changed since it was verified.
@@ -93,7 +89,6 @@ class Sessions:
         return Session(row.person, row.form_token)
 
     def list_open(self, now: datetime) -> list[OpenSession]:
-        """Return every session that has not ended, oldest first."""
         moment = now.replace(tzinfo=None)
         alive = (SESSIONS.c.began >= moment - MAX_DURATION) & (SESSIONS.c.seen >= moment - IDLE_TIMEOUT)
         with unavailable_on_error("the console's database"), self._engine.connect() as connection:
@@ -105,7 +100,6 @@ class Sessions:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.token_sha256 == _digest(token)))
 
     def end_all(self, person: str) -> int:
-        """End every session of a person. Return how many there were."""
         with unavailable_on_error("the console's database"), self._engine.begin() as connection:
             return int(connection.execute(delete(SESSIONS).where(SESSIONS.c.person == person)).rowcount)
 

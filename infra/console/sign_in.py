@@ -66,7 +66,6 @@ def _signed_in(context: Context, person: str, password: str, device: str, where:
 
 
 def device_cookie_name(context: Context) -> str:
-    """Return the name of the cookie that identifies a known browser."""
     return f"{context.cookie}-device"
 
 
@@ -94,7 +93,6 @@ def local_path(path: str) -> str:
 def sign_in_page(
     context: Context, request: Request, where: str, status: int = 200, wrong: str = "", known: str = ""
 ) -> Response:
-    """Return the page with the form for signing in."""
     by = context.sign_in_by
     said = {
         "title": "Sign in", "next": local_path(where), "wrong": wrong, "known": known, "passwords": by.passwords,

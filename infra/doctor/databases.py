@@ -34,11 +34,6 @@ DATABASES = (
 
 
 def schemas(root: Path) -> Iterator[Finding]:
-    """Report the schema version of each database.
-
-    Raises:
-        Unavailable: A database cannot be reached.
-    """
     for each in DATABASES:
         yield _finding(each, root / ".hallmark")
 

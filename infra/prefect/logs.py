@@ -26,9 +26,7 @@ MAX_FLOW_RUNS = 50
 MAX_LINES = 200
 """Maximum number of lines, which is the server's limit for one response."""
 MAX_LINE_LENGTH = 4_000
-"""Maximum number of characters of a line."""
 MAX_RESPONSE_BYTES = 4 << 20
-"""Maximum size of a response, in bytes."""
 LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
 

@@ -44,11 +44,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def destination() -> str | None:
-    """Return the destination of notices; None if none is set.
-
-    Raises:
-        InputError: The setting is neither a block nor a webhook.
-    """
     given = os.environ.get(DESTINATION_VARIABLE, "").strip()
     if not given:
         return None
@@ -138,6 +133,5 @@ def _last_older_entry(ledger: "Ledger") -> int:
 
 
 def _old_cursor(state: Path, last: int) -> int:
-    """Return the number that an earlier version stored in a file; otherwise `last`."""
     path = state / OLD_CURSOR_FILE
     return int(files.read_json(path)["entry"]) if path.exists() else last

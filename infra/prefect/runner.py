@@ -64,7 +64,6 @@ def storage_in(folder: Path) -> Iterator[None]:
 
 
 def concurrency_limit(root: Path) -> int:
-    """Return the maximum number of runs that are executed at the same time, as in force now."""
     try:
         here = Checkout(root)
         in_force = deployments_in_force.read(here.ledger, here.governance)
@@ -77,7 +76,7 @@ def pass_on_bytecode_cache() -> None:
     """Make the processes of flow runs use the runner's cache of bytecode.
 
     `multiprocessing` passes on most options of the interpreter, but not `pycache_prefix`. Without it, a flow run would
-    execute bytecode that is beside a source in place of the source.
+    execute the bytecode beside a source file instead of the source.
     """
     flags = util._args_from_interpreter_flags()  # type: ignore[attr-defined]
     flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"] * (sys.pycache_prefix is not None)

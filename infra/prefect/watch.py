@@ -37,7 +37,6 @@ from tasks.runs import installation
 
 RENEW_SECONDS = 5.0
 DECISION_POLL_SECONDS = 0.5
-"""Seconds between two queries of the ledger for new decisions."""
 HEAD_SECONDS = 10.0
 """Seconds between two checks of whether the ledger has grown and needs a new published head.
 
@@ -52,7 +51,6 @@ OCCASION_SECONDS = 2.0
 The times of schedules are exact to the second, and a check without a result takes 1 to 2 ms.
 """
 MLFLOW_SECONDS = 5.0
-"""Seconds between two updates of changed runs in MLflow."""
 DEADLINE_SECONDS = 60.0
 """Seconds between two checks of deadlines, reminders and expiries, which are hours and days."""
 

@@ -17,7 +17,7 @@ class WatchStatus(NamedTuple):
     words: str
     """Holder of the lease and the time since which it watches; if there is none, the time without a watch."""
     is_missing: bool
-    """Whether there has been no watch for longer than LATE."""
+    """Whether there has been no watch for longer than MAX_ABSENCE."""
 
 
 def read(root: Path) -> WatchStatus:

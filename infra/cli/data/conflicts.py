@@ -94,7 +94,7 @@ def _dates(side: PairRecord) -> str:
 
 
 def _marked(pieces: list[DiffPiece]) -> Text:
-    """Return the text with its differences marked: in bold yellow, and in brackets for terminals without colours."""
+    """Return the text with its differences in bold yellow, and in brackets for terminals without colours."""
     text = Text()
     for piece in pieces:
         text.append(f"⟦{piece.text}⟧" if piece.differs else piece.text, style="bold yellow" if piece.differs else None)

@@ -52,7 +52,6 @@ def list_sources(
 
 
 def _adopted(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
-    """Return, by source, the state of its adoption in words, or None if environment `local` does not need it."""
     inventory, now = sources.load(governed.folder), status.read(ledger, governed)
     declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
     asked = not governed.local or any(each.subject in now.in_force for each in declared)

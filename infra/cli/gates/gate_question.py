@@ -32,7 +32,6 @@ Gate = Annotated[
     str | None, typer.Argument(metavar="GATE", help="data, evaluation or release. Default: the one that is open.")
 ]
 MAX_LISTED = 10
-"""Maximum number of waiting gates that the error message lists."""
 
 
 class OnAnotherMachine(Refused):
@@ -99,7 +98,7 @@ def governance(evidence: Evidence) -> Governance:
     """Return the governance by which a gate is judged.
 
     If the run is on another machine, this is the governance installed here, since decisions made here are judged again
-    there. Raises as `standing_in`.
+    there. Raises as `substitute_governance`.
     """
     where = shared.checkout_root()
     layout = layout_of(where, evidence.run)
@@ -111,7 +110,7 @@ def substitute_governance(evidence: EvidenceSummary, governed: Governance) -> Go
     """Return the governance installed here, in place of that of a run on another machine.
 
     Raises:
-        Elsewhere: The policies differ, or the environment is local, in which each machine has its own keys.
+        OnAnotherMachine: The policies differ, or the environment is local, in which each machine has its own keys.
     """
     why = "in environment local keys are each machine's own" if governed.local else "its policy is another than here"
     if governed.local or governed.policy_sha256 != evidence.policy_sha256:

@@ -70,7 +70,7 @@ def _cells(known: dict[str, Any], standing: GateStatus | HallmarkError) -> list[
 
 
 def _state_and_waiting(standing: GateStatus | HallmarkError) -> tuple[str, list[str]]:
-    """Return the state of a gate and the people it waits for; for a gate that cannot be judged, the reason instead."""
+    """Return the state of a gate and the people it waits for; if it cannot be judged, the reason and nobody."""
     if isinstance(standing, GateStatus):
         return standing.state, standing.waiting_for
     return "elsewhere" if isinstance(standing, gate_question.OnAnotherMachine) else "void", [str(standing)]

@@ -10,9 +10,7 @@ import httpx2
 from tasks.core.errors import Unavailable
 
 MAX_RESPONSE_BYTES = 256 << 10
-"""Maximum size of a response, in bytes."""
 MAX_RESPONSE_SECONDS = 10
-"""Maximum duration of a response, in seconds."""
 TIMEOUT = httpx2.Timeout(5)
 """Maximum time to connect, and to wait for the next bytes."""
 

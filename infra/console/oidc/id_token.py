@@ -15,7 +15,6 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Accepted algorithms: signatures with a private key of the provider. `none` is not accepted, nor HS*, whose secret the
 client has as well."""
 KEY_TYPES = ("RSA", "EC")
-"""Accepted types of keys."""
 MIN_RSA_BITS = 2048
 """Minimum length of an RSA key in bits (NIST SP 800-131A). Shorter keys can be broken."""
 LEEWAY_SECONDS = 60

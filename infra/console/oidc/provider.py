@@ -54,7 +54,7 @@ class Provider:
         self._lock, self._few = Lock(), BoundedSemaphore(PARALLEL_SIGN_INS)
 
     def authorization_url(self, going: SignInTransaction) -> str:
-        """Return the URL at the provider to which a browser is redirected. Raises as `discover`."""
+        """Return the URL at the provider to which a browser is redirected. Raises as `fetch_metadata`."""
         found = self._metadata()
         with self._client(found) as client:
             url, _ = client.create_authorization_url(
@@ -107,7 +107,10 @@ class Provider:
         )  # fmt: skip
 
     def _metadata(self) -> ProviderMetadata:
-        """Return the metadata, cached for KEPT seconds. After a failure it is not fetched again for REST seconds."""
+        """Return the metadata, cached for METADATA_CACHE_SECONDS.
+
+        After a failure, no request is made for RETRY_DELAY_SECONDS.
+        """
         if not self._lock.acquire(timeout=1):
             raise Unavailable("the sign-in's provider is slow to answer; try again")
         try:

@@ -15,12 +15,9 @@ SECRET_FILE = "HALLMARK_OIDC_CLIENT_SECRET_FILE"
 NAME = "HALLMARK_OIDC_NAME"
 PASSWORDS = "HALLMARK_CONSOLE_PASSWORDS"
 MAX_SECRET_FILE_BYTES = 4096
-"""Maximum size of the file with the secret, in bytes."""
 
 
 class ProviderSettings(FrozenModel):
-    """Provider, and the console as the provider's client."""
-
     issuer: str
     client_id: str
     client_secret: str = ""
@@ -30,8 +27,6 @@ class ProviderSettings(FrozenModel):
 
 
 class SignInMethods(FrozenModel):
-    """Sign-in methods that are enabled."""
-
     passwords: bool = True
     provider: ProviderSettings | None = None
 

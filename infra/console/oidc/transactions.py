@@ -15,14 +15,11 @@ from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import Refused
 
 MAX_SIGN_IN_SECONDS = 600
-"""Maximum duration of a sign-in, in seconds."""
 MAX_PATH_LENGTH = 1000
 """Maximum length of the path to open afterwards, in characters. A cookie holds 4096 bytes."""
 
 
 class SignInTransaction(FrozenModel):
-    """Sign-in in progress."""
-
     state: str
     """Value that the provider returns in its answer, which shows that the answer is to this sign-in."""
     nonce: str

@@ -42,14 +42,14 @@ class SignedDecisionRequest(DecisionRequest, SignedStatement):
 
 
 def draft(here: RequestState, person: Person, run: str, gate: str, wanted: DecisionRequest) -> UnsignedStatement:
-    """Return the statement to sign. Raises as `decisions.decide`, and Refused if the gate has other evidence by now."""
+    """Return the statement to sign. Raises as `decisions.decide`, and Refused if the gate's evidence has changed."""
     case, governed = _require_same_evidence(here, run, gate, wanted)
     drawn = decisions.draw_up(here.ledger, governed, case.evidence, person.id, wanted.wish(), wanted.public_key_line)
     return messages.unsigned(drawn)
 
 
 def record(here: RequestState, person: Person, run: str, gate: str, wanted: SignedDecisionRequest) -> RecordedStatement:
-    """Record the signed decision. Raises as `draw`, and Refused for a signature of another person."""
+    """Record the signed decision. Raises as `draft`, and Refused for a signature of another person."""
     case, governed = _require_same_evidence(here, run, gate, wanted)
     line = wanted.public_key_line
     envelope = wanted.envelope(line)

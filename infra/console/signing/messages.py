@@ -18,8 +18,6 @@ Line = Annotated[str, Field(max_length=200)]
 
 
 class SigningRequest(BaseModel):
-    """Request for a statement to sign, as a page sends it."""
-
     model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)]
@@ -38,8 +36,6 @@ class SigningRequest(BaseModel):
 
 
 class SignedStatement(BaseModel):
-    """Signed statement and its signature."""
-
     payload: Annotated[str, Field(max_length=64_000)]
     """Signed statement, in base64."""
     signature: Annotated[str, Field(max_length=2_000)]

@@ -24,7 +24,7 @@ class SignedRollbackForm(RollbackForm, SignedStatement):
 
 
 def draft(here: RequestState, person: Person, label: str, wanted: RollbackForm) -> UnsignedStatement:
-    """Return the order to sign. Raises as `rollback.rollback`."""
+    """Return the order to sign. Raises as `rollback.draft_order`."""
     return messages.unsigned_statement(
         rollback.draft_order(here.ledger, here.governance, label, person.id, wanted.wish())
     )
@@ -33,7 +33,7 @@ def draft(here: RequestState, person: Person, label: str, wanted: RollbackForm) 
 def record(here: RequestState, person: Person, label: str, wanted: SignedRollbackForm) -> RecordedStatement:
     """Record the signed order, and roll back if no other order is missing.
 
-    Raises as `draw`, and Refused for a signature of another person.
+    Raises as `draft`, and Refused for a signature of another person.
     """
     envelope = wanted.envelope(wanted.public_key_line)
     done = rollback.submit_order(here.ledger, here.governance, label, person.id, wanted.wish(), envelope)

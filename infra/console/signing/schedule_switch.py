@@ -18,13 +18,13 @@ class SignedSwitch(SwitchRequest, SignedStatement):
 
 
 def draft(here: RequestState, person: Person, name: str, wanted: SwitchRequest) -> UnsignedStatement:
-    """Return the statement to sign. Raises as `deciding.switch`."""
+    """Return the statement to sign. Raises as `control.draft_switch`."""
     _, drafts = control.draft_switch(here.ledger, here.governance, wanted.deed, name, person.id, wanted.reason)
     return messages.unsigned(signed_entry.draw_up(here.ledger, drafts))
 
 
 def record(here: RequestState, person: Person, name: str, wanted: SignedSwitch) -> RecordedStatement:
-    """Record the signed statement. Raises as `draw`, and Refused for a signature of another person."""
+    """Record the signed statement. Raises as `draft`, and Refused for a signature of another person."""
     who, drafts = control.draft_switch(here.ledger, here.governance, wanted.deed, name, person.id, wanted.reason)
     entry = signed_entry.record_signed(
         here.ledger, here.governance, who, drafts, [wanted.envelope(wanted.public_key_line)]

@@ -14,7 +14,6 @@ from tasks.runs.run import governance_of
 from tasks.trust.stage_record import SignedRecord
 
 PAGE_SIZE = 200
-"""Number of files on one page."""
 
 
 class ArtefactFile(FrozenModel):

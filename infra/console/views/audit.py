@@ -15,7 +15,6 @@ from tasks.policy.people import Person
 from tasks.registry.promote import releases
 
 MAX_DATA_ACCESSES = 20
-"""Maximum number of data accesses that are listed."""
 
 
 class AnswerLine(FrozenModel):

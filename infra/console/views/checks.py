@@ -22,7 +22,6 @@ class Check(FrozenModel):
 
 
 def rows(standing: GateStatus, before: EvidenceDiff | None, evidence: Evidence) -> list[Check]:
-    """Return the checks of a gate, with their values when the gate last passed."""
     return [_check(check, before, evidence) for check in sorted(standing.checks, key=_order)]
 
 

@@ -13,7 +13,6 @@ from tasks.sources import sources
 from tasks.sources.sources import Source
 
 TREND_RUNS = 20
-"""Number of last runs in a trend."""
 
 
 class SourceRow(FrozenModel):
@@ -50,7 +49,6 @@ class Data(FrozenModel):
 
 
 def data(here: RequestState, person: Person) -> Data:
-    """Return the sources in sources.yaml of this checkout."""
     known = [here.state / "runs" / each.run for each in reversed(journal.read_newest(here.state, TREND_RUNS))]
     held = inventory.read_inventory(sources.load(here.governance.folder), known, here.now.date())
     taken = withdrawals.in_force(here.ledger, here.governance)

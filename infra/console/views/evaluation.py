@@ -12,8 +12,6 @@ from tasks.stages.evaluate.uncertainty import Interval
 
 
 class MetricFigure(FrozenModel):
-    """Metric on the test records."""
-
     title: str
     about: str
     unit: str
@@ -31,9 +29,7 @@ class ModelComparison(FrozenModel):
 
 class Evaluation(FrozenModel):
     rows: int
-    """Number of test records."""
     confidence: float
-    """Confidence of every interval, such as 0.95."""
     models: list[str]
     figures: list[MetricFigure]
     against: list[ModelComparison]

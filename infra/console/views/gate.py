@@ -27,12 +27,9 @@ DECISION_TEXTS: dict[Verb, str] = {
     "approve": "approve in role {}", "reject": "reject in role {}", "waive": "waive failed checks in role {}",
     "withdraw": "withdraw your decision",
 }  # fmt: skip
-"""Text of each kind of decision, with a placeholder for the role."""
 
 
 class GatePage(FrozenModel):
-    """Gate with its evidence and present state."""
-
     run: str
     gate: str
     use_case: str
@@ -55,7 +52,6 @@ class GatePage(FrozenModel):
     sources: list[GateSource]
     distributions: list[Distribution]
     changes: list[str]
-    """Changes since the gate last passed, in words."""
     reminded: list[datetime]
     """Times at which the people who have to decide were reminded."""
     evaluation: Evaluation | None
@@ -90,7 +86,7 @@ def newest_case(here: RequestState, run: str, gate: str) -> tuple[GateCase, Gove
 
 
 def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
-    """Return the page of a gate. Raises as `question` and `gates.judge_case`."""
+    """Return the page of a gate. Raises as `newest_case` and `gates.judge_case`."""
     checked_run_id(run)
     case, governed = newest_case(here, run, gate)
     evidence = case.evidence

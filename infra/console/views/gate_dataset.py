@@ -11,8 +11,6 @@ from tasks.sources.dataset import Dataset
 
 
 class GateSource(FrozenModel):
-    """Source of the dataset, as its owner reviews it."""
-
     name: str
     owner: str
     people: str

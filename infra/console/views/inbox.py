@@ -16,8 +16,6 @@ from tasks.runs.run import exists_here, layout_of
 
 
 class InboxItem(FrozenModel):
-    """Open gate."""
-
     run: str
     gate: str
     use_case: str
@@ -26,11 +24,9 @@ class InboxItem(FrozenModel):
     requested_by: str
     asked: datetime
     deadline: datetime | None
-    """Deadline of the gate; null if the gate cannot be judged here."""
     failed: int
     """Number of failed checks that no waiver covers."""
     waits_for: list[str]
-    """Missing decisions and other obstacles, in words."""
     mine: list[str]
     """Decisions that this person may make, in words; empty if others have to act."""
     trouble: str = ""
@@ -75,10 +71,6 @@ def _missing_run_notice(here: RequestState, run: str) -> str:
 
 
 def possible_decisions(here: RequestState, summary: EvidenceSummary, standing: GateStatus, person: Person) -> list[str]:
-    """Return the decisions that a person may make at a gate, in words.
-
-    This decides nothing: the rules of the gate judge a decision when it is made.
-    """
     said = {(it.verb, it.role) for it in standing.decisions if it.counted and it.person == person.id}
     if any(verb == "reject" for verb, _ in said):
         return []

@@ -30,11 +30,6 @@ class IncidentPage(FrozenModel):
 
 
 def incident(here: RequestState, person: Person, incident: str) -> IncidentPage:
-    """Return the page of an incident.
-
-    Raises:
-        InputError: There is no incident with this id.
-    """
     found = record.get(here.ledger, here.governance, incident)
     may_not = "it is closed" if found.closing else closing_obstacle(found.opening, person, here.now)
     asked = None if may_not else _asked(here, found.opening, person)

@@ -19,9 +19,7 @@ from tasks.policy.people import Person
 from tasks.trust import stage_record
 
 PAGE_SIZE = 50
-"""Number of entries on one page."""
 MAX_ENTRIES_SEARCHED = 10_000
-"""Maximum number of entries that are searched for one page."""
 
 
 class EntryRow(FrozenModel):
@@ -124,7 +122,6 @@ def entry(here: RequestState, person: Person, number: EntryNumber) -> EntryPage:
 
 
 def _is_of_an_experiment(body: Mapping[str, Any]) -> bool:
-    """Return whether a decoded body has the stage record of an experiment."""
     said = body.get("envelope")
     statement = said.get("statement") if isinstance(said, dict) else None
     if not statement or statement["predicateType"] != stage_record.PREDICATE_TYPE:

@@ -21,11 +21,6 @@ class Lineage(FrozenModel):
 
 
 def lineage(here: RequestState, person: Person, record: str = "") -> Lineage:
-    """Return what a record is in.
-
-    Raises:
-        InputError: `record` is not the id of a record.
-    """
     if not record:
         return Lineage(record="", rows=[], closed=[], notice="")
     found = record_lookup.find_record(here.state, record.strip(), here.ledger, here.governance)

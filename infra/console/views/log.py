@@ -24,11 +24,6 @@ class Log(FrozenModel):
 
 
 def log(here: RequestState, person: Person, run: str) -> Log:
-    """Return the last lines of a run's log.
-
-    Raises:
-        InputError: No run with this id was requested.
-    """
     layout = run_layout(here, run)
     if recorded_request(here.root, run) is None:
         raise InputError(f"nobody has asked for a run {run!r}")

@@ -13,10 +13,8 @@ class PolicyPage(FrozenModel):
     root: str
     """Fingerprint of the root key, from which all adoptions follow."""
     lines: list[str]
-    """Policy in words."""
     people: list[SignerSummary]
     adoptions: list[AdoptionSummary]
-    """Adoptions, newest first."""
     problems: list[str]
 
 

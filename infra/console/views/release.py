@@ -18,16 +18,12 @@ from tasks.registry.release.report import Verification
 
 
 class RollbackOrder(FrozenModel):
-    """Rollback order that waits for the orders of others."""
-
     person: str
     role: str
     reason: str
 
 
 class TrainingSource(FrozenModel):
-    """Source of the training records of a release."""
-
     name: str
     owner: str
     rows: int
@@ -40,7 +36,6 @@ class Provenance(FrozenModel):
 
     sources: list[TrainingSource]
     dataset: str
-    """SHA-256 of the dataset."""
     rows: dict[str, int]
     """Number of records of the dataset by partition: `train` and `test`."""
     base_model: str
@@ -49,7 +44,6 @@ class Provenance(FrozenModel):
 class ReleasePage(FrozenModel):
     release: ReleaseSummary
     decisions: list[DecisionSummary]
-    """Decisions at each gate, with reason, time and number of the ledger entry."""
     verified: Verification
     lineage: Provenance | None
     """Origin of the release; null if its folder is not on this machine or cannot be read."""

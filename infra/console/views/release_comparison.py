@@ -25,11 +25,6 @@ class ReleaseComparison(FrozenModel):
 
 
 def release_comparison(here: RequestState, person: Person, before: str, now: str) -> ReleaseComparison:
-    """Return the differences between two releases.
-
-    Raises:
-        InputError: There is no release with one of these labels.
-    """
     for label in (before, now):  # the command accepts folders too, which a page must not open
         promoted.get(here.ledger, here.governance, label)
     found, _ = release_diff.compare_releases(here.root, before, now, here.ledger, here.governance)

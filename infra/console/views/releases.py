@@ -16,13 +16,10 @@ from tasks.registry.release.promotions import Promotions
 PAGE_SIZE = 15
 """Number of releases on one page. The waivers of each are searched in the ledger, which takes 10 ms."""
 MAX_PERIODS = 30
-"""Maximum number of periods in `Releases.champions` for each model."""
 MOST_PROBLEMS = 20
 
 
 class ChampionPeriod(FrozenModel):
-    """Uninterrupted period in which a release was champion."""
-
     model: str
     release: str
     since: datetime
@@ -38,7 +35,6 @@ class ChampionPeriod(FrozenModel):
 
 class Releases(FrozenModel):
     rows: list[ReleaseSummary]
-    """Releases, newest first."""
     champions: list[ChampionPeriod]
     """Last periods of the champions of each model, oldest first."""
     read: datetime

@@ -23,7 +23,6 @@ from tasks.runs.run import governance_of
 from tasks.sources.sources import load_resolved
 
 PAGE_SIZE = 20
-"""Maximum number of rows, and of contradictions, on one page."""
 FILES = (
     ("ingest", "records"), ("ingest", "rows"), ("ingest", "quarantine"), ("clean", "records"), ("clean", "quarantine"),
     ("deduplicate", "quarantine"), ("deduplicate", "conflicts"), ("validate", "quarantine"), ("split", "quarantine"),
@@ -33,16 +32,14 @@ FILES = (
 FILES_IN_MEMORY = ("rows", "quarantine", "conflicts", "not_drawn")
 """Names of those files that are read into memory as a whole."""
 MAX_BYTES_IN_MEMORY = 256 << 20
-"""Maximum size of a file of WHOLE in memory, in bytes. The run's own code writes the files, and one process serves all
+"""Maximum size of one of FILES_IN_MEMORY, in bytes. The run's own code writes the files, and one process serves all
 people."""
 
 
 class Contradiction(FrozenModel):
-    """Two records with the same prompt and different targets."""
-
     pair: Pair
     prompts: tuple[list[DiffPiece], list[DiffPiece]]
-    """Prompts of the removed record and of the other, in pieces that are equal in both or differ."""
+    """Prompt of the removed record and prompt of the other, each in pieces that are equal in both or differ."""
     targets: tuple[list[DiffPiece], list[DiffPiece]]
 
 
@@ -124,7 +121,6 @@ def _rule(rule: str, source: str, open_to: set[str]) -> str:
 
 
 def _conflicts(layout: Layout, looker: Access) -> tuple[list[Contradiction], int, int]:
-    """Return the first contradictions, the number withheld, and the number that the person may see."""
     try:
         listed = pairs.find_conflicts(layout, looker, PAGE_SIZE)
     except InputError:  # the run has not reached `deduplicate`

@@ -15,7 +15,6 @@ from tasks.runs.request import checked_run_id
 from tasks.trust.gate_statement import GateName
 
 DOCS_SUFFIXES = (".html", ".css", ".png", ".svg", ".woff", ".woff2")
-"""Suffixes of the files that Data Docs consist of."""
 
 
 def report_file(here: RequestState, person: Person, run: str) -> Path:

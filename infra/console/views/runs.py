@@ -20,16 +20,12 @@ from tasks.runs import journal
 from tasks.runs.journal import GateState, Journal, StageState
 
 PAGE_SIZE = 100
-"""Number of runs on one page."""
 MAX_ROWS = 10_000
-"""Maximum number of rows in a response."""
 MAX_BARS = 60
 """Maximum number of runs in a chart."""
 UNFINISHED_STATUSES = ("running", "waiting", "interrupted")
-"""Statuses of a run that may still reach further gates."""
 RowLimit = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 EntryNumber = Annotated[int, Field(ge=0, lt=2**62)]
-"""Number of an entry in the ledger."""
 
 
 class RunRow(FrozenModel):
@@ -49,8 +45,6 @@ class RunRow(FrozenModel):
 
 
 class Bar(FrozenModel):
-    """Run in the chart of its use case."""
-
     run: str
     status: str
     seconds: float
@@ -64,18 +58,15 @@ class UseCaseSummary(FrozenModel):
     ended: dict[str, int]
     """Number of runs by status."""
     success: float | None
-    """Share of finished runs that did not fail; null if none has finished."""
     seconds: float
     """Median duration of promoted runs, summed over their stages, in seconds; 0 if no run was promoted."""
     cost: float
     """Median cost of promoted runs in USD; 0 if no run was promoted."""
     bars: list[Bar]
-    """Last runs, oldest first."""
 
 
 class Runs(FrozenModel):
     rows: list[RunRow]
-    """Runs, newest first."""
     tallies: list[UseCaseSummary]
     older: str
     """Id of the last run on the page, below which the next page begins; empty if there is no next page."""
@@ -118,7 +109,6 @@ class RunPage(FrozenModel):
 
 
 def runs(here: RequestState, person: Person, below: str = "", most: RowLimit = PAGE_SIZE) -> Runs:
-    """Return a page of runs, newest first. It begins below the id `below`, if one is given."""
     known = journal.read_newest(here.state, most + 1, below)
     rows = [_row(here, free_text.redacted(here, person, each)) for each in known[:most]]
     return Runs(rows=rows, tallies=_tallies(rows), older=rows[-1].run if len(known) > most else "")
@@ -168,11 +158,6 @@ def _training(here: RequestState, layout: Layout) -> tuple[Training | None, str]
 
 
 def run(here: RequestState, person: Person, run: str) -> RunPage:
-    """Return the page of a run.
-
-    Raises:
-        InputError: This checkout has no such run.
-    """
     known = journal.read(here.state, run)
     if known is None:
         raise InputError(f"there is no run {run!r} here")

@@ -15,9 +15,7 @@ from tasks.scheduling.overview import DueTime, ScheduleStatus
 from tasks.scheduling.signed_statements import SWITCH
 
 MAX_OCCASIONS = 20
-"""Maximum number of next occasions, and of past ones, on a page."""
 MAX_ENTRIES_SEARCHED = 500
-"""Maximum number of ledger entries of each kind that are searched for past occasions."""
 
 
 class Schedules(FrozenModel):
@@ -37,8 +35,6 @@ def schedules(here: RequestState, person: Person) -> Schedules:
 
 
 class PastOccasion(FrozenModel):
-    """Past occasion, which led to a run request or was passed over."""
-
     time: datetime
     reason: str
     run: str
@@ -52,17 +48,11 @@ class SchedulePage(FrozenModel):
     row: ScheduleStatus
     coming: list[DueTime]
     asked: list[PastOccasion]
-    """Past occasions, newest first."""
     asked_of: SigningForm | None
     """Form that pauses or resumes the schedule or trigger, which the browser signs; null for an auditor."""
 
 
 def schedule(here: RequestState, person: Person, name: str) -> SchedulePage:
-    """Return the page of a schedule or trigger.
-
-    Raises:
-        InputError: No schedule or trigger of this name is in force.
-    """
     stands, book = deployments_in_force.read(here.ledger, here.governance), OccasionLog().update(here.ledger)
     stands.require(name)
     return SchedulePage(
@@ -90,7 +80,7 @@ def _to_sign(here: RequestState, person: Person, name: str, stands: DeploymentsI
 
 
 def _asked(here: RequestState, name: str) -> list[PastOccasion]:
-    """Return the newest occasions of one name, among the last LOOKS of all names."""
+    """Return the newest occasions of one name, among the last MAX_ENTRIES_SEARCHED of all names."""
     found = [
         entry for kind in (TAKEN, PASSED_OVER) for entry in islice(here.ledger.newest_first(kind), MAX_ENTRIES_SEARCHED)
     ]

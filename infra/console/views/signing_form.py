@@ -9,8 +9,6 @@ from tasks.policy.signed_document import SignedKind
 
 
 class SigningForm(FrozenModel):
-    """Form whose answer the browser signs."""
-
     path: str
     """Path of the routes that draft and record the statement, without `/draw` and `/decide`."""
     type: str
@@ -42,7 +40,6 @@ def optional_fields(kind: SignedKind[Any]) -> dict[str, Any]:
 
 
 def key_fingerprints(here: RequestState, person: Person) -> list[str]:
-    """Return the fingerprints of a person's keys that count now."""
     if not here.governance.fingerprints_of(person.id):
         return []
     return [key.fingerprint for key in here.governance.keys_of(person) if key.is_valid(here.now)]

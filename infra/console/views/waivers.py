@@ -13,7 +13,6 @@ from tasks.ledger.ledger import Entry
 from tasks.policy.people import Person
 
 MAX_DECISIONS_SEARCHED = 2_000
-"""Maximum number of decisions that are searched, newest first."""
 
 
 class WaiverRow(FrozenModel):
@@ -28,7 +27,6 @@ class WaiverRow(FrozenModel):
     over: bool
     """Whether the last day of the waiver has passed."""
     entry: int
-    """Number of the ledger entry."""
 
 
 class Waivers(FrozenModel):
@@ -40,7 +38,6 @@ class Waivers(FrozenModel):
 
 
 def waivers(here: RequestState, person: Person, most: RowLimit = 100) -> Waivers:
-    """Return the waivers whose signatures verify."""
     decided = list(islice(here.ledger.newest_first(KIND), MAX_DECISIONS_SEARCHED + 1))
     claimed = [
         entry for entry in decided[:MAX_DECISIONS_SEARCHED] if signed_decision.unverified_claim(entry)[1] == "waive"
