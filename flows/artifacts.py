@@ -20,7 +20,6 @@ from tasks.runs.run import Run
 
 
 def show_checks(asked: Evidence) -> None:
-    """Show the automatic checks of a gate."""
     rows = [
         {"check": c.name, "verdict": c.verdict, "figure": c.fact, "value": c.value, "low": c.low, "high": c.high}
         for c in asked.checks
@@ -29,7 +28,6 @@ def show_checks(asked: Evidence) -> None:
 
 
 def show_sources(asked: Evidence) -> None:
-    """Show the sources that their owners approve at the data gate."""
     if asked.dataset is None:
         return
     rows = [
@@ -64,10 +62,10 @@ def report(run: Run) -> None:
 
 
 def score_planted_values(run: Run) -> None:
-    """Score how well values that were planted in the sources were found, if sources.yaml names a truth.
+    """Score the detection of values that were planted in the sources, if sources.yaml names a file of them.
 
-    The data gate shows which planted values masking missed, and the report shows all figures. Sources and truth are
-    read again for this. If they have changed since the run read them, earlier figures stay, or there are none.
+    The data gate shows which planted values masking missed, and the report shows all figures. Sources and file are read
+    again for this. If they have changed since the run read them, earlier figures stay, or there are none.
     """
     from tasks.inquiry.planted_defects import score
 
@@ -89,7 +87,6 @@ def show_pages(run: Run) -> None:
 
 
 def show_waiting(run: Run, asked: Evidence, wanted: str) -> None:
-    """Show what a suspended run waits for, and how to decide."""
     _text(
         f"Run {inline_code(run.id)} waits at its **{asked.gate} gate** for {escape_markdown(wanted)}.\n\n"
         f"Look: {inline_code(f'hallmark gates show {run.id} {asked.gate}')}\n\n"
@@ -114,5 +111,8 @@ def _table(rows: Sequence[Mapping[str, object]], description: str) -> None:
 
 
 def _text(text: str, description: str) -> None:
-    """Create a Markdown artifact; text from outside must have gone through `markdown` or `code`."""
+    """Create a Markdown artifact.
+
+    Text from outside must have been escaped with `escape_markdown` or `inline_code`.
+    """
     create_markdown_artifact(escape(text), description=escape_markdown(description))

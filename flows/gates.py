@@ -27,10 +27,10 @@ from tasks.trust import gate_statement
 from tasks.trust.gate_statement import GateName
 
 SUSPEND_SECONDS = 400 * 24 * 3600
-"""Seconds for which Prefect lets a flow run wait; the gate's own deadline, in the ledger's time, is earlier."""
+"""Seconds for which Prefect lets a flow run wait. The gate's own deadline, in the ledger's time, is earlier."""
 
 VOID_GATE = GateState(state="void")
-"""State of a gate that asked under a policy which has changed since."""
+"""State of a gate whose policy has changed since the gate was opened."""
 
 
 def gate(run: Run, name: GateName) -> None:
@@ -129,7 +129,7 @@ def require_agreement(run: Run) -> None:
 
 
 def has_unwaived_failure(standing: GateStatus) -> bool:
-    """Return whether a check has failed that nobody has waived; the run then stops instead of waiting for a waiver."""
+    """Return whether a check has failed without a waiver. The run then stops instead of waiting for one."""
     return not all(check.holds for check in standing.checks)
 
 

@@ -58,7 +58,6 @@ def current_flow_run() -> FlowRun | None:
 
 
 def name_of_flow_run() -> str:
-    """Return the name of the current flow run in Prefect's UI: the id of its run."""
     flow_run = current_flow_run()
     return run_id(flow_run) if flow_run else ""
 
@@ -128,7 +127,7 @@ def _fetch_run(run: str, commit: str | None) -> None:
 
 
 def _failed(run: str, error: str, exit_code: int) -> None:
-    """Record that a run failed; the ledger does not get the error, which may quote a row."""
+    """Record that a run failed. The error is kept out of the ledger, since it may quote a row."""
     known = update_journal(run, status="failed", doing="", error=error, exit_code=exit_code)
     with suppress(HallmarkError):
         if recorded_request(checkout_root(), run) and not is_elsewhere(
@@ -145,7 +144,6 @@ def _require_same_request(request: RunRequest, envelope: Envelope | None) -> Non
 
 
 def update_journal(run: str | Journal, **changes: object) -> Journal:
-    """Write changes into a run's journal, and return it."""
     known = journal.read(state_folder(), run) if isinstance(run, str) else run
     assert known is not None, "a run's journal is made before its first stage"
     if known.status == "unreadable":  # another process has damaged it during the run
@@ -157,7 +155,6 @@ def update_journal(run: str | Journal, **changes: object) -> Journal:
 
 @contextmanager
 def activity(run: str, words: str) -> Iterator[None]:
-    """Name an activity in the run's journal during the block."""
     update_journal(run, doing=words)
     yield
     update_journal(run, doing="")
@@ -180,7 +177,6 @@ def record_evaluation(run: Run) -> None:
 
 
 def end_run(run: Run, status: Status, release: str | None) -> str:
-    """Commit what the run made on its ref, close its journal, and return its status."""
     commit = run.commit(f"End run {run.id}: {status}")
     run_entries.record_end(run.ledger(), run.id, status, commit, release)
     update_journal(run.id, status=status, release=release, commit=commit)

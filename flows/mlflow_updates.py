@@ -22,23 +22,23 @@ SHOWN_FILE = "tracked"
 
 
 class MlflowSync:
-    """Runs of one checkout as MLflow shows them, updated at every look."""
+    """Runs of one checkout in MLflow, updated whenever `update` is called."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._state = root / ".hallmark"
         self._shown: dict[str, str] = {}
-        """Content that was shown of runs in progress. These are examined at every look, since a killed process writes
-        no journal."""
+        """Content last shown of each run in progress. Such runs are examined at every update, since a killed process
+        writes no journal."""
         self._sent: dict[str, SentCurve] = {}
         """Part of the curve that MLflow has, for each run in progress."""
 
     def update(self, _: Path | None = None) -> list[str]:
-        """Show what has changed since the last look, and return an empty list: there is nothing to report.
+        """Show the changes since the last update. The list is always empty, since there is nothing to report.
 
         Raises:
-            Partly: Some runs could not be shown.
-            Unavailable: MLflow or the ledger cannot be reached; the next look starts with the same run.
+            PartialFailure: Some runs could not be shown.
+            Unavailable: MLflow or the ledger cannot be reached; the next update starts with the same run.
         """
         since, parts = self._since(), PartialWork()
         for time, run in sorted(self._changed(since)):

@@ -15,14 +15,12 @@ class PartialFailure(HallmarkError):
 
 
 class PartialWork:
-    """Collector of what was done and of the reasons for failures."""
-
     def __init__(self) -> None:
         self._done: list[str] = []
         self._failed: list[str] = []
 
     def attempt(self, what: str, part: Callable[[], list[str]]) -> None:
-        """Do one part; any exception becomes a reason for failure, a defect too."""
+        """Do one part of the work. Any exception becomes a reason for failure, even one that is a defect."""
         try:
             self._done += part()
         except PartialFailure as error:
@@ -38,7 +36,7 @@ class PartialWork:
         """Return what was done.
 
         Raises:
-            Partly: A part failed.
+            PartialFailure: A part failed.
         """
         if self._failed:
             raise PartialFailure(self._done, self._failed)

@@ -27,23 +27,22 @@ from tasks.scheduling import deployments_in_force
 START_GRACE = timedelta(seconds=60)
 """Time that a flow run has from its start by a worker to the lease of its run: for a new process and its imports."""
 MAX_RESCHEDULES = 3
-"""Maximum number of times that a run is scheduled again after its machine was gone; a run that crashes every machine
-ends."""
+"""Maximum number of times that a run is rescheduled after its machine was lost. It ends runs that crash every
+machine."""
 GONE_MESSAGE = "its machine was gone"
 
 
 def pool_deployments(root: Path) -> list[str]:
-    """Return the names of the deployments that the work pools in force serve."""
     here = Checkout(root)
     in_force = deployments_in_force.read(here.ledger, here.governance).deployments
     return [deployment_names.pool_deployment(here.ledger, name) for name in in_force.pools]
 
 
 def reschedule_abandoned(root: Path) -> list[str]:
-    """Schedule flow runs again that no machine executes, and return the ids of their runs.
+    """Reschedule flow runs that no machine executes, and return the ids of their runs.
 
     Raises:
-        Partly: Some flow runs could not be scheduled.
+        PartialFailure: Some flow runs could not be scheduled.
     """
     ours, parts = pool_deployments(root), PartialWork()
     if not ours:

@@ -14,7 +14,6 @@ from tasks.runs.request import RunRequest
 from tasks.runs.requests.signed_requests import Envelope
 
 DEFAULT_REQUEST = RunRequest()
-"""Request of a flow run that is given no parameters."""
 
 
 @flow(name=FLOW_NAME, flow_run_name=name_of_flow_run, persist_result=False)

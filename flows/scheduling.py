@@ -30,7 +30,7 @@ from tasks.scheduling.occasion_log import TAKEN, OccasionLog, TakenOccasion
 from tasks.scheduling.trigger_events import TriggerContext
 
 TRIGGER_SECONDS = 15.0
-"""Seconds between two looks of a trigger; triggers on sources have intervals of their own."""
+"""Seconds between two checks of a trigger. Triggers on sources have intervals of their own."""
 
 
 class OccasionHandler:
@@ -115,7 +115,10 @@ class OccasionHandler:
         return [f"{occasion.reason}: {told}"]
 
     def _finish(self, ledger: Ledger) -> list[str]:
-        """Create the flow runs of occasions that were taken here, also by a command or runner that was killed."""
+        """Create the flow runs of the occasions for which this installation requested runs.
+
+        These include occasions of a command or runner that was killed before it did so.
+        """
         waiting = self._book.update(ledger).not_handed_over(installation.installation_id(self._root))
         if not waiting:
             return []
@@ -142,7 +145,7 @@ class OccasionHandler:
         )
 
     def _is_time(self, name: str, trigger: TriggerSettings) -> bool:
-        """Return whether a trigger looks now; if so, set the time of its next look."""
+        """Return whether a trigger is due for a check. If it is, the time of its next check is set."""
         now = time.monotonic()
         if now < self._next.get(name, 0.0):
             return False
@@ -156,7 +159,7 @@ class OccasionHandler:
         return self._ledger
 
     def _in_force(self, ledger: Ledger) -> tuple[Governance, DeploymentsInForce]:
-        """Return what is in force, read again only if the ledger has grown: nothing else changes it."""
+        """Return what is in force. It is read again only if the ledger has grown, since nothing else changes it."""
         last = ledger.last()
         if self._known is None or self._known[0] != last:
             governed = Checkout(self._root).governance

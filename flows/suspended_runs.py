@@ -46,7 +46,7 @@ from tasks.runs.takeover import is_elsewhere
 PAGE_SIZE = 200
 """Number of flow runs read at once, the most that Prefect's server returns."""
 FULL_CHECK_SECONDS = 60.0
-"""Seconds between two looks at every suspended run."""
+"""Seconds between two full checks, which read every open gate."""
 DECIDING_KINDS = ("gate", "governance", "source")
 """Beginnings, up to the dot, of the kinds of entries that can decide a gate."""
 
@@ -74,7 +74,7 @@ class SuspendedRuns:
         """Resume every suspended run whose gate no longer waits, and return their ids.
 
         Raises:
-            Partly: Some runs could not be resumed; the next look tries them again.
+            PartialFailure: Some runs could not be resumed; the next call tries them again.
         """
         whole = time.monotonic() >= self._next
         wanted = set(self.decided_runs(whole)) - (set() if whole else self._ended)
@@ -102,8 +102,8 @@ class SuspendedRuns:
     def decided_runs(self, whole: bool) -> set[str]:
         """Return the runs whose gate is decided on the ledger and that have not been resumed since.
 
-        Such a run may not be suspended yet. All open gates are read if `whole` is set or the ledger has new entries
-        about gates.
+        Such a run may not be suspended yet. All open gates are read in a full check (`whole`), or if the ledger has new
+        entries about gates.
         """
         ledger = self._reach()
         last = ledger.last()
@@ -154,8 +154,8 @@ class SuspendedRuns:
     def _note_ended(self, absent: set[str]) -> None:
         """Remember which decided runs were not suspended.
 
-        Runs that were not suspended at the previous whole look either have ended. Until the ledger has a new entry
-        about them, only whole looks ask Prefect for them.
+        A run that was not suspended in two consecutive full checks has ended. Until the ledger has a new entry about
+        it, only full checks query Prefect for it.
         """
         self._ended, self._absent = absent & self._absent, absent
 
@@ -219,7 +219,6 @@ def flow_runs_of(
     runs: Collection[str],
     deployments: list[str] | None = None,
 ) -> list[FlowRun]:
-    """Return the flow runs, in one state, of some runs of the checkout or of other deployments."""
     if deployments == []:
         return []
     names = sorted(runs)

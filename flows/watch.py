@@ -49,7 +49,7 @@ def shared_periodic_work(root: Path) -> list[str]:
         Entries that were recorded, in words.
 
     Raises:
-        Partly: Some of it failed; everything else was done.
+        PartialFailure: Some of it failed; everything else was done.
     """
     here, parts = Checkout(root), PartialWork()
     ledger, rules = here.ledger, here.rules
@@ -66,17 +66,16 @@ def shared_periodic_work(root: Path) -> list[str]:
 
 
 def local_periodic_work(root: Path) -> list[str]:
-    """Do what no other machine can do.
+    """Do the periodic work that only this machine can do.
 
-    Records of admissions that were kept here are delivered, people are reminded of gates whose governance files are
-    here alone, promotions that were interrupted here are finished or undone, and aliases that somebody moved are set
-    back.
+    Stored records of admissions are delivered to the ledger, people are reminded of gates whose governance files only
+    this machine has, interrupted promotions of this machine are finished or undone, and moved aliases are set back.
 
     Returns:
         Actions that were taken, in words.
 
     Raises:
-        Partly: Some of it failed; everything else was done.
+        PartialFailure: Some of it failed; everything else was done.
     """
     here, parts = Checkout(root), PartialWork()
     ledger, rules = here.ledger, here.rules

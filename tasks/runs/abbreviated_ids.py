@@ -11,14 +11,13 @@ from tasks.runs import journal
 ID_PART = re.compile(r"[a-z0-9-]{4,62}")
 """Pattern of a part of an id. Fewer than four characters would match too many runs of a year."""
 GENERATED_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}([0-9a-f]{4})?")
-"""Pattern of ids that `request` draws or derives. A name that is a part of such an id is refused, so that these ids
-stay free."""
+"""Pattern of ids that `new_run_id` and `derived_run_id` return. A name that is a part of such an id is refused, so that
+these ids stay free."""
 GENERATED_ID_PART = re.compile(
     r"\d{4,8}|\d{8}-\d{0,6}|\d{8}-\d{6}-[0-9a-f]{0,7}|[0-9a-f]{4,8}|\d{0,6}-[0-9a-f]{4,8}|\d{0,8}-\d{6}-[0-9a-f]{4,8}"
 )
-"""Pattern of the beginnings and ends of ids that `request` draws or derives."""
+"""Pattern of the beginnings and ends of ids that `new_run_id` and `derived_run_id` return."""
 MAX_CANDIDATES = 10
-"""Maximum number of candidates that an error lists."""
 
 
 def expand(state: Path, given: str) -> str:

@@ -12,7 +12,7 @@ from tasks.runs.run import installed_governance
 
 
 class Checkout:
-    """Checkout whose ledger and governance are each read at their first use, and then kept."""
+    """Checkout whose ledger and governance are each read at their first use and cached."""
 
     def __init__(self, root: Path, proposed: Path | None = None) -> None:
         """Open nothing yet. `proposed` is another governance folder, for environment `local`."""
@@ -33,7 +33,7 @@ class Checkout:
 
     @cached_property
     def now(self) -> datetime:
-        """Time by the ledger's clock, at its first use."""
+        """Time by the ledger's clock when this property was first read."""
         return self.ledger.now()
 
     @property

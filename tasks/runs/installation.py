@@ -31,7 +31,6 @@ class Installation(FrozenModel):
     """Inode of the checkout's folder. A moved folder keeps device and inode, a copy has others."""
 
     def is_same_checkout(self, here: "Installation") -> bool:
-        """Return whether the checkout that `here` describes is this one."""
         same = self.root == here.root or (self.device, self.inode) == (here.device, here.inode)
         return same and self.machine == here.machine
 

@@ -16,7 +16,8 @@ from tasks.runs.run_lock import is_executing
 
 Status = Literal["running", "waiting", "promoted", "unchanged", "experiment", "failed", "interrupted", "unreadable"]
 """State of a run. `interrupted` is never written, for runs or stages, because a killed process writes nothing;
-`as_it_stands` derives it. `unreadable` is never written either; `read` returns it for a file that is not a journal."""
+`with_current_status` derives it. `unreadable` is never written either; `read` returns it for a file that is not a
+journal."""
 
 FINISHED: tuple[Status, ...] = ("promoted", "unchanged", "experiment", "failed")
 
@@ -82,7 +83,6 @@ class Journal(FrozenModel):
 
     @property
     def seconds(self) -> float:
-        """Total duration of the stages."""
         return sum(line.seconds for line in self.stages.values())
 
     @property

@@ -32,8 +32,8 @@ from tasks.sources.sources import load_resolved
 from tasks.trust import dsse
 
 GENERATED_PATHS = ("artefacts", "measured", ".git", ".dvc/tmp", ".dvc/config.local", *dvc.FIXED_FILES)
-"""Paths in a worktree besides the requested tree and `COMMITTED`: outputs, which gates and packages digest, and files
-that git and DVC need."""
+"""Paths in a worktree besides the requested tree and COMMITTED_PATHS: outputs, which gates and packages digest, and
+files that git and DVC need."""
 
 COMMITTED_PATHS = ["params.yaml", "inputs", "dvc.lock", "gates", "evidence", *dvc.FIXED_FILES]
 """Paths that a run adds to its commits; its other files are kept by DVC or are measurements."""
@@ -95,7 +95,10 @@ class Run:
         declarations.require(self.ledger(), self.governance(), self.declarations())
 
     def _require_signed_off_still(self, tree_sha256: str) -> None:
-        """Verify that an experiment gets what signed-off code may have only as long as its code is signed off."""
+        """Verify that the code of an experiment is still signed off, if the experiment began with signed-off code.
+
+        The run was resolved with access that other code may not have.
+        """
         if not self.layout.is_experiment or self.layout.has_unreviewed_code:
             return
         if not sign_off.is_signed_off(self.ledger(), self.governance(), tree_sha256):
@@ -282,7 +285,7 @@ def open_run(root: Path, run_id: str) -> Run:
 
 
 def exists_here(layout: Layout) -> bool:
-    """Return whether a run is on this machine; a ledger that machines share has runs of others too."""
+    """Return whether a run is on this machine. A shared ledger also has the runs of other machines."""
     return layout.request.exists()
 
 

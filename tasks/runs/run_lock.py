@@ -26,7 +26,6 @@ def hold_run_lock(state: Path, run_id: str, patience: float = LOCK_WAIT_SECONDS)
 
 
 def is_executing(state: Path, run_id: str) -> bool:
-    """Return whether a process is executing the run."""
     return locks.is_held(_path(state, run_id))
 
 

@@ -28,7 +28,6 @@ ELSEWHERE_MESSAGE = (
     "run {0} was taken up on another machine ({1}) and goes on there; `hallmark run --resume {0}` takes it back"
 )
 CHAMPION_STAGE = "predict@champion"
-"""Stage that needs the champion's release."""
 
 
 def is_elsewhere(ledger: Ledger, root: Path, run_id: str) -> bool:
@@ -127,7 +126,10 @@ def _require_champion(layout: Layout) -> None:
 
 @contextmanager
 def _set_aside(layout: Layout) -> Iterator[None]:
-    """Move away what is here of a run; restore it if the block fails, or after a kill at the next call."""
+    """Move the local files of a run aside for the duration of the block.
+
+    They are restored if the block fails, or, after a kill, by the next call.
+    """
     kept = layout.state / "replaced" / layout.root.name
     places = (layout.root, worktree_git_folder(layout.root))
     if kept.exists():
@@ -146,7 +148,7 @@ def _set_aside(layout: Layout) -> Iterator[None]:
 
 
 def _put_back(kept: Path, places: tuple[Path, ...]) -> None:
-    """Restore the folders, the worktree last: with it the run counts as being here."""
+    """Restore the folders. The worktree comes last, since a run with a worktree counts as being here."""
     for place in reversed(places):
         if (kept / place.name).exists():
             shutil.rmtree(place, ignore_errors=True)

@@ -26,7 +26,6 @@ FILE, PROGRAM, LINK, REPOSITORY = "100644", "100755", "120000", "160000"
 PYTHON_FOLDERS = ("benchmarks", "docs", "examples", "flows", "hallmark", "infra", "tasks", "tests")
 """Top-level folders that may hold Python modules even if an installed package has the same name."""
 STATE_FOLDER = ".hallmark"
-"""Folder of the checkout's state: keys, ledger, and the folder in which Prefect's processes start."""
 STARTUP_MODULES = ("sitecustomize", "usercustomize")
 """Modules that Python imports by itself as it starts."""
 RUN_OUTPUT_PATHS = ("artefacts", "measured", "inputs", "gates", "evidence", ".dvc/tmp", ".dvc/config.local")

@@ -43,7 +43,6 @@ class BlobContent:
 @dataclass(frozen=True)
 class Repository:
     root: Path
-    """Top folder of the checkout."""
 
     @staticmethod
     def open(root: Path) -> "Repository":
@@ -92,7 +91,7 @@ class Repository:
         return done.stdout
 
     def _transfer(self, *args: str) -> None:
-        """Run a git command that reaches a remote; git does not ask for passwords.
+        """Run a git command that reaches a remote. Git does not ask for passwords.
 
         Raises:
             Unavailable: Git failed, or the remote does not answer.
@@ -104,11 +103,6 @@ class Repository:
         _require_success(done, args[0])
 
     def read_blobs(self, names: Iterable[str]) -> dict[str, BlobContent]:
-        """Return the SHA-256 and the beginning of each git object by its name, read in blocks (`git cat-file`).
-
-        Raises:
-            Unavailable: The clone lacks one of the objects.
-        """
         contents = {}
         with subprocess.Popen(
             [*GIT_COMMAND, "cat-file", "--batch"], cwd=self.root, env=_environment(), stdin=subprocess.PIPE,
@@ -147,7 +141,6 @@ class Repository:
         return [line.replace("\t", " ") for line in changes.splitlines()]
 
     def has_file(self, commit: str, path: str) -> bool:
-        """Return whether a commit holds a file at `path`, relative to the top folder."""
         try:
             return self.git("cat-file", "-t", f"{commit}:{path}") == "blob"
         except Unavailable:
@@ -183,7 +176,6 @@ class Repository:
             yield file
 
     def differs_on_disk(self, commit: str, path: str) -> bool:
-        """Return whether a commit holds a file at `path` that the checkout lacks or has with another content."""
         blob = self.blob(commit, path)
         file = self.root / path
         return blob is not None and not (file.is_file() and self._name_of(file) == blob)
@@ -222,8 +214,6 @@ class Repository:
     def push(self, remote: str, ref: str, over: bool = False) -> None:
         """Push a ref to the same name at a remote; with `over` it replaces whatever is there.
 
-        Git does not ask for passwords.
-
         Raises:
             Unavailable: Git failed; its message is included.
         """
@@ -231,8 +221,6 @@ class Repository:
 
     def fetch_branches(self, remote: str) -> None:
         """Fetch every commit of a remote's branches; no branch or ref of this clone moves.
-
-        Git does not ask for passwords.
 
         Raises:
             Unavailable: Git failed; its message is included.
@@ -247,8 +235,6 @@ class Repository:
 
     def fetch(self, remote: str, ref: str) -> str:
         """Fetch a ref from a remote and return its commit; the ref of that name in this clone does not move.
-
-        Git does not ask for passwords.
 
         Raises:
             Unavailable: Git failed; its message is included.

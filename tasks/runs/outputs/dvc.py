@@ -32,7 +32,6 @@ from tasks.supervise.sandbox import SANDBOX_VARIABLE
 from tasks.trust.stage_record import SignedRecord
 
 INGEST_STAGE = "ingest"
-"""Stage that reads the sources and fills the vault."""
 DVC_ITSELF = "push"
 """Name, among those of stages, for DVC itself as it pushes or pulls outputs."""
 
@@ -133,7 +132,7 @@ def repro(
         InputError: The stage's own error, with its message.
         Refused: The stage's own error, with its message.
         Unavailable: The stage's own error, with its message.
-        Late: The stage took longer than `most` seconds and was ended.
+        TimeLimitExceeded: The stage took longer than `most` seconds and was ended.
     """
     started = time.monotonic()
     environment = environment_of(stage)
@@ -312,9 +311,9 @@ def _config(root: Path) -> Any:
 def environment_of(stage: str) -> dict[str, str]:
     """Return the environment in which a stage is started.
 
-    Its PATH begins with the folder of this Python. It has no variable that `GIVEN_TO` reserves for other stages.
-    Progress bars of libraries are switched off, because each frame would be a line of the log; stages report their own
-    progress.
+    Its PATH begins with the folder of this Python. It has no variable that STAGES_BY_VARIABLE reserves for other
+    stages. Progress bars of libraries are switched off, because each frame would be a line of the log; stages report
+    their own progress.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     withheld = _withheld(stage)
@@ -341,9 +340,9 @@ NOTICE_SECONDS = 3.0
 
 
 def end_process_group(process: "subprocess.Popen[bytes]") -> None:
-    """End a process group and wait for all of its processes: SIGTERM first, SIGKILL when `PATIENCE` is over.
+    """End a process group and wait for all of its processes.
 
-    DVC ends at once, its stage later.
+    SIGTERM is sent first, and SIGKILL after END_SECONDS. DVC itself ends at once, and its stage later.
     """
     for sign, patience in (
         (signal.SIGTERM, NOTICE_SECONDS),

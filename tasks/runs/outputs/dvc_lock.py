@@ -45,7 +45,6 @@ def back_up(root: Path) -> None:
 
 
 def remove_backup(root: Path) -> None:
-    """Remove the copy of dvc.lock after DVC has ended by itself, successfully or not."""
     _copy(root).unlink(missing_ok=True)
 
 

@@ -22,24 +22,19 @@ _ERRORS: Mapping[int, type[HallmarkError]] = {1: Refused, 2: InputError, 3: Unav
 STAGE_FAILED_LINE = re.compile(r"ERROR: failed to reproduce '.*exited with (-?\d+)$")
 """Pattern of the line that DVC prints if a stage failed; it holds the exit code."""
 KEPT_LINES = 200
-"""Number of last lines that are kept."""
 MAX_LINE_LENGTH = 2**14
 """Maximum number of characters in a line; longer ones are split. Also the number of bytes that are read at once."""
 MAX_BYTES_AFTER_END = 2**20
 """Maximum number of bytes that are read from a pipe after its process has ended; more than a pipe holds."""
 MAX_ERROR_BYTES = 2**16
-"""Maximum number of bytes of a stage's error message that are shown."""
 POLL_SECONDS = 0.5
 """Seconds between two checks of whether a silent process has ended."""
 
 
 class DvcOutput:
-    """Last lines that DVC and its stage printed."""
-
     def __init__(self) -> None:
         self.lines = deque[str](maxlen=KEPT_LINES)
         self.ran = False
-        """Whether DVC started the stage."""
 
     def follow(self, process: "subprocess.Popen[bytes]") -> Iterator[str]:
         """Yield each line that a process prints, with control characters made visible, and keep the last ones.
@@ -100,8 +95,8 @@ def _lines(printed: Iterable[bytes]) -> Iterator[str]:
 def stage_error(root: Path, stage: str, code: int, told: DvcOutput) -> HallmarkError:
     """Return the error of a stage that ended with exit code `code`.
 
-    This is the error that the stage left, an error about a full disk or a gate that has not passed, or else `Died` with
-    the last lines of output.
+    This is the error that the stage left, an error about a full disk or a gate that has not passed, or else
+    `ProcessDied` with the last lines of output.
     """
     with suppress(OSError), open_regular_file(error_file(root, stage)) as file:
         said = escape(file.read(MAX_ERROR_BYTES).decode(errors="replace"))

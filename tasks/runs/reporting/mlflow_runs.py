@@ -9,7 +9,6 @@ from tasks.core.layout import Layout
 from tasks.runs.reporting.training_curve import Point
 
 RUN_TAG = "hallmark.run"
-"""MLflow tag with the id of the run."""
 POINTS_PER_BATCH = 80
 """Number of points of a curve that are sent at once, each with at most twelve figures."""
 
@@ -21,14 +20,12 @@ def set_short_timeouts() -> None:
 
 
 def experiment_id(client: Any, name: str, layout: Layout) -> str:
-    """Return MLflow's id of the experiment of a use case, which is created if necessary."""
     known = client.get_experiment_by_name(name)
     place = (layout.state / "mlflow" / "artifacts").as_uri()
     return str(known.experiment_id if known else client.create_experiment(name, place))
 
 
 def find_run(client: Any, key: str, run: str) -> Any:
-    """Return the MLflow run that shows a run; None if there is none."""
     order, wanted = ["attributes.start_time ASC"], f"tags.`{RUN_TAG}` = '{run}'"
     return next(iter(client.search_runs([key], wanted, max_results=1, order_by=order)), None)
 

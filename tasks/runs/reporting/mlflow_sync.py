@@ -46,17 +46,14 @@ MAX_NAME_LENGTH = 200
 """Maximum number of characters of a name; MLflow accepts a few more."""
 MLFLOW_STATUS = {"promoted": "FINISHED", "unchanged": "FINISHED", "experiment": "FINISHED", "failed": "FAILED",
           "interrupted": "KILLED"}  # fmt: skip
-"""MLflow's status of a run, by the status in its journal; RUNNING for a run that executes or waits."""
+"""MLflow's status of a run, by the status in its journal. All other statuses are shown as RUNNING."""
 
 
 @dataclass(frozen=True)
 class MlflowContent:
-    """Content of the MLflow run that shows a run."""
-
     run: str
     use_case: str
     status: str
-    """Status in MLflow's terms."""
     tags: Mapping[str, str]
     params: Mapping[str, str]
     figures: Mapping[str, float]
@@ -158,7 +155,10 @@ def _curve(layout: Layout, records: Mapping[str, SignedRecord]) -> list[Point]:
 
 
 def _is_signed(layout: Layout, record: SignedRecord | None, name: str) -> bool:
-    """Return whether a file is as a stage record has it. A large one is not: other runs would wait for its digest."""
+    """Return whether a file has the digest in the stage record.
+
+    A large file counts as unsigned, since computing its digest would delay the other runs.
+    """
     path = layout.root / name
     if record is None or not path.is_file() or path.stat().st_size > files.MAX_STAGE_JSON_BYTES:
         return False

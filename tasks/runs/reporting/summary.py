@@ -50,7 +50,6 @@ class Summary(FrozenModel):
 
 
 def summarise(state: Path, run_id: str) -> Summary | None:
-    """Return the summary of a run as it is now; None if there is no such run."""
     known = journal.read(state, run_id)
     if known is None:
         return None

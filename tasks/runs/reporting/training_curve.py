@@ -16,9 +16,7 @@ CURVE_PATH = f"measured/train/{POINTS_FILE}"
 """Path of the curve relative to the root of the run's worktree, also while the training is in progress
 (`supervise/live_files.py`)."""
 BYTES_PER_READ = 2**20
-"""Maximum number of bytes that are read at once."""
 MAX_LINE_BYTES = 2**12
-"""Maximum number of bytes in a line."""
 MAX_FIGURE = 1e18
 """Maximum magnitude of a figure of a training: more than its tokens, bytes and losses have."""
 Figure = Annotated[float, Field(ge=-MAX_FIGURE, le=MAX_FIGURE, allow_inf_nan=False)]
@@ -40,7 +38,6 @@ class Point(BaseModel):
     seconds_lost: Figure | None = None
 
     def figures(self) -> Iterator[tuple[str, float]]:
-        """Yield the names and values that MLflow shows."""
         return ((name, value) for name, value in self._figures() if abs(value) <= MAX_FIGURE)
 
     def _figures(self) -> Iterator[tuple[str, float]]:

@@ -22,9 +22,7 @@ from tasks.runs import journal
 from tasks.trust.stage_record import SignedRecord
 
 MAX_RUNS = 20
-"""Maximum number of earlier runs that are searched, newest first."""
 MAX_JOURNALS = 500
-"""Maximum number of journals that are read to find them."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +30,14 @@ class EarlierRun:
     layout: Layout
     params: Params
     for_experiment: bool
-    """Whether an experiment goes by the run, so that outputs of experiments count."""
+    """Whether the search is for an experiment, for which signed outputs of experiments count as well."""
 
     @property
     def id(self) -> str:
         return self.layout.root.name
 
     def has_signed(self, stage: str, *paths: Path) -> bool:
-        """Return whether files are there as the signed record of a stage has them."""
+        """Return whether the files exist with the digests in the signed record of a stage."""
         record = self._records.get(stage)
         if record is None or (record.record.environment.experiment and not self.for_experiment):
             return False
@@ -58,9 +56,9 @@ class EarlierRun:
 
 
 def earlier_runs(layout: Layout, wanted: Params) -> Iterator[EarlierRun]:
-    """Yield the newest runs that a run with the parameters `wanted` may go by, except those of other versions.
+    """Yield the newest runs on which an estimate for the parameters `wanted` may rely, except those of other versions.
 
-    An experiment may go by all runs, a governed run by governed ones.
+    An estimate for an experiment may rely on all runs, one for a governed run only on governed runs.
     """
     for_experiment = wanted.use_case.risk_tier == EXPERIMENT_TIER
     yield from islice(_readable_runs(layout.state, for_experiment), MAX_RUNS)

@@ -15,7 +15,6 @@ from tasks.stages.data.readers import gzip_content
 from tasks.stages.data.readers.kinds import reader_of
 
 SourceOpener = Callable[[Source], AbstractContextManager[IO[bytes]]]
-"""Function that opens the content of a source as a run would read it."""
 MAX_CHECKED_BYTES = 8 << 20
 """Maximum number of bytes of a file that is parsed before a run reads it; the largest takes about a second. Files in a
 store are not parsed, because that takes longer, and no part of a larger file shows for certain how it is encoded."""

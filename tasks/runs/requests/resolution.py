@@ -84,9 +84,10 @@ def resolve(params: Params, ledger: Ledger, governance: Governance, layout: Layo
 
 
 def _may_read(layout: Layout, reigning: Champion | None) -> bool:
-    """Return whether a run may read the champion, which an experiment names itself by the name of its use case.
+    """Return whether a run may read the weights of the champion.
 
-    Its weights are trained on its sources. So code that nobody signed off reads one of public sources only.
+    Weights reveal what they were trained on, and an experiment names its champion itself, by the name of its use case.
+    Code that nobody signed off may therefore read only a champion that was trained on public sources.
     """
     if reigning is None or not layout.has_unreviewed_code:
         return True
