@@ -52,5 +52,4 @@ def of_release(payload: Path) -> list[UsedSource]:
 
 
 def of_run(layout: Layout) -> list[UsedSource]:
-    """Return the sources that a run was resolved with."""
     return [UsedSource.from_resolved(item) for item in sources.load_resolved(layout.sources).sources]

@@ -101,7 +101,10 @@ def draft(notice: Notice, declared: str) -> Draft:
 
 
 def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
-    """Return the withdrawal in an entry. An entry that cannot be verified is a withdrawal too, without a `notice`."""
+    """Return the withdrawal in an entry.
+
+    An entry that cannot be verified counts as a withdrawal too, whose `statement` is None.
+    """
     try:
         notice = _verified_notice(entry, PERSON_KIND, governance, "withdraw")
     except HallmarkError as error:
@@ -136,7 +139,6 @@ def countersigned_restoration(entry: Entry, governance: Governance) -> Notice | 
 
 
 def _verified_notice(entry: Entry, kind: SignedKind[Notice], governance: Governance, verb: str) -> Notice:
-    """Return the verified statement in an entry, which must be about the source in the entry's subject."""
     signed = verify_entry(entry, kind, governance)
     if (signed.document.verb, signed.document.source, list(signed.subjects)) != (verb, entry.subject, [entry.subject]):
         raise Refused("what was signed is about something else")

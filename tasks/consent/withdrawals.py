@@ -53,11 +53,8 @@ __all__ = [
 
 @dataclass(frozen=True)
 class UsedSource:
-    """Source that a run or release uses."""
-
     name: str
     sha256: str | None = None
-    """SHA-256 of its content; None if unknown."""
     location: str | None = None
 
     @staticmethod
@@ -183,7 +180,7 @@ def block_reason(ledger: Ledger, governance: Governance, uses: Iterable[UsedSour
 
 
 def dataset_block_reason(ledger: Ledger, governance: Governance, dataset: Dataset | None) -> str | None:
-    """Return what `block_reason` returns for the sources of a dataset; None without a dataset."""
+    """Return the result of `block_reason` for the sources of a dataset; None without a dataset."""
     uses = [UsedSource(name, origin.sha256) for name, origin in dataset.sources.items()] if dataset else []
     return block_reason(ledger, governance, uses)
 
@@ -265,7 +262,6 @@ def _source_in_runs(ledger: Ledger, governance: Governance, source_id: str) -> S
 
 
 def _resolved_sources(governance: Governance) -> Iterator[tuple[Layout, ResolvedSource]]:
-    """Yield the resolved sources of the runs in this checkout, newest run first."""
     layouts = [Layout(path.parents[1]) for path in (governance.state / "runs").glob("*/inputs/sources.json")]
     for layout in sorted(layouts, key=lambda layout: (layout.resolved_at, layout.root.name), reverse=True):
         with suppress(InputError):  # the run was interrupted or damaged

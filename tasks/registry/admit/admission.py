@@ -33,10 +33,7 @@ BASE_MODEL_SUFFIXES = (*SAFE_SUFFIXES, ".txt", ".md", "")
 
 @dataclass(frozen=True)
 class Admitted:
-    """Model that may be served."""
-
     label: str
-    """NAME-VERSION of the release."""
     release_sha256: str
     sequence: int
     """Sequence number of the promotion statement that was followed."""

@@ -74,7 +74,6 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
 
 
 def invalid_records(ledger: Ledger) -> list[str]:
-    """Return descriptions of the records that open no incident because their body is invalid."""
     return [
         f"entry {entry.seq} of the ledger ({ENTRY_KIND} of {entry.subject!r}) names no release, risk tier and "
         f"statement, so it opens no incident; look who wrote it: hallmark ledger show {entry.seq}"

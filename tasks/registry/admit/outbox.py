@@ -91,7 +91,6 @@ def deliver(ledger: Ledger, state: Path) -> int:
 
 
 def invalid_files(state: Path) -> list[str]:
-    """Return descriptions of the files that were renamed because they hold no valid record."""
     return [
         f"{path} should hold a record of what was served, and cannot be read; put it right and name it "
         f"{path.stem}.json, which has it delivered, or move it away"

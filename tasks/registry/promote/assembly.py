@@ -30,7 +30,6 @@ from tasks.trust import dsse, keys
 
 
 def building_folder(state: Path, label: str) -> Path:
-    """Return the temporary folder in which a release is built."""
     return state / RELEASES / f".building-{label}"
 
 

@@ -43,8 +43,6 @@ from tasks.trust.stage_record import SignedRecord
 
 @dataclass(frozen=True)
 class PassedGate:
-    """Gate that was passed by decisions in the ledger, with the proof."""
-
     evidence: Evidence
     statement: dict[str, Any]
     """Envelope of gates/NAME.json."""
@@ -58,12 +56,9 @@ class PassedGate:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Package that may be promoted."""
-
     layout: Layout
     run: str
     request: RecordedRunRequest
-    """Run request, its signature verified."""
     tier: str
     demo: bool
     manifest: Manifest
@@ -72,7 +67,6 @@ class Candidate:
     in the payload because DVC lets no stage depend on dvc.yaml."""
     gates: Mapping[GateName, PassedGate]
     stage_records: Mapping[str, SignedRecord]
-    """Record of every stage, by DVC stage name."""
     reproduction_records: agreement.AgreeingRecords
     """Records of the same stages by other machines."""
     code_signoffs: tuple[SignedDocument[Version], ...]
@@ -91,7 +85,6 @@ class Candidate:
 
     @property
     def success_metrics(self) -> AcceptanceCriteria:
-        """Return the success metrics that the candidate had to reach."""
         return self.gates["evaluation"].evidence.bar
 
     @property
@@ -206,11 +199,6 @@ def _passed_gate(gate: GateName, layout: Layout, run: str, ledger: Ledger, gover
 def _adoptions(
     layout: Layout, evidence: Sequence[Evidence], ledger: Ledger, governance: Governance
 ) -> tuple[SignedDocument[Declaration], ...]:
-    """Return the adoptions of the sources and the card that the run uses and that every gate's evidence names.
-
-    Raises:
-        Refused: An adoption is missing that the environment requires.
-    """
     try:
         declared = declarations.of_run(layout, params.load(layout.params), governance.policy)
     except InputError as error:
@@ -237,7 +225,6 @@ def _single_value(values: set[str], what: str) -> str:
 
 
 def _require_made_from_gated_outputs(candidate: Candidate) -> None:
-    """Verify that the package was made from exactly what the earlier gates let pass."""
     package, passed = candidate.manifest, candidate.gates
     what_was_read = manifest.input_fields(candidate.layout, code_digest.digest_of_all(candidate.layout.root))
     named = passed["data"].evidence.asks.owners

@@ -41,7 +41,6 @@ def _stage_files(evidence: Evidence, stage: str) -> dict[str, str]:
 
 
 def _require_trained_model(evaluation: Evidence, layout: Layout) -> None:
-    """Verify that the packaged model is the output of `train` that the evidence of the evaluation gate names."""
     trained = {path.partition("/")[2]: sha256 for path, sha256 in _stage_files(evaluation, "train").items()}
     packed = tree_manifest(layout.artefacts("package"))
     other = [name for name, sha256 in packed.items()

@@ -52,12 +52,11 @@ def hold_lock(state: Path) -> AbstractContextManager[None]:
 
 
 def try_lock(state: Path) -> AbstractContextManager[bool]:
-    """Hold the same lock as `turn` without waiting; yield False if another process holds it."""
+    """Hold the same lock as `hold_lock` without waiting. Yield False if another process holds it."""
     return locks.try_hold(state / LOCK_FILE)
 
 
 def is_held(state: Path) -> bool:
-    """Return whether a process promotes now, without changing anything."""
     return locks.is_held(state / LOCK_FILE)
 
 
@@ -83,15 +82,6 @@ def record_intent(
     where: str,
 ) -> tuple[int, Intent]:
     """Record an intent with the next version and sequence number.
-
-    Args:
-        ledger: Ledger to write to.
-        name: Name of the model.
-        run: Run whose package is promoted.
-        commit: Commit of the run.
-        environment: Environment of the promotion.
-        previous: Promotion statement in force; None before the first.
-        where: Name of the installation.
 
     Returns:
         Number of the ledger entry, and the intent.
@@ -119,12 +109,7 @@ def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
 def record_undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool) -> None:
     """Record that an intent was undone.
 
-    Args:
-        ledger: Ledger to write to.
-        seq: Number of the intent's ledger entry.
-        name: Name of the model.
-        reason: Reason for people.
-        named: Whether the bundle had its final name, so that MLflow may have used the version number.
+    `named` says whether the bundle had its final name, so that MLflow may have used the version number.
     """
     ledger.append(UNDONE, name, {"intent": seq, "reason": reason, "named": named})
 

@@ -192,7 +192,6 @@ def _record_source(ledger: Ledger, name: str, label: str, source: str) -> None:
 
 
 def _sources(ledger: Ledger, name: str, label: str) -> list[object]:
-    """Return the places, as URIs, where machines have had the files of a release."""
     entries = ledger.entries(REGISTERED, name)
     return [entry.body.get("source") for entry in entries if entry.body.get("release") == label]
 

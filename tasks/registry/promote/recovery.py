@@ -47,8 +47,8 @@ def require_follows_newest(signed: SignedPromotion, newest: SignedPromotion | No
 def settle_pending(ledger: Ledger, governance: Governance) -> list[str]:
     """Complete or undo every pending intent of this environment and installation.
 
-    The caller holds the lock (`intents.turn`). Intents of other machines are left alone: those may be at work, and have
-    the files of what they started.
+    The caller holds the lock (`intents.hold_lock`). Intents of other machines are left alone: those may be at work, and
+    have the files of what they started.
     """
     texts = []
     for seq, intent in pending_here(ledger, governance):

@@ -85,7 +85,7 @@ def by_gate(promotion: Promotion, ledger: Ledger, governance: Governance) -> dic
 
 
 def summaries(promotion: Promotion, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
-    """Return the same decisions as `of`, gate by gate, in the form for commands and pages."""
+    """Return the same decisions as `by_gate`, gate by gate, in the form for commands and pages."""
     return [_line(gate, it) for gate, every in by_gate(promotion, ledger, governance).items() for it in every]
 
 

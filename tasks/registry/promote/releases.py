@@ -68,14 +68,13 @@ class Release(FrozenModel):
 
     @property
     def promoted(self) -> str:
-        """Return the times of promotion and of a rollback to the release, for people."""
         back = (
             f"; brought back {format_exact_time(self.promoted_at)}" if self.promoted_at > self.first_promoted_at else ""
         )
         return f"{format_exact_time(self.first_promoted_at)}{back}, statement {self.sequence}"
 
     def describe(self, decided: Sequence[DecisionSummary]) -> str:
-        """Return some lines of text about the release. `decided` holds its decisions."""
+        """Return a description of the release in several lines, with its decisions `decided`."""
         lines = {
             "release": f"{self.name}-{self.version}{' (demonstration only)' if self.demo else ''}",
             "aliases": ", ".join(self.aliases) or "none",
@@ -141,7 +140,6 @@ def from_statements(line: Promotions, newest: Iterable[SignedPromotion], governa
 
 
 def all_names(ledger: Ledger, governance: Governance) -> list[str]:
-    """Return the names of all releases, the one that was last promoted or rolled back to first."""
     lines = [promotions.read(ledger, governance, name) for name in promotions.model_names(ledger)]
     every = sorted((signed.promotion for line in lines for signed in line.valid), key=lambda it: it.time, reverse=True)
     return list(dict.fromkeys(promotion.label for promotion in every))
@@ -178,7 +176,7 @@ def failed_checks(release: Release, ledger: Ledger, governance: Governance) -> l
 
 
 def failed_checks_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[FailedCheck]:
-    """Return what `waived` returns, from promotions of the model that were read before."""
+    """Return the result of `waivers.failed_checks`, from promotions of the model that were read before."""
     return waivers.failed_checks(ledger, governance, _first(line, release))
 
 
@@ -215,7 +213,6 @@ class ReleasesByTrainingData:
     """Releases whose bundle is damaged or not on this machine, so that their training data is unknown here."""
 
     def notice(self) -> str:
-        """Return a sentence that names the unreadable releases; empty if there are none."""
         named = ", ".join(self.unreadable)
         return f"what these releases were trained on cannot be read on this machine: {named}" if named else ""
 
@@ -229,7 +226,6 @@ def _trained_on(release: Release) -> list[str]:
 
 
 def by_dataset(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
-    """Return the releases by the digest of the dataset that they were trained on."""
     return _by(ledger, governance, lambda release: [dataset_digest(release)])
 
 
@@ -252,7 +248,6 @@ def verify(folder: Path, governance: Governance) -> Verification:
 
 
 def problems(ledger: Ledger, governance: Governance, names: Iterable[str] | None = None) -> list[str]:
-    """Return descriptions of forged, replayed, foreign and missing promotion statements in the ledger."""
     texts: list[str] = []
     for name in names if names is not None else promotions.model_names(ledger):
         texts += promotions.read(ledger, governance, name).problems

@@ -27,8 +27,6 @@ from tasks.trust.statement_checks import changed_error, require_recent, require_
 
 
 class RollbackRequest(NamedTuple):
-    """Request of a person for a rollback."""
-
     reason: str
     role: str | None = None
     """Role in which the person orders it; None for the only one that they have."""
@@ -72,7 +70,7 @@ def draft_order(
 def submit_order(
     ledger: Ledger, governance: Governance, label: str, person_id: str, wish: RollbackRequest, envelope: dict[str, Any]
 ) -> RollbackResult:
-    """Record an order that `draw` returned and the person signed, and carry it out if no other order is required.
+    """Record a signed order of `draft_order`, and carry it out if no other order is required.
 
     The errors of `rollback` are raised as well.
 
@@ -138,7 +136,7 @@ class _OrderDraft:
     def submit(self, envelope: dict[str, Any]) -> list[str]:
         """Record the signed order, and carry it out if no other order is required.
 
-        The caller holds the lock (`intents.turn`).
+        The caller holds the lock (`intents.hold_lock`).
 
         Returns:
             Descriptions of the orders that are still required.

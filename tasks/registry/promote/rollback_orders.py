@@ -139,14 +139,12 @@ def pending_orders(
 
 
 def missing_orders(governance: Governance, back_to: SignedPromotion, orders: list[SignedOrder]) -> list[str]:
-    """Return descriptions of the orders that are still required."""
     wanted = deciding_roles(governance, back_to.promotion.tier)
     left = {role: count - sum(each.order.role == role for each in orders) for role, count in wanted.items()}
     return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in left.items() if count > 0]
 
 
 def _read(entry: Entry, governance: Governance, back_to: SignedPromotion) -> SignedOrder:
-    """Return an ordinary order of `back_to` by a person who was allowed to give it. Raise HallmarkError otherwise."""
     signed = verify_entry(entry, ORDER, governance)
     order = signed.document
     person = governance.actor(order.person, signed.effective_at)

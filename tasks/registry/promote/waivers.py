@@ -112,7 +112,6 @@ def _reliance(gate: GateName, check: str, waiver: Decided | None, moment: dateti
 
 
 def _longest_waivers(case: GateCase, ledger: Ledger, governance: Governance) -> dict[str, Decided]:
-    """Return, for each waived check, the waiver that ends last."""
     longest: dict[str, Decided] = {}
     for each in _waivers(case, ledger, governance):
         for name in each.decision.checks:

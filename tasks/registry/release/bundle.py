@@ -65,7 +65,6 @@ class Files(Document):
 
 
 def folder(state: Path, label: str) -> Path:
-    """Return the folder of the release `label`, below `.hallmark/`."""
     return state / RELEASES / label
 
 
@@ -80,7 +79,6 @@ def listing(bundle: Path) -> dict[str, str]:
 
 
 def files_below(listing: Mapping[str, str], folder: str) -> dict[str, str]:
-    """Return the files of one folder of the bundle, by their paths in the bundle."""
     return {name: digest for name, digest in listing.items() if name.startswith(f"{folder}/")}
 
 

@@ -117,7 +117,7 @@ def require_portable_names(file_names: Collection[str]) -> None:
     """Verify that file names mean the same on every system.
 
     Raises:
-        Refused: A name has other characters than `PART` allows, or two names differ only in upper and lower case.
+        Refused: A name has other characters than NAME_PATTERN allows, or two names differ only in upper and lower case.
     """
     folded: dict[str, str] = {}
     for name in sorted(file_names):

@@ -22,7 +22,6 @@ class ProductionPeriod:
 
 
 def production_periods(line: Promotions) -> list[ProductionPeriod]:
-    """Return every statement with its period, oldest first."""
     begins: list[datetime] = []
     for signed in line.valid:
         written = [signed.entry.time] if signed.entry else []

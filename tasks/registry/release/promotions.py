@@ -93,8 +93,6 @@ PROMOTION = SignedKind(PREDICATE_TYPE, Promotion, "a promotion", signer_of=lambd
 
 @dataclass(frozen=True)
 class SignedPromotion:
-    """Promotion statement whose signature was verified."""
-
     promotion: Promotion
     release_sha256: str
     """Digest of the release, that is of the canonical JSON of `Promotion.files`."""

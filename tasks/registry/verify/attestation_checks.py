@@ -105,7 +105,6 @@ def _check_replaced_champion(attested: Attestations, promotion: Promotion) -> st
 
 
 def _check_gate(attested: Attestations, gate: GateName, promotion: Promotion, listing: dict[str, str]) -> str:
-    """Verify that statement and evidence of a gate are about this payload and this policy."""
     claim = gate_statement.read_predicate(attested.gate_signed(f"{bundle.ATTESTATIONS}/gates/{gate}.json"))
     evidence = attested.evidence[gate]
     stage = evidence.subject.stage
@@ -155,7 +154,6 @@ def _check_decisions(attested: Attestations, gate: GateName, promotion: Promotio
 
 
 def _check_request(attested: Attestations, promotion: Promotion) -> str:
-    """Verify that the requester signed the run request and was allowed to, and that every gate's evidence names it."""
     asked = attested.request()
     who = asked.request.requested_by
     if (asked.request.run_id, who) != (promotion.run, promotion.requested_by):
@@ -181,7 +179,6 @@ def _check_judge(attested: Attestations, judge: Judge | None) -> str:
 
 
 def _check_code_signoff(attested: Attestations, promotion: Promotion) -> str:
-    """Verify that the people whom policy names signed off the code's tree before the promotion."""
     signed, policy, tree = attested.code_signoffs(), attested.policy, attested.manifest.tree_sha256
     for each in signed:
         if (

@@ -38,8 +38,6 @@ PARSED_FILES = (MANIFEST, DATASET, PARAMS)
 
 
 class ReleaseDecision(NamedTuple):
-    """Decision in a release whose signature was verified."""
-
     decision: Decision
     person: Person
     subjects: dict[str, str]

@@ -20,7 +20,6 @@ WEIGHTS_SUFFIX = ".safetensors"
 
 
 def weights(listing: Mapping[str, str]) -> dict[str, str]:
-    """Return the SHA-256 of the weights by path, out of the digests of a release's files."""
     model = bundle.files_below(listing, f"{bundle.PAYLOAD}/model")
     return {name: digest for name, digest in model.items() if name.endswith(WEIGHTS_SUFFIX)}
 

@@ -37,7 +37,6 @@ def verify(attested: Attestations, promotion: Promotion, listing: Mapping[str, s
 
 
 def _check_outputs(attested: Attestations, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
-    """Verify that each stage has a record that agrees with the manifest and is named in the gates' evidence."""
     wanted = {folder.replace("/", "@"): sha256 for folder, sha256 in attested.manifest.stages.items()}
     wanted["package"] = bundle.package_digest(dict(listing))
     if records.keys() != wanted.keys():

@@ -129,7 +129,6 @@ def last_adopted(envelopes: Sequence[Mapping[str, Any]], trusted: Trust) -> Adop
 
 
 def differences(newest: AdoptionInForce, policy: Policy, people: Mapping[str, Person]) -> Iterator[str]:
-    """Yield a description of each difference between the release's policy and people and the adopted ones."""
     if policy != newest.adoption.policy:
         yield "policy.json is not the policy that was adopted"
     for person in people.values():

@@ -31,7 +31,6 @@ from tasks.stages.package.package import SAFE_SUFFIXES
 from tasks.trust import dsse
 
 CHECK_ERRORS = (HallmarkError, OSError, ValueError, RecursionError)
-"""Exceptions that mean that a check does not hold."""
 PAYLOAD_SUFFIXES = (".md", ".html", ".yaml", *SAFE_SUFFIXES)
 """Allowed suffixes of files of the payload outside of payload/model."""
 NOT_VERIFIABLE = [
@@ -76,11 +75,6 @@ def require_valid(folder: Path, governance: Governance) -> SignedPromotion:
 
 
 def read_statement(folder: Path, signers: KeyDirectory) -> SignedPromotion:
-    """Return the promotion statement in a release's folder, its signature verified.
-
-    Raises:
-        Refused: The folder holds no statement that is signed with a valid gate key.
-    """
     return _statement(_read_statement(folder), signers)
 
 
@@ -112,7 +106,6 @@ def _unverifiable_in_early_versions(promotion: Promotion) -> Iterator[str]:
 
 
 def describe_error(error: Exception) -> str:
-    """Return the description of an error that ended the verification."""
     return (
         f"a file does not hold what its name says ({error_text(error)})"
         if isinstance(error, ValueError)
@@ -141,7 +134,7 @@ def _promotion_check(signed: SignedPromotion) -> Check:
 
 
 def _checks(folder: Path, data: bytes, signed: SignedPromotion, trusted: Trust, whole: bool) -> Iterator[Check]:
-    """Yield each check that holds. Raise one of `FAULTS` if one does not.
+    """Yield each check that holds. Raise one of CHECK_ERRORS if one does not.
 
     Args:
         folder: Folder of the release.
