@@ -92,7 +92,6 @@ def _quoted(text: str) -> str:
 
 
 def as_json(advice: Advice) -> dict[str, Any]:
-    """Return the advice as JSON for `--json`."""
     return {
         "best": advice.best.approach,
         "chosen": advice.chosen,

@@ -11,14 +11,12 @@ from tasks.runs.requests.earlier_runs import EarlierRun
 from tasks.sources.sources import load_resolved
 
 MAX_DISTINCT_ANSWERS = 10_000
-"""Maximum number of distinct answers, and of tasks, that are counted."""
 
 
 @dataclass(frozen=True)
 class RowProfile:
     rows: int
     answers: int
-    """Number of distinct answers."""
     answer_chars: float
     """Mean length of an answer in characters."""
     refresh_days: int

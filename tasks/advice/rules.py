@@ -21,7 +21,6 @@ class Opinion:
     approach: Approach
     points: int
     reasons: tuple[str, ...]
-    """Reasons for and against, as sentences."""
 
 
 def rank_approaches(data: RowProfile) -> list[Opinion]:

@@ -99,7 +99,6 @@ def _signature(record: ReleaseFacts, digests: dict[str, str], signer: Signer) ->
 
 
 def _require_replaceable(target: Path) -> None:
-    """Verify that writing to `target` replaces nothing but an earlier dossier."""
     if not target.exists():
         if _archive_of(target).exists():
             raise InputError(f"{_archive_of(target)} is there; move it away, or name another folder with --to")

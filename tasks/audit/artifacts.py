@@ -11,7 +11,6 @@ from tasks.core.json_text import canonical_json
 from tasks.ledger.ledger import Entry
 
 RELEASE, LEDGER, GOVERNANCE = "release", "ledger", "governance"
-"""Folders in the archive."""
 
 
 class Artifacts:

@@ -38,7 +38,6 @@ def load() -> list[FrameworkControls]:
 
 
 def evidence_by_control(chapters: Iterable[Chapter]) -> list[Framework]:
-    """Return every control of every framework, with the numbers of the claims that are evidence for it."""
     claims = [claim for chapter in chapters for claim in chapter.claims if claim.artifacts]
     return [
         Framework(

@@ -18,7 +18,6 @@ from tasks.trust.keys import Signer
 
 TYPE = "urn:hallmark:dossier-signature:v1"
 FILE_NAME = "signature.json"
-"""File of the signature in a dossier."""
 
 
 class DossierSignature(DatedDocument):

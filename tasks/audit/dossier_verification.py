@@ -32,7 +32,6 @@ UNSIGNED = "nobody signed this dossier: its story may be anybody's; the release 
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
-    """Verify the dossier in `folder` with the keys of the project that wrote it."""
     if not (folder / FILE_NAME).is_file():
         return _unsigned(verification.verify(folder / RELEASE, governance))
     return _verify(folder, trust.from_governance(governance))

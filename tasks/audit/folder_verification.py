@@ -23,7 +23,6 @@ def verify_from_root(folder: Path, root: str) -> Verification:
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
-    """Verify a folder with the keys and adoptions of the project that promoted the release."""
     if dossier_signature.is_dossier(folder):
         return dossier_verification.verify(folder, governance)
     return verification.verify(folder, governance)

@@ -86,7 +86,6 @@ def _decision_gaps(record: ReleaseFacts) -> Iterator[str]:
 
 
 def _adoption_gaps(record: ReleaseFacts) -> Iterator[str]:
-    """Yield the sources and the card that their owners did not adopt, which environment `local` alone allows."""
     declared = record.contents.evidence["data"].declared if "data" in record.contents.evidence else {}
     sources = [name for name in record.contents.dataset.sources if f"source/{name}" not in declared]
     if sources:
@@ -96,7 +95,6 @@ def _adoption_gaps(record: ReleaseFacts) -> Iterator[str]:
 
 
 def _build_gaps(record: ReleaseFacts) -> Iterator[str]:
-    """Yield what is missing of code sign-off, stage records, sandbox, installed Hallmark and compared champion."""
     tree, promotion = record.contents.manifest.tree_sha256, record.contents.promotion
     if not any((record.contents.folder / bundle.CODE_SIGNOFFS).glob("*.json")):
         yield f"The version of the code, tree {tree[:12]}, was signed off by nobody."

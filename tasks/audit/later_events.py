@@ -23,7 +23,6 @@ def later_events_chapter(record: ReleaseFacts, shelf: Artifacts) -> Chapter:
 
 
 def present_state(record: ReleaseFacts) -> str:
-    """Return the present state of the release in words."""
     if record.release.aliases:
         return f"{' and '.join(record.release.aliases)} as of {format_time(record.now)}"
     ended = record.own_periods[-1].until

@@ -14,8 +14,6 @@ from tasks.registry.release import bundle
 
 @dataclass(frozen=True)
 class RecordedAdoption:
-    """Adoption of policy and people, with its ledger entry."""
-
     adoption: Adoption
     entry: Entry
     signed_by: list[str]

@@ -36,7 +36,6 @@ from tasks.trust.stage_record import StageRecord
 
 REPRODUCED = "release.reproduced"
 MAX_DATA_ACCESSES = 200
-"""Maximum number of data accesses in one dossier."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,10 @@ class ReleaseFacts:
 
     @property
     def own_periods(self) -> list[ProductionPeriod]:
-        """Return the periods in which this release was in production."""
         return [reign for reign in self.production_periods if reign.signed.promotion.label == self.release.label]
 
     @property
     def policy_sha256(self) -> str:
-        """Return the digest of the policy under which the release's gates were judged."""
         return next(evidence.policy_sha256 for evidence in self.contents.evidence.values())
 
     def is_demo(self, person: str) -> bool:

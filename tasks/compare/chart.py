@@ -41,8 +41,6 @@ class Point:
 
 @dataclass(frozen=True)
 class Label:
-    """Name of a base model beside its last point."""
-
     x: float
     y: float
     text: str

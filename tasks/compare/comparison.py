@@ -50,8 +50,6 @@ STAGES_BY_STATE: Mapping[State, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class ComparisonRequest:
-    """Parameters of a comparison."""
-
     candidates: list[ListedBaseModel]
     params: Params
     rows: RowCounts = field(default_factory=RowCounts)
@@ -91,8 +89,6 @@ class ComparisonRequest:
 
 @dataclass
 class ComparisonResults:
-    """Results of a comparison, by name of the base model."""
-
     terms: dict[str, ModelTerms] = field(default_factory=dict)
     outcomes: dict[str, ModelOutcome] = field(default_factory=dict)
     failures: dict[str, HallmarkError] = field(default_factory=dict)
@@ -105,7 +101,7 @@ def compare(
 
     Raises:
         InputError: The parameters do not fit the rows, or there are too few rows.
-        Refused: The rows may not be used; see `rows.choose`.
+        Refused: The rows may not be used; see `rows.choose_rows`.
         Unavailable: No run has rows, or stages need a sandbox and there is none.
     """
     if wish.steps is not None and any(prompt.text_window for prompt in wish.params.prompts.values()):

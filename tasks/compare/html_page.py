@@ -27,7 +27,6 @@ def render(document: ComparisonDocument) -> str:
 
 
 def summarise(document: ComparisonDocument) -> str:
-    """Summarise the comparison in a sentence or two."""
     if document.best is None:
         return "No base model that policy allows was asked."
     best = next(each for each in document.bases if each.name == document.best)

@@ -36,7 +36,6 @@ class StateScores(FrozenModel):
 
 
 def score_state(outcome: ModelOutcome, state: State, settings: Evaluation) -> StateScores:
-    """Return the metrics over all rows and by language."""
     languages = sorted({row.language for row in outcome.rows})
     parts = {name: [row for row in outcome.rows if row.language == name] for name in languages}
     return StateScores(
@@ -53,7 +52,6 @@ def _scores(rows: Sequence[AnsweredRow], state: State, settings: Evaluation) -> 
 
 
 def compare_with_zero_shot(outcome: ModelOutcome, settings: Evaluation) -> Comparison:
-    """Compare the answers of a base model after the fine-tune with those before."""
     return _compare(outcome, "fine_tuned", outcome, "zero_shot", settings)
 
 
@@ -73,7 +71,6 @@ def compare_with_best(
 
 
 def _compare(first: ModelOutcome, state: State, second: ModelOutcome, other: State, settings: Evaluation) -> Comparison:
-    """Compare two lists of answers to the same rows, which are paired by record id."""
     beside = {row.record_id: row for row in second.rows}
     examples = [
         _example(row, {"candidate": row.said[state], "base": beside[row.record_id].said[other]}) for row in first.rows

@@ -29,7 +29,6 @@ class ModelTerms(FrozenModel):
         return self.licence.allowed and self.residency.allowed
 
     def objections(self) -> Iterator[str]:
-        """Return the reasons why policy does not allow the base model."""
         return (each.why for each in (self.licence, self.residency) if not each.allowed)
 
 

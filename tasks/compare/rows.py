@@ -49,7 +49,6 @@ class ChosenRows:
     asked: Positions
     trained_on: Positions
     regions: tuple[str, ...]
-    """Regions of the run's sources."""
 
     def write(self, folder: Path) -> None:
         """Write the files of the stage `split`, with the rows to answer as its test partition.
@@ -62,7 +61,6 @@ class ChosenRows:
 
     @property
     def sha256(self) -> str:
-        """Digest that identifies the rows."""
         places = [self.asked.tolist(), self.trained_on.tolist()]
         return sha256_bytes(canonical_json([sha256_file(self.table), *places]))
 

@@ -35,7 +35,6 @@ def withdrawal_reason(layout: Layout, ledger: Ledger, governance: Governance) ->
 
 
 def _input_differences(layout: Layout, released: Manifest) -> Iterator[str]:
-    """Compare the inputs of stages in the commit with those in the manifest, and yield the differences."""
     now = manifest.input_fields(layout, code_digest.digest_of_all(layout.root))
     if released.tree_sha256 == now["tree_sha256"] and released.code_sha256 != now.pop("code_sha256"):
         yield (

@@ -19,10 +19,7 @@ from tasks.trust.stage_record import SignedRecord
 
 @dataclass(frozen=True)
 class Original:
-    """Release or run that is reproduced."""
-
     label: str
-    """Label of the release, or id of the run."""
     run: str
     commit: str
     digests: Mapping[str, str]

@@ -38,7 +38,8 @@ from tasks.supervise import materials, record_store, sandbox
 from tasks.trust import stage_record
 
 REPRODUCED_KIND = "release.reproduced"
-"""Ledger entry for the reproduction of a release, with the release as subject; for runs see `agreed.AGAIN`."""
+"""Kind of ledger entry about the reproduction of a release, which is its subject; for runs see
+`agreement.REPRODUCED`."""
 STAGE_MESSAGE = re.compile(r"\Astage [^\s:]+\b.*", re.DOTALL)
 REDACTED_MESSAGE = "it failed, and says itself why; nobody has looked at that"
 Verdict = Literal["identical", "differs", "incomplete"]
@@ -93,8 +94,6 @@ class _ReproductionJob:
 
 
 class ProgressReceiver(Protocol):
-    """Receiver of the progress of a reproduction."""
-
     def working(self, what: str, how: str = "") -> None:
         """Report that a stage is being built; `how` is its own description of its progress."""
 
@@ -228,8 +227,6 @@ def _add_record(work: _ReproductionJob, name: str) -> None:
 
 
 def _progress_filter(watcher: ProgressReceiver, stage: str) -> Callable[[str], None]:
-    """Return a callback that forwards a stage's reports of progress, and no other output."""
-
     def hear(line: str) -> None:
         if reported := progress.parse(line):
             watcher.working(stage, reported.text)
@@ -238,7 +235,6 @@ def _progress_filter(watcher: ProgressReceiver, stage: str) -> Callable[[str], N
 
 
 def _restore(work: _ReproductionJob, folder: str, wanted: str) -> bool:
-    """Put the original output of a stage in place, if the original run still has it. Return whether it does."""
     theirs, ours = work.original_layout.artefacts(folder), work.layout.artefacts(folder)
     try:
         if not theirs.is_dir() or files.tree_digest(theirs) != wanted:
@@ -251,7 +247,6 @@ def _restore(work: _ReproductionJob, folder: str, wanted: str) -> bool:
 
 
 def _stage_dependencies(layout: Layout) -> dict[str, list[str]]:
-    """Return the dependencies of each stage in the run's dvc.lock."""
     path = layout.root / "dvc.lock"
     if not path.is_file():
         raise Refused(f"the commit of the release holds no dvc.lock; it is no run's: {path}")

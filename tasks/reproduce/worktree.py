@@ -25,7 +25,6 @@ from tasks.sources import vault_keys
 from tasks.trust import keys
 
 REPRODUCTIONS_FOLDER = "reproduced"
-"""Folder of reproductions below `.hallmark/`."""
 LINKED_PATHS = (
     "releases",
     "bases",

@@ -20,9 +20,7 @@ MIN_TYPE_SHARE = 0.98
 class ColumnProfile:
     name: str
     filled: int
-    """Number of rows with a value."""
     rows: int
-    """Number of rows in the sample."""
     texts: int
     dates: int
     """Number of values that are dates, or text of a date in ISO 8601."""

@@ -14,7 +14,6 @@ NO_COMMENTS: Comments = {}
 
 
 def dump(value: Any, heading: str = "", remarks: Comments = NO_COMMENTS) -> str:
-    """Return the YAML document. Each line of the heading becomes a comment."""
     out = StringIO()
     writer = YAML()
     writer.width = LINE_WIDTH

@@ -43,12 +43,11 @@ class DataFile(NamedTuple):
     source: Source
     """Source with the detected format. Its mapping names every column; other required fields have placeholders."""
     names: list[str]
-    """Names of the columns, in the order of the file."""
     rows: int
     """Number of rows, including malformed ones."""
     malformed: int
     sample: list[Row]
-    """Sample of at most SAMPLE rows, in the order of the file."""
+    """Sample of at most MAX_SAMPLE_ROWS rows, in the order of the file."""
 
 
 def inspect_file(name: str, location: str, root: Path, given: dict[str, str]) -> DataFile:
@@ -150,7 +149,6 @@ def _names(file: IO[bytes], source: Source) -> list[str]:
 
 
 def _sample(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
-    """Read all rows as a run does, and keep a uniform sample of SAMPLE rows."""
     kept: list[Row] = []
     drawn, malformed, rows, first = random.Random(17), 0, 0, ""
     for row in reader_of(source.kind).read(file, source):

@@ -12,7 +12,6 @@ from tasks.sources.protection import Category, Protection
 from tasks.stages.data.readers.kinds import reader_of
 
 Guesses = list[tuple[str, str]]
-"""Guesses, each with its reason."""
 RARE_LABEL_ROWS = 5
 """Number of rows below which all rows of a label may be drawn for the test partition."""
 
@@ -67,7 +66,6 @@ def _short(value: Any) -> str:
 def list_warnings(
     opened: DataFile, mapped: GuessedMapping, sample: SampleStatistics, personal: dict[str, Category]
 ) -> list[str]:
-    """Return warnings about problems that a run may have, and about weak guesses."""
     rows, unspoken = (
         sample.records,
         not governance_files.language_constants(mapped, sample) and "language" not in mapped.keys,

@@ -31,7 +31,6 @@ CLASS_FACTS = {"split.labels_only_in_test"}
 def make_sources(
     name: str, opened: DataFile, mapped: GuessedMapping, answers: Answers, sample: SampleStatistics
 ) -> tuple[dict[str, Any], Comments]:
-    """Return sources.yaml, and comments on its guesses."""
     form = {
         key: value for key in ("encoding", "delimiter") if (value := getattr(opened.source, key)) not in ("utf-8", ",")
     }
@@ -137,7 +136,6 @@ def _is_unreachable(check: dict[str, Any], sides: tuple[int, int]) -> bool:
 
 
 def _lower_check(check: dict[str, Any], sides: tuple[int, int]) -> tuple[str, str]:
-    """Lower a check to three quarters of the available rows. Return the change and its reason."""
     before, check["at_least"] = check["at_least"], max(1, int(0.75 * sides[ROW_FACTS[check["fact"]]]))
     return f"{check['name']}: at least {check['at_least']}, where the checkout asks {before}", "the file has no more"
 

@@ -54,9 +54,7 @@ class GuessedMapping:
     keys: dict[str, Any] = field(default_factory=dict)
     """Mapping as in sources.yaml."""
     reasons: dict[str, str] = field(default_factory=dict)
-    """Reason for each key of the mapping."""
     unused_columns: dict[str, str] = field(default_factory=dict)
-    """Columns that are not used, and why."""
 
     def set_key(self, key: str, value: Any, why: str) -> None:
         self.keys[key], self.reasons[key] = value, why
@@ -71,7 +69,7 @@ def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response
         response: Columns that the user named as response; several become fields of one JSON object.
 
     Raises:
-        Unclear: Prompt or response cannot be guessed.
+        UnclearMapping: Prompt or response cannot be guessed.
         InputError: A named column does not exist, or its name has invisible characters.
     """
     _require(columns, [*([prompt] if prompt else []), *response])

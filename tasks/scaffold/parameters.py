@@ -25,7 +25,7 @@ TRAIN_RECORDS = 900
 MIN_VALIDATION_RECORDS = 10
 """Minimum expected number of validation records. With it, one split in 20,000 has none by chance."""
 MAX_VALIDATION_SHARE = 0.2
-"""Maximum share of the training records to validate on. If `VALIDATED` would need more, there are none."""
+"""Maximum share of the training records to validate on. There is no validation if MIN_VALIDATION_RECORDS needs more."""
 UNKNOWN = "not said yet"
 SYSTEM_PROMPTS = {"json": "Answer as JSON.", "label": "Answer with one label.", "text": "Answer in a few words."}
 CONTEXT_TOKENS = 8192
@@ -33,7 +33,6 @@ CONTEXT_TOKENS = 8192
 
 
 def target_form(sample: SampleStatistics) -> str:
-    """Return the form of the targets: json, label or text."""
     return "json" if sample.fields else "label" if sample.labels else "text"
 
 

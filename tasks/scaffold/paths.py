@@ -35,7 +35,6 @@ def locate_data(file: str, root: Path) -> str:
 
 
 def _kind(path: Path) -> str:
-    """Name the kind of file at a path; empty if there is none."""
     return "file" if path.is_file() else "folder" if path.is_dir() else "pipe or device" if path.exists() else ""
 
 

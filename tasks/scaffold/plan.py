@@ -40,7 +40,6 @@ DATASET_SUITE = "dataset"
 
 class PlannedFile(NamedTuple):
     path: str
-    """Path below the folder of the use case."""
     text: str
     guesses: list[tuple[str, str]]
     """Guesses in the file, each with its reason."""
@@ -51,10 +50,8 @@ class Plan:
     folder: Path
     files: list[PlannedFile]
     requester: str
-    """Person who may request its runs."""
     environment: str
     warnings: list[str]
-    """Warnings to check before the first run."""
 
 
 def profile_columns(opened: DataFile) -> list[ColumnProfile]:
@@ -76,8 +73,6 @@ def profile_columns(opened: DataFile) -> list[ColumnProfile]:
 
 @dataclass(frozen=True)
 class PlanInput:
-    """Input from which all files are made."""
-
     name: str
     tier: str
     answers: Answers

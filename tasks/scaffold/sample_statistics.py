@@ -131,7 +131,6 @@ def _count(records: list[dict[str, Any]], rejected: Counter[str]) -> SampleStati
 
 
 def _fields(targets: list[str]) -> dict[str, int]:
-    """Return the fields that all targets have; empty if one target is not a JSON object."""
     try:
         objects = [parse_object(target) for target in targets]
     except ValueError:

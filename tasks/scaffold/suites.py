@@ -12,7 +12,6 @@ from tasks.scaffold.sample_statistics import SampleStatistics
 
 Suite = dict[str, Any]
 MAX_REPEATED_SHARE = 0.5
-"""Maximum share of repeated rows that a suite allows."""
 
 
 def source_suite(name: str, sample: SampleStatistics, rows: int, mapping: dict[str, Any]) -> Suite:

@@ -22,7 +22,6 @@ MIN_INTERVAL = timedelta(minutes=1)
 DEFAULT_ANCHOR = datetime(2024, 1, 1)
 """Local time from which the intervals of a schedule count if it names no anchor."""
 DeploymentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-"""Name of a schedule or trigger: lower-case letters, digits and `-`, at most 40 characters."""
 
 
 def _spelled(changes: Any) -> Any:

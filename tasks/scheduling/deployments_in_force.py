@@ -144,7 +144,10 @@ def _read_switches(
 
 
 def _in_turn(said: Switch, before: str | None, files: set[str]) -> bool:
-    """Return whether a switch follows the one before it; switches of versions that did not state it always count."""
+    """Return whether a switch refers to the one before it.
+
+    Switches of earlier versions, which did not refer to another, always count.
+    """
     if said.follows is None:
         return True
     return said.follows == before if before else said.follows in files

@@ -13,7 +13,6 @@ from tasks.scheduling.occasion_log import OccasionLog
 MAX_DELAY = timedelta(minutes=10)
 """Maximum delay with which a run is still on time, so that a runner that restarts misses nothing."""
 MAX_COUNTED_TIMES = 1000
-"""Maximum number of missed times that are counted."""
 
 
 class DueOccasion(NamedTuple):

@@ -28,7 +28,7 @@ def parse_duration(given: Any) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """Return the shortest text that `parse` reads as this duration, in whole seconds."""
+    """Return the shortest text that `parse_duration` reads as this duration, in whole seconds."""
     seconds = int(length.total_seconds())
     unit = next(
         (

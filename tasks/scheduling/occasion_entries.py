@@ -27,7 +27,6 @@ from tasks.scheduling.occasion_log import PASSED_OVER, STARTED, TAKEN, OccasionL
 class Occasion:
     key: str
     name: str
-    """Name of the schedule or trigger."""
     reason: str
     """Reason for the run in words, which becomes part of the signed request."""
     params: str
@@ -36,7 +35,6 @@ class Occasion:
     due: datetime | None = None
     """Time at which the schedule is due; None for a trigger."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """Further facts for the ledger's entry."""
     pool: str | None = None
     """Work pool that executes the run; None for the runner of this installation."""
     reported: bool = False
@@ -44,8 +42,6 @@ class Occasion:
 
 
 class OccasionRequest(NamedTuple):
-    """Signed request for the run of an occasion."""
-
     request: RunRequest
     envelope: Envelope
 

@@ -17,8 +17,6 @@ TAKEN, STARTED, PASSED_OVER = "occasion.taken", "occasion.started", "occasion.pa
 
 @dataclass(frozen=True)
 class TakenOccasion:
-    """Occasion for which one run is requested."""
-
     key: str
     name: str
     run: str
@@ -63,7 +61,6 @@ class OccasionLog:
         return self
 
     def contains(self, key: str) -> bool:
-        """Return whether an occasion was taken or passed over."""
         return key in self._keys
 
     def last_due(self, name: str, now: datetime) -> datetime | None:
@@ -79,7 +76,6 @@ class OccasionLog:
         return self._by_key.get(key)
 
     def last_taken(self, name: str) -> TakenOccasion | None:
-        """Return the last occasion that was taken for a schedule or trigger."""
         return self._taken[name][-1] if self._taken.get(name) else None
 
     def last_taken_at(self, name: str, now: datetime) -> datetime | None:

@@ -39,7 +39,6 @@ class DueTime(FrozenModel):
 
 
 def status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: datetime) -> ScheduleStatus:
-    """Return the state of the schedule or trigger `name`, which is in force."""
     asks, paused, last = standing.deployments.named[name], standing.paused.get(name), log.last_taken(name)
     schedule = asks if isinstance(asks, Schedule) else None
     moment = next(schedule.due_after(now), None) if schedule and not paused else None

@@ -7,7 +7,6 @@ from pydantic import Field, model_validator
 from tasks.core.documents.config import FrozenModel
 
 PoolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-"""Name of a work pool: lower-case letters, digits and `-`, at most 40 characters."""
 
 
 class Pool(FrozenModel):

@@ -26,7 +26,6 @@ class PromptChange(NamedTuple):
     """Difference between the prompts at HEAD and those of the last run."""
 
     id: str
-    """Digest that tells the change apart from others."""
     words: str
 
 

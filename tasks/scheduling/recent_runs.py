@@ -12,7 +12,6 @@ from tasks.scheduling.deployments_file import RunSettings
 
 TIER_KEY = "use_case.risk_tier"
 MAX_RUNS = 50
-"""Maximum number of runs that are searched."""
 
 
 class ResolvedRun(NamedTuple):

@@ -26,7 +26,6 @@ class Sketch(FrozenModel):
 
 
 def make_sketch(blocks: Iterable[bytes], key: bytes) -> Sketch:
-    """Return the sketch of a content, which is given in blocks of any size."""
     digest, kept, held = hashlib.sha256(), list[int](), set[int]()
     for line in _lines(blocks, digest.update):
         value = int.from_bytes(hashlib.blake2b(line, digest_size=8, key=key).digest())

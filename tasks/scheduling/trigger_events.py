@@ -62,7 +62,6 @@ def make_occasion(name: str, trigger: TriggerSettings, what: str, words: str, **
 
 
 def shorten_reason(reason: str) -> str:
-    """Return a reason, shortened to the length that requests allow."""
     return reason if len(reason) <= MAX_REASON_CHARS else f"{reason[: MAX_REASON_CHARS - 2]} …"
 
 
@@ -143,4 +142,4 @@ OCCASION_FINDERS: dict[type[TriggerSettings], Callable[[str, Any, datetime, Trig
     WaiverExpiring: _waiver,
     IncidentOpened: _incident,
 }
-"""Functions that find the events of each kind of trigger; `Event` has none, because its events are reported."""
+"""Functions that find the occasions of each kind of trigger. Triggers on reported events have none."""

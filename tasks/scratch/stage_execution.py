@@ -18,8 +18,6 @@ OnLine = Callable[[str], None]
 
 
 class ProgressReceiver(Protocol):
-    """Receiver of the progress of trials."""
-
     def working(self, what: str, how: str = "") -> None:
         """Report a stage at work; `how` is its own description of its progress."""
 

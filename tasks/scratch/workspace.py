@@ -34,8 +34,6 @@ READY_FILE = "ready"
 
 
 class RowSet(Protocol):
-    """Rows that the stages are executed on."""
-
     def write(self, folder: Path) -> None:
         """Write the rows as the stage `split` writes them."""
 
@@ -80,7 +78,6 @@ class Workspace:
 
 
 def stage_code_digests() -> dict[str, str]:
-    """Return the digest of each stage's installed code."""
     return code_digest.stage_digests(STAGE_CODE.parent)
 
 

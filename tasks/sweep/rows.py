@@ -24,7 +24,6 @@ SPLIT_FILES = ("train.parquet", "validation.parquet")
 class SweepRows:
     split: Path
     demo: bool
-    """Whether a demo identity approved the run's data."""
     made_with: Mapping[str, str]
     """Parameters by which the run made its rows, in the format of `--set`, if they differ from today's."""
 

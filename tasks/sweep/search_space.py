@@ -15,7 +15,6 @@ EXAMPLE = "--over training.learning_rate=0.0005,0.001,0.002 or --over training.l
 VALUE_SEPARATOR = re.compile(r",(?![^\[]*\])")
 """Commas outside of lists."""
 MAX_COMBINATIONS = 1_000
-"""Maximum number of combinations of listed values."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,6 @@ def _axis(text: str) -> Axis:
 
 
 def combinations(axes: Sequence[Axis]) -> Iterator[Mapping[str, str]]:
-    """Yield every combination of listed values and, for ranges, of the values in `Axis.tried`."""
+    """Yield every combination of listed values and, for ranges, of the values in `Axis.sample_values`."""
     for values in itertools.product(*(axis.sample_values for axis in axes)):
         yield dict(zip((axis.key for axis in axes), values, strict=True))

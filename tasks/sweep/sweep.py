@@ -49,7 +49,7 @@ def sweep(
 
     Raises:
         InputError: A combination of parameters is invalid, or the rows do not fit them.
-        Refused: The base model is not allowed, or the rows may not be used; see `rows.choose`.
+        Refused: The base model is not allowed, or the rows may not be used; see `rows.choose_rows`.
         Unavailable: No run has rows, or stages need a sandbox and there is none.
     """
     params, *_ = [wish.params_with(corner) for corner in search_space.combinations(wish.axes)]
@@ -109,7 +109,6 @@ class _Sweep:
             stage_execution.execute_stage(self.layout, stage, self.boxed, lambda _: None)
 
     def execute_trial(self, asking: Any, number: int, count: int) -> Trial:
-        """Execute the next trial that the study suggests."""
         asked = asking.ask()
         changes = {axis.key: axis.suggest(asked) for axis in self.wish.axes}
         what = f"trial {number} of {count}: " + ", ".join(

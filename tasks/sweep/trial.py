@@ -15,7 +15,6 @@ from tasks.stages.train.rows import examples
 from tasks.stages.train.rows.order import Order
 
 OnProgress = Callable[[str], None]
-"""Callback that gets the stage's own description of its progress."""
 OnValidationLoss = Callable[[float], bool]
 """Callback that gets each validation loss in turn. If it returns True, the training is stopped."""
 
