@@ -62,8 +62,8 @@ class MlflowSync:
         if self._shown.get(run) == (outline := self._outline(known)):
             return  # only progress has changed, which is not shown
         sent = _show(self._root, known, self._sent.get(run))
-        for kept in (self._shown, self._sent):
-            kept.pop(run, None)
+        for cache in (self._shown, self._sent):
+            cache.pop(run, None)
         if known.status == "running":
             self._shown[run], self._sent[run] = outline, sent
 

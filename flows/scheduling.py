@@ -111,8 +111,8 @@ class OccasionHandler:
             )
         if entry is None:
             return []
-        told = f"run {entry.body['run']}" if entry.kind == TAKEN else f"passed over, {entry.body['why']}"
-        return [f"{occasion.reason}: {told}"]
+        outcome = f"run {entry.body['run']}" if entry.kind == TAKEN else f"passed over, {entry.body['why']}"
+        return [f"{occasion.reason}: {outcome}"]
 
     def _finish(self, ledger: Ledger) -> list[str]:
         """Create the flow runs of the occasions for which this installation requested runs.

@@ -74,8 +74,8 @@ def require_continuable(run: Run) -> None:
     """
     if other := other_machine(run.ledger(), run.checkout.root, run.id):
         raise Refused(ELSEWHERE_MESSAGE.format(run.id, other))
-    if held := run.withdrawal():
-        raise Refused(f"run {run.id} stops: {held}; then: hallmark run --resume {run.id}")
+    if block_reason := run.withdrawal():
+        raise Refused(f"run {run.id} stops: {block_reason}; then: hallmark run --resume {run.id}")
 
 
 def _is_finished(run: Run, name: str) -> bool:

@@ -136,12 +136,12 @@ class SuspendedRuns:
 
         glances = [each for each in open_gates(ledger, governed) if not isinstance(each.status, _Elsewhere)]
         self._open = {each.entry.subject for each in glances}
-        taken = {id(governance): withdrawals.in_force(ledger, governance) for governance in rules.loaded}
+        withdrawn = {id(governance): withdrawals.in_force(ledger, governance) for governance in rules.loaded}
         return {
             run
             for each in glances
             if (run := each.entry.subject) in judged
-            and (_is_answered(each, judged[run]) or self._is_held_back(run, taken[id(judged[run])], judged[run]))
+            and (_is_answered(each, judged[run]) or self._is_held_back(run, withdrawn[id(judged[run])], judged[run]))
         }
 
     def _is_held_back(self, run: str, taken: dict[str, list[Withdrawal]], governed: Governance) -> bool:

@@ -86,8 +86,8 @@ def wait_then_kill(processes: list[psutil.Process], seconds: float) -> None:
     A process whose parent has ended may remain a zombie, which counts as ended.
     """
     until = time.monotonic() + seconds
-    while (left := [each for each in processes if is_running(each)]) and time.monotonic() < until:
+    while (remaining := [each for each in processes if is_running(each)]) and time.monotonic() < until:
         time.sleep(0.1)
-    for process in left:
+    for process in remaining:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -26,17 +26,17 @@ def advise(
 
     root = shared.checkout_root()
     advice = rules.advise(root, params, shared.parse_changes(changes))
-    told = rules.as_json(advice)
+    document = rules.as_json(advice)
     if as_json:
-        shared.print_json(told)
+        shared.print_json(document)
     else:
         table = Table("approach", "points", "hours", "USD", "why", box=None)
-        for each in told["approaches"]:
+        for each in document["approaches"]:
             hours, cost = (f"{each[name]:.2f}" if each[name] is not None else "" for name in ("hours", "cost_usd"))
             table.add_row(each["approach"], f"{each['points']:+d}", hours, cost, "; ".join(each["reasons"]))
         console.print(table)
-        same = "as the card says" if told["best"] == told["chosen"] else f"the card says {told['chosen']}"
-        console.print(f"from {told['rows']:,} rows of run {told['rows_of']}: {told['best']}, {same}")
+        same = "as the card says" if document["best"] == document["chosen"] else f"the card says {document['chosen']}"
+        console.print(f"from {document['rows']:,} rows of run {document['rows_of']}: {document['best']}, {same}")
     if write:
         file = params or root / "params.yaml"
         rules.write_card(file, advice)

@@ -44,12 +44,12 @@ def audit(
     target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:
         with showing_step(f"gathering what is known of {audited.label}", None if as_json else console):
-            signer, told = _signer(ledger, governed)
+            signer, notices = _signer(ledger, governed)
             gathered = release_facts.gather(audited, ledger, governed)
             dossier, zipped = archive.write(gathered, _prover(ledger, governed), target, weights, signer)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}); name another with --to") from None
-    for text in told:
+    for text in notices:
         shared.print_notice(text, as_json)
     if as_json:
         where = {"page": str(target / archive.PAGE), "archive": str(zipped)}
@@ -71,8 +71,8 @@ def _signer(ledger: Ledger, governed: Governance) -> tuple[Signer | None, list[s
     rewritten gets no signature.
     """
     try:
-        away = publication.publish(ledger, governed).unavailable
-        return governed.signer("ledger", ledger.now()), away
+        unavailable_places = publication.publish(ledger, governed).unavailable
+        return governed.signer("ledger", ledger.now()), unavailable_places
     except HallmarkError as error:
         return None, [f"nobody signs the dossier: {error}"]
 

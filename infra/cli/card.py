@@ -47,8 +47,8 @@ def list_cards(params: File = None, as_json: shared.Json = False) -> None:
         return
     console.print(f"{params or 'params.yaml'} has {own.subject}: {rows[0]['text']}")
     if not rows[0]["allowed"]:
-        told = "environment local takes it as it is" if governed.local else "no governed run is made with it"
-        console.print(f"  {told}: it {declarations.why_not(own, now.in_force, governed.policy)}")
+        note = "environment local takes it as it is" if governed.local else "no governed run is made with it"
+        console.print(f"  {note}: it {declarations.why_not(own, now.in_force, governed.policy)}")
     elif not now.is_in_force(own):
         console.print("  it is no laxer than what is in force, so runs may be made with it")
     for each in rows[1:]:

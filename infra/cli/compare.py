@@ -96,15 +96,15 @@ def _rows(each: Any, document: Any) -> Iterator[tuple[str, ...]]:
     if not each.standings:
         yield (each.name, "not asked", *[""] * (len(document.metrics) + 5), policy)
     for state, standing in each.standings.items():
-        taken = each.taken[state]
+        measured = each.taken[state]
         yield (
             each.name,
             STATE_NAMES[state],
             *(format_score(standing.scores[metric.name], metric.unit) for metric in document.metrics),
-            format_number(taken.latency_p50_ms, "ms"),
-            format_number(taken.latency_p95_ms, "ms"),
-            format_number(taken.cost_per_1000_requests),
-            format_number(taken.peak_memory_gb, "GB"),
+            format_number(measured.latency_p50_ms, "ms"),
+            format_number(measured.latency_p95_ms, "ms"),
+            format_number(measured.cost_per_1000_requests),
+            format_number(measured.peak_memory_gb, "GB"),
             format_number(each.context),
             policy,
         )

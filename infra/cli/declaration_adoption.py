@@ -66,8 +66,8 @@ def _in_words(key: str, value: Any) -> str:
 def standing_row(declared: DeclaredDocument, now: DeclarationStatus, governed: Governance) -> dict[str, Any]:
     """Return the state of a declaration as `--json` prints it: in force, or waiting for signatures of some people."""
     waits = signing.missing_owners(declared, now, governed)
-    begun = now.signatures(declared, governed.state.parent)
-    signed = now.in_force[declared.subject].signatures if now.is_in_force(declared) else begun
+    signatures = now.signatures(declared, governed.state.parent)
+    signed = now.in_force[declared.subject].signatures if now.is_in_force(declared) else signatures
     by = sorted({each.document.person for each in signed})
     text = f"waits for {', '.join(waits)}" if waits else f"in force, signed by {', '.join(by)}"
     known = now.in_force.get(declared.subject)

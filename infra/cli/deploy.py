@@ -40,8 +40,10 @@ def deploy(
     entry = control.declare(at.ledger, at.governed, person, text)
     now = deployments_in_force.read(at.ledger, at.governed)
     if not as_json:
-        told = f"in force, signed by {person}: entry {entry.seq} of the ledger" if entry else "it is in force already"
-        console.print(told)
+        outcome = (
+            f"in force, signed by {person}: entry {entry.seq} of the ledger" if entry else "it is in force already"
+        )
+        console.print(outcome)
     if wanted.concurrency != at.standing.deployments.concurrency and server.find(at.root):
         shared.print_notice("concurrency counts from the runner's next start: hallmark down, hallmark up", as_json)
     if start:

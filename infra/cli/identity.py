@@ -157,8 +157,8 @@ def _write(path: Path, data: bytes, line: str) -> None:
 
 
 def _public_line_of_file(path: Path) -> str:
-    beside = Path(f"{path}.pub")
-    source = path if path.suffix == ".pub" else beside
+    public_file = Path(f"{path}.pub")
+    source = path if path.suffix == ".pub" else public_file
     if not source.exists() and path.exists():
         return signing_keys.from_file(path).public_line
     try:
@@ -174,10 +174,10 @@ def _public_line_of_agent(mark: str | None) -> str:
         raise InputError(
             f"no ssh-agent is running here ({ssh_agent.SOCKET_VARIABLE} is not set); give the file of a key"
         )
-    held = {keys.fingerprint(line): line for line in ssh_agent.public_lines()}
-    chosen = [line for known, line in held.items() if mark in (None, known)]
+    agent_keys = {keys.fingerprint(line): line for line in ssh_agent.public_lines()}
+    chosen = [line for known, line in agent_keys.items() if mark in (None, known)]
     if len(chosen) != 1:
-        names = [f"{fingerprint} {line.split(maxsplit=2)[-1]}" for fingerprint, line in held.items()]
+        names = [f"{fingerprint} {line.split(maxsplit=2)[-1]}" for fingerprint, line in agent_keys.items()]
         raise InputError(f"the ssh-agent has {'; '.join(names) or 'no ed25519 key'}; say which with --key FINGERPRINT")
     return chosen[0]
 

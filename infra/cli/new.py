@@ -75,15 +75,15 @@ def new(
     said = {"owner": owner, "licence": licence, "basis": basis, "purpose": purpose}
     form = {key: value for key, value in (("encoding", encoding), ("delimiter", delimiter)) if value}
     asks = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
-    looked, mapped, known = _inspect_file(root, name, file, form, prompt, response or [], said, asks)
+    data_file, mapped, known = _inspect_file(root, name, file, form, prompt, response or [], said, asks)
     known = known.model_copy(update={"personal": _personal_fields(personal, mapped, asks)})
-    made = plan.make_plan(root, name, tier, known, looked, mapped)
+    made = plan.make_plan(root, name, tier, known, data_file, mapped)
     if not as_json:
         _show(made, root)
         if asks and not yes and not typer.confirm(f"write {len(made.files)} files to {made.folder.relative_to(root)}?"):
             raise Refused("nothing was written")
     plan.write_plan(made)
-    _print_next_steps(made, root, looked, as_json)
+    _print_next_steps(made, root, data_file, as_json)
 
 
 def _inspect_file(
@@ -204,8 +204,8 @@ def _untracked(root: Path, location: str) -> bool:
     if location.startswith("s3://") or Path(location).is_absolute():
         return False
     command = ["git", "status", "--porcelain", "--untracked-files=all", "--", f":(literal){location}"]
-    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    return bool(told.stdout.strip())
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return bool(result.stdout.strip())
 
 
 def _pathspec(path: str) -> str:

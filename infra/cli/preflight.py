@@ -27,15 +27,15 @@ def preflight(
     """
     from tasks.runs.requests import training_estimate  # imports libraries of models, which takes a second
 
-    told = training_estimate.compute(shared.checkout_root(), params, shared.parse_changes(changes), calibrate)
+    estimate = training_estimate.compute(shared.checkout_root(), params, shared.parse_changes(changes), calibrate)
     if as_json:
-        shared.print_json(training_estimate.document(told))
+        shared.print_json(training_estimate.document(estimate))
     else:
-        _print(told, training_estimate.document(told))
-    if told.trains_here:
-        training_estimate.require_equipment(told.estimate.training)
-    if told.estimate.fits is False or told.estimate.lacks_disk:
-        raise Refused(training_estimate.advice(told.estimate))
+        _print(estimate, training_estimate.document(estimate))
+    if estimate.trains_here:
+        training_estimate.require_equipment(estimate.estimate.training)
+    if estimate.estimate.fits is False or estimate.estimate.lacks_disk:
+        raise Refused(training_estimate.advice(estimate.estimate))
 
 
 def _print(told: Any, document: dict[str, Any]) -> None:

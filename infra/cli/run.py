@@ -186,8 +186,8 @@ def _resume_run(where: Path, run_id: str, say: Callable[[str], None]) -> _Starte
     with hold_run_lock(where / ".hallmark", run_id):
         ledger = Checkout(where).ledger
         run_entries.require_continuable(ledger, run_id)
-        away = is_elsewhere(ledger, where, run_id)
-        if away or (known is None and not exists_here(layout_of(where, run_id))):
+        elsewhere = is_elsewhere(ledger, where, run_id)
+        if elsewhere or (known is None and not exists_here(layout_of(where, run_id))):
             known = None
             with hold_run_lease(where, run_id), _starting_prefect(where, run_id, say):
                 started, seconds = time.monotonic(), take_over(where, run_id)
@@ -212,8 +212,8 @@ def _starting_prefect(where: Path, run_id: str, say: Callable[[str], None]) -> I
     if GIT_REMOTE_VARIABLE not in os.environ or recorded_request(where, run_id) is None:
         yield
         return
-    with ThreadPoolExecutor(1) as beside:
-        up = beside.submit(server.start, where, say)
+    with ThreadPoolExecutor(1) as executor:
+        up = executor.submit(server.start, where, say)
         yield
         up.result()
 

@@ -97,8 +97,10 @@ def writable_path(path: Path) -> Iterator[Path]:
             raise InputError(f"{path} is no file; give the path of one")
         yield target
     except OSError as error:
-        away = is_disk_full(error)
-        raise (Unavailable if away else InputError)(f"{path}: cannot be written ({error.strerror or error})") from None
+        disk_full = is_disk_full(error)
+        raise (Unavailable if disk_full else InputError)(
+            f"{path}: cannot be written ({error.strerror or error})"
+        ) from None
 
 
 def _resolved(path: Path) -> Path:

@@ -26,8 +26,8 @@ class LiteralConsole(Console):
         made visible when it is rendered.
         """
         found = super().file
-        while beneath := getattr(found, "rich_proxied_file", None):
-            found = beneath
+        while inner := getattr(found, "rich_proxied_file", None):
+            found = inner
         return found
 
     @file.setter

@@ -21,8 +21,8 @@ def up() -> None:
     where = checkout_root()
     console.print("starting what is not up yet …")
     before = mlflow_server.find(where)
-    with ThreadPoolExecutor(1) as beside:
-        others = beside.submit(mlflow_server.start, where, console.print)
+    with ThreadPoolExecutor(1) as executor:
+        others = executor.submit(mlflow_server.start, where, console.print)
         try:
             _start_all(where, others)
         except KeyboardInterrupt:

@@ -78,13 +78,13 @@ class Accounts:
         """
         with self._account_lock(person):
             known = self.is_known_device(person, device, now)
-            kept = self._count_attempt_in_device(person, device) if known else self._count_attempt(person, now)
-            if not self._matches(kept or self._nobody, password) or kept is None:
+            stored_hash = self._count_attempt_in_device(person, device) if known else self._count_attempt(person, now)
+            if not self._matches(stored_hash or self._nobody, password) or stored_hash is None:
                 raise Refused(REFUSAL)
             with unavailable_on_error("the console's database"), self._engine.begin() as connection:
                 right = {"failed": 0, "locked_until": None}
                 connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.person == person).values(right))
-            return kept
+            return stored_hash
 
     def remember_device(self, person: str, device: str, now: datetime) -> str:
         """Record the browser in which a person has just signed in.
@@ -105,9 +105,9 @@ class Accounts:
 
     def is_known_device(self, person: str, device: str, now: datetime) -> bool:
         """Return whether the person has signed in with this browser before, and it has attempts left."""
-        theirs = (DEVICES.c.token_sha256 == _digest(device)) & (DEVICES.c.person == person)
+        same_device = (DEVICES.c.token_sha256 == _digest(device)) & (DEVICES.c.person == person)
         with unavailable_on_error("the console's database"), self._engine.connect() as connection:
-            row = connection.execute(select(DEVICES).where(theirs)).one_or_none()
+            row = connection.execute(select(DEVICES).where(same_device)).one_or_none()
         return (
             row is not None
             and row.failed < MAX_FAILED_ATTEMPTS
@@ -116,8 +116,8 @@ class Accounts:
 
     def _count_attempt_in_device(self, person: str, device: str) -> str | None:
         with unavailable_on_error("the console's database"), self._engine.begin() as connection:
-            there = DEVICES.c.token_sha256 == _digest(device)
-            connection.execute(update(DEVICES).where(there).values(failed=DEVICES.c.failed + 1))
+            same_device = DEVICES.c.token_sha256 == _digest(device)
+            connection.execute(update(DEVICES).where(same_device).values(failed=DEVICES.c.failed + 1))
             return connection.execute(
                 select(ACCOUNTS.c.password).where(ACCOUNTS.c.person == person)
             ).scalar_one_or_none()

@@ -23,8 +23,8 @@ def main(root: str, origin: str, port: str) -> None:
     escape_logs()
     place = urlsplit(origin)
     app = application(Site(Path(root), origin), sign_in_methods())
-    taken = ports.bind_loopback(int(port), by_name=place.hostname == LOCALHOST)
-    uvicorn.Server(uvicorn_config(app, int(port), behind=place.scheme == "https")).run(taken)
+    sockets = ports.bind_loopback(int(port), by_name=place.hostname == LOCALHOST)
+    uvicorn.Server(uvicorn_config(app, int(port), behind=place.scheme == "https")).run(sockets)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ class Sessions:
             "began": moment, "seen": moment,
         }  # fmt: skip
         with unavailable_on_error("the console's database"), self._engine.begin() as connection:
-            theirs = select(ACCOUNTS.c.password).where(ACCOUNTS.c.person == person)
-            if password is not None and connection.execute(theirs).scalar_one_or_none() != password:
+            password_query = select(ACCOUNTS.c.password).where(ACCOUNTS.c.person == person)
+            if password is not None and connection.execute(password_query).scalar_one_or_none() != password:
                 raise Refused("the password was taken away or changed meanwhile; sign in again")
             connection.execute(delete(SESSIONS).where(SESSIONS.c.began < moment - MAX_DURATION))
             connection.execute(insert(SESSIONS).values(row))
@@ -77,15 +77,15 @@ class Sessions:
         `uses` says whether the request counts as use. Requests that an open page sends by itself do not.
         """
         moment = now.replace(tzinfo=None)
-        theirs = SESSIONS.c.token_sha256 == _digest(token)
+        same_token = SESSIONS.c.token_sha256 == _digest(token)
         with unavailable_on_error("the console's database"):
             with self._engine.connect().execution_options(takes_turn=False) as connection:
-                row = connection.execute(select(SESSIONS).where(theirs)).one_or_none()
+                row = connection.execute(select(SESSIONS).where(same_token)).one_or_none()
             if row is None or moment - row.began > MAX_DURATION or moment - row.seen > IDLE_TIMEOUT:
                 return None
             if uses and abs(moment - row.seen) > LAST_USE_ACCURACY:
                 with self._engine.begin() as connection:
-                    connection.execute(update(SESSIONS).where(theirs).values(seen=moment))
+                    connection.execute(update(SESSIONS).where(same_token).values(seen=moment))
         return Session(row.person, row.form_token)
 
     def list_open(self, now: datetime) -> list[OpenSession]:

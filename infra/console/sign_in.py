@@ -54,9 +54,11 @@ def add_routes(app: FastAPI, context: Context) -> None:
 
 def _signed_in(context: Context, person: str, password: str, device: str, where: str, mark: str) -> Response:
     now = datetime.now(UTC)
-    kept = context.accounts.verify_password(person, password, now, device)
+    stored_hash = context.accounts.verify_password(person, password, now, device)
     context.here().person(person)
-    answer = begin_session(context, RedirectResponse(local_path(where), HTTP_303_SEE_OTHER), person, now, kept, mark)
+    answer = begin_session(
+        context, RedirectResponse(local_path(where), HTTP_303_SEE_OTHER), person, now, stored_hash, mark
+    )
     answer.set_cookie(
         device_cookie_name(context), context.accounts.remember_device(person, device, now),
         max_age=int(DEVICE_LIFETIME.total_seconds()),
@@ -86,8 +88,8 @@ def local_path(path: str) -> str:
         parts = urlsplit(path)
     except ValueError:  # for example `//[`, an incomplete IPv6 address
         return "/"
-    ours = path.startswith("/") and not (parts.scheme or parts.netloc) and not path.startswith(("//", "/\\"))
-    return path if ours and path.isprintable() else "/"
+    is_local = path.startswith("/") and not (parts.scheme or parts.netloc) and not path.startswith(("//", "/\\"))
+    return path if is_local and path.isprintable() else "/"
 
 
 def sign_in_page(

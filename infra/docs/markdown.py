@@ -16,8 +16,8 @@ def cell(text: str) -> str:
 
 def anchor(heading: str) -> str:
     """Return the id that Python-Markdown gives a heading (markdown.extensions.toc.slugify)."""
-    kept = re.sub(r"[^\w\s-]", "", heading).strip().lower()
-    return re.sub(r"[-\s]+", "-", kept)
+    slug = re.sub(r"[^\w\s-]", "", heading).strip().lower()
+    return re.sub(r"[-\s]+", "-", slug)
 
 
 def prose(docstring: str) -> str:

@@ -134,8 +134,8 @@ def schedules(root: Path) -> Iterator[Finding]:
     found = deployments_check.uncommitted_edits(now.deployments, Repository.open(root), sources.load(folder))
     for each in dict.fromkeys(what for files in found.values() for what in files):
         yield Finding(f"{each} {deployments_check.UNCOMMITTED_MESSAGE}", "commit the edits, or take them back")
-    resting = f", {len(now.paused)} of them rest" if now.paused else ""
-    yield Finding(f"{len(now.deployments.named)} in force with their triggers{resting}")
+    paused_note = f", {len(now.paused)} of them rest" if now.paused else ""
+    yield Finding(f"{len(now.deployments.named)} in force with their triggers{paused_note}")
     for taken in OccasionLog().update(known).not_handed_over(installation.installation_id(root)):
         yield Finding(f"run {taken.run} is asked for, and Prefect has not heard of it", "hallmark up hands it over")
 

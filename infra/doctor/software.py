@@ -38,9 +38,9 @@ def packages(root: Path) -> Iterator[Finding]:
     pins = list(_pins(file)) if file.exists() else []
     missing = sorted({need.name for need in _requirements() if _version(need.name) is None})
     other = [
-        f"{pin.name} {there} in place of {pin.specifier}"
+        f"{pin.name} {installed} in place of {pin.specifier}"
         for pin in pins
-        if (there := _version(pin.name)) and not pin.specifier.contains(there, prereleases=True)
+        if (installed := _version(pin.name)) and not pin.specifier.contains(installed, prereleases=True)
     ]
     if missing:
         yield Finding(f"not installed: {', '.join(missing)}", INSTALL_COMMAND)

@@ -17,10 +17,12 @@ several times their size."""
 
 def state(root: Path) -> Iterator[Finding]:
     folder = root / ".hallmark"
-    if left := next(root.glob(f".{folder.name}.*"), None):  # an unfinished folder of `files.whole_folder`
-        yield Finding(f"a restore was cut short and left {left}, keys among it", "hallmark restore BACKUP once more")
+    if unfinished := next(root.glob(f".{folder.name}.*"), None):  # an unfinished folder of `files.whole_folder`
+        yield Finding(
+            f"a restore was cut short and left {unfinished}, keys among it", "hallmark restore BACKUP once more"
+        )
     if not folder.is_dir():
-        if not left:
+        if not unfinished:
             yield Finding("there is none yet", "hallmark init")
         return
     about = folder.stat()
@@ -36,8 +38,8 @@ def keys(root: Path) -> Iterator[Finding]:
     """Verify that other users cannot read the private keys, and that the key of an existing vault is available."""
     state = root / ".hallmark"
     folder = state / "keys"
-    there = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".pub")
-    for path in there:
+    key_files = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".pub")
+    for path in key_files:
         if path.stat().st_mode & UMASK:
             yield Finding(f"others can read {path}", f"chmod 600 {path}")
     if vault.exists(state):
@@ -50,7 +52,7 @@ def keys(root: Path) -> Iterator[Finding]:
             "hallmark init, or bring the keys that people.yaml names",
         )
     elif folder.is_dir():
-        yield Finding(f"{len(there)} private keys, for their owner alone")
+        yield Finding(f"{len(key_files)} private keys, for their owner alone")
 
 
 def disk(root: Path) -> Iterator[Finding]:

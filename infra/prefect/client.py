@@ -112,10 +112,10 @@ def resume(root: Path, up: RunningPrefect, flow_run: str) -> bool:
 
         try:
             known = client.read_flow_run(UUID(flow_run))
-            ours = client.read_deployment_by_name(deployment_names.full_runner_deployment(root)).id
+            own_deployment = client.read_deployment_by_name(deployment_names.full_runner_deployment(root)).id
         except ObjectNotFound:
             return False
-        if known.deployment_id != ours:
+        if known.deployment_id != own_deployment:
             return False  # this checkout is a copy, and the flow run belongs to the original
         state = known.state.type.value if known.state else "SCHEDULED"
         if state == PAUSED:
@@ -137,10 +137,10 @@ def cancel(root: Path, up: RunningPrefect, flow_run: str) -> None:
 
         try:
             known = client.read_flow_run(UUID(flow_run))
-            ours = client.read_deployment_by_name(deployment_names.full_runner_deployment(root)).id
+            own_deployment = client.read_deployment_by_name(deployment_names.full_runner_deployment(root)).id
         except (ObjectNotFound, ValueError):
             raise Refused(f"Prefect knows no flow run {flow_run} of this checkout") from None
-        if known.deployment_id != ours:
+        if known.deployment_id != own_deployment:
             raise Refused(
                 "the run is executed for a work pool: whoever runs `hallmark work` there ends it, and another machine "
                 "takes it up; to end it for good, reject it at its gate"

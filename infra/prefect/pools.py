@@ -31,11 +31,11 @@ def synchronise(client: "SyncPrefectClient", ledger: Ledger, pools: Mapping[str,
     A pool that is no longer declared is paused, so that runs that wait in it are not lost.
     """
     done = [line for name, pool in pools.items() for line in _synchronise_pool(client, ledger, name, pool)]
-    ours = deployment_names.work_pool(ledger, "")
-    for there in client.read_work_pools(limit=200):
-        name = there.name.removeprefix(ours)
-        if there.name.startswith(ours) and name not in pools and not there.is_paused:
-            _update(client, there.name, is_paused=True)
+    prefix = deployment_names.work_pool(ledger, "")
+    for existing in client.read_work_pools(limit=200):
+        name = existing.name.removeprefix(prefix)
+        if existing.name.startswith(prefix) and name not in pools and not existing.is_paused:
+            _update(client, existing.name, is_paused=True)
             done.append(f"pool {name} is paused in Prefect: it is not declared any more")
     return done
 
@@ -47,7 +47,7 @@ def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, po
     called, wanted = deployment_names.work_pool(ledger, name), base_job_template(pool)
     done = []
     try:
-        there = client.read_work_pool(called)
+        existing = client.read_work_pool(called)
     except ObjectNotFound:
         client.create_work_pool(
             WorkPoolCreate(
@@ -56,10 +56,17 @@ def _synchronise_pool(client: "SyncPrefectClient", ledger: Ledger, name: str, po
         )
         done.append(f"pool {name} is made in Prefect: {called}")
     else:
-        if there.type != WORKER_TYPES[pool.type]:
+        if existing.type != WORKER_TYPES[pool.type]:
             client.delete_work_pool(called)
-            return [f"pool {name} was of type {there.type} in Prefect", *_synchronise_pool(client, ledger, name, pool)]
-        if (there.base_job_template, there.concurrency_limit, there.is_paused) != (wanted, pool.concurrency, False):
+            return [
+                f"pool {name} was of type {existing.type} in Prefect",
+                *_synchronise_pool(client, ledger, name, pool),
+            ]
+        if (existing.base_job_template, existing.concurrency_limit, existing.is_paused) != (
+            wanted,
+            pool.concurrency,
+            False,
+        ):
             _update(client, called, base_job_template=wanted, concurrency_limit=pool.concurrency, is_paused=False)
             done.append(f"pool {name} is brought up to date in Prefect")
     _deploy(client, deployment_names.pool_deployment(ledger, name), called)

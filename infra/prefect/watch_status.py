@@ -35,5 +35,7 @@ def read(root: Path) -> WatchStatus:
         return WatchStatus("nobody has watched yet", True)
     if not lease.is_over(now):
         return WatchStatus(f"{lease.place}, since {format_exact_time(lease.since)}", False)
-    gone = max(timedelta(0), now - lease.until)
-    return WatchStatus(f"nobody for {format_duration(gone.total_seconds())}; before: {lease.place}", gone > MAX_ABSENCE)
+    absence = max(timedelta(0), now - lease.until)
+    return WatchStatus(
+        f"nobody for {format_duration(absence.total_seconds())}; before: {lease.place}", absence > MAX_ABSENCE
+    )

@@ -28,8 +28,8 @@ def rank_approaches(data: RowProfile) -> list[Opinion]:
     opinions = []
     for approach, rule in RULES.items():
         unfit = data.texts == data.rows and approach not in methods.TEXT_APPROACHES
-        told = ((-2, "the rows are plain texts, without answers"),) if unfit else tuple(rule(data))
-        opinions.append(Opinion(approach, sum(points for points, _ in told), tuple(words for _, words in told)))
+        reasons = ((-2, "the rows are plain texts, without answers"),) if unfit else tuple(rule(data))
+        opinions.append(Opinion(approach, sum(points for points, _ in reasons), tuple(words for _, words in reasons)))
     return sorted(opinions, key=lambda opinion: -opinion.points)
 
 

@@ -68,21 +68,23 @@ def write(
     dossier = compose(record, shelf, keys.fingerprint(signer.public_line) if signer else "")
     if not weights:
         dossier = dossier.model_copy(update={"missing": [*dossier.missing, gaps.weights_left_out(folder)]})
-    with files.atomic_folder(target) as aside:
-        _copy(folder, aside / RELEASE, weights)
-        for path in (aside / RELEASE).rglob("*"):  # files of a release are read-only
+    with files.atomic_folder(target) as unfinished:
+        _copy(folder, unfinished / RELEASE, weights)
+        for path in (unfinished / RELEASE).rglob("*"):  # files of a release are read-only
             path.chmod(0o755 if path.is_dir() else 0o644)
         for name, data in shelf.contents.items():
-            files.write_bytes(aside / name, data)
+            files.write_bytes(unfinished / name, data)
         for number, envelope in enumerate(record.adoptions, start=1):
-            dsse.write(aside / GOVERNANCE / f"{number:04}.json", envelope)
-        files.write_bytes(aside / DOCUMENT, dossier.serialised)
-        digests = files.tree_manifest(aside)
-        files.write_bytes(aside / PAGE, html_page.render(dossier, digests).encode())
-        sums = files.tree_manifest(aside)
-        files.write_bytes(aside / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
+            dsse.write(unfinished / GOVERNANCE / f"{number:04}.json", envelope)
+        files.write_bytes(unfinished / DOCUMENT, dossier.serialised)
+        digests = files.tree_manifest(unfinished)
+        files.write_bytes(unfinished / PAGE, html_page.render(dossier, digests).encode())
+        sums = files.tree_manifest(unfinished)
+        files.write_bytes(unfinished / SUMS, "".join(f"{sha256}  {name}\n" for name, sha256 in sums.items()).encode())
         if signer:
-            dsse.write(aside / dossier_signature.FILE_NAME, _signature(record, files.tree_manifest(aside), signer))
+            dsse.write(
+                unfinished / dossier_signature.FILE_NAME, _signature(record, files.tree_manifest(unfinished), signer)
+            )
     return dossier, _zip(target)
 
 
@@ -107,8 +109,8 @@ def _require_replaceable(target: Path) -> None:
         raise InputError(f"{target} is there and is no dossier; name another folder with --to")
     lines = (target / SUMS).read_text("utf-8").splitlines()
     listed = {SUMS, dossier_signature.FILE_NAME, *(line.partition("  ")[2] for line in lines)}
-    there = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if not path.is_dir())
-    if other := next((name for name in there if name not in listed), None):
+    existing = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if not path.is_dir())
+    if other := next((name for name in existing if name not in listed), None):
         raise InputError(f"{target / other} is not of this dossier; move it away, or name another folder with --to")
 
 
@@ -118,10 +120,10 @@ def _archive_of(target: Path) -> Path:
 
 def _copy(folder: Path, target: Path, weights: bool) -> None:
     shutil.copytree(folder, target)
-    if not weights and (left := omitted_weights.weights(bundle.listing(folder))):
-        for name in left:
+    if not weights and (omitted := omitted_weights.weights(bundle.listing(folder))):
+        for name in omitted:
             (target / name).unlink()
-        omitted_weights.write(target, left)
+        omitted_weights.write(target, omitted)
 
 
 def compose(record: ReleaseFacts, shelf: Artifacts, signed_by: str) -> Dossier:

@@ -87,8 +87,8 @@ def _signed_by(signed: SignedDocument[DossierSignature]) -> str:
 def _read_signed_files(folder: Path, signed: SignedDocument[DossierSignature]) -> Contents:
     wanted = signed.subjects
     contents.require_portable_names(wanted)
-    there = set(contents.file_names(folder)) - {FILE_NAME}
-    for what, names in (("missing", wanted.keys() - there), ("not signed", there - wanted.keys())):
+    present = set(contents.file_names(folder)) - {FILE_NAME}
+    for what, names in (("missing", wanted.keys() - present), ("not signed", present - wanted.keys())):
         if names:
             raise Refused(f"{what}: {display_names(names)}")
     parsed = [name for name in wanted if name == DOCUMENT or name.startswith(f"{LEDGER}/")]

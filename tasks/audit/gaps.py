@@ -124,9 +124,9 @@ def _control_gaps(frameworks: Sequence[Framework]) -> Iterator[str]:
 
 
 def weights_left_out(folder: Path) -> str:
-    left = omitted_weights.weights(bundle.listing(folder))
-    size = sum((folder / name).stat().st_size for name in left)
-    named = ", ".join(f"{name} (SHA-256 {digest})" for name, digest in left.items())
+    omitted = omitted_weights.weights(bundle.listing(folder))
+    size = sum((folder / name).stat().st_size for name in omitted)
+    named = ", ".join(f"{name} (SHA-256 {digest})" for name, digest in omitted.items())
     return (
         f"The weights ({size:,} bytes) were left out of this archive: {named}. `hallmark releases verify` checks all "
         "the rest, and calls it incomplete."

@@ -36,7 +36,7 @@ def read(contents: ReleaseContents, ledger: Ledger, governance: Governance) -> A
 
     A release holds the adoptions up to its promotion, and its verification compares them with those of the ledger.
     """
-    held = len(list((contents.folder / bundle.GOVERNANCE).glob("*.json")))
+    adoption_count = len(list((contents.folder / bundle.GOVERNANCE).glob("*.json")))
     try:
         chain = in_force.chain(governance.state, ledger)
     except InputError:  # no root key, so nothing was adopted
@@ -45,4 +45,8 @@ def read(contents: ReleaseContents, ledger: Ledger, governance: Governance) -> A
         RecordedAdoption(adoption, entry, chain.signed_by(place))
         for place, (adoption, entry) in enumerate(zip(chain.adoptions, chain.entries, strict=True))
     ]
-    return AdoptionHistory(every[held - 1], every[held:]) if 0 < held <= len(every) else AdoptionHistory(None, every)
+    return (
+        AdoptionHistory(every[adoption_count - 1], every[adoption_count:])
+        if 0 < adoption_count <= len(every)
+        else AdoptionHistory(None, every)
+    )

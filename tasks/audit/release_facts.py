@@ -154,5 +154,5 @@ def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list
 
 def _withdrawn(said: ReleaseContents, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
     uses = [UsedSource(name, origin.sha256) for name, origin in said.dataset.sources.items()]
-    held = withdrawals.affecting(withdrawals.in_force(ledger, governance), uses, governance)
-    return list({each.sha256: each for standing in held.values() for each in standing}.values())
+    affecting = withdrawals.affecting(withdrawals.in_force(ledger, governance), uses, governance)
+    return list({each.sha256: each for standing in affecting.values() for each in standing}.values())

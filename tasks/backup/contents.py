@@ -95,11 +95,11 @@ def visible_files(folder: Path) -> Iterator[Path]:
 
 def require_unchanged(folder: Path, manifest: Manifest) -> None:
     """Raise Refused if a folder does not contain exactly the files of the manifest, unchanged."""
-    there = {
+    present = {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()
     }
-    differ = there - {MANIFEST_FILE} ^ manifest.files.keys()
-    differ |= {name for name in there & manifest.files.keys() if not _same(folder / name, manifest.files[name])}
+    differ = present - {MANIFEST_FILE} ^ manifest.files.keys()
+    differ |= {name for name in present & manifest.files.keys() if not _same(folder / name, manifest.files[name])}
     if differ:
         named = ", ".join(sorted(differ)[:5]) + " …" * (len(differ) > 5)
         raise Refused(f"{folder} is not as it was written: {named!a} changed, missing or added; take another backup")

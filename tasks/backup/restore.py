@@ -23,8 +23,8 @@ def restore(root: Path, backup: Path) -> Manifest:
         Unavailable: The disk failed.
     """
     state = root / ".hallmark"
-    if there := next(iter(sorted(path for path in state.rglob("*") if not path.is_dir())), None):
-        raise InputError(f"{state} holds {there.relative_to(state)}; move it away first, nothing is written over")
+    if existing := next(iter(sorted(path for path in state.rglob("*") if not path.is_dir())), None):
+        raise InputError(f"{state} holds {existing.relative_to(state)}; move it away first, nothing is written over")
     manifest = contents.read_manifest(backup)
     if not (backup / contents.STATE_FOLDER / "ledger.db").exists() and not os.environ.get(
         state_verification.LEDGER_VARIABLE
@@ -42,24 +42,24 @@ def restore(root: Path, backup: Path) -> Manifest:
 
 def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None:
     checkout = Repository.open(root)
-    with files.atomic_folder(state, mode=0o700) as aside:
-        shutil.copytree(backup / contents.STATE_FOLDER, aside, dirs_exist_ok=True)
+    with files.atomic_folder(state, mode=0o700) as unfinished:
+        shutil.copytree(backup / contents.STATE_FOLDER, unfinished, dirs_exist_ok=True)
         contents.require_unchanged(
-            aside,
+            unfinished,
             manifest.model_copy(update={"files": {
                 name.removeprefix(f"{contents.STATE_FOLDER}/"): sha256
                 for name, sha256 in manifest.files.items() if name.startswith(f"{contents.STATE_FOLDER}/")
             }}),
         )  # fmt: skip
-        if (root_key := adoption_entries.root_fingerprint(aside)) != manifest.root:
+        if (root_key := adoption_entries.root_fingerprint(unfinished)) != manifest.root:
             raise Refused(f"its manifest says that its root key is {manifest.root}, and what it holds is {root_key}")
-        entries = state_verification.require_valid(aside, root / "infra" / "governance")
+        entries = state_verification.require_valid(unfinished, root / "infra" / "governance")
         if manifest.entries and entries != manifest.entries:
             raise Refused(f"its ledger has {entries:,} entries, and the manifest says {manifest.entries:,}")
         _fetch_refs(checkout, backup / contents.REFS_BUNDLE)
         for run in manifest.runs:
             if checkout.git("for-each-ref", f"refs/hallmark/runs/{run}"):
-                checkout.add_worktree(aside / "runs" / run, f"refs/hallmark/runs/{run}")
+                checkout.add_worktree(unfinished / "runs" / run, f"refs/hallmark/runs/{run}")
 
 
 def _fetch_refs(checkout: Repository, bundle: Path) -> None:

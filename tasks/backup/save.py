@@ -43,13 +43,13 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
         raise InputError(f"{target} is there already; name a new folder, a backup is never written over")
     if target.is_relative_to(state.resolve()):
         raise InputError(f"{target} lies in {state}, which is what is backed up; name a folder elsewhere")
-    begun, trusted = datetime.now(UTC), adoption_entries.root_fingerprint(state)
-    with _translate_errors(target), files.atomic_folder(target, mode=0o700) as aside:
-        _copy(state, aside / contents.STATE_FOLDER, with_keys)
-        _bundle_refs(root, aside / contents.REFS_BUNDLE)
-        entries = state_verification.require_valid(aside / contents.STATE_FOLDER, root / "infra" / "governance")
+    started_at, trusted = datetime.now(UTC), adoption_entries.root_fingerprint(state)
+    with _translate_errors(target), files.atomic_folder(target, mode=0o700) as unfinished:
+        _copy(state, unfinished / contents.STATE_FOLDER, with_keys)
+        _bundle_refs(root, unfinished / contents.REFS_BUNDLE)
+        entries = state_verification.require_valid(unfinished / contents.STATE_FOLDER, root / "infra" / "governance")
         manifest = Manifest(
-            time=begun,
+            time=started_at,
             root=trusted,
             entries=0 if os.environ.get(state_verification.LEDGER_VARIABLE) else entries,
             runs=_runs(state),
@@ -57,9 +57,9 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
             elsewhere=[
                 _describe_external(name, what) for name, what in EXTERNAL_DATABASES.items() if os.environ.get(name)
             ],
-            files=files.tree_manifest(aside),
+            files=files.tree_manifest(unfinished),
         )
-        files.write_bytes(aside / contents.MANIFEST_FILE, manifest.model_dump_json(indent=2).encode(), mode=0o600)
+        files.write_bytes(unfinished / contents.MANIFEST_FILE, manifest.model_dump_json(indent=2).encode(), mode=0o600)
     return manifest
 
 

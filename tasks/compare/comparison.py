@@ -184,11 +184,11 @@ def _stored_outcome(it: _ModelJob) -> ModelOutcome | None:
     if not path.is_file():
         return None
     try:
-        kept = ModelOutcome.model_validate(read_json(path))
+        stored = ModelOutcome.model_validate(read_json(path))
     except ValueError:  # written by another version
         return None
     it.watcher.line(f"{it.name}: was done before")
-    return kept
+    return stored
 
 
 def _make_outcome(it: _ModelJob, governance: Governance) -> ModelOutcome:
@@ -258,7 +258,10 @@ def _compared(candidate: ListedBaseModel, wish: ComparisonRequest, found: Compar
     failure = found.failures.get(candidate.name)
     if made is None:
         return about.model_copy(update={"left_out": str(failure) if failure else "its licence is not allowed"})
-    settings, taken = wish.params.evaluation, {state: made.taken[state] for state in CONTENDERS if state in made.taken}
+    settings, measured = (
+        wish.params.evaluation,
+        {state: made.taken[state] for state in CONTENDERS if state in made.taken},
+    )
     return about.model_copy(
         update={
             "left_out": str(failure) if failure else None,
@@ -266,10 +269,10 @@ def _compared(candidate: ListedBaseModel, wish: ComparisonRequest, found: Compar
             "context": made.context,
             "longest_prompt": made.longest_prompt,
             "training_gb": made.training_gb if wish.fine_tune else None,
-            "standings": {state: metrics.score_state(made, state, settings) for state in taken},
-            "taken": taken,
+            "standings": {state: metrics.score_state(made, state, settings) for state in measured},
+            "taken": measured,
             "trained": made.trained,
-            "learnt": metrics.compare_with_zero_shot(made, settings) if "fine_tuned" in taken else None,
+            "learnt": metrics.compare_with_zero_shot(made, settings) if "fine_tuned" in measured else None,
         }
     )
 

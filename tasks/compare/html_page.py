@@ -36,9 +36,11 @@ def summarise(document: ComparisonDocument) -> str:
     quality = best.quality(document.state)
     if not quality.value:
         return f"No base model gave a right answer {STATE_NAMES[document.state]}: {format_percent(quality)}."
-    told = f"{best.name} has most right answers {STATE_NAMES[document.state]}: {format_percent(quality)}."
-    told += f" Shown to be worse: {', '.join(worse)}." if worse else ""
-    return told + (f" No difference is shown from {', '.join(open_)}, so cost and terms may decide." if open_ else "")
+    summary = f"{best.name} has most right answers {STATE_NAMES[document.state]}: {format_percent(quality)}."
+    summary += f" Shown to be worse: {', '.join(worse)}." if worse else ""
+    return summary + (
+        f" No difference is shown from {', '.join(open_)}, so cost and terms may decide." if open_ else ""
+    )
 
 
 def _against(each: ComparedModel, state: State) -> Comparison | None:

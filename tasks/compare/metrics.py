@@ -71,9 +71,10 @@ def compare_with_best(
 
 
 def _compare(first: ModelOutcome, state: State, second: ModelOutcome, other: State, settings: Evaluation) -> Comparison:
-    beside = {row.record_id: row for row in second.rows}
+    second_rows = {row.record_id: row for row in second.rows}
     examples = [
-        _example(row, {"candidate": row.said[state], "base": beside[row.record_id].said[other]}) for row in first.rows
+        _example(row, {"candidate": row.said[state], "base": second_rows[row.record_id].said[other]})
+        for row in first.rows
     ]
     rows = ScoredRows(examples, settings)
     right = rows.values_by_model(lambda _, said: said.right)

@@ -56,9 +56,9 @@ def _residency(candidate: ListedBaseModel, listed: list[str] | None, regions: Co
     if candidate.region is None:
         return TermVerdict(allowed=True, why="answers on machines of your own; nothing leaves them")
     lie = f"the sources lie in {', '.join(sorted(regions)) or 'no region'}"
-    there = f"{candidate.provider} answers in {candidate.region}, {lie}"
+    location = f"{candidate.provider} answers in {candidate.region}, {lie}"
     if listed is None:
-        return TermVerdict(allowed=True, why=f"{there}; {NO_LIST}")
+        return TermVerdict(allowed=True, why=f"{location}; {NO_LIST}")
     if candidate.region in listed:
-        return TermVerdict(allowed=True, why=f"{there}; policy lists {candidate.region}")
-    return TermVerdict(allowed=False, why=f"{there}; policy lists {', '.join(listed) or 'no region'}")
+        return TermVerdict(allowed=True, why=f"{location}; policy lists {candidate.region}")
+    return TermVerdict(allowed=False, why=f"{location}; policy lists {', '.join(listed) or 'no region'}")

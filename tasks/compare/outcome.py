@@ -80,7 +80,7 @@ class ModelOutcome(FrozenModel):
 
 def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
     """Read the outcome from the outputs of a worktree, up to the stages that were executed."""
-    there = {state: which for state, which in CONTENDERS.items() if _answered(layout, which)}
+    evaluated = {state: which for state, which in CONTENDERS.items() if _answered(layout, which)}
     model = model_shape.read(layout.artefacts("base_model") / "model")
     tokens = layout.artefacts("tokenise")
     work = workload.of(tokens, params.training, model.context) if tokens.exists() else None
@@ -91,9 +91,9 @@ def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
         context=model.context,
         longest_prompt=max(predicted["prompt_tokens"].to_pylist()),
         training_gb=round(needs.device / 1e9, 3),
-        rows=_rows(layout, there, params.evaluation),
-        taken={state: _taken(layout, which) for state, which in there.items()},
-        trained=_trained(layout) if "fine_tuned" in there else None,
+        rows=_rows(layout, evaluated, params.evaluation),
+        taken={state: _taken(layout, which) for state, which in evaluated.items()},
+        trained=_trained(layout) if "fine_tuned" in evaluated else None,
         machine=sandbox.describe_machine(),
     )
 

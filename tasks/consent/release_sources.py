@@ -31,8 +31,8 @@ def require_not_withdrawn(
     Raises:
         Refused: A source is withdrawn, or the manifest of the dataset cannot be read.
     """
-    if held := withdrawals.block_reason(ledger, governance, [*of_release(payload), *others]):
-        raise Refused(f"what was trained on a withdrawn source is not promoted: {held}")
+    if reason := withdrawals.block_reason(ledger, governance, [*of_release(payload), *others]):
+        raise Refused(f"what was trained on a withdrawn source is not promoted: {reason}")
 
 
 def of_release(payload: Path) -> list[UsedSource]:

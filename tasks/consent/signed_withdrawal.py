@@ -110,11 +110,11 @@ def withdrawal(entry: Entry, governance: Governance) -> Withdrawal:
     except HallmarkError as error:
         said = _predicate(entry)
         contents, location = said.get("contents"), said.get("location")
-        held = frozenset(map(str, contents)) if isinstance(contents, list) else frozenset[str]()
+        digests = frozenset(map(str, contents)) if isinstance(contents, list) else frozenset[str]()
         place = location if isinstance(location, str) else None
-        return Withdrawal(entry, _digest(entry), None, _named_sources(entry), held, place, str(error))
-    about, held = frozenset({notice.source}), frozenset(notice.contents)
-    return Withdrawal(entry, _digest(entry), notice, about, held, notice.location, "")
+        return Withdrawal(entry, _digest(entry), None, _named_sources(entry), digests, place, str(error))
+    about, digests = frozenset({notice.source}), frozenset(notice.contents)
+    return Withdrawal(entry, _digest(entry), notice, about, digests, notice.location, "")
 
 
 def restoration(entry: Entry, governance: Governance) -> Notice | None:

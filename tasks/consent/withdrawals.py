@@ -90,8 +90,8 @@ def withdraw(
     def draft() -> Entry | list[Draft]:
         known = in_force(ledger, governance).get(source_id, [])
         own = next((each for each in known if each.person == person.id), None)
-        held = sorted({*contents, *_known_contents(ledger, governance, source_id)})
-        return own.entry if own else [_draft(ledger, governance, source, person, reason, None, held)]
+        all_contents = sorted({*contents, *_known_contents(ledger, governance, source_id)})
+        return own.entry if own else [_draft(ledger, governance, source, person, reason, None, all_contents)]
 
     return signed_entry.sign_and_record(ledger, governance, person, draft)
 

@@ -58,9 +58,9 @@ class Original:
         }
         if absent := sorted(folder for folder, record in folders.items() if record is None):
             raise Refused(f"run {run} has not gone as far as its package: it has no record of {', '.join(absent)}")
-        left = {folder: record.outputs for folder, record in folders.items() if record}
+        outputs = {folder: record.outputs for folder, record in folders.items() if record}
         wanted = {
-            folder: stage_record.digest_of_path(compared_path(folder), files) or "" for folder, files in left.items()
+            folder: stage_record.digest_of_path(compared_path(folder), files) or "" for folder, files in outputs.items()
         }
         return Original(run, run, commit, wanted, records)
 

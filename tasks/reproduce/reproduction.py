@@ -221,8 +221,8 @@ def _add_record(work: _ReproductionJob, name: str) -> None:
         work.worker.public_key_lines,
         work.worker.needs_sandbox,
     )
-    theirs = work.source.records.get(name)
-    if record and (theirs is None or stage_record.have_same_outputs(record, theirs)):
+    original = work.source.records.get(name)
+    if record and (original is None or stage_record.have_same_outputs(record, original)):
         work.records[name] = record.envelope
 
 

@@ -157,17 +157,17 @@ def installed_governance(checkout: Path, proposed: str | None) -> Governance:
         Refused: Files are `proposed` in its place outside of environment `local`.
     """
     state = checkout / ".hallmark"
-    ours = in_force.load(checkout / "infra" / "governance", state, open_ledger(state))
+    adopted = in_force.load(checkout / "infra" / "governance", state, open_ledger(state))
     if proposed is None:
-        return ours
-    theirs = governance.load(checkout / proposed, state)
-    if {ours.policy.environment, theirs.policy.environment} != {"local"}:
+        return adopted
+    proposed_files = governance.load(checkout / proposed, state)
+    if {adopted.policy.environment, proposed_files.policy.environment} != {"local"}:
         raise Refused(
             f"--governance {proposed}: other governance files count in environment local only; here it is "
-            f"{ours.policy.environment}, there {theirs.policy.environment}. Have them signed off instead: "
+            f"{adopted.policy.environment}, there {proposed_files.policy.environment}. Have them signed off instead: "
             f"hallmark policy adopt {proposed}"
         )
-    return theirs
+    return proposed_files
 
 
 def check_request(

@@ -142,8 +142,8 @@ def _sources(layout: Layout) -> dict[str, str]:
 
 
 def _outputs(locked: dict[str, Any]) -> str:
-    left = {item["path"]: item["md5"] for item in locked.get("outs", [])}
-    return files.sha256_bytes(canonical_json(left))
+    digests = {item["path"]: item["md5"] for item in locked.get("outs", [])}
+    return files.sha256_bytes(canonical_json(digests))
 
 
 def _lock_entry(layout: Layout, stage: str) -> dict[str, Any]:

@@ -57,12 +57,12 @@ def hold_run_lease(root: Path, run_id: str) -> Iterator[None]:
 def _take(turn: LeaseKeeper, run_id: str) -> None:
     first = turn.renew()
     deadline = time.monotonic() + LEASE_DURATION.total_seconds() + POLL_SECONDS
-    held = first
+    holder = first
     while not turn.is_held:
-        if (held.owner, held.until) != (first.owner, first.until) or time.monotonic() > deadline:
-            raise Refused(f"run {run_id} is being executed or fetched elsewhere: {_holder_in_words(held)}")
+        if (holder.owner, holder.until) != (first.owner, first.until) or time.monotonic() > deadline:
+            raise Refused(f"run {run_id} is being executed or fetched elsewhere: {_holder_in_words(holder)}")
         time.sleep(POLL_SECONDS)
-        held = turn.renew()
+        holder = turn.renew()
 
 
 def _holder_in_words(held: Lease) -> str:

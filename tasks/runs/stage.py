@@ -74,8 +74,8 @@ def provide_outputs(
     read = materials.read_digests(stage, layout)
     records = [] if force else _usable_records(layout, stage, read, by, known)
     record = next((each for each in records if _restore(layout, each)), None)
-    taken = record is not None
-    if records and not taken:
+    is_cached = record is not None
+    if records and not is_cached:
         say(f"the cache has not what stage {stage} left, as it was signed; it is done again")
     if record is None:
         dvc_cache.remove_special_files(layout)
@@ -83,9 +83,9 @@ def provide_outputs(
         record = _computed_record(layout, stage, read, by)
     elif record != known and _is_another_runs(record, layout):
         record = stage_record.verify(stage_record.sign_cached(record, _tree(layout), by.signer), by.public_key_lines)
-    if taken:
+    if is_cached:
         say(f"stage {stage} was done before with the same inputs; its outputs are those that were signed")
-    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=taken, record=record)
+    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=is_cached, record=record)
 
 
 def _usable_records(

@@ -37,10 +37,10 @@ def is_elsewhere(ledger: Ledger, root: Path, run_id: str) -> bool:
 
 def other_machine(ledger: Ledger, root: Path, run_id: str) -> str | None:
     """Return the other machine that has taken the run up, in words; None if the run continues here."""
-    taken = ledger.entries(TAKEN_UP, run_id)
-    if not taken or taken[-1].body.get("installation") == installation.installation_id(root):
+    takeovers = ledger.entries(TAKEN_UP, run_id)
+    if not takeovers or takeovers[-1].body.get("installation") == installation.installation_id(root):
         return None
-    return _words(taken[-1])
+    return _words(takeovers[-1])
 
 
 def take_over(root: Path, run_id: str) -> float:
@@ -99,8 +99,8 @@ def _record(ledger: Ledger, root: Path, run_id: str, before: int) -> None:
 
 
 def _last_takeover(ledger: Ledger, run_id: str) -> int:
-    taken = ledger.entries(TAKEN_UP, run_id)
-    return taken[-1].seq if taken else 0
+    takeovers = ledger.entries(TAKEN_UP, run_id)
+    return takeovers[-1].seq if takeovers else 0
 
 
 def _words(entry: Entry) -> str:

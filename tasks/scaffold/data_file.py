@@ -79,8 +79,8 @@ def _rewrite_errors(name: str) -> Iterator[None]:
         yield
     except InputError as error:
         text = str(error).removeprefix(f"source {name}: ")
-        for said, meant in ADVICE_PATTERNS:
-            text = re.sub(said, meant, text)
+        for said, replacement in ADVICE_PATTERNS:
+            text = re.sub(said, replacement, text)
         raise InputError(text) from None
 
 
@@ -149,7 +149,7 @@ def _names(file: IO[bytes], source: Source) -> list[str]:
 
 
 def _sample(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
-    kept: list[Row] = []
+    sampled: list[Row] = []
     drawn, malformed, rows, first = random.Random(17), 0, 0, ""
     for row in reader_of(source.kind).read(file, source):
         rows += 1
@@ -157,14 +157,14 @@ def _sample(file: IO[bytes], source: Source, names: list[str]) -> DataFile:
             malformed += 1
             first = first or row.reason
             continue
-        if len(kept) < MAX_SAMPLE_ROWS:
-            kept.append(row)
+        if len(sampled) < MAX_SAMPLE_ROWS:
+            sampled.append(row)
         elif (place := drawn.randrange(rows)) < MAX_SAMPLE_ROWS:
-            kept[place] = row
+            sampled[place] = row
     if not rows:
         raise InputError(f"{source.location}: it has a header and no row; give it with its rows")
     require_readable_rows(malformed, rows, first, source)
-    return DataFile(source, names, rows, malformed, sorted(kept, key=lambda row: row.number))
+    return DataFile(source, names, rows, malformed, sorted(sampled, key=lambda row: row.number))
 
 
 def require_readable_rows(count: int, rows: int, first: str, source: Source) -> None:

@@ -38,14 +38,14 @@ def explain_source(opened: DataFile, mapped: GuessedMapping, sample: SampleStati
     source, reader = opened.source, reader_of(opened.source.kind)
     form = f"{source.kind}, {opened.rows:,} rows" + f", {source.encoding}" * reader.is_text
     form += f", columns apart by {source.delimiter!r}" * reader.has_header
-    told = [(form, "read off the file")]
+    guesses = [(form, "read off the file")]
     for key, value in mapped.keys.items():
-        told.append((f"{key}: {', '.join(value) if isinstance(value, dict) else value}", mapped.reasons[key]))
-    told += [
+        guesses.append((f"{key}: {', '.join(value) if isinstance(value, dict) else value}", mapped.reasons[key]))
+    guesses += [
         (f"language: {language}", "common words of it")
         for language in governance_files.language_constants(mapped, sample).values()
     ]
-    return told + [(f"{name!r} is not read", why) for name, why in mapped.unused_columns.items()]
+    return guesses + [(f"{name!r} is not read", why) for name, why in mapped.unused_columns.items()]
 
 
 def explain_suite(suite: dict[str, Any]) -> Guesses:

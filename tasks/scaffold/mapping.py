@@ -89,9 +89,9 @@ def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response
 
 
 def _require(columns: Sequence[ColumnProfile], named: Sequence[str]) -> None:
-    there = [column.name for column in columns]
-    if missing := [name for name in named if name not in there]:
-        shown = ", ".join(map(repr, filter(None, there)))
+    names = [column.name for column in columns]
+    if missing := [name for name in named if name not in names]:
+        shown = ", ".join(map(repr, filter(None, names)))
         raise InputError(f"there is no column {', '.join(map(repr, missing))}; the file has {shown}")
     if len(set(named)) < len(named):
         raise InputError("--prompt and --response name the same column twice; each needs its own")
@@ -181,10 +181,10 @@ def _is_id(column: ColumnProfile) -> bool:
 
 def _add_unused_columns(mapped: GuessedMapping, left: dict[str, ColumnProfile]) -> None:
     response = mapped.keys.get("response")
-    taken = {value for value in mapped.keys.values() if isinstance(value, str)}
-    taken |= set(response.values()) if isinstance(response, dict) else set()
+    used = {value for value in mapped.keys.values() if isinstance(value, str)}
+    used |= set(response.values()) if isinstance(response, dict) else set()
     for name, column in left.items():
-        if name in taken:
+        if name in used:
             continue
         if not column.filled:
             mapped.unused_columns[name] = "empty"

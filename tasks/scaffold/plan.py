@@ -62,11 +62,11 @@ def profile_columns(opened: DataFile) -> list[ColumnProfile]:
     """
     made = [columns.profile_column(name, opened.sample) for name in opened.names]
     if reader_of(opened.source.kind).has_header and (
-        stray := [each for each in made if each.name in each.values and each.has_labels]
+        data_like := [each for each in made if each.name in each.values and each.has_labels]
     ):
         raise InputError(
-            f"{opened.source.location}: its first line looks like a row of data ({stray[0].name!r} stands further down "
-            "in the same column too); write a line with the names of the columns above it"
+            f"{opened.source.location}: its first line looks like a row of data ({data_like[0].name!r} stands further "
+            "down in the same column too); write a line with the names of the columns above it"
         )
     return made
 
@@ -197,8 +197,8 @@ def _write(folder: Path, files: Sequence[PlannedFile]) -> None:
 
 def _read_temporarily(folder: Path, files: Sequence[PlannedFile], read: Callable[[Path], Read]) -> Read:
     """Return `read` of the files in a temporary folder. Errors name the paths that the files will have."""
-    with tempfile.TemporaryDirectory() as aside:
-        trial = Path(aside) / folder.name
+    with tempfile.TemporaryDirectory() as temporary:
+        trial = Path(temporary) / folder.name
         _write(trial, files)
         try:
             return read(trial)
@@ -218,10 +218,10 @@ def _requester(judged: Governance, tier: str, owner: str) -> str:
     for person in judged.people.people:
         if person.demo or person.id == owner or rules_of.request_refusal(person.id, person.roles_at(now)):
             continue
-        hopeless = staffing.run_problem(judged.policy, judged.people, tier, [person.id], [owner], False, now)
-        if not hopeless:
+        problem = staffing.run_problem(judged.policy, judged.people, tier, [person.id], [owner], False, now)
+        if not problem:
             return person.id
-        why = hopeless
+        why = problem
     raise Refused(f"nobody could ask for a run of tier {tier} on data of {owner}: {why}; change --owner or people.yaml")
 
 

@@ -106,14 +106,14 @@ def _require_other(paused: Switch | None, deed: str, name: str) -> None:
 def differences(before: Deployments, now: Deployments) -> list[str]:
     """Return what a file changes against the file in force, one change a line."""
     was, becomes = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
-    gone = {name for name in before.named if name not in now.named}
+    removed = {name for name in before.named if name not in now.named}
     new = {name for name in now.named if name not in before.named}
     lines = [f"{_kind(now, name)} {name} is new: {_words(now, name)}" for name in now.named if name in new]
-    lines += [f"{_kind(before, name)} {name} is gone" for name in before.named if name in gone]
+    lines += [f"{_kind(before, name)} {name} is gone" for name in before.named if name in removed]
     lines += [f"pool {name} is new: {pool.in_words}" for name, pool in now.pools.items() if name not in before.pools]
     lines += [f"pool {name} is gone" for name in before.pools if name not in now.pools]
     for key in dict.fromkeys([*was, *becomes]):
-        if key[0] in ("schedules", "triggers") and len(key) > 1 and key[1] in gone | new:
+        if key[0] in ("schedules", "triggers") and len(key) > 1 and key[1] in removed | new:
             continue
         if key[0] == "pools" and len(key) > 1 and key[1] in before.pools.keys() ^ now.pools.keys():
             continue

@@ -45,8 +45,10 @@ def find_change(trigger: PromptsChanged, ledger: Ledger, root: Path) -> PromptCh
     if last is None or before is None or before == now:
         return None
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-    told = sha256_bytes(canonical_json({"prompts": now, "after": last.run}))
-    return PromptChange(told[:16], f"prompts {', '.join(changed)} of {trigger.params} are not those of run {last.run}")
+    digest = sha256_bytes(canonical_json({"prompts": now, "after": last.run}))
+    return PromptChange(
+        digest[:16], f"prompts {', '.join(changed)} of {trigger.params} are not those of run {last.run}"
+    )
 
 
 def read_prompts(commit: CommitFiles, params: str) -> dict[str, Any]:

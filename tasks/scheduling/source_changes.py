@@ -83,8 +83,8 @@ def find_change(
     if not wide:
         return None
     words = ", ".join(f"{source} by {format_share(share)} of its lines" for source, share in sorted(wide.items()))
-    told = sha256_bytes(canonical_json({"contents": contents, "after": last.key if last else None}))
-    return SourceChange(id=told[:16], words=f"{words} (more than {format_share(trigger.beyond)})", contents=contents)
+    digest = sha256_bytes(canonical_json({"contents": contents, "after": last.key if last else None}))
+    return SourceChange(id=digest[:16], words=f"{words} (more than {format_share(trigger.beyond)})", contents=contents)
 
 
 def _watched(name: str, trigger: SourceChanged, named: Sources) -> list[Source]:

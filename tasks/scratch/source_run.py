@@ -60,8 +60,8 @@ def require_passed(run: Layout, ledger: Ledger, governance: Governance) -> GateS
         Refused: The data gate has not passed, or an owner has withdrawn a source.
     """
     name = run.root.name
-    if held := withdrawals.block_reason(ledger, governance, release_sources.of_run(run)):
-        raise Refused(f"run {name} may train nothing: {held}")
+    if reason := withdrawals.block_reason(ledger, governance, release_sources.of_run(run)):
+        raise Refused(f"run {name} may train nothing: {reason}")
     try:
         claim = verify_gate(run, "data", governance.gate_public_keys(ledger.now()), governance.policy.digest())
     except Refused as error:

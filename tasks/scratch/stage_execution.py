@@ -49,21 +49,21 @@ def execute_stage(layout: Layout, stage: str, boxed: bool, say: OnLine) -> None:
         for name, value in dvc.environment_of(stage).items()
         if not name.startswith(dvc.SHARED_SERVICE_VARIABLES)
     }
-    told, code = _run(layout, stage, environment | {SANDBOX_VARIABLE: "1" if boxed else ""}, say)
+    output, code = _run(layout, stage, environment | {SANDBOX_VARIABLE: "1" if boxed else ""}, say)
     if code:
-        raise dvc_output.stage_error(layout.root, stage, code, told)
+        raise dvc_output.stage_error(layout.root, stage, code, output)
 
 
 def _run(layout: Layout, stage: str, environment: dict[str, str], say: OnLine) -> tuple[DvcOutput, int]:
-    told = DvcOutput()
+    output = DvcOutput()
     with subprocess.Popen(
         [shell.command_path(), "-c", f"a trial: {stage}"], cwd=layout.root, env=environment,
         start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         try:
-            for line in told.follow(process):
+            for line in output.follow(process):
                 say(line)
-            return told, process.wait()
+            return output, process.wait()
         except BaseException:
             dvc.end_process_group(process)
             raise

@@ -70,10 +70,10 @@ class Workspace:
             self.state / EXPERIMENTS_FOLDER
         )  # where stages store files between executions, since these are not governed runs
         shutil.rmtree(own / record_store.RECORDS_FOLDER, ignore_errors=True)
-        left = list((self.state / "runs").glob("*"))
-        for path in (path for path in left if path.name not in wanted):
+        remaining = list((self.state / "runs").glob("*"))
+        for path in (path for path in remaining if path.name not in wanted):
             shutil.rmtree(path)
-        if not any(path.name in wanted for path in left):
+        if not any(path.name in wanted for path in remaining):
             shutil.rmtree(own / "checkpoints", ignore_errors=True)
 
 

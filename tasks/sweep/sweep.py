@@ -144,8 +144,8 @@ class _Sweep:
             return bool(asked.should_prune())
 
         common = (self.layout.root / "common").read_text()
-        kept = self.place.outcome(_digest({"training": params.training.model_dump(mode="json"), "common": common}))
-        if outcome := _stored_outcome(kept):
+        stored = self.place.outcome(_digest({"training": params.training.model_dump(mode="json"), "common": common}))
+        if outcome := _stored_outcome(stored):
             for loss in outcome.validation_losses:
                 looked(loss)
             return outcome, False
@@ -154,7 +154,7 @@ class _Sweep:
             self.layout, params, self.boxed, lambda how: self.watcher.working(what, how), looked
         )
         if not outcome.stopped:  # whether a trial is stopped depends on the other trials
-            write_json(kept, outcome.model_dump(mode="json"))
+            write_json(stored, outcome.model_dump(mode="json"))
         return outcome, True
 
 

@@ -54,7 +54,7 @@ def run_training(
     for path in layout.output_folders("train", measures=True):
         shutil.rmtree(path, ignore_errors=True)
     wanted = train.Params(training=params.training, prompts=params.prompts)
-    kept = layout.cache_folder("checkpoints", "train") / train.inputs_digest(wanted, layout)
+    checkpoints = layout.cache_folder("checkpoints", "train") / train.inputs_digest(wanted, layout)
     steps = Order(examples.read(layout.artefacts("tokenise")), params.training).steps
     told, points = 0, list[log_follower.Point]()
 
@@ -62,7 +62,7 @@ def run_training(
         nonlocal told, points
         if reported := progress.parse(line):
             working(reported.text)
-        points = _record(kept) or points  # a training that has ended deletes its record
+        points = _record(checkpoints) or points  # a training that has ended deletes its record
         for loss in losses_of(points)[told:]:
             told += 1
             if looked(loss) and len(points) < steps:
@@ -72,7 +72,7 @@ def run_training(
         stage_execution.execute_stage(layout, "train", boxed, say)
     except _Stopped:
         points = [{name: point[name] for name in train.CURVE_KEYS if name in point} for point in points]
-        shutil.rmtree(kept, ignore_errors=True)
+        shutil.rmtree(checkpoints, ignore_errors=True)
         return TrialOutcome(points=points, stopped=True, seconds=None, tokens_per_second=None)
     measured = facts.read(layout.measurements("train") / "facts.json")
     outcome = TrialOutcome(

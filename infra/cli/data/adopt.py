@@ -31,10 +31,10 @@ def adopt(
     Example: hallmark data adopt tickets --as data-owner --reason "may be used for another year"
     """
     here, person = shared.open_checkout(governance), shared.acting_person(who)
-    meant = _declarations_to_sign(names or [], here, person)
-    for each in meant:
+    chosen = _declarations_to_sign(names or [], here, person)
+    for each in chosen:
         source_resolution.require_data_location(each.source, here.root)
-    declaration_adoption.sign(meant, here, person, reason, as_json)
+    declaration_adoption.sign(chosen, here, person, reason, as_json)
 
 
 def _declarations_to_sign(names: list[str], here: Checkout, who: str) -> list[DeclaredSource]:

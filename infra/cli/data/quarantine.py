@@ -40,21 +40,21 @@ def quarantine(
     """
     root = shared.checkout_root()
     layout = layout_of(root, run) if run else newest(root, "ingest")
-    aside = quarantined_rows.read_quarantine(layout, source or (), rule or ())
-    shown = [] if csv and not as_json else aside.first_rows(limit)
+    quarantined = quarantined_rows.read_quarantine(layout, source or (), rule or ())
+    shown = [] if csv and not as_json else quarantined.first_rows(limit)
     if csv:
         with shared.writable_path(csv) as path:
-            aside.write(path)
+            quarantined.write(path)
     if as_json:
-        rows, counts = ([entry.model_dump() for entry in part] for part in (shown, aside.counts()))
-        totals = {"run": layout.root.name, "total": aside.total, "not_drawn": aside.not_drawn}
+        rows, counts = ([entry.model_dump() for entry in part] for part in (shown, quarantined.counts()))
+        totals = {"run": layout.root.name, "total": quarantined.total, "not_drawn": quarantined.not_drawn}
         shared.print_json(totals | {"counts": counts, "rows": rows})
     else:
-        _show(aside.counts(), shown)
-    shared.print_notice(_counted(layout.root.name, aside.total, len(shown), csv), as_json)
-    if aside.not_drawn and not rule:
-        left = "were not drawn: data.train_rows and data.test_rows ask for fewer, and nothing is wrong with them"
-        shared.print_notice(f"besides, {aside.not_drawn:,} records {left}", as_json)
+        _show(quarantined.counts(), shown)
+    shared.print_notice(_counted(layout.root.name, quarantined.total, len(shown), csv), as_json)
+    if quarantined.not_drawn and not rule:
+        explanation = "were not drawn: data.train_rows and data.test_rows ask for fewer, and nothing is wrong with them"
+        shared.print_notice(f"besides, {quarantined.not_drawn:,} records {explanation}", as_json)
 
 
 def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:

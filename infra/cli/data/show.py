@@ -31,11 +31,11 @@ def show(
     here = shared.open_checkout()
     layout = layout_of(here.root, run)
     looker = access.access_of_signer(governance_of(here.root, layout), shared.acting_person(who))
-    shown = disclosure.disclose(layout, record, looker, reason, here.ledger)
+    disclosed = disclosure.disclose(layout, record, looker, reason, here.ledger)
     if as_json:
-        shared.print_json(shown.model_dump(mode="json"))
+        shared.print_json(disclosed.model_dump(mode="json"))
         return
-    _print(shown)
+    _print(disclosed)
 
 
 def _print(shown: DisclosedRow) -> None:

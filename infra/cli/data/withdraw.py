@@ -42,10 +42,10 @@ def withdraw(
     else:
         held_now = _content_digests(ledger, governed, source, here.root)
         entry = withdrawals.withdraw(ledger, governed, source, shared.acting_person(who), reason, held_now)
-    held = withdrawals.block_reason(ledger, governed, [UsedSource(source)]) if restore else None
-    given = restore and not held
+    block_reason = withdrawals.block_reason(ledger, governed, [UsedSource(source)]) if restore else None
+    given = restore and not block_reason
     if not as_json:
-        console.print(_confirmed(source, entry, restore, held))
+        console.print(_confirmed(source, entry, restore, block_reason))
     made = _releases_by_source(ledger, governed, as_json)
     if as_json:
         state, on = "given" if given else "withdrawn", made.by_name.get(source, [])

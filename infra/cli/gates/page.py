@@ -18,8 +18,8 @@ from tasks.policy.governance import Governance
 def show(case: GateCase, standing: GateStatus, ledger: Ledger, governed: Governance) -> None:
     evidence, before = case.evidence, evidence_diff.since_last_passed(case.evidence, ledger)
     console.print(f"{evidence.gate} gate of run {evidence.run}: {standing.state}", style="bold")
-    if held := withdrawals.dataset_block_reason(ledger, governed, evidence.dataset):
-        console.print(f"the run goes no further, whatever is decided here: {held}", style="bold")
+    if block_reason := withdrawals.dataset_block_reason(ledger, governed, evidence.dataset):
+        console.print(f"the run goes no further, whatever is decided here: {block_reason}", style="bold")
     console.print(_head(case, standing, ledger, governed))
     console.print(_checks(standing, before) if standing.checks else "\n policy asks no check at this gate")
     console.print()

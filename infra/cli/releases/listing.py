@@ -33,8 +33,8 @@ def show(release: Label, as_json: shared.Json = False) -> None:
     it = releases.summarise(known, line, ledger, governed)
     decided = releases.decisions(line, known, ledger, governed)
     if as_json:
-        told = [each.model_dump(mode="json") for each in decided]
-        shared.print_json(it.model_dump(mode="json") | {"decisions": told})
+        decisions = [each.model_dump(mode="json") for each in decided]
+        shared.print_json(it.model_dump(mode="json") | {"decisions": decisions})
         return
     console.print(it.describe(decided))
     for number, each in enumerate(it.waivers):

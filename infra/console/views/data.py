@@ -51,8 +51,8 @@ class Data(FrozenModel):
 def data(here: RequestState, person: Person) -> Data:
     known = [here.state / "runs" / each.run for each in reversed(journal.read_newest(here.state, TREND_RUNS))]
     held = inventory.read_inventory(sources.load(here.governance.folder), known, here.now.date())
-    taken = withdrawals.in_force(here.ledger, here.governance)
-    return Data(rows=[_row(each, "; ".join(map(str, taken.get(each.source.id, [])))) for each in held])
+    withdrawn_by_source = withdrawals.in_force(here.ledger, here.governance)
+    return Data(rows=[_row(each, "; ".join(map(str, withdrawn_by_source.get(each.source.id, [])))) for each in held])
 
 
 def _row(holding: InventoryItem, withdrawn: str) -> SourceRow:

@@ -54,11 +54,11 @@ def refuse_unreadable(run: str) -> Iterator[None]:
 def refuse_large(*paths: Path, most: int) -> None:
     """Refuse Parquet files that take more than `most` bytes in memory. Reading stops at that size."""
     for path in paths:
-        taken = 0
+        total_bytes = 0
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=SMALL_BATCH_ROWS):
-                taken += batch.nbytes
-                if taken > most:
+                total_bytes += batch.nbytes
+                if total_bytes > most:
                     raise Refused(
                         f"{path.name} of stage {path.parent.name} is too large for a page: over {most:,} bytes"
                     )

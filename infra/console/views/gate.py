@@ -93,7 +93,7 @@ def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
     standing = gates.judge_case(case, here.ledger, governed, here.now)
     before = evidence_diff.since_last_passed(evidence, here.ledger)
     still_open = case.closed is None
-    looked = {path.rsplit("/", 1)[-1] for path in evidence.artefacts}
+    evidence_names = {path.rsplit("/", 1)[-1] for path in evidence.artefacts}
     listed = checks.rows(standing, before, evidence)
     failed = [check.name for check in listed if check.waivable and not check.holds]
     offers = possible_decisions(here.ledger, governed, evidence, person, failed) if still_open else []
@@ -124,8 +124,8 @@ def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
         mine=[DECISION_TEXTS[offer.verb].format(offer.role) for offer in offers],
         verbs=list(dict.fromkeys(offer.verb for offer in offers)),
         asked_of=_asked(here, case, person, governed, offers) if offers else None,
-        report="report.html" in looked,
-        docs="index.html" in looked,
+        report="report.html" in evidence_names,
+        docs="index.html" in evidence_names,
     )
 
 

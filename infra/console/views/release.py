@@ -104,9 +104,9 @@ def _rollback_target(line: Promotions, label: str) -> SignedPromotion | None:
 def _asked(
     here: RequestState, person: Person, target: SignedPromotion, newest: SignedPromotion, given: list[SignedOrder]
 ) -> SigningForm | None:
-    held, governed = person.roles_at(here.now), here.governance
-    roles = [role for role in rollback_orders.deciding_roles(governed, target.promotion.tier) if role in held]
-    breaking = [role for role in emergency_rollback.roles(governed, target.promotion.tier) if role in held]
+    own_roles, governed = person.roles_at(here.now), here.governance
+    roles = [role for role in rollback_orders.deciding_roles(governed, target.promotion.tier) if role in own_roles]
+    breaking = [role for role in emergency_rollback.roles(governed, target.promotion.tier) if role in own_roles]
     if not roles and not breaking:
         return None
     label = target.promotion.label

@@ -61,10 +61,10 @@ def docs_file(here: RequestState, person: Person, run: str, path: str) -> Path:
         path = next((str(each.relative_to(folder)) for each in sorted(folder.glob("**/index.html"))), "index.html")
     try:
         wanted = (folder / path).resolve()
-        shown = wanted.is_relative_to(folder) and wanted.is_file() and wanted.suffix in DOCS_SUFFIXES
+        is_doc_page = wanted.is_relative_to(folder) and wanted.is_file() and wanted.suffix in DOCS_SUFFIXES
     except (ValueError, OSError):  # a path with a zero byte, or one that is too long
-        shown = False
-    if not shown:
+        is_doc_page = False
+    if not is_doc_page:
         raise InputError(f"run {run} has no such page in its Data Docs")
     _require(here, person, layout, "data", layout.artefacts("validate") / "docs" / wanted.relative_to(folder))
     return wanted

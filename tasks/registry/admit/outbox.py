@@ -62,8 +62,8 @@ def store(
     """
     path = state / FOLDER / f"{name}.json"
     if not path.exists():
-        kept = {"kind": kind, "subject": subject, "body": body, "happened": datetime.now(UTC).isoformat()}
-        files.write_json(path, kept | ({"until": list(until)} if until else {}))
+        record = {"kind": kind, "subject": subject, "body": body, "happened": datetime.now(UTC).isoformat()}
+        files.write_json(path, record | ({"until": list(until)} if until else {}))
 
 
 def deliver(ledger: Ledger, state: Path) -> int:
@@ -76,14 +76,16 @@ def deliver(ledger: Ledger, state: Path) -> int:
     """
     delivered = 0
     for path in sorted((state / FOLDER).glob("*.json")):
-        kept = _read(path)
-        if kept is None:
+        record = _read(path)
+        if record is None:
             continue
         with ledger.transaction():
-            known = any(entry.body.get("kept") == path.stem for entry in ledger.entries(kept.kind, kept.subject))
+            known = any(entry.body.get("kept") == path.stem for entry in ledger.entries(record.kind, record.subject))
             if not known:
-                ledger.append(kept.kind, kept.subject, kept.body | {"kept": path.stem, "happened": kept.happened})
-            enough = kept.until is None or _has(ledger, kept.until)
+                ledger.append(
+                    record.kind, record.subject, record.body | {"kept": path.stem, "happened": record.happened}
+                )
+            enough = record.until is None or _has(ledger, record.until)
         if enough:
             path.unlink(missing_ok=True)
         delivered += not known
@@ -101,9 +103,9 @@ def invalid_files(state: Path) -> list[str]:
 def _read(path: Path) -> _StoredRecord | None:
     """Return the record; None if another process has delivered it, or if it is invalid, which renames the file."""
     try:
-        kept = _StoredRecord.model_validate_json(path.read_bytes())
-        canonical_json(kept.body)  # raises if the ledger could not store it
-        return kept
+        record = _StoredRecord.model_validate_json(path.read_bytes())
+        canonical_json(record.body)  # raises if the ledger could not store it
+        return record
     except FileNotFoundError:
         return None
     except (ValidationError, ValueError, IsADirectoryError, PermissionError):
@@ -120,5 +122,5 @@ def _unused_path(path: Path) -> Path:
 
 
 def _has(ledger: Ledger, wanted: DeliveryEnd) -> bool:
-    held = (entry.body.get("envelope") for entry in ledger.entries(wanted.kind, wanted.subject))
-    return any(isinstance(each, dict) and dsse.digest(each) == wanted.envelope for each in held)
+    envelopes = (entry.body.get("envelope") for entry in ledger.entries(wanted.kind, wanted.subject))
+    return any(isinstance(each, dict) and dsse.digest(each) == wanted.envelope for each in envelopes)

@@ -92,15 +92,15 @@ def parse_time(text: str, now: datetime) -> datetime:
         InputError: The text is no time, or the time is in the future.
     """
     try:
-        meant = _parse(text.strip(), now)
+        parsed = _parse(text.strip(), now)
     except ValueError:
         raise InputError(
             f"{text!r} is no time; expected one as 2026-03-03T12:00 (UTC where no zone is named, as in "
             "2026-03-03T12:00+01:00), or a date as 2026-03-03, which means its end"
         ) from None
-    if meant > now:
+    if parsed > now:
         raise InputError(f"{text} has not come yet: the ledger's clock says {format_exact_time(now)}")
-    return meant
+    return parsed
 
 
 def state_at(asked: str, ledger: Ledger, governance: Governance) -> ProductionState:
@@ -120,10 +120,10 @@ def state_at(asked: str, ledger: Ledger, governance: Governance) -> ProductionSt
 
 def _standing(name: str, line: Promotions, when: datetime, ledger: Ledger, governance: Governance) -> ModelState:
     every = production_periods(line)
-    begun = [reign for reign in every if reign.since <= when]
-    before = Promotions(tuple(reign.signed for reign in begun), ()).previous()
-    champion = begun[-1] if begun else None
-    rollback = next((reign for reign in reversed(begun) if reign.signed is before), None)
+    started = [reign for reign in every if reign.since <= when]
+    before = Promotions(tuple(reign.signed for reign in started), ()).previous()
+    champion = started[-1] if started else None
+    rollback = next((reign for reign in reversed(started) if reign.signed is before), None)
     firsts = {signed.promotion.version: signed.promotion for signed in reversed(line.valid)}
     champion_then, rollback_then = (
         _holder(reign, firsts[reign.signed.promotion.version], when, ledger, governance) if reign else None
@@ -203,7 +203,7 @@ def _parse(text: str, now: datetime) -> datetime:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        meant = datetime.fromisoformat(text)
-        return meant.replace(tzinfo=UTC) if meant.tzinfo is None else to_utc(meant)
+        parsed = datetime.fromisoformat(text)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else to_utc(parsed)
     end = datetime.combine(day, time.max, UTC)
     return now if day == now.date() else end

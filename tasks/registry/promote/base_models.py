@@ -30,9 +30,9 @@ def copy_base_model(layout: Layout, package: Manifest) -> Path | None:
     target = layout.base_model(wanted)
     if _has_digest(target, wanted):
         return target
-    with files.atomic_folder(target) as aside:
-        files.copy_tree(source, aside)
-        if not _has_digest(aside, wanted):
+    with files.atomic_folder(target) as unfinished:
+        files.copy_tree(source, unfinished)
+        if not _has_digest(unfinished, wanted):
             raise Refused(f"{source} is not the base model that the package was made with; run again")
     return target
 

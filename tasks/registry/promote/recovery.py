@@ -37,9 +37,9 @@ def record_promotion(signed: SignedPromotion, seq: int, ledger: Ledger, governan
 def require_follows_newest(signed: SignedPromotion, newest: SignedPromotion | None) -> None:
     if signed.promotion.previous == (newest.sha256 if newest else None):
         return
-    taken = f"{newest.promotion.label} (statement {newest.promotion.sequence})" if newest else "no release"
+    current = f"{newest.promotion.label} (statement {newest.promotion.sequence})" if newest else "no release"
     raise Refused(
-        f"{signed.promotion.label} was to follow another release than {taken}, which was promoted in the meantime; "
+        f"{signed.promotion.label} was to follow another release than {current}, which was promoted in the meantime; "
         "run again to be compared with it"
     )
 

@@ -166,9 +166,9 @@ class _OrderDraft:
 
     def _ordinary_order(self) -> Order:
         role = rollback_orders.deciding_role(self.governance, self.person, self.back_to, self.role, self.ledger.now())
-        if gone := waivers.expired_waivers(self.ledger, self.governance, self.back_to):
+        if expired := waivers.expired_waivers(self.ledger, self.governance, self.back_to):
             raise Refused(
-                f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, gone))}. In an "
+                f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, expired))}. In an "
                 "emergency --break-glass goes back to it all the same"
             )
         return self._order(

@@ -83,15 +83,15 @@ def deciding_role(
         InputError: The person has several such roles and named none.
     """
     roles = deciding_roles(governance, target.promotion.tier)
-    held = [role for role in roles if role in person.roles_at(at) and given in (None, role)]
-    if not held:
+    own_roles = [role for role in roles if role in person.roles_at(at) and given in (None, role)]
+    if not own_roles:
         raise Refused(
             f"{person.id} may not order a rollback: it takes a role that decides at the release gate "
             f"({', '.join(roles) or 'policy names none'})"
         )
-    if len(held) > 1:
-        raise InputError(f"{person.id} holds {' and '.join(held)}; say in which --role they order it")
-    return held[0]
+    if len(own_roles) > 1:
+        raise InputError(f"{person.id} holds {' and '.join(own_roles)}; say in which --role they order it")
+    return own_roles[0]
 
 
 def target_statement(ledger: Ledger, governance: Governance, line: Promotions, label: str) -> SignedPromotion:
@@ -140,8 +140,8 @@ def pending_orders(
 
 def missing_orders(governance: Governance, back_to: SignedPromotion, orders: list[SignedOrder]) -> list[str]:
     wanted = deciding_roles(governance, back_to.promotion.tier)
-    left = {role: count - sum(each.order.role == role for each in orders) for role, count in wanted.items()}
-    return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in left.items() if count > 0]
+    missing = {role: count - sum(each.order.role == role for each in orders) for role, count in wanted.items()}
+    return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in missing.items() if count > 0]
 
 
 def _read(entry: Entry, governance: Governance, back_to: SignedPromotion) -> SignedOrder:

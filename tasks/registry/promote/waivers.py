@@ -75,8 +75,8 @@ def require_valid(ledger: Ledger, governance: Governance, signed: SignedPromotio
     Raises:
         Refused: A waiver has expired or cannot be verified.
     """
-    if gone := expired_waivers(ledger, governance, signed):
-        raise Refused(f"{signed.promotion.label} is not promoted: {'; '.join(map(str, gone))}")
+    if expired := expired_waivers(ledger, governance, signed):
+        raise Refused(f"{signed.promotion.label} is not promoted: {'; '.join(map(str, expired))}")
 
 
 def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
@@ -85,7 +85,9 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     for name in promotions.model_names(ledger):
         newest = promotions.read(ledger, governance, name).newest
         if newest:
-            opened += [_open(gone, newest, ledger, governance) for gone in expired_waivers(ledger, governance, newest)]
+            opened += [
+                _open(expired, newest, ledger, governance) for expired in expired_waivers(ledger, governance, newest)
+            ]
     return [entry for entry in opened if entry]
 
 

@@ -65,8 +65,8 @@ class Contents:
         Raises:
             Refused: A file changed.
         """
-        there = {name for name in file_names(self.folder) if name in self._marks or name not in late}
-        if changed := sorted(there ^ set(self._marks) | {n for n in there & set(self._marks) if self._changed(n)}):
+        present = {name for name in file_names(self.folder) if name in self._marks or name not in late}
+        if changed := sorted(present ^ set(self._marks) | {n for n in present & set(self._marks) if self._changed(n)}):
             raise Refused(f"changed while it was verified: {display_names(changed)}")
 
     def _changed(self, name: str) -> bool:

@@ -42,18 +42,18 @@ def read(folder: Path, wanted: Mapping[str, str]) -> dict[str, str]:
     if not (folder / bundle.LEFT_OUT).exists():
         return {}
     said = contents.parse_json(data := contents.read_one(folder, bundle.LEFT_OUT), bundle.LEFT_OUT)
-    left = said.get("files") if isinstance(said, dict) else None
-    if not isinstance(left, dict) or not left or said != {"type": TYPE, "files": left}:
+    omitted = said.get("files") if isinstance(said, dict) else None
+    if not isinstance(omitted, dict) or not omitted or said != {"type": TYPE, "files": omitted}:
         raise Refused(f"{bundle.LEFT_OUT} does not say which weights were left out")
     if canonical_json(said) != data:
         raise Refused(f"{bundle.LEFT_OUT} is not in canonical form")
-    if foreign := {name for name, digest in left.items() if weights(wanted).get(name) != digest}:
+    if foreign := {name for name, digest in omitted.items() if weights(wanted).get(name) != digest}:
         raise Refused(f"{bundle.LEFT_OUT} names what are no weights of this release: {contents.display_names(foreign)}")
-    if there := {name for name in left if (folder / name).exists()}:
+    if present := {name for name in omitted if (folder / name).exists()}:
         raise Refused(
-            f"{bundle.LEFT_OUT} says that files were left out which are there: {contents.display_names(there)}"
+            f"{bundle.LEFT_OUT} says that files were left out which are there: {contents.display_names(present)}"
         )
-    return left
+    return omitted
 
 
 def check(left: Mapping[str, str]) -> Check:

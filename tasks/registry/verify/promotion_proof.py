@@ -56,9 +56,9 @@ def _add(signed: SignedPromotion, ledger: Ledger, governance: Governance) -> Non
     proof = ledger_proof.prove_inclusion(ledger, governance, signed.entry.seq)
     target = bundle.folder(governance.state, signed.promotion.label)
     # Written beside the folder: a temporary file inside it would make a simultaneous verification fail.
-    aside = target.with_name(f".ledger-{target.name}")
-    files.write_bytes(aside, canonical_json(proof.model_dump(mode="json")), mode=0o444)
-    aside.replace(target / bundle.LEDGER)
+    unfinished = target.with_name(f".ledger-{target.name}")
+    files.write_bytes(unfinished, canonical_json(proof.model_dump(mode="json")), mode=0o444)
+    unfinished.replace(target / bundle.LEDGER)
 
 
 def check(value: Any, signed: SignedPromotion, those: Sequence[Key]) -> Check:

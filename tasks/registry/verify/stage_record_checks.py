@@ -50,9 +50,11 @@ def _check_outputs(attested: Attestations, records: Mapping[str, SignedRecord], 
         raise Refused(f"no gate looked at the record of stage {', '.join(other)} that is in this release")
     by = ", ".join(sorted({record.keyid for record in records.values()}))
     earlier = sorted({record.record.environment.run for record in records.values() if record.record.taken_from})
-    taken = sum(record.record.taken_from is not None for record in records.values())
-    besides = f"; {taken} of them were computed in {', '.join(earlier)}, which signed that too" * bool(taken)
-    return f"each of {len(records)} stages was signed with what it read and left, by the worker's key {by}{besides}"
+    from_cache = sum(record.record.taken_from is not None for record in records.values())
+    cache_note = f"; {from_cache} of them were computed in {', '.join(earlier)}, which signed that too" * bool(
+        from_cache
+    )
+    return f"each of {len(records)} stages was signed with what it read and left, by the worker's key {by}{cache_note}"
 
 
 def _digest(records: Mapping[str, SignedRecord], name: str) -> str | None:
@@ -61,7 +63,7 @@ def _digest(records: Mapping[str, SignedRecord], name: str) -> str | None:
 
 def _check_chain(attested: Attestations, records: Mapping[str, SignedRecord], listing: Mapping[str, str]) -> str:
     """Verify that each input of a stage is an output of another stage or an input that the release names."""
-    left = {path: sha256 for record in records.values() for path, sha256 in record.outputs.items()}
+    outputs = {path: sha256 for record in records.values() for path, sha256 in record.outputs.items()}
     known, manifest = _named_inputs(attested, listing), attested.manifest
     for name, record in records.items():
         if record.record.tree_sha256 != manifest.tree_sha256:
@@ -72,7 +74,9 @@ def _check_chain(attested: Attestations, records: Mapping[str, SignedRecord], li
             if path == stage_record.CODE_MATERIAL:
                 continue
             stated = (
-                stage_record.digest_of_path(path, left) if path.startswith(OUTPUTS) else known.setdefault(path, sha256)
+                stage_record.digest_of_path(path, outputs)
+                if path.startswith(OUTPUTS)
+                else known.setdefault(path, sha256)
             )
             if stated != sha256:
                 raise Refused(f"stage {name} read another {path} than this release was made from")
@@ -110,8 +114,8 @@ def _check_sandboxes(records: Mapping[str, SignedRecord], environment: str) -> s
         return f"without a sandbox, as environment {LOCAL} allows, ran {', '.join(without)}"
     by = ", ".join(sorted({str(record.record.environment.sandbox) for record in records.values()}))
     online = sorted(name for name, record in records.items() if record.record.environment.network)
-    but = f"; {', '.join(online)} had a network" * bool(online)
-    return f"every stage ran in a sandbox ({by}), where it saw its own code and inputs{but}"
+    network_note = f"; {', '.join(online)} had a network" * bool(online)
+    return f"every stage ran in a sandbox ({by}), where it saw its own code and inputs{network_note}"
 
 
 def _check_reproductions(attested: Attestations, records: Mapping[str, SignedRecord], tier: str) -> str:

@@ -98,10 +98,10 @@ def _verify(folder: Path, trusted: Trust, whole: bool = False) -> tuple[Verifica
 
 def _unverifiable_in_early_versions(promotion: Promotion) -> Iterator[str]:
     """Yield what cannot be verified because an earlier version of Hallmark made the release."""
-    there = {name.rsplit("/", 1)[0] for name in promotion.files}
-    if bundle.STAGES not in there:
+    folders = {name.rsplit("/", 1)[0] for name in promotion.files}
+    if bundle.STAGES not in folders:
         yield stage_record_checks.NOT_VERIFIABLE
-    if bundle.DECLARATIONS not in there and promotion.environment != LOCAL:
+    if bundle.DECLARATIONS not in folders and promotion.environment != LOCAL:
         yield declaration_checks.NOT_VERIFIABLE
 
 
@@ -143,16 +143,16 @@ def _checks(folder: Path, data: bytes, signed: SignedPromotion, trusted: Trust, 
         trusted: Trusted keys and adoptions.
         whole: Whether weights that are declared as left out count as missing files.
     """
-    left = {} if whole else omitted_weights.read(folder, signed.promotion.files)
-    files = _read_listed_files(folder, signed, left)
+    omitted = {} if whole else omitted_weights.read(folder, signed.promotion.files)
+    files = _read_listed_files(folder, signed, omitted)
     if files.bytes(bundle.PROMOTION) != data:
         raise Refused(f"{bundle.PROMOTION} changed while it was verified")
-    listing = {name: files.digests.get(name) or left[name] for name in signed.promotion.files}
-    besides = f" but {len(left)}" * bool(left)
-    text = f"all {len(listing)} files{besides} are those that the statement lists, and no other is there"
+    listing = {name: files.digests.get(name) or omitted[name] for name in signed.promotion.files}
+    omitted_note = f" but {len(omitted)}" * bool(omitted)
+    text = f"all {len(listing)} files{omitted_note} are those that the statement lists, and no other is there"
     yield Check(about="files", state="ok", text=text)
-    if left:
-        yield omitted_weights.check(left)
+    if omitted:
+        yield omitted_weights.check(omitted)
     yield Check(about="files", state="ok", text=_check_file_types(listing))
     yield from attestation_checks.verify(files, signed, listing, trusted)
     proof = files.json(bundle.LEDGER) if bundle.LEDGER in files.digests else None
@@ -167,9 +167,9 @@ def _read_listed_files(folder: Path, signed: SignedPromotion, left: Mapping[str,
     """
     wanted = signed.promotion.files
     contents.require_portable_names(wanted)
-    there = set(contents.file_names(folder)) - bundle.UNLISTED
-    _refuse("missing", wanted.keys() - there - left.keys())
-    _refuse("not listed by the promotion statement", there - wanted.keys())
+    present = set(contents.file_names(folder)) - bundle.UNLISTED
+    _refuse("missing", wanted.keys() - present - left.keys())
+    _refuse("not listed by the promotion statement", present - wanted.keys())
     payload_size.require_packaged_size(folder, wanted, wanted.keys() - left.keys())
     parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
     unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]

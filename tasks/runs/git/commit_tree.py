@@ -62,8 +62,8 @@ class Tree:
         Temporary files beside a path in `but`, left by a killed writer, are excepted too: nothing reads them.
         """
         here = {entry.path: entry for entry in self.entries if not _below(entry.path, but)}
-        there = {path: _entry_on_disk(worktree, path) for path in _paths(worktree, but)}
-        return sorted(path for path in here.keys() | there.keys() if here.get(path) != there.get(path))
+        on_disk = {path: _entry_on_disk(worktree, path) for path in _paths(worktree, but)}
+        return sorted(path for path in here.keys() | on_disk.keys() if here.get(path) != on_disk.get(path))
 
 
 def read(checkout: Repository, commit: str) -> Tree:

@@ -200,9 +200,9 @@ class Repository:
     def add_worktree(self, path: Path, commit: str) -> None:
         """Create a detached worktree at `path`, in place of what an interrupted call left there."""
         apart = worktree_git_folder(path)
-        for left in (path, apart):
-            if left.exists():
-                shutil.rmtree(left)
+        for leftover in (path, apart):
+            if leftover.exists():
+                shutil.rmtree(leftover)
         apart.mkdir(parents=True)
         path.mkdir()
         shared = Path(self.root, self.git("rev-parse", "--git-common-dir"))
@@ -267,12 +267,12 @@ def _require_success(done: "subprocess.CompletedProcess[bytes]", command: str) -
 
 def _content(stream: IO[bytes], size: int) -> BlobContent:
     start = stream.read(min(size, BLOCK_BYTES))
-    digest, left = hashlib.sha256(start), size - len(start)
-    while left:
-        if not (block := stream.read(min(left, BLOCK_BYTES))):
+    digest, remaining = hashlib.sha256(start), size - len(start)
+    while remaining:
+        if not (block := stream.read(min(remaining, BLOCK_BYTES))):
             raise Unavailable("git cat-file ended before its time; is the clone whole? `git fsck` says so")
         digest.update(block)
-        left -= len(block)
+        remaining -= len(block)
     return BlobContent(digest.hexdigest(), start)
 
 

@@ -142,11 +142,11 @@ def repro(
         }
     if supervised:
         environment |= {"SHELL": _shell(layout), SANDBOX_VARIABLE: "1" if boxed else ""}
-    told, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
+    output, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
     if code:
-        exited = told.stage_exit_code()
-        raise dvc_output.stage_error(layout.root, stage, code if exited is None else exited, told)
-    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not told.ran)
+        exited = output.stage_exit_code()
+        raise dvc_output.stage_error(layout.root, stage, code if exited is None else exited, output)
+    return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=not output.ran)
 
 
 def commit(layout: Layout, stage: str) -> None:
@@ -155,9 +155,9 @@ def commit(layout: Layout, stage: str) -> None:
     Raises:
         Unavailable: DVC failed; its message is included.
     """
-    told, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(DVC_ITSELF), lambda _: None)
+    output, code = _dvc(layout, ["commit", "--force", "--", stage], environment_of(DVC_ITSELF), lambda _: None)
     if code:
-        raise Unavailable(f"dvc commit of stage {stage} failed:\n{told.last_lines()}")
+        raise Unavailable(f"dvc commit of stage {stage} failed:\n{output.last_lines()}")
 
 
 def _dvc(
@@ -167,7 +167,7 @@ def _dvc(
     say: Callable[[str], None],
     most: float | None = None,
 ) -> tuple[DvcOutput, int]:
-    told = DvcOutput()
+    output = DvcOutput()
     _write_fixed_files(layout)
     dvc_lock.back_up(layout.root)
     with subprocess.Popen(
@@ -175,7 +175,7 @@ def _dvc(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process, _time_limit(most, process) as late:  # fmt: skip
         try:
-            for line in told.follow(process):
+            for line in output.follow(process):
                 if line and not line.lstrip().startswith(DVC_HINTS):
                     say(line)
             code = process.wait()
@@ -188,7 +188,7 @@ def _dvc(
         raise TimeLimitExceeded(
             f"stage {words[-1]} took longer than the {format_duration(most or 0)} that it has, and was ended"
         )
-    return told, code
+    return output, code
 
 
 @contextmanager
@@ -212,9 +212,9 @@ def _time_limit(most: float | None, process: "subprocess.Popen[bytes]") -> Itera
 
 def _write_fixed_files(layout: Layout) -> None:
     if layout.root.resolve() != layout.state.parent:
-        for name, ours in FIXED_FILES.items():
-            if not (layout.root / name).exists() or (layout.root / name).read_bytes() != ours:
-                write_bytes(layout.root / name, ours)
+        for name, content in FIXED_FILES.items():
+            if not (layout.root / name).exists() or (layout.root / name).read_bytes() != content:
+                write_bytes(layout.root / name, content)
 
 
 def require_own_dvc_yaml(layout: Layout) -> None:

@@ -64,8 +64,8 @@ def read_stage(root: Path, stage: str) -> dict[str, Any] | None:
 def write_stage(root: Path, stage: str, said: Mapping[str, Any]) -> None:
     back_up(root)
     lock, text = root / "dvc.lock", StringIO()
-    there = lock.exists() and lock.stat().st_size
-    stages = config.read_plain(lock).get("stages") if there else None
+    has_content = lock.exists() and lock.stat().st_size
+    stages = config.read_plain(lock).get("stages") if has_content else None
     YAML().dump({"schema": "2.0", "stages": {**(stages or {}), stage: dict(said)}}, text)
     write_bytes(lock, text.getvalue().encode())
     remove_backup(root)

@@ -65,15 +65,15 @@ def _printed(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
     The pipe may stay open longer: the code of a stage can pass it on to any process that it reaches.
     """
     assert process.stdout
-    handle, look, left = process.stdout.fileno(), select.poll(), MAX_BYTES_AFTER_END
+    handle, look, bytes_left = process.stdout.fileno(), select.poll(), MAX_BYTES_AFTER_END
     look.register(handle, select.POLLIN)
-    while left > 0:
+    while bytes_left > 0:
         has_ended = process.poll() is not None
         if look.poll(0 if has_ended else 1000 * POLL_SECONDS):
             if not (part := os.read(handle, MAX_LINE_LENGTH)):
                 return
             yield part
-            left -= len(part) * has_ended
+            bytes_left -= len(part) * has_ended
         elif has_ended:
             return
 

@@ -55,6 +55,6 @@ def expected_failures(
         for gate, reasons in wrong.items()
         if reasons
     ]
-    if hopeless := [each for each in failing if each.waived_by is None]:
-        raise Refused("\n".join(map(str, hopeless)))
+    if not_waivable := [each for each in failing if each.waived_by is None]:
+        raise Refused("\n".join(map(str, not_waivable)))
     return failing

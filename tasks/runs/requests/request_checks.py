@@ -138,8 +138,8 @@ def _require_passable(asked: RunRequest, tier: str, named: Sources, governed: Go
             "their own; let somebody else ask for it"
         )
     owners = sorted({source.owner for source in named.sources})
-    if hopeless := staffing.run_problem(governed.policy, governed.people, tier, asked.requesters, owners, demo, now):
-        raise Refused(f"{hopeless}; let somebody else ask for the run, or change policy or people")
+    if problem := staffing.run_problem(governed.policy, governed.people, tier, asked.requesters, owners, demo, now):
+        raise Refused(f"{problem}; let somebody else ask for the run, or change policy or people")
 
 
 def _check_outcome(

@@ -106,8 +106,8 @@ def require_adopted(named: Sources, suites: Suites, params: Params, ledger: Ledg
         Refused: A source was withdrawn, or a declaration is not adopted.
     """
     uses = [UsedSource(each.id, location=each.location) for each in named.sources]
-    if held := withdrawals.block_reason(ledger, governance, uses):
-        raise Refused(held)
+    if reason := withdrawals.block_reason(ledger, governance, uses):
+        raise Refused(reason)
     card = declarations.of_params(params, governance.policy)
     declarations.require(ledger, governance, [*declarations.of_sources(named, suites), *card])
 

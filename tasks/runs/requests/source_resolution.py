@@ -65,7 +65,7 @@ def check_sources(inventory: Sources, root: Path, opened: SourceOpener) -> None:
         InputError: Sources cannot be opened as declared; the message names all of them.
         Unavailable: Stores cannot be reached, and nothing else is wrong.
     """
-    wrong, away = [], []
+    wrong, unavailable = [], []
     for source in inventory.sources:
         try:
             require_data_location(source, root)
@@ -73,14 +73,14 @@ def check_sources(inventory: Sources, root: Path, opened: SourceOpener) -> None:
         except InputError as error:
             wrong.append(str(error))
         except Unavailable as error:
-            away.append(str(error))
+            unavailable.append(str(error))
     try:
         if inventory.truth:
             _truth(inventory.truth, root)
     except InputError as error:
         wrong.append(str(error))
-    if wrong or away:
-        raise (InputError if wrong else Unavailable)("\n".join(wrong + away))
+    if wrong or unavailable:
+        raise (InputError if wrong else Unavailable)("\n".join(wrong + unavailable))
 
 
 def resolve_source(source: Source, root: Path) -> ResolvedSource:

@@ -82,8 +82,8 @@ def compute(root: Path, file: Path | None, changes: Mapping[str, str], calibrati
             require_equipment(params.training)
         if calibrating and made.fits is not False:
             print_notice(f"training for {calibrate.SECONDS:.0f} seconds")
-            with tempfile.TemporaryDirectory(dir=layout.state) as aside:
-                found = calibrate.calibrate(params.training, model, folder, rows, run, Path(aside))
+            with tempfile.TemporaryDirectory(dir=layout.state) as temporary:
+                found = calibrate.calibrate(params.training, model, folder, rows, run, Path(temporary))
             made = estimate.of(params.training, model, params.resources, available, work, measured, found)
     return TrainingEstimate(base_model.describe(params.base_model), made, run, here)
 
@@ -132,9 +132,9 @@ def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
     from tasks.stages.train.base import convert  # loads the model
 
     print_notice("reading the base model")
-    with tempfile.TemporaryDirectory(dir=layout.state) as aside:
-        convert.convert_gguf(fetched, Path(aside) / "model")
-        yield Path(aside) / "model"
+    with tempfile.TemporaryDirectory(dir=layout.state) as temporary:
+        convert.convert_gguf(fetched, Path(temporary) / "model")
+        yield Path(temporary) / "model"
 
 
 def _local_base_model(base: BaseModelParams, layout: Layout) -> Path | None:
