@@ -30,7 +30,6 @@ from tasks.trust import dsse
 
 class SignOffStatus(NamedTuple):
     sign_offs: tuple[SignedDocument[Version], ...]
-    """Valid sign-offs, oldest first."""
     missing: str
     """Message about a role whose signature is missing; empty if there is none or policy names no role."""
     withdrawal: Version | None

@@ -53,14 +53,12 @@ def stage_digest(root: Path, name: str) -> str:
 
 
 def stage_digests(root: Path) -> dict[str, str]:
-    """Return the SHA-256 of the code of every stage, by its name in DVC."""
     tree = SourceTree(root)
     each = {name: _digest(tree, name) for name in STAGES}
     return {run: each[stage.name] for run, stage in DVC_STAGES.items()}
 
 
 def digest_of_all(root: Path) -> str:
-    """Return one SHA-256 over the code of all stages."""
     return sha256_bytes(canonical_json(stage_digests(root)))
 
 
@@ -105,7 +103,6 @@ def _module_path(root: Path, module: str) -> Path:
 
 
 def _module_paths(root: Path, module: str) -> Iterable[Path]:
-    """Return the path of a module, or of all modules that a pattern with `*` stands for."""
     path = _module_path(root, module)
     return path.parent.glob(path.name) if "*" in module else [path]
 

@@ -14,7 +14,6 @@ class ErrorCollector:
 
     @contextmanager
     def collect(self) -> Iterator[None]:
-        """Collect the error that the block raises, and continue after the block."""
         try:
             yield
         except HallmarkError as error:

@@ -52,7 +52,6 @@ def tree_manifest(folder: Path) -> dict[str, str]:
 
 
 def tree_digest(folder: Path) -> str:
-    """Return the SHA-256 of a folder, which is that of the canonical JSON of its `tree_manifest`."""
     return sha256_bytes(canonical_json(tree_manifest(folder)))
 
 
@@ -98,7 +97,6 @@ def read_stage_json(path: Path) -> Any:
 
 
 def read_stage_bytes(path: Path) -> bytes:
-    """Return the bytes of a JSON file that a stage wrote, without parsing them. Raises as `read_stage_json`."""
     if path.is_symlink():
         raise OSError(errno.ELOOP, "it is a link", str(path))
     data = read_at_most(path, MAX_STAGE_JSON_BYTES)
@@ -117,7 +115,6 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_bytes(path: Path, data: bytes, mode: int | None = None) -> None:
-    """Write a file atomically; see `atomic_file`."""
     with atomic_file(path, mode) as file:
         file.write(data)
 
@@ -221,7 +218,6 @@ FICLONE = 0x40049409
 """Request number of ioctl_ficlone(2), which makes two files share their blocks until one of them is written."""
 COPY_BLOCK_BYTES = 2**20
 MIN_SPARSE_BYTES = 2**12
-"""Size in bytes up to which a file is not checked for holes."""
 STAT_BLOCK_BYTES = 512
 """Bytes in a unit of `st_blocks`. On file systems with compression, `st_blocks` is smaller than the data."""
 

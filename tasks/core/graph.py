@@ -85,7 +85,6 @@ STEPS: tuple[Stage | Gate, ...] = (
 
 STAGES: dict[str, Stage] = {step.name: step for step in STEPS if isinstance(step, Stage)}
 DVC_STAGES: dict[str, Stage] = {run: stage for stage in STAGES.values() for run in stage.dvc_names}
-"""Stages by their name in DVC, with an entry for each variant: `train`, `predict@base`, …"""
 GATES: tuple[str, ...] = tuple(step.name for step in STEPS if isinstance(step, Gate))
 
 
@@ -108,9 +107,7 @@ def evidence_stages(gate: str) -> tuple[str, ...]:
 
 
 EVIDENCE_STAGES: dict[str, tuple[str, ...]] = {gate: evidence_stages(gate) for gate in GATES}
-"""Stages whose facts and artefacts are in the evidence of each gate."""
 SUBJECT_STAGES: dict[str, str] = {gate: stages[-1] for gate, stages in EVIDENCE_STAGES.items()}
-"""Stage whose output each gate decides about."""
 GATES_BEFORE_STAGES: tuple[str, ...] = tuple(gate for gate in GATES if any(gate in it.gates for it in STAGES.values()))
 """Gates whose statements stages verify before they run. Promotion requires the other gates too."""
 

@@ -15,7 +15,6 @@ from tasks.core.files import read_json
 
 BY_HAND_FOLDER = "by-hand"
 EXPERIMENT_TIER = "experiment"
-"""Risk tier without approvals, whose models can never be promoted."""
 EXPERIMENTS_FOLDER = "experiments"
 """Folder in the state for caches and databases of experiments. Nobody has reviewed the code of an experiment."""
 CACHE_VARIABLE = "HALLMARK_KEPT_AT"
@@ -25,7 +24,6 @@ CACHE_VARIABLE = "HALLMARK_KEPT_AT"
 @dataclass(frozen=True)
 class Layout:
     root: Path
-    """Worktree of a run, or the checkout of a developer."""
 
     @property
     def params(self) -> Path:
@@ -113,7 +111,6 @@ class Layout:
 
     @property
     def is_checkout(self) -> bool:
-        """Whether the root is the checkout of a developer rather than the worktree of a run."""
         return self.root.resolve() == self.state.parent
 
     @property

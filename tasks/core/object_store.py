@@ -17,7 +17,6 @@ FORBIDDEN = (
     "InvalidObjectState", "InvalidPayer", "InvalidSecurity", "InvalidToken", "NotSignedUp", "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 )  # fmt: skip
-"""Error codes for credentials that are wrong, expired or lack a permission."""
 
 
 class Location(NamedTuple):
@@ -30,7 +29,6 @@ class InvalidEndpoint(ValueError):
 
 
 def parse_location(location: str) -> Location:
-    """Parse `s3://BUCKET/KEY`; the key is empty if there is none."""
     matched = LOCATION.fullmatch(location)
     assert matched, f"{location} is no location in an object store"
     return Location(*matched.groups())

@@ -10,7 +10,6 @@ PREFIX = __name__.removesuffix("tasks.core.own_packages")
 """Prefix of the names of Hallmark's modules in this installation: empty in a checkout, `hallmark.` in a wheel."""
 TOP_PACKAGES = ("hallmark",) if PREFIX else ("flows", "hallmark", "infra", "tasks")
 HOME = Path(__file__).parents[3 if PREFIX else 2]
-"""Folder that contains the top-level packages."""
 STAGE_CODE = HOME / "hallmark" / "source" / "tasks" if PREFIX else HOME / "tasks"
 """Folder `tasks` as it is in the repository; in a wheel, a copy whose imports are not rewritten."""
 

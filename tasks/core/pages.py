@@ -22,7 +22,6 @@ FILTERS = {
     "exact": formatting.format_time, "seconds": formatting.format_duration, "share": formatting.format_share,
     "several": formatting.format_count, "usd": formatting.format_usd,
 }  # fmt: skip
-"""Jinja filters by name."""
 STYLES = Path(__file__).parent / "styles"
 """Folder with `colours.css`, which every page includes, and `tables.css`, for pages with tables of figures."""
 

@@ -56,7 +56,6 @@ def announce(name: str, doing: str) -> None:
 
 
 def announce_count(name: str, done: int, total: int, words: str) -> None:
-    """Print a progress line with a count, unless all work is done."""
     if done < total:
         announce(name, f"{done}/{total} {words}")
 

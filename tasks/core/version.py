@@ -14,7 +14,6 @@ experiments shared the state of other runs, and a run request named no environme
 
 
 def minor_version(version: object) -> tuple[int, int]:
-    """Return the first two numbers of a version; (0, 0) if it is not a version."""
     first, _, rest = str(version).partition(".")
     second = rest.partition(".")[0]
     return (int(first), int(second)) if first.isdecimal() and second.isdecimal() else (0, 0)

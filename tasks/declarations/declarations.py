@@ -34,11 +34,6 @@ def of_params(params: Params, policy: Policy) -> list[DeclaredCard]:
 
 
 def of_run(layout: Layout, params: Params, policy: Policy) -> list[DeclaredDocument]:
-    """Return the declarations of the sources and the card that a run was resolved with.
-
-    Raises:
-        InputError: The run's inputs cannot be read.
-    """
     resolved = sources.load_resolved(layout.sources)
     try:
         suites = Suites.model_validate_json(layout.suites.read_bytes())
@@ -90,7 +85,6 @@ def inventory(ledger: Ledger, governance: Governance) -> dict[str, Source]:
 
 
 def why_not(declared: DeclaredDocument, adopted: Mapping[str, DeclarationInForce], policy: Policy) -> str:
-    """Return the reason why a run may not use a source or card, with the command to adopt it; empty if it may."""
     known = adopted.get(declared.subject)
     command = "data adopt" if isinstance(declared, DeclaredSource) else "card adopt"
     how = f"to adopt it: hallmark {command} --as {declared.owner} --reason TEXT"

@@ -16,7 +16,6 @@ from tasks.sources.sources import Source, Suites, Terms
 
 PREDICATE_TYPE = "urn:hallmark:declaration:v1"
 KIND = "declaration.signed"
-"""Kind of the ledger's entries about declarations. Their subject is `source/ID` or `card/NAME`."""
 
 
 class DeclaredSource(Document):

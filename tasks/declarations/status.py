@@ -28,8 +28,6 @@ from tasks.sources import locations
 
 @dataclass(frozen=True)
 class DeclarationInForce:
-    """Declaration in force with its signatures, oldest first."""
-
     declared: DeclaredDocument
     signatures: tuple[SignedDocument[Declaration], ...]
 
@@ -76,7 +74,6 @@ class DeclarationStatus:
     def signatures(
         self, declared: DeclaredDocument, root: Path | None = None
     ) -> tuple[SignedDocument[Declaration], ...]:
-        """Return the signatures under a declaration that is not in force yet."""
         return self.unfinished.get((declared.sha256, self.replacement(declared, root)), ())
 
 
@@ -155,7 +152,6 @@ def missing_owners(
 
 
 def stand_in_roles(policy: Policy) -> list[str]:
-    """Return the roles whose holders may sign for an owner who no longer holds a role."""
     return sorted({role.role for role in policy.changes.people})
 
 

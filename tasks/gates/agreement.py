@@ -13,9 +13,7 @@ from tasks.trust import stage_record, validity
 from tasks.trust.stage_record import SignedRecord
 
 REPRODUCED = "run.reproduced"
-"""Kind of the ledger's entries about runs that were built again. Their subject is the run."""
 AgreeingRecords = Mapping[str, Sequence[SignedRecord]]
-"""Stage records of other machines with the same outputs as those of the run, by stage."""
 
 
 def records_of_others(
@@ -49,7 +47,6 @@ def require(machines: int, records: Mapping[str, SignedRecord], again: AgreeingR
 
 
 def disagreeing_stages(machines: int, records: Mapping[str, SignedRecord], again: AgreeingRecords) -> list[str]:
-    """Return the stages on whose outputs fewer than `machines` machines agree, sorted."""
     made = {
         name: {record.executed_by, *(each.keyid for each in again.get(name, ()))} for name, record in records.items()
     }

@@ -35,8 +35,6 @@ __all__ = [
 
 @dataclass(frozen=True)
 class OpenedGate:
-    """Gate that was opened. The subject of its entries is the run."""
-
     opening: Entry
     evidence: EvidenceSummary
     sha256: str
@@ -46,8 +44,6 @@ class OpenedGate:
 
 @dataclass(frozen=True)
 class GateCase(OpenedGate):
-    """Gate that was opened, with all of its evidence."""
-
     evidence: Evidence
 
 
@@ -159,11 +155,6 @@ def readable_or_error(asked: list[Entry], ledger: Ledger) -> list[GateCase | Ref
 
 
 def open_case(entry: Entry, document: bytes) -> GateCase:
-    """Return the open gate of an entry.
-
-    Raises:
-        Refused: The entry or the document was changed.
-    """
     return _case(entry, document, None)
 
 

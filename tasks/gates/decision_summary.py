@@ -36,7 +36,6 @@ def lines(evidence: Evidence, ledger: Ledger, governed: Governance) -> dict[str,
 
 
 def remedy(gate: GateName) -> str:
-    """Return the actions that remain possible after a gate has closed; empty for a gate of another version."""
     if gate not in GATES:
         return ""
     if gate == "data":
@@ -48,7 +47,6 @@ def remedy(gate: GateName) -> str:
 
 
 def people_counts(origins: Iterable[DatasetSource]) -> str:
-    """Return the numbers of different values in a dataset, for each category that identifies a person."""
     counts: Counter[str] = Counter()
     for origin in origins:
         if origin.people is None:
@@ -59,12 +57,10 @@ def people_counts(origins: Iterable[DatasetSource]) -> str:
 
 
 def kept_readable(dataset: Dataset) -> str:
-    """Return what was found and stays readable, by source; empty if there is nothing."""
     return "; ".join(f"{name}: {said}" for name, it in sorted(dataset.sources.items()) if (said := _kept(it)))
 
 
 def found(origin: DatasetSource) -> str:
-    """Return the number of finds of personal and secret text, and the number of those that stay readable."""
     count = sum(origin.protected.values())
     kept = _kept(origin)
     return f"{count:,} found{f', {kept}' if kept else ''}" if count else ""

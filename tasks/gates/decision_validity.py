@@ -24,20 +24,16 @@ class DecisionResult:
 
     entry: Entry
     signed: SignedDecision | None
-    """Verified decision; None if the envelope cannot be verified."""
     is_carried_over: bool
     """Whether the decision was made in an earlier run, about the same output."""
     why_not: str
-    """Reason why the decision is not valid; empty if it is."""
 
     @property
     def decision(self) -> Decision | None:
-        """Decision if it is valid, else None."""
         return self.signed.decision if self.signed and not self.why_not else None
 
 
 def verify_decisions(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> list[DecisionResult]:
-    """Verify every decision about the case's subject, and return the results, oldest first."""
     entries = ledger.entries(KIND, case.evidence.subject.sha256)
     weighed = [_verify_decision(entry, case, ledger, governance, now) for entry in entries]
     placed = [

@@ -35,8 +35,6 @@ DECISION_VERBS: tuple[Verb, ...] = ("approve", "reject", "waive", "withdraw")
 
 @dataclass(frozen=True)
 class DecisionDraft:
-    """Decision as a person enters it."""
-
     verb: Verb
     reason: str
     role: str | None = None
@@ -188,7 +186,6 @@ def _wish(
 
 
 def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _ValidDraft) -> Entry | list[Draft]:
-    """Return the decision to sign if the rules allow it now, or the entry of an earlier equal decision."""
     case, now = _case(ledger, governance, evidence), ledger.now()
     weighed = verify_decisions(case, ledger, governance, now)
     own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == wish.person.id]

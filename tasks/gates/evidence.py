@@ -106,7 +106,6 @@ class EvidenceSummary(Document, WithRequesters):
 
     @property
     def requester_text(self) -> str:
-        """Requester of the run, and the people who declared its schedule or trigger, in words."""
         declared = f", as {' and '.join(self.initiated_by)} declared" if self.initiated_by else ""
         return f"{self.requested_by}{declared}"
 
@@ -227,11 +226,6 @@ def collect(
 
 
 def owners(layout: Layout) -> list[str]:
-    """Return the ids of the owners of a run's sources, sorted.
-
-    Raises:
-        InputError: inputs/sources.json cannot be read.
-    """
     return sorted({item.source.owner for item in sources.load_resolved(layout.sources).sources})
 
 
@@ -317,7 +311,6 @@ def digest(evidence: Evidence) -> str:
 
 
 def to_bytes(evidence: Evidence) -> bytes:
-    """Return the bytes of evidence/GATE.json, which are also attached to the ledger's entry."""
     return evidence.serialised
 
 

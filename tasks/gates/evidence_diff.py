@@ -16,12 +16,10 @@ class EvidenceDiff(FrozenModel):
     """Paths of files that differ or that only one of the two has, parameters and inputs first."""
 
     def value(self, fact: str) -> str:
-        """Return a figure of the run that passed, as text; empty if it did not exist."""
         return str(self.facts[fact]) if fact in self.facts else ""
 
 
 def since_last_passed(evidence: Evidence, ledger: Ledger) -> EvidenceDiff | None:
-    """Return the differences from the run that last passed this gate; None if no other run has passed it."""
     before = passed_evidence.last_passed(
         ledger, evidence.use_case, evidence.demo, evidence.gate, other_than=evidence.run
     )

@@ -13,7 +13,6 @@ from tasks.inquiry.planted_defects import gate_facts
 from tasks.sources.dataset import SIDES, Dataset
 
 MAX_DIFFERENCES = 5
-"""Maximum number of differences in a line; the others are counted."""
 
 
 def verdict(standing: GateStatus) -> str:

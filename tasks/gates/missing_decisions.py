@@ -24,7 +24,6 @@ def _way(result: CheckResult, asks: RequiredDecisions) -> str:
 
 
 def missing_withdrawals(weighed: list[DecisionResult]) -> list[str]:
-    """Return a message for each rejection of the same output in an earlier run that was not withdrawn."""
     return [
         f"{w.decision.person} rejected the same output in run {w.decision.run} ({w.decision.reason}) and would have to "
         "withdraw that"
@@ -52,7 +51,6 @@ def required_approvals(evidence: EvidenceSummary, weighed: list[DecisionResult])
 
 
 def required_approvals_from(evidence: EvidenceSummary, counted: list[Decision]) -> list[tuple[str, int, set[str]]]:
-    """Return the same as `required_approvals`, given the valid decisions."""
     given: dict[str, set[str]] = {}
     for decision in counted:
         if decision.verb == "approve":

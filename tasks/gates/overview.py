@@ -22,17 +22,13 @@ from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
 
 GovernanceOf = Callable[[EvidenceSummary], Governance]
-"""Function that returns the governance under which a gate is judged, or raises HallmarkError."""
 
 
 @dataclass(frozen=True)
 class OpenGate:
     entry: Entry
-    """Entry that opened the gate. Its subject is the run."""
     summary: EvidenceSummary | None
-    """Summary of the evidence; None if the evidence was changed."""
     status: GateStatus | HallmarkError
-    """State of the gate, or the reason why it cannot be judged."""
 
 
 class _Summary(EvidenceSummary):

@@ -89,11 +89,6 @@ class Result(FrozenModel):
 
 
 def load(folder: Path) -> list[Case]:
-    """Read policy_tests.yaml of a governance folder.
-
-    Raises:
-        InputError: The message lists every mistake, with file and line.
-    """
     return config.load(folder / "policy_tests.yaml", Cases).cases
 
 

@@ -20,13 +20,11 @@ from tasks.policy.people import Person
 PLACEHOLDER_REASON = "as it would be asked"
 """Reason for decisions that are only tried. It has no influence on the rules."""
 WAIVER_DURATION = timedelta(days=1)
-"""Duration of a waiver that is only tried."""
 
 
 class PossibleDecision(NamedTuple):
     verb: Verb
     role: str
-    """Role in which to decide; empty for `withdraw`."""
 
 
 def possible_decisions(

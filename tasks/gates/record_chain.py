@@ -60,7 +60,6 @@ def require(
 
 
 def require_all(layout: Layout, records: Mapping[str, SignedRecord], governance: Governance) -> None:
-    """Verify the files of all stages. Raises as `require`."""
     _verified_records(DVC_STAGES, layout, records, governance)
 
 

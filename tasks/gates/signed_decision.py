@@ -46,7 +46,6 @@ class Decision(DatedDocument):
     """The ledger's time when the decision was signed."""
 
     def same_as(self, other: "Decision") -> bool:
-        """Return whether both decisions are equal except for their times and reasons."""
         left, right = (d.model_dump(exclude={"time", "reason"}) for d in (self, other))
         return left == right
 
@@ -62,7 +61,6 @@ class SignedDecision:
     decision: Decision
     person: Person
     sha256: str
-    """SHA-256 of the envelope (`dsse.digest`)."""
     keyid: str
     stage: str
     subject_sha256: str
@@ -84,11 +82,6 @@ def statement(decision: Decision, stage: str, subject_sha256: str, evidence_sha2
 
 
 def read(entry: Entry, governance: Governance) -> SignedDecision:
-    """Verify an entry and return its decision.
-
-    Raises:
-        Refused: The signature is missing or not valid, or the statement has other subjects.
-    """
     signed = verify_entry(entry, DECISION, governance)
     decision, person, subjects = signed.document, signed.person, signed.subjects
     assert person is not None, "no machine decides"

@@ -81,7 +81,6 @@ class SignedRunRequest(DatedDocument, WithRequesters):
     """The ledger's time when the request was signed."""
 
     def digest(self) -> str:
-        """Return the SHA-256 of everything except the time of the request."""
         return sha256_bytes(canonical_json({key: value for key, value in self.json_value.items() if key != "time"}))
 
 
@@ -109,7 +108,6 @@ class RecordedRunRequest:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the envelope (`dsse.digest`), by which evidence refers to the request."""
         return dsse.digest(self.envelope)
 
 
@@ -189,7 +187,6 @@ def require(ledger: Ledger, governance: Governance, run: str) -> RecordedRunRequ
 
 
 def named_governance(ledger: Ledger, run: str) -> str | None:
-    """Return the governance folder that a run's request names, unverified, for error messages."""
     for entry in ledger.entries(KIND, run):
         try:
             return REQUEST.predicate(entry.body["envelope"]).governance

@@ -12,11 +12,6 @@ from tasks.trust.gate_statement import ANY_OUTPUT, PREDICATE_TYPE, GateName, Gat
 
 
 def write_gate(layout: Layout, evidence: Evidence, standing: GateStatus, governance: Governance) -> Path:
-    """Write the statement of a gate that has passed.
-
-    Raises:
-        Refused: The gate has not passed on this evidence.
-    """
     if standing.state != "passed" or standing.evidence_sha256 != digest(evidence):
         raise Refused(f"gate {evidence.gate} of run {evidence.run} has not passed on this evidence ({standing.state})")
     return _write(

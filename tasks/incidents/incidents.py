@@ -149,7 +149,6 @@ def open_if_new(
 
 
 def escalate_overdue(ledger: Ledger, governance: Governance) -> list[Entry]:
-    """Escalate every open incident whose deadline has passed, once."""
     with ledger.transaction():
         now = ledger.now()
         due = [
@@ -209,7 +208,6 @@ def draft_closing(
 
 
 def read_all(ledger: Ledger, governance: Governance) -> list[Incident]:
-    """Return all incidents of this environment, oldest first."""
     incidents: dict[str, Incident] = {}
     for entry in ledger.entries(OPENED):
         opened = signed_incident.opening(entry, governance)
@@ -237,7 +235,6 @@ def _by_subject(entries: list[Entry]) -> dict[str, list[Entry]]:
 
 
 def _with_closing(incident: Incident, escalated: list[Entry], closed: list[Entry], governance: Governance) -> Incident:
-    """Return the incident with its first valid escalation and closing."""
     raised = (signed_incident.escalation(entry, governance) for entry in escalated)
     said = (signed_incident.closing(entry, incident.opening, governance) for entry in closed)
     return Incident(incident.entry, incident.opening, next(filter(None, raised), None), next(filter(None, said), None))

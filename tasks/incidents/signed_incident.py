@@ -115,7 +115,6 @@ def opening(entry: Entry, governance: Governance) -> Opening | None:
 
 
 def escalation(entry: Entry, governance: Governance) -> Escalation | None:
-    """Return the escalation in an entry; None unless the gate key signed it for this environment."""
     return _read(entry, governance, ESCALATION)
 
 
@@ -129,7 +128,6 @@ def closing(entry: Entry, opened: Opening, governance: Governance) -> Closing | 
 
 
 def closing_obstacle(opened: Opening, person: Person, at: datetime) -> str:
-    """Return the reason why a person may not close an incident at a time; empty if they may."""
     if person.id == opened.by:
         return f"{person.id} may not close {opened.id}: it was their own deed, and somebody else has to look at it"
     if opened.role and opened.role not in person.roles_at(at):
@@ -138,7 +136,6 @@ def closing_obstacle(opened: Opening, person: Person, at: datetime) -> str:
 
 
 def _read(entry: Entry, governance: Governance, kind: SignedKind[StatementT]) -> StatementT | None:
-    """Return the verified statement in an entry; None if it is not valid or not about the entry's subject."""
     try:
         signed = verify_entry(entry, kind, governance)
     except HallmarkError:

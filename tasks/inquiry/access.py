@@ -36,9 +36,7 @@ class Access:
 
     person: Person
     roles: frozenset[str]
-    """Roles that the person holds now."""
     inventory: Mapping[str, Source]
-    """Sources in force, by id."""
     denial_reason: str = ""
     """Reason why the person may read no record of the run; empty if there is none."""
 

@@ -9,7 +9,6 @@ from tasks.ledger.ledger import Ledger
 TOKENS_READ: Final = "vault.read"
 """Kind of entry for the tokens of a record whose values the vault reveals."""
 ROW_READ: Final = "source.read"
-"""Kind of entry for a row that is read from its source."""
 PERSON_SOUGHT: Final = "person.sought"
 """Kind of entry for a search for a person. Its subject is `person`; the tokens in its body stand for the person."""
 

@@ -59,7 +59,6 @@ class InventoryItem(FrozenModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def stale(self) -> bool:
-        """Whether the newest record is older than the `refresh_days` of the source."""
         return self.age_days is not None and self.age_days > self.source.refresh_days
 
     @property
@@ -68,7 +67,6 @@ class InventoryItem(FrozenModel):
 
     @property
     def loss_text(self) -> str:
-        """Description of what the last dataset would lack without the source; empty if unknown."""
         if self.loss is None:
             return ""
         only = "; ".join(f"{name} {', '.join(values)}" for name, values in self.loss.only_here.items() if values)
@@ -76,13 +74,6 @@ class InventoryItem(FrozenModel):
 
 
 def read_inventory(inventory: Sources, runs: Iterable[Path], today: date) -> list[InventoryItem]:
-    """Return every source of the inventory with its figures.
-
-    Args:
-        inventory: Sources of sources.yaml.
-        runs: Roots of worktrees, oldest first.
-        today: Date from which ages are counted.
-    """
     ran = _governed_results(runs)
     return [_holding(source, ran, today) for source in inventory.sources]
 

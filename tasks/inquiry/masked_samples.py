@@ -17,13 +17,11 @@ from tasks.stages.data.protect.placeholders import PLACEHOLDER
 SAMPLES_PER_CLASS = 2
 MAX_RECORDS = 20_000
 CONTEXT_CHARS = 80
-"""Number of characters before and after a placeholder in a sample."""
 
 
 class TextPiece(NamedTuple):
     text: str
     placeholder: bool
-    """Whether the text is a placeholder, such as `[address]` or `[email:k3v9x2ab7dqm]`."""
 
 
 class Sample(FrozenModel):
@@ -42,11 +40,6 @@ class MaskedSamples(FrozenModel):
 
 
 def find_samples(layout: Layout, access: Access) -> MaskedSamples:
-    """Return a few samples of each category in each source that the person has access to, sorted by both.
-
-    Raises:
-        InputError: The run has no records.
-    """
     path = layout.artefacts("ingest") / "records.parquet"
     if not path.exists():
         raise InputError(f"run {layout.root.name} has no records here; name one that has been through `ingest`")
@@ -75,7 +68,6 @@ def _samples(layout: Layout, open_to: set[str]) -> list[Sample]:
 
 
 def _samples_of_record(record: dict[str, object], counted: Counter[tuple[str, str]]) -> list[Sample]:
-    """Return samples from a record, for each category with fewer than SAMPLES_PER_CLASS samples so far."""
     source_id, found = str(record["source_id"]), []
     for turn in record["messages"]:  # type: ignore[attr-defined]
         for match in PLACEHOLDER.finditer(turn["content"]):

@@ -32,7 +32,6 @@ SORT_ORDER = [("source_id", "ascending"), ("row", "ascending")]
 
 
 KNOWN_RULES = frozenset((*OTHER_RULES, *NEAR_DUPLICATE_RULES, *SPLIT_RULES))
-"""Rules of this version's stages, including rules that a run has not used."""
 
 
 class RuleCount(FrozenModel):
@@ -67,7 +66,6 @@ class QuarantinedRow(FrozenModel):
 class QuarantinedRows:
     layout: Layout
     table: pa.Table
-    """Rows with the columns of QUARANTINE and the stage."""
     not_drawn: int
     """Number of records of the selected sources that `split` did not draw."""
 
@@ -87,7 +85,6 @@ class QuarantinedRows:
         return [QuarantinedRow(**row) for row in _with_winner_location(rows, self.layout).to_pylist()]
 
     def write(self, path: Path) -> None:
-        """Write all rows to a CSV file, sorted by source and row, atomically."""
         rows = _with_winner_location(self.table, self.layout).sort_by(SORT_ORDER).combine_chunks()
         with atomic_file(path) as file:
             file.write(_csv_lines([rows.column_names]))
@@ -112,7 +109,6 @@ def read_quarantine(layout: Layout, sources: Collection[str] = (), rules: Collec
 
 
 def reasons_for_row(layout: Layout, source_id: str, row: int) -> list[QuarantinedRow]:
-    """Return the reasons why a row was quarantined or not drawn; empty if it is in the dataset."""
     wanted = (pc.field("source_id") == source_id) & (pc.field("row") == row)
     return QuarantinedRows(layout, _table(layout, wanted), 0).first_rows(len(STAGES))
 

@@ -28,8 +28,6 @@ PROMPT_BYTES = 16
 
 
 class KeyedRecord(NamedTuple):
-    """Record with a key that is computed from its content."""
-
     record: str
     source: str
     key: bytes
@@ -79,7 +77,6 @@ def compare_datasets(state: Path, before: str, now: str) -> DatasetDiff:
 
 
 def compare_runs(before: Layout, now: Layout) -> DatasetDiff:
-    """Compare the datasets of two runs on this machine by the content of their records."""
     one_key = have_same_vault(before, now)
     why = "" if one_key else "made under different keys of the vault: compared without whom the texts name"
     sources = _source_diffs(*(_by_text(layout, one_key) for layout in (before, now)))

@@ -32,7 +32,6 @@ def read_row(resolved: ResolvedSource, number: int, layout: Layout) -> Row | Mal
 
 
 def as_texts(values: dict[str, Any]) -> dict[str, str | None]:
-    """Return the values of a row as texts, by column. Lists, objects and booleans become JSON."""
     return {_encodable(name): None if value is None else _encodable(_text(value)) for name, value in values.items()}
 
 

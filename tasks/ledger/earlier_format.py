@@ -14,7 +14,6 @@ from tasks.ledger.tree import merkle
 from tasks.ledger.tree.merkle import Frontier
 
 FORMAT_COMMIT = "9efc2bd"
-"""Commit that introduced the current format of leaves."""
 
 
 def earlier_tree(rows: Iterable[Row]) -> Frontier:

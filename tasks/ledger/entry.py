@@ -28,12 +28,9 @@ MAX_LEAF_BYTES = 16 * 2**20
 """Maximum size of a leaf in bytes. Readers of an export accept no longer line for an entry."""
 _json = json.JSONDecoder().decode
 _MAX_LEAF_VALUES = 20
-"""Maximum number of values in the JSON of a leaf, which has six columns."""
 
 
 class Row(NamedTuple):
-    """Entry as a row of the table."""
-
     seq: int
     time: str
     kind: str

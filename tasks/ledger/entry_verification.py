@@ -18,10 +18,8 @@ from tasks.ledger.tree.merkle import Frontier
 from tasks.ledger.tree.subtrees import completed_subtrees
 
 MAX_NAMED_ENTRIES = 20
-"""Maximum number of problems of one kind that are listed; the others are counted."""
 
 OnProgress = Callable[[int], None]
-"""Callback with the number of entries verified so far."""
 
 
 class KnownHead(NamedTuple):
@@ -70,8 +68,6 @@ class BoundedMessages:
 
 @dataclass
 class EntryCheck:
-    """Result of hashing and checking the entries: the tree over them, and problems."""
-
     tree: Frontier = field(default_factory=Frontier)
     ledger: str = ""
     """Leaf hash of the first entry, which identifies the ledger."""
@@ -111,7 +107,6 @@ def verify_entries(kept: Iterable[RowWithDocument], known: Iterable[KnownHead], 
 
 
 def make_report(walked: EntryCheck, known: list[KnownHead]) -> Report:
-    """Report the problems found in the entries, and which heads agree with the entries."""
     size = walked.tree.size
     findings = _entry_findings(walked) + [
         _disagreement(walked, copy) for copy in known if not agrees_with_head(walked, copy)

@@ -52,14 +52,12 @@ MAX_HEADER_BYTES = 2**20
 MAX_DOCUMENT_LINE_BYTES = 2 * attachments.MAX_DOCUMENT_BYTES + 64
 """Maximum size in bytes of a document's line. Quoting as JSON at most doubles the document, which is JSON itself."""
 _DOCUMENT_LINE_START = f'{{"{DIGEST_KEY}":'.encode()
-"""Beginning of a document's line. Only the text after it is parsed."""
 
 
 @dataclass(frozen=True)
 class ExportResult:
     header: "Header"
     unavailable: list[str]
-    """Reasons why heads of some places are missing from the export."""
 
 
 class Header(Document):

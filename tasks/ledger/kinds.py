@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 DATA_ACCESS_GROUP = "look"
-"""Group of the kinds of entries about access to personal data."""
 
 
 class Kind(NamedTuple):
@@ -102,5 +101,4 @@ KINDS = (
 
 
 def of_group(name: str) -> tuple[str, ...]:
-    """Return the kinds of a group; empty if there is no such group."""
     return tuple(kind.kind for kind in KINDS if name and kind.group == name)

@@ -29,7 +29,6 @@ from tasks.ledger import ledger
 
 Value = TypeVar("Value")
 LEASE_DURATION = timedelta(seconds=30)
-"""Time after which a lease ends if it is not renewed."""
 SUSPEND_AWARE_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 """Clock that also runs while the machine is suspended; None on macOS, for which `_clock` uses one that does not."""
 METADATA = MetaData()
@@ -47,7 +46,6 @@ LEASES = Table(
 INVALID_POSITION = 2**63 - 1
 """Position that is returned if the row holds no number, which SQLite allows. It is beyond the end of any ledger."""
 SCHEMA = Schema("leases", METADATA, METADATA.create_all)
-"""Schema whose version is independent of that of the ledger's tables."""
 
 
 class Lease(NamedTuple):
@@ -55,7 +53,6 @@ class Lease(NamedTuple):
     owner: str
     """Id of the owner, a process of an installation; empty if the lease was released."""
     place: str
-    """Machine and process of the owner, for messages."""
     since: datetime
     until: datetime
 
@@ -88,8 +85,6 @@ class Leases:
         return self._write(turn)
 
     def release(self, name: str, owner: str) -> None:
-        """Release a lease before it ends, if `owner` holds it."""
-
         def turn(connection: Connection) -> None:
             held = _read(connection, name)
             if held and held.owner == owner:
@@ -111,8 +106,6 @@ class Leases:
         return come if come is None or isinstance(come, int) else INVALID_POSITION
 
     def advance_position(self, name: str, seq: int) -> None:
-        """Store a position in the ledger, unless a later one is stored."""
-
         def turn(connection: Connection) -> None:
             if not connection.scalar(select(func.count()).where(LEASES.c.name == name)):
                 now = self._now(connection)
@@ -150,8 +143,6 @@ class Leases:
 
 
 class LeaseKeeper:
-    """Holder of a lease for one process."""
-
     def __init__(self, leases: Leases, name: str, installation: str, one: bool = False) -> None:
         """Prepare to take the lease, without taking it.
 

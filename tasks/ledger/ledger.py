@@ -41,7 +41,6 @@ URL_VARIABLE = "HALLMARK_LEDGER_URL"
 DATABASE_FILE = "ledger.db"
 """Name of the SQLite file below `.hallmark/`, which is used if HALLMARK_LEDGER_URL is not set."""
 HEADS_FOLDER = "heads"
-"""Folder below `.hallmark/` for the heads that were signed on this machine."""
 LOWEST_SEQ = -(2**63)
 """Lower limit of every `seq` that a database can hold, including values written by hand."""
 
@@ -66,7 +65,6 @@ class Ledger:
 
     @property
     def url(self) -> str:
-        """URL of the database, without its password."""
         return self._tables.url
 
     def prepare(self) -> None:
@@ -96,7 +94,6 @@ class Ledger:
         )
 
     def close(self) -> None:
-        """Close the database. The next call of a method opens it again."""
         self._tables.close()
 
     @contextmanager
@@ -206,7 +203,6 @@ class Ledger:
             return self._tables.subjects(connection, kind)
 
     def rows_about(self, kind: str, subject: str) -> list[Row]:
-        """Return the rows of one kind and subject as they are stored, oldest first."""
         with self._reading() as connection:
             return self._tables.rows(connection, 0, None, kind, subject)
 
@@ -227,7 +223,6 @@ class Ledger:
             before = page[-1].seq
 
     def changes_after(self, after: int) -> set[tuple[str, str]]:
-        """Return kind and subject of each entry whose seq is greater than `after`."""
         with self._reading() as connection:
             return self._tables.changes_after(connection, after)
 
@@ -252,13 +247,11 @@ class Ledger:
         return [each for each in documents if isinstance(each, bytes)]
 
     def documents_or_errors(self, entries: Sequence[Entry]) -> list[bytes | Refused]:
-        """Return the document of each entry, or the error that `documents` would raise for it."""
         with self._reading() as connection:
             documents = self._tables.documents(connection, [entry.seq for entry in entries])
         return [_verified_document(entry, documents.get(entry.seq)) for entry in entries]
 
     def rows_with_documents(self, upto: int) -> Iterator[RowWithDocument]:
-        """Yield the rows up to `upto`, each with its document, oldest first."""
         page: list[Row] = []
         for row in self.rows(upto=upto):
             page.append(row)
@@ -278,7 +271,6 @@ class Ledger:
             after = page[-1].seq
 
     def frontier(self) -> Frontier:
-        """Return the tree as it was stored by the last append."""
         with self._reading() as connection:
             return self._tables.frontier(connection)
 
@@ -293,7 +285,6 @@ class Ledger:
             return {(stop, size): root for stop, size, root in self._tables.subtrees(connection)}
 
     def last(self) -> int:
-        """Return the seq of the last row; 0 if there is none."""
         with self._reading() as connection:
             return self._tables.last(connection)
 
@@ -335,7 +326,6 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> "Iterator[Connection]":
-        """Yield the connection of the current block, or else a new one that does not wait for writers."""
         if getattr(self._open, "connection", None) is not None:
             yield self._open.connection
             return

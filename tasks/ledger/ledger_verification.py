@@ -44,7 +44,6 @@ def verify(ledger: Ledger, keyholder: LedgerKeys, tick: OnProgress = lambda _: N
 
 
 def known_heads(keyholder: LedgerKeys, elsewhere: bool = True) -> tuple[list[KnownHead], list[Finding]]:
-    """Return the valid heads that are stored here and published, and findings about the others."""
     known, findings = [], []
     here = publication.local_heads(keyholder)
     others = publication.configured_places(keyholder) if elsewhere else []
@@ -98,8 +97,6 @@ def _missing_heads(there: set[int], here: set[int], where: HeadPlace) -> list[Fi
 
 @dataclass(frozen=True)
 class _StoredValues:
-    """Values that the database stores beside the entries, read in one transaction."""
-
     count: int
     documents: int
     tree: object

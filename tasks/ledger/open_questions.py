@@ -14,8 +14,6 @@ CLOSED = "gate.closed"
 
 
 class OpenQuestions:
-    """Open questions after a sequence of entries."""
-
     def __init__(self) -> None:
         self._asked: dict[tuple[str, str], tuple[int, str]] = {}
 

@@ -136,12 +136,10 @@ class Prover:
 
 
 def prove_inclusion(ledger: Ledger, keyholder: LedgerKeys, seq: int) -> Inclusion:
-    """Prove that the newest head covers an entry. Raises as `Prover` does."""
     return Prover(ledger, keyholder).prove_inclusion(seq)
 
 
 def prove_consistency(ledger: Ledger, keyholder: LedgerKeys, old: dict[str, Any]) -> Consistency:
-    """Prove that the newest head extends an older one. Raises as `Prover` does."""
     return Prover(ledger, keyholder).prove_consistency(old)
 
 

@@ -11,8 +11,6 @@ CACHED_BLOCKS = 64
 
 
 class LedgerRoots:
-    """Cache of roots over ranges of entries, which may be used for any number of proofs."""
-
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self.over = lru_cache(maxsize=None)(self._over)

@@ -75,7 +75,6 @@ def find_last(ledger: Ledger, wanted: EntryFilter, last: int | None) -> list[Ent
 class SearchResult(NamedTuple):
     entries: list[Entry]
     stopped_at: int | None
-    """Number of the entry at which the search stopped; None if it read all entries."""
 
 
 def find_newest(

@@ -69,7 +69,6 @@ class Tables:
         return self._engine.url.render_as_string(hide_password=True)
 
     def translating_errors(self) -> AbstractContextManager[None]:
-        """Return a context in which errors of the database driver become Unavailable."""
         return database.unavailable_on_error(f"the ledger at {self.url}")
 
     def close(self) -> None:
@@ -79,14 +78,12 @@ class Tables:
         return self._engine.begin()
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """Return a connection that only reads and does not wait for writers."""
         return self._engine.connect().execution_options(takes_turn=False)
 
     def prepare(self) -> None:
         migrations.migrate(self._engine, SCHEMA)
 
     def exist(self) -> bool:
-        """Return whether the tables exist, without creating a SQLite file."""
         file = self._engine.url.database if self.on_this_machine else None
         if file and (not Path(file).exists() or not Path(file).stat().st_size):
             return False

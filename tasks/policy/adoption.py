@@ -135,7 +135,6 @@ def statement_of(adoption: Adoption) -> dict[str, Any]:
 
 
 def digest(adoption: Adoption) -> str:
-    """Return the SHA-256 of the statement, which does not depend on signatures."""
     return sha256_bytes(canonical_json(statement_of(adoption)))
 
 
@@ -222,7 +221,6 @@ def merge(parts: Sequence[Mapping[str, Any]]) -> Envelope:
 
 
 def require_follows(adoption: Adoption, before: Adoption | None) -> None:
-    """Verify that an adoption is the next one of the chain, without verifying its signatures."""
     place = (adoption.sequence, adoption.previous)
     if place != ((before.sequence + 1, digest(before)) if before else (1, None)):
         raise Refused(f"it is number {adoption.sequence} and does not follow the one before it here")

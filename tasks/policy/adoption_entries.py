@@ -48,14 +48,11 @@ take days.
 
 @dataclass(frozen=True)
 class Chain:
-    """Verified adoptions under one root key, oldest first."""
-
     root: str
     adoptions: tuple[Adoption, ...]
     envelopes: tuple[dict[str, Any], ...]
     entries: tuple[Entry, ...]
     in_force: AdoptionInForce | None
-    """Last adoption; None if there is none."""
     problems: tuple[str, ...]
     """Messages about entries that claim to be adoptions under this root key but are not valid, with the reasons."""
     foreign_problems: tuple[str, ...]
@@ -79,8 +76,6 @@ class Chain:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Proposed adoption with its valid signatures, oldest first."""
-
     adoption: Adoption
     signatures: list[tuple[Entry, dict[str, Any]]]
 
@@ -97,7 +92,6 @@ class SigningOutcome:
     entry: Entry
     adopted: bool
     missing: str
-    """Description of the signatures that are missing; empty if the adoption is in force."""
 
 
 def root_fingerprint(state: Path) -> str:
@@ -177,7 +171,6 @@ def root_fingerprints(ledger: Ledger) -> list[str]:
 
 
 def create_root(state: Path) -> None:
-    """Create the root key of an environment `local`, unless a root key is trusted here already."""
     if not os.environ.get(ROOT_VARIABLE) and not (state / "keys" / f"{ROOT_KEY_NAME}.pub").exists():
         keys.create(state / "keys", ROOT_KEY_NAME)
 
@@ -257,7 +250,6 @@ def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Sign
 
 
 def _to_sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Proposal | SigningOutcome:
-    """Return the new or recorded proposal to sign, or the outcome if the adoption is in force already."""
     chain, now = read(ledger, root), ledger.now()
     before = chain.newest
     if before and (before.policy, before.people) == (policy, people):
@@ -300,7 +292,6 @@ def open_proposals(ledger: Ledger, chain: Chain) -> list[tuple[Adoption, str]]:
 
 
 def missing_signatures(wanted: Adoption, before: Adoption, parts: Iterable[Mapping[str, Any]], at: datetime) -> str:
-    """Return a description of the missing signatures; empty if there are none. Each of `parts` has one signature."""
     needed, signers = (
         adoption.required_signatures(before, wanted),
         [adoption.signer(part, before, at) for part in parts],

@@ -31,7 +31,6 @@ class Governance:
     policy: Policy
     people: People
     state: Path
-    """Folder `.hallmark` of the checkout, with the keys in `keys/`."""
     chain: tuple[dict[str, Any], ...] = ()
     """Envelopes of the adoptions that led to it, oldest first (adoption.py).
 
@@ -64,7 +63,6 @@ class Governance:
         return [Key(public_key=line, installed=True)]
 
     def fingerprints_of(self, person_id: str) -> frozenset[str]:
-        """Return the fingerprints of all keys of a person; empty if the person is unknown or has no key."""
         person = self.people.get(person_id)
         try:
             return frozenset(key.fingerprint for key in self.keys_of(person)) if person else frozenset()
@@ -182,7 +180,6 @@ class Governance:
 
     @property
     def relative_folder(self) -> str:
-        """Path of the folder, relative to the checkout if it is inside."""
         folder, root = self.folder.resolve(), self.state.parent.resolve()
         return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
 
@@ -260,10 +257,6 @@ def _missing_keys(policy: Policy, people: People, path: Path) -> list[str]:
 
 
 def _localhost_passkeys(policy: Policy, people: People, path: Path) -> list[str]:
-    """Return a problem for each passkey of `localhost` outside environment `local`.
-
-    All pages of a machine share that name.
-    """
     if policy.environment == LOCAL:
         return []
     places = [

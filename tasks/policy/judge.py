@@ -37,7 +37,6 @@ def current() -> Judge:
 
 
 def digest(home: Path, packages: Iterable[str] = own_packages.TOP_PACKAGES) -> str:
-    """Return the SHA-256 of the packages below a folder, except bytecode."""
     files = {
         path.relative_to(home).as_posix(): sha256_file(path)
         for package in packages
@@ -48,17 +47,11 @@ def digest(home: Path, packages: Iterable[str] = own_packages.TOP_PACKAGES) -> s
 
 
 def require(policy: Policy) -> None:
-    """Verify that policy lets this Hallmark judge gates.
-
-    Raises:
-        Refused: Policy does not accept this Hallmark.
-    """
     if why := why_not(current(), policy):
         raise Refused(why)
 
 
 def why_not(judge: Judge, policy: Policy) -> str:
-    """Return the reason why a Hallmark may not judge gates under a policy; empty if it may."""
     if policy.environment == LOCAL:
         return ""
     if judge.editable:

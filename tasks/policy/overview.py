@@ -62,7 +62,6 @@ def _adoption(chain: Chain, place: int) -> AdoptionSummary:
 
 
 def signer(governance: Governance, who: Person | MachineName, now: datetime) -> SignerSummary:
-    """Return a person or machine with the roles and keys of a time."""
     try:
         held = governance.keys_of(who)
     except InputError:  # a worker that has no key, or a checkout before `hallmark init`

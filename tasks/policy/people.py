@@ -26,7 +26,6 @@ MACHINES: tuple[MachineName, ...] = get_args(MachineName)
 """Names of machines: `gate` signs gate statements and promotions, `scheduler` run requests, `worker` stage records, and
 `ledger` heads and dossiers."""
 OPTIONAL_MACHINES: tuple[MachineName, ...] = ("worker",)
-"""Machines that may have no key outside environment `local`."""
 RESERVED_IDS = (*MACHINES, "root", "vault", "model-signing")
 """Names of other keys in .hallmark/keys/, which no person may have as an id."""
 
@@ -193,11 +192,6 @@ class People(Document):
 
 
 def require_issuer(value: str) -> str:
-    """Return the address of a provider of OpenID Connect unchanged.
-
-    Raises:
-        ValueError: The text is not such an address.
-    """
     if not ISSUER.fullmatch(value):
         raise ValueError(
             "expected a provider's address without a query, as in https://login.example.com (http on loopback alone), "

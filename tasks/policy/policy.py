@@ -20,7 +20,6 @@ from tasks.trust.gate_statement import GateName
 __all__ = ["LOCAL", "Check", "EscalationRule", "GateRules", "Policy", "RequiredRole", "Tier", "WaiverRule"]
 
 SCHEDULER: Final = "scheduler"
-"""Id of the machine that requests scheduled runs."""
 
 
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -154,17 +153,11 @@ class BaseModels(FrozenModel):
     needs no entry, unless it is hidden."""
 
     def require(self, base: BaseModelParams, checkout: Path) -> None:
-        """Verify the licence and the folder of a base model.
-
-        Raises:
-            Refused: The licence is not listed, or the folder is in another place.
-        """
         self._require_licence(base.licence)
         if base.folder:
             self._require_folder(base.folder, checkout.resolve())
 
     def _require_folder(self, folder: str, checkout: Path) -> None:
-        """Verify the folder that the path leads to after links are resolved."""
         where = (checkout / folder).resolve()
         own = where.is_relative_to(checkout) and where != checkout
         hidden = own and any(part.startswith(".") for part in where.relative_to(checkout).parts)
@@ -238,11 +231,6 @@ class Policy(Document):
         return self.tiers[name]
 
     def gate(self, tier: str, gate: GateName) -> GateRules:
-        """Return the rules of a gate.
-
-        Raises:
-            InputError: The tier is not in policy.yaml or has no gates.
-        """
         gates = self.tier(tier).gates
         if gate not in gates:
             raise InputError(f"risk tier {tier} has no gates, so nothing can be asked or decided at gate {gate}")

@@ -117,7 +117,6 @@ def revoke(who: str, fingerprint: str, as_of: datetime, reason: str) -> Change:
 
 
 def _keys(document: Any, who: str) -> Any:
-    """Return the list of keys of a person or machine in the document, which is created if necessary."""
     if who in MACHINES:
         entry = document.setdefault("machines", CommentedMap()).setdefault(who, CommentedMap())
     else:

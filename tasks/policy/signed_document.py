@@ -43,7 +43,6 @@ class KeyDirectory(Protocol):
 @dataclass(frozen=True)
 class SignedKind(Generic[Said]):
     uri: str
-    """Predicate type of the statement."""
     model: type[Said]
     label: str
     """Name with its article, for error messages: `a decision`."""
@@ -51,12 +50,10 @@ class SignedKind(Generic[Said]):
     """Function that returns the id of the person or machine that has to have signed the document."""
     machines: tuple[MachineName, ...] = ()
     body_key: str = "envelope"
-    """Key of the envelope in the entry's body."""
     subjects_of: Callable[[Said], dict[str, str]] | None = None
     """Function that returns the SHA-256 of each subject by name; None if the document does not determine them."""
 
     def statement(self, said: Said) -> dict[str, Any]:
-        """Return the statement to sign, for a kind with `subjects_of`."""
         assert self.subjects_of is not None
         return dsse.statement(self.uri, self.subjects_of(said), said.json_value)
 
@@ -73,7 +70,6 @@ class SignedKind(Generic[Said]):
 class SignedDocument(Generic[Said]):
     document: Said
     person: Person | None
-    """Person who signed; None if a machine signed."""
     effective_at: datetime
     """Time from which the document is in force: the later of its own time and its entry's. Backdating has no effect."""
     subjects: dict[str, str]
@@ -81,7 +77,6 @@ class SignedDocument(Generic[Said]):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the envelope, by which other documents refer to this one."""
         return dsse.digest(self.envelope)
 
     @property

@@ -24,7 +24,6 @@ class Draft(NamedTuple):
     statement: dict[str, Any]
     """Statement (in-toto) whose predicate has a `time`."""
     countersigned: bool = False
-    """Whether the gate's key signs the statement too."""
 
 
 DraftFunction = Callable[[], Entry | Sequence[Draft]]

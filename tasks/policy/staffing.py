@@ -24,8 +24,6 @@ YamlPath = list[str | int]
 
 
 class Need(NamedTuple):
-    """Number of different people who are needed in a role."""
-
     role: str
     seats: int
     people: frozenset[str]
@@ -111,7 +109,6 @@ def _problems(policy: Policy, people: People, at: datetime | None) -> Iterable[t
 
 
 def _auditor_duties(policy: Policy) -> Iterable[tuple[YamlPath, str]]:
-    """Yield the places in policy.yaml that give a duty to auditors, who may change nothing."""
     asked: list[tuple[YamlPath, str]] = [(where, role) for where, role, _ in _duties(policy)]
     asked += [(["changes", what], role.role) for what, roles in policy.changes.by_subject() for role in roles]
     asked += [(["tiers", name], role) for name, tier in policy.tiers.items() for role in tier.requesters or []]
@@ -140,7 +137,6 @@ def _unstaffed(
     demo: bool,
     at: datetime | None,
 ) -> str:
-    """Return a role that lacks people, at one gate or, if nobody may decide in two roles, over all gates together."""
     needs: dict[str, Need] = {}
     for name, gate in tier.gates.items():
         able = {person.id for person in _possible_deciders(policy, people, gate, demo, at)}.difference(askers)

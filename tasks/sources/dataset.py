@@ -16,7 +16,6 @@ from tasks.sources.protection import CATEGORIES, Action, Category
 from tasks.sources.sources import ResolvedSource
 
 STAGES = (*FILTER_NAMES, "split")
-"""Stages that a row passes, in order. Each of them writes records and a quarantine."""
 NOT_DRAWN = "not_drawn"
 """Rule name of records that `split` did not draw.
 
@@ -124,7 +123,6 @@ def declared_fields(item: ResolvedSource) -> dict[str, Any]:
 
 
 DECLARED_FIELDS = (*SIGNED_FIELDS, "sha256", "actions")
-"""Names of the fields that `declared_fields` returns."""
 
 
 class Dataset(Document):

@@ -107,7 +107,6 @@ Days = Annotated[int, Field(ge=1, le=MAX_DAYS)]
 Label = Literal["department", "geography", "language", "policy_tags", "labelled_by"]
 """Field of a record that holds a short value from the source. Messages are not such a field."""
 Terms = dict[Category, list[Term]]
-"""Words and phrases of the company by their category, e.g. trade_secret."""
 
 
 def _delimiter(value: str) -> str:

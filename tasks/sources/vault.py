@@ -27,11 +27,8 @@ from tasks.sources.vault_writer import Secret
 
 URL_VARIABLE = vault_keys.URL_VARIABLE
 FILE = f"{vault_keys.FOLDER}/vault.db"
-"""Path of the SQLite file, relative to `.hallmark`, if no URL is given."""
 FORMER_FILE = "vault.db"
-"""Path of the SQLite file in earlier versions."""
 NONCE_BYTES = 12
-"""Bytes of an AES-GCM nonce, which is new for every value."""
 VALUES_PER_STATEMENT = 500
 ADVISORY_LOCK = 0x7661756C74  # "vault" in ASCII
 

@@ -23,7 +23,6 @@ KEY_VARIABLE = "HALLMARK_VAULT_KEY"
 KEY_FILE = Path("keys") / "vault"
 """Path of the key, relative to `.hallmark`. Only its owner may read it."""
 URL_VARIABLE = "HALLMARK_VAULT_URL"
-"""Environment variable with the Postgres URL of the vault."""
 FOLDER = "vault"
 """Folder of the vault's database, relative to `.hallmark`. SQLite writes other files next to the database."""
 KEY_BYTES = 32
@@ -34,11 +33,9 @@ class WriterKeys:
     """Keys that `ingest` receives. None of them can decrypt a value."""
 
     tokens: bytes
-    """HMAC-SHA256 key of tokens, 32 bytes."""
     seals: bytes
     """HMAC-SHA256 key of the seals on files that `ingest` keeps between runs, 32 bytes."""
     records: bytes
-    """HMAC-SHA256 key of the ids of records, 32 bytes."""
     fingerprint: str
     """Identifier of the vault's key, 32 hex digits, which reveals nothing about the key."""
 
@@ -46,7 +43,6 @@ class WriterKeys:
 @dataclass(frozen=True, kw_only=True)
 class VaultKeys(WriterKeys):
     encryption: bytes
-    """AES-256-GCM key of values, 32 bytes."""
 
 
 def load(state: Path) -> VaultKeys:

@@ -23,7 +23,6 @@ VALUES_PER_REQUEST = 200
 TOKENS_PER_REQUEST = 10_000
 MAX_MESSAGE_BYTES = 2**26
 ERRORS: Mapping[str, type[HallmarkError]] = {kind.__name__: kind for kind in (InputError, Refused, Unavailable)}
-"""Errors of the vault that an answer may name, by class name."""
 
 
 @dataclass(frozen=True, slots=True)

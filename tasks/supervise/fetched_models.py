@@ -24,7 +24,6 @@ class NamedModel(NamedTuple):
     """
 
     def is_at(self, path: Path) -> bool:
-        """Return whether a file or folder, as the model is, exists at a path. The digest is not compared."""
         return path.is_dir() and any(path.iterdir()) if self.is_folder else path.is_file()
 
     def digest_at(self, path: Path) -> str:

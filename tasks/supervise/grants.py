@@ -25,18 +25,14 @@ from tasks.supervise.open_files import OpenFiles
 Environment = Mapping[str, str]
 
 COMMON_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "TQDM_DISABLE", "LD_LIBRARY_PATH", "HALLMARK_WORKERS")
-"""Environment variables that every stage gets."""
 COMMON_PREFIXES = ("LC_", "OMP_", "GOMP_")
-"""Prefixes of further variables that every stage gets."""
 DEVICE_PREFIXES = ("CUDA_", "NCCL_")
-"""Prefixes of further variables for a stage with the machine's accelerators."""
 CLUSTER_PREFIXES = ("RAY_", "HALLMARK_TRAINING_")
 """Prefixes of variables for access to a Ray cluster and to the training storage. Some of them are secrets."""
 VAULT_PREFIXES = ("HALLMARK_VAULT_", "PGPASS")
 """Prefixes of variables for access to the vault, which stages reach only through their supervisor."""
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 NETWORK_VARIABLES = (*PROXY_VARIABLES, *(name.lower() for name in PROXY_VARIABLES), "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Further variables for a stage with a network."""
 
 
 def _nothing(_: Layout) -> Iterable[Path]:
@@ -84,13 +80,10 @@ class Grant:
     ports: Collection[int] = ()
     """TCP ports to which a stage with a network may connect, in addition to those that its settings name."""
     variable_prefixes: tuple[str, ...] = ()
-    """Prefixes of further environment variables."""
     has_passwords: Callable[[Layout], bool] = _always
     """Whether the stage gets the variables of `variable_prefixes` and the `home_files`, which hold passwords."""
     network_variable_prefixes: tuple[str, ...] = ()
-    """Prefixes of further environment variables for a stage with a network."""
     variable_names: Callable[[Layout], Iterable[str]] = _no_variables
-    """Names of further environment variables."""
     vault: bool = False
     """Whether the stage may add values to the vault, through its supervisor (`vault_service.py`)."""
     devices: bool = False
@@ -310,7 +303,6 @@ def _base_model(layout: Layout) -> Mapping[str, object]:
 
 
 def _section(layout: Layout, name: str) -> Mapping[str, object]:
-    """Return a section of the run's parameters, which only the stage validates."""
     section = config.read_yaml(layout.params).get(name)
     if not isinstance(section, Mapping):
         raise InputError(f"{layout.params}: expected a section {name}")

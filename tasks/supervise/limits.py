@@ -30,7 +30,6 @@ class Limits:
     min_memory_share: float = 0.015
     """Share of the machine's memory that must stay free. With less, the kernel kills arbitrary processes."""
     min_disk_share: float = 0.01
-    """Share of the disk with the stage's outputs that must stay free."""
     enough_free_bytes: float = 4 * GIB
     """Number of free bytes of memory or disk that suffices on any machine."""
     max_seconds: float = 14 * 24 * 3600.0

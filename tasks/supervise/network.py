@@ -23,7 +23,6 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 """Numbers of Landlock's system calls, which are the same on every architecture."""
 VERSION, NET_PORT, CONNECT_TCP, ABSTRACT_UNIX_SOCKET = 1, 2, 1 << 1, 1 << 0
 OLDEST_LANDLOCK_VERSION = 6
-"""First version of Landlock that supports all of this (Linux 6.12)."""
 NO_NEW_PRIVS = 38
 """PR_SET_NO_NEW_PRIVS of prctl(2). Without it only root may restrict itself."""
 
@@ -35,7 +34,6 @@ PORT_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
 
 @cache
 def unavailable_reason() -> str | None:
-    """Return the reason why this machine cannot close ports; None if it can."""
     if sys.platform != "linux":
         return "Landlock needs Linux"
     version = _call(CREATE_RULESET, None, 0, VERSION, raises=False)
@@ -43,7 +41,6 @@ def unavailable_reason() -> str | None:
 
 
 def ports_in(texts: Iterable[str]) -> set[int]:
-    """Return the ports in the texts of settings, and DEFAULT_PORTS."""
     return {*DEFAULT_PORTS, *(int(port) for text in texts for port in PORT_PATTERN.findall(text) if int(port) < 2**16)}
 
 

@@ -61,7 +61,6 @@ def _raise(error: OSError) -> None:
 
 
 def _open(box: Path, name: str, stage: str) -> int | None:
-    """Open a path without following links; return None if nothing is there."""
     handle = os.open(box, OPEN_FLAGS | os.O_DIRECTORY)
     for part in PurePosixPath(name).parts:
         try:

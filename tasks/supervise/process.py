@@ -54,7 +54,6 @@ class StopRequest:
         self._said.put(None)
 
     def wait(self) -> None:
-        """Block until the flag is set. Only one thread may wait."""
         self._said.get()
 
     def is_set(self) -> bool:

@@ -70,7 +70,6 @@ def store_lock_entry(layout: Layout, record: SignedRecord, lock: Mapping[str, An
 
 
 def read_lock_entry(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
-    """Return the stored entry of dvc.lock for a record; None if there is none that can be parsed."""
     for world in _state_folders(layout):
         try:
             lock = parse(files.read_at_most(_lock(world, record), MAX_LOCK_BYTES))
@@ -82,7 +81,6 @@ def read_lock_entry(layout: Layout, record: SignedRecord) -> dict[str, Any] | No
 
 
 def _state_folders(layout: Layout) -> tuple[Path, ...]:
-    """Return the state folders with earlier results: the run's own, and for an experiment also the checkout's."""
     return tuple(dict.fromkeys((layout.run_state, layout.state)))
 
 

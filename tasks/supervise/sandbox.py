@@ -22,11 +22,9 @@ BUBBLEWRAP = "bwrap"
 OLDEST_VERSION = (0, 8)
 """First version of bubblewrap that prevents processes inside from making namespaces (`--disable-userns`)."""
 BIND_FD_VERSION = (0, 10)
-"""First version of bubblewrap that can mount an open file (`--ro-bind-fd`)."""
 SANDBOX_VARIABLE = "HALLMARK_BOXED"
 """Environment variable that is not empty if a stage must run in a sandbox or fail."""
 LOCAL_ENVIRONMENT = "local"
-"""Name of the environment in which stages may run without a sandbox."""
 SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys/fs/cgroup")
 ETC_FILES = (
     "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs",
@@ -43,9 +41,7 @@ class Sandbox:
     tree: Path
     """Folder that is mounted at `root`, read-only."""
     outputs: Path
-    """Folder that is mounted as artefacts/, writable."""
     measured: Path
-    """Folder that is mounted as measured/, writable."""
     download_folder: tuple[Path, Path] | None = None
     """Folder for files that the stage fetches, and the path at which it is mounted in the sandbox, writable."""
     read_only_mounts: Mapping[Path, int | None] = field(default_factory=dict)
@@ -55,7 +51,6 @@ class Sandbox:
     writable_folders: tuple[Path, ...] = ()
     network: bool = False
     ports: Collection[int] | None = None
-    """TCP ports to which a stage with a network may connect; None for all."""
     devices: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,7 +69,6 @@ def is_used(environment: str) -> bool:
 
 @cache
 def unavailable_reason() -> str | None:
-    """Return the reason why this machine has no sandbox; None if it has one."""
     if sys.platform != "linux":
         return "bubblewrap needs Linux"
     if (program := _program()) is None:

@@ -121,17 +121,14 @@ COMMAND_VARIABLES = (
     Variable("HALLMARK_OIDC_NAME", "what the console's button calls that provider", "its host"),
     Variable("HALLMARK_CONSOLE_PASSWORDS", "`off`: nobody signs in to the console with a password", "`on`"),
 )
-"""Variables that each command reads itself."""
 LIBRARY_PLACES = (
     "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "DOCKER_CONFIG", "GNUPGHOME",
     "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN_PATH", "KUBECONFIG", "NETRC", "PGPASSFILE", "PGSERVICEFILE", "PGSSLKEY",
     "PIP_CONFIG_FILE", "RAY_TLS_SERVER_KEY",
 )  # fmt: skip
-"""Variables of libraries whose values name files or folders with passwords or keys."""
 
 
 def named_places(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the real path of each file or folder of the installation that a setting names."""
     names = [each.name for each in (*RUNNER_VARIABLES, *COMMAND_VARIABLES) if each.is_place]
     for name in (*names, *LIBRARY_PLACES):
         value = environment.get(name, "")

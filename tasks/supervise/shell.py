@@ -54,15 +54,9 @@ SANDBOXES_FOLDER = "boxes"
 """Folder below .hallmark/ with one folder for each running stage, whose name begins with the pid of its supervisor."""
 LIMITS = Limits()
 MAX_ERROR_BYTES = 64 * 1024
-"""Maximum number of bytes of a failed stage's message."""
 
 
 def command_path() -> Path:
-    """Return the path of this command.
-
-    Raises:
-        Unavailable: The command is not installed.
-    """
     path = Path(sys.executable).with_name(COMMAND_NAME)
     if not path.exists():
         raise Unavailable(f"{path} is not there; install Hallmark again (`make` does, or `pip install --editable .`)")

@@ -16,9 +16,7 @@ from typing import NamedTuple
 
 class SystemCallNumbers(NamedTuple):
     arch: int
-    """Constant AUDIT_ARCH_… of linux/audit.h."""
     sockets: tuple[int, ...]
-    """Numbers of socket and socketpair."""
     ioctl: int
     fcntl: int
     setsockopt: int
@@ -36,7 +34,6 @@ DENIED_CALLS = (
     "fanotify_init", "name_to_handle_at", "open_by_handle_at",  # files without a path
     "inotify_init", "inotify_init1",  # limited to 128 for the user who runs Hallmark
 )  # fmt: skip
-"""System calls that fail with EPERM."""
 GENERIC_DENIED_NUMBERS = (217, 218, 219, 280, 241, 282, 425, 426, 427, 117, 270, 271, 272, 262, 264, 265, 26, 26)
 NUMBERS_BY_MACHINE = {
     "x86_64": SystemCallNumbers(

@@ -42,11 +42,6 @@ def lay_out_files(stage: str, layout: Layout, reads: Iterable[Path], tree: Path)
 
 
 def require_code(stage: str, layout: Layout, tree: Path) -> None:
-    """Verify that the code in `tree` is the code with which the run was resolved.
-
-    Raises:
-        Refused: The code differs.
-    """
     if code_digest.stage_digest(tree, DVC_STAGES[stage].name) != files.read_json(layout.stages)[stage]:
         raise Refused(
             f"the code of stage {stage} in {layout.root} is not what the run was resolved with, or an earlier "
@@ -55,7 +50,6 @@ def require_code(stage: str, layout: Layout, tree: Path) -> None:
 
 
 def input_paths(stage: str, layout: Layout) -> list[Path]:
-    """Return the existing inputs of a stage: resolved inputs, outputs of other stages, gate statements."""
     _, _, which = stage.partition("@")
     return [
         path for path in sorted({layout.root / name for name in DVC_STAGES[stage].dependencies(which)}) if path.exists()

@@ -143,7 +143,6 @@ def unverified_statement(envelope: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digest(envelope: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of an envelope, by which other documents refer to the envelope."""
     return sha256_bytes(canonical_json(envelope))
 
 

@@ -131,7 +131,6 @@ def verify(line: str, signature: bytes, data: bytes) -> None:
 
 
 def is_in_hardware(line: str) -> bool:
-    """Return whether the type of a public key line is one of keys in an authenticator."""
     return hardware_key.is_public_line(line) or passkey.is_public_line(line)
 
 

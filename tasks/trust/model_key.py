@@ -25,11 +25,6 @@ def create(folder: Path) -> None:
 
 
 def private_key_path(folder: Path) -> Path:
-    """Return the path of the private key.
-
-    Raises:
-        InputError: There is no key, or other users can read it.
-    """
     file = folder / FILE_NAME
     if not file.is_file():
         raise InputError(f"{file}: the key that signs models is wanted, and none is there; run `hallmark init`")

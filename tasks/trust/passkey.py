@@ -35,11 +35,8 @@ from tasks.trust.hardware_key import COUNTER_BYTES, USER_PRESENT, ssh_strings
 KEY_TYPE = "sk-ecdsa-sha2-nistp256@openssh.com"
 CURVE = b"nistp256"
 CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Order of the curve P-256 (FIPS 186)."""
 SCALAR_BYTES = 32
-"""Size in bytes of each of the two numbers r and s of a signature."""
 FLAGS_OFFSET = 2 * SCALAR_BYTES
-"""Offset of the flags in a signature."""
 USER_VERIFIED = 0x04
 """Flag "user verified". Signatures with any further flag are refused: the key can be copied, or more data follow."""
 LOCALHOST = "localhost"

@@ -129,7 +129,6 @@ def _packed(data: bytes) -> bytes:
 
 
 def _string(data: bytes) -> tuple[bytes, bytes]:
-    """Split data into its first length-prefixed string and the rest."""
     if len(data) < 4 or len(data) < 4 + (size := struct.unpack_from(">I", data)[0]):
         raise _cut_short()
     return data[4 : 4 + size], data[4 + size :]

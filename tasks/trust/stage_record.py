@@ -83,7 +83,6 @@ class StageRecord(Document):
 
     @property
     def inputs(self) -> dict[str, str]:
-        """SHA-256 of each material, by name."""
         return {material.name: material.digest.sha256 for material in self.materials}
 
     @property
@@ -104,7 +103,6 @@ class SignedRecord(FrozenModel):
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the envelope, by which other documents refer to the record."""
         return dsse.digest(self.envelope)
 
     @property

@@ -122,7 +122,6 @@ class Key(Period):
         return self.state(at) == "current"
 
     def state_text(self, at: datetime) -> str:
-        """Return the state of the key as a phrase: "counts", "ended on 2026-03-01"."""
         moments = {"later": self.valid_after, "ended": self.valid_before, "revoked": self.revoked_as_of}
         words = {"current": "counts", "later": "counts only from", "ended": "ended on", "revoked": "is revoked as of"}
         state = self.state(at)

@@ -25,7 +25,6 @@ class Schema:
     """Name of the schema: ledger, vault, lineage or leases. They may share a database, so each has its own tables for
     its version and writers."""
     tables: MetaData
-    """Tables of the newest schema version."""
     create_tables: Callable[[Connection], None]
     steps: tuple[Callable[[Connection], None], ...] = ()
     """Migration steps: the first one migrates version 1 to version 2, and so on. Released steps are never changed."""
@@ -76,7 +75,6 @@ def migrate(engine: Engine, schema: Schema) -> None:
 
 
 def is_current(engine: Engine, schema: Schema) -> bool:
-    """Return whether the tables have the newest schema version, without waiting for writers."""
     with engine.connect().execution_options(takes_turn=False) as connection:
         return version(connection, schema) == schema.version
 

@@ -34,7 +34,6 @@ class FrozenModel(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Use the docstrings of fields as their descriptions."""
         from tasks.core.documents import field_docs
 
         schema = handler(core_schema)
@@ -56,11 +55,9 @@ NO_CHANGES: Mapping[str, str] = {}
 _CACHE: dict[tuple[type[BaseModel], str, bool], BaseModel] = {}
 """Loaded files by model, text and whether merge keys are allowed. Callers can share them, since models are frozen."""
 MAX_LISTED_ERRORS = 100
-"""Maximum number of errors of one file that are listed; the others are counted."""
 CACHE_SIZE = 16
 """Maximum number of cached files. ruamel takes 20 ms for a kilobyte, and the runner reads the same policy for days."""
 MAX_VALUE_CHARS = 300
-"""Maximum number of characters of a wrong value in an error message."""
 HIDDEN_CHARACTER_MESSAGE = (
     "it holds the character {}, which nobody sees and which may change how the rest is shown; take it out"
 )
@@ -102,7 +99,6 @@ def _refuse_merge_keys(document: Any, path: Path) -> None:
 
 
 def load_sections(path: Path, model: type[Model]) -> Model:
-    """Load the sections of a file that `model` has fields for, without validating any other section."""
     document = read_yaml(path)
     for section in [section for section in document if section not in model.model_fields]:
         del document[section]
@@ -225,7 +221,6 @@ def _hidden_characters(document: Any, where: tuple[str | int, ...] = ()) -> Iter
 
 
 def validation_error(places: Iterable[tuple[Sequence[str | int], str]]) -> ValidationError:
-    """Return a ValidationError for several places in a model, each with its own message."""
     details = [
         # The message is a parameter of the template, not the template itself, since names in it may contain braces.
         InitErrorDetails(type=PydanticCustomError("value_error", "{said}", {"said": said}), loc=tuple(where), input={})
@@ -278,7 +273,6 @@ def _mentions(message: str, key: str) -> bool:
 
 
 def to_plain(value: Any) -> Any:
-    """Convert ruamel's containers and scalars to plain dicts, lists and values."""
     if isinstance(value, Mapping):
         return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list):

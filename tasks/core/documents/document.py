@@ -47,13 +47,11 @@ class Document(FrozenModel):
 
     @property
     def json_value(self) -> dict[str, Any]:
-        """Document as a JSON value, parsed from `serialised`."""
         value: dict[str, Any] = parse(self.serialised)
         return value
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of `serialised`."""
         return sha256_bytes(self.serialised)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

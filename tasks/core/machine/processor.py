@@ -5,7 +5,6 @@ from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
 BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""Names of instructions for bf16 in /proc/cpuinfo, on x86 and ARM."""
 
 
 @cache

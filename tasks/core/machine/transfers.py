@@ -10,7 +10,6 @@ import psutil
 from tasks.core.errors import Unavailable
 
 STALL_SECONDS = 300.0
-"""Seconds without a byte read or written after which a transfer counts as stalled."""
 
 
 def run_transfer(

@@ -42,4 +42,3 @@ FILTER_RULES: dict[str, str] = {
     for rule in field.metadata
     if isinstance(rule, Rule)
 }
-"""Parameter of each filter, by the name of the filter's rule."""

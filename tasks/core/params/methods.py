@@ -58,5 +58,4 @@ def for_approach(approach: str) -> list[str]:
 
 
 def forms_in(folder: Path) -> Iterator[ResultForm]:
-    """Yield the forms of the results in artefacts/train/. Each form has a folder there."""
     return (form for form in FORMS if (folder / form.folder).is_dir())

@@ -12,7 +12,6 @@ from tasks.core.params.values import Share, Text
 
 MAX_EPOCHS = 10_000
 VALIDATION_SETTINGS = ("validate_steps", "patience")
-"""Settings of `training` that need validation rows."""
 
 
 class Training(FrozenModel):

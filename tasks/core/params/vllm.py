@@ -24,5 +24,4 @@ def unsupported_reason(rank: int | None, dora: bool) -> str | None:
 
 
 def max_lora_rank(rank: int) -> int:
-    """Return the smallest `max_lora_rank` of vLLM that suffices for an adapter."""
     return next(room for room in MAX_LORA_RANKS if room >= rank)

@@ -54,11 +54,6 @@ def from_run(layout: Layout, prompts: Prompts, evaluation: Evaluation) -> Infere
 
 
 def read(payload: Path) -> InferenceSettings:
-    """Read payload/asking.json of a verified release.
-
-    Raises:
-        Refused: The file is missing, as in releases of earlier versions, or not valid.
-    """
     path = payload / FILE_NAME
     try:
         return InferenceSettings.model_validate_json(path.read_bytes())

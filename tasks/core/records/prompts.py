@@ -10,12 +10,6 @@ Turn = dict[str, str]
 
 
 def chat_turns(record: Mapping[str, Any], prompts: Mapping[str, Prompt]) -> tuple[list[Turn], str]:
-    """Return the chat turns before the target, and the text of the target.
-
-    Args:
-        record: Row of `tasks.core.records.record.SCHEMA`, as a dict.
-        prompts: Prompts by task. The system turn of the record's task comes first if it has one.
-    """
     turns: Sequence[Turn] = record["messages"]
     system = prompts[record["task"]].system
     context = [{"role": turn["role"], "content": turn["content"]} for turn in turns[:-1]]

@@ -41,7 +41,6 @@ label, with rules that are not listed here (`tasks.stages.data.validate.outcomes
 
 FILTER_NAMES: tuple[str, ...] = tuple(stage.name for stage in FILTERS)
 LAST_FILTER: str = FILTER_NAMES[-1]
-"""Name of the last filter, whose records `validate` checks and `split` divides into partitions."""
 
 
 def _filter_outputs(*whole: str) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ class Stage:
     module: str
     """Module with the function `run(params, layout)`, or `run(params, layout, which)` if the stage has variants."""
     params: tuple[str, ...] = ()
-    """Sections of params.yaml that the stage reads."""
     inputs: tuple[str, ...] = ()
     """Files and folders that the stage reads, relative to the root of the worktree, except code."""
     gates: tuple[str, ...] = ()
@@ -20,7 +19,6 @@ class Stage:
     rules: tuple[str, ...] = ()
     """Rules by which a data stage may quarantine a row, as named in quarantine.parquet."""
     has_measurements: bool = False
-    """Whether the stage also writes measurements, in measured/."""
     variants: Mapping[str, str] = field(default_factory=dict)
     """Variants of a stage that runs several times, each with a path that it reads in addition to `inputs`."""
 
@@ -35,7 +33,6 @@ class Stage:
         return tuple(f"{self.name}/{key}" for key in self.variants) or (self.name,)
 
     def dependencies(self, key: str = "") -> list[str]:
-        """Return all files and folders that the stage, or its variant `key`, reads, except code."""
         gate = [*(f"gates/{name}.json" for name in self.gates), *(["inputs/authority.json"] if self.gates else [])]
         own = [self.variants[key]] if key else []
         return [*self.inputs, *own, *gate, "constraints.txt"]

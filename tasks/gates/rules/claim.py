@@ -43,7 +43,6 @@ class Claim:
 
     @property
     def is_carried_over(self) -> bool:
-        """Whether the decision was made in an earlier run."""
         return self.own_evidence is not self.evidence
 
     @property

@@ -7,7 +7,6 @@ from tasks.gates.rules.claim import BINDING_VERBS
 from tasks.gates.signed_decision import Decision
 
 Roles = Mapping[str, str]
-"""Role in which each person decided first, by id of the person."""
 
 
 class PlacedDecision(NamedTuple):
@@ -15,7 +14,6 @@ class PlacedDecision(NamedTuple):
 
     decision: Decision
     sha256: str
-    """SHA-256 of the envelope (`dsse.digest`), by which withdrawals refer to the decision."""
     place: str
     """Description of the place of the envelope, for example `entry 7`."""
 

@@ -6,7 +6,6 @@ from tasks.gates.rules.claim import Claim, Rule
 
 
 def any_role(claim: Claim) -> str | None:
-    """Refuse people without any role, who may not even withdraw a decision."""
     if claim.person.roles_at(claim.effective_at):
         return None
     return f"{claim.person.id} held no role on {format_time(claim.effective_at)}, as people.yaml says"
@@ -23,7 +22,6 @@ def own_run(claim: Claim) -> str | None:
 
 
 def demo_run(claim: Claim) -> str | None:
-    """Refuse a decision of a demo run if this run is not one."""
     made = claim.decision.demo or (claim.own_evidence is not None and claim.own_evidence.demo)
     return "it was made on a demo run" if made and not claim.evidence.demo else None
 
@@ -66,7 +64,6 @@ def second_person(claim: Claim) -> str | None:
 
 
 def only_owners(claim: Claim) -> str | None:
-    """Refuse approvals of data by people other than its owners, if policy asks the owners."""
     said, asks = claim.decision, claim.evidence.asks
     for_owners = {named.role for named in asks.roles if named.owners and asks.owners}
     if said.verb != "approve" or said.role not in for_owners or said.person in asks.owners:

@@ -23,7 +23,6 @@ class RequestClaim:
     tier: str
     policy: Policy
     at: datetime
-    """Time at which the requester must hold a role."""
 
     @property
     def roles(self) -> list[str]:

@@ -23,7 +23,6 @@ def signed_output(claim: Claim) -> str | None:
 
 
 def signed_purpose(claim: Claim) -> str | None:
-    """Refuse a decision for another use case, tier or purpose than that of its evidence."""
     made_on, said = claim.own_evidence, claim.decision
     if made_on is None:
         return None
@@ -51,7 +50,6 @@ def evidence(claim: Claim) -> str | None:
 
 
 def expectations(claim: Claim) -> str | None:
-    """Refuse a decision about data that was checked against other expectation suites."""
     made_on = claim.own_evidence
     if made_on and made_on.artefacts.get(SUITES_PATH) != claim.evidence.artefacts.get(SUITES_PATH):
         return "other expectations were asked then"

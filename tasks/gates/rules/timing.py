@@ -13,7 +13,6 @@ def dated_ahead(claim: Claim) -> str | None:
 
 
 def dated_back(claim: Claim) -> str | None:
-    """Refuse a decision dated before its gate was opened."""
     if claim.opened_at is None or claim.decision.time >= claim.opened_at - CLOCK_TOLERANCE:
         return None
     return f"it says that it was signed on {format_time(claim.decision.time)}, before its gate was asked"

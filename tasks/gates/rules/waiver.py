@@ -7,7 +7,6 @@ from tasks.gates.rules.claim import Claim, Rule
 
 
 def complete(claim: Claim) -> str | None:
-    """Refuse a waiver without reason, checks or expiry."""
     said = claim.decision
     if said.verb != "waive" or (said.reason.strip() and said.checks and said.expires):
         return None

@@ -23,7 +23,6 @@ from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.deduplicate.verdicts import KEPT
 
 DECIDED_RULE = "conflict"
-"""Rule of pairs in which one record is kept."""
 RECORD_COLUMNS = ("record_id", "source_id", "messages", "effective_from", "retired_at")
 
 

@@ -19,7 +19,6 @@ class DiffPiece(NamedTuple):
 
 
 def diff_texts(left: str, right: str) -> tuple[list[DiffPiece], list[DiffPiece]]:
-    """Split two texts, with invisible characters escaped, into pieces that are equal or differ."""
     ours, theirs = WORD.findall(escape(left)), WORD.findall(escape(right))
     same = list(_matching_blocks(ours, theirs))
     return list(_pieces(ours, [(at, size) for at, _, size in same])), list(
@@ -28,7 +27,6 @@ def diff_texts(left: str, right: str) -> tuple[list[DiffPiece], list[DiffPiece]]
 
 
 def _matching_blocks(ours: list[str], theirs: list[str]) -> Iterator[tuple[int, int, int]]:
-    """Yield blocks of equal words: positions in both texts, and length."""
     most = min(len(ours), len(theirs))
     begin = next((n for n in range(most) if ours[n] != theirs[n]), most)
     most -= begin

@@ -29,7 +29,6 @@ from tasks.sources.dataset import SIDES
 from tasks.sources.sources import load_resolved
 
 ROWS_PER_BATCH = 50_000
-"""Number of rows that are held in memory at once."""
 
 
 class IndexedRecord(NamedTuple):

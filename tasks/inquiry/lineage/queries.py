@@ -74,7 +74,6 @@ def local_run_with_dataset(state: Path, sha256: str) -> Layout | None:
 
 
 def memberships_of_record(state: Path, record_id: str) -> list[Membership]:
-    """Return the place of a record in each dataset that contains it."""
     here = RECORDS.c.dataset.in_(DATASET_NUMBERS) & (RECORDS.c.record == tables.record_key(record_id))
     return _members(state, SELECT_MEMBERSHIPS.where(here))
 
@@ -88,11 +87,6 @@ def memberships_of_subjects(state: Path, tokens: list[str]) -> list[Membership]:
 
 
 def memberships_of_dataset(state: Path, sha256: str) -> list[Membership]:
-    """Return the training and test records of a dataset, sorted by source and row.
-
-    Raises:
-        InputError: The dataset is not in the index.
-    """
     if dataset(state, sha256) is None:
         raise InputError(f"there is no index of dataset {sha256[:12]} here; it is written when the data gate passes")
     members = _members(state, SELECT_MEMBERSHIPS.where(DATASETS.c.sha256 == sha256, RECORDS.c.side.in_(SIDES)))

@@ -23,7 +23,6 @@ from tasks.core.params.values import Sha256
 
 DATABASE_FILE = "lineage.db"
 QUARANTINED = "put aside"
-"""Value of `side` for a record that a stage quarantined."""
 NOT_DRAWN = "not drawn"
 """Value of `side` for a record that was not drawn, since the parameters ask for fewer."""
 KEY_BYTES = 8
@@ -92,7 +91,6 @@ class IndexedDataset(FrozenModel):
 
 @contextmanager
 def writing(state: Path) -> Iterator[Connection]:
-    """Yield a connection in a transaction. Other writers wait until it ends."""
     engine = _engine(state)
     with _reaching(state):
         migrations.migrate(engine, SCHEMA)

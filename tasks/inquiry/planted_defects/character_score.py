@@ -16,7 +16,6 @@ class CharacterScore(NamedTuple):
 
     truth: int
     hit: int
-    """Number of characters of this category that were masked, as any category."""
     marked: int
     right: int
     """Number of characters masked as this category that have a true category, whichever it is."""
@@ -31,7 +30,6 @@ class CharacterScore(NamedTuple):
 
 
 def count_characters(text: str, truth: Sequence[DetectedSpan], marked: Sequence[DetectedSpan]) -> ClassCounts:
-    """Count the characters of a text by true category and masked category, except those with neither."""
     is_of, taken_for = (
         {i: span.category for span in spans for i in range(span.start, span.end) if not text[i].isspace()}
         for spans in (truth, marked)

@@ -8,7 +8,6 @@ from tasks.core.formatting import format_share
 from tasks.core.layout import Layout
 
 FACT_PREFIX = "planted.recall_"
-"""Prefix of the name of a figure, before a category or `all`."""
 
 
 def read_facts(layout: Layout) -> Facts:
@@ -40,7 +39,6 @@ def read_facts(layout: Layout) -> Facts:
 
 
 def describe_misses(facts: Facts) -> str:
-    """Describe how much masking has missed, beginning with the worst category."""
     recalls = {name.removeprefix(FACT_PREFIX): fact for name, fact in facts.items() if name.startswith(FACT_PREFIX)}
     if not recalls:
         return "not measured here: nobody planted values in these sources; no masking finds everything"

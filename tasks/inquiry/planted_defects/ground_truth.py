@@ -33,8 +33,6 @@ class RowLocation(NamedTuple):
 
 
 class DefectKind(NamedTuple):
-    """Kind of defect, with the stage and the rules that should find it."""
-
     stage: str
     rules: tuple[str, ...]
     original_may_go: bool = False
@@ -62,8 +60,6 @@ DEFECT_KINDS: Mapping[str, DefectKind] = {
 
 @dataclass(frozen=True)
 class PlantedRow:
-    """Planted defect of a whole row."""
-
     place: RowLocation
     defect: str
     original: RowLocation | None
@@ -71,8 +67,6 @@ class PlantedRow:
 
 @dataclass(frozen=True)
 class PlantedValue:
-    """Planted personal or secret value in the texts of a row."""
-
     place: RowLocation
     category: Category
     value: str

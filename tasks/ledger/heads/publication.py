@@ -29,17 +29,14 @@ from tasks.trust.ledger_keys import LedgerKeys
 from tasks.trust.validity import Key
 
 PLACES_VARIABLE = "HALLMARK_LEDGER_HEADS"
-"""Environment variable with the places, separated by spaces."""
 
 
 @dataclass(frozen=True)
 class Publication:
     newest: Head | None
-    """Newest head; None if the ledger is empty."""
     delivered: dict[str, int]
     """Number of heads that were added, by place; unavailable places are left out."""
     unavailable: list[str]
-    """Reasons why other places are unavailable."""
     void: int
     """Number of void heads stored here since the last valid head. The next head covers their entries again."""
 
@@ -104,7 +101,6 @@ def newest_head(keyholder: LedgerKeys) -> Head | None:
 
 
 def newest_envelope(keyholder: LedgerKeys) -> dict[str, Any] | None:
-    """Return the envelope of the newest valid head that is stored here; None if there is none."""
     kept = local_heads(keyholder)
     for size in sorted(kept.sizes(), reverse=True):
         try:
@@ -141,7 +137,6 @@ def _publication_lock(keyholder: LedgerKeys) -> Iterator[None]:
 
 
 def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState], list[str], list[str]]:
-    """Return the state of each place, the reasons why others are unavailable, and the errors of the rest."""
     looked, away, wrong = [], [], []
     for where in configured_places(keyholder):
         try:

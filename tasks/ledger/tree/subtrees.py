@@ -16,9 +16,7 @@ BLOCK_SIZE = 256
 
 class Subtree(NamedTuple):
     stop: int
-    """Number of the last entry."""
     size: int
-    """Number of entries, a power of two."""
     root: bytes
 
 

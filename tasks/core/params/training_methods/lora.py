@@ -19,8 +19,6 @@ SETTINGS: Mapping[str, int | str | None] = {
 
 
 class LoraSettings(Protocol):
-    """Fields of section `training` that LoRA needs."""
-
     @property
     def lora_rank(self) -> int | None: ...
     @property

@@ -18,7 +18,6 @@ def module_name(name: str) -> str:
 @dataclass(frozen=True)
 class ResultForm:
     folder: str
-    """Name of its folder in artefacts/train/."""
     needs_base: bool
     """Whether the result is loaded on top of its base model, which then has to be stored with the release."""
     library: str
@@ -61,7 +60,6 @@ class Method:
     """Parameters of `training` that only this method and similar ones use, each with the value that all other methods
     require."""
     required: tuple[str, ...] = ()
-    """Names of `settings` that must not be null."""
     quantised: bool = False
     """Whether the base model is loaded with 4 bits per weight (NF4, arXiv:2305.14314), which needs bitsandbytes."""
 
