@@ -54,7 +54,7 @@ def relaxed_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) 
         return []
     before = adopted.bar
     changes = [
-        f"{_in_words(metric)} becomes {_new_thresholds(metric, now)}" for metric in _relaxed_metrics(before, now)
+        f"{_metric_text(metric)} becomes {_new_thresholds(metric, now)}" for metric in _relaxed_metrics(before, now)
     ]
     if now.confidence < before.confidence:
         changes.append(f"confidence of intervals {before.confidence:g} becomes {now.confidence:g}")
@@ -66,7 +66,7 @@ def relaxed_criteria(adopted: PromotedCriteria | None, now: AcceptanceCriteria) 
 
 
 def metric_changes(before: list[SuccessMetric], now: list[SuccessMetric]) -> list[str]:
-    was, becomes = ({metric.name: _in_words(metric) for metric in metrics} for metrics in (before, now))
+    was, becomes = ({metric.name: _metric_text(metric) for metric in metrics} for metrics in (before, now))
     return [
         f"{was.get(name) or f'{name!r} is new:'} {'becomes ' * (name in was)}{becomes.get(name, 'none')}"
         for name in {**was, **becomes}
@@ -117,14 +117,14 @@ def _asks_as_much(new: SuccessMetric, old: SuccessMetric) -> bool:
 
 
 def _new_thresholds(old: SuccessMetric, now: AcceptanceCriteria) -> str:
-    return " and ".join(_wanted(new) for new in now.success_metrics if new.fact == old.fact) or "none"
+    return " and ".join(_threshold_text(new) for new in now.success_metrics if new.fact == old.fact) or "none"
 
 
-def _in_words(metric: SuccessMetric) -> str:
-    return f"{metric.name!r} ({metric.fact}) {_wanted(metric)}"
+def _metric_text(metric: SuccessMetric) -> str:
+    return f"{metric.name!r} ({metric.fact}) {_threshold_text(metric)}"
 
 
-def _wanted(metric: SuccessMetric) -> str:
+def _threshold_text(metric: SuccessMetric) -> str:
     wanted = f"at least {metric.at_least:g}" if metric.at_least is not None else f"at most {metric.at_most:g}"
     bound = "" if metric.bound == "value" else f"{metric.bound} end "
     return f"{bound}{wanted}" + ", judged in production alone" * (metric.judged == "production")

@@ -76,7 +76,9 @@ def decide(
         Refused: The rules do not allow the decision.
         InputError: A value is missing or not valid.
     """
-    wish = _wish(ledger, governance, DecisionDraft(verb, reason, role, tuple(checks), expires), person_id, signer)
+    wish = _valid_draft(
+        ledger, governance, DecisionDraft(verb, reason, role, tuple(checks), expires), person_id, signer
+    )
     return signed_entry.sign_and_record(
         ledger, governance, wish.person, lambda: _draft(ledger, governance, evidence, wish), wish.signer
     )
@@ -89,7 +91,7 @@ def draw_up(
 
     `public_line` is the public key with which the person will sign.
     """
-    wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
+    wish = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
     return signed_entry.draw_up(ledger, lambda: _draft(ledger, governance, evidence, wish))
 
 
@@ -101,7 +103,7 @@ def dry_run(
         ledger,
         governance,
         evidence,
-        _wish(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere)),
+        _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere)),
     )
 
 
@@ -116,7 +118,7 @@ def record_signed(
         Refused: As `decide`; or the envelope contains another decision, or somebody else signed it.
         InputError: As `decide`.
     """
-    wish = _wish(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
+    wish = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
 
     def drafts() -> Entry | Sequence[Draft]:
         drawn = _draft(ledger, governance, evidence, wish)
@@ -175,7 +177,7 @@ class _ValidDraft(DecisionDraft):
     signer: Signer = field(kw_only=True)
 
 
-def _wish(
+def _valid_draft(
     ledger: Ledger, governance: Governance, wanted: DecisionDraft, person_id: str, signer: Signer | None
 ) -> _ValidDraft:
     person = governance.actor(person_id, ledger.now())
@@ -186,7 +188,7 @@ def _wish(
 
 
 def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _ValidDraft) -> Entry | list[Draft]:
-    case, now = _case(ledger, governance, evidence), ledger.now()
+    case, now = _current_case(ledger, governance, evidence), ledger.now()
     weighed = verify_decisions(case, ledger, governance, now)
     own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == wish.person.id]
     decision = _only_allowed([_claim(role, wish, own, case, governance, now) for role in _roles(wish, evidence, now)])
@@ -273,7 +275,7 @@ def _require_fields(verb: str, reason: str, checks: Sequence[str], expires: date
         raise InputError(f"the expiry {expires} has no time zone; give one, for example 2026-12-31T00:00:00Z")
 
 
-def _case(ledger: Ledger, governance: Governance, evidence: Evidence) -> GateCase:
+def _current_case(ledger: Ledger, governance: Governance, evidence: Evidence) -> GateCase:
     case = cases.current(ledger, evidence)
     if evidence.policy_sha256 != governance.policy.digest():
         raise Refused(f"policy changed after gate {evidence.gate} of run {evidence.run} was asked; it must ask again")

@@ -107,7 +107,7 @@ def status_of(
     case: OpenedGate, rules: GateRules, weighed: list[DecisionResult], governance: Governance, now: datetime
 ) -> GateStatus:
     question = case.evidence
-    checks = [_check_standing(result, weighed) for result in question.checks]
+    checks = [_check_status(result, weighed) for result in question.checks]
     failed = [check.result for check in checks if not check.holds]
     missing = missing_waivers(failed, question.asks) + missing_withdrawals(weighed)
     missing += missing_approvals(question, governance, weighed, now)
@@ -118,7 +118,7 @@ def status_of(
         evidence_sha256=case.sha256,
         state=_state(case, rules, now, weighed, hopeless, bool(missing)),
         checks=checks,
-        decisions=[_decision_standing(w) for w in weighed],
+        decisions=[_decision_status(w) for w in weighed],
         waiting_for=missing,
         deadline=deadline(case, rules),
         as_of=max((w.entry.seq for w in weighed), default=case.opening.seq),
@@ -183,7 +183,7 @@ def rules_for(evidence: EvidenceSummary, governance: Governance) -> GateRules:
     return governance.policy.gate(evidence.tier, evidence.gate)
 
 
-def _check_standing(result: CheckResult, weighed: list[DecisionResult]) -> CheckStatus:
+def _check_status(result: CheckResult, weighed: list[DecisionResult]) -> CheckStatus:
     said = [w.decision for w in weighed if w.decision and w.decision.expires and result.name in w.decision.checks]
     if result.verdict != "failed" or not said:
         return CheckStatus(result=result)
@@ -205,7 +205,7 @@ def _state(
     return "failed" if case.closed else "waiting"
 
 
-def _decision_standing(w: DecisionResult) -> DecisionStatus:
+def _decision_status(w: DecisionResult) -> DecisionStatus:
     person, verb = unverified_claim(w.entry)
     decision = w.signed.decision if w.signed else None
     return DecisionStatus(

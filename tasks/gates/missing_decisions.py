@@ -13,10 +13,12 @@ from tasks.policy.people import Person
 
 
 def missing_waivers(failed: list[CheckResult], asks: RequiredDecisions) -> list[str]:
-    return [f"check {result.name!r} failed ({_shown(result)}); it needs {_way(result, asks)}" for result in failed]
+    return [
+        f"check {result.name!r} failed ({_result_text(result)}); it needs {_remedy(result, asks)}" for result in failed
+    ]
 
 
-def _way(result: CheckResult, asks: RequiredDecisions) -> str:
+def _remedy(result: CheckResult, asks: RequiredDecisions) -> str:
     if asks.waive is None or not asks.waive.covers(result.name):
         other = "another use-case card or other sources" if result.name in STANDING_CHECKS.values() else "other outputs"
         return f"{other}: policy lets nobody waive it"
@@ -83,7 +85,7 @@ def eligible_approvers(
     ]
 
 
-def _shown(result: CheckResult) -> str:
+def _result_text(result: CheckResult) -> str:
     if result.name in STANDING_CHECKS.values():
         return result.why
     wanted = f"at least {result.at_least:g}" if result.at_least is not None else f"at most {result.at_most:g}"

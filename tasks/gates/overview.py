@@ -47,7 +47,7 @@ def open_gates(ledger: Ledger, governed: GovernanceOf) -> Iterator[OpenGate]:
         ledger.preload({signed_request.KIND: {entry.subject for entry in asked}, KIND: about})
         for entry, document, summary in zip(asked, documents, summaries, strict=True):
             try:
-                yield OpenGate(entry, summary, _stands(entry, document, summary, ledger, governed, now))
+                yield OpenGate(entry, summary, _status(entry, document, summary, ledger, governed, now))
             except HallmarkError as error:
                 yield OpenGate(entry, summary, error)
 
@@ -59,7 +59,7 @@ def _summary(entry: Entry, document: bytes | Refused) -> EvidenceSummary | None:
         return None
 
 
-def _stands(
+def _status(
     entry: Entry,
     document: bytes | Refused,
     summary: EvidenceSummary | None,

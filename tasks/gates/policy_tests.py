@@ -95,10 +95,10 @@ def load(folder: Path) -> list[Case]:
 def run_cases(cases: Sequence[Case], policy: Policy, people: People) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         governed = _with_keys(policy, people, Path(folder) / ".hallmark")
-        return [_judged(case, open_ledger(Path(folder) / f"{i}"), governed, people) for i, case in enumerate(cases)]
+        return [_run_case(case, open_ledger(Path(folder) / f"{i}"), governed, people) for i, case in enumerate(cases)]
 
 
-def _judged(case: Case, ledger: Ledger, governed: Governance, people: People) -> Result:
+def _run_case(case: Case, ledger: Ledger, governed: Governance, people: People) -> Result:
     try:
         state, text = _outcome(case, ledger, _without_hardware(case, governed, people))
     except HallmarkError as error:

@@ -79,25 +79,25 @@ def _verified_records(
 ) -> dict[str, SignedRecord]:
     tree = files.read_json(layout.code)["tree_sha256"]
     for name in names:
-        if why := _why_not(name, layout, records.get(name), tree, governance):
+        if why := _mismatch(name, layout, records.get(name), tree, governance):
             raise Refused(f"stage {name}: {why}; {RESUME_COMMAND} {layout.root.name}")
     return {name: records[name] for name in names}
 
 
-def _why_not(name: str, layout: Layout, record: SignedRecord | None, tree_sha256: str, governance: Governance) -> str:
+def _mismatch(name: str, layout: Layout, record: SignedRecord | None, tree_sha256: str, governance: Governance) -> str:
     if record is None:
         return "no signed record that counts says what it read and left"
     if record.record.tree_sha256 != tree_sha256:
         return "its record is of another tree than was asked for"
     if record.record.environment.sandbox is None and not governance.local:
         return f"it ran without a sandbox, which does not count in environment {governance.policy.environment}"
-    if differ := _differ(record.outputs, materials.output_digests(name, layout)):
+    if differ := _differing_paths(record.outputs, materials.output_digests(name, layout)):
         return f"{differ} changed since it was signed"
-    if differ := _differ(record.record.inputs, materials.read_digests(name, layout)):
+    if differ := _differing_paths(record.record.inputs, materials.read_digests(name, layout)):
         return f"it was made from other {differ}"
     return ""
 
 
-def _differ(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+def _differing_paths(then: Mapping[str, str], now: Mapping[str, str]) -> str:
     differ = sorted(path for path in then.keys() | now.keys() if then.get(path) != now.get(path))
     return ", ".join(differ[:5])

@@ -67,17 +67,17 @@ def disclose(layout: Layout, wanted: str, access: Access, reason: str, ledger: L
     require_visible(reason, "the reason")
     if not (layout.artefacts("ingest") / "result.json").exists():
         raise InputError(f"run {layout.root.name} has no records here; name a run that has been through `ingest`")
-    place = _by_row(layout, wanted) if ":" in wanted else _by_id(layout, wanted)
+    place = _locate_by_row(layout, wanted) if ":" in wanted else _locate_by_id(layout, wanted)
     resolved = _source(layout, place.source_id)
     access.for_run(layout).require_access(resolved.source)
     if place.record_id is not None and not RECORD_ID.fullmatch(place.record_id):  # the id is entered in the ledger
         raise Refused(f"files of run {layout.root.name} name a record by what is no id; nothing is shown")
     if place.record_id is None or layout.is_experiment:
-        return _row(layout, place, resolved, access.person.id, reason, ledger)
-    return _record(layout, place, access.person.id, reason, ledger)
+        return _disclose_row(layout, place, resolved, access.person.id, reason, ledger)
+    return _disclose_record(layout, place, access.person.id, reason, ledger)
 
 
-def _by_id(layout: Layout, record_id: str) -> RowLocation:
+def _locate_by_id(layout: Layout, record_id: str) -> RowLocation:
     rows = read_table(layout.artefacts("ingest") / "rows.parquet")
     matching = rows.filter(pc.starts_with(rows["record_id"], record_id))
     if len(matching) != 1:
@@ -86,7 +86,7 @@ def _by_id(layout: Layout, record_id: str) -> RowLocation:
     return RowLocation(**matching.to_pylist()[0])
 
 
-def _by_row(layout: Layout, text: str) -> RowLocation:
+def _locate_by_row(layout: Layout, text: str) -> RowLocation:
     source_id, _, number = text.partition(":")
     _source(layout, source_id)
     if not ROW_NUMBER.fullmatch(number):
@@ -115,7 +115,7 @@ def _source(layout: Layout, source_id: str) -> ResolvedSource:
     return sources[source_id]
 
 
-def _record(layout: Layout, place: RowLocation, person: str, reason: str, ledger: Ledger) -> DisclosedRow:
+def _disclose_record(layout: Layout, place: RowLocation, person: str, reason: str, ledger: Ledger) -> DisclosedRow:
     path, wanted = layout.artefacts("ingest") / "records.parquet", pc.field("record_id") == place.record_id
     record: dict[str, Any] = pq.read_table(path, filters=wanted).to_pylist()[0]
     if record["source_id"] != place.source_id:  # access was checked for the other source
@@ -133,7 +133,7 @@ def _record(layout: Layout, place: RowLocation, person: str, reason: str, ledger
     )
 
 
-def _row(
+def _disclose_row(
     layout: Layout, place: RowLocation, resolved: ResolvedSource, person: str, reason: str, ledger: Ledger
 ) -> DisclosedRow:
     about = f"{place.source_id}:{place.row}"

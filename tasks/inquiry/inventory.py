@@ -75,7 +75,7 @@ class InventoryItem(FrozenModel):
 
 def read_inventory(inventory: Sources, runs: Iterable[Path], today: date) -> list[InventoryItem]:
     ran = _governed_results(runs)
-    return [_holding(source, ran, today) for source in inventory.sources]
+    return [_inventory_item(source, ran, today) for source in inventory.sources]
 
 
 def quality_trend(source_id: str, runs: Iterable[Path]) -> list[SourceQuality]:
@@ -88,15 +88,15 @@ def quality_trend(source_id: str, runs: Iterable[Path]) -> list[SourceQuality]:
 def _governed_results(runs: Iterable[Path]) -> IngestResults:
     """Return the results of the governed runs. Experiments are left out, since their code is not reviewed."""
     own = (layout for layout in map(Layout, runs) if not layout.is_experiment)
-    return [(layout, ingested) for layout in own if (ingested := _ingested(layout)) is not None]
+    return [(layout, ingested) for layout in own if (ingested := _ingest_results(layout)) is not None]
 
 
-def _ingested(layout: Layout) -> dict[str, Any] | None:
+def _ingest_results(layout: Layout) -> dict[str, Any] | None:
     path = layout.artefacts("ingest") / "result.json"
     return {source["id"]: source for source in read_stage_json(path)["sources"]} if path.exists() else None
 
 
-def _holding(source: Source, ran: IngestResults, today: date) -> InventoryItem:
+def _inventory_item(source: Source, ran: IngestResults, today: date) -> InventoryItem:
     having = [(layout, ingested[source.id]) for layout, ingested in ran if source.id in ingested]
     last = having[-1][0] if having else None
     newest = _newest(source.id, last) if last else None

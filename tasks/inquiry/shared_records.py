@@ -79,7 +79,7 @@ def compare_datasets(state: Path, before: str, now: str) -> DatasetDiff:
 def compare_runs(before: Layout, now: Layout) -> DatasetDiff:
     one_key = have_same_vault(before, now)
     why = "" if one_key else "made under different keys of the vault: compared without whom the texts name"
-    sources = _source_diffs(*(_by_text(layout, one_key) for layout in (before, now)))
+    sources = _source_diffs(*(_counts_by_text(layout, one_key) for layout in (before, now)))
     return DatasetDiff(how="text", why=why, sources=sources)
 
 
@@ -93,7 +93,7 @@ def _compare_ids(state: Path, before: str, now: str, gone: str) -> DatasetDiff:
         return DatasetDiff(how="unknown", why=why, sources={})
     same = {name for name, sha256 in has.digests.items() if had.digests.get(name) == sha256}
     why = f"{gone}: compared by id, which tells of sources alone whose content is the same"
-    sources = _source_diffs(*(_by_id(state, sha256, same) for sha256 in (before, now)))
+    sources = _source_diffs(*(_counts_by_id(state, sha256, same) for sha256 in (before, now)))
     unlabelled = {name: it.model_copy(update={"relabelled": None}) for name, it in sources.items()}
     return DatasetDiff(how="id", why=why, sources=unlabelled)
 
@@ -103,11 +103,11 @@ def have_same_vault(before: Layout, now: Layout) -> bool:
     return load_resolved(before.sources).vault == load_resolved(now.sources).vault
 
 
-def _by_text(layout: Layout, with_tokens: bool) -> KeyCounts:
+def _counts_by_text(layout: Layout, with_tokens: bool) -> KeyCounts:
     known: KeyCounts = {}
     for side in SIDES:
         for row in keyed_records(layout, side, with_tokens):
-            _side(known, row.source, side)[row.key] += 1
+            _partition_counts(known, row.source, side)[row.key] += 1
     return known
 
 
@@ -124,29 +124,29 @@ def keyed_records(layout: Layout, side: str, with_tokens: bool) -> Iterator[Keye
             yield KeyedRecord(record, source, key)
 
 
-def _by_id(state: Path, sha256: str, of: set[str]) -> KeyCounts:
+def _counts_by_id(state: Path, sha256: str, of: set[str]) -> KeyCounts:
     known: KeyCounts = {}
     for member in queries.memberships_of_dataset(state, sha256):
         if member.source_id not in of:
             continue
-        _side(known, member.source_id, member.side)[bytes.fromhex(member.record)] += 1
+        _partition_counts(known, member.source_id, member.side)[bytes.fromhex(member.record)] += 1
     return known
 
 
-def _side(known: KeyCounts, source: str, side: str) -> Counter[bytes]:
+def _partition_counts(known: KeyCounts, source: str, side: str) -> Counter[bytes]:
     return known.setdefault(source, {side: Counter() for side in SIDES})[side]
 
 
 def _source_diffs(before: KeyCounts, now: KeyCounts) -> dict[str, SourceDiff]:
     nothing: dict[str, Counter[bytes]] = {side: Counter() for side in SIDES}
-    return {name: _source(before.get(name, nothing), now.get(name, nothing)) for name in sorted({*before, *now})}
+    return {name: _source_diff(before.get(name, nothing), now.get(name, nothing)) for name in sorted({*before, *now})}
 
 
-def _source(before: dict[str, Counter[bytes]], now: dict[str, Counter[bytes]]) -> SourceDiff:
+def _source_diff(before: dict[str, Counter[bytes]], now: dict[str, Counter[bytes]]) -> SourceDiff:
     had, has = (sum(sides.values(), Counter()) for sides in (before, now))
     kept, gone, new = (had & has).total(), had - has, has - had
     stayed = sum((before[side] & now[side]).total() for side in SIDES)
-    relabelled = (_prompts(gone.elements()) & _prompts(new.elements())).total()
+    relabelled = (_prompt_keys(gone.elements()) & _prompt_keys(new.elements())).total()
     return SourceDiff(
         kept=kept,
         moved=kept - stayed,
@@ -156,5 +156,5 @@ def _source(before: dict[str, Counter[bytes]], now: dict[str, Counter[bytes]]) -
     )
 
 
-def _prompts(keys: Iterable[bytes]) -> Counter[bytes]:
+def _prompt_keys(keys: Iterable[bytes]) -> Counter[bytes]:
     return Counter(key[:PROMPT_BYTES] for key in keys)

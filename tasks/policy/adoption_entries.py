@@ -235,12 +235,12 @@ def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Sign
             force or the proposal changed during signing.
     """
     with ledger.transaction():
-        wanted = _to_sign(ledger, root, policy, people, signer)
+        wanted = _proposal_or_outcome(ledger, root, policy, people, signer)
     if isinstance(wanted, SigningOutcome):
         return wanted
     part = dsse.sign(adoption.statement_of(wanted.adoption), signer)  # may take minutes, so outside a transaction
     with ledger.transaction():
-        now = _to_sign(ledger, root, policy, people, signer)
+        now = _proposal_or_outcome(ledger, root, policy, people, signer)
         if isinstance(now, SigningOutcome):
             return now
         require_requested([adoption.statement_of(wanted.adoption)], [adoption.statement_of(now.adoption)])
@@ -249,7 +249,9 @@ def sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Sign
         return _record(ledger, read(ledger, root), Proposal(wanted.adoption, now.signatures), part)
 
 
-def _to_sign(ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer) -> Proposal | SigningOutcome:
+def _proposal_or_outcome(
+    ledger: Ledger, root: str, policy: Policy, people: People, signer: Signer
+) -> Proposal | SigningOutcome:
     chain, now = read(ledger, root), ledger.now()
     before = chain.newest
     if before and (before.policy, before.people) == (policy, people):
@@ -269,7 +271,7 @@ def _record(ledger: Ledger, chain: Chain, proposal: Proposal, part: dict[str, An
     if not proposal.signatures:
         _require_dated(wanted, now, now)
     if before:
-        _require_asked(part, wanted, before, now)
+        _require_signer(part, wanted, before, now)
     kind = SIGNED if proposal.signatures else PROPOSED
     mark = dsse.unverified_signers(part)  # keys in hardware sign with a counter, so bytes differ each time
     same = next((entry for entry, each in proposal.signatures if dsse.unverified_signers(each) == mark), None)
@@ -319,7 +321,7 @@ def _statement(before: Adoption | None, policy: Policy, people: People, signer: 
     )
 
 
-def _require_asked(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: datetime) -> None:
+def _require_signer(part: Mapping[str, Any], wanted: Adoption, before: Adoption, now: datetime) -> None:
     needed, person = adoption.required_signatures(before, wanted), adoption.signer(part, before, now)
     asked = [role.role for role in needed.roles]
     if person is None and not needed.root_key:

@@ -11,10 +11,10 @@ from tasks.trust.validity import HeldRole, Key
 
 def between(policy: Policy, people: People, new_policy: Policy, new_people: People) -> list[str]:
     before, after = policy.model_dump(mode="json"), new_policy.model_dump(mode="json")
-    return [*_people(people, new_people), *_values("policy", before, after)]
+    return [*_people_differences(people, new_people), *_value_differences("policy", before, after)]
 
 
-def _people(before: People, after: People) -> Iterator[str]:
+def _people_differences(before: People, after: People) -> Iterator[str]:
     old, new = ({person.id: person for person in each.people} for each in (before, after))
     for name in sorted({*old, *new}):
         if name not in new:
@@ -24,24 +24,28 @@ def _people(before: People, after: People) -> Iterator[str]:
             yield from (f"person {name}: sign-in as {each} is added" for each in map(_account, new[name].sign_in))
             yield from (f"person {name}: key {each} is added" for each in map(_key, new[name].keys))
         elif old[name] != new[name]:
-            yield from _person(old[name], new[name])
+            yield from _person_differences(old[name], new[name])
     for machine in sorted({*before.machines, *after.machines}):
         keys = [set(map(_key, each.keys_of_machine(machine))) for each in (before, after)]
-        yield from _sets(f"machine {machine}: key", *keys)
+        yield from _set_differences(f"machine {machine}: key", *keys)
 
 
-def _person(before: Person, after: Person) -> Iterator[str]:
+def _person_differences(before: Person, after: Person) -> Iterator[str]:
     name = f"person {after.id}"
     if before.name != after.name:
         yield f"{name}: name {before.name} becomes {after.name}"
     if before.demo != after.demo:
         yield f"{name}: demo {before.demo} becomes {after.demo}"
-    yield from _sets(f"{name}: role", {_role(each) for each in before.roles}, {_role(each) for each in after.roles})
-    yield from _sets(f"{name}: sign-in as", set(map(_account, before.sign_in)), set(map(_account, after.sign_in)))
-    yield from _sets(f"{name}: key", set(map(_key, before.keys)), set(map(_key, after.keys)))
+    yield from _set_differences(
+        f"{name}: role", {_role(each) for each in before.roles}, {_role(each) for each in after.roles}
+    )
+    yield from _set_differences(
+        f"{name}: sign-in as", set(map(_account, before.sign_in)), set(map(_account, after.sign_in))
+    )
+    yield from _set_differences(f"{name}: key", set(map(_key, before.keys)), set(map(_key, after.keys)))
 
 
-def _sets(what: str, before: set[str], after: set[str]) -> Iterator[str]:
+def _set_differences(what: str, before: set[str], after: set[str]) -> Iterator[str]:
     yield from (f"{what} {each} is taken out" for each in sorted(before - after))
     yield from (f"{what} {each} is added, for what comes after" for each in sorted(after - before))
 
@@ -70,9 +74,9 @@ def _period(each: HeldRole | Key) -> str:
     return " ".join(filter(None, [after, before]))
 
 
-def _values(where: str, before: Any, after: Any) -> Iterator[str]:
+def _value_differences(where: str, before: Any, after: Any) -> Iterator[str]:
     """Yield a line for each difference. List items with a name or a role are matched by name or role."""
-    before, after = _named(before), _named(after)
+    before, after = _by_name(before), _by_name(after)
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
@@ -83,12 +87,12 @@ def _values(where: str, before: Any, after: Any) -> Iterator[str]:
             elif key not in before:
                 yield f"{place} is added: {_text(after[key])}"
             else:
-                yield from _values(place, before[key], after[key])
+                yield from _value_differences(place, before[key], after[key])
     else:
         yield f"{where}: {_text(before)} becomes {_text(after)}"
 
 
-def _named(value: Any) -> Any:
+def _by_name(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     for key in ("name", "role"):

@@ -42,7 +42,9 @@ def _person(said: Person, before: Person | None, at: datetime) -> Person:
     roles = [
         piece
         for held in said.roles
-        for piece in _pieces(held, [each for each in before.roles if each.role == held.role] if before else [], at)
+        for piece in _effective_parts(
+            held, [each for each in before.roles if each.role == held.role] if before else [], at
+        )
     ]
     if not roles:
         raise Refused(f"every role that {said.id} is given had ended before; leave them out, or give one that counts")
@@ -56,19 +58,19 @@ def _keys(whose: str, said: Sequence[Key], before: Iterable[Key], at: datetime) 
     pieces = [
         piece
         for key in said
-        for piece in _pieces(key, [known[key.fingerprint]] if key.fingerprint in known else [], at)
+        for piece in _effective_parts(key, [known[key.fingerprint]] if key.fingerprint in known else [], at)
     ]
     if said and not pieces:
         raise Refused(f"every key that {whose} is given had ended before; give one that counts")
     return pieces
 
 
-def _pieces(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:
+def _effective_parts(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:
     """Return the parts of a period that are in force. Parts that adjoin at `at` are merged.
 
     The time before `at` is included only as far as the periods in `before` cover it.
     """
-    past = [piece for each in before if (piece := said.clipped(each.valid_after, _first(each.valid_before, at)))]
+    past = [piece for each in before if (piece := said.clipped(each.valid_after, _earlier_end(each.valid_before, at)))]
     if not (since := said.clipped(at, None)):
         return past
     ended = [piece for piece in past if piece.valid_before != at]
@@ -76,5 +78,5 @@ def _pieces(said: Held, before: Sequence[Held], at: datetime) -> list[Held]:
     return [*ended, *([piece for piece in going_on if piece] or [since])]
 
 
-def _first(end: datetime | None, at: datetime) -> datetime:
+def _earlier_end(end: datetime | None, at: datetime) -> datetime:
     return min(end, at) if end else at

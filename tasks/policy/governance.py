@@ -156,7 +156,7 @@ class Governance:
         elif given is None and path.exists():
             given = signing_keys.for_machine(path)
         if given is None:
-            raise InputError(f"the private key of {name} is wanted, and none is at {path}; {self._way_to_a_key(who)}")
+            raise InputError(f"the private key of {name} is wanted, and none is at {path}; {self._key_advice(who)}")
         mark = keys.fingerprint(given.public_line)
         if mark not in {key.fingerprint for key in known if key.is_valid(at)}:
             listed = ", ".join(f"{key.fingerprint}, which {key.state_text(at)}" for key in known)
@@ -165,7 +165,7 @@ class Governance:
             )
         return given
 
-    def _way_to_a_key(self, who: Person | MachineName) -> str:
+    def _key_advice(self, who: Person | MachineName) -> str:
         if isinstance(who, Person) and who.has_only_passkeys():
             return "their keys are passkeys, which sign in the console; have another key adopted to sign by commands"
         if not (who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)):
@@ -286,7 +286,7 @@ def source_problems(policy: Policy, people: People, path: Path) -> list[str]:
     faults = [
         (i, key, wrong)
         for i, source in enumerate(inventory.sources)
-        for key, wrong in _faults(source, policy, people).items()
+        for key, wrong in _source_faults(source, policy, people).items()
     ]
     document = config.read_yaml(path) if faults else None
     return [
@@ -295,7 +295,7 @@ def source_problems(policy: Policy, people: People, path: Path) -> list[str]:
     ]
 
 
-def _faults(source: Source, policy: Policy, people: People) -> dict[str, str]:
+def _source_faults(source: Source, policy: Policy, people: People) -> dict[str, str]:
     faults = {
         who: f"{named} is not in people.yaml; add the person or name another"
         for who, named in (("owner", source.owner), ("steward", source.steward))

@@ -73,10 +73,10 @@ def _is_editable() -> bool:
     A checkout may contain folders that look like an installed package.
     """
     places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    homes = {own_packages.HOME.resolve(), *map(_found, own_packages.TOP_PACKAGES)}
+    homes = {own_packages.HOME.resolve(), *map(_package_home, own_packages.TOP_PACKAGES)}
     return not homes <= places or len(homes) > 1
 
 
-def _found(package: str) -> Path:
+def _package_home(package: str) -> Path:
     spec = find_spec(package)
     return Path(spec.origin).resolve().parents[1] if spec and spec.origin else Path()

@@ -101,7 +101,7 @@ class Tier(FrozenModel):
 
     @model_validator(mode="after")
     def _owners_at_the_data_gate(self) -> Self:
-        if "data" in self.gates and self.separation.sole_owner in _of_owners(self.gates["data"]):
+        if "data" in self.gates and self.separation.sole_owner in _owner_roles(self.gates["data"]):
             raise ValueError(
                 f"separation: sole_owner {self.separation.sole_owner} is the owners' own role; name another"
             )
@@ -111,7 +111,7 @@ class Tier(FrozenModel):
         return self
 
 
-def _of_owners(gate: GateRules) -> list[str]:
+def _owner_roles(gate: GateRules) -> list[str]:
     return [role.role for role in gate.decisions if role.owners]
 
 

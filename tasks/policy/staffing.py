@@ -168,14 +168,14 @@ def first_unfilled(needs: list[Need]) -> Need | None:
     """Return the first need for which not enough different people are left; None if all needs can be filled."""
     taken: dict[str, int] = {}
     seats = [need for need in needs for _ in range(need.seats)]
-    return next((need for number, need in enumerate(seats) if not _seat(number, seats, taken, set())), None)
+    return next((need for number, need in enumerate(seats) if not _assign_seat(number, seats, taken, set())), None)
 
 
-def _seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]) -> bool:
+def _assign_seat(number: int, seats: list[Need], taken: dict[str, int], tried: set[str]) -> bool:
     """Assign a person to a seat, and move others to other seats if necessary (Kuhn's algorithm)."""
     for person in sorted(seats[number].people - tried):
         tried.add(person)
-        if person not in taken or _seat(taken[person], seats, taken, tried):
+        if person not in taken or _assign_seat(taken[person], seats, taken, tried):
             taken[person] = number
             return True
     return False

@@ -109,7 +109,7 @@ Label = Literal["department", "geography", "language", "policy_tags", "labelled_
 Terms = dict[Category, list[Term]]
 
 
-def _delimiter(value: str) -> str:
+def _validated_delimiter(value: str) -> str:
     if len(value) != 1 or value in '"\r\n\0':
         raise ValueError(
             f'expected one character in double quotes that is no quote and no line end, such as ";" or "\\t", got '
@@ -132,7 +132,7 @@ class Source(FrozenModel):
     of its variables."""
     encoding: str = "utf-8"
     """Encoding of text: a Python codec name."""
-    delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
+    delimiter: Annotated[str, AfterValidator(_validated_delimiter)] = ","
     """Delimiter of csv: one character, a tab as `"\\t"`."""
     max_unpacked_bytes: Annotated[int, Field(ge=1)] = 512 << 20
     """Maximum number of bytes that gzip or Parquet may unpack to; the default is 512 MiB. A source that exceeds this

@@ -61,7 +61,7 @@ class Vault:
         Raises:
             InputError: The vault was made with another key.
         """
-        with _reach():
+        with _translated_errors():
             migrations.migrate(self._engine, SCHEMA)
         with self._writing() as connection:
             known = connection.scalars(select(KEY_TABLE.c.fingerprint)).first()
@@ -82,7 +82,7 @@ class Vault:
         wanted = {secret.token: secret.value for secret in values}
         with self._writing() as connection:
             new = sorted(set(wanted) - self._known(connection, wanted))
-            for part in _parts(new):
+            for part in _chunks(new):
                 rows = [{"token": token, "sealed": self._seal(token, wanted[token])} for token in part]
                 connection.execute(insert(VALUE_TABLE), rows)
         return len(new)
@@ -105,7 +105,7 @@ class Vault:
         record(wanted)
         values: dict[str, str] = {}
         with self._reading() as connection:
-            for part in _parts(wanted):
+            for part in _chunks(wanted):
                 rows = connection.execute(
                     select(VALUE_TABLE.c.token, VALUE_TABLE.c.sealed).where(VALUE_TABLE.c.token.in_(part))
                 )
@@ -124,18 +124,18 @@ class Vault:
 
     def _known(self, connection: Connection, tokens: Collection[str]) -> set[str]:
         known: set[str] = set()
-        for part in _parts(sorted(tokens)):
+        for part in _chunks(sorted(tokens)):
             known |= set(connection.scalars(select(VALUE_TABLE.c.token).where(VALUE_TABLE.c.token.in_(part))))
         return known
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with _reach(), self._engine.begin() as connection:
+        with _translated_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _reach(), self._engine.connect().execution_options(takes_turn=False) as connection:
+        with _translated_errors(), self._engine.connect().execution_options(takes_turn=False) as connection:
             yield connection
 
 
@@ -160,7 +160,7 @@ def exists(state: Path) -> bool:
     """
     if not os.environ.get(URL_VARIABLE) and not ((state / FILE).exists() or (state / FORMER_FILE).exists()):
         return False
-    with _reach(), _engine(state).connect().execution_options(takes_turn=False) as connection:
+    with _translated_errors(), _engine(state).connect().execution_options(takes_turn=False) as connection:
         return (
             inspect(connection).has_table(KEY_TABLE.name) and connection.scalars(select(KEY_TABLE)).first() is not None
         )
@@ -193,10 +193,10 @@ def _private_sqlite(path: Path) -> Engine:
     return engine
 
 
-def _reach() -> AbstractContextManager[None]:
+def _translated_errors() -> AbstractContextManager[None]:
     return database.unavailable_on_error("the vault")
 
 
-def _parts(items: list[str]) -> Iterator[list[str]]:
+def _chunks(items: list[str]) -> Iterator[list[str]]:
     for start in range(0, len(items), VALUES_PER_STATEMENT):
         yield items[start : start + VALUES_PER_STATEMENT]

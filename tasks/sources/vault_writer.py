@@ -56,10 +56,10 @@ class VaultClient:
 
     def keep(self, values: Iterable[Secret]) -> int:
         pairs = [[secret.token, secret.value] for secret in values]
-        return sum(self._ask({"do": "keep", "values": part}) for part in _parts(pairs, VALUES_PER_REQUEST))
+        return sum(self._ask({"do": "keep", "values": part}) for part in _chunks(pairs, VALUES_PER_REQUEST))
 
     def missing(self, tokens: Collection[str]) -> list[str]:
-        parts = _parts(sorted(set(tokens)), TOKENS_PER_REQUEST)
+        parts = _chunks(sorted(set(tokens)), TOKENS_PER_REQUEST)
         return sorted(token for part in parts for token in self._ask({"do": "missing", "tokens": part}))
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ def decode(data: bytes) -> Any:
     return parse(data.decode(errors="surrogatepass"))
 
 
-def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     source = iter(items)
     while part := list(islice(source, size)):
         yield part

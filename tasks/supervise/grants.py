@@ -35,11 +35,11 @@ PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 NETWORK_VARIABLES = (*PROXY_VARIABLES, *(name.lower() for name in PROXY_VARIABLES), "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def _nothing(_: Layout) -> Iterable[Path]:
+def _no_folders(_: Layout) -> Iterable[Path]:
     return ()
 
 
-def _reads_nothing(_: Layout, __: OpenFiles) -> Iterable[Path]:
+def _no_paths(_: Layout, __: OpenFiles) -> Iterable[Path]:
     return ()
 
 
@@ -61,7 +61,7 @@ def _never(_: Layout, __: Environment) -> bool:
 
 @dataclass(frozen=True)
 class Grant:
-    kept_folders: Callable[[Layout], Iterable[Path]] = _nothing
+    kept_folders: Callable[[Layout], Iterable[Path]] = _no_folders
     """Folders below .hallmark/ in which the stage keeps files between runs.
 
     Each belongs to one version of the stage's code.
@@ -71,7 +71,7 @@ class Grant:
 
     It is stored if it has the digest that the parameters name (`fetched_models.py`).
     """
-    outside_paths: Callable[[Layout, OpenFiles], Iterable[Path]] = _reads_nothing
+    outside_paths: Callable[[Layout, OpenFiles], Iterable[Path]] = _no_paths
     """Files and folders that the stage reads in addition to its inputs."""
     home_files: tuple[str, ...] = ()
     """Files below the user's home folder that the stage reads if it has a network."""
@@ -104,7 +104,7 @@ def variables(stage: str, layout: Layout, environment: Environment, online: bool
     devices = DEVICE_PREFIXES if grant.devices else ()
     begin = (*COMMON_PREFIXES, *devices, *own, *(grant.network_variable_prefixes if online else ()))
     given = {name: value for name, value in environment.items() if name in names or name.startswith(begin)}
-    return given | (_network_variables(layout, environment) if online else {}) | _kept_at(layout)
+    return given | (_network_variables(layout, environment) if online else {}) | _cache_variable(layout)
 
 
 def _network_variables(layout: Layout, environment: Environment) -> dict[str, str]:
@@ -118,7 +118,7 @@ def ports(stage: str, layout: Layout, environment: Environment) -> set[int] | No
     if network.unavailable_reason():
         return None
     grant, given = of(stage), variables(stage, layout, environment, online=True)
-    files = [path for path in (*_at_home(grant, layout), *PIP_FILES) if path.is_file()]
+    files = [path for path in (*_home_paths(grant, layout), *PIP_FILES) if path.is_file()]
     texts = [*given.values(), *(path.read_text(errors="replace") for path in files)]
     return {*grant.ports, *network.ports_in(texts), *network.parse_ports(environment.get(network.PORTS_VARIABLE, ""))}
 
@@ -130,10 +130,10 @@ def without_sandbox(layout: Layout, environment: Environment) -> dict[str, str]:
     """
     withheld = (*VAULT_PREFIXES, *(() if _is_reviewed(layout) else CLUSTER_PREFIXES))
     given = {name: value for name, value in environment.items() if not name.startswith(withheld)}
-    return given | _kept_at(layout)
+    return given | _cache_variable(layout)
 
 
-def _kept_at(layout: Layout) -> dict[str, str]:
+def _cache_variable(layout: Layout) -> dict[str, str]:
     return {CACHE_VARIABLE: str(layout.run_state)} if layout.is_experiment else {}
 
 
@@ -146,7 +146,7 @@ def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFil
         Refused: A link, which another stage may have left, leads to Hallmark's state on this machine.
     """
     grant, places = of(stage), dict[Path, int]()
-    for path in (*grant.outside_paths(layout, opened), *(_at_home(grant, layout) if online else ())):
+    for path in (*grant.outside_paths(layout, opened), *(_home_paths(grant, layout) if online else ())):
         if opened.open_if_exists(path):
             for place in (path, _target(path, opened.real_path(path), layout)):
                 if place not in places:
@@ -154,7 +154,7 @@ def open_outside_paths(stage: str, layout: Layout, online: bool, opened: OpenFil
     return places
 
 
-def _at_home(grant: Grant, layout: Layout) -> list[Path]:
+def _home_paths(grant: Grant, layout: Layout) -> list[Path]:
     home = sandbox.home_folder()
     return [home / name for name in grant.home_files] if home and grant.has_passwords(layout) else []
 
@@ -178,7 +178,7 @@ def _target(path: Path, real: Path, layout: Layout) -> Path:
     return real
 
 
-def _sources(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
+def _source_paths(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
     for item in sources.load_resolved(layout.sources).sources:
         location = sources.fill_variables(item.source.location)
         if "://" not in location:
@@ -224,25 +224,25 @@ def _is_hidden(where: Path) -> bool:
     return bool(within) and within[0].startswith(".") and within[0] not in MODEL_FOLDERS_AT_HOME
 
 
-def _kept_by_ingest(layout: Layout) -> Iterator[Path]:
+def _ingest_folders(layout: Layout) -> Iterator[Path]:
     yield layout.cache_folder("ingested", "ingest")
 
 
-def _reads_elsewhere(layout: Layout, _: Environment) -> bool:
+def _has_remote_sources(layout: Layout, _: Environment) -> bool:
     return any(
         "://" in sources.fill_variables(item.source.location) for item in sources.load_resolved(layout.sources).sources
     )
 
 
-def _located_by(layout: Layout) -> Iterable[str]:
+def _location_variables(layout: Layout) -> Iterable[str]:
     return sources.location_variables(item.source for item in sources.load_resolved(layout.sources).sources)
 
 
-def _models(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
+def _model_paths(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
     named = _base_model(layout)
     if folder := named.get("folder"):
         path = layout.state.parent / str(folder)
-        _require_the_model(path, str(named.get("sha256")), layout, opened)
+        _require_only_model(path, str(named.get("sha256")), layout, opened)
         yield path
     elif fetched := fetched_models.find(layout, _named_model(named)):
         yield fetched
@@ -254,7 +254,7 @@ def _is_reviewed(layout: Layout) -> bool:
     return not layout.has_unreviewed_code
 
 
-def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFiles) -> None:
+def _require_only_model(folder: Path, sha256: str, layout: Layout, opened: OpenFiles) -> None:
     """Verify that a folder named in the run's parameters contains only the model with their digest.
 
     Otherwise the parameters could name any folder for the stage to read. The error reveals nothing about other
@@ -284,12 +284,12 @@ def _require_the_model(folder: Path, sha256: str, layout: Layout, opened: OpenFi
         )
 
 
-def _model_has_to_be_fetched(layout: Layout, _: Environment) -> bool:
+def _must_fetch_model(layout: Layout, _: Environment) -> bool:
     named = _base_model(layout)
     return not named.get("folder") and not fetched_models.find(layout, _named_model(named))
 
 
-def _fetched(layout: Layout) -> NamedModel | None:
+def _fetchable_model(layout: Layout) -> NamedModel | None:
     named = _base_model(layout)
     return None if named.get("folder") else _named_model(named)
 
@@ -314,7 +314,7 @@ def _has_cluster(layout: Layout, environment: Environment) -> bool:
     return _is_reviewed(layout) and environment.get("RAY_ADDRESS") not in (None, "", "local")
 
 
-def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
+def _predicts_on_cluster(layout: Layout, environment: Environment) -> bool:
     """Return whether predictions are made on a cluster, as `Evaluation.uses_ray` does for validated parameters."""
     if not _has_cluster(layout, environment):
         return False
@@ -322,18 +322,18 @@ def _answers_elsewhere(layout: Layout, environment: Environment) -> bool:
     return asked.get("workers", 1) != 1 or asked.get("device") == "gpu"
 
 
-def _kept_by_train(layout: Layout) -> Iterator[Path]:
+def _checkpoint_folders(layout: Layout) -> Iterator[Path]:
     yield layout.cache_folder("checkpoints", "train")
 
 
-def _of_a_cluster(layout: Layout, _: OpenFiles) -> Iterator[Path]:
+def _cluster_files(layout: Layout, _: OpenFiles) -> Iterator[Path]:
     if _has_cluster(layout, os.environ):
         yield from (
             Path(value) for name, value in os.environ.items() if name in RAY_FILE_VARIABLES and value.startswith("/")
         )
 
 
-def _champion(layout: Layout) -> Iterator[Path]:
+def _champion_paths(layout: Layout) -> Iterator[Path]:
     if champion := read_json(layout.champion):
         payload = layout.state / champion["payload"]
         yield payload
@@ -343,10 +343,10 @@ def _champion(layout: Layout) -> Iterator[Path]:
             yield layout.base_model(str(wanted))
 
 
-def _read_by_predict(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
-    yield from _champion(layout)
-    if _answers_elsewhere(layout, os.environ):
-        yield from _of_a_cluster(layout, opened)
+def _predict_paths(layout: Layout, opened: OpenFiles) -> Iterator[Path]:
+    yield from _champion_paths(layout)
+    if _predicts_on_cluster(layout, os.environ):
+        yield from _cluster_files(layout, opened)
 
 
 PIP_CONFIG_PATHS = (Path("/etc/pip.conf"), Path("/etc/xdg/pip"))
@@ -361,25 +361,25 @@ MACHINE_FOLDERS = ("/proc", "/sys", "/dev", "/run", "/etc", "/boot")
 
 GRANTS: Mapping[str, Grant] = {
     "ingest": Grant(
-        kept_folders=_kept_by_ingest,
-        outside_paths=_sources,
+        kept_folders=_ingest_folders,
+        outside_paths=_source_paths,
         home_files=(".aws/credentials", ".aws/config"),
-        needs_network=_reads_elsewhere,
+        needs_network=_has_remote_sources,
         network_variable_prefixes=("AWS_",),
-        variable_names=_located_by,
+        variable_names=_location_variables,
         vault=True,
     ),
     "base_model": Grant(
-        fetched_model=_fetched,
-        outside_paths=_models,
+        fetched_model=_fetchable_model,
+        outside_paths=_model_paths,
         home_files=(".config/pip/pip.conf", ".pip/pip.conf"),
-        needs_network=_model_has_to_be_fetched,
+        needs_network=_must_fetch_model,
         variable_prefixes=("PIP_", "HF_"),
         has_passwords=_is_reviewed,
     ),
     "train": Grant(
-        kept_folders=_kept_by_train,
-        outside_paths=_of_a_cluster,
+        kept_folders=_checkpoint_folders,
+        outside_paths=_cluster_files,
         needs_network=_has_cluster,
         ports=cluster_membership.PORT_RANGE,
         variable_prefixes=CLUSTER_PREFIXES,
@@ -388,8 +388,8 @@ GRANTS: Mapping[str, Grant] = {
         live_files=(points.POINTS_FILE,),
     ),
     "predict": Grant(
-        outside_paths=_read_by_predict,
-        needs_network=_answers_elsewhere,
+        outside_paths=_predict_paths,
+        needs_network=_predicts_on_cluster,
         ports=cluster_membership.PORT_RANGE,
         network_variable_prefixes=CLUSTER_PREFIXES,
         devices=True,

@@ -35,9 +35,9 @@ def copy_checked(box: Path, name: str, target: Path, stage: str) -> None:
             remove_forcibly(aside)
         if stat.S_ISDIR(os.fstat(handle).st_mode):
             for inside, folders, names, place in os.fwalk(".", dir_fd=handle, onerror=_raise):
-                _take_folder(aside / inside, folders, names, place, f"{name}/{inside}", stage)
+                _copy_folder(aside / inside, folders, names, place, f"{name}/{inside}", stage)
         else:
-            _take_file(aside, handle, name, stage)
+            _copy_file(aside, handle, name, stage)
     except OSError as error:
         remove_forcibly(aside)
         if is_disk_full(error):
@@ -75,33 +75,33 @@ def _open(box: Path, name: str, stage: str) -> int | None:
     return handle
 
 
-def _take_folder(target: Path, folders: list[str], names: list[str], handle: int, place: str, stage: str) -> None:
+def _copy_folder(target: Path, folders: list[str], names: list[str], handle: int, place: str, stage: str) -> None:
     """Copy the files of one folder through its handle, since its path may lead elsewhere by now."""
     target.mkdir(mode=0o700)
     if len(PurePosixPath(place).parts) >= MAX_DEPTH:
         raise OSError(errno.ENAMETOOLONG, "its folders lie too deep in each other")
     for name in folders:
-        _require(name, os.stat(name, dir_fd=handle, follow_symlinks=False), f"{place}/{name}", stage)
+        _require_plain(name, os.stat(name, dir_fd=handle, follow_symlinks=False), f"{place}/{name}", stage)
     for name in names:
         found = os.stat(name, dir_fd=handle, follow_symlinks=False)
-        _require(name, found, f"{place}/{name}", stage)
+        _require_plain(name, found, f"{place}/{name}", stage)
         opened = os.open(name, OPEN_FLAGS, dir_fd=handle)
         try:
-            _take_file(target / name, opened, f"{place}/{name}", stage)
+            _copy_file(target / name, opened, f"{place}/{name}", stage)
         finally:
             os.close(opened)
 
 
-def _take_file(target: Path, handle: int, place: str, stage: str) -> None:
-    _require(target.name, os.fstat(handle), place, stage, handle)
+def _copy_file(target: Path, handle: int, place: str, stage: str) -> None:
+    _require_plain(target.name, os.fstat(handle), place, stage, handle)
     with os.fdopen(handle, "rb", closefd=False) as file:
         files.copy_open_file(file, target)
     target.chmod(0o600)
 
 
-def _require(name: str, found: os.stat_result, place: str, stage: str, handle: int | None = None) -> None:
-    if why := _why_not(name, found, handle):
-        raise Refused(f"stage {stage} left {_shown(PurePosixPath(place))}, which {why}; nothing of it is taken")
+def _require_plain(name: str, found: os.stat_result, place: str, stage: str, handle: int | None = None) -> None:
+    if why := _problem(name, found, handle):
+        raise Refused(f"stage {stage} left {_printable(PurePosixPath(place))}, which {why}; nothing of it is taken")
 
 
 def remove_forcibly(folder: Path) -> None:
@@ -112,8 +112,8 @@ def remove_forcibly(folder: Path) -> None:
         remove()
 
 
-def _why_not(name: str, found: os.stat_result, handle: int | None) -> str | None:
-    if not _is_text(name):
+def _problem(name: str, found: os.stat_result, handle: int | None) -> str | None:
+    if not _is_utf8(name):
         return "has a name that is no UTF-8"
     if stat.S_ISDIR(found.st_mode):
         return None
@@ -128,11 +128,11 @@ def _why_not(name: str, found: os.stat_result, handle: int | None) -> str | None
     return None
 
 
-def _shown(path: PurePosixPath) -> str:
+def _printable(path: PurePosixPath) -> str:
     return str(path).encode(errors="backslashreplace").decode()
 
 
-def _is_text(name: str) -> bool:
+def _is_utf8(name: str) -> bool:
     try:
         return bool(name.encode())
     except UnicodeEncodeError:

@@ -46,18 +46,18 @@ class StopRequest:
     """
 
     def __init__(self) -> None:
-        self._said = SimpleQueue[None]()
-        self._is = False
+        self._queue = SimpleQueue[None]()
+        self._is_asked = False
 
     def set(self) -> None:
-        self._is = True
-        self._said.put(None)
+        self._is_asked = True
+        self._queue.put(None)
 
     def wait(self) -> None:
-        self._said.get()
+        self._queue.get()
 
     def is_set(self) -> bool:
-        return self._is
+        return self._is_asked
 
 
 def run(
@@ -100,7 +100,7 @@ def run(
     with _started(start, ports) as process:
         threading.Thread(target=_stop, args=(asked, process, boxed), daemon=True).start()
         if starter is not None:
-            threading.Thread(target=_stop_with, args=(starter, asked), daemon=True).start()
+            threading.Thread(target=_stop_after, args=(starter, asked), daemon=True).start()
         threading.Thread(target=_enforce_limits, args=(over, past, process), daemon=True).start()
         code = process.wait()
     _kill_children()
@@ -146,7 +146,7 @@ def _enforce_limits(over: Callable[[], str | None], past: list[str], process: "s
         time.sleep(POLL_SECONDS)
 
 
-def _stop_with(pid: int, asked: StopRequest) -> None:
+def _stop_after(pid: int, asked: StopRequest) -> None:
     while find(pid):
         time.sleep(POLL_SECONDS)
     asked.set()

@@ -24,7 +24,7 @@ MAX_LOCK_BYTES = 2**20
 
 
 def store(layout: Layout, stage: str, envelope: Mapping[str, Any], inputs_sha256: str) -> None:
-    for path in (_path(layout.run_state, inputs_sha256), _own(layout, stage)):
+    for path in (_record_path(layout.run_state, inputs_sha256), _run_record_path(layout, stage)):
         files.write_bytes(path, canonical_json(envelope), mode=0o600)
 
 
@@ -39,13 +39,13 @@ def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed:
         boxed: Whether the stage must have run in a sandbox.
     """
     inputs = stage_record.inputs_digest(stage, read)
-    found = (_read(_path(world, inputs), layout, inputs, lines, boxed) for world in _state_folders(layout))
+    found = (_read(_record_path(world, inputs), layout, inputs, lines, boxed) for world in _state_folders(layout))
     return next((record for record in found if record), None)
 
 
 def find_of_run(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed: bool) -> SignedRecord | None:
     """Return the record of this computation that was made last in this run, under the conditions of `find`."""
-    return _read(_own(layout, stage), layout, stage_record.inputs_digest(stage, read), lines, boxed)
+    return _read(_run_record_path(layout, stage), layout, stage_record.inputs_digest(stage, read), lines, boxed)
 
 
 def is_usable(record: SignedRecord, layout: Layout, inputs_sha256: str, boxed: bool) -> bool:
@@ -94,7 +94,7 @@ def _read(path: Path, layout: Layout, inputs_sha256: str, lines: Sequence[str], 
     return found if is_usable(found, layout, inputs_sha256, boxed) else None
 
 
-def _path(world: Path, inputs_sha256: str) -> Path:
+def _record_path(world: Path, inputs_sha256: str) -> Path:
     return world / RECORDS_FOLDER / f"{inputs_sha256}.json"
 
 
@@ -102,5 +102,5 @@ def _lock(world: Path, record: SignedRecord) -> Path:
     return world / RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}.lock.json"
 
 
-def _own(layout: Layout, stage: str) -> Path:
+def _run_record_path(layout: Layout, stage: str) -> Path:
     return layout.run_state / RECORDS_FOLDER / "runs" / layout.root.name / f"{stage}.json"

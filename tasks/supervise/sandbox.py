@@ -80,7 +80,8 @@ def unavailable_reason() -> str | None:
         )
     with system_call_filter.open_filter() as handle:
         tried = subprocess.run(
-            [program, *_separated(False, handle), *_system(), *_python(), sys.executable, "-I", "-c", ""],
+            [program, *_namespace_options(False, handle), *_system_mounts(), *_python_mounts(),
+             sys.executable, "-I", "-c", ""],
             capture_output=True, text=True, pass_fds=inherited_handles(handle),
         )  # fmt: skip
     if not tried.returncode:
@@ -136,15 +137,21 @@ def command(box: Sandbox, words: Iterable[str], handle: int | None = None) -> li
         handle: Handle of a filter of system calls, which the command inherits; None for no filter.
     """
     return [
-        *(_program() or BUBBLEWRAP, *_separated(box.network, handle), *_system(), *_home(), *_python()),
-        *(word for path in box.hidden_files for word in _mounted("--ro-bind", Path(os.devnull), path)),
-        *_devices(box.devices),
-        *_mounted("--ro-bind", box.tree, box.root),
-        *_mounted("--bind", box.outputs, box.root / "artefacts"),
-        *_mounted("--bind", box.measured, box.root / "measured"),
-        *(_mounted("--bind", *box.download_folder) if box.download_folder else ()),
-        *(word for path, opened in box.read_only_mounts.items() for word in _mounted_open(opened, path)),
-        *(word for path in box.writable_folders for word in _mounted("--bind", path, path)),
+        *(
+            _program() or BUBBLEWRAP,
+            *_namespace_options(box.network, handle),
+            *_system_mounts(),
+            *_home_mount(),
+            *_python_mounts(),
+        ),
+        *(word for path in box.hidden_files for word in _mount("--ro-bind", Path(os.devnull), path)),
+        *_device_mounts(box.devices),
+        *_mount("--ro-bind", box.tree, box.root),
+        *_mount("--bind", box.outputs, box.root / "artefacts"),
+        *_mount("--bind", box.measured, box.root / "measured"),
+        *(_mount("--bind", *box.download_folder) if box.download_folder else ()),
+        *(word for path, opened in box.read_only_mounts.items() for word in _mount_open_file(opened, path)),
+        *(word for path in box.writable_folders for word in _mount("--bind", path, path)),
         *("--remount-ro", "/", "--chdir", str(box.root), "--", *words),
     ]
 
@@ -177,7 +184,7 @@ def inherited_handles(handle: int | None, box: Sandbox | None = None) -> tuple[i
     return tuple(each for each in (handle, *(box.read_only_mounts.values() if box else ())) if each is not None)
 
 
-def _separated(network: bool, handle: int | None) -> list[str]:
+def _namespace_options(network: bool, handle: int | None) -> list[str]:
     filtered = [] if handle is None else ["--seccomp", str(handle)]
     alone = ["user", "ipc", "pid", "uts", *([] if network else ["net"])]
     return [
@@ -186,31 +193,31 @@ def _separated(network: bool, handle: int | None) -> list[str]:
     ]
 
 
-def _system() -> list[str]:
+def _system_mounts() -> list[str]:
     mounts: list[str] = []
     for name in SYSTEM_FOLDERS:
         path = Path(name)
         if path.is_symlink():
             mounts += ["--symlink", str(path.readlink()), name]
         elif path.exists():
-            mounts += _mounted("--ro-bind", path, path)
+            mounts += _mount("--ro-bind", path, path)
     for path in map(Path, ETC_FILES):
         if path.exists():
-            mounts += _mounted("--ro-bind", path, path)
+            mounts += _mount("--ro-bind", path, path)
     mounts += ["--proc", "/proc", "--dev", "/dev"]
-    mounts += _mounted("--ro-bind", Path("/proc/sys"), Path("/proc/sys"))  # root may write it even without capabilities
+    mounts += _mount("--ro-bind", Path("/proc/sys"), Path("/proc/sys"))  # root may write it even without capabilities
     for name in ("/dev/shm", "/tmp"):
         mounts += ["--perms", "1777", "--tmpfs", name]
     return mounts
 
 
-def _home() -> list[str]:
+def _home_mount() -> list[str]:
     path = home_folder()
     return ["--tmpfs", str(path)] if path else []
 
 
-def _python() -> list[str]:
-    return [word for place in _prefixes() for word in _mounted("--ro-bind", place, place)]
+def _python_mounts() -> list[str]:
+    return [word for place in _prefixes() for word in _mount("--ro-bind", place, place)]
 
 
 def _prefixes() -> list[Path]:
@@ -219,23 +226,23 @@ def _prefixes() -> list[Path]:
     return list(dict.fromkeys(place for path in named for place in (path.resolve(), path)))
 
 
-def _devices(granted: bool) -> list[str]:
+def _device_mounts(granted: bool) -> list[str]:
     if not granted:
         return []
     found = [path for pattern in ACCELERATOR_DEVICES for path in Path("/").glob(pattern)]
-    described = _mounted("--ro-bind", Path("/sys"), Path("/sys")) if found else []
-    return described + [word for path in found for word in _mounted("--dev-bind", path, path)]
+    described = _mount("--ro-bind", Path("/sys"), Path("/sys")) if found else []
+    return described + [word for path in found for word in _mount("--dev-bind", path, path)]
 
 
-def _mounted(how: str, source: Path, place: Path) -> list[str]:
+def _mount(how: str, source: Path, place: Path) -> list[str]:
     return [how, str(source), str(place)]
 
 
-def _mounted_open(handle: int | None, place: Path) -> list[str]:
+def _mount_open_file(handle: int | None, place: Path) -> list[str]:
     """Return arguments that mount an open file read-only.
 
     bubblewrap closes the handle, which leads outside the sandbox, before anything runs inside.
     """
     if handle is None or _version() < BIND_FD_VERSION:
-        return _mounted("--ro-bind", place, place)
+        return _mount("--ro-bind", place, place)
     return ["--ro-bind-fd", str(handle), str(place)]

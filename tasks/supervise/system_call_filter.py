@@ -102,11 +102,11 @@ def bpf_program(machine: SystemCallNumbers) -> bytes:
         (AT_LEAST, 0, 1, FIRST_X32_NUMBER),
         (RETURN, 0, 0, KILL),
         *(step for number in machine.denied for step in _if_number(number, [(RETURN, 0, 0, ERROR | errno.EPERM)])),
-        *(step for number in machine.sockets for step in _if_number(number, _socket())),
-        *(step for number, place in machine.sends for step in _if_number(number, _without_bit(place, FASTOPEN))),
-        *_if_number(machine.setsockopt, _unshared_port()),
-        *_if_number(machine.fcntl, _argument(1, LEASE_COMMANDS, ERROR | errno.EPERM, ALLOW)),
-        *_if_number(machine.ioctl, _argument(1, TERMINAL_INPUT_IOCTLS, ERROR | errno.EPERM, ALLOW)),
+        *(step for number in machine.sockets for step in _if_number(number, _socket_steps())),
+        *(step for number, place in machine.sends for step in _if_number(number, _flag_steps(place, FASTOPEN))),
+        *_if_number(machine.setsockopt, _port_sharing_steps()),
+        *_if_number(machine.fcntl, _argument_steps(1, LEASE_COMMANDS, ERROR | errno.EPERM, ALLOW)),
+        *_if_number(machine.ioctl, _argument_steps(1, TERMINAL_INPUT_IOCTLS, ERROR | errno.EPERM, ALLOW)),
         (RETURN, 0, 0, ALLOW),
     ]
     return b"".join(struct.pack("<HBBI", *step) for step in steps)
@@ -116,7 +116,7 @@ def _if_number(number: int, then: list[BpfStep]) -> list[BpfStep]:
     return [(EQUAL, 0, len(then), number), *then]
 
 
-def _socket() -> list[BpfStep]:
+def _socket_steps() -> list[BpfStep]:
     denied = [
         step
         for it in OTHER_TCP_PROTOCOLS
@@ -125,11 +125,11 @@ def _socket() -> list[BpfStep]:
     return [
         (LOAD, 0, 0, ARGUMENTS + 8 * 2),
         *denied,
-        *_argument(0, ALLOWED_SOCKET_FAMILIES, ALLOW, ERROR | errno.EAFNOSUPPORT),
+        *_argument_steps(0, ALLOWED_SOCKET_FAMILIES, ALLOW, ERROR | errno.EAFNOSUPPORT),
     ]
 
 
-def _without_bit(place: int, bit: int) -> list[BpfStep]:
+def _flag_steps(place: int, bit: int) -> list[BpfStep]:
     return [
         (LOAD, 0, 0, ARGUMENTS + 8 * place),
         (HAS, 0, 1, bit),
@@ -138,11 +138,11 @@ def _without_bit(place: int, bit: int) -> list[BpfStep]:
     ]
 
 
-def _unshared_port() -> list[BpfStep]:
-    shared = _argument(2, (SO_REUSEPORT,), ERROR | errno.ENOPROTOOPT, ALLOW)
+def _port_sharing_steps() -> list[BpfStep]:
+    shared = _argument_steps(2, (SO_REUSEPORT,), ERROR | errno.ENOPROTOOPT, ALLOW)
     return [(LOAD, 0, 0, ARGUMENTS + 8), (EQUAL, 1, 0, SOL_SOCKET), (RETURN, 0, 0, ALLOW), *shared]
 
 
-def _argument(place: int, values: tuple[int, ...], those: int, others: int) -> list[BpfStep]:
+def _argument_steps(place: int, values: tuple[int, ...], those: int, others: int) -> list[BpfStep]:
     known = [step for value in values for step in ((EQUAL, 0, 1, value), (RETURN, 0, 0, those))]
     return [(LOAD, 0, 0, ARGUMENTS + 8 * place), *known, (RETURN, 0, 0, others)]

@@ -35,17 +35,17 @@ def public_lines() -> list[str]:
     Raises:
         Unavailable: The agent does not respond, or its response cannot be parsed.
     """
-    answer = _ask(bytes([LIST_REQUEST]), LIST_RESPONSE)
+    answer = _exchange(bytes([LIST_REQUEST]), LIST_RESPONSE)
     if answer is None:
         return []
     if len(answer) < 4:
-        raise _cut_short()
+        raise _truncation_error()
     count, key_lines = struct.unpack_from(">I", answer)[0], []
     rest = answer[4:]
     for _ in range(count):
-        blob, rest = _string(rest)
-        comment, rest = _string(rest)
-        if (kind := _string(blob)[0]) in KEY_TYPES:
+        blob, rest = _split_string(rest)
+        comment, rest = _split_string(rest)
+        if (kind := _split_string(blob)[0]) in KEY_TYPES:
             words = " ".join(comment.decode("utf-8", "replace").split())
             key_lines.append(f"{kind.decode()} {base64.b64encode(blob).decode()} {words}".rstrip())
     return [line for line in key_lines if _is_supported(line)]
@@ -71,19 +71,26 @@ def sign(line: str, data: bytes) -> bytes:
         Refused: The agent does not sign, or the signature is not valid.
         Unavailable: The agent does not respond.
     """
-    message = bytes([SIGN_REQUEST]) + _packed(base64.b64decode(line.split()[1])) + _packed(data) + struct.pack(">I", 0)
+    message = (
+        bytes([SIGN_REQUEST])
+        + _length_prefixed(base64.b64decode(line.split()[1]))
+        + _length_prefixed(data)
+        + struct.pack(">I", 0)
+    )
     if len(message) > MAX_MESSAGE_BYTES:
         raise Refused(f"{len(data):,} bytes are more than an ssh-agent signs; sign with the key's file")
-    answer = _ask(message, SIGN_RESPONSE)
+    answer = _exchange(message, SIGN_RESPONSE)
     mark = keys.fingerprint(line)
     if answer is None:
         raise Refused(
             f"the ssh-agent does not sign with {mark}: it is locked, its owner said no, or the key is for logins alone "
             "(`ssh-add -l` shows what it has, `ssh-add -X` unlocks it)"
         )
-    kind, rest = _string(_string(answer)[0])
+    kind, rest = _split_string(_split_string(answer)[0])
     try:
-        signature = hardware_key.signature_from_wire(rest) if hardware_key.is_public_line(line) else _string(rest)[0]
+        signature = (
+            hardware_key.signature_from_wire(rest) if hardware_key.is_public_line(line) else _split_string(rest)[0]
+        )
         keys.verify(line, signature, data)
     except InvalidSignature:
         raise Refused(
@@ -92,14 +99,14 @@ def sign(line: str, data: bytes) -> bytes:
     return signature
 
 
-def _ask(message: bytes, wanted: int) -> bytes | None:
+def _exchange(message: bytes, wanted: int) -> bytes | None:
     """Return the agent's response without its type; None if its type is not `wanted`, which means a refusal."""
     where = os.environ.get(SOCKET_VARIABLE, "")
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:
             agent.settimeout(TIMEOUT_SECONDS)
             agent.connect(where)
-            agent.sendall(_packed(message))
+            agent.sendall(_length_prefixed(message))
             length = struct.unpack(">I", _receive(agent, 4))[0]
             answer = _receive(agent, length) if 0 < length <= MAX_MESSAGE_BYTES else b"\0"
     except TimeoutError:
@@ -124,17 +131,17 @@ def _receive(agent: socket.socket, size: int) -> bytes:
     return data
 
 
-def _packed(data: bytes) -> bytes:
+def _length_prefixed(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data
 
 
-def _string(data: bytes) -> tuple[bytes, bytes]:
+def _split_string(data: bytes) -> tuple[bytes, bytes]:
     if len(data) < 4 or len(data) < 4 + (size := struct.unpack_from(">I", data)[0]):
-        raise _cut_short()
+        raise _truncation_error()
     return data[4 : 4 + size], data[4 + size :]
 
 
-def _cut_short() -> Unavailable:
+def _truncation_error() -> Unavailable:
     return Unavailable(
         f"the answer of the ssh-agent at {os.environ.get(SOCKET_VARIABLE, '')} is cut short; it speaks another "
         f"protocol: start another, or unset {SOCKET_VARIABLE}"

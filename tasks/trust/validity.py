@@ -36,7 +36,7 @@ def _parse_time(value: Any) -> Any:
     return datetime(value.year, value.month, value.day, tzinfo=UTC) if isinstance(value, date) else value
 
 
-def _key_line(value: str) -> str:
+def _validated_key_line(value: str) -> str:
     try:
         keys.fingerprint(value)
     except InputError as error:
@@ -45,7 +45,7 @@ def _key_line(value: str) -> str:
 
 
 Time = Annotated[datetime, BeforeValidator(_parse_time), AfterValidator(to_utc)]
-PublicKey = Annotated[str, AfterValidator(_key_line)]
+PublicKey = Annotated[str, AfterValidator(_validated_key_line)]
 
 
 class Period(FrozenModel):

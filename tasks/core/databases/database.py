@@ -63,7 +63,7 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
             kept.append(_keep_open(path))
 
     @event.listens_for(engine, "engine_disposed")
-    def _let_go(_: Engine) -> None:
+    def _close_idle_connections(_: Engine) -> None:
         while kept:
             kept.pop().close()
 

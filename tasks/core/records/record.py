@@ -62,19 +62,19 @@ class TableWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._schema = schema
         self._file = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
-        self._held: list[pa.Table] = []
+        self._pending: list[pa.Table] = []
         self._rows = 0
 
     def write(self, table: pa.Table) -> None:
-        self._held.append(table)
+        self._pending.append(table)
         self._rows += table.num_rows
         while self._rows >= ROW_GROUP:
             self._flush(ROW_GROUP)
 
     def _flush(self, rows: int) -> None:
-        together = pa.concat_tables([self._schema.empty_table(), *self._held])
+        together = pa.concat_tables([self._schema.empty_table(), *self._pending])
         self._file.write_table(together.slice(0, rows).combine_chunks(), row_group_size=ROW_GROUP)
-        self._held = [together.slice(rows)]
+        self._pending = [together.slice(rows)]
         self._rows -= rows
 
     def __enter__(self) -> Self:

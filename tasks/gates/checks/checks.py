@@ -60,7 +60,7 @@ def checks_of(gate: GateName, rules: GateRules, metrics: Sequence[SuccessMetric]
         InputError: Two checks have the same name, so that a waiver of one would waive both.
     """
     judged = [metric for metric in metrics if metric.judged == "evaluation"] if rules.success_metrics else []
-    checks = rules.checks + CHECKS_OF_EVERY_TIER.get(gate, []) + [_of(metric) for metric in judged]
+    checks = rules.checks + CHECKS_OF_EVERY_TIER.get(gate, []) + [_metric_check(metric) for metric in judged]
     names = [check.name for check in checks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(
@@ -70,7 +70,7 @@ def checks_of(gate: GateName, rules: GateRules, metrics: Sequence[SuccessMetric]
     return checks
 
 
-def _of(metric: SuccessMetric) -> Check:
+def _metric_check(metric: SuccessMetric) -> Check:
     return Check(**metric.model_dump(include={"name", "fact", "bound", "at_least", "at_most"}))
 
 

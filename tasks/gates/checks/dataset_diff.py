@@ -66,7 +66,7 @@ def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Dat
         quarantined={stage: ValueChange(before=_share(before, stage), now=_share(now, stage)) for stage in STAGES},
         sources={
             name: _source(before.sources.get(name), now.sources.get(name))
-            for name in _both(before.sources, now.sources)
+            for name in _all_names(before.sources, now.sources)
         },
         segments={name: changed_values(_segment(before, name), _segment(now, name)) for name in SEGMENTS},
         settings=changed_values(before.settings, now.settings),
@@ -74,21 +74,21 @@ def compare(before: Dataset, now: Dataset, run: str, subject_sha256: str) -> Dat
 
 
 def changed_values(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, ValueChange]:
-    pairs = {name: ValueChange(before=before.get(name), now=now.get(name)) for name in _both(before, now)}
+    pairs = {name: ValueChange(before=before.get(name), now=now.get(name)) for name in _all_names(before, now)}
     return {name: pair for name, pair in pairs.items() if not pair.unchanged}
 
 
 def _source(before: DatasetSource | None, now: DatasetSource | None) -> SourceChange:
     return SourceChange(
         content=_content(before, now),
-        taken=_of(before, now, lambda source: source.rows_read),
-        rows=_of(before, now, lambda source: sum(source.rows.values())),
-        aside_share=_of(before, now, lambda source: round(source.quarantined_share_before_split, 6)),
+        taken=_figure_change(before, now, lambda source: source.rows_read),
+        rows=_figure_change(before, now, lambda source: sum(source.rows.values())),
+        aside_share=_figure_change(before, now, lambda source: round(source.quarantined_share_before_split, 6)),
         terms=changed_values(_terms(before), _terms(now)) if before and now else {},
     )
 
 
-def _of(
+def _figure_change(
     before: DatasetSource | None, now: DatasetSource | None, figure: Callable[[DatasetSource], Value]
 ) -> ValueChange:
     return ValueChange(before=None if before is None else figure(before), now=None if now is None else figure(now))
@@ -118,8 +118,8 @@ def _share(dataset: Dataset, stage: str) -> float | None:
 
 def _segment(dataset: Dataset, name: str) -> dict[str, int]:
     sides = dataset.segments[name]
-    return {value: sum(sides[side].get(value, 0) for side in SIDES) for value in _both(*sides.values())}
+    return {value: sum(sides[side].get(value, 0) for side in SIDES) for value in _all_names(*sides.values())}
 
 
-def _both(*names: Iterable[str]) -> list[str]:
+def _all_names(*names: Iterable[str]) -> list[str]:
     return sorted({name for some in names for name in some})

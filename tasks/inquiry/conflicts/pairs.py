@@ -84,7 +84,7 @@ def find_conflicts(layout: Layout, access: Access, most: int, undecided: bool = 
     resolved = load_resolved(layout.sources)
     sources = {item.source.id: item.source for item in resolved.sources}
     entries = [entry for entry in list_pairs(layout) if not undecided or entry["rule"] != DECIDED_RULE]
-    places = _places(layout, entries)
+    places = _locations(layout, entries)
     looker = access.for_run(layout)
     allowed = {name for name, source in sources.items() if looker.may_read(source)}
     shown = [entry for entry in entries if _sources(entry, places) <= allowed]
@@ -94,7 +94,7 @@ def find_conflicts(layout: Layout, access: Access, most: int, undecided: bool = 
             f"{access.person.id} may see none of the {len(entries):,} conflicts of run {layout.root.name}: "
             + (looker.denial_reason or f"that takes owner, steward or a role in `access` of {', '.join(needed)}")
         )
-    sides = _sides(layout, shown[:most], sources, places)
+    sides = _pair_records(layout, shown[:most], sources, places)
     return Conflicts(
         run=layout.root.name,
         total=len(shown),
@@ -117,7 +117,7 @@ def _ids(entries: Iterable[Mapping[str, Any]]) -> pa.Array:
     return pa.array(sorted({entry[end] for entry in entries for end in ("record_id", "other")}), pa.string())
 
 
-def _places(layout: Layout, entries: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
+def _locations(layout: Layout, entries: list[dict[str, Any]]) -> dict[str, tuple[str, int]]:
     rows = read_table(layout.artefacts("ingest") / "rows.parquet")
     named = rows.filter(pc.is_in(rows["record_id"], value_set=_ids(entries))).to_pylist()
     return {row["record_id"]: (row["source_id"], row["row"]) for row in named}
@@ -127,7 +127,7 @@ def _sources(entry: Mapping[str, Any], places: dict[str, tuple[str, int]]) -> se
     return {places[entry[end]][0] for end in ("record_id", "other")}
 
 
-def _sides(
+def _pair_records(
     layout: Layout, entries: list[dict[str, Any]], sources: dict[str, Source], places: dict[str, tuple[str, int]]
 ) -> dict[str, PairRecord]:
     """Return the records of pairs by id.

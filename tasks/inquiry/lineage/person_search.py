@@ -50,7 +50,7 @@ def find_person(state: Path, value: str, access: Access, reason: str, ledger: Le
     keys = [vault_keys.load(world).tokens for world in worlds]
     tokens = [token(category, value, key) for key in keys for category in sorted(IDENTIFYING_CATEGORIES)]
     known = {dataset.sha256: dataset for dataset in queries.datasets(state)}
-    closed = _closed(list(known.values()), access)
+    closed = _unsearched_sources(list(known.values()), access)
     if known and not any(access.may_read(source) for dataset in known.values() for source in dataset.sources):
         raise Refused(f"{access.person.id} may look at records of no source here: {'; '.join(closed)}")
     access_entries.record_access(
@@ -61,7 +61,7 @@ def find_person(state: Path, value: str, access: Access, reason: str, ledger: Le
     return PersonSearch(shown, closed)
 
 
-def _closed(datasets: list[IndexedDataset], access: Access) -> list[str]:
+def _unsearched_sources(datasets: list[IndexedDataset], access: Access) -> list[str]:
     closed = {
         f"{source.id} takes {access.describe_readers(source)}"
         for dataset in datasets

@@ -56,10 +56,10 @@ def score_rows(rows: Iterable[PlantedRow], gone: RemovedRows) -> list[KindScore]
     for row in rows:
         by_defect[row.defect].append(row)
     right = {_removed_place(row, gone) for own in by_defect.values() for row in own if _is_found(row, gone)}
-    return [_kind(name, by_defect[name], gone, right) for name in DEFECT_KINDS if name in by_defect]
+    return [_kind_score(name, by_defect[name], gone, right) for name in DEFECT_KINDS if name in by_defect]
 
 
-def _kind(name: str, rows: list[PlantedRow], gone: RemovedRows, right: set[RowLocation]) -> KindScore:
+def _kind_score(name: str, rows: list[PlantedRow], gone: RemovedRows, right: set[RowLocation]) -> KindScore:
     kind = DEFECT_KINDS[name]
     hits = [row for row in rows if _is_found(row, gone)]
     copies = [(row, winner) for row in hits if (winner := gone[_removed_place(row, gone)][1]) and row.original]
@@ -73,15 +73,15 @@ def _kind(name: str, rows: list[PlantedRow], gone: RemovedRows, right: set[RowLo
         cited=sum(winner in (row.original, row.place) for row, winner in copies),
         removed=len(by_rules),
         right=len(right.intersection(by_rules)),
-        taken_for=dict(sorted(Counter(_rule(row, gone) for row in rows if not _is_found(row, gone)).items())),
+        taken_for=dict(sorted(Counter(_removing_rule(row, gone) for row in rows if not _is_found(row, gone)).items())),
     )
 
 
 def _is_found(row: PlantedRow, gone: RemovedRows) -> bool:
-    return _rule(row, gone) in DEFECT_KINDS[row.defect].rules
+    return _removing_rule(row, gone) in DEFECT_KINDS[row.defect].rules
 
 
-def _rule(row: PlantedRow, gone: RemovedRows) -> str:
+def _removing_rule(row: PlantedRow, gone: RemovedRows) -> str:
     return gone.get(_removed_place(row, gone), ("kept", None))[0]
 
 
