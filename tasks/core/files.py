@@ -134,18 +134,18 @@ def atomic_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if mode is None and path.exists():
         mode = stat.S_IMODE(path.stat().st_mode)
-    aside = _temporary_path(path)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+    temporary_path = _temporary_path(path)
+    handle = os.open(temporary_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:
-            aside.chmod(mode)
-        aside.replace(path)
+            temporary_path.chmod(mode)
+        temporary_path.replace(path)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        temporary_path.unlink(missing_ok=True)
         raise
 
 
@@ -166,16 +166,16 @@ def create_file(path: Path, data: bytes) -> bool:
     of them succeeds, and no process reads a partial file.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary_path = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             os.fsync(file.fileno())
-        path.hardlink_to(aside)
+        path.hardlink_to(temporary_path)
     except FileExistsError:
         return False
     finally:
-        Path(aside).unlink()
+        Path(temporary_path).unlink()
     return True
 
 
@@ -198,20 +198,20 @@ def atomic_folder(target: Path, mode: int | None = None) -> Iterator[Path]:
     for left in target.parent.iterdir():
         if left != target and final_path(left) == target:
             shutil.rmtree(left, ignore_errors=True)
-    aside = _temporary_path(target)
-    aside.mkdir(mode=0o777 if mode is None else 0o700)
+    temporary_path = _temporary_path(target)
+    temporary_path.mkdir(mode=0o777 if mode is None else 0o700)
     try:
-        yield aside
+        yield temporary_path
         if mode is not None:
-            aside.chmod(mode)
-        _flush(aside)
+            temporary_path.chmod(mode)
+        _flush(temporary_path)
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         else:
             target.unlink(missing_ok=True)
-        aside.rename(target)
+        temporary_path.rename(target)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary_path, ignore_errors=True)
 
 
 FICLONE = 0x40049409

@@ -35,13 +35,13 @@ class DecisionResult:
 
 def verify_decisions(case: GateCase, ledger: Ledger, governance: Governance, now: datetime) -> list[DecisionResult]:
     entries = ledger.entries(KIND, case.evidence.subject.sha256)
-    weighed = [_verify_decision(entry, case, ledger, governance, now) for entry in entries]
+    results = [_verify_decision(entry, case, ledger, governance, now) for entry in entries]
     placed = [
         PlacedDecision(w.decision, w.signed.sha256, f"entry {w.entry.seq}") if w.decision and w.signed else None
-        for w in weighed
+        for w in results
     ]
     reasons = other_decisions.why_not(placed, earlier_roles(case, ledger, governance))
-    return [replace(w, why_not=why_not) if why_not else w for w, why_not in zip(weighed, reasons, strict=True)]
+    return [replace(w, why_not=why_not) if why_not else w for w, why_not in zip(results, reasons, strict=True)]
 
 
 def earlier_roles(case: GateCase, ledger: Ledger, governance: Governance) -> dict[str, str] | None:
@@ -54,8 +54,8 @@ def earlier_roles(case: GateCase, ledger: Ledger, governance: Governance) -> dic
         for earlier in cases.read_all(ledger, evidence.run, gate)[-1:]:
             asked = (earlier.evidence.tier, earlier.evidence.policy_sha256)
             if earlier.closed and asked == (evidence.tier, evidence.policy_sha256):
-                weighed = verify_decisions(earlier, ledger, governance, earlier.closed.time)
-                roles = other_decisions.first_roles([w.decision for w in weighed if w.decision], roles)
+                results = verify_decisions(earlier, ledger, governance, earlier.closed.time)
+                roles = other_decisions.first_roles([w.decision for w in results if w.decision], roles)
     return roles
 
 

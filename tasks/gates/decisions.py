@@ -76,11 +76,11 @@ def decide(
         Refused: The rules do not allow the decision.
         InputError: A value is missing or not valid.
     """
-    wish = _valid_draft(
+    draft = _valid_draft(
         ledger, governance, DecisionDraft(verb, reason, role, tuple(checks), expires), person_id, signer
     )
     return signed_entry.sign_and_record(
-        ledger, governance, wish.person, lambda: _draft(ledger, governance, evidence, wish), wish.signer
+        ledger, governance, draft.person, lambda: _draft(ledger, governance, evidence, draft), draft.signer
     )
 
 
@@ -91,8 +91,8 @@ def draw_up(
 
     `public_line` is the public key with which the person will sign.
     """
-    wish = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
-    return signed_entry.draw_up(ledger, lambda: _draft(ledger, governance, evidence, wish))
+    draft = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
+    return signed_entry.draw_up(ledger, lambda: _draft(ledger, governance, evidence, draft))
 
 
 def dry_run(
@@ -118,15 +118,15 @@ def record_signed(
         Refused: As `decide`; or the envelope contains another decision, or somebody else signed it.
         InputError: As `decide`.
     """
-    wish = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
+    draft = _valid_draft(ledger, governance, wanted, person_id, Signer(public_line, _signs_elsewhere))
 
     def drafts() -> Entry | Sequence[Draft]:
-        drawn = _draft(ledger, governance, evidence, wish)
+        drawn = _draft(ledger, governance, evidence, draft)
         if not isinstance(drawn, Entry):
             _require_latest(ledger, evidence, person_id, envelope)
         return drawn
 
-    return signed_entry.record_signed(ledger, governance, wish.person, drafts, [envelope])
+    return signed_entry.record_signed(ledger, governance, draft.person, drafts, [envelope])
 
 
 def _require_latest(ledger: Ledger, evidence: Evidence, person_id: str, envelope: dict[str, Any]) -> None:
@@ -187,11 +187,11 @@ def _valid_draft(
     return _ValidDraft(tidy.verb, tidy.reason, tidy.role, tidy.checks, tidy.expires, person=person, signer=signer)
 
 
-def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _ValidDraft) -> Entry | list[Draft]:
+def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, draft: _ValidDraft) -> Entry | list[Draft]:
     case, now = _current_case(ledger, governance, evidence), ledger.now()
     weighed = verify_decisions(case, ledger, governance, now)
-    own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == wish.person.id]
-    decision = _only_allowed([_claim(role, wish, own, case, governance, now) for role in _roles(wish, evidence, now)])
+    own = [w.signed for w in weighed if w.signed and w.decision and w.decision.person == draft.person.id]
+    decision = _only_allowed([_claim(role, draft, own, case, governance, now) for role in _roles(draft, evidence, now)])
     same = next((signed.entry for signed in own if _repeats(signed.decision, decision)), None)
     if same is not None:
         return same
@@ -201,26 +201,26 @@ def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, wish: _Va
     return [Draft(KIND, subject.sha256, statement(decision, subject.stage, subject.sha256, case.sha256))]
 
 
-def _roles(wish: _ValidDraft, evidence: Evidence, now: datetime) -> list[str]:
+def _roles(draft: _ValidDraft, evidence: Evidence, now: datetime) -> list[str]:
     """Return the roles in which the person may decide: the given one, else all that the gate asks and they hold.
 
     If they hold none of them, one of the roles is returned, so that the rules give the reason.
     """
-    if wish.verb == "withdraw":
+    if draft.verb == "withdraw":
         return [""]
-    if wish.role is not None:
-        return [wish.role]
-    asked, held = roles_for(wish.verb, evidence.asks), wish.person.roles_at(now)
+    if draft.role is not None:
+        return [draft.role]
+    asked, held = roles_for(draft.verb, evidence.asks), draft.person.roles_at(now)
     return [role for role in asked if role in held] or asked[:1] or [""]
 
 
 def _claim(
-    role: str, wish: _ValidDraft, own: list[SignedDecision], case: GateCase, governance: Governance, now: datetime
+    role: str, draft: _ValidDraft, own: list[SignedDecision], case: GateCase, governance: Governance, now: datetime
 ) -> Claim:
     evidence = case.evidence
     decision = Decision(
-        verb=wish.verb,
-        person=wish.person.id,
+        verb=draft.verb,
+        person=draft.person.id,
         role=role,
         run=evidence.run,
         gate=evidence.gate,
@@ -229,16 +229,16 @@ def _claim(
         tier=evidence.tier,
         purpose_sha256=evidence.purpose_sha256,
         demo=evidence.demo,
-        reason=wish.reason,
-        checks=list(wish.checks),
-        expires=wish.expires,
-        withdraws=_withdrawn(own, wish.role) if wish.verb == "withdraw" else [],
+        reason=draft.reason,
+        checks=list(draft.checks),
+        expires=draft.expires,
+        withdraws=_withdrawn(own, draft.role) if draft.verb == "withdraw" else [],
         time=now,
     )
     return Claim(
         decision=decision,
-        person=wish.person,
-        key_fingerprint=keys.fingerprint(wish.signer.public_line),
+        person=draft.person,
+        key_fingerprint=keys.fingerprint(draft.signer.public_line),
         stage=evidence.subject.stage,
         subject_sha256=evidence.subject.sha256,
         evidence=evidence,

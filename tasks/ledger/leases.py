@@ -95,15 +95,15 @@ class Leases:
     def get(self, name: str) -> tuple[Lease | None, datetime]:
         """Return the current or last lease of a name, and the time of the database, without writing anything."""
         with self._reading() as connection:
-            there = migrations.version(connection, SCHEMA) is not None
-            return _read(connection, name) if there else None, self._now(connection)
+            has_tables = migrations.version(connection, SCHEMA) is not None
+            return _read(connection, name) if has_tables else None, self._now(connection)
 
     def position(self, name: str) -> int | None:
         """Return the position in the ledger up to which holders of the lease have done their work; None if unknown."""
         with self._reading() as connection:
-            there = migrations.version(connection, SCHEMA) is not None
-            come = connection.scalar(select(LEASES.c.come).where(LEASES.c.name == name)) if there else None
-        return come if come is None or isinstance(come, int) else INVALID_POSITION
+            has_tables = migrations.version(connection, SCHEMA) is not None
+            position = connection.scalar(select(LEASES.c.come).where(LEASES.c.name == name)) if has_tables else None
+        return position if position is None or isinstance(position, int) else INVALID_POSITION
 
     def advance_position(self, name: str, seq: int) -> None:
         def turn(connection: Connection) -> None:

@@ -47,15 +47,15 @@ def store(layout: Layout, model: NamedModel, box: Path, stage: str) -> None:
         Refused: The stage left something that is no plain file or folder.
     """
     target = models_folder(layout) / model.sha256
-    aside = target.with_name(f".{model.sha256}.fetched")
+    temporary_path = target.with_name(f".{model.sha256}.fetched")
     with hold(target.with_name(f".{model.sha256}.lock"), "another run keeps the same base model"):
         if find(layout, model):
             return
-        output_check.copy_checked(box, model.sha256, aside, stage)
-        if not aside.exists():
+        output_check.copy_checked(box, model.sha256, temporary_path, stage)
+        if not temporary_path.exists():
             return
-        if model.is_at(aside) and model.digest_at(aside) == model.sha256:
+        if model.is_at(temporary_path) and model.digest_at(temporary_path) == model.sha256:
             output_check.remove_forcibly(target)
-            aside.rename(target)
+            temporary_path.rename(target)
         else:
-            output_check.remove_forcibly(aside)
+            output_check.remove_forcibly(temporary_path)

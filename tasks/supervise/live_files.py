@@ -37,20 +37,20 @@ def _follow(name: str, left: Path, target: Path, ended: threading.Event) -> None
     with suppress(OSError):
         target.mkdir(parents=True, exist_ok=True)
         (target / name).unlink(missing_ok=True)
-        inode, going_on = 0, True
-        while going_on:
-            going_on = not ended.wait(COPY_SECONDS)
+        inode, running = 0, True
+        while running:
+            running = not ended.wait(COPY_SECONDS)
             inode = _append_new_bytes(name, left, target / name, inode)
 
 
 def _append_new_bytes(name: str, left: Path, target: Path, inode: int) -> int:
     with suppress(OSError), _open(left, name) as file:
         found = os.fstat(file.fileno())
-        had = target.stat().st_size if found.st_ino == inode else 0
-        if found.st_size > had or found.st_ino != inode:
-            file.seek(had)
-            with target.open("ab" if had else "wb") as grown:
-                grown.write(file.read(MAX_FILE_BYTES - had))
+        copied_bytes = target.stat().st_size if found.st_ino == inode else 0
+        if found.st_size > copied_bytes or found.st_ino != inode:
+            file.seek(copied_bytes)
+            with target.open("ab" if copied_bytes else "wb") as grown:
+                grown.write(file.read(MAX_FILE_BYTES - copied_bytes))
         return found.st_ino
     return inode
 

@@ -28,18 +28,18 @@ def copy_checked(box: Path, name: str, target: Path, stage: str) -> None:
     handle = _open(box, name, stage)
     if handle is None:
         return
-    aside = target.with_name(f".{target.name}.taken")
-    aside.parent.mkdir(parents=True, exist_ok=True)
+    temporary_path = target.with_name(f".{target.name}.taken")
+    temporary_path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if aside.exists():  # left by a supervisor that was killed
-            remove_forcibly(aside)
+        if temporary_path.exists():  # left by a supervisor that was killed
+            remove_forcibly(temporary_path)
         if stat.S_ISDIR(os.fstat(handle).st_mode):
             for inside, folders, names, place in os.fwalk(".", dir_fd=handle, onerror=_raise):
-                _copy_folder(aside / inside, folders, names, place, f"{name}/{inside}", stage)
+                _copy_folder(temporary_path / inside, folders, names, place, f"{name}/{inside}", stage)
         else:
-            _copy_file(aside, handle, name, stage)
+            _copy_file(temporary_path, handle, name, stage)
     except OSError as error:
-        remove_forcibly(aside)
+        remove_forcibly(temporary_path)
         if is_disk_full(error):
             raise Unavailable(
                 f"what stage {stage} left is copied to {target.parent}, and there is no space left on that disk; free "
@@ -47,13 +47,13 @@ def copy_checked(box: Path, name: str, target: Path, stage: str) -> None:
             ) from None
         raise Refused(f"what stage {stage} left cannot be read ({error.strerror}); nothing of it is taken") from None
     except Refused:
-        remove_forcibly(aside)
+        remove_forcibly(temporary_path)
         raise
     finally:
         os.close(handle)
     if target.exists():
         shutil.rmtree(target) if target.is_dir() else target.unlink()
-    aside.rename(target)
+    temporary_path.rename(target)
 
 
 def _raise(error: OSError) -> None:

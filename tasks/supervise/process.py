@@ -89,7 +89,7 @@ def run(
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold rows of sources
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    asked, past = StopRequest(), list[str]()
+    asked, end_reasons = StopRequest(), list[str]()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: asked.set())
 
@@ -101,11 +101,11 @@ def run(
         threading.Thread(target=_stop, args=(asked, process, boxed), daemon=True).start()
         if starter is not None:
             threading.Thread(target=_stop_after, args=(starter, asked), daemon=True).start()
-        threading.Thread(target=_enforce_limits, args=(over, past, process), daemon=True).start()
+        threading.Thread(target=_enforce_limits, args=(over, end_reasons, process), daemon=True).start()
         code = process.wait()
     _kill_children()
-    if past:
-        raise Unavailable(f"it was ended, since {past[0]}")
+    if end_reasons:
+        raise Unavailable(f"it was ended, since {end_reasons[0]}")
     return 128 + signal.SIGTERM if asked.is_set() else code
 
 
@@ -137,10 +137,10 @@ def _kill_children() -> None:
                 os.waitpid(child.pid, 0)
 
 
-def _enforce_limits(over: Callable[[], str | None], past: list[str], process: "subprocess.Popen[bytes]") -> None:
+def _enforce_limits(over: Callable[[], str | None], end_reasons: list[str], process: "subprocess.Popen[bytes]") -> None:
     while process.poll() is None:
         if why := over():
-            past.append(why)
+            end_reasons.append(why)
             process.kill()
             return
         time.sleep(POLL_SECONDS)
@@ -159,9 +159,9 @@ def _stop(asked: StopRequest, process: "subprocess.Popen[bytes]", boxed: bool) -
     started yet.
     """
     asked.wait()
-    until, told = time.monotonic() + STOP_SECONDS, False
+    until, is_sent = time.monotonic() + STOP_SECONDS, False
     while process.poll() is None and time.monotonic() < until:
-        told = told or _send_stop(process.pid, boxed)
+        is_sent = is_sent or _send_stop(process.pid, boxed)
         time.sleep(0.05)
     process.kill()
 

@@ -39,7 +39,7 @@ def find(layout: Layout, stage: str, read: Digests, lines: Sequence[str], boxed:
         boxed: Whether the stage must have run in a sandbox.
     """
     inputs = stage_record.inputs_digest(stage, read)
-    found = (_read(_record_path(world, inputs), layout, inputs, lines, boxed) for world in _state_folders(layout))
+    found = (_read(_record_path(state, inputs), layout, inputs, lines, boxed) for state in _state_folders(layout))
     return next((record for record in found if record), None)
 
 
@@ -70,9 +70,9 @@ def store_lock_entry(layout: Layout, record: SignedRecord, lock: Mapping[str, An
 
 
 def read_lock_entry(layout: Layout, record: SignedRecord) -> dict[str, Any] | None:
-    for world in _state_folders(layout):
+    for state in _state_folders(layout):
         try:
-            lock = parse(files.read_at_most(_lock(world, record), MAX_LOCK_BYTES))
+            lock = parse(files.read_at_most(_lock(state, record), MAX_LOCK_BYTES))
         except (OSError, ValueError):
             continue
         if isinstance(lock, dict):
@@ -94,12 +94,12 @@ def _read(path: Path, layout: Layout, inputs_sha256: str, lines: Sequence[str], 
     return found if is_usable(found, layout, inputs_sha256, boxed) else None
 
 
-def _record_path(world: Path, inputs_sha256: str) -> Path:
-    return world / RECORDS_FOLDER / f"{inputs_sha256}.json"
+def _record_path(state: Path, inputs_sha256: str) -> Path:
+    return state / RECORDS_FOLDER / f"{inputs_sha256}.json"
 
 
-def _lock(world: Path, record: SignedRecord) -> Path:
-    return world / RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}.lock.json"
+def _lock(state: Path, record: SignedRecord) -> Path:
+    return state / RECORDS_FOLDER / f"{record.record.taken_from or record.sha256}.lock.json"
 
 
 def _run_record_path(layout: Layout, stage: str) -> Path:

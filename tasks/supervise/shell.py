@@ -143,9 +143,9 @@ def _run_in_sandbox(stage: str, layout: Layout, command: list[str], starter: int
         made = _make_sandbox(stage, layout, place, read)
         over = limits.limit_check(LIMITS, place)
         folder = stage.replace("@", "/")
-        told = copy_live(grants.of(stage).live_files, made.measured / folder, layout.measurements(folder))
+        live_copies = copy_live(grants.of(stage).live_files, made.measured / folder, layout.measurements(folder))
         with _space_freed(layout, made, place):
-            with system_call_filter.open_filter() as handle, told, _vault(stage, layout) as vault:
+            with system_call_filter.open_filter() as handle, live_copies, _vault(stage, layout) as vault:
                 words, inherited = (
                     sandbox.command(made, command, handle),
                     (*sandbox.inherited_handles(handle, made), *vault.handles),

@@ -50,7 +50,7 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
         raise Unavailable(f"{path.parent}: this folder cannot be made ({error.strerror}); make it writable") from None
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS})
-    kept: list[sqlite3.Connection] = []
+    idle_connections: list[sqlite3.Connection] = []
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
@@ -59,13 +59,13 @@ def sqlite(path: Path, keep_open: bool = False) -> Engine:
         _enable_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")  # committed transactions survive a power cut
         connection.text_factory = DECODE_TEXT
-        if keep_open and not kept:
-            kept.append(_keep_open(path))
+        if keep_open and not idle_connections:
+            idle_connections.append(_keep_open(path))
 
     @event.listens_for(engine, "engine_disposed")
     def _close_idle_connections(_: Engine) -> None:
-        while kept:
-            kept.pop().close()
+        while idle_connections:
+            idle_connections.pop().close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -90,10 +90,10 @@ def version(connection: Connection, schema: Schema) -> int | None:
         return None
     if table.name not in there:
         return 1
-    held: Sequence[object] = connection.scalars(select(table.c.version)).all()
-    if len(held) == 1 and isinstance(held[0], int) and held[0] >= 1:
-        return held[0]
-    listed = ", ".join(ascii(value) for value in held[:5]) or "nothing"
+    stored_versions: Sequence[object] = connection.scalars(select(table.c.version)).all()
+    if len(stored_versions) == 1 and isinstance(stored_versions[0], int) and stored_versions[0] >= 1:
+        return stored_versions[0]
+    listed = ", ".join(ascii(value) for value in stored_versions[:5]) or "nothing"
     raise Refused(
         f"{_database_name(connection.engine)} was changed by hand: {table.name} holds {listed:.80}, expected one "
         "version from 1 on; restore a backup"
@@ -152,12 +152,12 @@ def _report_migration(engine: Engine, schema: Schema, version: int, by: str) -> 
 def _copy(database: Path, version: int) -> Path:
     """Copy the committed content of a SQLite file to a new file in the same folder, atomically."""
     target = database.with_name(f"{database.name}.schema{version}")
-    aside = target.with_name(f".{target.name}.part")
-    aside.unlink(missing_ok=True)
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(aside)) as copy:
+    temporary_path = target.with_name(f".{target.name}.part")
+    temporary_path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(temporary_path)) as copy:
         source.backup(copy)
-    aside.chmod(database.stat().st_mode & 0o777)
-    aside.replace(target)
+    temporary_path.chmod(database.stat().st_mode & 0o777)
+    temporary_path.replace(target)
     return target
 
 

@@ -23,8 +23,8 @@ def create(uri: str) -> None:
     from mlflow import MlflowClient
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="making-", dir=file.parent) as aside:
-        made = Path(aside) / file.name
-        MlflowClient(f"{SCHEME}{made}").search_experiments(max_results=1)
+    with TemporaryDirectory(prefix="making-", dir=file.parent) as folder:
+        new_file = Path(folder) / file.name
+        MlflowClient(f"{SCHEME}{new_file}").search_experiments(max_results=1)
         with suppress(FileExistsError):
-            os.link(made, file)
+            os.link(new_file, file)

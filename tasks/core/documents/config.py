@@ -239,14 +239,14 @@ def _combination_errors(document: Any, model: type[BaseModel], errors: Sequence[
     """
     value = to_plain(document)
     wrong = [item for item in errors if item["type"] != "missing" and not _is_combination(item)]
-    taken = [_innermost(value, item["loc"]) for item in wrong]
-    for section, key in taken:
+    removed_keys = [_innermost(value, item["loc"]) for item in wrong]
+    for section, key in removed_keys:
         section.pop(key, None)
     try:
         model.model_validate(value)
     except ValidationError as error:
         again = [item for item in error.errors() if _is_combination(item)]
-        return [item for item in again if not any(_mentions(item["msg"], str(key)) for _, key in taken)]
+        return [item for item in again if not any(_mentions(item["msg"], str(key)) for _, key in removed_keys)]
     return []
 
 

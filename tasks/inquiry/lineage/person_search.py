@@ -44,10 +44,10 @@ def find_person(state: Path, value: str, access: Access, reason: str, ledger: Le
     """
     if not value.strip():
         raise InputError("--subject is empty; give a name, an address or a number of the person")
-    worlds = [
+    state_folders = [
         each for each in (state, state / EXPERIMENTS_FOLDER) if each == state or (each / vault_keys.KEY_FILE).exists()
     ]
-    keys = [vault_keys.load(world).tokens for world in worlds]
+    keys = [vault_keys.load(folder).tokens for folder in state_folders]
     tokens = [token(category, value, key) for key in keys for category in sorted(IDENTIFYING_CATEGORIES)]
     known = {dataset.sha256: dataset for dataset in queries.datasets(state)}
     closed = _unsearched_sources(list(known.values()), access)

@@ -60,12 +60,12 @@ def publish(ledger: Ledger, keyholder: LedgerKeys) -> Publication:
     with _publication_lock(keyholder):
         last = newest_head(keyholder)
         void = sum(size > (last.size if last else 0) for size in local_heads(keyholder).sizes())
-        looked, away, wrong = _read_places(keyholder, last.size if last else 0)
-        head = _sign_next(ledger, keyholder, last, looked)
+        states, away, wrong = _read_places(keyholder, last.size if last else 0)
+        head = _sign_next(ledger, keyholder, last, states)
         delivered = {}
-        for look in looked:
+        for state in states:
             try:
-                delivered[look.place.name] = _add_missing_heads(look, keyholder)
+                delivered[state.place.name] = _add_missing_heads(state, keyholder)
             except Unavailable as error:
                 away.append(str(error))
             except Refused as error:
@@ -137,17 +137,17 @@ def _publication_lock(keyholder: LedgerKeys) -> Iterator[None]:
 
 
 def _read_places(keyholder: LedgerKeys, reached: int) -> tuple[list[_PlaceState], list[str], list[str]]:
-    looked, away, wrong = [], [], []
+    states, away, wrong = [], [], []
     for where in configured_places(keyholder):
         try:
             there = where.sizes()
             ahead = where.read({size for size in there if size > reached})
-            looked.append(_PlaceState(where, there, list(_counting_heads(ahead, keyholder).values())))
+            states.append(_PlaceState(where, there, list(_counting_heads(ahead, keyholder).values())))
         except Unavailable as error:
             away.append(str(error))
         except Refused as error:
             wrong.append(f"{where.name}: {error}; nothing is published there")
-    return looked, away, wrong
+    return states, away, wrong
 
 
 def _counting_heads(stored: Mapping[int, bytes], keyholder: LedgerKeys) -> dict[int, Head]:
@@ -179,9 +179,9 @@ def _signer(keyholder: LedgerKeys) -> Signer:
         ) from None
 
 
-def _sign_next(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, looked: list[_PlaceState]) -> Head | None:
+def _sign_next(ledger: Ledger, keyholder: LedgerKeys, last: Head | None, states: list[_PlaceState]) -> Head | None:
     """Check that the ledger extends every known head, sign a head if it has grown, and return the newest head."""
-    ahead = {head.size: (head, look.place.name) for look in looked for head in look.later_heads}
+    ahead = {head.size: (head, state.place.name) for state in states for head in state.later_heads}
     tree, target, ours = (last.tree if last else Frontier()), ledger.frontier(), last.ledger if last else ""
     for row in ledger.rows(tree.size, target.size):
         if row.seq != tree.size + 1:
@@ -215,7 +215,7 @@ def _rewritten_error(ledger: Ledger, why: str) -> Refused:
     return Refused(f"the ledger at {ledger.url} was rewritten: {why}. No head is made; see `hallmark ledger verify`")
 
 
-def _add_missing_heads(look: _PlaceState, keyholder: LedgerKeys) -> int:
+def _add_missing_heads(state: _PlaceState, keyholder: LedgerKeys) -> int:
     """Add the heads that a place lacks, and return their number.
 
     Before that, the newest head that is both in the place and here is compared. Afterwards the added heads are read
@@ -223,10 +223,10 @@ def _add_missing_heads(look: _PlaceState, keyholder: LedgerKeys) -> int:
     """
     kept = local_heads(keyholder)
     here = kept.sizes()
-    missing = set(_counting_heads(kept.read(here - look.sizes), keyholder))
-    _require_same_heads(look.place, kept, {max(here & look.sizes)} if here & look.sizes else set(), keyholder)
-    look.place.add(kept.read(missing))
-    _require_same_heads(look.place, kept, missing, keyholder)
+    missing = set(_counting_heads(kept.read(here - state.sizes), keyholder))
+    _require_same_heads(state.place, kept, {max(here & state.sizes)} if here & state.sizes else set(), keyholder)
+    state.place.add(kept.read(missing))
+    _require_same_heads(state.place, kept, missing, keyholder)
     return len(missing)
 
 
