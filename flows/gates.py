@@ -66,7 +66,7 @@ def require_same_policy(run: Run) -> None:
     if before == now:
         return
     cases.close_gates_of_run(run.ledger(), run.id, VOID_GATE.state)
-    lines = _known(run).gates
+    lines = _journal(run).gates
     update_journal(run.id, gates={gate: VOID_GATE if line.state == "waiting" else line for gate, line in lines.items()})
     raise Refused(
         f"policy changed since run {run.id} was resolved ({before[:12]}, now {now[:12]}): decisions on it count no "
@@ -77,7 +77,7 @@ def require_same_policy(run: Run) -> None:
 def skip_gate(run: Run, name: GateName) -> None:
     """Write the gate statement of a run in tier `experiment`, where nobody decides and nothing can be promoted."""
     statement.write_experiment_gate(run.layout, name, run.governance())
-    _line(run, name, GateState(state="skipped"))
+    _set_gate_state(run, name, GateState(state="skipped"))
 
 
 @task(task_run_name="evidence for the {name} gate", persist_result=False)
@@ -148,7 +148,7 @@ def suspend(run: Run, asked: Evidence, standing: GateStatus) -> None:
     update_journal(run.id, commit=run.commit(f"Ask at the {asked.gate} gate"))
     with activity(run.id, "pushing what it made"):
         run.push()
-    _line(run, asked.gate, GateState(state="waiting", waiting_for=standing.waiting_for))
+    _set_gate_state(run, asked.gate, GateState(state="waiting", waiting_for=standing.waiting_for))
     update_journal(run.id, status="waiting")
     artifacts.show_waiting(run, asked, wanted)
     # A new key each time: with a fixed one the second suspension returns at once.
@@ -163,13 +163,13 @@ def finish_gate(run: Run, asked: Evidence, standing: GateStatus) -> None:
     """
     if standing.state != "passed":
         commit = run.commit(f"Stop at the {asked.gate} gate")
-        _line(run, asked.gate, GateState(state=standing.state, waiting_for=standing.waiting_for))
+        _set_gate_state(run, asked.gate, GateState(state=standing.state, waiting_for=standing.waiting_for))
         update_journal(run.id, commit=commit)
         raise Refused(failure_message(asked, standing))
     statement.write_gate(run.layout, asked, standing, run.governance())
     commit = run.commit(f"Pass the {asked.gate} gate")
     people = [d.person for d in standing.decisions if d.counted and d.verb in ("approve", "waive")]
-    _line(run, asked.gate, GateState(state="passed", decided_by=list(dict.fromkeys(people))))
+    _set_gate_state(run, asked.gate, GateState(state="passed", decided_by=list(dict.fromkeys(people))))
     update_journal(run.id, status="running", commit=commit)
 
 
@@ -183,11 +183,11 @@ def failure_message(asked: Evidence, standing: GateStatus) -> str:
     return "\n".join([f"the {asked.gate} gate did not pass:", *against, look])
 
 
-def _line(run: Run, name: GateName, line: GateState) -> None:
-    update_journal(run.id, gates=_known(run).gates | {name: line})
+def _set_gate_state(run: Run, name: GateName, line: GateState) -> None:
+    update_journal(run.id, gates=_journal(run).gates | {name: line})
 
 
-def _known(run: Run) -> Journal:
+def _journal(run: Run) -> Journal:
     known = journal.read(run.layout.state, run.id)
     assert known is not None, "a run's journal is made before its first stage"
     return known

@@ -40,10 +40,10 @@ class MlflowSync:
             PartialFailure: Some runs could not be shown.
             Unavailable: MLflow or the ledger cannot be reached; the next update starts with the same run.
         """
-        since, parts = self._since(), PartialWork()
-        for time, run in sorted(self._changed(since)):
+        since, parts = self._read_last_update(), PartialWork()
+        for time, run in sorted(self._changed_runs(since)):
             try:
-                self._one(run)
+                self._update_run(run)
             except Unavailable:
                 raise
             except Exception as error:  # an unreadable run does not keep others from being shown
@@ -52,7 +52,7 @@ class MlflowSync:
                 files.write_bytes(self._state / SHOWN_FILE, str(since := time).encode())
         return parts.finish()
 
-    def _one(self, run: str) -> None:
+    def _update_run(self, run: str) -> None:
         written = journal.read(self._state, run)
         if written and written.status == "unreadable":
             raise InputError(written.error)
@@ -74,13 +74,13 @@ class MlflowSync:
         size = points.lstat().st_size if points.exists() else 0
         return f"{size} {known.model_copy(update={'stages': stages, 'doing': ''}).model_dump_json()}"
 
-    def _changed(self, since: int) -> Iterator[tuple[int, str]]:
+    def _changed_runs(self, since: int) -> Iterator[tuple[int, str]]:
         for run in journal.run_ids(self._state):
             time = journal.path(self._state, run).lstat().st_mtime_ns
             if time > since or run in self._shown:
                 yield time, run
 
-    def _since(self) -> int:
+    def _read_last_update(self) -> int:
         try:
             return int((self._state / SHOWN_FILE).read_text())
         except (FileNotFoundError, ValueError):

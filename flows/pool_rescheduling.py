@@ -52,11 +52,15 @@ def reschedule_abandoned(root: Path) -> list[str]:
     with get_client(sync_client=True) as client:
         states = (StateType.RUNNING, StateType.PENDING, StateType.CRASHED)
         for flow_run in flow_runs_in_state(root, client, *states, deployments=ours):
-            parts.attempt(f"run {run_id(flow_run)}", partial(_revive, root, client, flow_run, ledger, leases))
+            parts.attempt(
+                f"run {run_id(flow_run)}", partial(_reschedule_if_abandoned, root, client, flow_run, ledger, leases)
+            )
     return parts.finish()
 
 
-def _revive(root: Path, client: SyncPrefectClient, flow_run: FlowRun, ledger: Ledger, leases: Leases) -> list[str]:
+def _reschedule_if_abandoned(
+    root: Path, client: SyncPrefectClient, flow_run: FlowRun, ledger: Ledger, leases: Leases
+) -> list[str]:
     run, state = run_id(flow_run), flow_run.state
     lease, now = leases.get(f"run/{run}")
     if state is None or is_executing(root / ".hallmark", run) or (lease and not lease.is_over(now)):

@@ -49,7 +49,7 @@ class OccasionHandler:
         self._ledger: Ledger | None = None
         self._book = OccasionLog()
         self._known: tuple[int, Governance, DeploymentsInForce] | None = None
-        self._next: dict[str, float] = {}
+        self._next_checks: dict[str, float] = {}
 
     def handle_schedules(self, _: Path | None = None) -> list[str]:
         """Request the runs of due schedules, and hand all requested runs to Prefect.
@@ -60,15 +60,15 @@ class OccasionHandler:
         Raises:
             PartialFailure: Something failed; everything else was done.
         """
-        ledger, parts = self._reach(), PartialWork()
+        ledger, parts = self._open_ledger(), PartialWork()
         if self._is_idle(ledger):
             return []
         place, now = self._context(ledger)
         if now.problem:
             parts.add_failures([f"the schedules in force cannot be read: {now.problem}"])
         for each in due_times.due_occasions(now, self._book, ledger.now()) if self._leads() else ():
-            parts.attempt(f"schedule {each.occasion.name}", partial(self._answer, place, each))
-        parts.attempt("runs that were asked for", partial(self._finish, ledger))
+            parts.attempt(f"schedule {each.occasion.name}", partial(self._record_occasion, place, each))
+        parts.attempt("runs that were asked for", partial(self._create_flow_runs, ledger))
         return parts.finish()
 
     def handle_triggers(self, _: Path | None = None) -> list[str]:
@@ -80,27 +80,27 @@ class OccasionHandler:
         Raises:
             PartialFailure: Something failed; everything else was done.
         """
-        ledger, parts = self._reach(), PartialWork()
+        ledger, parts = self._open_ledger(), PartialWork()
         if self._is_idle(ledger):
             return []
         (place, now), leads = self._context(ledger), self._leads()
         for name, trigger in now.deployments.triggers.items():
             looks = name not in now.paused and (leads or isinstance(trigger, SourceChanged))
-            if looks and self._is_time(name, trigger):
-                parts.attempt(f"trigger {name}", partial(self._look_for, place, name, trigger, now, leads))
+            if looks and self._is_check_due(name, trigger):
+                parts.attempt(f"trigger {name}", partial(self._process_trigger, place, name, trigger, now, leads))
         return parts.finish()
 
     def _context(self, ledger: Ledger) -> tuple[TriggerContext, DeploymentsInForce]:
         governed, now = self._in_force(ledger)
         return TriggerContext(self._root, ledger, governed, self._book.update(ledger)), now
 
-    def _look_for(
+    def _process_trigger(
         self, place: TriggerContext, name: str, trigger: TriggerSettings, now: DeploymentsInForce, leads: bool
     ) -> list[str]:
         found = list(trigger_events.find_occasions(name, trigger, now.since[name], place))
-        return [line for each in found for line in self._answer(place, DueOccasion(each, ""))] if leads else []
+        return [line for each in found for line in self._record_occasion(place, DueOccasion(each, ""))] if leads else []
 
-    def _answer(self, place: TriggerContext, each: DueOccasion) -> list[str]:
+    def _record_occasion(self, place: TriggerContext, each: DueOccasion) -> list[str]:
         occasion = each.occasion
         if each.passed_over:
             entry = occasion_entries.record_passed_over(place.ledger, self._book, occasion, each.passed_over)
@@ -114,7 +114,7 @@ class OccasionHandler:
         outcome = f"run {entry.body['run']}" if entry.kind == TAKEN else f"passed over, {entry.body['why']}"
         return [f"{occasion.reason}: {outcome}"]
 
-    def _finish(self, ledger: Ledger) -> list[str]:
+    def _create_flow_runs(self, ledger: Ledger) -> list[str]:
         """Create the flow runs of the occasions for which this installation requested runs.
 
         These include occasions of a command or runner that was killed before it did so.
@@ -125,10 +125,10 @@ class OccasionHandler:
         parts = PartialWork()
         with get_client(sync_client=True) as client:
             for taken in waiting:
-                parts.attempt(f"run {taken.run} waits", partial(self._begin, client, ledger, taken))
+                parts.attempt(f"run {taken.run} waits", partial(self._hand_over, client, ledger, taken))
         return parts.finish()
 
-    def _begin(self, client: SyncPrefectClient, ledger: Ledger, taken: TakenOccasion) -> list[str]:
+    def _hand_over(self, client: SyncPrefectClient, ledger: Ledger, taken: TakenOccasion) -> list[str]:
         try:
             flow_run = create_flow_run(client, self._root, taken)
         except (httpx.HTTPError, PrefectException) as error:
@@ -144,16 +144,16 @@ class OccasionHandler:
             now.deployments.named or now.problem or self._book.not_handed_over(installation.installation_id(self._root))
         )
 
-    def _is_time(self, name: str, trigger: TriggerSettings) -> bool:
+    def _is_check_due(self, name: str, trigger: TriggerSettings) -> bool:
         """Return whether a trigger is due for a check. If it is, the time of its next check is set."""
         now = time.monotonic()
-        if now < self._next.get(name, 0.0):
+        if now < self._next_checks.get(name, 0.0):
             return False
         seconds = trigger.look.total_seconds() if isinstance(trigger, SourceChanged) else TRIGGER_SECONDS
-        self._next[name] = now + seconds
+        self._next_checks[name] = now + seconds
         return True
 
-    def _reach(self) -> Ledger:
+    def _open_ledger(self) -> Ledger:
         if self._ledger is None:
             self._ledger = Checkout(self._root).ledger
         return self._ledger

@@ -94,7 +94,7 @@ class SuspendedRuns:
                 parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume, client, flow_run, wanted))
             pooled = flow_runs_of(self._root, client, parked, wanted, self._pooled()) if wanted else []
             for flow_run in pooled:
-                parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._wake, client, flow_run))
+                parts.attempt(f"run {run_id(flow_run)} cannot go on", partial(self._resume_flow_run, client, flow_run))
         if whole:
             self._note_ended(wanted - {run_id(flow_run) for flow_run in (*flow_runs, *pooled)})
         return parts.finish()
@@ -105,11 +105,11 @@ class SuspendedRuns:
         Such a run may not be suspended yet. All open gates are read in a full check (`whole`), or if the ledger has new
         entries about gates.
         """
-        ledger = self._reach()
+        ledger = self._open_ledger()
         last = ledger.last()
         news = ledger.changes_after(self._last) if last > self._last and not whole else set()
         if whole or last < self._last or any(kind.partition(".")[0] in DECIDING_KINDS for kind, _ in news):
-            answered = self._look(ledger)
+            answered = self._read_open_gates(ledger)
             self._answered = answered if whole else answered | (self._answered - self._open)
         if not whole:
             self._ended -= {subject for _, subject in news}
@@ -119,12 +119,12 @@ class SuspendedRuns:
         self._last = last
         return self._answered
 
-    def _reach(self) -> Ledger:
+    def _open_ledger(self) -> Ledger:
         if self._ledger is None:
             self._ledger = Checkout(self._root).ledger
         return self._ledger
 
-    def _look(self, ledger: Ledger) -> set[str]:
+    def _read_open_gates(self, ledger: Ledger) -> set[str]:
         rules, judged, pooled = GovernanceCache(self._root, ledger), dict[str, Governance](), self._pooled()
 
         def governed(summary: EvidenceSummary) -> Governance:
@@ -141,10 +141,13 @@ class SuspendedRuns:
             run
             for each in glances
             if (run := each.entry.subject) in judged
-            and (_is_answered(each, judged[run]) or self._is_held_back(run, withdrawn[id(judged[run])], judged[run]))
+            and (
+                _is_answered(each, judged[run])
+                or self._uses_withdrawn_source(run, withdrawn[id(judged[run])], judged[run])
+            )
         }
 
-    def _is_held_back(self, run: str, taken: dict[str, list[Withdrawal]], governed: Governance) -> bool:
+    def _uses_withdrawn_source(self, run: str, taken: dict[str, list[Withdrawal]], governed: Governance) -> bool:
         try:
             used = release_sources.of_run(layout_of(self._root, run)) if taken else []
             return bool(withdrawals.affecting(taken, used, governed))
@@ -163,11 +166,11 @@ class SuspendedRuns:
         """Resume a run that may continue; a run that another machine has taken up is resumed so that it ends here."""
         run = run_id(flow_run)
         waits = run not in wanted and (run in self._open or not is_decided(self._root, run))
-        if waits and not is_elsewhere(self._reach(), self._root, run):
+        if waits and not is_elsewhere(self._open_ledger(), self._root, run):
             return []
-        return self._wake(client, flow_run)
+        return self._resume_flow_run(client, flow_run)
 
-    def _wake(self, client: SyncPrefectClient, flow_run: FlowRun) -> list[str]:
+    def _resume_flow_run(self, client: SyncPrefectClient, flow_run: FlowRun) -> list[str]:
         run = run_id(flow_run)
         client.resume_flow_run(flow_run.id)
         self._answered.discard(run)

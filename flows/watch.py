@@ -60,8 +60,10 @@ def shared_periodic_work(root: Path) -> list[str]:
         "incidents that nobody closed": incidents.escalate_overdue,
     }
     for what, raised in raising.items():
-        parts.attempt(what, partial(_raise, raised, ledger, rules))
-    parts.attempt("records of ledgers that were rolled back", lambda: _failing(ledger_rollback.invalid_records(ledger)))
+        parts.attempt(what, partial(_raise_incidents, raised, ledger, rules))
+    parts.attempt(
+        "records of ledgers that were rolled back", lambda: _raise_failures(ledger_rollback.invalid_records(ledger))
+    )
     return parts.finish()
 
 
@@ -89,7 +91,7 @@ def local_periodic_work(root: Path) -> list[str]:
 def _deliver(ledger: Ledger, state: Path) -> list[str]:
     delivered = outbox.deliver(ledger, state)
     notes = [f"admission: {delivered} records that were kept while the ledger was away"] if delivered else []
-    return _failing(outbox.invalid_files(state), notes)
+    return _raise_failures(outbox.invalid_files(state), notes)
 
 
 GovernanceLookup = Callable[[str], Governance | None]
@@ -120,11 +122,13 @@ def _remind_of(case: GateCase, ledger: Ledger, judging: GovernanceLookup) -> lis
     return [f"{entry.kind}: {case.evidence.gate} gate of run {case.evidence.run}" for entry in recorded]
 
 
-def _raise(raised: Callable[[Ledger, Governance], list[Entry]], ledger: Ledger, rules: GovernanceCache) -> list[str]:
+def _raise_incidents(
+    raised: Callable[[Ledger, Governance], list[Entry]], ledger: Ledger, rules: GovernanceCache
+) -> list[str]:
     return [f"{entry.kind}: {entry.subject}" for entry in raised(ledger, rules.installed())]
 
 
-def _failing(reasons: list[str], done: list[str] | None = None) -> list[str]:
+def _raise_failures(reasons: list[str], done: list[str] | None = None) -> list[str]:
     if reasons:
         raise PartialFailure(done or [], reasons)
     return done or []
@@ -151,7 +155,7 @@ def reschedule(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool
             now = client.read_flow_run(flow_run.id).state
             if now is None or now.type not in ORPHAN_STATES:
                 return False
-            if now.type == StateType.CRASHED and not _unfinished(root, run, flow_run):
+            if now.type == StateType.CRASHED and not _is_unfinished(root, run, flow_run):
                 return False
             client.set_flow_run_state(flow_run.id, Scheduled(message="its process was gone"), force=True)
             return True
@@ -159,6 +163,6 @@ def reschedule(root: Path, client: SyncPrefectClient, flow_run: FlowRun) -> bool
         return False  # a process executes the run
 
 
-def _unfinished(root: Path, run: str, flow_run: FlowRun) -> bool:
+def _is_unfinished(root: Path, run: str, flow_run: FlowRun) -> bool:
     known = journal.read(root / ".hallmark", run)
     return known is not None and known.status == "running" and known.flow_run == str(flow_run.id)

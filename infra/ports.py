@@ -39,7 +39,7 @@ def bind_loopback(wanted: int, by_name: bool = False) -> list[socket.socket]:
     made = list[socket.socket]()
     try:
         for family, host in LOOPBACK[: 1 + by_name]:
-            made.append(_bound(family, host, made[0].getsockname()[1] if made else wanted))
+            made.append(_bind(family, host, made[0].getsockname()[1] if made else wanted))
     except OSError as error:
         if made and error.errno in NO_IPV6:
             return made
@@ -49,7 +49,7 @@ def bind_loopback(wanted: int, by_name: bool = False) -> list[socket.socket]:
     return made
 
 
-def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+def _bind(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     made = socket.socket(family)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was just closed counts as free

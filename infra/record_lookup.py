@@ -46,7 +46,7 @@ def find_record(state: Path, record: str, ledger: Ledger, governed: Governance) 
     """
     if len(record) < 16 or set(record) - set("0123456789abcdef"):
         raise InputError(f"expected a record's id, at least 16 hex digits, got {record!r}")
-    return _placed(state, queries.memberships_of_record(state, record), [], ledger, governed)
+    return _lookup_result(state, queries.memberships_of_record(state, record), [], ledger, governed)
 
 
 def find_person(
@@ -57,10 +57,10 @@ def find_person(
     The ledger records the question before this function searches for the answer.
     """
     sought = person_search.find_person(state, value, access, reason, ledger)
-    return _placed(state, sought.members, sought.closed, ledger, governed)
+    return _lookup_result(state, sought.members, sought.closed, ledger, governed)
 
 
-def _placed(
+def _lookup_result(
     state: Path, members: list[Membership], closed: list[str], ledger: Ledger, governed: Governance
 ) -> LookupResult:
     released = releases.by_dataset(ledger, governed)

@@ -116,7 +116,7 @@ def revoke(
     changed = proposal.propose(_folder(), proposal.revoke(who, mark, moment, reason))
     document = {"id": who, "fingerprint": mark, "revoked_as_of": moment.isoformat(), "proposed": changed}
     shared.print_json(document) if as_json else console.print(f"{who}: {mark} revoked as of {format_time(moment)}")
-    _tell_next_step(changed, as_json)
+    _print_next_step(changed, as_json)
 
 
 def root(as_json: shared.Json = False) -> None:
@@ -190,7 +190,7 @@ def _report(who: str, line: str, changed: bool, as_json: bool, **more: str) -> N
     else:
         console.print(f"{who}: {document['fingerprint']}" + "".join(f"; private key: {path}" for path in more.values()))
         console.print(f"  keys: [{line}]")
-    _tell_next_step(changed, as_json)
+    _print_next_step(changed, as_json)
     if in_the_way:
         shared.print_notice(in_the_way, as_json)
 
@@ -207,6 +207,6 @@ def _shadowing_key(who: str, line: str) -> str:
     )
 
 
-def _tell_next_step(changed: bool, as_json: bool) -> None:
+def _print_next_step(changed: bool, as_json: bool) -> None:
     text = f"proposed in {GOVERNANCE}/people.yaml; it counts once adopted: hallmark policy adopt {GOVERNANCE}"
     shared.print_notice(text if changed else f"{GOVERNANCE}/people.yaml says so already; nothing was changed", as_json)

@@ -129,7 +129,7 @@ def adopt(
     if root:
         adoption_entries.trust_root(here.state, signer.public_line)
     outcome = adoption_entries.sign(ledger, chain.root, policy, people, signer)
-    _tell(outcome, changes, as_json)
+    _print_outcome(outcome, changes, as_json)
 
 
 def _signer(chain: Chain, here: Checkout, who: str | None) -> Signer:
@@ -142,7 +142,7 @@ def _signer(chain: Chain, here: Checkout, who: str | None) -> Signer:
     return governed.signer(governed.actor(shared.acting_person(who), here.now), here.now)
 
 
-def _tell(outcome: SigningOutcome, changes: list[str], as_json: bool) -> None:
+def _print_outcome(outcome: SigningOutcome, changes: list[str], as_json: bool) -> None:
     if as_json:
         shared.print_json({"changes": changes, "adopted": outcome.adopted, "ledger_entry": outcome.entry.seq,
                            "digest": outcome.entry.subject, "waits_for": outcome.missing})  # fmt: skip

@@ -86,14 +86,14 @@ class _PrintedLines:
             self.screen.working(known.doing)
         for name, line in known.stages.items():
             if line.state != "running":
-                self._once(name, f"  {name:<18} {line.state:<7} {format_duration(line.seconds):>9}")
+                self._print_if_changed(name, f"  {name:<18} {line.state:<7} {format_duration(line.seconds):>9}")
             elif not known.doing:
                 self.screen.working(name, line.progress)
         for gate, standing in known.gates.items():
             by = f" by {', '.join(standing.decided_by)}" if standing.decided_by else ""
-            self._once(f"gate {gate}", f"  {gate + ' gate':<18} {standing.state}{by}")
+            self._print_if_changed(f"gate {gate}", f"  {gate + ' gate':<18} {standing.state}{by}")
 
-    def _once(self, name: str, text: str) -> None:
+    def _print_if_changed(self, name: str, text: str) -> None:
         if self.lines.get(name) != text:
             self.lines[name] = text
             self.screen.line(text)

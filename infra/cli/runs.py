@@ -43,10 +43,10 @@ def show(run: Annotated[str, run_argument.REQUIRED], as_json: shared.Json = Fals
     summary = summarise(shared.checkout_root() / ".hallmark", run)
     if summary is None:
         raise InputError(NO_RUN_MESSAGE.format(run))
-    print_json(summary) if as_json else _print_one(summary)
+    print_json(summary) if as_json else _print_run(summary)
 
 
-def _print_one(summary: Summary) -> None:
+def _print_run(summary: Summary) -> None:
     table = Table("stage or gate", "state", "seconds", "", box=None, header_style="bold")
     for name, line in summary.stages.items():
         table.add_row(name, line.state, f"{line.seconds:.1f}", line.progress)

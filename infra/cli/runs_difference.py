@@ -31,7 +31,7 @@ def _show(changes: RunDifference, dataset: Dataset | None) -> None:
         console.print(f"  {line}")
     shown.print_settings("OUTCOME", changes.outcome)
     shown.print_settings("PARAMETERS", changes.parameters)
-    _data(changes, dataset)
+    _print_data(changes, dataset)
     shown.print_code(changes.made_with, changes.code, "see above")
     shown.print_figures(changes.figures, changes.same_test or not (changes.before.evaluated and changes.now.evaluated))
     if changes.paired:
@@ -40,7 +40,7 @@ def _show(changes: RunDifference, dataset: Dataset | None) -> None:
             console.print(f"  {line}")
 
 
-def _data(changes: RunDifference, dataset: Dataset | None) -> None:
+def _print_data(changes: RunDifference, dataset: Dataset | None) -> None:
     console.print("\nDATA")
     if dataset is None or changes.data is None:
         console.print("  not compared: one of them has no dataset")

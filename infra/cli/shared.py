@@ -92,7 +92,7 @@ def writable_path(path: Path) -> Iterator[Path]:
         Unavailable: The disk is full.
     """
     try:
-        target = _resolved(path)
+        target = _resolve(path)
         if target.exists() and not target.is_file():
             raise InputError(f"{path} is no file; give the path of one")
         yield target
@@ -103,7 +103,7 @@ def writable_path(path: Path) -> Iterator[Path]:
         ) from None
 
 
-def _resolved(path: Path) -> Path:
+def _resolve(path: Path) -> Path:
     try:
         return path.resolve()
     except RuntimeError:  # raised for a loop of symbolic links before Python 3.13

@@ -138,15 +138,15 @@ def _add_run_pages(app: FastAPI, context: Context) -> None:
 
     @app.get("/runs/{run}/report", include_in_schema=False)
     def report(run: str, who: Visitor = visitor) -> Response:
-        return _framed(report_file(context.here(), who.person, run))
+        return _framed_file(report_file(context.here(), who.person, run))
 
     @app.get("/runs/{run}/measured", include_in_schema=False)
     def measured(run: str, who: Visitor = visitor) -> Response:
-        return _framed(measured_file(context.here(), who.person, run))
+        return _framed_file(measured_file(context.here(), who.person, run))
 
     @app.get("/runs/{run}/docs/{path:path}", include_in_schema=False)
     def docs(run: str, path: str, who: Visitor = visitor) -> Response:
-        return _framed(docs_file(context.here(), who.person, run, path))
+        return _framed_file(docs_file(context.here(), who.person, run, path))
 
-    def _framed(path: Any) -> Response:
+    def _framed_file(path: Any) -> Response:
         return FileResponse(path, headers={"Content-Security-Policy": FRAMED_PAGE_CSP, "X-Frame-Options": "SAMEORIGIN"})

@@ -35,7 +35,7 @@ def add_routes(app: FastAPI, context: Context) -> None:
         # Strangers cannot fill the queue of known browsers.
         queue = context.signing_in_again if known else context.signing_in
         try:
-            return await queue.run(lambda: _signed_in(context, person, password, device, next, mark))
+            return await queue.run(lambda: _sign_in_with_password(context, person, password, device, next, mark))
         except (InputError, Refused) as error:
             return sign_in_page(context, request, next, 403, wrong=str(error), known=person)
 
@@ -52,7 +52,9 @@ def add_routes(app: FastAPI, context: Context) -> None:
         return answer
 
 
-def _signed_in(context: Context, person: str, password: str, device: str, where: str, mark: str) -> Response:
+def _sign_in_with_password(
+    context: Context, person: str, password: str, device: str, where: str, mark: str
+) -> Response:
     now = datetime.now(UTC)
     stored_hash = context.accounts.verify_password(person, password, now, device)
     context.here().person(person)

@@ -47,7 +47,7 @@ def sections(document: JsonSchema) -> list[Section]:
             for suffix, reference in _references(value):
                 if reference not in by_reference:
                     path = f"{section.path}.{name}".lstrip(".") + suffix
-                    walk(Section(reference, path, _resolved(reference, document)))
+                    walk(Section(reference, path, _resolve(reference, document)))
 
     walk(Section("", "", document))
     return [*by_reference.values()]
@@ -70,7 +70,7 @@ def _values_of_mapping(value: JsonSchema) -> list[JsonSchema]:
     return [*([more] if isinstance(more, Mapping) else []), *value.get("patternProperties", {}).values()]
 
 
-def _resolved(reference: str, document: JsonSchema) -> JsonSchema:
+def _resolve(reference: str, document: JsonSchema) -> JsonSchema:
     schema: JsonSchema = document["$defs"][reference.rpartition("/")[2]]
     return schema
 

@@ -33,11 +33,11 @@ def prefect(root: Path) -> Iterator[Finding]:
 def watch(root: Path) -> Iterator[Finding]:
     """Report whether a watch is running. None is needed if no gate is open and no schedule is in force."""
     found = watch_status.read(root)
-    waits = _unattended(root) if found.is_missing and ledger.ledger_exists(root / ".hallmark") else ""
+    waits = _describe_unattended(root) if found.is_missing and ledger.ledger_exists(root / ".hallmark") else ""
     yield Finding(f"{found.words}; {waits}", "hallmark up, or hallmark watch") if waits else Finding(found.words)
 
 
-def _unattended(root: Path) -> str:
+def _describe_unattended(root: Path) -> str:
     known, folder = ledger.get_ledger(root / ".hallmark"), root / "infra" / "governance"
     if known.loss_reason():
         return ""

@@ -102,14 +102,14 @@ def base_job_template(pool: Pool) -> dict[str, Any]:
     """
     if pool.type == "process":
         return {"job_configuration": {"command": " ".join(COMMAND)}, "variables": NO_VARIABLES}
-    manifest = _substituted(yaml_text.load(JOB_FILE.read_text("utf-8"), str(JOB_FILE)), pool)
+    manifest = _substitute(yaml_text.load(JOB_FILE.read_text("utf-8"), str(JOB_FILE)), pool)
     configuration = {"namespace": pool.namespace, "command": " ".join(COMMAND), "env": {}, "job_manifest": manifest}
     return {"job_configuration": configuration, "variables": NO_VARIABLES}
 
 
-def _substituted(value: Any, pool: Pool) -> Any:
+def _substitute(value: Any, pool: Pool) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _substituted(item, pool) for key, item in value.items()}
+        return {str(key): _substitute(item, pool) for key, item in value.items()}
     if isinstance(value, list):
-        return [_substituted(item, pool) for item in value]
+        return [_substitute(item, pool) for item in value]
     return {"IMAGE": pool.image, "NAMESPACE": pool.namespace}.get(value, value) if isinstance(value, str) else value

@@ -60,7 +60,7 @@ class Watch:
 
     def __init__(self, place: Path) -> None:
         self._turn = LeaseKeeper(open_leases(place / ".hallmark"), LEASE_NAME, installation.installation_id(place))
-        self._told: str | None = None
+        self._last_holder: str | None = None
         self._renewing, self._ended = threading.Lock(), False
 
     def renew(self, _: Path) -> list[str]:
@@ -69,10 +69,10 @@ class Watch:
             if self._ended:
                 return []
             lease = self._turn.renew()
-        if lease.owner == self._told:
+        if lease.owner == self._last_holder:
             return []
-        self._told = lease.owner
-        return [_words(lease, self._turn.is_held)]
+        self._last_holder = lease.owner
+        return [_lease_in_words(lease, self._turn.is_held)]
 
     def release(self) -> None:
         """Release the lease, so that another machine can take over at once.
@@ -97,12 +97,12 @@ class Watch:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
         try:
             async with asyncio.TaskGroup() as group:
-                for work in self._works():
+                for work in self._periodic_work():
                     group.create_task(work)
         finally:
             await asyncio.to_thread(self.release)
 
-    def _works(self) -> Iterator[Coroutine[None, None, None]]:
+    def _periodic_work(self) -> Iterator[Coroutine[None, None, None]]:
         yield run_periodically(RENEW_SECONDS, "watch", self.renew)
         yield run_periodically(DEADLINE_SECONDS, "time has passed", self.while_leader(shared_periodic_work))
         yield run_periodically(DEADLINE_SECONDS, "time has passed", local_periodic_work)
@@ -126,7 +126,7 @@ class Watch:
         return pool_rescheduling.pool_deployments(checkout_root()) if self._turn.is_held else []
 
 
-def _words(lease: Lease, mine: bool) -> str:
+def _lease_in_words(lease: Lease, mine: bool) -> str:
     return "this process watches" if mine else f"{lease.place} watches since {format_exact_time(lease.since)}"
 
 

@@ -51,7 +51,7 @@ def _lora(data: RowProfile) -> Reasons:
         yield -1, f"what it learnt is out of date after {data.refresh_days} days"
 
 
-def _instruction(data: RowProfile) -> Reasons:
+def _instruction_tuning(data: RowProfile) -> Reasons:
     if data.tasks > 1:
         yield 1, f"{data.tasks} tasks are learnt together"
     if not data.has_fixed_answers and data.answer_chars > SHORT_ANSWER_CHARS:
@@ -60,7 +60,7 @@ def _instruction(data: RowProfile) -> Reasons:
         yield -1, f"{data.rows} rows are few to learn from"
 
 
-def _full(data: RowProfile) -> Reasons:
+def _full_fine_tuning(data: RowProfile) -> Reasons:
     if data.rows >= MANY_ROWS and not data.has_fixed_answers:
         yield 1, f"{data.rows:,} rows may be more than an adapter holds"
     else:
@@ -77,8 +77,8 @@ def _pretraining(data: RowProfile) -> Reasons:
 RULES: Mapping[Approach, Callable[[RowProfile], Reasons]] = {
     "lora": _lora,
     "retrieval": _retrieval,
-    "instruction_tuning": _instruction,
-    "full_fine_tuning": _full,
+    "instruction_tuning": _instruction_tuning,
+    "full_fine_tuning": _full_fine_tuning,
     "continued_pretraining": _pretraining,
 }
 """Rule of each approach, in order of cost."""

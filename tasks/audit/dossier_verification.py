@@ -33,14 +33,14 @@ UNSIGNED = "nobody signed this dossier: its story may be anybody's; the release 
 
 def verify(folder: Path, governance: Governance) -> Verification:
     if not (folder / FILE_NAME).is_file():
-        return _unsigned(verification.verify(folder / RELEASE, governance))
+        return _with_missing_signature(verification.verify(folder / RELEASE, governance))
     return _verify(folder, trust.from_governance(governance))
 
 
 def verify_from_root(folder: Path, root: str) -> Verification:
     """Verify the dossier in `folder` with the fingerprint of the root key, which the caller received by another way."""
     if not (folder / FILE_NAME).is_file():
-        return _unsigned(verification.verify_from_root(folder / RELEASE, root))
+        return _with_missing_signature(verification.verify_from_root(folder / RELEASE, root))
     try:
         trusted = trust.from_root(folder, root, GOVERNANCE)
     except verification.CHECK_ERRORS as error:
@@ -49,7 +49,7 @@ def verify_from_root(folder: Path, root: str) -> Verification:
     return _verify(folder, trusted)
 
 
-def _unsigned(release: Verification) -> Verification:
+def _with_missing_signature(release: Verification) -> Verification:
     check = Check(about="dossier", state="missing", text=UNSIGNED)
     return release.model_copy(update={"of": "dossier", "checks": [check, *release.checks]})
 

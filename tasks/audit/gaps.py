@@ -89,7 +89,7 @@ def _adoption_gaps(record: ReleaseFacts) -> Iterator[str]:
     declared = record.contents.evidence["data"].declared if "data" in record.contents.evidence else {}
     sources = [name for name in record.contents.dataset.sources if f"source/{name}" not in declared]
     if sources:
-        yield f"Adopted by no owner, as its run declared them: {_listed('source', sources)}."
+        yield f"Adopted by no owner, as its run declared them: {_enumerate_names('source', sources)}."
     if not any(name.startswith("card/") for name in declared):
         yield "The use-case card was adopted by nobody."
 
@@ -102,7 +102,7 @@ def _build_gaps(record: ReleaseFacts) -> Iterator[str]:
         yield "What its stages read and left was not recorded."
     if bare := [name for name, stage in record.stages.items() if stage.environment.sandbox is None]:
         what = "without a sandbox, so by code that could do all that the runner may"
-        yield f"Computed {what}: {_listed('stage', sorted(bare))}."
+        yield f"Computed {what}: {_enumerate_names('stage', sorted(bare))}."
     if promotion.judge is None:
         yield "Which Hallmark judged it is not said."
     elif promotion.judge.editable:
@@ -112,7 +112,7 @@ def _build_gaps(record: ReleaseFacts) -> Iterator[str]:
         yield "There was no champion to compare it with: it is the first of its model."
 
 
-def _listed(what: str, names: list[str]) -> str:
+def _enumerate_names(what: str, names: list[str]) -> str:
     return f"{what}{'s' * (len(names) > 1)} {', '.join(names)}"
 
 

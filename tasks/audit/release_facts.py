@@ -122,7 +122,7 @@ def gather(release: Release, ledger: Ledger, governance: Governance) -> ReleaseF
         production_periods=production_periods.production_periods(line),
         reproductions=ledger.entries(REPRODUCED, str(release.label)),
         incidents=_incidents(release, ledger, governance),
-        withdrawals=_withdrawn(contents, ledger, governance),
+        withdrawals=_withdrawals(contents, ledger, governance),
         last_entry=ledger.last(),
         invalid_promotions=list(line.problems),
     )
@@ -152,7 +152,7 @@ def _incidents(release: Release, ledger: Ledger, governance: Governance) -> list
     ]
 
 
-def _withdrawn(said: ReleaseContents, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
+def _withdrawals(said: ReleaseContents, ledger: Ledger, governance: Governance) -> list[Withdrawal]:
     uses = [UsedSource(name, origin.sha256) for name, origin in said.dataset.sources.items()]
     affecting = withdrawals.affecting(withdrawals.in_force(ledger, governance), uses, governance)
     return list({each.sha256: each for standing in affecting.values() for each in standing}.values())

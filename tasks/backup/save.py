@@ -52,7 +52,7 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
             time=started_at,
             root=trusted,
             entries=0 if os.environ.get(state_verification.LEDGER_VARIABLE) else entries,
-            runs=_runs(state),
+            runs=_run_ids(state),
             private_keys=with_keys,
             elsewhere=[
                 _describe_external(name, what) for name, what in EXTERNAL_DATABASES.items() if os.environ.get(name)
@@ -117,7 +117,7 @@ def _bundle_refs(root: Path, bundle: Path) -> None:
         checkout.git("bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")
 
 
-def _runs(state: Path) -> list[str]:
+def _run_ids(state: Path) -> list[str]:
     return sorted(path.parents[1].name for path in (state / "runs").glob("*/inputs/request.json"))
 
 

@@ -31,7 +31,7 @@ class ListedBaseModel(BaseModelParams):
         return BaseModelParams.model_validate(self.model_dump(include=set(BaseModelParams.model_fields)))
 
     @model_validator(mode="after")
-    def _answered_somewhere(self) -> Self:
+    def _require_provider_with_region(self) -> Self:
         if bool(self.provider) != bool(self.region):
             raise ValueError("provider and region go together: data goes to somebody, and somewhere")
         return self
@@ -44,7 +44,7 @@ class BaseModelFile(FrozenModel):
     """Base models to compare, at least two."""
 
     @model_validator(mode="after")
-    def _several(self) -> Self:
+    def _require_distinct_names(self) -> Self:
         names = [each.name for each in self.bases]
         if len(names) < 2:
             raise ValueError(f"bases: expected two or more, got {len(names)}; add what it is to be compared with")

@@ -113,7 +113,7 @@ def compare(
     with hold(root / ".hallmark" / f".{COMPARISONS_FOLDER}.lock", "another comparison is under way"):
         chosen = rows.choose_rows(wish.params, Layout(root), ledger, governance, wish.rows)
         at, codes, found = Workspace.open(root, COMPARISONS_FOLDER), workspace.stage_code_digests(), ComparisonResults()
-        works = [_work(each, wish, chosen, at, codes, boxed, watcher) for each in wish.candidates]
+        works = [_prepare_job(each, wish, chosen, at, codes, boxed, watcher) for each in wish.candidates]
         at.remove_unwanted({it.key for it in works})
         for each, it in zip(wish.candidates, works, strict=True):
             terms = model_terms.judge_terms(each, governance.policy.base_models, chosen.regions)
@@ -141,7 +141,7 @@ class _ModelJob:
         return self.place.worktree(self.key)
 
 
-def _work(
+def _prepare_job(
     candidate: ListedBaseModel,
     wish: ComparisonRequest,
     chosen: ChosenRows,
@@ -220,12 +220,12 @@ def _execute_stages(it: _ModelJob, state: State) -> None:
 def make_document(wish: ComparisonRequest, chosen: ChosenRows, found: ComparisonResults) -> ComparisonDocument:
     """Return the comparison with figures, the best base model, and the differences of the others from it."""
     settings = wish.params.evaluation
-    compared = [_compared(each, wish, found) for each in wish.candidates]
+    compared = [_compared_model(each, wish, found) for each in wish.candidates]
     best = _best(compared, wish.state)
     if best:
         able = {name: made for name, made in found.outcomes.items() if wish.state in made.taken}
         others = metrics.compare_with_best(best, able, wish.state, settings)
-        compared = [_against(each, wish.state, others) for each in compared]
+        compared = [_with_difference(each, wish.state, others) for each in compared]
     asked = next(iter(found.outcomes.values()), None)
     return ComparisonDocument(
         use_case=wish.params.use_case.name,
@@ -244,7 +244,7 @@ def make_document(wish: ComparisonRequest, chosen: ChosenRows, found: Comparison
     )
 
 
-def _compared(candidate: ListedBaseModel, wish: ComparisonRequest, found: ComparisonResults) -> ComparedModel:
+def _compared_model(candidate: ListedBaseModel, wish: ComparisonRequest, found: ComparisonResults) -> ComparedModel:
     terms, made = found.terms[candidate.name], found.outcomes.get(candidate.name)
     about = ComparedModel(
         name=candidate.name,
@@ -283,7 +283,7 @@ def _best(compared: list[ComparedModel], state: State) -> str | None:
     return ranked[0].name if ranked else None
 
 
-def _against(each: ComparedModel, state: State, others: Mapping[str, Comparison]) -> ComparedModel:
+def _with_difference(each: ComparedModel, state: State, others: Mapping[str, Comparison]) -> ComparedModel:
     if each.name not in others:
         return each
     own = each.standings[state].model_copy(update={"against_best": others[each.name]})

@@ -30,7 +30,7 @@ def summarise(document: ComparisonDocument) -> str:
     if document.best is None:
         return "No base model that policy allows was asked."
     best = next(each for each in document.bases if each.name == document.best)
-    others = [(each, compared) for each in document.bases if (compared := _against(each, document.state))]
+    others = [(each, compared) for each in document.bases if (compared := _difference_from_best(each, document.state))]
     worse = [each.name for each, compared in others if compared.verdict == "worse"]
     open_ = [each.name for each, compared in others if compared.verdict == "undecided"]
     quality = best.quality(document.state)
@@ -43,7 +43,7 @@ def summarise(document: ComparisonDocument) -> str:
     )
 
 
-def _against(each: ComparedModel, state: State) -> Comparison | None:
+def _difference_from_best(each: ComparedModel, state: State) -> Comparison | None:
     return each.standings[state].against_best if state in each.standings else None
 
 

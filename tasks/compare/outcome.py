@@ -80,7 +80,7 @@ class ModelOutcome(FrozenModel):
 
 def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
     """Read the outcome from the outputs of a worktree, up to the stages that were executed."""
-    evaluated = {state: which for state, which in CONTENDERS.items() if _answered(layout, which)}
+    evaluated = {state: which for state, which in CONTENDERS.items() if _has_answers(layout, which)}
     model = model_shape.read(layout.artefacts("base_model") / "model")
     tokens = layout.artefacts("tokenise")
     work = workload.of(tokens, params.training, model.context) if tokens.exists() else None
@@ -92,13 +92,13 @@ def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
         longest_prompt=max(predicted["prompt_tokens"].to_pylist()),
         training_gb=round(needs.device / 1e9, 3),
         rows=_rows(layout, evaluated, params.evaluation),
-        taken={state: _taken(layout, which) for state, which in evaluated.items()},
-        trained=_trained(layout) if "fine_tuned" in evaluated else None,
+        taken={state: _read_figures(layout, which) for state, which in evaluated.items()},
+        trained=_read_training_figures(layout) if "fine_tuned" in evaluated else None,
         machine=sandbox.describe_machine(),
     )
 
 
-def _answered(layout: Layout, which: ModelName) -> bool:
+def _has_answers(layout: Layout, which: ModelName) -> bool:
     return (layout.artefacts(f"predict/{which}") / "result.json").is_file()
 
 
@@ -109,7 +109,7 @@ def _rows(layout: Layout, states: Mapping[State, ModelName], settings: Evaluatio
         for side, rows in sides.items()
     }
     judge = judge_of(settings, (expected["train"] or expected["test"]).values())
-    said = {state: _said(layout, which) for state, which in states.items()}
+    said = {state: _read_answers(layout, which) for state, which in states.items()}
 
     def answer(state: State, record_id: str) -> AnswerVerdict:
         judged = judge.judge(said[state][record_id], expected["test"][record_id])
@@ -126,12 +126,12 @@ def _rows(layout: Layout, states: Mapping[State, ModelName], settings: Evaluatio
     ]
 
 
-def _said(layout: Layout, which: ModelName) -> dict[str, str]:
+def _read_answers(layout: Layout, which: ModelName) -> dict[str, str]:
     table = read_table(layout.artefacts(f"predict/{which}") / "predictions.parquet")
     return dict(zip(table["record_id"].to_pylist(), table["answer"].to_pylist(), strict=True))
 
 
-def _taken(layout: Layout, which: ModelName) -> AnsweringFigures:
+def _read_figures(layout: Layout, which: ModelName) -> AnsweringFigures:
     said = facts.read(layout.artefacts(f"predict/{which}") / "result.json")
     measured = facts.read(layout.measurements(f"predict/{which}") / "facts.json")
     return AnsweringFigures.model_validate(
@@ -139,7 +139,7 @@ def _taken(layout: Layout, which: ModelName) -> AnsweringFigures:
     )
 
 
-def _trained(layout: Layout) -> TrainingFigures:
+def _read_training_figures(layout: Layout) -> TrainingFigures:
     said = facts.read(layout.artefacts("train") / "result.json")
     measured = facts.read(layout.measurements("train") / "facts.json")
     return TrainingFigures.model_validate(

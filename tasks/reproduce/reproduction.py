@@ -108,7 +108,7 @@ def reproduce(checkout: Repository, of: Original, ledger: Ledger, governance: Go
     Raises:
         Unavailable: The run's commit is not in this clone.
     """
-    with reproduction_worktree(checkout, of.label, _commit(checkout, of), keep) as layout:
+    with reproduction_worktree(checkout, of.label, _commit_of_original(checkout, of), keep) as layout:
         work = _ReproductionJob(
             layout=layout,
             source=of,
@@ -144,7 +144,7 @@ def _without_messages(result: Reproduction) -> dict[str, Any]:
     return result.model_copy(update={"stages": stages}).model_dump(mode="json", exclude={"kept"})
 
 
-def _commit(checkout: Repository, of: Original) -> str:
+def _commit_of_original(checkout: Repository, of: Original) -> str:
     try:
         return checkout.commit_of(of.commit)
     except InputError:

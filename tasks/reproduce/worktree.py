@@ -46,13 +46,13 @@ def reproduction_worktree(checkout: Repository, label: str, commit: str, keep: b
     with hold(stand_in.with_name(f".{label}.lock"), f"another reproduction of {label} is under way"):
         shutil.rmtree(stand_in, ignore_errors=True)
         try:
-            yield _make(checkout, stand_in, label, commit)
+            yield _make_worktree(checkout, stand_in, label, commit)
         finally:
             if not keep:
                 shutil.rmtree(stand_in, ignore_errors=True)
 
 
-def _make(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layout:
+def _make_worktree(checkout: Repository, stand_in: Path, label: str, commit: str) -> Layout:
     layout = Layout(stand_in / ".hallmark" / "runs" / label)
     layout.root.parent.mkdir(parents=True)
     fill(stand_in, checkout.root)

@@ -30,7 +30,7 @@ def expand(state: Path, given: str) -> str:
     """
     if not ID_PART.fullmatch(given):
         return given
-    known = _known(state)
+    known = _known_ids(state)
     fits = sorted(run for run in known if run.startswith(given) or run.endswith(given))
     if given in known or not fits:
         return given
@@ -48,7 +48,7 @@ def require_unambiguous(state: Path, run_id: str) -> None:
     Raises:
         InputError: The id could be confused with another.
     """
-    if run_id in (asked := _asked_for(state)):
+    if run_id in (asked := _requested_ids(state)):
         return
     given_out = GENERATED_ID.fullmatch(run_id)
     if not given_out and GENERATED_ID_PART.fullmatch(run_id):
@@ -68,20 +68,20 @@ def _is_part(part: str, run_id: str) -> bool:
     return bool(ID_PART.fullmatch(part)) and (run_id.startswith(part) or run_id.endswith(part))
 
 
-def _known(state: Path) -> set[str]:
-    return {*journal.run_ids(state), *_asked_for(state)}
+def _known_ids(state: Path) -> set[str]:
+    return {*journal.run_ids(state), *_requested_ids(state)}
 
 
-def _asked_for(state: Path) -> set[str]:
+def _requested_ids(state: Path) -> set[str]:
     return set(open_ledger(state).subjects(signed_request.KIND)) if ledger_exists(state) else set()
 
 
 def _ambiguity_message(state: Path, given: str, fits: list[str]) -> str:
-    lines = [f"  {run}{_about(state, run)}" for run in fits[-MAX_CANDIDATES:]]
+    lines = [f"  {run}{_describe_run(state, run)}" for run in fits[-MAX_CANDIDATES:]]
     more = [f"  and {len(fits) - MAX_CANDIDATES:,} older ones"] * (len(fits) > MAX_CANDIDATES)
     return "\n".join([f"{given!r} begins or ends the ids of {len(fits):,} runs; give more of one:", *more, *lines])
 
 
-def _about(state: Path, run: str) -> str:
+def _describe_run(state: Path, run: str) -> str:
     known = journal.read(state, run)
     return f"  {known.use_case or 'no use case yet'}, {known.status}" if known else "  not on this machine"

@@ -26,12 +26,12 @@ class GovernanceCache:
         """
         if not exists_here(Layout(self._runs / checked_run_id(run))):
             return None
-        return self._named(signed_request.named_governance(self._ledger, run))
+        return self._cached_governance(signed_request.named_governance(self._ledger, run))
 
     def of_any_run(self, run: str) -> Governance | None:
         """Return the governance of a run on any machine; None if it uses governance files of another machine."""
         named = signed_request.named_governance(self._ledger, run)
-        return self._named(None) if named is None else self.of_local_run(run)
+        return self._cached_governance(None) if named is None else self.of_local_run(run)
 
     def of_run_with_own_files(self, run: str) -> Governance | None:
         """Return the governance of a run that uses governance files of this machine alone; None for other runs."""
@@ -42,9 +42,9 @@ class GovernanceCache:
         return list(self._read.values())
 
     def installed(self) -> Governance:
-        return self._named(None)
+        return self._cached_governance(None)
 
-    def _named(self, name: str | None) -> Governance:
+    def _cached_governance(self, name: str | None) -> Governance:
         if name not in self._read:
             self._read[name] = installed_governance(self._root, name)
         return self._read[name]

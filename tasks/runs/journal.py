@@ -166,10 +166,10 @@ def with_current_status(state: Path, known: Journal) -> Journal:
     if known.status != "running" or is_executing(state, known.run):
         return known
     latest = read(state, known.run) or known  # the run may have ended meanwhile
-    return _interrupted(latest) if latest.status == "running" else latest
+    return _as_interrupted(latest) if latest.status == "running" else latest
 
 
-def _interrupted(known: Journal) -> Journal:
+def _as_interrupted(known: Journal) -> Journal:
     stages = {
         name: line.model_copy(update={"state": "interrupted"}) if line.state == "running" else line
         for name, line in known.stages.items()

@@ -82,7 +82,9 @@ def provide_outputs(
         dvc.repro(layout, stage, say, force=True, supervised=True, boxed=by.needs_sandbox, most=most)
         record = _computed_record(layout, stage, read, by)
     elif record != known and _is_another_runs(record, layout):
-        record = stage_record.verify(stage_record.sign_cached(record, _tree(layout), by.signer), by.public_key_lines)
+        record = stage_record.verify(
+            stage_record.sign_cached(record, _tree_sha256(layout), by.signer), by.public_key_lines
+        )
     if is_cached:
         say(f"stage {stage} was done before with the same inputs; its outputs are those that were signed")
     return StageOutcome(stage=stage, seconds=time.monotonic() - started, cached=is_cached, record=record)
@@ -96,7 +98,7 @@ def _usable_records(
         known
         if known
         and record_store.is_usable(known, layout, inputs, by.needs_sandbox)
-        and known.record.tree_sha256 == _tree(layout)
+        and known.record.tree_sha256 == _tree_sha256(layout)
         else None
     )
     return [
@@ -107,10 +109,10 @@ def _usable_records(
 
 
 def _is_another_runs(record: SignedRecord, layout: Layout) -> bool:
-    return record.record.environment.run != layout.root.name or record.record.tree_sha256 != _tree(layout)
+    return record.record.environment.run != layout.root.name or record.record.tree_sha256 != _tree_sha256(layout)
 
 
-def _tree(layout: Layout) -> str:
+def _tree_sha256(layout: Layout) -> str:
     return str(files.read_json(layout.code)["tree_sha256"])
 
 

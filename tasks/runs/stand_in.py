@@ -23,12 +23,12 @@ def fill(stand_in: Path, checkout: Path) -> None:
             (stand_in / path.name).symlink_to(path)
     own = stand_in / ".hallmark" / "models"
     own.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in _fetched(checkout):
+    for path in _fetched_models(checkout):
         if not (own / path.name).exists():
             _link_model(path, own / path.name)
 
 
-def _fetched(checkout: Path) -> Iterator[Path]:
+def _fetched_models(checkout: Path) -> Iterator[Path]:
     folder = checkout / ".hallmark" / "models"
     return (path for path in (folder.iterdir() if folder.is_dir() else ()) if not path.name.startswith("."))
 

@@ -40,7 +40,7 @@ def other_machine(ledger: Ledger, root: Path, run_id: str) -> str | None:
     takeovers = ledger.entries(TAKEN_UP, run_id)
     if not takeovers or takeovers[-1].body.get("installation") == installation.installation_id(root):
         return None
-    return _words(takeovers[-1])
+    return _installation_in_words(takeovers[-1])
 
 
 def take_over(root: Path, run_id: str) -> float:
@@ -85,11 +85,11 @@ def take_over(root: Path, run_id: str) -> float:
         seconds += time.monotonic() - started
         checkout.git("update-ref", ref, commit)
         aside.rename(layout.request)
-        _record(ledger, root, run_id, before)
+        _record_takeover(ledger, root, run_id, before)
     return seconds
 
 
-def _record(ledger: Ledger, root: Path, run_id: str, before: int) -> None:
+def _record_takeover(ledger: Ledger, root: Path, run_id: str, before: int) -> None:
     with ledger.transaction():
         if _last_takeover(ledger, run_id) > before and (other := other_machine(ledger, root, run_id)):
             raise Refused(f"run {run_id} was taken up on another machine meanwhile ({other}); it goes on there")
@@ -103,7 +103,7 @@ def _last_takeover(ledger: Ledger, run_id: str) -> int:
     return takeovers[-1].seq if takeovers else 0
 
 
-def _words(entry: Entry) -> str:
+def _installation_in_words(entry: Entry) -> str:
     machine = entry.body.get("machine")
     named = f"installation {entry.body.get('installation')}, since {format_exact_time(entry.time)}"
     return f"{machine}, {named}" if machine else named

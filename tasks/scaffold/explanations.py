@@ -54,12 +54,12 @@ def explain_suite(suite: dict[str, Any]) -> Guesses:
 
 def _describe_expectation(expectation: dict[str, Any]) -> str:
     kwargs = expectation["kwargs"]
-    said = ", ".join(f"{key} {_short(value)}" for key, value in kwargs.items() if key != "column")
+    said = ", ".join(f"{key} {_shorten(value)}" for key, value in kwargs.items() if key != "column")
     about = f"{kwargs['column']}: " if "column" in kwargs else ""
     return f"{about}{expectation['type'].removeprefix('expect_').replace('_', ' ')}" + f" ({said})" * bool(said)
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     return f"{len(value)} values" if isinstance(value, list) and len(value) > 2 else str(value)
 
 

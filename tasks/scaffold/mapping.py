@@ -72,7 +72,7 @@ def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response
         UnclearMapping: Prompt or response cannot be guessed.
         InputError: A named column does not exist, or its name has invisible characters.
     """
-    _require(columns, [*([prompt] if prompt else []), *response])
+    _require_columns(columns, [*([prompt] if prompt else []), *response])
     mapped, left = GuessedMapping(), {column.name: column for column in columns if column.name}
     chat = next((column for column in left.values() if column.is_mostly(column.chats)), None)
     if chat and not (prompt or response):
@@ -82,13 +82,13 @@ def guess_mapping(columns: Sequence[ColumnProfile], prompt: str | None, response
     _labels(mapped, {name: column for name, column in left.items() if name not in named})
     left = {name: column for name, column in left.items() if name not in mapped.keys.values()}
     if "messages" not in mapped.keys:
-        _pair(mapped, left, prompt, list(response))
+        _map_prompt_and_response(mapped, left, prompt, list(response))
     _add_unused_columns(mapped, left)
     _require_visible_names(mapped)
     return mapped
 
 
-def _require(columns: Sequence[ColumnProfile], named: Sequence[str]) -> None:
+def _require_columns(columns: Sequence[ColumnProfile], named: Sequence[str]) -> None:
     names = [column.name for column in columns]
     if missing := [name for name in named if name not in names]:
         shown = ", ".join(map(repr, filter(None, names)))
@@ -113,7 +113,9 @@ def _labels(mapped: GuessedMapping, left: dict[str, ColumnProfile]) -> None:
             mapped.set_key("split", column.name, f"only {' and '.join(sorted(column.values))}")
 
 
-def _pair(mapped: GuessedMapping, left: dict[str, ColumnProfile], prompt: str | None, response: list[str]) -> None:
+def _map_prompt_and_response(
+    mapped: GuessedMapping, left: dict[str, ColumnProfile], prompt: str | None, response: list[str]
+) -> None:
     able = {name: column for name, column in left.items() if column.filled and not _is_id(column)}
     texts = {name: column for name, column in able.items() if column.is_mostly(column.texts) and name not in response}
     asked, why = _prompt(texts, able, prompt, response)

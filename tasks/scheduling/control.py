@@ -108,7 +108,7 @@ def differences(before: Deployments, now: Deployments) -> list[str]:
     was, becomes = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
     removed = {name for name in before.named if name not in now.named}
     new = {name for name in now.named if name not in before.named}
-    lines = [f"{_kind(now, name)} {name} is new: {_words(now, name)}" for name in now.named if name in new]
+    lines = [f"{_kind(now, name)} {name} is new: {_timing_in_words(now, name)}" for name in now.named if name in new]
     lines += [f"{_kind(before, name)} {name} is gone" for name in before.named if name in removed]
     lines += [f"pool {name} is new: {pool.in_words}" for name, pool in now.pools.items() if name not in before.pools]
     lines += [f"pool {name} is gone" for name in before.pools if name not in now.pools]
@@ -118,7 +118,9 @@ def differences(before: Deployments, now: Deployments) -> list[str]:
         if key[0] == "pools" and len(key) > 1 and key[1] in before.pools.keys() ^ now.pools.keys():
             continue
         if was.get(key) != becomes.get(key):
-            lines.append(f"{'.'.join(key)}: {_shown(was.get(key))} becomes {_shown(becomes.get(key))}")
+            lines.append(
+                f"{'.'.join(key)}: {_value_in_words(was.get(key))} becomes {_value_in_words(becomes.get(key))}"
+            )
     return lines
 
 
@@ -132,10 +134,10 @@ def _kind(deployments: Deployments, name: str) -> str:
     return "schedule" if name in deployments.schedules else "trigger"
 
 
-def _words(deployments: Deployments, name: str) -> str:
+def _timing_in_words(deployments: Deployments, name: str) -> str:
     schedule = deployments.schedules.get(name)
     return schedule.in_words if schedule else str(deployments.triggers[name].on)
 
 
-def _shown(value: Any) -> str:
+def _value_in_words(value: Any) -> str:
     return "nothing" if value is None else str(value)

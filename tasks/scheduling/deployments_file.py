@@ -24,7 +24,7 @@ DEFAULT_ANCHOR = datetime(2024, 1, 1)
 DeploymentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
-def _spelled(changes: Any) -> Any:
+def _with_yaml_values(changes: Any) -> Any:
     """Return changes with their values as YAML text, so that `epochs: 2` and `epochs: "2"` are the same."""
     if not isinstance(changes, Mapping):
         return changes
@@ -41,7 +41,7 @@ def _cron(expression: str) -> str:
     return expression
 
 
-def _no_shorter(length: timedelta) -> timedelta:
+def _require_min_interval(length: timedelta) -> timedelta:
     if length < MIN_INTERVAL:
         raise ValueError("expected at least one minute")
     return length
@@ -52,7 +52,7 @@ class RunSettings(FrozenModel):
 
     params: str = "params.yaml"
     """Params file of the use case, which must be committed; a relative path starts at the checkout."""
-    changes: Annotated[dict[str, str], BeforeValidator(_spelled)] = {}
+    changes: Annotated[dict[str, str], BeforeValidator(_with_yaml_values)] = {}
     """Overrides of single parameters by dotted key, as `--set` takes them."""
     pool: PoolName | None = None
     """Name of the work pool in `pools` that executes the runs; null: the runner of the machine that requests them."""
@@ -66,7 +66,7 @@ class Schedule(RunSettings):
 
     cron: Annotated[str, AfterValidator(_cron)] | None = None
     """Five fields: minute, hour, day of month, month, day of week."""
-    every: Annotated[Duration, AfterValidator(_no_shorter)] | None = None
+    every: Annotated[Duration, AfterValidator(_require_min_interval)] | None = None
     """Interval of elapsed time, at least a minute; a day has 24 hours."""
     anchor: LocalTime | None = None
     """Local time in `timezone` from which the intervals of `every` count; null: 2024-01-01 00:00."""
@@ -142,7 +142,7 @@ class SourceChanged(TriggerSettings):
     only one of the two contents has, divided by the number of distinct lines in both together. It is exact up to 4,096
     lines; above, it is an estimate from 4,096 of them (standard error 0.008 at most). A compressed or binary file
     changes as a whole."""
-    look: Annotated[Duration, AfterValidator(_no_shorter)] = timedelta(minutes=10)
+    look: Annotated[Duration, AfterValidator(_require_min_interval)] = timedelta(minutes=10)
     """Time between two readings of the sources."""
 
 
@@ -227,7 +227,7 @@ class Retries(FrozenModel):
     """Retries if the stage took longer than `timeouts` allows."""
 
 
-def _stage(name: str) -> str:
+def _known_stage(name: str) -> str:
     if name not in STAGES:
         raise ValueError(f"there is no stage {name!r}; there are {', '.join(STAGES)}")
     return name
@@ -247,7 +247,7 @@ class Deployments(FrozenModel):
     5."""
     retries: Retries = Retries()
     """Retries of stages that failed."""
-    timeouts: dict[Annotated[str, AfterValidator(_stage)], Duration] = {}
+    timeouts: dict[Annotated[str, AfterValidator(_known_stage)], Duration] = {}
     """Maximum time for each stage, by stage; a stage without an entry has no limit."""
 
     @model_validator(mode="after")

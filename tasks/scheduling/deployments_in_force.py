@@ -131,7 +131,7 @@ def _read_switches(
                 continue
             if said.follows is None and said.name in told:
                 continue  # later versions, which state it, have switched this name
-            if signed.sha256 in known or not _in_turn(said, last.get(said.name), files):
+            if signed.sha256 in known or not _follows_previous(said, last.get(said.name), files):
                 continue  # an old statement that was appended again
             known.add(signed.sha256)
             told |= {said.name} if said.follows else set()
@@ -143,7 +143,7 @@ def _read_switches(
     return paused, last
 
 
-def _in_turn(said: Switch, before: str | None, files: set[str]) -> bool:
+def _follows_previous(said: Switch, before: str | None, files: set[str]) -> bool:
     """Return whether a switch refers to the one before it.
 
     Switches of earlier versions, which did not refer to another, always count.

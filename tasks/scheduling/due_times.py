@@ -28,11 +28,13 @@ def due_occasions(standing: DeploymentsInForce, book: OccasionLog, now: datetime
     runs of one schedule at once would have the same inputs.
     """
     for name, schedule in standing.deployments.schedules.items():
-        if name not in standing.paused and (found := _of(name, schedule, standing.since[name], book, now)):
+        if name not in standing.paused and (found := _due_occasion(name, schedule, standing.since[name], book, now)):
             yield found
 
 
-def _of(name: str, schedule: Schedule, since: datetime, book: OccasionLog, now: datetime) -> DueOccasion | None:
+def _due_occasion(
+    name: str, schedule: Schedule, since: datetime, book: OccasionLog, now: datetime
+) -> DueOccasion | None:
     since = max(since, book.last_due(name, now) or since)
     last = schedule.last_due(since, now) if since < now else None
     if last is None or book.contains(key := f"{name}/{key_time(last)}"):
@@ -60,12 +62,12 @@ def next_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[
         (moment, name)
         for name, schedule in standing.deployments.schedules.items()
         if name not in standing.paused
-        for moment in _first(schedule, now, count)
+        for moment in _first_times(schedule, now, count)
     ]
     return sorted(found)[:count]
 
 
-def _first(schedule: Schedule, now: datetime, count: int) -> Iterator[datetime]:
+def _first_times(schedule: Schedule, now: datetime, count: int) -> Iterator[datetime]:
     for _, moment in zip(range(count), schedule.due_after(now), strict=False):
         yield moment
 

@@ -40,7 +40,7 @@ def find_change(trigger: PromptsChanged, ledger: Ledger, root: Path) -> PromptCh
     """
     checkout = Repository.open(root)
     now = read_prompts(CommitFiles.head(checkout), trigger.params)
-    last = _last(trigger, ledger)
+    last = _last_run(trigger, ledger)
     before = _prompts_of_run(checkout, last) if last else None
     if last is None or before is None or before == now:
         return None
@@ -62,7 +62,7 @@ def read_prompts(commit: CommitFiles, params: str) -> dict[str, Any]:
     return dict(section) if isinstance(section, Mapping) else {}
 
 
-def _last(trigger: PromptsChanged, ledger: Ledger) -> ResolvedRun | None:
+def _last_run(trigger: PromptsChanged, ledger: Ledger) -> ResolvedRun | None:
     """Return the last run that overrode prompts exactly as the trigger does.
 
     A person's trial of another prompt with `--set` does not count.

@@ -18,13 +18,13 @@ def log_trial(
     """Log a trial in MLflow. Return a message if MLflow cannot be reached; None if it was logged."""
     mlflow_runs.set_short_timeouts()
     try:
-        _track(layout, use_case, run, number, changes, outcome)
+        _log_to_mlflow(layout, use_case, run, number, changes, outcome)
     except Exception as error:  # no failure of tracking may end a sweep
         return f"tracking is away ({type(error).__name__}: {error}); trial {number} is not in MLflow"
     return None
 
 
-def _track(
+def _log_to_mlflow(
     layout: Layout, use_case: str, run: str, number: int, changes: Mapping[str, str], outcome: TrialOutcome
 ) -> None:
     from mlflow import MlflowClient

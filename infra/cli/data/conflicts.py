@@ -49,10 +49,10 @@ def conflicts(
         shared.print_json(listing.model_dump(mode="json"))
     elif not html:
         _show(listing)
-    shared.print_notice(f"{f'{html}: ' if html else ''}{_counted(listing)}", as_json)
+    shared.print_notice(f"{f'{html}: ' if html else ''}{_count_line(listing)}", as_json)
 
 
-def _counted(listing: Conflicts) -> str:
+def _count_line(listing: Conflicts) -> str:
     more = f"; --limit {listing.total} shows all" if len(listing.pairs) < listing.total else ""
     withheld = f"; {listing.withheld:,} more are about sources that you may not look at" if listing.withheld else ""
     return f"{len(listing.pairs):,} of {listing.total:,} conflicts of run {listing.run}{more}{withheld}"
@@ -77,8 +77,8 @@ def _table(pair: Pair) -> Table:
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.ratio, column.overflow = 1, "fold"
-    table.add_row("prompt", *map(_marked, prompts))
-    table.add_row("target", *map(_marked, targets))
+    table.add_row("prompt", *map(_highlight, prompts))
+    table.add_row("target", *map(_highlight, targets))
     table.add_row("owner", *(f"{side.owner}, authority {side.authority}" for side in sides))
     table.add_row("effective", *map(_dates, sides))
     table.add_row("record", *(side.record_id for side in sides), end_section=True)
@@ -93,7 +93,7 @@ def _dates(side: PairRecord) -> str:
     return f"{side.effective_from or 'no date'}{f', retired {side.retired_at}' if side.retired_at else ''}"
 
 
-def _marked(pieces: list[DiffPiece]) -> Text:
+def _highlight(pieces: list[DiffPiece]) -> Text:
     """Return the text with its differences in bold yellow, and in brackets for terminals without colours."""
     text = Text()
     for piece in pieces:

@@ -38,7 +38,7 @@ def list_sources(
     held, gates = read_inventory(sources.load(governed.folder), runs, ledger.now().date()), _gates(state)
     made = releases.by_source(ledger, governed)
     uses = _source_uses(held, withdrawals.in_force(ledger, governed), runs, made.by_name)
-    adopted = _adopted(ledger, governed)
+    adopted = _adoption_states(ledger, governed)
     if as_json:
         rows = {holding.source.id: _row(holding, gates) | {"adopted": adopted[holding.source.id]} for holding in held}
         shared.print_json([rows.get(name, {"source": {"id": name}}) | use for name, use in uses.items()])
@@ -51,7 +51,7 @@ def list_sources(
         shared.print_notice(notice, as_json)
 
 
-def _adopted(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
+def _adoption_states(ledger: Ledger, governed: Governance) -> dict[str, str | None]:
     inventory, now = sources.load(governed.folder), status.read(ledger, governed)
     declared = declarations.of_sources(inventory, sources.load_suites(governed.folder, inventory))
     asked = not governed.local or any(each.subject in now.in_force for each in declared)

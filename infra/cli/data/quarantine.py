@@ -51,13 +51,13 @@ def quarantine(
         shared.print_json(totals | {"counts": counts, "rows": rows})
     else:
         _show(quarantined.counts(), shown)
-    shared.print_notice(_counted(layout.root.name, quarantined.total, len(shown), csv), as_json)
+    shared.print_notice(_count_line(layout.root.name, quarantined.total, len(shown), csv), as_json)
     if quarantined.not_drawn and not rule:
         explanation = "were not drawn: data.train_rows and data.test_rows ask for fewer, and nothing is wrong with them"
         shared.print_notice(f"besides, {quarantined.not_drawn:,} records {explanation}", as_json)
 
 
-def _counted(run: str, total: int, shown: int, csv: Path | None) -> str:
+def _count_line(run: str, total: int, shown: int, csv: Path | None) -> str:
     of_run = f"{total:,} rows that run {run} quarantined" if total else f"run {run} quarantined no such rows"
     if csv:
         return f"{csv}: {of_run}"
@@ -87,11 +87,11 @@ def _table(entries: list[QuarantinedRow]) -> Table:
     for entry in entries:
         record = (entry.record_id or "")[:ID_DIGITS]
         cells = (entry.source_id, str(entry.row), entry.stage, entry.rule, entry.reason)
-        table.add_row(*cells, record, _winner(entry))
+        table.add_row(*cells, record, _kept_row(entry))
     return table
 
 
-def _winner(entry: QuarantinedRow) -> str:
+def _kept_row(entry: QuarantinedRow) -> str:
     if entry.winner is None:
         return ""
     return f"{entry.winner_source}, row {entry.winner_row} ({entry.winner[:ID_DIGITS]})"

@@ -138,10 +138,10 @@ def _decide(question: Question, who: str | None, verb: Verb, reason: str, as_jso
         where = f"{evidence.gate} gate of run {evidence.run}"
         console.print(f"recorded as entry {entry.seq} of the ledger: {person}, {verb}, {where}")
         console.print(f"the gate is {standing.state}" + "".join(f"; waits for {w}" for w in standing.waiting_for))
-    _what_next(evidence.run, standing, as_json)
+    _print_next_step(evidence.run, standing, as_json)
 
 
-def _what_next(run: str, standing: GateStatus, as_json: bool) -> None:
+def _print_next_step(run: str, standing: GateStatus, as_json: bool) -> None:
     stopped = _has_failed(run)
     if stopped and standing.state in ("waiting", "passed") and all(check.holds for check in standing.checks):
         shared.print_notice(f"the run has stopped; go on: hallmark run --resume {run}", as_json)

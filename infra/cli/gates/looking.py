@@ -25,7 +25,7 @@ def list_gates(
     Example: hallmark gates list
     """
     here = shared.open_checkout()
-    listed = (_all if every else _open)(here.ledger, here.rules)
+    listed = (_all_gates if every else _open)(here.ledger, here.rules)
     if as_json:
         shared.print_json([_row(*each) for each in listed])
         return
@@ -38,21 +38,21 @@ GateRows = Iterator[tuple[dict[str, Any], GateStatus | HallmarkError]]
 
 
 def _open(ledger: Ledger, rules: GovernanceCache) -> GateRows:
-    for glance in open_gates(ledger, lambda summary: _governed(rules, summary)):
+    for glance in open_gates(ledger, lambda summary: _governance_of(rules, summary)):
         yield {"run": glance.entry.subject, **glance.entry.body}, glance.status
 
 
-def _all(ledger: Ledger, rules: GovernanceCache) -> GateRows:
+def _all_gates(ledger: Ledger, rules: GovernanceCache) -> GateRows:
     with ledger.reading():
         for case in cases.read_all(ledger):
             known = {"run": case.opening.subject, **case.opening.body}
             try:
-                yield known, gates.judge(case.evidence, ledger, _governed(rules, case.evidence), ledger.now())
+                yield known, gates.judge(case.evidence, ledger, _governance_of(rules, case.evidence), ledger.now())
             except HallmarkError as error:
                 yield known, error
 
 
-def _governed(rules: GovernanceCache, summary: EvidenceSummary) -> Governance:
+def _governance_of(rules: GovernanceCache, summary: EvidenceSummary) -> Governance:
     return rules.of_local_run(summary.run) or gate_question.substitute_governance(summary, rules.installed())
 
 

@@ -40,7 +40,7 @@ def _show(moment: ProductionState, as_json: bool) -> None:
     console.print(_table(moment))
     console.print(history.CANARY_NOTE, style="dim")
     for standing in moment.models:
-        _tell(standing)
+        _print_champion(standing)
 
 
 def _table(moment: ProductionState) -> Table:
@@ -59,7 +59,7 @@ def _cells(holder: AliasHolder | None) -> list[str]:
     return [holder.release, format_exact_time(holder.since), until, str(holder.entry), holder.sha256[:12]]
 
 
-def _tell(standing: ModelState) -> None:
+def _print_champion(standing: ModelState) -> None:
     if standing.champion is None:
         first = format_exact_time(standing.first)
         console.print(f"\n{standing.name}: nothing was in production yet; the first promotion was {first}")

@@ -41,7 +41,9 @@ def verify(
     folder = _folder(named)
     fingerprint = keys.checked_fingerprint(root) if root else None
     with showing_step(f"verifying {folder}", None if as_json else console):
-        verified = folder_verification.verify_from_root(folder, fingerprint) if fingerprint else _own(folder)
+        verified = (
+            folder_verification.verify_from_root(folder, fingerprint) if fingerprint else _verify_with_own_keys(folder)
+        )
     if as_json:
         shared.print_json(verified.model_dump(mode="json"))
     else:
@@ -62,7 +64,7 @@ def _folder(named: Path) -> Path:
     )
 
 
-def _own(folder: Path) -> Verification:
+def _verify_with_own_keys(folder: Path) -> Verification:
     try:
         governed = shared.open_checkout().governance
     except InputError as error:

@@ -27,11 +27,11 @@ class BoundedTransport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.headers["accept-encoding"] = "identity"
         host = request.url.host
-        with _reaching(host):
+        with _unavailable_on_error(host):
             answer = self._inner.handle_request(request)
             try:
                 _require_plain(answer, host)
-                body = b"".join(_pieces(answer, host))
+                body = b"".join(_limited_pieces(answer, host))
             finally:
                 answer.close()
         return httpx2.Response(answer.status_code, headers=answer.headers, content=body, request=request)
@@ -57,7 +57,7 @@ def get_json(url: str) -> Any:
 
 
 @contextmanager
-def _reaching(host: str) -> Iterator[None]:
+def _unavailable_on_error(host: str) -> Iterator[None]:
     try:
         yield
     except (httpx2.HTTPError, OSError) as error:
@@ -71,7 +71,7 @@ def _require_plain(answer: httpx2.Response, host: str) -> None:
         raise Unavailable(f"the sign-in's provider, {host}, packs its answer, which nobody asked of it")
 
 
-def _pieces(answer: httpx2.Response, host: str) -> Iterator[bytes]:
+def _limited_pieces(answer: httpx2.Response, host: str) -> Iterator[bytes]:
     deadline, length = time.monotonic() + MAX_RESPONSE_SECONDS, 0
     for piece in answer.iter_raw():
         length += len(piece)

@@ -70,13 +70,13 @@ def audit(here: RequestState, person: Person, release: str = "") -> AuditPage:
         demo=named.demo,
         standing=", ".join(named.aliases) or "in no place now",
         questions=[
-            Question(id=id_, asks=asks, answer=_answered(answer, here, gathered))
+            Question(id=id_, asks=asks, answer=_answer_or_reason(answer, here, gathered))
             for id_, (asks, answer) in QUESTIONS.items()
         ],
     )
 
 
-def _answered(answer: Answer, here: RequestState, gathered: ReleaseFacts) -> list[AnswerLine]:
+def _answer_or_reason(answer: Answer, here: RequestState, gathered: ReleaseFacts) -> list[AnswerLine]:
     """Return an answer, or the reason why it cannot be given, so that the other questions are answered all the same."""
     try:
         return list(answer(here, gathered))

@@ -46,10 +46,10 @@ def read(here: RequestState, layout: Layout) -> Evaluation | None:
         return None
     evidence_files.compare(here, layout, "evaluation", path)
     with evidence_files.refuse_unreadable(layout.root.name):
-        return _shown(Metrics.model_validate_json(read_stage_bytes(path)))
+        return _evaluation(Metrics.model_validate_json(read_stage_bytes(path)))
 
 
-def _shown(said: Metrics) -> Evaluation:
+def _evaluation(said: Metrics) -> Evaluation:
     whole = said.overall
     models: list[ModelName] = [which for which in MODEL_TITLES if which in whole.scores]
     return Evaluation(

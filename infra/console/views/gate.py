@@ -123,13 +123,13 @@ def gate(here: RequestState, person: Person, run: str, gate: str) -> GatePage:
         decisions=standing.decisions,
         mine=[DECISION_TEXTS[offer.verb].format(offer.role) for offer in offers],
         verbs=list(dict.fromkeys(offer.verb for offer in offers)),
-        asked_of=_asked(here, case, person, governed, offers) if offers else None,
+        asked_of=_signing_form(here, case, person, governed, offers) if offers else None,
         report="report.html" in evidence_names,
         docs="index.html" in evidence_names,
     )
 
 
-def _asked(
+def _signing_form(
     here: RequestState, case: GateCase, person: Person, governed: Governance, offers: list[PossibleDecision]
 ) -> SigningForm:
     it = case.evidence

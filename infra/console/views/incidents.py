@@ -32,11 +32,11 @@ class IncidentPage(FrozenModel):
 def incident(here: RequestState, person: Person, incident: str) -> IncidentPage:
     found = record.get(here.ledger, here.governance, incident)
     may_not = "it is closed" if found.closing else closing_obstacle(found.opening, person, here.now)
-    asked = None if may_not else _asked(here, found.opening, person)
+    asked = None if may_not else _signing_form(here, found.opening, person)
     return IncidentPage(incident=found.summary, may_not=may_not or "", asked_of=asked)
 
 
-def _asked(here: RequestState, opened: Opening, person: Person) -> SigningForm:
+def _signing_form(here: RequestState, opened: Opening, person: Person) -> SigningForm:
     return SigningForm(
         path=f"/incidents/{opened.id}",
         type=signed_incident.CLOSING.uri,

@@ -74,7 +74,7 @@ def release(here: RequestState, person: Person, label: str) -> ReleasePage:
         champion=newest.promotion.label if newest else "",
         ordered=[RollbackOrder(person=it.order.person, role=it.order.role, reason=it.order.reason) for it in given],
         waits_for=rollback_orders.missing_orders(here.governance, target, given) if target else [],
-        asked_of=_asked(here, person, target, newest, given) if target and newest else None,
+        asked_of=_signing_form(here, person, target, newest, given) if target and newest else None,
     )
 
 
@@ -101,7 +101,7 @@ def _rollback_target(line: Promotions, label: str) -> SignedPromotion | None:
     return next((signed for signed in reversed(line.valid) if signed.promotion.label == label), None)
 
 
-def _asked(
+def _signing_form(
     here: RequestState, person: Person, target: SignedPromotion, newest: SignedPromotion, given: list[SignedOrder]
 ) -> SigningForm | None:
     own_roles, governed = person.roles_at(here.now), here.governance

@@ -62,17 +62,17 @@ def releases(
     listed.sort(key=lambda each: each[0].promoted_at, reverse=True)
     wanted = [each for each in listed if before is None or each[0].promoted_at < before]
     rows = [promoted.summarise(known, line, here.ledger, here.governance) for known, line in wanted[:most]]
-    champions = [reign for line in lines for reign in _reigns(line)]
+    champions = [reign for line in lines for reign in _champion_periods(line)]
     older = rows[-1].promoted_at if len(wanted) > most else None
     problems = [problem for line in lines for problem in line.problems][:MOST_PROBLEMS]
     return Releases(rows=rows, champions=champions, read=here.now, problems=problems, older=older)
 
 
-def _reigns(line: Promotions) -> list[ChampionPeriod]:
-    return [_reign(each) for each in production_periods.production_periods(line)[-MAX_PERIODS:]]
+def _champion_periods(line: Promotions) -> list[ChampionPeriod]:
+    return [_champion_period(each) for each in production_periods.production_periods(line)[-MAX_PERIODS:]]
 
 
-def _reign(each: production_periods.ProductionPeriod) -> ChampionPeriod:
+def _champion_period(each: production_periods.ProductionPeriod) -> ChampionPeriod:
     it, entry = each.signed.promotion, each.signed.entry
     return ChampionPeriod(
         model=it.name, release=it.label, since=each.since, until=each.until, by=it.action,

@@ -111,10 +111,10 @@ class RunPage(FrozenModel):
 def runs(here: RequestState, person: Person, below: str = "", most: RowLimit = PAGE_SIZE) -> Runs:
     known = journal.read_newest(here.state, most + 1, below)
     rows = [_row(here, free_text.redacted(here, person, each)) for each in known[:most]]
-    return Runs(rows=rows, tallies=_tallies(rows), older=rows[-1].run if len(known) > most else "")
+    return Runs(rows=rows, tallies=_use_case_summaries(rows), older=rows[-1].run if len(known) > most else "")
 
 
-def _tallies(rows: list[RunRow]) -> list[UseCaseSummary]:
+def _use_case_summaries(rows: list[RunRow]) -> list[UseCaseSummary]:
     by_name: dict[str, list[RunRow]] = {}
     for row in rows:
         by_name.setdefault(row.use_case or "not resolved yet", []).append(row)

@@ -59,12 +59,12 @@ def schedule(here: RequestState, person: Person, name: str) -> SchedulePage:
         name=name,
         row=overview.status(name, stands, book, here.now),
         coming=[each for each in overview.next_times(stands, here.now, MAX_OCCASIONS) if each.name == name],
-        asked=_asked(here, name),
-        asked_of=None if person.is_only_auditor(here.now) else _to_sign(here, person, name, stands),
+        asked=_past_occasions(here, name),
+        asked_of=None if person.is_only_auditor(here.now) else _signing_form(here, person, name, stands),
     )
 
 
-def _to_sign(here: RequestState, person: Person, name: str, stands: DeploymentsInForce) -> SigningForm:
+def _signing_form(here: RequestState, person: Person, name: str, stands: DeploymentsInForce) -> SigningForm:
     deed = "resume" if name in stands.paused else "pause"
     environment = here.governance.policy.environment
     return SigningForm(
@@ -79,7 +79,7 @@ def _to_sign(here: RequestState, person: Person, name: str, stands: DeploymentsI
     )
 
 
-def _asked(here: RequestState, name: str) -> list[PastOccasion]:
+def _past_occasions(here: RequestState, name: str) -> list[PastOccasion]:
     """Return the newest occasions of one name, among the last MAX_ENTRIES_SEARCHED of all names."""
     found = [
         entry for kind in (TAKEN, PASSED_OVER) for entry in islice(here.ledger.newest_first(kind), MAX_ENTRIES_SEARCHED)

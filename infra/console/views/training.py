@@ -63,10 +63,12 @@ def read(here: RequestState, layout: Layout) -> Training | None:
 def _of(path: Path, run: str) -> Training | None:
     with evidence_files.refuse_unreadable(run):
         points = training_curve.read_curve(path)
-        return _drawn([TrainingStep(point.step, point.loss, point.lr, point.validation_loss) for point in points])
+        return _draw_training(
+            [TrainingStep(point.step, point.loss, point.lr, point.validation_loss) for point in points]
+        )
 
 
-def _drawn(points: list[TrainingStep]) -> Training | None:
+def _draw_training(points: list[TrainingStep]) -> Training | None:
     every = len(points) // MAX_POINTS + 1
     some = [point for place, point in enumerate(points) if place % every == 0 or point.validation is not None]
     curve = charts.loss_curve(some)

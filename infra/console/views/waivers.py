@@ -42,12 +42,12 @@ def waivers(here: RequestState, person: Person, most: RowLimit = 100) -> Waivers
     claimed = [
         entry for entry in decided[:MAX_DECISIONS_SEARCHED] if signed_decision.unverified_claim(entry)[1] == "waive"
     ]
-    found = filter(None, (_signed(here, entry) for entry in claimed))
+    found = filter(None, (_verified_decision(here, entry) for entry in claimed))
     rows = sorted((_row(here, signed) for signed in found), key=lambda row: (row.over, str(row.expires), -row.entry))
     return Waivers(rows=rows[:most], whole=len(decided) <= MAX_DECISIONS_SEARCHED)
 
 
-def _signed(here: RequestState, entry: Entry) -> SignedDecision | None:
+def _verified_decision(here: RequestState, entry: Entry) -> SignedDecision | None:
     try:
         return signed_decision.read(entry, here.governance)
     except HallmarkError:

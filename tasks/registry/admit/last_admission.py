@@ -22,13 +22,13 @@ FOLDER = "admitted"
 
 def store(governance: Governance, name: str, signed: SignedPromotion) -> None:
     """Store a statement and the adoptions under which it counts, in place of those stored before."""
-    files.write_bytes(_path(governance.state, name), _spell(governance, signed))
+    files.write_bytes(_path(governance.state, name), _serialise(governance, signed))
 
 
 def is_stored(governance: Governance, name: str, signed: SignedPromotion) -> bool:
     """Return whether the stored admission is of this statement, under exactly these adoptions."""
     path = _path(governance.state, name)
-    return path.is_file() and path.read_bytes() == _spell(governance, signed)
+    return path.is_file() and path.read_bytes() == _serialise(governance, signed)
 
 
 def stored_governance(folder: Path, state: Path, name: str) -> Governance:
@@ -86,7 +86,7 @@ def _read(state: Path, name: str) -> dict[str, Any]:
     return document
 
 
-def _spell(governance: Governance, signed: SignedPromotion) -> bytes:
+def _serialise(governance: Governance, signed: SignedPromotion) -> bytes:
     return canonical_json({"statement": signed.envelope, "governance": list(governance.chain)})
 
 

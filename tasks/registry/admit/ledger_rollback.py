@@ -68,7 +68,7 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
     for record in records:
         cause = signed_incident.cause_digest(INCIDENT_KIND, record.release, _facts(record))
         if cause not in known:
-            opened.append(_open(record, ledger, governance))
+            opened.append(_open_incident(record, ledger, governance))
             known.add(cause)
     return [entry for entry in opened if entry]
 
@@ -95,7 +95,7 @@ def _facts(record: LedgerRollback) -> dict[str, Any]:
     return {"statement": record.statement, "found": record.found}
 
 
-def _open(record: LedgerRollback, ledger: Ledger, governance: Governance) -> Entry | None:
+def _open_incident(record: LedgerRollback, ledger: Ledger, governance: Governance) -> Entry | None:
     text = (
         f"a ledger without the promotion of {record.release} (statement {record.sequence}) was met after it was "
         "admitted: an older copy was brought back, or entries were taken out. What was admitted is served on. Compare "

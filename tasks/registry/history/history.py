@@ -114,11 +114,11 @@ def state_at(asked: str, ledger: Ledger, governance: Governance) -> ProductionSt
     for name in promotions.model_names(ledger):
         line = promotions.read(ledger, governance, name)
         if line.valid:
-            models.append(_standing(name, line, when, ledger, governance))
+            models.append(_model_state(name, line, when, ledger, governance))
     return ProductionState(asked=asked, at=when, environment=governance.policy.environment, models=models)
 
 
-def _standing(name: str, line: Promotions, when: datetime, ledger: Ledger, governance: Governance) -> ModelState:
+def _model_state(name: str, line: Promotions, when: datetime, ledger: Ledger, governance: Governance) -> ModelState:
     every = production_periods(line)
     started = [reign for reign in every if reign.since <= when]
     before = Promotions(tuple(reign.signed for reign in started), ()).previous()

@@ -58,17 +58,19 @@ def _asked(entry: Entry, _: Governance) -> dict[str, Any] | None:
     roles, days = entry.body["roles"], float(entry.body["days"])
     if entry.body["demo"] or not roles:
         return None  # demo identities or the checks alone decide at once
-    return _of_gate(entry, "gate.asked", "waits for a decision", f"It is asked of {_named(roles)}, for {days:g} days.")
+    return _of_gate(
+        entry, "gate.asked", "waits for a decision", f"It is asked of {_roles_in_words(roles)}, for {days:g} days."
+    )
 
 
 def _reminded(entry: Entry, _: Governance) -> dict[str, Any]:
     waits = f"still waits after {float(entry.body['after_days']):g} days"
-    return _of_gate(entry, "gate.reminded", waits, _until(entry))
+    return _of_gate(entry, "gate.reminded", waits, _deadline_in_words(entry))
 
 
 def _escalated(entry: Entry, _: Governance) -> dict[str, Any]:
     title = f"has waited too long: to role {entry.body['to']}"
-    return _of_gate(entry, "gate.escalated", title, f"Role {entry.body['to']} sees to it. {_until(entry)}")
+    return _of_gate(entry, "gate.escalated", title, f"Role {entry.body['to']} sees to it. {_deadline_in_words(entry)}")
 
 
 def _closed(entry: Entry, _: Governance) -> dict[str, Any] | None:
@@ -85,12 +87,12 @@ def _of_gate(entry: Entry, event: str, title: str, text: str) -> dict[str, Any]:
             "command": f"{show}{decide}"}  # fmt: skip
 
 
-def _until(entry: Entry) -> str:
+def _deadline_in_words(entry: Entry) -> str:
     deadline = datetime.fromisoformat(entry.body["deadline"])
-    return f"{_named(entry.body['roles'])} decides until {format_time(deadline)}."
+    return f"{_roles_in_words(entry.body['roles'])} decides until {format_time(deadline)}."
 
 
-def _named(roles: list[str]) -> str:
+def _roles_in_words(roles: list[str]) -> str:
     return " and ".join(f"role {role}" for role in roles)
 
 

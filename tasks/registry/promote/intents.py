@@ -103,7 +103,7 @@ def record_intent(
 def pending(ledger: Ledger) -> list[tuple[int, Intent]]:
     """Return the intents that were neither carried out nor undone, oldest first, with their entries' numbers."""
     closed = {entry.body.get("intent") for kind in (promotions.PROMOTED, UNDONE) for entry in ledger.entries(kind)}
-    return [(seq, intent) for seq, intent in _every(ledger) if seq not in closed]
+    return [(seq, intent) for seq, intent in _all_intents(ledger) if seq not in closed]
 
 
 def record_undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool) -> None:
@@ -114,7 +114,7 @@ def record_undone(ledger: Ledger, seq: int, name: str, reason: str, named: bool)
     ledger.append(UNDONE, name, {"intent": seq, "reason": reason, "named": named})
 
 
-def _every(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int, Intent]]:
+def _all_intents(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int, Intent]]:
     for entry in ledger.entries(INTENDED, name):
         try:
             yield entry.seq, Intent.model_validate(entry.body)
@@ -125,4 +125,4 @@ def _every(ledger: Ledger, name: str | None = None) -> Iterator[tuple[int, Inten
 def _next_version(ledger: Ledger, name: str) -> int:
     """Return the next version. Versions of undone promotions are used again, except those that MLflow may have used."""
     free = {entry.body.get("intent") for entry in ledger.entries(UNDONE, name) if not entry.body.get("named")}
-    return 1 + max((intent.version for seq, intent in _every(ledger, name) if seq not in free), default=0)
+    return 1 + max((intent.version for seq, intent in _all_intents(ledger, name) if seq not in free), default=0)

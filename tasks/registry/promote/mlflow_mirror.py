@@ -83,7 +83,7 @@ def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResul
         aliases = _aliases(client, name)
         moved = _report_moved_aliases(ledger, governance, line.newest, aliases, wanted)
         for alias, version in wanted.items():
-            _set(client, name, alias, aliases.get(alias), version)
+            _set_alias(client, name, alias, aliases.get(alias), version)
         _record(ledger, line.newest)
         labels = {alias: _label(client, name, version) for alias, version in wanted.items()}
     return AliasResult(aliases=labels, moved_by_hand=moved)
@@ -154,7 +154,7 @@ def _report_moved_aliases(
     return list(moved.values())
 
 
-def _set(client: Any, name: str, alias: str, current: int | None, wanted: int | None) -> None:
+def _set_alias(client: Any, name: str, alias: str, current: int | None, wanted: int | None) -> None:
     if wanted is None and current is not None:
         client.delete_registered_model_alias(name, alias)
     elif wanted is not None and current != wanted:
@@ -252,14 +252,14 @@ class RegistryClient:
             _require_database(self.uri)
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            raise self._away(error) from error
+            raise self._unavailable(error) from error
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         from mlflow.exceptions import MlflowException
 
         if isinstance(error, (MlflowException, SQLAlchemyError)):
-            raise self._away(error) from error
+            raise self._unavailable(error) from error
 
-    def _away(self, error: Exception) -> Unavailable:
+    def _unavailable(self, error: Exception) -> Unavailable:
         where = re.sub(r"//([^:@/]*):[^@]*@", r"//\1:***@", self.uri)  # no password in a message
         return Unavailable(f"MLflow at {where} cannot be used ({str(error).splitlines()[0]}); try again")

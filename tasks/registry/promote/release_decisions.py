@@ -81,24 +81,26 @@ def by_gate(promotion: Promotion, ledger: Ledger, governance: Governance) -> dic
     Decisions that do not verify are omitted, and so are approvals of the same data that were given to another run and
     did not count at this run's gate.
     """
-    return {gate: _at(gate, promotion, ledger, governance) for gate in promotion.gates}
+    return {gate: _decisions_at_gate(gate, promotion, ledger, governance) for gate in promotion.gates}
 
 
 def summaries(promotion: Promotion, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
     """Return the same decisions as `by_gate`, gate by gate, in the form for commands and pages."""
-    return [_line(gate, it) for gate, every in by_gate(promotion, ledger, governance).items() for it in every]
+    return [_summary(gate, it) for gate, every in by_gate(promotion, ledger, governance).items() for it in every]
 
 
-def _at(gate: GateName, promotion: Promotion, ledger: Ledger, governance: Governance) -> list[LedgerDecision]:
+def _decisions_at_gate(
+    gate: GateName, promotion: Promotion, ledger: Ledger, governance: Governance
+) -> list[LedgerDecision]:
     carried = set(bundle.files_below(promotion.files, f"{bundle.ATTESTATIONS}/decisions/{gate}").values())
     subjects = {case.evidence.subject.sha256 for case in cases.read_all(ledger, promotion.run, gate)}
-    found = [each for subject in subjects for each in _about(subject, gate, ledger, governance)]
+    found = [each for subject in subjects for each in _decisions_about(subject, gate, ledger, governance)]
     # A decision's file holds the canonical JSON of its envelope, so its digest is the envelope's `sha256`.
     every = [LedgerDecision(each, each.sha256 in carried) for each in sorted(found, key=lambda each: each.entry.seq)]
     return [it for it in every if it.counted or it.decision.run == promotion.run or it.decision.verb != "approve"]
 
 
-def _about(subject: str, gate: GateName, ledger: Ledger, governance: Governance) -> Iterator[SignedDecision]:
+def _decisions_about(subject: str, gate: GateName, ledger: Ledger, governance: Governance) -> Iterator[SignedDecision]:
     for entry in ledger.entries(signed_decision.KIND, subject):
         try:
             signed = signed_decision.read(entry, governance)
@@ -108,7 +110,7 @@ def _about(subject: str, gate: GateName, ledger: Ledger, governance: Governance)
             yield signed
 
 
-def _line(gate: GateName, it: LedgerDecision) -> DecisionSummary:
+def _summary(gate: GateName, it: LedgerDecision) -> DecisionSummary:
     said = it.decision
     return DecisionSummary(
         gate=gate, verb=said.verb, person=said.person, role=said.role, demo=it.demo, reason=said.reason,

@@ -177,7 +177,7 @@ def failed_checks(release: Release, ledger: Ledger, governance: Governance) -> l
 
 def failed_checks_in(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[FailedCheck]:
     """Return the result of `waivers.failed_checks`, from promotions of the model that were read before."""
-    return waivers.failed_checks(ledger, governance, _first(line, release))
+    return waivers.failed_checks(ledger, governance, _first_statement(line, release))
 
 
 def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Governance) -> list[DecisionSummary]:
@@ -185,10 +185,10 @@ def decisions(line: Promotions, release: Release, ledger: Ledger, governance: Go
 
     `line` holds the promotions of the release's model.
     """
-    return release_decisions.summaries(_first(line, release).promotion, ledger, governance)
+    return release_decisions.summaries(_first_statement(line, release).promotion, ledger, governance)
 
 
-def _first(line: Promotions, release: Release) -> SignedPromotion:
+def _first_statement(line: Promotions, release: Release) -> SignedPromotion:
     return next(signed for signed in line.valid if signed.promotion.version == release.version)
 
 
@@ -218,7 +218,7 @@ class ReleasesByTrainingData:
 
 
 def by_source(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
-    return _by(ledger, governance, _trained_on)
+    return _group_releases(ledger, governance, _trained_on)
 
 
 def _trained_on(release: Release) -> list[str]:
@@ -226,10 +226,12 @@ def _trained_on(release: Release) -> list[str]:
 
 
 def by_dataset(ledger: Ledger, governance: Governance) -> ReleasesByTrainingData:
-    return _by(ledger, governance, lambda release: [dataset_digest(release)])
+    return _group_releases(ledger, governance, lambda release: [dataset_digest(release)])
 
 
-def _by(ledger: Ledger, governance: Governance, names_of: Callable[[Release], list[str]]) -> ReleasesByTrainingData:
+def _group_releases(
+    ledger: Ledger, governance: Governance, names_of: Callable[[Release], list[str]]
+) -> ReleasesByTrainingData:
     by_name: dict[str, list[str]] = {}
     unreadable = []
     for release in list_releases(ledger, governance):

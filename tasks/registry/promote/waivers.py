@@ -61,7 +61,7 @@ def failed_checks(
         for case in cases.read_all(ledger, signed.promotion.run, gate)[-1:]:
             waived = _longest_waivers(case, ledger, governance)
             failed = [check.name for check in case.evidence.checks if check.verdict == "failed"]
-            reliances += [_reliance(gate, name, waived.get(name), moment) for name in failed]
+            reliances += [_failed_check(gate, name, waived.get(name), moment) for name in failed]
     return reliances
 
 
@@ -86,12 +86,13 @@ def raise_incidents(ledger: Ledger, governance: Governance) -> list[Entry]:
         newest = promotions.read(ledger, governance, name).newest
         if newest:
             opened += [
-                _open(expired, newest, ledger, governance) for expired in expired_waivers(ledger, governance, newest)
+                _open_incident(expired, newest, ledger, governance)
+                for expired in expired_waivers(ledger, governance, newest)
             ]
     return [entry for entry in opened if entry]
 
 
-def _open(gone: FailedCheck, newest: SignedPromotion, ledger: Ledger, governance: Governance) -> Entry | None:
+def _open_incident(gone: FailedCheck, newest: SignedPromotion, ledger: Ledger, governance: Governance) -> Entry | None:
     label, until = newest.promotion.label, gone.expires.isoformat() if gone.expires else None
     facts = {"release": newest.release_sha256, "gate": gone.gate, "check": gone.check, "expires": until}
     text = (
@@ -102,7 +103,7 @@ def _open(gone: FailedCheck, newest: SignedPromotion, ledger: Ledger, governance
     return incidents.open_if_new(ledger, governance, "waiver-expired", label, facts, "major", role, text)
 
 
-def _reliance(gate: GateName, check: str, waiver: Decided | None, moment: datetime) -> FailedCheck:
+def _failed_check(gate: GateName, check: str, waiver: Decided | None, moment: datetime) -> FailedCheck:
     if waiver is None:
         return FailedCheck(gate=gate, check=check, who="", reason="", expires=None, entry=None, counts=False)
     said = waiver.decision
@@ -117,11 +118,11 @@ def _longest_waivers(case: GateCase, ledger: Ledger, governance: Governance) -> 
     longest: dict[str, Decided] = {}
     for each in _waivers(case, ledger, governance):
         for name in each.decision.checks:
-            longest[name] = max(longest.get(name, each), each, key=_expires)
+            longest[name] = max(longest.get(name, each), each, key=_expiry)
     return longest
 
 
-def _expires(each: Decided) -> datetime:
+def _expiry(each: Decided) -> datetime:
     assert each.decision.expires is not None
     return each.decision.expires
 

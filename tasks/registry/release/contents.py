@@ -34,13 +34,13 @@ class Contents:
 
     folder: Path
     digests: dict[str, str]
-    _kept: dict[str, bytes]
-    _marks: dict[str, FileState]
+    _parsed: dict[str, bytes]
+    _states: dict[str, FileState]
 
     def bytes(self, name: str) -> bytes:
-        if name not in self._kept:
+        if name not in self._parsed:
             raise Refused(f"{name} is missing")
-        return self._kept[name]
+        return self._parsed[name]
 
     def json(self, name: str) -> Any:
         """Return the value in a JSON file.
@@ -65,12 +65,14 @@ class Contents:
         Raises:
             Refused: A file changed.
         """
-        present = {name for name in file_names(self.folder) if name in self._marks or name not in late}
-        if changed := sorted(present ^ set(self._marks) | {n for n in present & set(self._marks) if self._changed(n)}):
+        present = {name for name in file_names(self.folder) if name in self._states or name not in late}
+        if changed := sorted(
+            present ^ set(self._states) | {n for n in present & set(self._states) if self._has_changed(n)}
+        ):
             raise Refused(f"changed while it was verified: {display_names(changed)}")
 
-    def _changed(self, name: str) -> bool:
-        return _file_state(os.lstat(self.folder / name)) != self._marks[name]
+    def _has_changed(self, name: str) -> bool:
+        return _file_state(os.lstat(self.folder / name)) != self._states[name]
 
 
 def read(folder: Path, wanted: Collection[str], parsed: Collection[str]) -> Contents:

@@ -51,7 +51,7 @@ def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
     Raises:
         Refused: The signature does not verify, or covers other files.
     """
-    statement = _signed(bundle, public_pem)
+    statement = _verified_statement(bundle, public_pem)
     try:
         predicate = statement["predicate"]
         resources = predicate["resources"]
@@ -70,7 +70,7 @@ def check(bundle: Any, public_pem: bytes, payload: Mapping[str, str]) -> None:
         raise Refused("model.sig contradicts itself: its subject is not the digest of its list of files")
 
 
-def _signed(bundle: Any, public_pem: bytes) -> dict[str, Any]:
+def _verified_statement(bundle: Any, public_pem: bytes) -> dict[str, Any]:
     from tasks.registry.release.contents import parse_json
 
     key = _key(public_pem)

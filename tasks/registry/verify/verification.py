@@ -168,15 +168,15 @@ def _read_listed_files(folder: Path, signed: SignedPromotion, left: Mapping[str,
     wanted = signed.promotion.files
     contents.require_portable_names(wanted)
     present = set(contents.file_names(folder)) - bundle.UNLISTED
-    _refuse("missing", wanted.keys() - present - left.keys())
-    _refuse("not listed by the promotion statement", present - wanted.keys())
+    _refuse_if_any("missing", wanted.keys() - present - left.keys())
+    _refuse_if_any("not listed by the promotion statement", present - wanted.keys())
     payload_size.require_packaged_size(folder, wanted, wanted.keys() - left.keys())
     parsed = [name for name in wanted if name.startswith(f"{bundle.ATTESTATIONS}/")]
     unlisted = [name for name in sorted(bundle.UNLISTED) if (folder / name).exists()]
     files = contents.read(
         folder, [*(wanted.keys() - left.keys()), *unlisted], [*parsed, *unlisted, *attestations.PARSED_FILES]
     )
-    _refuse("changed", {name for name in wanted.keys() - left.keys() if files.digests[name] != wanted[name]})
+    _refuse_if_any("changed", {name for name in wanted.keys() - left.keys() if files.digests[name] != wanted[name]})
     if bundle.release_digest(wanted) != signed.release_sha256:
         raise Refused("the digest of the files is not the one that the promotion statement is about")
     if bundle.part_digest(wanted, bundle.PAYLOAD) != signed.promotion.payload_sha256:
@@ -184,7 +184,7 @@ def _read_listed_files(folder: Path, signed: SignedPromotion, left: Mapping[str,
     return files
 
 
-def _refuse(what: str, names: set[str]) -> None:
+def _refuse_if_any(what: str, names: set[str]) -> None:
     if names:
         raise Refused(f"{what}: {display_names(names)}")
 

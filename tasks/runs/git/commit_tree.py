@@ -61,7 +61,7 @@ class Tree:
 
         Temporary files beside a path in `but`, left by a killed writer, are excepted too: nothing reads them.
         """
-        here = {entry.path: entry for entry in self.entries if not _below(entry.path, but)}
+        here = {entry.path: entry for entry in self.entries if not _is_below(entry.path, but)}
         on_disk = {path: _entry_on_disk(worktree, path) for path in _paths(worktree, but)}
         return sorted(path for path in here.keys() | on_disk.keys() if here.get(path) != on_disk.get(path))
 
@@ -73,7 +73,7 @@ def read(checkout: Repository, commit: str) -> Tree:
         InputError: The tree holds something that a run must not have; the message lists the paths.
     """
     lines = checkout.git_bytes("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")
-    listed = [_listed(line) for line in lines if line]
+    listed = [_parse_entry(line) for line in lines if line]
     contents = checkout.read_blobs([name for _, mode, name in listed if mode != REPOSITORY])
     targets = {path: os.fsdecode(contents[name].start) for path, mode, name in listed if mode == LINK}
     if problems := list(_problems([(path, mode) for path, mode, _ in listed], targets, checkout.root)):
@@ -86,7 +86,7 @@ def read(checkout: Repository, commit: str) -> Tree:
     return Tree(tuple(Entry(path, mode, contents[name].sha256) for path, mode, name in listed))
 
 
-def _listed(line: bytes) -> tuple[str, str, str]:
+def _parse_entry(line: bytes) -> tuple[str, str, str]:
     about, _, path = line.partition(b"\t")
     mode, _, name = about.decode().split()
     return os.fsdecode(path), mode, name
@@ -102,15 +102,15 @@ def _problems(listed: Sequence[tuple[str, str]], targets: dict[str, str], root: 
             yield f"{path}: another repository (a submodule), whose files the commit does not hold"
         elif mode == LINK and _leads_out(path, targets[path]):
             yield f"{path}: a link that leads out of the tree, to {targets[path]}"
-        elif _below(path, RUN_OUTPUT_PATHS):
+        elif _is_below(path, RUN_OUTPUT_PATHS):
             yield f"{path}: what a run makes itself, for which it could be taken"
-        elif _below(path, (STATE_FOLDER,)):
+        elif _is_below(path, (STATE_FOLDER,)):
             yield f"{path}: what Hallmark keeps on a machine, for which it could be taken"
         elif path.endswith(COMPILED_SUFFIXES) or "__pycache__" in PurePosixPath(path).parts:
             yield f"{path}: compiled code, which may do something else than the source that is reviewed"
     tops = {PurePosixPath(path).parts[0] for path, _ in listed if path.endswith(".py")}
     for top in sorted(tops):
-        if why := _shadows(top.removesuffix(".py"), root):
+        if why := _shadowed_module(top.removesuffix(".py"), root):
             yield f"{top}: a module at the top with the name of {why}, in whose place it could be imported"
 
 
@@ -124,7 +124,7 @@ def _leads_out(path: str, target: str) -> bool:
     return target.startswith("/") or whole == ".." or whole.startswith("../") or not plain
 
 
-def _shadows(name: str, root: Path) -> str:
+def _shadowed_module(name: str, root: Path) -> str:
     if name in STARTUP_MODULES:
         return "what Python runs as it starts"
     if name in sys.stdlib_module_names:
@@ -135,7 +135,7 @@ def _shadows(name: str, root: Path) -> str:
     return ""
 
 
-def _below(path: str, folders: Sequence[str]) -> bool:
+def _is_below(path: str, folders: Sequence[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
@@ -143,9 +143,9 @@ def _paths(worktree: Path, but: Sequence[str]) -> Iterator[str]:
     for folder, names, files in os.walk(worktree):
         place = Path(folder).relative_to(worktree)
         links = [name for name in names if Path(folder, name).is_symlink()]
-        names[:] = [name for name in names if name not in links and not _below((place / name).as_posix(), but)]
+        names[:] = [name for name in names if name not in links and not _is_below((place / name).as_posix(), but)]
         for path in ((place / name).as_posix() for name in files + links):
-            if not _below(path, but) and final_path(Path(path)).as_posix() not in but:
+            if not _is_below(path, but) and final_path(Path(path)).as_posix() not in but:
                 yield path
 
 

@@ -141,7 +141,7 @@ def repro(
             name: value for name, value in environment.items() if not name.startswith(SHARED_SERVICE_VARIABLES)
         }
     if supervised:
-        environment |= {"SHELL": _shell(layout), SANDBOX_VARIABLE: "1" if boxed else ""}
+        environment |= {"SHELL": _shell_command(layout), SANDBOX_VARIABLE: "1" if boxed else ""}
     output, code = _dvc(layout, ["repro", "--single-item", *["--force"] * force, "--", stage], environment, say, most)
     if code:
         exited = output.stage_exit_code()
@@ -230,7 +230,7 @@ def require_own_dvc_yaml(layout: Layout) -> None:
         )
 
 
-def _shell(layout: Layout) -> str:
+def _shell_command(layout: Layout) -> str:
     from tasks.supervise import shell  # imports a database, which most commands do not need
 
     require_own_dvc_yaml(layout)
@@ -316,7 +316,7 @@ def environment_of(stage: str) -> dict[str, str]:
     their own progress.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    withheld = _withheld(stage)
+    withheld = _withheld_variables(stage)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(withheld)}
     return kept | {
         "PATH": path,
@@ -325,7 +325,7 @@ def environment_of(stage: str) -> dict[str, str]:
     }
 
 
-def _withheld(stage: str) -> tuple[str, ...]:
+def _withheld_variables(stage: str) -> tuple[str, ...]:
     return (
         *CODE_LOADING_VARIABLES,
         *(beginning for beginning, given in STAGES_BY_VARIABLE.items() if stage not in given),

@@ -41,7 +41,7 @@ class DvcOutput:
 
         Long lines are yielded in parts.
         """
-        for part in _lines(_printed(process)):
+        for part in _lines(_read_output(process)):
             line = escape(part.rstrip())
             self.add(line)
             yield line
@@ -59,7 +59,7 @@ class DvcOutput:
         return "\n".join(list(self.lines)[-15:])
 
 
-def _printed(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+def _read_output(process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
     """Yield what a process prints until the process ends.
 
     The pipe may stay open longer: the code of a stage can pass it on to any process that it reaches.

@@ -58,7 +58,7 @@ def compare(before: Layout, now: Layout, same_test: bool) -> tuple[PairedCompari
         ValueError: A file of an evaluation is malformed.
         KeyError: A file of an evaluation lacks a value.
     """
-    rules = [_judged(layout) for layout in (before, now)]
+    rules = [_read_judging_rules(layout) for layout in (before, now)]
     if rules[0] != rules[1]:
         return None, f"they judge answers by other rules: {_words(rules[0])}, and {_words(rules[1])}"
     had, has = _answers(before, now, same_test)
@@ -77,25 +77,27 @@ def compare(before: Layout, now: Layout, same_test: bool) -> tuple[PairedCompari
 
 def _answers(before: Layout, now: Layout, same_test: bool) -> tuple[dict[bytes, bool], dict[bytes, bool]]:
     if same_test:
-        first, second = ({name.encode(): right for name, right in _right(each).items()} for each in (before, now))
+        first, second = (
+            {name.encode(): right for name, right in _verdicts_by_record(each).items()} for each in (before, now)
+        )
         return first, second
     one_key = shared_records.have_same_vault(before, now)
-    return _by_text(before, one_key), _by_text(now, one_key)
+    return _verdicts_by_key(before, one_key), _verdicts_by_key(now, one_key)
 
 
-def _by_text(layout: Layout, with_tokens: bool) -> dict[bytes, bool]:
-    right = _right(layout)
+def _verdicts_by_key(layout: Layout, with_tokens: bool) -> dict[bytes, bool]:
+    right = _verdicts_by_record(layout)
     rows = [row for row in shared_records.keyed_records(layout, TEST_SIDE, with_tokens) if row.record in right]
     times = Counter(row.key for row in rows)
     return {row.key: right[row.record] for row in rows if times[row.key] == 1}
 
 
-def _right(layout: Layout) -> dict[str, bool]:
+def _verdicts_by_record(layout: Layout) -> dict[str, bool]:
     table = record.read_table(layout.artefacts("evaluate") / "examples.parquet", ["record_id", "candidate_right"])
     return dict(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
 
 
-def _judged(layout: Layout) -> JudgingRules:
+def _read_judging_rules(layout: Layout) -> JudgingRules:
     said = files.read_stage_json(layout.artefacts("evaluate") / "metrics.json")
     return JudgingRules(said["target"], said["label_field"])
 

@@ -58,9 +58,10 @@ def summarise(state: Path, run_id: str) -> Summary | None:
     return Summary(
         **known.model_dump(include=set(Summary.model_fields) & set(Journal.model_fields)),
         scores=_read_or_note(scores_of, layout, unreadable),
-        metrics=_read_or_note(_evaluated, layout, unreadable) | _read_or_note(_measured, layout, unreadable),
-        report=_existing(layout.root / "measured" / "report.html", layout.artefacts("evaluate") / "report.html"),
-        data_docs=_existing(*sorted((layout.artefacts("validate") / "docs").glob("**/index.html"))),
+        metrics=_read_or_note(_evaluation_facts, layout, unreadable)
+        | _read_or_note(_prediction_measurements, layout, unreadable),
+        report=_first_existing(layout.root / "measured" / "report.html", layout.artefacts("evaluate") / "report.html"),
+        data_docs=_first_existing(*sorted((layout.artefacts("validate") / "docs").glob("**/index.html"))),
         unreadable=unreadable,
     )
 
@@ -115,14 +116,14 @@ def _scores(read: _Metrics, model: ModelName) -> Iterator[tuple[str, Fact]]:
         yield metric.name, score.model_copy(update={"unit": metric.unit, "note": note})
 
 
-def _evaluated(layout: Layout) -> Facts:
+def _evaluation_facts(layout: Layout) -> Facts:
     return facts.read(layout.artefacts("evaluate") / "result.json")
 
 
-def _measured(layout: Layout) -> Facts:
+def _prediction_measurements(layout: Layout) -> Facts:
     measured = facts.read(layout.measurements("predict") / "candidate" / "facts.json")
     return {f"measured.predict.{name}": fact for name, fact in measured.items()}
 
 
-def _existing(*paths: Path) -> str | None:
+def _first_existing(*paths: Path) -> str | None:
     return next((str(path) for path in paths if path.is_file()), None)

@@ -41,7 +41,7 @@ def read_params(path: Path, changes: Mapping[str, str], text: str | None = None)
     """
     document = config.read_yaml(path) if text is None else config.parse_yaml(text, path)
     for key, value in changes.items():
-        _set(document, key, value)
+        _set_value(document, key, value)
     checked = config.validate(document, Params, path, changes)
     written = StringIO()
     YAML().dump(document, written)
@@ -124,7 +124,7 @@ def require_known_owners(params: Params, governance: Governance) -> None:
         raise InputError(f"not in people.yaml: {'; '.join(missing)}; add the person or name another")
 
 
-def _set(document: Any, key: str, value: str) -> None:
+def _set_value(document: Any, key: str, value: str) -> None:
     *parents, last = key.split(".")
     place = document
     if parents and parents[0] not in document and parents[0] in Params.model_fields:
