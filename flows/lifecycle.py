@@ -100,7 +100,10 @@ def lifecycle(request: RunRequest, envelope: Envelope | None) -> Iterator[RunReq
 
 
 def _lease_of_run(run: str) -> AbstractContextManager[None]:
-    """Keep other machines from the run, unless it belongs to another machine, which the next stage will report."""
+    """Hold the lease of a run, so that no other machine executes it.
+
+    Nothing is held if another machine has taken the run up, which the next stage reports.
+    """
     with suppress(Unavailable):
         if not works_for_pool() and is_elsewhere(Checkout(checkout_root()).ledger, checkout_root(), run):
             return nullcontext()

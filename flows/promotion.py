@@ -13,7 +13,7 @@ from tasks.runs.run import Run
 
 @task(task_run_name="unchanged?", persist_result=False)
 def unchanged(run: Run) -> str | None:
-    """Return the champion's name if everything that decides this candidate is the same for the champion; else None.
+    """Return the champion's name if everything that decides the candidate is the same for the champion, else None.
 
     A champion that demo identities approved does not stop a governed run.
     """

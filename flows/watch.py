@@ -95,8 +95,8 @@ def _deliver(ledger: Ledger, state: Path) -> list[str]:
 
 
 GovernanceLookup = Callable[[str], Governance | None]
-"""Function that returns the governance by which a run's gates are judged; None if another machine takes care of the
-run."""
+"""Function that returns the governance by which a run's gates are judged; None if another machine is responsible for
+the run."""
 
 
 def _remind(ledger: Ledger, judging: GovernanceLookup, tell: bool = True) -> list[str]:

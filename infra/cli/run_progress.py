@@ -75,8 +75,6 @@ def detaching_on_interrupt(run_id: str) -> Iterator[None]:
 
 
 class _PrintedLines:
-    """Lines printed so far, so that a line is printed again only if it has changed."""
-
     def __init__(self, screen: ProgressDisplay) -> None:
         self.screen = screen
         self.lines: dict[str, str] = {}

@@ -83,7 +83,6 @@ class Context:
     def page(
         self, template: str, request: Request, visitor: Visitor | None, status: int = 200, **more: Any
     ) -> Response:
-        """Render a template as a response, with the variables of every page and those in `more`."""
         said = {
             "here": request.url.path,
             "again": path_and_query(request),

@@ -15,7 +15,6 @@ from infra.console.views.signing_form import SigningForm
 MAIN_TABLE = "rows"
 """Name of the field with the main table of a view."""
 KEY_COLUMN = "name"
-"""Name of the column with the keys of a dictionary."""
 
 
 def names(kind: type[BaseModel]) -> list[str]:

@@ -13,7 +13,6 @@ from tasks.policy import judge
 from tasks.supervise import network, sandbox
 
 PYTHON_VERSIONS = ((3, 11), (3, 12))
-"""Python versions that Hallmark is tested with."""
 PROGRAMS = {"git": "apt install git", "ssh-keygen": "apt install openssh-client"}
 INSTALL_COMMAND = "pip install --constraint constraints.txt --editable '.[dev]'"
 

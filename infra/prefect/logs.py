@@ -20,7 +20,6 @@ from tasks.core.json_text import parse
 from tasks.ledger.ledger import Ledger
 
 RESPONSE_TIMEOUT_SECONDS = 5.0
-"""Maximum number of seconds until a response is complete."""
 MAX_FLOW_RUNS = 50
 """Maximum number of flow runs of a run whose lines are read, newest first."""
 MAX_LINES = 200

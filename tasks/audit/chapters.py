@@ -13,7 +13,6 @@ from tasks.registry.release import bundle
 from tasks.sources.dataset import SIDES, STAGES
 
 ClaimContent = tuple[Kind, str, Sequence[Artifact]]
-"""Claim without its number: kind, text, artifacts."""
 PARAMS, DATASET = "payload/params.yaml", "payload/dataset/manifest.json"
 MANIFEST = "payload/manifest.json"
 MINUS = "−"

@@ -39,7 +39,6 @@ SIGNATURE = SignedKind(
 
 
 def sign(said: DossierSignature, files: Mapping[str, str], signer: Signer) -> dict[str, Any]:
-    """Sign the files of a dossier, given as SHA-256 by path."""
     return dsse.sign(dsse.statement(TYPE, files, said.json_value), signer)
 
 

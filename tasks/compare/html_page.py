@@ -57,7 +57,6 @@ def format_score(it: Interval, unit: str) -> str:
 
 
 def format_points(it: Interval) -> str:
-    """Format a difference of shares in percentage points with its interval."""
     return f"{it.value * 100:+.1f} [{it.low * 100:+.1f}, {it.high * 100:+.1f}]".replace("-", "−")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.core.files import atomic_folder, copy, copy_tree
 
 NOT_LINKED = (".hallmark", ".git")
-"""Names at the top of the checkout that are not linked."""
+"""Names in the top folder of the checkout that are not linked."""
 
 
 def fill(stand_in: Path, checkout: Path) -> None:

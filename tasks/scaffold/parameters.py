@@ -19,7 +19,6 @@ TEMPLATE_TOKENS = 64
 TEST_RECORDS = 150
 """Number of records to test on. About a hundred are left in an unlucky draw, enough for a useful interval."""
 MAX_TEST_SHARE = 0.35
-"""Maximum share of the records to test on."""
 TRAIN_RECORDS = 900
 """Number of records to train on at first, which takes some minutes on two cores."""
 MIN_VALIDATION_RECORDS = 10

@@ -24,7 +24,6 @@ COMMON_WORDS = {
 }
 """Frequent words of each language that personal data is detected in; nearly every sentence has some."""
 MIN_LABEL_FREQUENCY = 4
-"""Minimum average frequency of targets that are labels."""
 MOST_LABELS = 200
 
 
@@ -36,7 +35,6 @@ class SampleStatistics:
     prompt_chars: tuple[int, int]
     """Length of the shortest and of the longest prompt; a prompt is all turns before the target."""
     prompt_bytes: int
-    """Length of the longest prompt in bytes."""
     target_chars: int
     target_bytes: int
     prompts: int

@@ -22,7 +22,6 @@ Problem = tuple[tuple[str, ...], str]
 UNCOMMITTED_MESSAGE = (
     "has edits that are not committed: runs read the committed file, and no trigger answers to the edits"
 )
-"""Message about a file that `uncommitted_edits` returns."""
 
 
 def uncommitted_edits(deployments: Deployments, checkout: Repository, named: Sources) -> dict[str, list[str]]:

@@ -115,7 +115,6 @@ class Schedule(RunSettings):
         return last if number >= 0 and since < last else None
 
     def local_time(self, moment: datetime) -> str:
-        """Return a time as local time of the schedule's time zone."""
         return f"{moment.astimezone(times.time_zone(self.timezone)):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
     def _anchor(self) -> datetime:
@@ -211,7 +210,6 @@ class Retry(FrozenModel):
     """Maximum time between two tries."""
 
     def wait_seconds(self) -> list[float]:
-        """Return the seconds to wait before each retry."""
         longest = self.at_most.total_seconds()
         return [min(longest, self.wait.total_seconds() * self.factor**number) for number in range(self.times)]
 

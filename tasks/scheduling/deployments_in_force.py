@@ -31,8 +31,8 @@ class DeploymentsInForce:
     problem: str = ""
     """Reason why this version cannot read the file in force; empty if it can."""
     declared_by: Mapping[str, str] = field(default_factory=dict)
-    """Person who put each schedule or trigger in force as it is, by name; another person who declares it again
-    unchanged is not meant."""
+    """Person who put each schedule or trigger in force as it is now, by name. A person who later declares it again
+    unchanged does not replace them."""
     without_declarer: tuple[str, ...] = ()
     """Names of schedules and triggers whose declarer holds no role any more; a person who declares the file again takes
     them over."""

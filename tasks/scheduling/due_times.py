@@ -73,5 +73,4 @@ def _first_times(schedule: Schedule, now: datetime, count: int) -> Iterator[date
 
 
 def key_time(moment: datetime) -> str:
-    """Return a time in UTC as the keys of occasions have it."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

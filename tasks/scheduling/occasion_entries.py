@@ -38,7 +38,7 @@ class Occasion:
     pool: str | None = None
     """Work pool that executes the run; None for the runner of this installation."""
     reported: bool = False
-    """Whether somebody reports the event, who then signs for it even if it leads to no run."""
+    """Whether a person reports the event. The person then signs a request, even if no run follows."""
 
 
 class OccasionRequest(NamedTuple):
@@ -85,7 +85,6 @@ def record_passed_over(ledger: Ledger, book: OccasionLog, occasion: Occasion, wh
 
 
 def record_started(ledger: Ledger, book: OccasionLog, key: str, run: str, flow_run: str) -> Entry | None:
-    """Record that Prefect has the flow run of an occasion."""
     with ledger.transaction():
         if ledger.entries(STARTED, key):
             return None

@@ -86,7 +86,6 @@ class OccasionLog:
         return len(self._taken.get(name, []))
 
     def not_handed_over(self, installation: str) -> list[TakenOccasion]:
-        """Return the occasions that this installation took and has not handed to Prefect yet."""
         return [taken for taken in self._waiting.values() if taken.installation == installation]
 
     def _take(self, entry: Entry) -> None:

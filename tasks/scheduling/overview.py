@@ -57,7 +57,6 @@ def status(name: str, standing: DeploymentsInForce, log: OccasionLog, now: datet
 
 
 def next_times(standing: DeploymentsInForce, now: datetime, count: int) -> list[DueTime]:
-    """Return the next times at which schedules are due, at most `count`, in order."""
     schedules = standing.deployments.schedules
     return [
         DueTime(name=name, due=moment, local=_local_time(schedules[name], moment))

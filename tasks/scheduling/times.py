@@ -125,5 +125,4 @@ def _until(moments: Iterator[datetime], upto: datetime) -> Iterator[datetime]:
 
 
 def first_times(moments: Iterator[datetime], upto: datetime, most: int) -> list[datetime]:
-    """Return at most `most` of the moments that are not later than `upto`."""
     return list(islice(_until(moments, upto), most))

@@ -12,7 +12,6 @@ from tasks.sweep import search_space
 from tasks.sweep.search_space import Axis
 
 DEFAULT_TRIALS = 10
-"""Default number of trials if a parameter has a range."""
 MIN_EVALUATIONS, REDUCTION_FACTOR = 2, 3
 """Settings of successive halving: trials are first compared at their second evaluation on the validation rows, and then
 each time after three times as many. A trial continues if it is among the best third of those that came as far."""

@@ -27,7 +27,6 @@ from tasks.sweep.search_space import Axis
 from tasks.sweep.trial import TrialOutcome
 
 SWEEPS_FOLDER = "swept"
-"""Folder of sweeps below `.hallmark/`."""
 SHARED_STAGES = ("base_model", "tokenise")
 """Stages whose outputs all trials share."""
 

@@ -23,7 +23,7 @@ class ProviderSettings(FrozenModel):
     client_secret: str = ""
     """Secret of the client; empty for a public client, which only PKCE protects."""
     name: str
-    """Label of the button for signing in."""
+    """Name of the provider, which labels the button for signing in."""
 
 
 class SignInMethods(FrozenModel):

@@ -27,7 +27,7 @@ class SignInTransaction(FrozenModel):
     verifier: str
     """Secret of the console that the provider asks for before it issues a token (PKCE)."""
     where: str
-    """Path to open afterwards."""
+    """Path to open after the sign-in."""
     mark: str
     """Random value that the browser keeps for this origin alone (`Sessions.begin`)."""
     began: float

@@ -62,10 +62,9 @@ class UnsignedStatement(BaseModel):
 
 class RecordedStatement(BaseModel):
     entry: int
-    """Number of the entry in the ledger."""
     state: Literal["recorded"] = "recorded"
     said: str = ""
-    """Consequence, in words."""
+    """Consequence of the signed statement, in words."""
 
 
 def unsigned(drawn: Entry | Sequence[Draft]) -> UnsignedStatement:

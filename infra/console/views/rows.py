@@ -52,7 +52,6 @@ class RowsPage(FrozenModel):
     rule: str
     total: int
     rows: list[QuarantinedRow]
-    """First quarantined rows, by source and row."""
     masked: MaskedSamples
     conflicts: list[Contradiction]
     conflicts_of: int

@@ -20,7 +20,7 @@ class RunComparison(FrozenModel):
     second: str
     """Id of the second run. `first` and `second` are empty if no runs were picked."""
     choices: list[str]
-    """Ids to pick from: the last runs, newest first."""
+    """Ids of the last runs, newest first, from which the form's reader picks two."""
     lacks: list[str]
     """Parts that could not be compared, with reasons, in words."""
     test: list[str]

@@ -140,7 +140,6 @@ def _row(here: RequestState, known: Journal) -> RunRow:
 
 
 def _fields(kind: type[RunRow | RunPage], here: RequestState, known: Journal) -> dict[str, Any]:
-    """Return the fields that the page has from the journal, and those that follow from it."""
     derived = {"doing": known.activity, "seconds": known.seconds, "cost": known.cost, "release": known.release or ""}
     return known.model_dump(include=set(kind.model_fields)) | derived | {"began": _began(here, known.run)}
 

@@ -25,7 +25,7 @@ class WaiverRow(FrozenModel):
     reason: str
     expires: datetime | None
     over: bool
-    """Whether the last day of the waiver has passed."""
+    """Whether the waiver has expired."""
     entry: int
 
 

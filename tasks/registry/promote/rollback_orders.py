@@ -119,7 +119,6 @@ def target_statement(ledger: Ledger, governance: Governance, line: Promotions, l
 
 
 def order_statement(order: Order, back_to: SignedPromotion) -> dict[str, Any]:
-    """Return the statement to be signed by a person who orders that `back_to` be champion again."""
     return dsse.statement(ORDER_TYPE, {order.release: back_to.release_sha256}, order.json_value)
 
 

@@ -31,7 +31,6 @@ SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": Fal
 
 
 def sign(payload: Path, attestations: Path, keys: Path) -> None:
-    """Sign `payload` with the installation's key, and write signature and public key to `attestations`."""
     from model_signing import hashing, signing
 
     config = signing.Config().use_elliptic_key_signer(private_key=model_key.private_key_path(keys))

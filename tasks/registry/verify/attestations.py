@@ -57,7 +57,6 @@ class Attestations:
         self.worker_keys = validity.possible_lines(trusted.worker_keys, signed.promotion.time)
         """Public keys of the worker that count for stage records."""
         self.promotion_keyid = dsse.unverified_signers(signed.envelope)[0]
-        """Fingerprint of the key that signed the promotion."""
         self.manifest = Manifest.from_value(contents.parse_json(files.bytes(MANIFEST), MANIFEST))
         self.policy = Policy.from_value(self._json("policy.json"))
         people = TypeAdapter(list[Person]).validate_python(self._json("people.json"))

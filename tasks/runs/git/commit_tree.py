@@ -32,7 +32,6 @@ RUN_OUTPUT_PATHS = ("artefacts", "measured", "inputs", "gates", "evidence", ".dv
 """Paths that a run writes itself; a file in a commit could be mistaken for the run's own."""
 COMPILED_SUFFIXES = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES, ".pyo", ".pyd")
 MAX_LISTED_PATHS = 10
-"""Maximum number of paths that a message lists."""
 
 
 @dataclass(frozen=True)

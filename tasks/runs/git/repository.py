@@ -23,7 +23,7 @@ from tasks.core.escaping import escape, escape_line
 from tasks.core.machine.transfers import run_transfer
 
 NOT_CHANGES = ("dvc.lock",)
-"""Files that work by hand leaves in a checkout, and that do not count as changes."""
+"""Files that manual use of DVC leaves in a checkout, and that do not count as changes."""
 
 
 REMOTE_ACCESS_VARIABLES = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS")

@@ -44,8 +44,6 @@ def sentences(found: PairedComparison) -> list[str]:
 
 
 class JudgingRules(NamedTuple):
-    """Rules by which a run judges answers."""
-
     target: str
     label_field: str | None
 
