@@ -78,7 +78,6 @@ def score_planted_values(run: Run) -> None:
 
 
 def show_pages(run: Run) -> None:
-    """Show where the pages are that the run has written so far: Data Docs, and later the report."""
     summary = summarise(run.layout.state, run.id)
     written = [("Report", summary.report), ("Data Docs", summary.data_docs)] if summary else []
     lines = [f"{title}: {inline_code(str(path))}" for title, path in written if path]

@@ -165,7 +165,6 @@ def activity(run: str, words: str) -> Iterator[None]:
 
 @task(task_run_name="resolve", persist_result=False)
 def resolve(request: RunRequest, envelope: Envelope | None) -> Run:
-    """Make the run's worktree and first commit, or open the run if it exists."""
     with activity(request.known_run_id, "finding and digesting its sources"):
         run = create(checkout_root(), request, envelope)
         if works_for_pool() and not run.ledger().entries(run_entries.RESOLVED, run.id):

@@ -22,8 +22,6 @@ SHOWN_FILE = "tracked"
 
 
 class MlflowSync:
-    """Runs of one checkout in MLflow, updated whenever `update` is called."""
-
     def __init__(self, root: Path) -> None:
         self._root = root
         self._state = root / ".hallmark"
@@ -31,7 +29,6 @@ class MlflowSync:
         """Content last shown of each run in progress. Such runs are examined at every update, since a killed process
         writes no journal."""
         self._sent: dict[str, SentCurve] = {}
-        """Part of the curve that MLflow has, for each run in progress."""
 
     def update(self, _: Path | None = None) -> list[str]:
         """Show the changes since the last update. The list is always empty, since there is nothing to report.

@@ -42,7 +42,6 @@ class Format(NamedTuple):
     title: str
     type: str
     model: Any
-    """Pydantic model, or another type of which pydantic makes a schema."""
     signed: bool = False
     """Whether the document is the predicate of a signed statement, whose predicate type is `type`. Other documents have
     a field `type`."""

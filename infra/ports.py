@@ -71,7 +71,6 @@ def listens(pid: int, port: int) -> bool:
 
 
 def prefect_responds(api: str, seconds: float = 0) -> bool:
-    """Return whether a Prefect server responds, trying for up to `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -16,7 +16,6 @@ from tasks.runs.reporting.difference import changed_code
 def compare_releases(
     root: Path, before: str, now: str, ledger: Ledger, governed: Governance
 ) -> tuple[Difference, ReleaseContents]:
-    """Return the differences between two releases, and the declarations of the later one."""
     first, second = (release_contents.read(release_folder(name, ledger, governed)) for name in (before, now))
     code, why = changed_code(root, first.promotion.commit, second.promotion.commit)
     sides = tuple(

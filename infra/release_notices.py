@@ -8,7 +8,6 @@ from tasks.registry.promote import promotion, releases
 
 
 def notices(ledger: Ledger, governed: Governance) -> Iterator[str]:
-    """Yield a line for each unfinished promotion, and for each problem with promotions in the ledger."""
     for label in promotion.interrupted_releases(ledger, governed):
         yield f"the promotion of {label} is not finished; `hallmark up` finishes or undoes it"
     for wrong in releases.problems(ledger, governed):

@@ -133,7 +133,6 @@ def adopt(
 
 
 def _signer(chain: Chain, here: Checkout, who: str | None) -> Signer:
-    """Return the key that signs: the root key if policy names nobody for changes, or that of the person who acts."""
     own = here.state / "keys" / adoption_entries.ROOT_KEY_NAME
     newest = chain.newest
     if newest is None or not (newest.policy.changes.policy or newest.policy.changes.people):

@@ -48,7 +48,6 @@ def _start_all(where: Path, others: Future[local_server.RunningServer | None]) -
 
 
 def _source_variables(where: Path) -> set[str]:
-    """Return the environment variables that the checkout's sources need; empty while sources.yaml is invalid."""
     try:
         return sources.location_variables(sources.load(where / "infra" / "governance").sources)
     except InputError:

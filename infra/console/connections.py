@@ -52,7 +52,6 @@ class LimitedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def _has_unanswered_request(self) -> bool:
-        """Return whether a complete request has arrived that is not answered yet."""
         return self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
 
     def _expect_request(self) -> None:

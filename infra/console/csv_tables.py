@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from infra.console.views.signing_form import SigningForm
 
 MAIN_TABLE = "rows"
-"""Name of the field with the main table of a view."""
 KEY_COLUMN = "name"
 
 

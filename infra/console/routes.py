@@ -20,7 +20,6 @@ from infra.console.views.run_pages import docs_file, measured_file, report_file
 from infra.console.views.runs import MAX_ROWS
 
 SERVER_PARAMETERS = ("here", "person")
-"""Parameters of a view that do not come from the request."""
 Token = Annotated[str, Header(max_length=100)]
 FRAMED_PAGE_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; sandbox allow-same-origin"

@@ -18,7 +18,6 @@ from tasks.core.files import sha256_bytes
 IDLE_TIMEOUT = timedelta(minutes=30)
 MAX_DURATION = timedelta(hours=10)
 MARK_DIGEST_LENGTH = 32
-"""Number of characters of the digest of a browser's mark in form tokens."""
 LAST_USE_ACCURACY = timedelta(minutes=1)
 """Accuracy of the stored time of last use. It is coarse, so that not every page writes to the database."""
 
@@ -29,7 +28,6 @@ class Session:
     form_token: str
 
     def owns(self, token: str) -> bool:
-        """Return whether a form with this token was issued to this session."""
         return hmac.compare_digest(self.form_token.encode(), token.encode())
 
 

@@ -21,8 +21,6 @@ class Site:
 
 
 class RequestState(Checkout):
-    """Ledger, governance and time for one request."""
-
     def __init__(self, site: Site) -> None:
         super().__init__(site.root)
 

@@ -21,5 +21,4 @@ def anchor(heading: str) -> str:
 
 
 def prose(docstring: str) -> str:
-    """Return the paragraphs of a docstring, each on one line."""
     return "\n\n".join(" ".join(part.split()) for part in docstring.strip().split("\n\n"))

@@ -28,7 +28,6 @@ class Section(NamedTuple):
 
 
 SectionsByReference = Mapping[str, Section]
-"""Sections by their `$ref` in the JSON Schema."""
 
 
 def page(model: type[BaseModel]) -> str:

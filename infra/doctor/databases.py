@@ -62,7 +62,6 @@ def _finding(each: Database, state: Path) -> Finding:
 
 
 def _version(engine: Engine, schema: Schema) -> tuple[int | None, str]:
-    """Return the version of the schema, and the versions of Hallmark that wrote to the database, in words."""
     with database.unavailable_on_error(f"the {schema.name}"), closing(engine.connect()) as connection:
         reads = connection.execution_options(takes_turn=False)
         return migrations.version(reads, schema), ", ".join(migrations.writers(reads, schema)) or UNKNOWN_VERSION

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 JOB_FILE = Path(__file__).parents[1] / "kubernetes" / "hallmark" / "files" / "run.yaml"
 WORKER_TYPES = {"process": "process", "kubernetes": "kubernetes"}
-"""Prefect's name of each type of pool."""
 NO_VARIABLES = {"type": "object", "properties": {}}
 COMMAND = ["python", "-I", *OWN_PROCESS, "infra.prefect.execute"]
 

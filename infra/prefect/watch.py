@@ -56,8 +56,6 @@ DEADLINE_SECONDS = 60.0
 
 
 class Watch:
-    """Periodic work of the watch of one checkout, and its lease."""
-
     def __init__(self, place: Path) -> None:
         self._turn = LeaseKeeper(open_leases(place / ".hallmark"), LEASE_NAME, installation.installation_id(place))
         self._last_holder: str | None = None
@@ -93,7 +91,6 @@ class Watch:
         return done
 
     async def serve(self) -> None:
-        """Do all work of the watch until stopped, and release the lease then."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
         try:
             async with asyncio.TaskGroup() as group:

@@ -35,8 +35,6 @@ HEARTBEAT_SECONDS = 10
 
 
 class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
-    """Worker that executes each flow run in a process of its own."""
-
     type = "process"
     job_configuration = BaseJobConfiguration
 
@@ -65,7 +63,6 @@ class Worker(BaseWorker[BaseJobConfiguration, Any, BaseWorkerResult]):
     async def kill_infrastructure(
         self, infrastructure_pid: str, configuration: BaseJobConfiguration, grace_seconds: int = 30
     ) -> None:
-        """End a flow run that was cancelled in Prefect, if a child of this process executes it."""
         for child in psutil.Process().children():
             if str(child.pid) == infrastructure_pid:
                 family = [child, *child.children(recursive=True)]

@@ -22,7 +22,6 @@ class RowProfile:
     refresh_days: int
     """Days between refreshes of the source that is refreshed most often."""
     tasks: int
-    """Number of tasks, each with its own prompt."""
     run: str
     """Run whose training rows were read."""
     texts: int = 0

@@ -62,5 +62,4 @@ def read(data: bytes, signers: KeyDirectory) -> SignedDocument[DossierSignature]
 
 
 def is_dossier(folder: Path) -> bool:
-    """Return whether a folder holds a dossier, going by its file names."""
     return (folder / FILE_NAME).is_file() or (folder / "dossier.json").is_file()

@@ -21,5 +21,4 @@ def parse_proof(data: bytes) -> Inclusion:
 
 
 def matches(proof: Inclusion, entry: Entry) -> bool:
-    """Return whether number, time, kind, subject and body of the entry are those in the proof."""
     return ledger_entry.from_row(proof.entry.row) == entry

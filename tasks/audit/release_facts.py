@@ -81,7 +81,6 @@ class ReleaseFacts:
         return bool(self.contents.people.get(f"[{person}].demo"))
 
     def display_id(self, person: str) -> str:
-        """Return the person's id, marked if it is a demo identity's."""
         return f"{person} (demo identity)" if self.is_demo(person) else person
 
     def display_name(self, person: str) -> str:

@@ -36,7 +36,6 @@ class ComparedModel(FrozenModel):
     """Comparison of its answers after the fine-tune with those before."""
 
     def quality(self, state: State) -> Interval:
-        """Return the share of right answers with its interval."""
         return self.standings[state].scores[exact_match.METRIC.name]
 
     def cost(self, state: State) -> float | None:

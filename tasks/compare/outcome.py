@@ -79,7 +79,6 @@ class ModelOutcome(FrozenModel):
 
 
 def read_outcome(layout: Layout, params: Params) -> ModelOutcome:
-    """Read the outcome from the outputs of a worktree, up to the stages that were executed."""
     evaluated = {state: which for state, which in CONTENDERS.items() if _has_answers(layout, which)}
     model = model_shape.read(layout.artefacts("base_model") / "model")
     tokens = layout.artefacts("tokenise")

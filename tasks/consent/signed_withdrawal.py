@@ -19,7 +19,6 @@ from tasks.policy.signed_entry import Draft
 from tasks.trust import dsse
 
 WITHDRAWN, RESTORED = "source.withdrawn", "source.restored"
-"""Kinds of the ledger's entries; their subject is the id of the source."""
 PREDICATE_TYPE = "urn:hallmark:source-withdrawal:v1"
 
 

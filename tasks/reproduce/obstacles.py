@@ -17,7 +17,6 @@ from tasks.policy.governance import Governance
 
 PINNED_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;#]+)")
 MAX_LISTED_LIBRARIES = 5
-"""Maximum number of library versions to list; hundreds may differ."""
 
 
 def find_obstacles(layout: Layout, released: Manifest | None, params: Params) -> list[str]:

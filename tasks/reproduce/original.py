@@ -66,5 +66,4 @@ class Original:
 
 
 def compared_path(folder: str) -> str:
-    """Return the path that is compared for a stage's folder, relative to the worktree."""
     return f"artefacts/{folder}/{bundle.PAYLOAD}" if folder == "package" else f"artefacts/{folder}"

@@ -90,7 +90,6 @@ class _ReproductionJob:
     supervised: bool = True
     """Whether stages run under a supervisor; False only in tests of something else."""
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Content of `Reproduction.records` so far."""
 
 
 class ProgressReceiver(Protocol):

@@ -92,7 +92,6 @@ class Journal(FrozenModel):
 
     @property
     def activity(self) -> str:
-        """Present activity, or what the run waits for, in words."""
         if self.error:
             return self.error.strip().splitlines()[-1]
         at_work = next(

@@ -33,7 +33,6 @@ class ColumnProfile:
     """Frequency of each value as text, of at most MOST_DISTINCT values."""
 
     def is_mostly(self, count: int) -> bool:
-        """Return whether `count` is nearly all values of the column."""
         return self.filled > 0 and count >= MIN_TYPE_SHARE * self.filled
 
     @property

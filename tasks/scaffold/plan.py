@@ -42,7 +42,6 @@ class PlannedFile(NamedTuple):
     path: str
     text: str
     guesses: list[tuple[str, str]]
-    """Guesses in the file, each with its reason."""
 
 
 @dataclass(frozen=True)

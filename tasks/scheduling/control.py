@@ -104,7 +104,6 @@ def _require_other(paused: Switch | None, deed: str, name: str) -> None:
 
 
 def differences(before: Deployments, now: Deployments) -> list[str]:
-    """Return what a file changes against the file in force, one change a line."""
     was, becomes = _flat(before.model_dump(mode="json")), _flat(now.model_dump(mode="json"))
     removed = {name for name in before.named if name not in now.named}
     new = {name for name in now.named if name not in before.named}

@@ -99,7 +99,6 @@ class Schedule(RunSettings):
         return f"every {format_duration(self.every)}"
 
     def due_after(self, moment: datetime) -> Iterator[datetime]:
-        """Yield every time later than `moment` at which the schedule is due, in UTC."""
         if self.cron:
             return times.cron_times_after(self.cron, times.time_zone(self.timezone), moment)
         assert self.every is not None

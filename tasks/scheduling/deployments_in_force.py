@@ -27,7 +27,6 @@ class DeploymentsInForce:
     """Time from which each schedule or trigger counts, by name: its declaration, the change of its timing, or the end
     of a pause."""
     paused: Mapping[str, Switch] = field(default_factory=dict)
-    """Pauses in force, by name."""
     problem: str = ""
     """Reason why this version cannot read the file in force; empty if it can."""
     declared_by: Mapping[str, str] = field(default_factory=dict)

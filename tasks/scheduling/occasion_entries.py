@@ -79,7 +79,6 @@ def record_taken(
 
 
 def record_passed_over(ledger: Ledger, book: OccasionLog, occasion: Occasion, why: str) -> Entry | None:
-    """Record, once, that no run is requested for an occasion."""
     with ledger.transaction():
         return None if book.update(ledger).contains(occasion.key) else _pass_over(ledger, occasion, why)
 

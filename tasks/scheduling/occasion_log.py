@@ -22,9 +22,7 @@ class TakenOccasion:
     run: str
     reason: str
     time: datetime
-    """Time of the ledger's entry."""
     installation: str
-    """Id of the installation that requests the run."""
     body: dict[str, Any]
 
     @property

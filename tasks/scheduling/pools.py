@@ -36,5 +36,4 @@ class Pool(FrozenModel):
 
 
 def undeclared_pools(asks: dict[str, Any], pools: dict[str, Pool]) -> list[str]:
-    """Return a message for each schedule or trigger whose pool is not declared."""
     return [f"{name}: there is no pool {each.pool!r}" for name, each in asks.items() if each.pool not in (None, *pools)]

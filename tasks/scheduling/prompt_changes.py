@@ -23,8 +23,6 @@ SECTION = "prompts"
 
 
 class PromptChange(NamedTuple):
-    """Difference between the prompts at HEAD and those of the last run."""
-
     id: str
     words: str
 

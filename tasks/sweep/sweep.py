@@ -28,7 +28,6 @@ from tasks.sweep.trial import TrialOutcome
 
 SWEEPS_FOLDER = "swept"
 SHARED_STAGES = ("base_model", "tokenise")
-"""Stages whose outputs all trials share."""
 
 
 @dataclass(frozen=True)

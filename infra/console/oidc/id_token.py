@@ -18,7 +18,6 @@ KEY_TYPES = ("RSA", "EC")
 MIN_RSA_BITS = 2048
 """Minimum length of an RSA key in bits (NIST SP 800-131A). Shorter keys can be broken."""
 LEEWAY_SECONDS = 60
-"""Maximum difference between the clocks, in seconds."""
 MAX_AGE_SECONDS = 600
 """Maximum age of a token, in seconds. A token is issued for one sign-in and used at once."""
 

@@ -21,7 +21,6 @@ from tasks.core.errors import InputError, Refused, Unavailable
 METADATA_CACHE_SECONDS = 600
 """Seconds for which the provider's metadata is cached. Its keys are fetched at each sign-in."""
 RETRY_DELAY_SECONDS = 5
-"""Seconds after a failed request for metadata before the next one."""
 PARALLEL_SIGN_INS = 8
 """Maximum number of sign-ins that wait for the provider. If it is slow, the other threads still render pages."""
 

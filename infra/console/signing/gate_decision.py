@@ -21,7 +21,6 @@ from tasks.policy.people import Person
 class DecisionRequest(messages.SigningRequest):
     verb: Verb
     evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    """SHA-256 of the evidence that the page showed."""
     role: Line = ""
     """Role in which the person decides; empty if only one of their roles may decide."""
     checks: Annotated[list[Line], Field(max_length=100)] = []

@@ -27,8 +27,6 @@ class ArtefactFile(FrozenModel):
 
 
 class StageRecordSummary(FrozenModel):
-    """Newest stage record that counts, of one stage."""
-
     stage: str
     files: int
     computed_in: str

@@ -62,7 +62,6 @@ class GatePage(FrozenModel):
     mine: list[str]
     """Decisions that this person may make now, in words."""
     verbs: list[Verb]
-    """Kinds of decision that this person may make now."""
     asked_of: SigningForm | None
     """Form for a decision, which the browser signs; null if this person may make none."""
     report: bool

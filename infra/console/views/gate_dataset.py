@@ -25,7 +25,6 @@ class GateSource(FrozenModel):
     aside_share: float
     """Share of quarantined rows, from 0 to 1."""
     by_rule: dict[str, int]
-    """Number of quarantined rows by rule."""
     protected: dict[str, int]
     """Number of occurrences of protected values, by class."""
     actions: dict[str, str]
@@ -35,7 +34,6 @@ class GateSource(FrozenModel):
 
 
 SEGMENTS = ("department", "language", "kind")
-"""Segments of records whose distributions are shown."""
 
 
 class SegmentValue(FrozenModel):

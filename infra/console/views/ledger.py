@@ -51,7 +51,6 @@ class EntryPage(FrozenModel):
     body: dict[str, Any]
     """Body of the entry, with envelopes decoded and their signatures not verified."""
     text: str
-    """Body as indented JSON."""
     says: str
     """Plain values of the body, in one line."""
     meaning: str

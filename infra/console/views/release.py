@@ -48,7 +48,6 @@ class ReleasePage(FrozenModel):
     lineage: Provenance | None
     """Origin of the release; null if its folder is not on this machine or cannot be read."""
     champion: str
-    """Label of the present champion."""
     ordered: list[RollbackOrder]
     """Orders to roll back to this release. They count until another release is promoted."""
     waits_for: list[str]

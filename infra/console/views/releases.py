@@ -40,7 +40,6 @@ class Releases(FrozenModel):
     read: datetime
     """Time at which the ledger was read. A period without an end lasted at least until then."""
     problems: list[str]
-    """Problems with promotions in the ledger, in words."""
     older: datetime | None
     """Time of promotion below which the next page begins; null if there is no next page."""
 

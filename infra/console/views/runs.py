@@ -22,7 +22,6 @@ from tasks.runs.journal import GateState, Journal, StageState
 PAGE_SIZE = 100
 MAX_ROWS = 10_000
 MAX_BARS = 60
-"""Maximum number of runs in a chart."""
 UNFINISHED_STATUSES = ("running", "waiting", "interrupted")
 RowLimit = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 EntryNumber = Annotated[int, Field(ge=0, lt=2**62)]
@@ -39,7 +38,6 @@ class RunRow(FrozenModel):
     """Present activity, or what the run waits for, in words."""
     release: str
     seconds: float
-    """Total duration of its stages, in seconds."""
     cost: float | None
     """Cost of that time in USD, at the hourly price in the run's parameters; null before these are known."""
 

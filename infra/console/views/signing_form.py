@@ -12,7 +12,6 @@ class SigningForm(FrozenModel):
     path: str
     """Path of the routes that draft and record the statement, without `/draw` and `/decide`."""
     type: str
-    """Predicate type of the statement."""
     person: str
     keys: list[str]
     """Fingerprints of the person's keys that count now for this statement."""
@@ -22,7 +21,6 @@ class SigningForm(FrozenModel):
     defaults: dict[str, Any]
     """Optional fields of the predicate with the values that they must have unless `about` or the form gives others."""
     digests: list[str]
-    """SHA-256 of each subject of the statement."""
     wish: dict[str, Any] = {}
     """Fields of the request to the console, besides those in the form."""
     roles: list[str] = []

@@ -156,7 +156,6 @@ class _OrderDraft:
         return wanted
 
     def _carry_out_emergency(self, order: SignedOrder) -> list[str]:
-        """Carry the order out alone, and open the incident that a second person has to confirm."""
         allowed = emergency_rollback.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
         emergency_rollback.open_incident(order, self._carry_out(order, []), allowed, self.ledger, self.governance)
         return []

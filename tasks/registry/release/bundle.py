@@ -101,7 +101,6 @@ def payload_digest(payload: Path) -> str:
 
 
 def part_digest(listing: dict[str, str], folder: str) -> str:
-    """Return `tasks.core.files.tree_digest` of a folder of the bundle, computed from the digests of its files."""
     digests = {name.removeprefix(f"{folder}/"): digest for name, digest in files_below(listing, folder).items()}
     return files.sha256_bytes(canonical_json(digests))
 

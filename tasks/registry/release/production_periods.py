@@ -13,8 +13,6 @@ from tasks.registry.release.promotions import Promotions, SignedPromotion
 
 @dataclass(frozen=True)
 class ProductionPeriod:
-    """Promotion statement, and the period in which it was the newest."""
-
     signed: SignedPromotion
     since: datetime
     until: datetime | None

@@ -116,7 +116,6 @@ class Promotions:
         return self.valid[-1] if self.valid else None
 
     def latest_by_version(self) -> list[SignedPromotion]:
-        """Return the newest statement of each version, ordered by version."""
         newest = {signed.promotion.version: signed for signed in self.valid}
         return [newest[version] for version in sorted(newest)]
 
@@ -141,7 +140,6 @@ class Promotions:
 
 
 def sign(promotion: Promotion, release_sha256: str, governance: Governance) -> dict[str, Any]:
-    """Sign a promotion statement with the installation's gate key, and return the envelope."""
     statement = dsse.statement(PREDICATE_TYPE, {promotion.label: release_sha256}, promotion.json_value)
     return dsse.sign(statement, governance.signer("gate", promotion.time))
 

@@ -60,7 +60,6 @@ class Verification(FrozenModel):
         return failed[0].text if failed else ""
 
     def describe(self) -> Iterator[str]:
-        """Yield the lines of the report for people: checks, what was not checked, and the verdict."""
         marks, before = {"ok": "ok", "no": "NO", "missing": "--"}, ""
         for check in self.checks:
             yield f"  {check.about if check.about != before else '':<18} {marks[check.state]}  {check.text}"

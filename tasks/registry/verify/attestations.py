@@ -42,7 +42,6 @@ class ReleaseDecision(NamedTuple):
     person: Person
     subjects: dict[str, str]
     keyid: str
-    """Fingerprint of the key that signed."""
     sha256: str
     """`dsse.digest` of the envelope."""
     name: str
@@ -55,7 +54,6 @@ class Attestations:
         self.gate_keys = validity.possible_lines(trusted.gate_keys, signed.promotion.time)
         """Public keys of the gate that count for attestations without a time of their own."""
         self.worker_keys = validity.possible_lines(trusted.worker_keys, signed.promotion.time)
-        """Public keys of the worker that count for stage records."""
         self.promotion_keyid = dsse.unverified_signers(signed.envelope)[0]
         self.manifest = Manifest.from_value(contents.parse_json(files.bytes(MANIFEST), MANIFEST))
         self.policy = Policy.from_value(self._json("policy.json"))
@@ -77,7 +75,6 @@ class Attestations:
         return [*self.evidence.values()][-1]
 
     def gate_signed(self, name: str) -> dict[str, Any]:
-        """Return the statement in a file of the release, its signature verified with the gate's keys."""
         return dsse.verify(self._envelope(name), self.gate_keys)
 
     def stage_records(self) -> dict[str, SignedRecord]:
@@ -88,7 +85,6 @@ class Attestations:
         return {record.record.name: record for record in records}
 
     def reproduction_records(self) -> dict[str, list[SignedRecord]]:
-        """Return the stage records by other machines, by DVC stage name."""
         found: dict[str, list[SignedRecord]] = {}
         for name in self.files.below(bundle.REPRODUCTIONS):
             record = stage_record.verify_executed(self._envelope(name), self.worker_keys)
@@ -102,7 +98,6 @@ class Attestations:
         ]
 
     def declarations(self) -> list[SignedBy[Declaration]]:
-        """Return the adoptions of the release's sources and its use-case card, as their owners signed them."""
         return [
             verify_envelope(self._envelope(name), signed_declaration.DECLARATION, self.signers)
             for name in self.files.below(bundle.DECLARATIONS)
@@ -131,7 +126,6 @@ class Attestations:
         return ReleaseDecision(signed.document, signed.person, signed.subjects, signed.keyid, signed.sha256, name)
 
     def request(self) -> RecordedRunRequest:
-        """Return the run request, its signature verified with the requester's keys."""
         try:
             return signed_request.read(self._envelope(bundle.REQUEST), self.signers)
         except Refused as error:

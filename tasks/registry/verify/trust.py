@@ -37,7 +37,6 @@ class Trust:
     """Whether a release without any adoption is accepted."""
     check: Check
     people: Mapping[str, Person] = field(default_factory=dict)
-    """People of the release by id, once they are parsed (attestations.py)."""
 
     def keys_of(self, who: Person | MachineName) -> list[Key]:
         machines = {
@@ -50,7 +49,6 @@ class Trust:
 
 
 def from_governance(governance: Governance) -> Trust:
-    """Return the trust in a project's own keys and adoptions."""
     gate = tuple(governance.keys_of("gate"))
     chain = governance.chain
     root = keys.fingerprint(adoption.read(chain[0]).root) if chain else ", ".join(key.fingerprint for key in gate)

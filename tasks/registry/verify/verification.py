@@ -41,7 +41,6 @@ NOT_VERIFIABLE = [
 
 
 def verify(folder: Path, governance: Governance) -> Verification:
-    """Verify the release in `folder` with the keys and adoptions of the project that promoted it."""
     return _verify(folder, trust.from_governance(governance))[0]
 
 

@@ -184,7 +184,6 @@ class Repository:
         return self.git("hash-object", "--no-filters", "--", str(file))
 
     def uncommitted_changes(self) -> list[str]:
-        """Return the paths that differ from HEAD or are untracked, as `git status` lists them."""
         lines = self.git("status", "--porcelain", "--untracked-files=all").splitlines()
         return [line for line in lines if line[2:].strip() not in NOT_CHANGES]
 
@@ -283,7 +282,6 @@ def _access() -> dict[str, str]:
 
 
 def worktree_git_folder(worktree: Path) -> Path:
-    """Return the folder with HEAD and index of a run's worktree."""
     return worktree.with_name(f"{worktree.name}.git")
 
 

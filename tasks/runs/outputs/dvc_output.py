@@ -28,7 +28,6 @@ MAX_BYTES_AFTER_END = 2**20
 """Maximum number of bytes that are read from a pipe after its process has ended; more than a pipe holds."""
 MAX_ERROR_BYTES = 2**16
 POLL_SECONDS = 0.5
-"""Seconds between two checks of whether a silent process has ended."""
 
 
 class DvcOutput:

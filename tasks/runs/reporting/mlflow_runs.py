@@ -31,7 +31,6 @@ def find_run(client: Any, key: str, run: str) -> Any:
 
 
 def tracking_uri(layout: Layout) -> str:
-    """Return MLFLOW_TRACKING_URI, or else the URI of a SQLite file in the checkout's state."""
     folder = layout.state / "mlflow"
     given = os.environ.get("MLFLOW_TRACKING_URI")
     if not given:

@@ -38,7 +38,6 @@ SHOWN_SECTIONS = ("training", "data", "evaluation", "base_model", "prompts")
 MAX_VALUE_LENGTH = 500
 """Maximum number of characters of a value; not every version of MLflow accepts longer parameters."""
 MAX_POINTS = 250_000
-"""Maximum number of points of a curve that are sent in one call."""
 FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-.: ]")
 """Characters that MLflow does not accept in a name, such as the brackets of list items, or a slash that makes it a
 path."""
