@@ -1,4 +1,7 @@
-"""State of a gate: `ask` opens it, people decide (decisions.py), `settle` judges and closes it, statement.py writes it.
+"""State of a gate, and its closing.
+
+`open_gate` opens a gate, people decide (decisions.py), `judge_and_close` judges and closes it, and statement.py writes
+the statement that it has passed.
 
 `judge` relies only on the recorded evidence, the policy and the signatures. It computes all verdicts again, and whether
 each decision counts (decision_validity.py).

@@ -1,6 +1,6 @@
 """Samples of masked text, for people with access to single records: texts after `ingest`, with marked placeholders.
 
-The vault is not read. `disclose.show` reveals values, for a reason that the ledger records.
+The vault is not read. `disclosure.disclose` reveals values, for a reason that the ledger records.
 """
 
 from collections import Counter

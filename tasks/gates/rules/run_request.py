@@ -1,8 +1,9 @@
-"""Rules of run requests, each written once: a function that returns why an `Asking` is not allowed, or None.
+"""Rules of run requests, each written once: a function that returns why a `RequestClaim` is not allowed, or None.
 
 They are used in three places: in tasks/runs/run.py before a request is signed, in gates.py when a gate is judged, and
 in tasks/registry/verify/attestation_checks.py for a release, offline. Roles and keys are judged as of the same time
-(`SignedRequest.at`). A release does not hold when its request was recorded, so there it is the request's own time.
+(`RecordedRunRequest.effective_at`). A release does not hold when its request was recorded, so there it is the request's
+own time.
 """
 
 from collections.abc import Callable

@@ -33,7 +33,7 @@ DATASETS = Table(
     METADATA,
     Column("number", Integer, primary_key=True),
     Column("sha256", Text, nullable=False, unique=True),
-    Column("about", Text, nullable=False),  # JSON of `Dataset`
+    Column("about", Text, nullable=False),  # JSON of `IndexedDataset`
 )
 RUNS = Table(
     "hallmark_lineage_runs",

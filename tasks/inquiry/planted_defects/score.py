@@ -1,6 +1,6 @@
 """Score of a run on planted defects: how many were found, and what else was taken for them.
 
-    measured/planted.json   `Planted`, figures only
+    measured/planted.json   `PlantedScore`, figures only
 
 The score is computed from the outputs of the stages, whatever code wrote them.
 """
