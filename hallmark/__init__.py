@@ -1,12 +1,13 @@
 """Hallmark from Python: what the commands do, typed; the page docs/guides/python.md shows each call.
 
-checkouts.py  a checkout: ask for runs, list runs and releases, admit a model
-runs.py       a run: status, wait, figures, evidence of its gates
-releases.py   a release, and its verification
-models.py     an admitted model: load it and ask it
-requests.py   requests for runs, by the command in a process of its own
-process.py    entry point of Hallmark's own processes
-__main__.py   commands `hallmark` and `hallmark-stage`
+checkouts.py        a checkout: ask for runs, list runs and releases, admit a model
+runs.py             a run: status, wait, figures, evidence of its gates
+releases.py         a release, and its verification
+models.py           an admitted model: load it and ask it
+ledger_warnings.py  warnings about the ledger
+requests.py         requests for runs, by the command in a process of its own
+process.py          entry point of Hallmark's own processes
+__main__.py         commands `hallmark` and `hallmark-stage`
 
 Importing the package loads none of these: a name is imported when it is first used. In a wheel, this package also has
 `tasks`, `flows` and `infra` (setup.py), which are internal.
@@ -47,8 +48,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from hallmark.checkouts import Checkout, LedgerWarning
+    from hallmark.checkouts import Checkout
     from hallmark.checkouts import open_checkout as open
+    from hallmark.ledger_warnings import LedgerWarning
     from hallmark.models import AdmittedModel, Message
     from hallmark.releases import Release, verify
     from hallmark.runs import Run, RunStatus
@@ -61,7 +63,7 @@ else:
         "Checkout": ("hallmark.checkouts", "Checkout"),
         "Evidence": ("tasks.gates.evidence", "Evidence"),
         "Fact": ("tasks.core.facts", "Fact"),
-        "LedgerWarning": ("hallmark.checkouts", "LedgerWarning"),
+        "LedgerWarning": ("hallmark.ledger_warnings", "LedgerWarning"),
         "Message": ("hallmark.models", "Message"),
         "Release": ("hallmark.releases", "Release"),
         "Run": ("hallmark.runs", "Run"),

@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hallmark import requests
+from hallmark.ledger_warnings import LedgerWarning, warn_if_changed
 from hallmark.models import AdmittedModel
 from hallmark.releases import Release
 from hallmark.runs import Run
-from infra import checkout_folder, ledger_signs, release_notices
+from infra import checkout_folder, release_notices
 from tasks.core.errors import InputError
 from tasks.core.files import UMASK
 from tasks.registry.admit import admission
 from tasks.registry.promote import releases
 from tasks.runs import abbreviated_ids, checkout, journal
 from tasks.runs.request import NO_RUN_MESSAGE
-
-
-class LedgerWarning(UserWarning):
-    """What the ledger says may be false or incomplete; the text is what commands print on stderr."""
 
 
 def open_checkout(path: str | Path = ".") -> "Checkout":
@@ -71,7 +68,7 @@ class Checkout:
 
     def runs(self) -> list[Run]:
         """Return all runs of this checkout, oldest first."""
-        self._warn_of_tampering()
+        warn_if_changed(self.root)
         return [Run(self.root, known.run) for known in journal.read_all(self._state)]
 
     def run(self, id: str) -> Run:
@@ -80,7 +77,7 @@ class Checkout:
         Raises:
             InputError: There is no such run, or there are several.
         """
-        self._warn_of_tampering()
+        warn_if_changed(self.root)
         whole = abbreviated_ids.expand(self._state, id)
         if journal.read(self._state, whole) is None:
             raise InputError(NO_RUN_MESSAGE.format(id))
@@ -88,6 +85,7 @@ class Checkout:
 
     def releases(self) -> list[Release]:
         """Return every release with its aliases, by model and version."""
+        warn_if_changed(self.root)
         with self._reading() as here:
             return [Release(self.root, each) for each in releases.list_summaries(here.ledger, here.governance)]
 
@@ -97,6 +95,7 @@ class Checkout:
         Raises:
             InputError: There is no such release.
         """
+        warn_if_changed(self.root)
         with self._reading() as here:
             known, line = releases.get_with_promotions(here.ledger, here.governance, name)
             return Release(self.root, releases.summarise(known, line, here.ledger, here.governance))
@@ -123,16 +122,11 @@ class Checkout:
 
     @contextmanager
     def _reading(self) -> Iterator[checkout.Checkout]:
-        self._warn_of_tampering()
         here = checkout.Checkout(self.root)
         for text in release_notices.notices(here.ledger, here.governance):
             warnings.warn(text, LedgerWarning, stacklevel=4)
         with here.ledger.reading():
             yield here
-
-    def _warn_of_tampering(self) -> None:
-        for text in ledger_signs.tampering_signs(self.root):
-            warnings.warn(f"the ledger was changed by hand: {text}; {ledger_signs.ADVICE}", LedgerWarning, stacklevel=4)
 
 
 @contextmanager

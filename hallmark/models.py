@@ -75,8 +75,8 @@ class AdmittedModel:
         Raises:
             InputError: The task is missing or unknown, or a turn is none.
         """
-        model, tokenizer = self.load()
         chat = [*self._system(task), *_turns(messages)]
+        model, tokenizer = self.load()
         asked: Any = model
         prompt: Any = tokenizer.apply_chat_template(
             chat, add_generation_prompt=True, return_tensors="pt", return_dict=True

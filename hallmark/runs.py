@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hallmark.ledger_warnings import warn_if_changed
 from infra.prefect import server
 from tasks.core.errors import TimeLimitExceeded, Unavailable
 from tasks.core.facts import Fact
@@ -72,6 +73,7 @@ class Run:
             InputError: The run has not opened the gate.
             Refused: The ledger does not hold the evidence as it was written.
         """
+        warn_if_changed(self.root)
         return cases.newest(Checkout(self.root).ledger, self.id, gate).evidence
 
     def wait(self, timeout: float | None = None, through_gates: bool = False) -> RunStatus:

@@ -48,7 +48,7 @@ def absent() -> set[str]:
     """Return the top-level modules of all other packages that are installed here."""
     there = distributions()
     found = {top for top, of in packages_distributions().items() if not there & {canonicalize_name(one) for one in of}}
-    return found - {"infra", "flows", "tasks", "tests"}
+    return found - {"flows", "hallmark", "infra", "tasks", "tests"}
 
 
 class Installed:

@@ -8,15 +8,16 @@ from pathlib import Path
 from infra.docs.markdown import table
 
 ROOT = Path(__file__).parents[2]
-TOP_PACKAGES = ("flows", "tasks", "infra")
+TOP_PACKAGES = ("flows", "tasks", "infra", "hallmark")
 DEPTH = 3
 """Maximum depth of a package on the page, in folders below the root of the repository."""
 INTRODUCTION = """# Code
 
-Imports point one way: `infra` imports `flows`, `flows` imports `tasks`. Each room has a docstring that lists its files
-in reading order. Inside `tasks`, the stages import `core`, `sources` and `trust` only, and nothing imports Prefect.
-`tasks/core/graph.py` is the one table of stages and gates; `dvc.yaml` follows from it. `params.yaml` holds every
-parameter.
+Imports point one way: `hallmark` imports `infra`, `infra` imports `flows`, `flows` imports `tasks`. A wheel has all of
+them below `hallmark` (`setup.py`); people import [that package](../guides/python.md) alone. Each room has a docstring
+that lists its files in reading order. Inside `tasks`, the stages import `core`, `sources` and `trust` only, and nothing
+imports Prefect. `tasks/core/graph.py` is the one table of stages and gates; `dvc.yaml` follows from it. `params.yaml`
+holds every parameter.
 """
 
 

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("tasks", "flows", "infra")
+ROOMS = ("tasks", "flows", "infra", "hallmark")
 UNDECLARED = {"vllm"}
 """It asks for a torch of its own, so people install it where they use it (docs/guides/cluster.md)."""
 

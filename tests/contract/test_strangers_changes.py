@@ -13,7 +13,7 @@ from tests.copies import copy_tree
 from tests.patience import patience
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("tasks", "flows", "infra", "docs", "examples", "tests")
+COPIED = ("tasks", "flows", "infra", "hallmark", "docs", "examples", "tests")
 FILTER = '''"""Filter of records with a target of too few words."""
 
 from tasks.stages.data.clean.filter import Filter

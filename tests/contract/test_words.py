@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
-ROOMS = ("tasks", "flows", "infra", "benchmarks", "examples")
+ROOMS = ("tasks", "flows", "infra", "hallmark", "benchmarks", "examples")
 NO_BEGINNING = (
     "Also", "As", "At", "Beside", "Both", "By", "For", "From", "How", "If", "In", "It", "Its", "None", "Nothing", "Of",
     "On", "One that", "Said", "So", "Such", "That", "The same", "Their", "These", "They", "Those", "To", "What",

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,14 @@ import psutil
 import pytest
 
 from tasks.runs.run_lock import is_executing
-from tests import costs, patience
+from tests import costs, patience, wheels
 from tests.checkouts import Checkouts
 from tests.forking import Forking, importing
 from tests.governed.house import keyed
 from tests.prefect_client import artifacts
 from tests.processes import title
 from tests.run_states import wait_for, wait_until
-from tests.tiny_project import PEOPLE, ROOT, Done, checked, commit
+from tests.tiny_project import PEOPLE, Done, checked, commit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -60,37 +59,14 @@ class Production:
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the packages of this one and a wheel of the project.
-
-    Files have a second name there in place of a copy, which takes seconds, not minutes.
-    """
-    place = tmp_path_factory.mktemp("installed")
-    written = shutil.ignore_patterns("hallmark-bytecode", "helm", "helm.[0-9]*")  # while it is copied
-    same_disk = Path(sys.prefix).stat().st_dev == place.stat().st_dev
-    linked = os.link if same_disk else shutil.copy2
-    shutil.copytree(sys.prefix, place / "venv", symlinks=True, copy_function=linked, ignore=written)
-    python = place / "venv" / "bin" / "python"
-    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    source = shutil.copytree(
-        ROOT, place / "source", ignore=shutil.ignore_patterns(".*", "tests", "site", "build", "*.egg-info", "artefacts")
-    )
-    built = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(place), str(source)]
-    subprocess.run([*pip, *built], check=True, capture_output=True)
-    (wheel,) = place.glob("*.whl")
-    installed = ["install", "--no-deps", "--no-index", "--force-reinstall", str(wheel)]
-    subprocess.run([*pip, *installed], check=True, capture_output=True)
-    return python
-
-
-@pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, python: Path) -> Iterator[Production]:
+def production(tmp_path_factory: pytest.TempPathFactory, checkouts: Checkouts, shared: Path) -> Iterator[Production]:
     project = checkouts.warm(tmp_path_factory.mktemp("production") / "project", ledger=False)
     governance = project / "infra" / "governance"
     policy = (governance / "policy.yaml").read_text()
     (governance / "policy.yaml").write_text(policy.replace("environment: local", "environment: production"))
     (governance / "people.yaml").write_text(keyed(PEOPLE, project / ".hallmark"))
     commit(project, "Production")
+    python = wheels.environment(shared)
     with importing(*COMMANDS, python=python) as processes:
         here = Production(project, python, processes)
         yield here

@@ -3,8 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -14,13 +12,13 @@ from tasks.core.documents.config import validate
 from tasks.policy import judge
 from tasks.policy.judge import Judge
 from tasks.policy.policy import Policy
+from tests import wheels
 from tests.governed.house import POLICY
 
 ROOT = Path(__file__).parents[2]
 WHEEL = Judge(version="1", sha256="a" * 64, editable=False)
 LOOK = """
-import json, sys
-sys.path.append(sys.argv[1])  # what Hallmark asks for
+import json
 from hallmark.tasks.policy import judge
 print(json.dumps(judge.current().model_dump()))
 """
@@ -67,20 +65,10 @@ def test_every_file_counts_and_no_bytecode(tmp_path: Path) -> None:
     assert judge.digest(home) != before
 
 
-def test_a_wheel_is_no_editable_install_and_has_one_digest_everywhere(tmp_path: Path) -> None:
-    source = copied(tmp_path / "source")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(source)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    place = tmp_path / "installed"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
-    (site,) = place.glob("lib/python*/site-packages")
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
-    words = [str(place / "bin" / "python"), "-I", "-c", LOOK, sysconfig.get_path("purelib")]
-    found = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
-    shutil.unpack_archive(wheel, tmp_path / "elsewhere", "zip")
+def test_a_wheel_is_no_editable_install_and_has_one_digest_everywhere(shared: Path, tmp_path: Path) -> None:
+    python = wheels.environment(shared)
+    found = json.loads(subprocess.run([python, "-I", "-c", LOOK], check=True, capture_output=True).stdout)
+    shutil.unpack_archive(wheels.wheel(shared), tmp_path / "elsewhere", "zip")
+    (site,) = python.parents[1].glob("lib/python*/site-packages")
     digests = {judge.digest(place, ["hallmark"]) for place in (site, tmp_path / "elsewhere")}
     assert digests == {found["sha256"]} and not found["editable"]

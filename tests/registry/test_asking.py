@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from transformers import AutoTokenizer
 
+from hallmark.models import AdmittedModel
 from infra.cli.releases.admit import document
 from tasks.core.errors import InputError, Refused
 from tasks.core.files import read_json, tree_digest, write_json
@@ -81,6 +82,21 @@ def test_the_lines_of_the_documents_get_the_answers_that_were_evaluated(
         with contextlib.redirect_stdout(io.StringIO()) as said:
             exec(lines, {})
         assert said.getvalue() == f"{row['answer']}\n"
+
+
+def test_from_python_it_gives_the_answers_that_were_evaluated(
+    released_for_real: tuple[House, list[dict[str, object]]],
+) -> None:
+    house, rows = released_for_real
+    admitted = AdmittedModel(admission.admit(house.ledger, house.governance, NAME))
+    for row in {row["stopped"]: row for row in rows}.values():
+        assert admitted.ask(str(row["question"])) == row["answer"]
+    assert admitted.load()[0] is admitted.load()[0]
+    with pytest.raises(InputError, match=r"task 'other': triage-1 has the tasks triage; say task="):
+        admitted.ask("I lost my card", task="other")
+    for turns in ([], [{"role": "system", "content": "x"}], [{"role": "assistant", "content": "x"}]):
+        with pytest.raises(InputError, match="expected turns of `user` and `assistant`"):
+            admitted.ask(turns)
 
 
 def test_what_is_admitted_says_how_to_ask_it(released_for_real: tuple[House, list[dict[str, object]]]) -> None:

@@ -1,0 +1,17 @@
+"""Warnings about the ledger, in place of what commands print on stderr."""
+
+import warnings
+from pathlib import Path
+
+from infra import ledger_signs
+
+
+class LedgerWarning(UserWarning):
+    """What the ledger says may be false or incomplete."""
+
+
+def warn_if_changed(root: Path) -> None:
+    """Issue a warning for each sign that the ledger of a checkout was changed by hand."""
+    for text in ledger_signs.tampering_signs(root):
+        message = f"the ledger was changed by hand: {text}; {ledger_signs.ADVICE}"
+        warnings.warn(message, LedgerWarning, stacklevel=3)
