@@ -179,8 +179,9 @@ class Source(FrozenModel):
     protect: Protection = Protection()
     """Action on each category of personal and secret text."""
     personal: dict[Text, Category] = {}
-    """Text fields of JSON targets that are personal by their purpose, with their category: `{artist: name}`. The whole
-    field counts as found, and so do its words in the other turns of the record; the action is that of `protect`."""
+    """Fields of JSON targets that are personal by their purpose, with their category: `{artist: name}`. The whole field
+    counts as found, with all values and field names below it, and so do its words in the other turns of the record; the
+    action is that of `protect`."""
     labels: dict[Label, list[Text]] = {}
     """Values that a label may have, none of them personal or secret. A row with another value is quarantined; another
     `labelled_by` is replaced as `protect` says of names."""

@@ -3,7 +3,7 @@
 import html
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.sources.protection import Category
 from tasks.sources.sources import Source
 from tasks.stages.data.ingest.mapping import to_record
 from tasks.stages.data.protect.actions import Outcome
@@ -37,6 +38,7 @@ VALUES = {
 }
 NAMED_COLUMNS = source("x.jsonl", "jsonl", mapping={"prompt": "p", "response": {"body": "b"}}, constants={"task": "t"})
 """Source of which Hallmark itself writes the JSON of the target."""
+CUSTOMER: Mapping[str, Category] = {"customer": "account"}
 PLAIN = source("x.jsonl", "jsonl", mapping={"prompt": "p", "response": "b"}, constants={"task": "t"})
 LABELLED = source(
     "x.jsonl", "jsonl", mapping={"prompt": "p", "response": "b", "department": "d", "geography": "g"},
@@ -44,10 +46,10 @@ LABELLED = source(
 )  # fmt: skip
 
 
-def protected(row: dict[str, Any], made: Source = PLAIN) -> tuple[dict[str, Any], Outcome]:
-    context = ProtectionContext(
-        detector.find_all, made.protect, {}, b"k" * 32, made.declared_labels, {"customer": "account"}
-    )
+def protected(
+    row: dict[str, Any], made: Source = PLAIN, personal: Mapping[str, Category] = CUSTOMER
+) -> tuple[dict[str, Any], Outcome]:
+    context = ProtectionContext(detector.find_all, made.protect, {}, b"k" * 32, made.declared_labels, personal)
     ((record, outcome),) = protect([to_record(row, made, Counter())], context)
     return record, outcome
 
@@ -142,6 +144,48 @@ def test_a_number_of_a_field_that_is_personal_is_replaced() -> None:
     record, _ = protected({"p": "I am customer 1234.", "b": '{"customer": 1234, "others": [-1.5e3, null]}'})
     made = json.loads(written(record))
     assert made["customer"] in written(record, 0) and made["others"] == [-1500, None]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"artist": {"first": "sjedoqwa"}},
+        {"artist": [{"n": ["sjedoqwa"]}]},
+        {"artist": {"sjedoqwa": 1}},
+        {"artist": [{"id": 7}, "sjedoqwa"]},
+        {"artist": [[], {}, {"id": {}}, "sjedoqwa"]},
+        {"artist": json.dumps({"first": "x", "others": ["sjedoqwa"]})},
+        {"genre": {"artist": {"songs": [[1], "sjedoqwa"]}}},
+    ],
+    ids=json.dumps,
+)
+def test_all_of_a_personal_field_is_replaced_in_every_turn(target: dict[str, Any]) -> None:
+    record, _ = protected({"p": "play some sjedoqwa now", "b": json.dumps(target)}, personal={"artist": "name"})
+    assert "sjedoqwa" not in str(record)
+    assert json.loads(written(record)).keys() == target.keys()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"genre": [{"artist": "xqwv"}, "jazz"]},
+        {"a": {"artist": "xqwv"}, "genre": "jazz"},
+        {"artist": "xqwv", '["k"]': "jazz"},
+        {"artist": [], "genre": ["jazz", {"jazz": 1}]},
+        {"b": json.dumps({"artist": ["xqwv"], "genre": "jazz"}), "c": "jazz"},
+    ],
+    ids=json.dumps,
+)
+def test_a_personal_field_ends_where_its_value_ends(target: dict[str, Any]) -> None:
+    record, _ = protected({"p": "play some jazz now", "b": json.dumps(target)}, personal={"artist": "name"})
+    assert "xqwv" not in str(record)
+    assert str(record).count("jazz") == 1 + json.dumps(target).count("jazz")
+
+
+def test_of_personal_fields_the_innermost_says_the_category() -> None:
+    target = {"artist": {"mail": ["sjedoqwa"], "born": "xqwv"}}
+    _, outcome = protected({"p": "play", "b": json.dumps(target)}, personal={"artist": "name", "mail": "email"})
+    assert outcome.counts == {"email": 1, "name": 2}
 
 
 def test_no_value_goes_beyond_a_string() -> None:

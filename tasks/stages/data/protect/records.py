@@ -101,8 +101,8 @@ def _replaced(text: Text, spans: Iterable[DetectedSpan], guard: ProtectionContex
 
 
 def _by_purpose(target: str, personal: Mapping[str, Category]) -> list[DetectedSpan]:
-    fields = Text(target).named_field_spans() if personal else ()
-    return [DetectedSpan(start, end, personal[name]) for name, start, end in fields if name in personal]
+    spans = Text(target).spans_in_fields(personal) if personal else ()
+    return [DetectedSpan(start, end, personal[field]) for field, start, end in spans]
 
 
 def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str, Collection[str]]) -> dict[str, Any]:

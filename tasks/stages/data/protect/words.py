@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -56,17 +56,29 @@ class Text:
             if token.start < token.end and not (token.names_field or token.is_number):
                 yield token.start, token.end
 
-    def named_field_spans(self) -> Iterator[tuple[str, int, int]]:
-        """Yield name, start and end of each JSON value that is a number or a non-empty string.
+    def spans_in_fields(self, fields: Collection[str]) -> Iterator[tuple[str, int, int]]:
+        """Yield the content of some fields of JSON: the field, and start and end of each value and of each name below.
 
-        The name is the last field name before the value, so values in a list have the name of the list.
+        Values are numbers and non-empty strings. Of several of the fields around a value, the innermost is yielded.
         """
-        name = ""
+        outer, around, end = list[str](), "", 0
         for token in self.decoded.json_tokens if self.is_json else ():
+            for sign in self.unescaped(end, token.start):
+                if sign in "[{":
+                    outer.append(around)
+                elif sign in "]}":
+                    around = outer.pop()
+                elif sign == ",":
+                    around = outer[-1]
+            end = token.end
             if token.names_field:
-                name = self.unescaped(token.start, token.end)
-            elif token.start < token.end:
-                yield name, token.start, token.end
+                around = outer[-1]
+                name = self.unescaped(token.start, end)
+                if name in fields:
+                    around = name
+                    continue
+            if around and token.start < end:
+                yield around, token.start, end
 
     def unescaped(self, start: int, end: int) -> str:
         return self.decoded.text[self.decoded.from_original(start) : self.decoded.from_original(end)]
