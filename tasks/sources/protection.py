@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator
 
 from tasks.core.documents.config import FrozenModel
+from tasks.core.params.values import NFC
 
 Category = Literal[
     "name",
@@ -94,5 +95,5 @@ def _validated_term(term: str) -> str:
     return term
 
 
-Term = Annotated[str, AfterValidator(_validated_term)]
+Term = Annotated[str, AfterValidator(_validated_term), NFC]
 """Word or phrase, matched case-insensitively and as whole words; `*` stands for any part of a word."""

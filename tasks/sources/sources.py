@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, field_serializer, field_validator, m
 from tasks.core.documents import config
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
-from tasks.core.params.values import Name, Sha256, Text
+from tasks.core.params.values import NFC, Name, Sha256, Text
 from tasks.core.steps.kinds import known_kind
 from tasks.sources.protection import Category, Protection, Term
 
@@ -25,7 +25,7 @@ class ColumnMapping(FrozenModel):
 
     prompt: str | None = None
     """Column with the user's text."""
-    response: str | dict[str, str] | None = None
+    response: str | dict[Annotated[str, NFC], str] | None = None
     """Column with the target text; or a mapping of JSON fields to columns, whose values become one JSON object."""
     messages: str | None = None
     """Column with a list of {role, content} turns; the last one is the target."""
@@ -83,17 +83,17 @@ class Constants(FrozenModel):
     """Task of the records, a key of `prompts` in params.yaml."""
     kind: Literal["answer", "refuse", "escalate", "clarify"] | None = None
     """Kind of answer: answer, refuse, escalate or clarify."""
-    language: str | None = None
+    language: Annotated[str, NFC] | None = None
     """Language, e.g. en."""
-    department: str | None = None
+    department: Annotated[str, NFC] | None = None
     """Department, by which results are reported."""
-    geography: str | None = None
+    geography: Annotated[str, NFC] | None = None
     """Country or region."""
-    policy_tags: list[str] = []
+    policy_tags: list[Annotated[str, NFC]] = []
     """Tags of every record."""
     origin: Literal["source", "expert", "synthetic"] = "source"
     """Origin of the records: source, expert or synthetic."""
-    labelled_by: str | None = None
+    labelled_by: Annotated[str, NFC] | None = None
     """Team that labelled the records."""
     split: Literal["train", "test"] | None = None
     """Partition that the records are fixed to."""
@@ -178,11 +178,11 @@ class Source(FrozenModel):
     """Description in words."""
     protect: Protection = Protection()
     """Action on each category of personal and secret text."""
-    personal: dict[Text, Category] = {}
+    personal: dict[Annotated[Text, NFC], Category] = {}
     """Fields of JSON targets that are personal by their purpose, with their category: `{artist: name}`. The whole field
     counts as found, with all values and field names below it, and so do its words in the other turns of the record; the
     action is that of `protect`."""
-    labels: dict[Label, list[Text]] = {}
+    labels: dict[Label, list[Annotated[Text, NFC]]] = {}
     """Values that a label may have, none of them personal or secret. A row with another value is quarantined; another
     `labelled_by` is replaced as `protect` says of names."""
     suite: str | None = None
@@ -227,7 +227,7 @@ class Sources(FrozenModel):
     terms: Terms = {}
     """Words and phrases of the company that count as found in every source, by category:
     `trade_secret: [Project Halcyon, "HX-*"]`."""
-    edition_words: list[Text] = []
+    edition_words: list[Annotated[Text, NFC]] = []
     """Words that state the edition of a text if a date or number follows, in addition to those in
     `deduplicate.near.markers`: `[Ausgabe vom, Policy no]`. They count on a line of their own, in brackets, or at the
     end of a heading."""
@@ -249,7 +249,7 @@ class Expectation(FrozenModel):
 
     type: Text
     """Great Expectations' snake_case name of the expectation, e.g. expect_column_values_to_be_in_set."""
-    kwargs: dict[str, Any] = {}
+    kwargs: Annotated[dict[str, Any], NFC] = {}
     """Arguments of the expectation."""
     why: Text
     """Reason for the expectation in its owner's words, shown beside the result."""

@@ -80,3 +80,11 @@ def test_space_around_a_whole_answer_is_no_part_of_its_label() -> None:
 
 def test_duplicates_are_compared_with_the_numbers_that_evaluate_compares() -> None:
     assert normalise_target('{"a": 1}') == normalise_target('{"a": 1.0}')
+
+
+@pytest.mark.parametrize("is_ascii", [True, False])
+@pytest.mark.parametrize("setting", ["cafe\u0301", "caf\u00e9"])
+def test_the_label_field_is_compared_as_texts_are_stored(setting: str, is_ascii: bool) -> None:
+    how = params({"target": "json", "label_field": setting}).evaluation
+    for name in ("cafe\u0301", "caf\u00e9"):
+        assert label_of(json.dumps({name: "a"}, ensure_ascii=is_ascii), how) == "a"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tasks.core.documents.config import FrozenModel
+from tasks.core.params.values import NFC
 
 
 class Evaluation(FrozenModel):
@@ -13,7 +14,7 @@ class Evaluation(FrozenModel):
     target: Literal["json", "label"] = "json"
     """Format of an answer. `json`: a JSON object, of which `label_field` is the label. `label`: the whole answer is the
     label."""
-    label_field: str | None = None
+    label_field: Annotated[str, NFC] | None = None
     """Field of a JSON answer for which macro-F1 and the confusion matrix are computed, e.g. intent."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
     """Maximum number of tokens in an answer; set it somewhat higher than the longest target."""

@@ -1,7 +1,8 @@
 """Types of values that several sections and files share, each with its validation."""
 
 import re
-from typing import Annotated
+import unicodedata
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -10,6 +11,19 @@ NAME = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 Name = Annotated[str, Field(pattern=NAME.pattern)]
 """Name of lower-case letters, digits, `-` and `_`, which can be used in file names, tags and URLs."""
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _to_nfc(value: Any) -> Any:
+    """Return a JSON value with all its texts and names in NFC."""
+    if isinstance(value, dict):
+        return {_to_nfc(name): _to_nfc(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_to_nfc(item) for item in value]
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+NFC = AfterValidator(_to_nfc)
+"""Validator of settings that are compared with texts of records, since those are stored in NFC."""
 
 
 def _sha256(value: str) -> str:

@@ -5,6 +5,7 @@
 `label`               the whole text, without surrounding white space
 """
 
+import unicodedata
 from typing import Any
 
 from tasks.core.json_text import canonical_json, parse_interoperable
@@ -41,7 +42,7 @@ def require_readable(target: str, settings: Evaluation) -> None:
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """Parse a target or answer as one JSON object.
+    """Parse a target or answer as one JSON object, with the names of its fields in NFC as in settings.
 
     Raises:
         ValueError: The text is not a JSON object.
@@ -49,4 +50,4 @@ def parse_object(text: str) -> dict[str, Any]:
     value = parse_interoperable(text)
     if not isinstance(value, dict):
         raise ValueError(f"it is no JSON object but {'a list' if isinstance(value, list) else 'one value'}")
-    return value
+    return {unicodedata.normalize("NFC", name): field for name, field in value.items()}

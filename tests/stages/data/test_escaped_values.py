@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.sources.protection import Category
-from tasks.sources.sources import Source
+from tasks.sources.sources import Source, Sources
 from tasks.stages.data.ingest.mapping import to_record
 from tasks.stages.data.protect.actions import Outcome
 from tasks.stages.data.protect.detected_span import DetectedSpan
@@ -180,6 +180,24 @@ def test_a_personal_field_ends_where_its_value_ends(target: dict[str, Any]) -> N
     record, _ = protected({"p": "play some jazz now", "b": json.dumps(target)}, personal={"artist": "name"})
     assert "xqwv" not in str(record)
     assert str(record).count("jazz") == 1 + json.dumps(target).count("jazz")
+
+
+@pytest.mark.parametrize("field", ["Ku\u0308nstler", "Artist&amp;Band"])
+@pytest.mark.parametrize("response", ["b", {}], ids=["json", "columns"])
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_the_name_of_a_personal_field_is_compared_as_it_is_stored(field: str, response: Any, is_ascii: bool) -> None:
+    mapping = {"prompt": "p", "response": response or {field: "b"}}
+    made = source("x.jsonl", "jsonl", mapping=mapping, constants={"task": "t"}, personal={field: "name"})
+    target = "sjedoqwa" if response == {} else json.dumps({field: "sjedoqwa"}, ensure_ascii=is_ascii)
+    record, _ = protected({"p": "play sjedoqwa", "b": target}, made, made.personal)
+    assert "sjedoqwa" not in str(record)
+
+
+def test_a_term_is_compared_as_texts_are_stored() -> None:
+    secret = Sources(sources=[PLAIN], terms={"internal_only": ["Mu\u0308hle*"]}).terms
+    context = ProtectionContext(detector.find_all, PLAIN.protect, secret, b"k" * 32)
+    ((_, outcome),) = protect([to_record({"p": "the Mu\u0308hlenbach plan", "b": "x"}, PLAIN, Counter())], context)
+    assert outcome.drop_category == "internal_only"
 
 
 def test_of_personal_fields_the_innermost_says_the_category() -> None:

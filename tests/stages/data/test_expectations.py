@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,9 +10,9 @@ import pytest
 
 from tasks.core.errors import InputError
 from tasks.core.files import read_json, write_json
-from tasks.core.records.record import MESSAGE
+from tasks.core.records.record import MESSAGE, SCHEMA, write_table
 from tasks.core.steps.data import LAST_FILTER
-from tasks.sources.sources import Suites, load_resolved
+from tasks.sources.sources import ResolvedSources, Suites, load_resolved
 from tasks.stages.data.conversations import prompts, targets
 from tasks.stages.data.protect.detected_span import DetectedSpan
 from tasks.stages.data.validate import outcomes, remaining_finds, validate
@@ -286,3 +287,16 @@ def test_every_rule_of_the_stages_before_is_an_outcome(run: Run) -> None:
     result = run.ingest(data, "data.jsonl", params(max_malformed_share=1), kind="jsonl", **told)
     assert set(result.counts.quarantined) == set(rows.values())
     assert set(result.counts.quarantined) <= {*outcomes.OTHER_RULES, *outcomes.NEAR_DUPLICATE_RULES}
+
+
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_a_field_of_an_expectation_is_compared_as_texts_are_stored(tmp_path: Path, is_ascii: bool) -> None:
+    spelled, stored = "cafe\u0301", "caf\u00e9"
+    (expectation,) = suite((IN_SET, {"column": f"target.{spelled}"})).expectations
+    name = expectation.kwargs["column"]
+    path = tmp_path / "records.parquet"
+    targets = [json.dumps({spelled: "a"}, ensure_ascii=is_ascii), json.dumps({stored: "a"})]
+    made = [record("x", target, number) for number, target in enumerate(targets)]
+    write_table(pa.Table.from_pylist(made, schema=SCHEMA), path)
+    resolved = ResolvedSources(sources=[], as_of=AS_OF, vault="")
+    assert list(Records(path, resolved, json_target=True).frame(None, [name])[name]) == ["a", "a"]

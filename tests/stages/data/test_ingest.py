@@ -301,3 +301,13 @@ def test_any_row_is_a_record_or_rejected(changes: dict[str, Any]) -> None:
     else:
         event("record")
         pa.Table.from_pylist([record], schema=SCHEMA).validate(full=True)
+
+
+def test_labels_are_compared_as_texts_are_stored(run: Run) -> None:
+    spelled, stored = "Bu\u0308ro", "B\u00fcro"
+    row = {"text": "Where is my card?", "label": "card", "place": spelled}
+    told = {"labels": {"department": [spelled]}, "constants": {"task": "triage", "policy_tags": [spelled]}}
+    mapping = {"prompt": "text", "response": "label", "department": "place"}
+    assert run.ingest(jsonl([row]), kind="jsonl", mapping=mapping, **told).counts.records == 1
+    (record,) = run.records_of("ingest")
+    assert (record["department"], record["policy_tags"]) == (stored, [stored])

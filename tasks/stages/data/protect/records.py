@@ -101,8 +101,9 @@ def _replaced(text: Text, spans: Iterable[DetectedSpan], guard: ProtectionContex
 
 
 def _by_purpose(target: str, personal: Mapping[str, Category]) -> list[DetectedSpan]:
-    spans = Text(target).spans_in_fields(personal) if personal else ()
-    return [DetectedSpan(start, end, personal[field]) for field, start, end in spans]
+    decoded = {Text(name).decoded.text: category for name, category in personal.items()}
+    spans = Text(target).spans_in_fields(decoded) if personal else ()
+    return [DetectedSpan(start, end, decoded[field]) for field, start, end in spans]
 
 
 def _labels(record: dict[str, Any], safe: Callable[..., str], named: Mapping[str, Collection[str]]) -> dict[str, Any]:

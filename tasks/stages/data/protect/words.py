@@ -1,6 +1,7 @@
 """Words of a text in the normal form in which the texts of a record are compared: decoded, folded, casefolded."""
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from functools import cached_property
@@ -60,6 +61,7 @@ class Text:
         """Yield the content of some fields of JSON: the field, and start and end of each value and of each name below.
 
         Values are numbers and non-empty strings. Of several of the fields around a value, the innermost is yielded.
+        `fields` are decoded and in NFC.
         """
         outer, around, end = list[str](), "", 0
         for token in self.decoded.json_tokens if self.is_json else ():
@@ -73,7 +75,7 @@ class Text:
             end = token.end
             if token.names_field:
                 around = outer[-1]
-                name = self.unescaped(token.start, end)
+                name = unicodedata.normalize("NFC", self.unescaped(token.start, end))
                 if name in fields:
                     around = name
                     continue

@@ -1,6 +1,7 @@
 """Records as a data frame for expectations, with only the columns that the expectations use."""
 
 import json
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,9 @@ def _parse_object(target: str) -> dict[str, Any]:
         value = {} if has_unpaired_surrogate(target) else parse_shallow(target)
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return (
+        {unicodedata.normalize("NFC", name): field for name, field in value.items()} if isinstance(value, dict) else {}
+    )
 
 
 def _scalar(value: Any) -> Any:
