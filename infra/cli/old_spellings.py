@@ -17,28 +17,37 @@ RENAMED = {
 
 def replace_old(args: list[str]) -> list[str]:
     """Return the arguments with the command's current name. A notice is printed if the name was an earlier one."""
-    if args[:1] == ["params"]:
-        args = [part for each in args for part in (each.split("=", 1) if each.startswith("--") else [each])]
-    old, new = _find_old(args)
+    end = args.index("--") if "--" in args else len(args)
+    rest, words = args[:end], args[end:]  # after `--` every word is an argument, whatever it begins with
+    if rest[:1] == ["params"]:
+        rest = [part for each in rest for part in (each.split("=", 1) if each.startswith("--") else [each])]
+    old, new = _find_old(rest, len(words) > 1)
     if not old:
         return args
-    rest = args.copy()
     for word in old.split():
         rest.remove(word)
-    current = [*new.split(), *rest]
+    current = [*new.split(), *rest, *words]
     print(f"this spelling is deprecated; write: hallmark {shlex.join(current)}", file=sys.stderr)
     return current
 
 
-def _find_old(args: list[str]) -> tuple[str, str]:
-    """Return the earlier spelling in the arguments with its current one, both empty if there is none."""
+def _find_old(args: list[str], more: bool) -> tuple[str, str]:
+    """Return the earlier spelling in the arguments with its current one, both empty if there is none.
+
+    Args:
+        args: Arguments before `--`.
+        more: Whether there are arguments after `--`.
+    """
     for old, new in RENAMED.items():
         group, word = old.split()
-        if args[:1] == [group] and word in (args if word.startswith("-") else args[1:2]):
+        named = args[1:2]
+        if word.startswith("-") and "".join(named).startswith("-"):  # else a current command has its own options
+            named = args
+        if args[:1] == [group] and word in named:
             return old, new
-    if args[:1] == ["status"] and _has_argument(args[1:]):
+    if args[:1] == ["status"] and (more or _has_argument(args[1:])):
         return "status", "runs show"
-    if args[:2] == ["ledger", "show"] and "--help" not in args and not _has_argument(args[2:]):
+    if args[:2] == ["ledger", "show"] and "--help" not in args and not (more or _has_argument(args[2:])):
         return "ledger show", "ledger list"
     return "", ""
 

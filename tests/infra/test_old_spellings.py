@@ -27,6 +27,7 @@ from tests.in_process import hallmark
         ("schedule run-now nightly", "schedule run nightly"),
         ("status a1b2", "runs show a1b2"),
         ("status --json a1b2", "runs show --json a1b2"),
+        ("status --json -- a1b2", "runs show --json -- a1b2"),
     ],
 )
 def test_an_earlier_spelling_is_the_current_one(capsys: pytest.CaptureFixture[str], old: str, new: str) -> None:
@@ -36,7 +37,19 @@ def test_an_earlier_spelling_is_the_current_one(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     "current",
-    ["status", "status --json", "ledger show 42", "ledger show --json 42", "ledger show --help", "data list", ""],
+    [
+        "status",
+        "status --json",
+        "ledger show 42",
+        "ledger show --json 42",
+        "ledger show --help",
+        "ledger show -- 2",
+        "data list",
+        "params -- --check",
+        "params check --check",
+        "params check -- --governance=folder",
+        "",
+    ],
 )
 def test_a_current_spelling_stays(capsys: pytest.CaptureFixture[str], current: str) -> None:
     assert old_spellings.replace_old(current.split()) == current.split()
