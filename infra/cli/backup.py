@@ -10,6 +10,8 @@ from infra.cli.shared import console
 from tasks.backup import contents
 from tasks.backup import restore as putting_back
 from tasks.backup import save as taking
+from tasks.backup.contents import Manifest
+from tasks.core.errors import Unavailable
 from tasks.core.formatting import format_time
 
 
@@ -42,16 +44,26 @@ def restore(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `hallmark backup` wrote.")],
     as_json: shared.Json = False,
 ) -> None:
-    """Restore a backup into a checkout that has no state yet, completely or not at all.
+    """Restore a backup into a checkout that has no state yet. Files are restored completely or not at all.
 
-    The command first verifies every digest and the ledger.
+    The command first verifies every digest and the ledger. It names the runs whose commits cannot be restored.
 
     Example: hallmark restore /mnt/backups/2026-03-03
     """
-    manifest = putting_back.restore(shared.checkout_root(), folder)
+    restored = putting_back.restore(shared.checkout_root(), folder)
     if as_json:
-        shared.print_json(manifest.model_dump(mode="json"))
-        return
+        shared.print_json(restored.manifest.model_dump(mode="json"))
+    else:
+        _print_restored(restored.manifest)
+    if restored.missing_refs:
+        raise Unavailable(
+            "all is restored but the commits of these runs, which git could not fetch from the backup: "
+            f"{', '.join(ref.rpartition('/')[2] for ref in restored.missing_refs)}. To have them too, run `git fetch` "
+            "(in a shallow clone `git fetch --unshallow`), move .hallmark away and restore again"
+        )
+
+
+def _print_restored(manifest: Manifest) -> None:
     console.print(f"restored as of {format_time(manifest.time)}: {manifest.entries:,} entries of the ledger")
     console.print(f"root of trust: {manifest.root}; compare it with what its owner told you by another way")
     if not manifest.private_keys:

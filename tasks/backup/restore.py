@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.backup import contents, state_verification
@@ -12,10 +13,18 @@ from tasks.policy import adoption_entries
 from tasks.runs.git.repository import Repository
 
 
-def restore(root: Path, backup: Path) -> Manifest:
+@dataclass(frozen=True)
+class Restored:
+    manifest: Manifest
+    missing_refs: tuple[str, ...]
+    """Refs in the backup that git could not fetch. The worktrees of their runs are missing too."""
+
+
+def restore(root: Path, backup: Path) -> Restored:
     """Make `.hallmark/` from a backup. It appears whole, with digests and ledger verified, or not at all.
 
-    Refs of runs are fetched before it appears, and it contains their worktrees.
+    Refs of runs are fetched before it appears, and it contains their worktrees. A run whose ref cannot be fetched does
+    not prevent the restoration.
 
     Raises:
         InputError: The checkout has a state, or the backup lacks the ledger and HALLMARK_LEDGER_URL is not set.
@@ -34,13 +43,13 @@ def restore(root: Path, backup: Path) -> Manifest:
         )
     contents.require_unchanged(backup, manifest)
     try:
-        _put_back(root, state, backup, manifest)
+        return Restored(manifest, _put_back(root, state, backup, manifest))
     except OSError as error:
         raise Unavailable(f"{state}: nothing was restored ({error}); see to the disk and try again") from None
-    return manifest
 
 
-def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None:
+def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> tuple[str, ...]:
+    """Write the state, and return the refs that could not be fetched."""
     checkout = Repository.open(root)
     with files.atomic_folder(state, mode=0o700) as unfinished:
         shutil.copytree(backup / contents.STATE_FOLDER, unfinished, dirs_exist_ok=True)
@@ -56,13 +65,29 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> None
         entries = state_verification.require_valid(unfinished, root / "infra" / "governance")
         if manifest.entries and entries != manifest.entries:
             raise Refused(f"its ledger has {entries:,} entries, and the manifest says {manifest.entries:,}")
-        _fetch_refs(checkout, backup / contents.REFS_BUNDLE)
+        missing = _fetch_refs(checkout, backup / contents.REFS_BUNDLE)
         for run in manifest.runs:
-            if checkout.git("for-each-ref", f"refs/hallmark/runs/{run}"):
-                checkout.add_worktree(unfinished / "runs" / run, f"refs/hallmark/runs/{run}")
+            ref = f"refs/hallmark/runs/{run}"
+            if ref not in missing and checkout.git("for-each-ref", ref):
+                checkout.add_worktree(unfinished / "runs" / run, ref)
+    return missing
 
 
-def _fetch_refs(checkout: Repository, bundle: Path) -> None:
-    """Fetch the commits of runs. Git rejects a ref that exists with another commit, and leaves it unchanged."""
-    if bundle.exists():
-        checkout.git("fetch", "--quiet", "--no-tags", str(bundle.resolve()), "refs/hallmark/*:refs/hallmark/*")
+def _fetch_refs(checkout: Repository, bundle: Path) -> tuple[str, ...]:
+    """Fetch the commits of runs, and return the refs that could not be fetched.
+
+    Git rejects a ref that exists with another commit, and leaves it unchanged.
+    """
+    if not bundle.exists() or _fetch(checkout, bundle, "refs/hallmark/*"):
+        return ()
+    heads = checkout.git("bundle", "list-heads", str(bundle.resolve())).splitlines()
+    return tuple(ref for ref in (line.split()[1] for line in heads) if not _fetch(checkout, bundle, ref))
+
+
+def _fetch(checkout: Repository, bundle: Path, refs: str) -> bool:
+    """Fetch refs from a bundle, and return whether git could."""
+    try:
+        checkout.git("fetch", "--quiet", "--no-tags", str(bundle.resolve()), f"{refs}:{refs}")
+    except Unavailable:
+        return False
+    return True

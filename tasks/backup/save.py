@@ -8,6 +8,7 @@ releases that the copied ledger lists are copied.
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ def save(root: Path, target: Path, with_keys: bool) -> Manifest:
     Raises:
         InputError: The target exists, or is in the state folder.
         Unavailable: A disk is full or cannot be reached.
-        Refused: The copied state is not valid.
+        Refused: The copied state is not valid, or the clone lacks commits before those of its runs.
     """
     state, target = root / ".hallmark", target.resolve()
     if target.exists() or target.is_symlink():
@@ -115,6 +116,19 @@ def _bundle_refs(root: Path, bundle: Path) -> None:
     checkout = Repository.open(root)
     if checkout.git("for-each-ref", "refs/hallmark"):
         checkout.git("bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark/*")
+        _require_whole(checkout, bundle)
+
+
+def _require_whole(checkout: Repository, bundle: Path) -> None:
+    """Raise Refused if an empty repository cannot fetch the bundle, as one made in a shallow or partial clone."""
+    with tempfile.TemporaryDirectory(dir=bundle.parent) as empty:
+        try:
+            checkout.git("clone", "--quiet", "--mirror", str(bundle), empty)
+        except Unavailable as error:
+            raise Refused(
+                f"the commits of runs could not be put back from a backup ({error}); if {checkout.root} is a shallow or "
+                "partial clone, run `git fetch --unshallow` first"
+            ) from None
 
 
 def _run_ids(state: Path) -> list[str]:

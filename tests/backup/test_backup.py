@@ -19,6 +19,7 @@ from tasks.ledger.heads import publication
 from tasks.ledger.ledger import open_ledger
 from tasks.policy import adoption_entries, in_force
 from tasks.registry.promote import releases
+from tests.in_process import hallmark
 from tests.registry.conftest import (  # noqa: F401
     copied,
     empty_registry,
@@ -86,10 +87,20 @@ def checkout_of(before: Path, root: Path) -> House:
     return house
 
 
-def clone(checkout: Path, to: Path) -> Path:
+def clone(checkout: Path, to: Path, *options: str) -> Path:
     """Clone it without its state and without Hallmark's refs."""
-    subprocess.run(["git", "clone", "--quiet", checkout, to], check=True, capture_output=True)
+    subprocess.run(["git", "clone", "--quiet", *options, f"file://{checkout}", to], check=True, capture_output=True)
     return to
+
+
+def shallow_clone(house: House, to: Path) -> Path:
+    """Clone the newest commit alone, as that of run-2, and all of run-1."""
+    for message in ("Another", "Newest"):
+        git(house.root, "commit", "--quiet", "--allow-empty", "--message", message)
+    shallow = clone(house.root, to, "--depth", "1")
+    git(shallow, "update-ref", "refs/hallmark/runs/run-2", "HEAD")
+    git(shallow, "fetch", "--quiet", "--depth", "1", "origin", "refs/hallmark/runs/run-1:refs/hallmark/runs/run-1")
+    return shallow
 
 
 def listing(folder: Path) -> dict[str, bytes]:
@@ -206,6 +217,32 @@ def test_commits_that_were_exchanged_are_refused(house: House, backup: Path, the
     with pytest.raises(Refused, match=r"refs\.bundle"):
         restore(there, backup)
     assert not (there / ".hallmark").exists() and not git(there, "for-each-ref", "refs/hallmark/")
+
+
+def test_a_shallow_clone_is_refused_until_it_is_whole(house: House, tmp_path: Path) -> None:
+    shallow = shallow_clone(house, tmp_path / "shallow")
+    shutil.copytree(house.state, shallow / ".hallmark")
+    with pytest.raises(Refused, match="git fetch --unshallow"):
+        save(shallow, tmp_path / "another", with_keys=False)
+    assert not (tmp_path / "another").exists()
+    git(shallow, "fetch", "--quiet", "--unshallow")
+    manifest = save(shallow, tmp_path / "another", with_keys=False)
+    assert {"refs.bundle", "state/ledger.db"} <= manifest.files.keys()
+
+
+def test_commits_that_cannot_be_fetched_do_not_keep_the_rest_back(
+    house: House, backup: Path, there: Path, tmp_path: Path
+) -> None:
+    """A backup that an earlier version took in a shallow clone."""
+    bundle = backup / "refs.bundle"
+    bundle.unlink()
+    git(shallow_clone(house, tmp_path / "shallow"), "bundle", "create", "--quiet", str(bundle), "--glob=refs/hallmark")
+    manifest = contents.read_manifest(backup)
+    rewrite(backup, files=manifest.files | {bundle.name: files.sha256_file(bundle)}, runs=["run-1", "run-2"])
+    told = hallmark(there, "restore", str(backup), code=3)
+    assert "restored as of" in told and "these runs, which git could not fetch from the backup: run-2." in told
+    assert (there / ".hallmark" / "ledger.db").exists() and list((there / ".hallmark" / "releases").iterdir())
+    assert (there / ".hallmark" / "runs" / "run-1").exists() and not (there / ".hallmark" / "runs" / "run-2").exists()
 
 
 def test_a_ledger_changed_with_its_manifest_does_not_hold(backup: Path, there: Path) -> None:
