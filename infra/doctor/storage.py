@@ -49,7 +49,7 @@ def keys(root: Path) -> Iterator[Finding]:
     if folder.is_dir() and absent:
         yield Finding(
             f"no private key of {', '.join(absent)} here; a machine that signs in their name needs it",
-            "hallmark init, or bring the keys that people.yaml names",
+            "put it into .hallmark/keys; if there was never one, hallmark init",
         )
     elif folder.is_dir():
         yield Finding(f"{len(key_files)} private keys, for their owner alone")

@@ -168,8 +168,6 @@ class Governance:
     def _key_advice(self, who: Person | MachineName) -> str:
         if isinstance(who, Person) and who.has_only_passkeys():
             return "their keys are passkeys, which sign in the console; have another key adopted to sign by commands"
-        if not (who.keys if isinstance(who, Person) else self.people.keys_of_machine(who)):
-            return f"run `{self.init_command}` to make it"
         if isinstance(who, str) and who != SCHEDULER:
             return "put it there"
         agent = "which has none of theirs" if ssh_agent.is_running() else f"which {ssh_agent.SOCKET_VARIABLE} names"
@@ -222,21 +220,24 @@ def load(folder: Path, state: Path) -> Governance:
 def initialise(state: Path, people: People) -> None:
     """Create the vault, its key, and a key for each person and machine without one, in `state/keys/`.
 
-    Existing keys stay. An existing vault gets no new key, since a new key could decrypt nothing in it.
+    Existing keys stay. An existing vault gets no new key, since a new key could decrypt nothing in it. If it raises, no
+    key was created.
 
     Raises:
-        InputError: The key of an existing vault is not here.
+        InputError: The key of an existing vault, or the private key of an existing public key, is not here.
         Unavailable: The vault's database cannot be reached.
     """
     machines = [name for name in MACHINES if not people.keys_of_machine(name)]
-    for name in [*machines, *(person.id for person in people.people if not person.keys)]:
-        keys.create(state / "keys", name)
-    model_key.create(state / "keys")
+    names = [*machines, *(person.id for person in people.people if not person.keys)]
+    keys.require_private(state / "keys", names)
     from tasks.sources import vault, vault_keys
 
     if not vault.exists(state):
         vault_keys.create(state)
     vault.open_vault(state)
+    for name in names:
+        keys.create(state / "keys", name)
+    model_key.create(state / "keys")
 
 
 def _missing_keys(policy: Policy, people: People, path: Path) -> list[str]:

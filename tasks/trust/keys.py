@@ -8,7 +8,7 @@ import binascii
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,7 +56,11 @@ def create(folder: Path, name: str) -> str:
 
     Returns:
         The public key line.
+
+    Raises:
+        InputError: There is only the public key.
     """
+    require_private(folder, [name])
     path = folder / name
     if not path.exists():
         create_file(path, private_bytes(Ed25519PrivateKey.generate()))
@@ -65,6 +69,16 @@ def create(folder: Path, name: str) -> str:
     if not public.exists() or public.read_text() != line + "\n":
         write_bytes(public, f"{line}\n".encode())
     return line
+
+
+def require_private(folder: Path, names: Iterable[str]) -> None:
+    """Raise InputError if a public key is in the folder without its private key."""
+    # The public key is looked for first, since another process may be creating both, the private key first.
+    if lost := [name for name in names if (folder / f"{name}.pub").exists() and not (folder / name).exists()]:
+        raise InputError(
+            f"{folder} has the public keys of {', '.join(lost)} without their private keys; put the private keys back, "
+            "or move each .pub away whose key is to be replaced by a new one"
+        )
 
 
 def private_bytes(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:

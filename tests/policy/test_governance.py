@@ -194,6 +194,27 @@ def test_keys_are_those_of_people_yaml_else_of_init(folder: Path, tmp_path: Path
     assert before == {path: path.read_bytes() for path in (tmp_path / "state" / "keys").iterdir()}
 
 
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        (("owner", "worker"), "public keys of worker, owner without their private keys"),
+        (("vault", "gate", "gate.pub"), "the vault's key is wanted"),
+    ],
+)
+def test_init_makes_nothing_if_a_key_has_to_be_put_back(
+    folder: Path, tmp_path: Path, lost: tuple[str, ...], message: str
+) -> None:
+    """As after a restoration without private keys."""
+    loaded = governance.load(folder, tmp_path / "state")
+    governance.initialise(loaded.state, loaded.people)
+    for name in lost:
+        (loaded.state / "keys" / name).unlink()
+    before = {path: path.read_bytes() for path in (loaded.state / "keys").iterdir()}
+    with pytest.raises(InputError, match=message):
+        governance.initialise(loaded.state, loaded.people)
+    assert before == {path: path.read_bytes() for path in (loaded.state / "keys").iterdir()}
+
+
 def test_the_command_that_makes_a_missing_key_is_named(tmp_path: Path) -> None:
     own, others = tmp_path / "infra" / "governance", tmp_path / "mine"
     told = {own: "run `hallmark init` to make it", others: f"run `hallmark init --governance {others}` to make it"}

@@ -56,6 +56,15 @@ def test_an_existing_key_is_kept_and_its_public_half_mended(tmp_path: Path) -> N
         assert (tmp_path / "anna.pub").read_text() == line + "\n"
 
 
+def test_a_public_key_without_its_private_key_is_not_replaced(tmp_path: Path) -> None:
+    line = keys.create(tmp_path, "anna")
+    (tmp_path / "anna").unlink()
+    with pytest.raises(InputError, match="public keys of anna without their private keys; put the private keys back"):
+        keys.create(tmp_path, "anna")
+    assert [path.name for path in tmp_path.iterdir()] == ["anna.pub"]
+    assert (tmp_path / "anna.pub").read_text() == f"{line}\n"
+
+
 def test_of_many_that_make_a_key_at_once_one_wins(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         lines = set(pool.map(lambda _: keys.create(tmp_path, "anna"), range(8)))
