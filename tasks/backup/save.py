@@ -126,8 +126,8 @@ def _require_whole(checkout: Repository, bundle: Path) -> None:
             checkout.git("clone", "--quiet", "--mirror", str(bundle), empty)
         except Unavailable as error:
             raise Refused(
-                f"the commits of runs could not be put back from a backup ({error}); if {checkout.root} is a shallow or "
-                "partial clone, run `git fetch --unshallow` first"
+                f"the commits of runs could not be put back from a backup ({error}); if {checkout.root} is a shallow "
+                "or partial clone, run `git fetch --unshallow` first"
             ) from None
 
 
