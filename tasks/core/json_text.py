@@ -6,7 +6,7 @@
     parse_bounded       last one counts  accepted       Python's stack   accepted             a number of pieces
     parse_strict        refused          refused        Python's stack   accepted
     parse_canonical     refused          refused        Python's stack   refused              one spelling
-    parse_interoperable refused          refused        MAX_DEPTH        refused              finite numbers; 1.0 is 1
+    parse_interoperable refused          refused        MAX_DEPTH        refused              exact integers; 1.0 is 1
 
 Integers of more than 4,300 digits are refused by all: Python takes too long for them.
 
@@ -22,6 +22,8 @@ from typing import Any
 
 MAX_DEPTH = 100
 """Maximum depth of nested lists and objects. Python's own limit is several hundred higher."""
+MAX_INTEGER = 2**53 - 1
+"""Maximum absolute value of an integer that every parser reads alike (RFC 7493, section 2.2)."""
 SURROGATES = re.compile("[\ud800-\udfff]")
 """Pattern of surrogates, which are not characters: undecoded bytes, or one half of an escaped pair in JSON."""
 _SURROGATE_IN_JSON = re.compile(rf"{SURROGATES.pattern}|\\u[dD][89a-fA-F]")
@@ -91,7 +93,8 @@ def parse_canonical(data: bytes, end: bytes = b"") -> Any:
 def parse_interoperable(text: str) -> Any:
     """Parse I-JSON (RFC 7493), whose meaning is the same for every parser.
 
-    1.0 is parsed as 1, so that values can be compared.
+    1.0 is parsed as 1, so that values can be compared. An integer beyond 2^53 is refused: read as a float, it would
+    equal its neighbours, so that an answer with a wrong order number would count as right.
     """
     value = _require_shallow(_decode(text, _INTEROPERABLE), text)
     if _SURROGATE_IN_JSON.search(text) and _holds_surrogate(value):
@@ -144,6 +147,12 @@ def _refuse_constant(constant: str) -> None:
     raise RefusedJson(f"{constant} is no number of JSON")
 
 
+def _parse_exact_integer(digits: str) -> int:
+    if abs(value := int(digits)) > MAX_INTEGER:
+        raise RefusedJson("an integer beyond 2^53 is another number for some parsers; write it as text, in quotes")
+    return value
+
+
 def _parse_finite_number(digits: str) -> float | int:
     value = float(digits)
     if value in (float("inf"), float("-inf")):
@@ -154,7 +163,10 @@ def _parse_finite_number(digits: str) -> float | int:
 _PYTHON = json.JSONDecoder()
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 _INTEROPERABLE = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_parse_finite_number
+    object_pairs_hook=_unique,
+    parse_constant=_refuse_constant,
+    parse_float=_parse_finite_number,
+    parse_int=_parse_exact_integer,
 )
 
 

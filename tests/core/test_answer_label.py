@@ -18,6 +18,7 @@ UNREADABLE = {
     '{"intent": "a", "intent": "b"}': "same key twice",
     '{"intent": NaN}': "NaN is no number",
     '{"intent": 1e999}': "too large",
+    '{"intent": "a", "order": 12345678901234567}': "write it as text",
     '{"intent": ' + "[" * 150 + "]" * 150 + "}": "too deep",
     '["intent"]': "no JSON object but a list",
     "loan": "Expecting value",

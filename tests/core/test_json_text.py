@@ -72,6 +72,13 @@ def test_a_number_that_no_float_holds_is_not_interoperable(text: str) -> None:
     assert not accepts(lambda it: json_text.parse_canonical(it.encode()), text)
 
 
+@pytest.mark.parametrize("text", [f"[{sign}{number}]" for sign in ("", "-") for number in (2**53, 10**16 + 1, 10**400)])
+def test_an_integer_that_is_another_number_as_a_float_is_not_interoperable(text: str) -> None:
+    with pytest.raises(json_text.RefusedJson, match=r"an integer beyond 2\^53 .* write it as text"):
+        json_text.parse_interoperable(text)
+    assert json_text.parse_interoperable(f"[{2**53 - 1}, {1 - 2**53}]") == [2**53 - 1, 1 - 2**53]
+
+
 @pytest.mark.parametrize("data", [b'{"a": 1}', b'{"a":1}\n', b'{"\\u0061":1}', b'{"b":1,"a":1}', b'{"a":1.0e0}'])
 def test_a_second_spelling_is_not_canonical(data: bytes) -> None:
     with pytest.raises(json_text.NotCanonical):
