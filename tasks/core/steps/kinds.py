@@ -6,7 +6,7 @@ A new kind is a line here and a file `tasks/stages/data/readers/formats/KIND_rea
 KINDS: dict[str, tuple[str, ...]] = {
     "csv": ("stray_quote", "field_count"),
     "jsonl": ("not_json", "not_object"),
-    "parquet": (),
+    "parquet": ("out_of_range",),
 }
 """Kinds of sources, each with the rules by which its reader refuses single rows. Pages and messages use this order."""
 MALFORMED_RULES: tuple[str, ...] = tuple(rule for rules in KINDS.values() for rule in rules)

@@ -5,6 +5,7 @@ import codecs
 import gzip
 import io
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -212,11 +213,36 @@ def test_what_json_lines_may_not_hold(run: Run, line: str, rule: str) -> None:
     assert run.rules_of("ingest") == {41: rule}
 
 
-def test_a_parquet_date_that_no_calendar_has_is_refused(run: Run) -> None:
-    far = pa.array([10**8], pa.int32()).cast(pa.date32())
-    data = parquet(pa.table({"text": ["a"], "label": ["b"], "day": far}))
+@pytest.mark.parametrize(
+    ("kind", "far"),
+    [
+        (pa.date32(), 10**8),
+        (pa.date32(), 2**30),
+        (pa.timestamp("s"), 2**40),
+        (pa.timestamp("ms", "UTC"), 2**60),
+        (pa.timestamp("ns", "Asia/Tokyo"), 2**63 - 1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("limits", [{}, {"max_row_bytes": 300}], ids=["together", "one by one"])
+def test_a_parquet_date_that_no_calendar_has_is_told_of_its_row(
+    run: Run, kind: pa.DataType, far: int, limits: dict[str, int]
+) -> None:
+    days = pa.array([0] * 40 + [far, 0]).cast(pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(kind)
+    text = [f"message number {number}" for number in range(len(days))]
+    data = parquet(pa.table({"text": text, "label": ["b"] * len(days), "day": days}))
     mapping = {"prompt": "text", "response": "label", "effective_from": "day"}
-    assert "is damaged after row 0" in refused(run, data, kind="parquet", mapping=mapping)
+    run.ingest(data, kind="parquet", mapping=mapping, retention_days=365_000, **limits)
+    (entry,) = run.records_of("ingest", "quarantine")
+    assert (entry["row"], entry["rule"]) == (41, "out_of_range")
+    assert re.fullmatch(r"column 'day': a value of type \S.* is out of the range of dates and times", entry["reason"])
+
+
+def test_a_parquet_time_zone_that_nobody_knows_is_refused(run: Run) -> None:
+    days = pa.array([0]).cast(pa.timestamp("s", "Mars/Olympus"))
+    data = parquet(pa.table({"text": ["a"], "label": ["b"], "day": days}))
+    mapping = {"prompt": "text", "response": "label", "effective_from": "day"}
+    assert "row 1 (out_of_range)" in refused(run, data, kind="parquet", mapping=mapping)
 
 
 def test_a_parquet_compression_that_cannot_be_read_is_no_damage(run: Run) -> None:

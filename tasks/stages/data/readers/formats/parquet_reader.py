@@ -7,7 +7,8 @@ they become Python values (`parquet_sizes`).
 import os
 import re
 from collections.abc import Iterator
-from typing import IO, Any
+from contextlib import suppress
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,8 +30,11 @@ MAX_PAGE_BYTES = 128 << 20
 MAX_FOOTER_BYTES = 32 << 20
 """Maximum number of bytes of a footer. pyarrow needs 17 bytes of memory for each: for a footer of 20 MB, with 100,000
 columns, 335 MB and a second."""
-READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError, OverflowError)
-"""Errors of pyarrow for a file that it cannot read; OverflowError is for a date of the year 10,000 or later."""
+READ_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError)
+"""Errors of pyarrow for a file that it cannot read."""
+VALUE_ERRORS = (OverflowError, KeyError, ValueError)
+"""Errors of pyarrow, apart from READ_ERRORS, for a date or time that Python has no value for: of the year 10,000 or
+later, or of an unknown time zone."""
 UNSUPPORTED_MESSAGE = re.compile(r"not (?:yet )?(?:supported|implemented)", re.IGNORECASE)
 """Message of pyarrow's OSError for an unsupported feature, such as LZO; pyarrow raises OSError for damage too."""
 
@@ -38,7 +42,8 @@ UNSUPPORTED_MESSAGE = re.compile(r"not (?:yet )?(?:supported|implemented)", re.I
 def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
     """Yield rows as Python values by column.
 
-    No single row is malformed: a file that is damaged, or that uses an unsupported feature, is refused as a whole.
+    A row is malformed if it has a date or time that Python has no value for. A file that is damaged, or that uses an
+    unsupported feature, is refused as a whole.
     """
     opened = _open_parquet(file, source)
     leaves = _mapped_leaves(opened, source)
@@ -52,22 +57,35 @@ def read(file: IO[bytes], source: Source) -> Iterator[Row | MalformedRow]:
             size += parquet_sizes.python_bytes(batch)
             limits.refuse_unpacked(size, source)
             limits.refuse_rows(done + batch.num_rows, source)
-            for number, values in enumerate(_values(batch, done, source), start=done + 1):
-                yield Row(number, values)
+            yield from _rows(batch, done, source)
             done += batch.num_rows
     except READ_ERRORS as error:
         raise _unreadable_error(error, source, f"is damaged after row {done}") from None
 
 
-def _values(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a batch, converted one by one if the batch is so large that a row may exceed its limit."""
+def _rows(batch: pa.RecordBatch, done: int, source: Source) -> Iterator[Row | MalformedRow]:
+    """Yield the rows of a batch, converted one by one if a row may exceed its limit or cannot be converted."""
+    values = None
     if parquet_sizes.python_bytes(batch) <= source.max_row_bytes:
-        yield from batch.to_pylist()
-        return
+        with suppress(*VALUE_ERRORS):
+            values = batch.to_pylist()
     for place in range(batch.num_rows):
-        row = batch.slice(place, 1)
-        limits.refuse_row_bytes(parquet_sizes.python_bytes(row), f"row {done + place + 1}", source)
-        yield from row.to_pylist()
+        number = done + place + 1
+        yield Row(number, values[place]) if values is not None else _row(batch.slice(place, 1), number, source)
+
+
+def _row(row: pa.RecordBatch, number: int, source: Source) -> Row | MalformedRow:
+    limits.refuse_row_bytes(parquet_sizes.python_bytes(row), f"row {number}", source)
+    values = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            values[name] = column[0].as_py()
+        except READ_ERRORS:
+            raise
+        except VALUE_ERRORS:
+            reason = f"column {name!r}: a value of type {column.type} is out of the range of dates and times"
+            return MalformedRow(number, "out_of_range", reason)
+    return Row(number, values)
 
 
 def _open_parquet(file: IO[bytes], source: Source) -> pq.ParquetFile:
