@@ -311,3 +311,18 @@ def test_labels_are_compared_as_texts_are_stored(run: Run) -> None:
     assert run.ingest(jsonl([row]), kind="jsonl", mapping=mapping, **told).counts.records == 1
     (record,) = run.records_of("ingest")
     assert (record["department"], record["policy_tags"]) == (stored, [stored])
+
+
+def test_fields_whose_names_are_masked_alike_are_told_of_their_row(run: Run) -> None:
+    networks = json.dumps({"192.168.17.5": "up", "192.168.17.77": "down"})
+    apart = json.dumps({"states": [{"192.168.17.5": "up"}, {"192.168.17.77": "down"}]})
+    twice = '{"192.168.17.5": "up", "a": 1, "a": 2}'
+    rows = [
+        {"text": f"Which are up, {number}?", "label": label} for number, label in enumerate([networks, apart, twice])
+    ]
+    run.ingest(jsonl(rows), kind="jsonl")
+    (entry,) = run.records_of("ingest", "quarantine")
+    assert (entry["row"], entry["rule"]) == (1, "same_names")
+    assert "192.168" not in entry["reason"]
+    run.forget()
+    assert run.ingest(jsonl(rows), kind="jsonl", protect={"network": "tokenise"}).counts.records == len(rows)

@@ -122,6 +122,10 @@ class BatchProcessor:
             reason = f"holds text of class {outcome.drop_category}, for which its source says drop"
             self._reject(number, RejectedRow(f"holds_{outcome.drop_category}", reason), tray)
             return
+        if outcome.same_names:
+            reason = "names of fields in its target are replaced by the same placeholder; say tokenise for their class"
+            self._reject(number, RejectedRow("same_names", reason), tray)
+            return
         tray.records.append(record)
         tray.numbers.append(number)
         tray.secrets += outcome.secrets

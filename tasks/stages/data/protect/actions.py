@@ -25,6 +25,8 @@ class Outcome:
     """First category found whose action is `drop`: the record must go into quarantine. None if there is none."""
     stop_category: Category | None = None
     """First category found whose action is `stop`: the run must stop. None if there is none."""
+    same_names: bool = False
+    """Whether an object of the target has several fields of one name only since their names were replaced."""
     undetectable: bool = False
     """Whether a text could not be read to its end, so that its personal data is unknown."""
 

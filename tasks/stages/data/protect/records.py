@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.core.json_text import parse_strict
 from tasks.sources.protection import Category, Protection
 from tasks.sources.sources import Terms
 from tasks.stages.data.protect import actions, labels, terms
@@ -40,8 +41,8 @@ class ProtectionContext:
 def protect(records: Sequence[dict[str, Any]], guard: ProtectionContext) -> Iterator[tuple[dict[str, Any], Outcome]]:
     """Yield each record with its texts protected and its `subjects` set, and the outcome.
 
-    Records whose outcome has a `drop_category`, a `stop_category` or is `undetectable` are yielded too; the caller must
-    not write them.
+    Records whose outcome has a `drop_category`, a `stop_category`, `same_names` or is `undetectable` are yielded too;
+    the caller must not write them.
     """
     detected = _detect(list(dict.fromkeys(text for record in records for text in _texts(record))), guard)
     for record in records:
@@ -83,10 +84,20 @@ def _turns(
     *before, target = (spans or () for spans in found)
     agreed = propagate(texts, [*before, merge(target, kept)], [it for it in declared if it not in kept])
     outcome.subjects |= actions.subjects(agreed.split_spans, guard.token_key)
-    return [
-        turn | {"content": _replaced(Text(turn["content"]), spans, guard, outcome) if spans else turn["content"]}
-        for turn, spans in zip(turns, agreed.spans_by_text, strict=True)
+    replaced = [
+        _replaced(Text(text), spans, guard, outcome) if spans else text
+        for text, spans in zip(texts, agreed.spans_by_text, strict=True)
     ]
+    outcome.same_names = replaced[-1] != texts[-1] and _has_unique_names(texts[-1]) > _has_unique_names(replaced[-1])
+    return [turn | {"content": text} for turn, text in zip(turns, replaced, strict=True)]
+
+
+def _has_unique_names(text: str) -> bool:
+    try:
+        parse_strict(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _replaced(text: Text, spans: Iterable[DetectedSpan], guard: ProtectionContext, outcome: Outcome) -> str:
