@@ -11,6 +11,7 @@ SECONDS = {
     "tests/e2e/test_thin_run.py": 75,
     "tests/stages/train/test_train.py": 75,
     "tests/flows/test_watch.py": 64,
+    "tests/python_api/test_wheel.py": 56,
     "tests/sweep/test_sweep.py": 54,
     "tests/compare/test_compare.py": 53,
     "tests/reproduce/test_reproduce.py": 53,
