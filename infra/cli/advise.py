@@ -39,7 +39,8 @@ def advise(
         console.print(f"from {document['rows']:,} rows of run {document['rows_of']}: {document['best']}, {same}")
     if write:
         file = params or root / "params.yaml"
-        rules.write_card(file, advice)
+        with shared.editing_lock():
+            rules.write_card(file, advice)
         if not as_json:
             console.print(
                 f"{file}: use_case.approach is {advice.best.approach} now, with its reasons; owners sign the card"

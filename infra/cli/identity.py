@@ -12,7 +12,7 @@ from rich.table import Table
 from infra.cli import shared
 from infra.cli.shared import console
 from tasks.core.errors import InputError
-from tasks.core.files import create_file, write_bytes
+from tasks.core.files import create_file
 from tasks.core.formatting import format_time
 from tasks.policy import adoption_entries, overview, proposal
 from tasks.policy.people import MACHINES
@@ -43,10 +43,10 @@ def create(
     Example: hallmark identity create data-owner --out ~/.ssh/hallmark --passphrase
     """
     path = out.expanduser() if out else shared.checkout_root() / ".hallmark" / "keys" / who
-    if path.exists():
+    if there := next((each for each in (path, _public_file(path)) if each.exists()), None):
         raise InputError(
-            f"{path}: a key is here already; propose it: hallmark identity import {who} {path}. To have another in its "
-            f"place, move it and {path.name}.pub away first"
+            f"{there}: a key is here already; propose it: hallmark identity import {who} {there}. To have another in "
+            f"its place, move it and {path.name}.pub away first"
         )
     key = Ed25519PrivateKey.generate()
     data = keys.private_bytes(key, signing_keys.ask_passphrase(path, again=True) if passphrase else None)
@@ -113,7 +113,8 @@ def revoke(
     Example: hallmark identity revoke data-owner --key SHA256:… --as-of 2026-03-01 --reason "laptop stolen"
     """
     mark, moment = keys.checked_fingerprint(key), as_of.replace(tzinfo=UTC)
-    changed = proposal.propose(_folder(), proposal.revoke(who, mark, moment, reason))
+    with shared.editing_lock():
+        changed = proposal.propose(_folder(), proposal.revoke(who, mark, moment, reason))
     document = {"id": who, "fingerprint": mark, "revoked_as_of": moment.isoformat(), "proposed": changed}
     shared.print_json(document) if as_json else console.print(f"{who}: {mark} revoked as of {format_time(moment)}")
     _print_next_step(changed, as_json)
@@ -146,19 +147,23 @@ def _propose(
     known = shared.checkout_root() / ".hallmark" / "keys" / f"{who}.pub"
     made = known.read_text().strip() if known.exists() else None
     changes.append(proposal.add_key(who, line, datetime.now(UTC), replace, made if made != line else None))
-    return proposal.propose(_folder(), *changes, before=before)
+    with shared.editing_lock():
+        return proposal.propose(_folder(), *changes, before=before)
 
 
 def _write(path: Path, data: bytes, line: str) -> None:
     with shared.writable_path(path):
-        if not create_file(path, data):
-            raise InputError(f"{path}: a key is here already")
-        write_bytes(path.with_name(f"{path.name}.pub"), f"{line}\n".encode())
+        for file, content in ((_public_file(path), f"{line}\n".encode()), (path, data)):
+            if not create_file(file, content):
+                raise InputError(f"{file}: a key is here already")
+
+
+def _public_file(path: Path) -> Path:
+    return Path(f"{path}.pub")
 
 
 def _public_line_of_file(path: Path) -> str:
-    public_file = Path(f"{path}.pub")
-    source = path if path.suffix == ".pub" else public_file
+    source = path if path.suffix == ".pub" else _public_file(path)
     if not source.exists() and path.exists():
         return signing_keys.from_file(path).public_line
     try:

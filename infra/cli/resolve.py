@@ -7,7 +7,7 @@ import typer
 
 from infra.cli import shared
 from infra.cli.shared import console
-from tasks.core import files
+from tasks.core.documents import config
 from tasks.core.errors import InputError
 from tasks.core.graph import GATES_BEFORE_STAGES
 from tasks.core.layout import Layout
@@ -34,24 +34,26 @@ def resolve(
     """
     here = shared.open_checkout(governance)
     layout, governed = Layout(here.root), here.governance
+    before = config.read_text(layout.params)
     checked, text = runs.read_params(layout.root / (params or layout.params), shared.parse_changes(changes))
     experiment = checked.model_copy(
         update={"use_case": checked.use_case.model_copy(update={"risk_tier": "experiment"})}
     )
     if params:
-        _refuse_loss(layout, text)
+        _refuse_loss(layout, before, text)
     whole = commit_tree.read(here.repository, here.repository.snapshot()).sha256
     runs.resolve(experiment, here.ledger, governed, layout, whole)
     for gate in GATES_BEFORE_STAGES:
         statement.write_experiment_gate(layout, gate, governed)
     dvc.configure(layout)
     if params or changes:
-        files.write_bytes(layout.params, text.encode())
+        with shared.editing_lock():
+            config.replace_text(layout.params, before, text)
         console.print("params.yaml is written anew; `git diff params.yaml` shows how")
     console.print("resolved: inputs/ and gates/ are written; now `dvc repro`")
 
 
-def _refuse_loss(layout: Layout, text: str) -> None:
+def _refuse_loss(layout: Layout, before: str, text: str) -> None:
     changed = any(line.endswith(" params.yaml") for line in Repository.open(layout.root).uncommitted_changes())
-    if changed and layout.params.read_text() != text:
+    if changed and before != text:
         raise InputError("params.yaml has changes that are not committed, and would be replaced; commit or stash them")

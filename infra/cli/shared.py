@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from infra.cli import table_layout
 from infra.cli.table_layout import TableConsole
 from tasks.core.errors import InputError, Unavailable, is_disk_full
 from tasks.core.escaping import escape_line, escaped_json
+from tasks.core.machine import locks
 
 if TYPE_CHECKING:
     from tasks.runs.checkout import Checkout
@@ -37,6 +38,11 @@ console = TableConsole(width=None if sys.stdout.isatty() else 160)
 def checkout_root() -> Path:
     """Return the checkout at or above HALLMARK_ROOT, or else the current folder."""
     return find_root(Path(os.environ.get("HALLMARK_ROOT", ".")), lambda text: print(text, file=sys.stderr))
+
+
+def editing_lock() -> AbstractContextManager[None]:
+    """Hold the lock under which commands read and rewrite files that people edit, such as people.yaml."""
+    return locks.hold(checkout_root() / ".hallmark" / "editing.lock", "another command changes files of this checkout")
 
 
 def open_checkout(governance: Path | None = None) -> "Checkout":

@@ -9,8 +9,8 @@ from tasks.advice import row_profile as rows
 from tasks.advice import rules
 from tasks.advice.row_profile import RowProfile
 from tasks.advice.rules import Opinion
+from tasks.core.documents import config
 from tasks.core.errors import Unavailable
-from tasks.core.files import write_bytes
 from tasks.core.layout import Layout
 from tasks.core.params import methods
 from tasks.core.params.params import Params
@@ -79,12 +79,12 @@ def _newest_profile(params: Params, layout: Layout) -> RowProfile | None:
 
 def write_card(file: Path, advice: Advice) -> None:
     """Write the best approach and its reasons into the card of a params file. Comments in the file are kept."""
-    best = advice.best
+    before, best = config.read_text(file), advice.best
     reason = "; ".join(best.reasons) or "nothing speaks against it"
     method, training = rules.default_method(best.approach), resolution.read_params(file, {})[0].training
     changes = _overrides(best.approach, method, training) if method else {"use_case.approach": best.approach}
     _, text = resolution.read_params(file, {**changes, "use_case.approach_reason": _quoted(reason)})
-    write_bytes(file, text.encode())
+    config.replace_text(file, before, text)
 
 
 def _quoted(text: str) -> str:

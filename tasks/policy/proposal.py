@@ -14,7 +14,6 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from tasks.core.documents import config
 from tasks.core.errors import InputError, Refused
-from tasks.core.files import write_bytes
 from tasks.core.formatting import format_time
 from tasks.core.utc import to_utc
 from tasks.policy.people import MACHINES, People
@@ -35,9 +34,11 @@ def propose(governance: Path, *changes: Change, before: Callable[[], None] = lam
 
     Raises:
         InputError: The file would not be valid.
+        Refused: The file was changed while this function ran.
     """
     path = governance / "people.yaml"
-    document = config.read_yaml(path)
+    read = config.read_text(path)
+    document = config.parse_yaml(read, path)
     made = [change(document, config.validate(document, People, path)) for change in changes]
     if not any(made):
         return False
@@ -48,7 +49,7 @@ def propose(governance: Path, *changes: Change, before: Callable[[], None] = lam
     writer.width = 4096  # so that a public key is not wrapped
     writer.indent(mapping=2, sequence=4, offset=2)
     writer.dump(document, text)
-    write_bytes(path, text.getvalue().encode())
+    config.replace_text(path, read, text.getvalue())
     return True
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.policy import people
+from tasks.core.machine import locks
+from tasks.policy import people, proposal
 from tasks.policy.people import People
 from tasks.trust import keys, ssh_agent
 from tests.asking_agent import needs_ssh_agent, started
@@ -50,6 +51,34 @@ def test_a_key_that_takes_anothers_place_is_proposed_and_the_other_ends(project:
     told = hallmark(project, "identity", "create", "owner", "--out", str(project / "key"), code=2)
     assert "a key is here already" in told
     assert (project / FILE).read_text() == text
+
+
+@pytest.mark.parametrize("change", ["create ada --name Ada --role risk", "revoke owner"])
+def test_commands_change_the_file_one_after_another(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """They wait for each other, so that none of them has read what another is about to change."""
+    held = []
+
+    def look(*_: object, **__: object) -> bool:
+        held.append(locks.is_held(project / ".hallmark" / "editing.lock"))
+        return False
+
+    monkeypatch.setattr(proposal, "propose", look)
+    mark = keys.fingerprint(keys.create(tmp_path, "key"))
+    more = ["--key", mark, "--as-of", "2026-03-01", "--reason", "lost"] if "revoke" in change else []
+    hallmark(project, "identity", *change.split(), *more)
+    assert held == [True]
+
+
+def test_no_public_key_of_somebody_is_overwritten(project: Path, tmp_path: Path) -> None:
+    """Its private key may be in an agent or a token."""
+    public, text = tmp_path / "own.pub", (project / FILE).read_text()
+    public.write_text("ssh-ed25519 somebody's\n")
+    told = hallmark(project, "identity", "create", "owner", "--out", str(tmp_path / "own"), code=2).replace("\n", "")
+    assert f"{public}: a key is here already" in told
+    assert public.read_text() == "ssh-ed25519 somebody's\n" and (project / FILE).read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["own.pub"]
 
 
 def test_a_key_that_lies_where_hallmark_looks_first_is_told(project: Path, tmp_path: Path) -> None:

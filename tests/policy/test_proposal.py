@@ -70,6 +70,15 @@ def test_what_would_not_be_right_is_not_written_and_nothing_is_made_before(folde
     assert (folder / "people.yaml").read_bytes() == text
 
 
+def test_a_change_of_the_file_while_another_is_made_is_not_lost(folder: Path) -> None:
+    def meanwhile() -> None:
+        assert proposal.propose(folder, proposal.add_person("b", "B", ["requester"]))
+
+    with pytest.raises(Refused, match=r"people\.yaml was changed while this command ran"):
+        proposal.propose(folder, proposal.add_person("a", "A", ["requester"]), before=meanwhile)
+    assert people.load(folder).get("b") and not people.load(folder).get("a")
+
+
 def test_a_revocation_is_moved_forward_and_never_back(folder: Path) -> None:
     own = line()
     mark = keys.fingerprint(own)

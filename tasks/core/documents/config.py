@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, PlainSerialize
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from tasks.core.documents import yaml_text
-from tasks.core.errors import InputError
+from tasks.core.errors import InputError, Refused
 from tasks.core.escaping import first_hidden_character
+from tasks.core.files import write_bytes
 
 MAX_REASON_CHARS = 2_000
 
@@ -75,7 +76,7 @@ def load(path: Path, model: type[Model], *, merge_keys: bool = True) -> Model:
     Raises:
         InputError: The file is not valid; the message lists all errors, each with its line and what was expected.
     """
-    text = _text(path)
+    text = read_text(path)
     loaded = _CACHE.get((model, text, merge_keys))
     if loaded is None:
         document = parse_yaml(text, path)
@@ -107,12 +108,12 @@ def load_sections(path: Path, model: type[Model]) -> Model:
 
 def read_yaml(path: Path) -> Any:
     """Parse a file into ruamel's round-trip mapping, which keeps lines and comments."""
-    return parse_yaml(_text(path), path)
+    return parse_yaml(read_text(path), path)
 
 
 def read_plain(path: Path) -> Any:
     """Parse a file into plain dicts, lists and values. The result is cached by the text of the file."""
-    return to_plain(_parse_plain(_text(path), path))
+    return to_plain(_parse_plain(read_text(path), path))
 
 
 @lru_cache(CACHE_SIZE)
@@ -133,7 +134,23 @@ def parse_yaml(text: str, path: Path) -> Any:
     return document
 
 
-def _text(path: Path) -> str:
+def replace_text(path: Path, before: str, text: str) -> None:
+    """Write the changed text of a file that people edit.
+
+    Args:
+        path: Path of the file.
+        before: Text of the file that was read and changed.
+        text: Changed text.
+
+    Raises:
+        Refused: The file no longer has the text `before`; writing it would undo the other change.
+    """
+    if read_text(path) != before:
+        raise Refused(f"{path} was changed while this command ran, and is left as it is now; run the command again")
+    write_bytes(path, text.encode())
+
+
+def read_text(path: Path) -> str:
     """Return the text of a file. Pipes and devices are refused, since reading them may not end."""
     try:
         if path.exists() and not path.is_file():
