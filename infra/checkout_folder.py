@@ -6,6 +6,9 @@ from pathlib import Path
 
 from tasks.core.errors import InputError
 from tasks.core.files import UMASK
+from tasks.core.formatting import format_path
+
+CHECKOUT_FILES = ("dvc.yaml", "params.yaml")
 
 
 def find_root(start: Path, say: Callable[[str], None]) -> Path:
@@ -15,14 +18,20 @@ def find_root(start: Path, say: Callable[[str], None]) -> Path:
     with a notice about that.
 
     Raises:
-        InputError: There is no such folder, or its state is not one, or belongs to another user.
+        InputError: There is no such folder, `start` cannot be looked up, or the state is no folder or another user's.
     """
-    here = start.resolve()
-    for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
-            keep_private(_state_of(folder), say)
-            return folder
-    raise InputError(f"{here} is not inside a Hallmark project (no dvc.yaml and params.yaml); go to your clone of it")
+    try:
+        here = start.resolve()
+        found = [each for each in (here, *here.parents) if all((each / name).exists() for name in CHECKOUT_FILES)]
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of symbolic links before Python 3.13
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{format_path(start)}: this folder cannot be used ({why}); go to your clone") from None
+    if not found:
+        raise InputError(
+            f"{here} is not inside a Hallmark project (no dvc.yaml and params.yaml); go to your clone of it"
+        )
+    keep_private(_state_of(found[0]), say)
+    return found[0]
 
 
 def _state_of(checkout: Path) -> Path:

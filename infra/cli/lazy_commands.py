@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from infra.cli import old_spellings
 from tasks.core.errors import InputError
+from tasks.core.formatting import format_path
 from tasks.core.own_packages import module_name
 
 PATH_ERRORS = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
@@ -20,7 +21,6 @@ PATH_ERRORS = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
 They are reported as InputError. All other errors of the operating system count as defects of Hallmark, unless the
 command turns them into a message.
 """
-MAX_PATH_SHOWN = 100
 
 
 class Command(NamedTuple):
@@ -105,8 +105,7 @@ def _reporting_path_errors(verb: Callable[..., None]) -> Callable[..., None]:
         except OSError as error:
             if error.errno not in PATH_ERRORS or not error.filename:
                 raise
-            path = str(error.filename)
-            short = path if len(path) <= MAX_PATH_SHOWN else f"{path[:MAX_PATH_SHOWN]}… ({len(path):,} characters)"
+            short = format_path(error.filename)
             raise InputError(f"{short}: this path cannot be used ({error.strerror}); give another one") from None
 
     return tell

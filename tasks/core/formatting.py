@@ -1,9 +1,12 @@
-"""Text of times, durations, shares, sizes, counts and amounts, the same in commands, pages and messages."""
+"""Text of times, durations, shares, sizes, counts, amounts and paths, the same in commands, pages and messages."""
 
+import os
 from datetime import datetime
+from pathlib import Path
 
 from tasks.core.utc import to_utc
 
+MAX_PATH_CHARS = 100
 BYTES_BY_UNIT = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 
 
@@ -54,3 +57,9 @@ def format_count(count: int, one: str, more: str = "") -> str:
 def format_usd(value: float) -> str:
     """Return an amount in US dollars, with two significant digits if it is below 0.1."""
     return f"{value:,.2f} USD" if value >= 0.1 else f"{value:.2g} USD"
+
+
+def format_path(path: Path | str | bytes) -> str:
+    """Return a path, cut off after MAX_PATH_CHARS characters."""
+    text = os.fsdecode(path)
+    return text if len(text) <= MAX_PATH_CHARS else f"{text[:MAX_PATH_CHARS]}… ({len(text):,} characters)"

@@ -158,6 +158,24 @@ def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
     assert "not inside a Hallmark project" in hallmark(tmp_path, "status", code=2)
 
 
+def test_a_folder_that_cannot_be_looked_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, gone = os.getcwd(), tmp_path / "gone"
+    gone.mkdir()
+    try:
+        os.chdir(gone)
+        gone.rmdir()
+        with pytest.raises(InputError, match=r"this folder cannot be used \(No such file"):
+            shared.checkout_root()
+    finally:
+        os.chdir(here)
+    (tmp_path / "loop").symlink_to("loop")
+    for root in ("a" * 5000, "a/" * 2045, str(tmp_path / "loop")):
+        monkeypatch.setenv("HALLMARK_ROOT", root)
+        with pytest.raises(InputError, match="this folder cannot be used") as told:
+            shared.checkout_root()
+        assert len(str(told.value)) < 500
+
+
 def test_a_project_that_is_no_git_clone_is_told(project: Path, tmp_path: Path) -> None:
     for name in ("dvc.yaml", "params.yaml"):
         (tmp_path / name).write_text((project / name).read_text())
