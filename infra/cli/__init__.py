@@ -4,6 +4,7 @@ command_table.py         table of all commands, with the module of each
 old_spellings.py         earlier spellings of commands
 lazy_commands.py         lazy import of the module of a command, when the command is called
 shared.py                code that many commands share: the checkout, the person who acts, output
+checked_output.py        standard output whose errors are told as such
 terminal.py              console that prints any text literally
 table_layout.py          layout of tables
 progress_display.py      progress display: a line for each finished step, and one for the step in progress
@@ -31,9 +32,9 @@ import sys
 import typer
 
 from infra import loopback
-from infra.cli import command_table, lazy_commands
+from infra.cli import checked_output, command_table, lazy_commands
 from tasks.core import escaping, files, own_packages
-from tasks.core.errors import HallmarkError, Unavailable, is_disk_full
+from tasks.core.errors import HallmarkError, InputError, Unavailable, is_disk_full
 
 GC_THRESHOLDS = (20_000, 20, 20)
 """Thresholds of Python's garbage collector. With the default ones, it takes a fifth of the time of a command's
@@ -56,20 +57,35 @@ def main() -> None:
     """Run the command of `sys.argv`, and turn errors into a message and an exit code."""
     gc.set_threshold(*GC_THRESHOLDS)
     os.umask(files.UMASK)
+    checked_output.check_output()
     escaping.escape_output()
     loopback.bypass_proxy()
     try:
-        app()
-    except HallmarkError as error:
-        print(f"hallmark: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if not is_disk_full(error):
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of the output has ended, as in `| head`
+        sys.exit(1)
+    except Exception as error:
+        known = error if isinstance(error, HallmarkError) else _explain(error)
+        if known is None:
             raise
-        print(f"hallmark: {DISK_FULL}", file=sys.stderr)
-        sys.exit(Unavailable.exit_code)
-    except ModuleNotFoundError as error:
-        if not (why := own_packages.describe_missing(error, "this command")):
-            raise
-        print(f"hallmark: {why}", file=sys.stderr)
-        sys.exit(Unavailable.exit_code)
+        print(f"hallmark: {known}", file=sys.stderr)
+        sys.exit(known.exit_code)
+
+
+def _explain(error: Exception) -> HallmarkError | None:
+    """Return an error that a person can act on for one of Python; None if it is a defect of Hallmark."""
+    if isinstance(error, ValueError) and (wrong := next(filter(_is_undecodable, sys.argv[1:]), None)):
+        return InputError(f"{wrong}: this argument is not UTF-8, as all text is here; type it in UTF-8")
+    if isinstance(error, OSError) and is_disk_full(error):
+        return Unavailable(DISK_FULL)
+    if isinstance(error, ModuleNotFoundError) and (why := own_packages.describe_missing(error, "this command")):
+        return Unavailable(why)
+    return None
+
+
+def _is_undecodable(text: str) -> bool:
+    """Return whether a text has bytes that could not be decoded; Python represents them as surrogates."""
+    return any("\ud800" <= character <= "\udfff" for character in text)

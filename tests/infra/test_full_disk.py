@@ -3,6 +3,9 @@
 import errno
 import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +38,20 @@ def test_a_full_disk_is_told_in_words(
         run_into(error, monkeypatch)
     assert ended.value.code == 3
     assert capsys.readouterr().err.startswith("hallmark: no space is left on a disk")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", ["--help", "params schema"])
+def test_an_output_that_cannot_be_written_is_told_as_such(command: str, unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hallmark", *command.split()],
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered}, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.startswith("hallmark: the output could not be written (No space left") and "\n" not in (
+        done.stderr.strip()
+    )
 
 
 def test_another_error_of_the_system_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,8 @@ from tests.tiny_project import commit, create
 
 TEXT = "".join(one for one in HOSTILE if ord(one) < 0xD800)
 """As YAML takes it; a character of two halves, in the form of JSON, would be none to it."""
+UNDECODABLE, TOLD = "Ren\udce9e", "Ren<U+DCE9>e"
+"""An argument of Latin-1 as Python decodes it, and as it is shown."""
 FILES: dict[str, type[FrozenModel]] = {
     "params.yaml": Params,
     "infra/governance/sources.yaml": Sources,
@@ -216,6 +218,18 @@ def test_no_command_passes_hidden_characters_on(project: Path, command: str) -> 
         assert "Traceback" not in told
         if more and told.startswith(("{", "[")):
             json.JSONDecoder().raw_decode(told)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_argument_that_is_not_utf8_ends_no_command_in_a_traceback(project: Path, command: str) -> None:
+    words = COMMANDS[command]
+    for place in (each for each, word in enumerate(words) if not word.startswith("--")):
+        assert said(project, *command.split(), *words[:place], UNDECODABLE, *words[place + 1 :])
+
+
+def test_an_argument_that_is_not_utf8_is_named(project: Path) -> None:
+    for command in (f"gates show {UNDECODABLE} data", f"data find --subject {UNDECODABLE} --reason x --as data-owner"):
+        assert f"hallmark: {TOLD}: this argument is not UTF-8" in said(project, *command.split()), command
 
 
 def test_the_project_holds_hostile_text(project: Path) -> None:

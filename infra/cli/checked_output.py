@@ -1,0 +1,47 @@
+"""Standard output whose errors are told as such: a full disk may be that of the output, not that of the checkout."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import IO, Any, TypeVar, cast
+
+from tasks.core.errors import Unavailable
+
+Result = TypeVar("Result")
+
+
+class CheckedOutput:
+    def __init__(self, beneath: IO[str]) -> None:
+        self._beneath = beneath
+
+    def write(self, text: str) -> int:
+        return self._tell(lambda: self._beneath.write(text)) if text else 0  # click probes a stream with no text
+
+    def flush(self) -> None:
+        self._tell(self._beneath.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._beneath, name)
+
+    def _tell(self, work: Callable[[], Result]) -> Result:
+        """Return the result of `work`. After an error the output is discarded, so that Python's flush at exit succeeds.
+
+        Raises:
+            BrokenPipeError: The reader of the output has ended, as in `| head`.
+            Unavailable: The output cannot be written for another reason.
+        """
+        try:
+            return work()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._beneath.fileno())
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise Unavailable(
+                f"the output could not be written ({error.strerror}); send it elsewhere, and say the command again"
+            ) from None
+
+
+def check_output() -> None:
+    """Raise errors of stdout as `Unavailable` from now on."""
+    if sys.stdout:  # None if the program was started with stdout closed
+        sys.stdout = cast(Any, CheckedOutput(sys.stdout))
