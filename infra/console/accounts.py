@@ -5,8 +5,6 @@ own, so that strangers cannot lock people out (https://owasp.org/www-community/S
 """
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -28,6 +26,8 @@ FIRST_LOCKOUT = timedelta(minutes=1)
 MAX_LOCKOUT = timedelta(hours=1)
 DEVICE_LIFETIME = timedelta(days=180)
 """Time for which a browser stays known after the last sign-in with it."""
+ACCOUNT_LOCKS = 64
+"""Number of locks that all names share, since one lock for each name that strangers send would fill the memory."""
 REFUSAL = "no such person, or another password; after five wrong ones in a row an account rests for a while"
 """Message for every refused password. It does not say why, so that nobody learns who has an account."""
 
@@ -36,8 +36,7 @@ class Accounts:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._hasher = engine, PasswordHasher()
         self._nobody = self._hasher.hash("nobody has this password")
-        self._turns: dict[str, Lock] = {}
-        self._all_turns = Lock()
+        self._locks = [Lock() for _ in range(ACCOUNT_LOCKS)]
 
     def set_password(self, person: str, password: str) -> None:
         """Set a person's password, and forget the browsers and lockout of the previous one.
@@ -66,9 +65,9 @@ class Accounts:
         """Verify a password.
 
         This takes the same time for an unknown person and for a locked account. An attempt is counted before the
-        password is compared, so parallel attempts do not get around the lockout. Attempts for one account run one at a
-        time: a right password resets the count before the next attempt is counted. A browser that is known by its token
-        `device` has attempts of its own.
+        password is compared, so parallel attempts do not get around the lockout. Attempts for one name run one at a
+        time, whether or not it has an account: a right password resets the count before the next attempt is counted. A
+        browser that is known by its token `device` has attempts of its own.
 
         Returns:
             The stored hash, for `Sessions.begin`.
@@ -76,7 +75,7 @@ class Accounts:
         Raises:
             Refused: The password is wrong, or the account is locked.
         """
-        with self._account_lock(person):
+        with self._locks[hash(person) % ACCOUNT_LOCKS]:
             known = self.is_known_device(person, device, now)
             stored_hash = self._count_attempt_in_device(person, device) if known else self._count_attempt(person, now)
             if not self._matches(stored_hash or self._nobody, password) or stored_hash is None:
@@ -121,17 +120,6 @@ class Accounts:
             return connection.execute(
                 select(ACCOUNTS.c.password).where(ACCOUNTS.c.person == person)
             ).scalar_one_or_none()
-
-    @contextmanager
-    def _account_lock(self, person: str) -> Iterator[None]:
-        """Hold the lock of an account. Unknown names get no lock, since any number of them would fill the memory."""
-        if person not in self._turns and person not in self.people():
-            yield
-            return
-        with self._all_turns:
-            turn = self._turns.setdefault(person, Lock())
-        with turn:
-            yield
 
     def _count_attempt(self, person: str, now: datetime) -> str | None:
         """Count an attempt. Return the stored hash, or None if there is no such account or it is locked."""

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
+from time import sleep
 
 import pytest
 from argon2 import PasswordHasher
@@ -97,6 +98,28 @@ def test_several_tries_at_once_are_judged_one_by_one(accounts: Accounts, passwor
         assert list(pool.map(attempt, range(8))) == [opens] * 8
     with nullcontext() if opens else pytest.raises(Refused, match=REFUSAL):
         accounts.verify_password("ada", PASSWORD, NOW)
+
+
+@pytest.mark.attack(
+    rights="visitor", stopped="two sign-ins at once take as long for an unknown name as for a known one"
+)
+@pytest.mark.parametrize("person", ["ada", "nobody"])
+def test_tries_at_one_name_run_one_at_a_time(accounts: Accounts, monkeypatch: pytest.MonkeyPatch, person: str) -> None:
+    turns, alone_each = Semaphore(1), list[bool]()
+
+    def matches(*_: object) -> bool:
+        alone_each.append(alone := turns.acquire(blocking=False))
+        sleep(0.01)
+        if alone:
+            turns.release()
+        return False
+
+    monkeypatch.setattr(accounts, "_matches", matches)
+    with ThreadPoolExecutor(4) as pool:
+        for attempt in [pool.submit(accounts.verify_password, person, "wrong password", NOW) for _ in range(4)]:
+            with pytest.raises(Refused, match=REFUSAL):
+                attempt.result()
+    assert alone_each == [True] * 4
 
 
 def test_who_is_signed_in_is_listed_until_it_is_over(tmp_path: Path) -> None:
