@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from fastapi import FastAPI
@@ -175,6 +176,49 @@ def test_an_odd_request_is_answered_in_words(app: FastAPI, path: str) -> None:
 def test_a_body_in_pieces_is_not_read(client: TestClient) -> None:
     piece = {"content-length": "5", "transfer-encoding": "chunked", "content-type": "application/json"}
     assert client.post("/gates/x/data/draw", content=b"{}", headers=piece).status_code == 411
+
+
+CONTENT_TYPES = {
+    "multipart/form-data; boundary=X; charset=punycode": b"--X--\r\n",
+    "application/x-www-form-urlencoded; charset=punycode": b"person=x",
+    "application/json; charset=utf-7": b"{}",
+    "multipart/form-data; boundary=X": b"--X--\r\n",
+    "text/plain": b"{}",
+    "application/jsonx": b"{}",
+    "": b"{}",
+}
+
+
+@pytest.mark.attack(rights="visitor", stopped="no form names the charset in which its fields are read")
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_a_body_of_another_type_is_not_parsed(client: TestClient, content_type: str) -> None:
+    signed_in(client, "data-owner")
+    for method, path in sorted(tabled()):
+        if method != "GET":
+            answer = client.request(
+                method,
+                path.format(**GIVEN),
+                content=CONTENT_TYPES[content_type],
+                headers={"content-type": content_type},
+            )
+            assert answer.status_code == 415, path
+
+
+@pytest.mark.attack(rights="visitor", stopped="a form in a charset that takes quadratic time is answered at once")
+def test_a_field_in_punycode_is_not_decoded(client: TestClient) -> None:
+    bomb = "\U00010400".encode("punycode") + b"b" * 250_000
+    fields = {b"person-": b"x-", b"password-": b"y-", b"next-": bomb}
+    part = b'--X\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    body = b"".join(part % field for field in fields.items()) + b"--X--\r\n"
+    form = {"content-type": "multipart/form-data; boundary=X; charset=punycode"}
+    assert client.post("/sign-in", content=body, headers=form).status_code == 415
+
+
+@pytest.mark.parametrize("charset", ["", ";charset=UTF-8", "; charset=utf-8"])
+def test_a_form_in_utf_8_is_read(client: TestClient, charset: str) -> None:
+    form = {"content-type": f"application/x-www-form-urlencoded{charset}"}
+    content = urlencode({"person": "data-owner", "password": PASSWORD})
+    assert client.post("/sign-in", content=content, headers=form).status_code == 303
 
 
 def test_an_open_page_is_no_use_of_a_session(client: TestClient, lived_in: Path) -> None:
