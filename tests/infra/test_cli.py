@@ -159,7 +159,7 @@ def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_looked_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here, gone = os.getcwd(), tmp_path / "gone"
+    here, gone = Path.cwd(), tmp_path / "gone"
     gone.mkdir()
     try:
         os.chdir(gone)

@@ -8,7 +8,7 @@ from infra.console.views.checks import Check
 from infra.console.views.evaluation import Evaluation, read_or_reason
 from infra.console.views.gate_dataset import Distribution, GateSource
 from infra.console.views.run_pages import run_layout
-from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
+from infra.console.views.signing_form import SigningForm, optional_fields, strong_key_fingerprints
 from tasks.consent import withdrawals
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import InputError
@@ -132,13 +132,11 @@ def _signing_form(
     here: RequestState, case: GateCase, person: Person, governed: Governance, offers: list[PossibleDecision]
 ) -> SigningForm:
     it = case.evidence
-    policy = governed.policy
-    wanted, known = policy.gate(it.tier, it.gate).signature, key_fingerprints(here, person)
     return SigningForm(
         path=f"/gates/{it.run}/{it.gate}",
         type=signed_decision.DECISION.uri,
         person=person.id,
-        keys=[key for key in known if not person.key_weakness(wanted, policy.environment, key)],
+        keys=strong_key_fingerprints(here, person, governed.policy, it.tier, it.gate),
         about={
             "run": it.run, "gate": it.gate, "use_case": it.use_case, "tier": it.tier, "demo": it.demo,
             "policy_sha256": it.policy_sha256, "purpose_sha256": it.purpose_sha256,

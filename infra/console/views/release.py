@@ -1,15 +1,17 @@
 """One release: verified again, with its decisions, waivers and sources, and the form for a rollback to it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from infra.console.site import RequestState
-from infra.console.views.signing_form import SigningForm, key_fingerprints, optional_fields
+from infra.console.views.signing_form import SigningForm, optional_fields, strong_key_fingerprints
 from tasks.core.documents.config import FrozenModel
 from tasks.core.errors import HallmarkError
 from tasks.policy.people import Person
 from tasks.registry.history import release_contents
-from tasks.registry.promote import emergency_rollback, rollback_orders
+from tasks.registry.promote import emergency_rollback, order_rules, rollback_orders
 from tasks.registry.promote import releases as promoted
+from tasks.registry.promote.order_rules import OrderClaim
 from tasks.registry.promote.release_decisions import DecisionSummary
 from tasks.registry.promote.releases import Release, ReleaseSummary
 from tasks.registry.promote.rollback_orders import SignedOrder
@@ -103,9 +105,10 @@ def _rollback_target(line: Promotions, label: str) -> SignedPromotion | None:
 def _signing_form(
     here: RequestState, person: Person, target: SignedPromotion, newest: SignedPromotion, given: list[SignedOrder]
 ) -> SigningForm | None:
-    own_roles, governed = person.roles_at(here.now), here.governance
-    roles = [role for role in rollback_orders.deciding_roles(governed, target.promotion.tier) if role in own_roles]
-    breaking = [role for role in emergency_rollback.roles(governed, target.promotion.tier) if role in own_roles]
+    governed, tier = here.governance, target.promotion.tier
+    roles = _allowed(here, OrderClaim(person, target, here.now), rollback_orders.deciding_roles(governed, tier))
+    emergency = OrderClaim(person, target, here.now, break_glass=True)
+    breaking = _allowed(here, emergency, emergency_rollback.roles(governed, tier))
     if not roles and not breaking:
         return None
     label = target.promotion.label
@@ -113,7 +116,7 @@ def _signing_form(
         path=f"/releases/{label}",
         type=rollback_orders.ORDER.uri,
         person=person.id,
-        keys=key_fingerprints(here, person),
+        keys=strong_key_fingerprints(here, person, governed.policy, tier, "release"),
         about={"release": label, "environment": governed.policy.environment, "follows": newest.sha256},
         defaults=optional_fields(rollback_orders.ORDER),
         digests=[target.release_sha256],
@@ -121,3 +124,7 @@ def _signing_form(
         breaking=breaking,
         joins=[each.sha256 for each in given if each.order.person != person.id],
     )
+
+
+def _allowed(here: RequestState, claim: OrderClaim, roles: Iterable[str]) -> list[str]:
+    return [role for role in roles if order_rules.why_not(claim, role, here.ledger, here.governance) is None]

@@ -5,7 +5,9 @@ from typing import Any
 from infra.console.site import RequestState
 from tasks.core.documents.config import FrozenModel
 from tasks.policy.people import Person
+from tasks.policy.policy import Policy
 from tasks.policy.signed_document import SignedKind
+from tasks.trust.gate_statement import GateName
 
 
 class SigningForm(FrozenModel):
@@ -41,3 +43,9 @@ def key_fingerprints(here: RequestState, person: Person) -> list[str]:
     if not here.governance.fingerprints_of(person.id):
         return []
     return [key.fingerprint for key in here.governance.keys_of(person) if key.is_valid(here.now)]
+
+
+def strong_key_fingerprints(here: RequestState, person: Person, policy: Policy, tier: str, gate: GateName) -> list[str]:
+    """Return the fingerprints of the person's keys that are as strong as policy asks at a gate."""
+    wanted, known = policy.gate(tier, gate).signature, key_fingerprints(here, person)
+    return [key for key in known if not person.key_weakness(wanted, policy.environment, key)]

@@ -1,9 +1,9 @@
 """Rules of decisions, each written once: a function that returns the reason why a `Claim` does not count, or None.
 
-They are used in three places: in decisions.py before a person signs, in decision_validity.py when a gate is
-judged, and in tasks/registry/verify/decision_checks.py for a release, offline. Facts that one of these does not have
-are None in the claim, and rules about them pass. A release, for example, does not hold when its gate was opened, or
-evidence of other runs.
+They are used in four places: in decisions.py before a person signs, in decision_validity.py when a gate is judged, in
+tasks/registry/verify/decision_checks.py for a release, offline, and in tasks/registry/promote/order_rules.py for a
+rollback order. Facts that one of these does not have are None in the claim, and rules about them pass. A release, for
+example, does not hold when its gate was opened, or evidence of other runs.
 
 claim.py            facts that the rules look at
 all_rules.py        all rules of single decisions, in the order in which reasons are reported

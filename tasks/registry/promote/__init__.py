@@ -14,6 +14,7 @@ recovery.py            completion or undoing of interrupted promotions
 mlflow_mirror.py       MLflow's registry, which shows the promotions
 rollback.py            rollback to an earlier champion
 rollback_orders.py     signed orders of a rollback, and the roles that may give them
+order_rules.py         rules of orders: those of an approval at the release gate
 emergency_rollback.py  emergency rollback by one person, and its confirmation by a second
 releases.py            list of releases, for people
 """

@@ -5,32 +5,35 @@ confirms the rollback by closing the incident within the hours that policy sets;
 Serving continues in either case. Commands and policy call it "breaking the glass".
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from tasks.core.errors import InputError, Refused
 from tasks.core.formatting import format_time
 from tasks.incidents import incidents
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.people import Person
 from tasks.policy.policy import BreakGlass
-from tasks.registry.promote import waivers
+from tasks.registry.promote import order_rules, waivers
+from tasks.registry.promote.order_rules import OrderClaim
 from tasks.registry.promote.rollback_orders import SignedOrder
 from tasks.registry.release.promotions import SignedPromotion
 
 
-def require_allowed(governance: Governance, person: Person, target: SignedPromotion, at: datetime) -> BreakGlass:
+def require_allowed(claim: OrderClaim, ledger: Ledger, governance: Governance) -> BreakGlass:
     """Return policy's rule for emergency rollbacks to the target.
 
     Raises:
-        Refused: Policy has no such rule for the risk tier, or the person lacks the role that it names.
+        Refused: Policy has no such rule for the risk tier, the person lacks the role that it names, or the rules of
+            orders do not allow it.
     """
-    tier = target.promotion.tier
+    person, tier = claim.person, claim.target.promotion.tier
     allowed = _rule(governance, tier)
     if allowed is None:
         raise Refused(f"policy lets nobody break the glass in risk tier {tier}; leave out --break-glass")
-    if allowed.role not in person.roles_at(at):
+    if allowed.role not in person.roles_at(claim.at):
         raise Refused(f"{person.id} may not break the glass in risk tier {tier}: it takes role {allowed.role}")
+    if reason := order_rules.why_not(claim, allowed.role, ledger, governance):
+        raise Refused(f"{person.id} may not break the glass in risk tier {tier}: {reason}")
     return allowed
 
 
@@ -45,10 +48,10 @@ def _rule(governance: Governance, tier: str) -> BreakGlass | None:
     return tiers[tier].break_glass if tier in tiers else None
 
 
-def open_incident(
-    order: SignedOrder, made: SignedPromotion, allowed: BreakGlass, ledger: Ledger, governance: Governance
-) -> None:
+def open_incident(order: SignedOrder, made: SignedPromotion, ledger: Ledger, governance: Governance) -> None:
     """Open the incident of an emergency rollback. `made` is the promotion statement that carries out the order."""
+    allowed = _rule(governance, made.promotion.tier)
+    assert allowed is not None, "without a rule there is no emergency rollback"
     until = ledger.now() + timedelta(hours=allowed.confirm_hours)
     label = made.promotion.label
     gone = "".join(

@@ -9,6 +9,7 @@ from tasks.core.errors import Refused, Unavailable
 from tasks.ledger.ledger import Ledger
 from tasks.policy import in_force, judge
 from tasks.policy.governance import Governance
+from tasks.policy.signed_document import verify_envelope
 from tasks.registry.promote import (
     emergency_rollback,
     intents,
@@ -18,11 +19,12 @@ from tasks.registry.promote import (
     rollback_orders,
     waivers,
 )
+from tasks.registry.promote.order_rules import OrderClaim
 from tasks.registry.promote.releases import Release
 from tasks.registry.promote.rollback_orders import Order, SignedOrder
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import SignedPromotion
-from tasks.trust import dsse
+from tasks.trust import dsse, keys
 from tasks.trust.statement_checks import changed_error, require_recent, require_requested
 
 
@@ -57,7 +59,7 @@ def rollback(
     """
     ordering = _ordering(ledger, governance, label, person_id, RollbackRequest(reason, role, break_glass))
     signer = governance.signer(ordering.person, ledger.now())
-    return _submit(ordering, dsse.sign(ordering.statement(), signer))
+    return _submit(ordering, dsse.sign(ordering.statement(keys.fingerprint(signer.public_line)), signer))
 
 
 def draft_order(
@@ -124,14 +126,14 @@ class _OrderDraft:
         self.role, self.break_glass, self.reason = wish.role, wish.break_glass, wish.reason.strip()
         self.person = governance.actor(person_id, ledger.now())
 
-    def statement(self) -> dict[str, Any]:
-        """Return the statement to sign.
+    def statement(self, key_fingerprint: str = "") -> dict[str, Any]:
+        """Return the statement to sign, with a key if it is known already which one.
 
         Raises:
             Refused: The person may not give the order.
         """
         with self.ledger.transaction():
-            return rollback_orders.order_statement(self._order_to_sign(), self.back_to)
+            return rollback_orders.order_statement(self._order_to_sign(key_fingerprint), self.back_to)
 
     def submit(self, envelope: dict[str, Any]) -> list[str]:
         """Record the signed order, and carry it out if no other order is required.
@@ -156,15 +158,16 @@ class _OrderDraft:
         return wanted
 
     def _carry_out_emergency(self, order: SignedOrder) -> list[str]:
-        allowed = emergency_rollback.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
-        emergency_rollback.open_incident(order, self._carry_out(order, []), allowed, self.ledger, self.governance)
+        """Carry the order out alone, and open the incident that a second person has to confirm."""
+        emergency_rollback.open_incident(order, self._carry_out(order, []), self.ledger, self.governance)
         return []
 
-    def _order_to_sign(self) -> Order:
-        return self._emergency_order() if self.break_glass else self._ordinary_order()
+    def _order_to_sign(self, key_fingerprint: str) -> Order:
+        claim = OrderClaim(self.person, self.back_to, self.ledger.now(), key_fingerprint, self.break_glass)
+        return self._emergency_order(claim) if self.break_glass else self._ordinary_order(claim)
 
-    def _ordinary_order(self) -> Order:
-        role = rollback_orders.deciding_role(self.governance, self.person, self.back_to, self.role, self.ledger.now())
+    def _ordinary_order(self, claim: OrderClaim) -> Order:
+        role = rollback_orders.deciding_role(claim, self.role, self.ledger, self.governance)
         if expired := waivers.expired_waivers(self.ledger, self.governance, self.back_to):
             raise Refused(
                 f"{self.back_to.promotion.label} relies on what counts no more: {'; '.join(map(str, expired))}. In an "
@@ -174,8 +177,8 @@ class _OrderDraft:
             role, [each.sha256 for each in self._pending_orders() if each.order.person != self.person.id]
         )
 
-    def _emergency_order(self) -> Order:
-        allowed = emergency_rollback.require_allowed(self.governance, self.person, self.back_to, self.ledger.now())
+    def _emergency_order(self, claim: OrderClaim) -> Order:
+        allowed = emergency_rollback.require_allowed(claim, self.ledger, self.governance)
         return self._order(allowed.role, [])
 
     def _pending_orders(self) -> list[SignedOrder]:
@@ -198,18 +201,18 @@ class _OrderDraft:
         """Verify a signed order before it is recorded.
 
         Raises:
-            Refused: Another order would be signed now, policy, people or champion changed meanwhile, or the key that
-                signed does not count.
+            Refused: Another order would be signed now, policy, people or champion changed meanwhile, or the person or
+                the key that signed does not count.
         """
         in_force.require_unchanged(self.ledger, self.governance)
         newest = promotions.read(self.ledger, self.governance, self.newest.promotion.name).newest
         if newest is None or newest.sha256 != self.newest.sha256:
             raise changed_error()
         said, now = dsse.unverified_statement(envelope), self.ledger.now()
-        require_requested([said], [rollback_orders.order_statement(self._order_to_sign(), self.back_to)])
+        signed = verify_envelope(envelope, rollback_orders.ORDER, self.governance, now)
+        require_requested([said], [rollback_orders.order_statement(self._order_to_sign(signed.keyid), self.back_to)])
         require_recent(said, now)
-        self.governance.verify(envelope, self.person, now)
-        return SignedOrder(Order.model_validate(said["predicate"]), envelope)
+        return SignedOrder(signed.document, envelope)
 
     def _carry_out(self, order: SignedOrder, joined: list[SignedOrder]) -> SignedPromotion:
         """Append the orders, and the promotion statement that follows from them, as one ledger entry.

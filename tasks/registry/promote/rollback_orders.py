@@ -1,9 +1,9 @@
 """Signed orders of a rollback, and the roles that may give them.
 
 An ordinary rollback requires what the release gate of the risk tier requires: as many people of each role as policy
-says, each with an order of their own. Orders that are not enough yet wait in the ledger, and are valid until another
-release is promoted. An emergency rollback requires one person of the role that policy names for it
-(tasks/registry/promote/emergency_rollback.py).
+says, each with an order of their own, by the rules of its decisions (order_rules.py). Orders that are not enough yet
+wait in the ledger, and are valid until another release is promoted. An emergency rollback requires one person of the
+role that policy names for it (tasks/registry/promote/emergency_rollback.py).
 
 The person signs the order; the gate key signs the promotion statement that carries it out (`promotion.rollback`).
 """
@@ -17,8 +17,9 @@ from tasks.core.errors import HallmarkError, InputError, Refused
 from tasks.core.params.values import Name, Sha256
 from tasks.ledger.ledger import Entry, Ledger
 from tasks.policy.governance import Governance
-from tasks.policy.people import Person
 from tasks.policy.signed_document import DatedDocument, SignedKind, verify_entry
+from tasks.registry.promote import order_rules
+from tasks.registry.promote.order_rules import OrderClaim
 from tasks.registry.release import bundle, promotions
 from tasks.registry.release.promotions import Promotions, SignedPromotion
 from tasks.registry.verify import verification
@@ -73,25 +74,26 @@ def owner_role(governance: Governance, tier: str) -> str | None:
     return next(iter(deciding_roles(governance, tier)), None)
 
 
-def deciding_role(
-    governance: Governance, person: Person, target: SignedPromotion, given: str | None, at: datetime
-) -> str:
+def deciding_role(claim: OrderClaim, given: str | None, ledger: Ledger, governance: Governance) -> str:
     """Return the role in which a person orders a rollback.
 
     Raises:
-        Refused: The person has no role that may order it, or not the `given` one.
+        Refused: The rules do not allow the order in a role of the person, or not in the `given` one.
         InputError: The person has several such roles and named none.
     """
-    roles = deciding_roles(governance, target.promotion.tier)
-    own_roles = [role for role in roles if role in person.roles_at(at) and given in (None, role)]
-    if not own_roles:
-        raise Refused(
-            f"{person.id} may not order a rollback: it takes a role that decides at the release gate "
-            f"({', '.join(roles) or 'policy names none'})"
-        )
-    if len(own_roles) > 1:
-        raise InputError(f"{person.id} holds {' and '.join(own_roles)}; say in which --role they order it")
-    return own_roles[0]
+    person, asked = claim.person, list(deciding_roles(governance, claim.target.promotion.tier))
+    held = [role for role in asked if role in person.roles_at(claim.at)]
+    reasons = {
+        role: order_rules.why_not(claim, role, ledger, governance)
+        for role in ([given] if given else held or asked[:1] or [""])
+    }
+    allowed = [role for role, reason in reasons.items() if reason is None]
+    if not allowed:
+        label = claim.target.promotion.label
+        raise Refused(f"{person.id} may not order a rollback to {label}: {next(iter(reasons.values()))}")
+    if len(allowed) > 1:
+        raise InputError(f"{person.id} holds {' and '.join(allowed)}; say in which --role they order it")
+    return allowed[0]
 
 
 def target_statement(ledger: Ledger, governance: Governance, line: Promotions, label: str) -> SignedPromotion:
@@ -129,9 +131,9 @@ def pending_orders(
     by_person: dict[str, SignedOrder] = {}
     for entry in ledger.entries(ORDERED, back_to.promotion.name):
         try:
-            signed = _read(entry, governance, back_to)
+            signed = _read(entry, ledger, governance, back_to)
         except HallmarkError:
-            continue  # not signed by a person who was allowed to
+            continue  # not signed by a person who may order it
         if signed.order.follows == follows.sha256:
             by_person.setdefault(signed.order.person, signed)
     return list(by_person.values())
@@ -143,12 +145,12 @@ def missing_orders(governance: Governance, back_to: SignedPromotion, orders: lis
     return [f"{count} more order{'s' * (count > 1)} in role {role}" for role, count in missing.items() if count > 0]
 
 
-def _read(entry: Entry, governance: Governance, back_to: SignedPromotion) -> SignedOrder:
+def _read(entry: Entry, ledger: Ledger, governance: Governance, back_to: SignedPromotion) -> SignedOrder:
     signed = verify_entry(entry, ORDER, governance)
     order = signed.document
     person = governance.actor(order.person, signed.effective_at)
     wanted = ({back_to.promotion.label: back_to.release_sha256}, governance.policy.environment, False)
     if (signed.subjects, order.environment, order.break_glass) != wanted:
         raise Refused("it orders something else")
-    deciding_role(governance, person, back_to, order.role, signed.effective_at)
+    deciding_role(OrderClaim(person, back_to, signed.effective_at, signed.keyid), order.role, ledger, governance)
     return SignedOrder(order, signed.envelope)
