@@ -5,18 +5,29 @@ command, which takes half a second.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tasks.core.errors import DOCUMENT_ERRORS
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 LOCATION = re.compile(r"s3://(arn:[^/]*/[^/]+|[^/]*)/?(.*)", re.DOTALL)
 """Pattern of an S3 location: the bucket, or an access point by its ARN, and the key."""
-MISSING = ("404", "NoSuchBucket", "NoSuchKey", "NoSuchUpload")
+MISSING_OBJECT = ("404", "NoSuchKey")
+MISSING = (*MISSING_OBJECT, "NoSuchBucket", "NoSuchUpload")
 FORBIDDEN = (
     "403", "AccessDenied", "AccountProblem", "AllAccessDisabled", "ExpiredToken", "InvalidAccessKeyId",
     "InvalidObjectState", "InvalidPayer", "InvalidSecurity", "InvalidToken", "NotSignedUp", "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 )  # fmt: skip
+MAX_LISTED_PAGES = 2_000
+MAX_LISTED_OBJECTS = 1_000_000
+MAX_LISTING_SECONDS = 120.0
+"""Limits on one list, since a store may continue it forever. A page of S3 has up to 1,000 objects."""
 
 
 class Location(NamedTuple):
@@ -24,8 +35,18 @@ class Location(NamedTuple):
     key: str
 
 
+class ListedObject(NamedTuple):
+    key: str
+    size: int
+    """Number of bytes."""
+
+
 class InvalidEndpoint(ValueError):
     pass
+
+
+class UnreadableAnswer(OSError):
+    """Answer that no store gives that speaks S3."""
 
 
 def parse_location(location: str) -> Location:
@@ -47,6 +68,7 @@ def opened(**settings: Any) -> Iterator[Any]:
         FileNotFoundError: There is no such bucket or object.
         PermissionError: The store refuses the credentials.
         InvalidEndpoint: AWS_ENDPOINT_URL is no URL.
+        UnreadableAnswer: An answer of the store is malformed.
     """
     from botocore.config import Config
     from botocore.exceptions import ClientError
@@ -57,19 +79,50 @@ def opened(**settings: Any) -> Iterator[Any]:
         client = Session().create_client("s3", config=Config(**settings))
     except ValueError as error:
         raise InvalidEndpoint(str(error)) from None
+    _check_answers(client)
     try:
         yield client
     except RetriesExceededError as error:  # hides the error of the last attempt to download
         raise error.last_exception from None
     except ClientError as error:
-        code = error.response["Error"].get("Code", "")
-        if code in MISSING:
+        if error_code(error) in MISSING:
             raise FileNotFoundError(str(error)) from error
-        if code in FORBIDDEN:
+        if error_code(error) in FORBIDDEN:
             raise PermissionError(str(error)) from error
         raise
     finally:
         client.close()
+
+
+@contextmanager
+def unreadable_answers() -> Iterator[None]:
+    """Raise UnreadableAnswer in place of the errors that botocore and s3transfer raise over a malformed answer."""
+    from botocore.exceptions import BotoCoreError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except BotoCoreError:  # some are ValueErrors too
+        raise
+    except (ResponseParserError, *DOCUMENT_ERRORS) as error:
+        # a RecursionError: botocore asks where the bucket is after every answer 301, so a store can keep it asking
+        raise UnreadableAnswer(f"an answer of the store cannot be read ({type(error).__name__})") from None
+
+
+def _check_answers(client: Any) -> None:
+    """Raise UnreadableAnswer from every request of this client, also from those of paginators and transfers."""
+    request = client._make_api_call
+
+    def checked(operation: str, parameters: dict[str, Any]) -> Any:
+        with unreadable_answers():
+            return request(operation, parameters)
+
+    client._make_api_call = checked
+
+
+def error_code(error: "ClientError") -> str:
+    """Return S3's code of an error, for example `NoSuchKey`, or the HTTP status if the answer has none."""
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def exists(client: Any, bucket: str, key: str) -> bool:
@@ -78,20 +131,32 @@ def exists(client: Any, bucket: str, key: str) -> bool:
     try:
         client.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"].get("Code") in MISSING:
+        if error_code(error) in MISSING:
             return False
         raise
     return True
 
 
-def list_objects(client: Any, bucket: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
-    """Yield each object whose key begins with `prefix`, with its Key and Size.
+def list_objects(client: Any, bucket: str, prefix: str, **options: str) -> Iterator[ListedObject]:
+    """Yield each object whose key begins with `prefix`.
 
     Args:
         client: Client from `opened`.
         bucket: Name of the bucket.
         prefix: Beginning of the keys.
         **options: Parameters of the request ListObjectsV2.
+
+    Raises:
+        UnreadableAnswer: An object has no key or size, or the list exceeds a limit.
     """
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **options):
-        yield from page.get("Contents", [])
+    count, end = 0, time.monotonic() + MAX_LISTING_SECONDS
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **options)
+    for number, page in enumerate(pages, start=1):
+        with unreadable_answers():
+            found = [ListedObject(each["Key"], each["Size"]) for each in page.get("Contents", [])]
+        count += len(found)
+        if number > MAX_LISTED_PAGES or count > MAX_LISTED_OBJECTS or time.monotonic() > end:
+            raise UnreadableAnswer(
+                f"the list of s3://{bucket}/{prefix} does not end: after {number:,} pages it has {count:,} objects"
+            )
+        yield from found

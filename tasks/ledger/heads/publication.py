@@ -231,9 +231,13 @@ def _add_missing_heads(state: _PlaceState, keyholder: LedgerKeys) -> int:
 
 
 def _require_same_heads(where: HeadPlace, kept: FolderPlace, sizes: set[int], keyholder: LedgerKeys) -> None:
-    """Raise Refused if a place lacks a head that was signed here, or has another one of that size.
+    """Require that a place has the heads that were signed here.
 
-    Heads that different machines signed over the same entries are equal in this sense.
+    Heads that different machines signed over the same entries are the same.
+
+    Raises:
+        Unavailable: The place lacks a head.
+        Refused: The place has another head of that size.
     """
     ours, theirs = kept.read(sizes), where.read(sizes) if sizes else {}
     for size in sorted(sizes):
@@ -242,8 +246,13 @@ def _require_same_heads(where: HeadPlace, kept: FolderPlace, sizes: set[int], ke
         mine = _counting_heads({size: ours[size]}, keyholder).get(size)
         if mine is None:
             continue
+        if size not in theirs:
+            raise Unavailable(
+                f"{where.name} lacks the head of {size:,} entries, which was listed or stored: it does not keep what "
+                "is stored, or somebody removes heads"
+            )
         try:
-            other, _ = heads.parse(theirs.get(size, b""), ledger_keys(keyholder))
+            other, _ = heads.parse(theirs[size], ledger_keys(keyholder))
             difference = "" if other.identity == mine.identity else other.describe()
         except Refused as error:
             difference = str(error)

@@ -122,6 +122,13 @@ def test_what_a_store_refuses_is_an_input_error(run: Run, store: Answers, status
     assert isinstance(error, InputError) and "is refused by the store" in str(error)
 
 
+@pytest.mark.parametrize("code", ["<a/>", "</Code><Code>"])
+@pytest.mark.parametrize("status", [400, 503])
+def test_an_odd_error_of_a_store_is_told(run: Run, store: Answers, status: int, code: str) -> None:
+    store.to["GET"] = (status, code)
+    assert isinstance(refused(run), (InputError, Unavailable))
+
+
 def test_only_an_object_that_is_another_by_now_has_changed(run: Run, store: Answers) -> None:
     store.to["GET"] = (412, "PreconditionFailed")
     error = refused(run)

@@ -27,7 +27,7 @@ class S3Place:
     def _byte_counts(self) -> dict[int, int]:
         with self._open_store() as store:
             found = [*object_store.list_objects(store, self._bucket, self._prefix, Delimiter="/")]
-        names = {each["Key"].removeprefix(self._prefix): each["Size"] for each in found}
+        names = {each.key.removeprefix(self._prefix): each.size for each in found}
         return {size: count for name, count in names.items() if (size := parse_size(name)) is not None}
 
     def read(self, sizes: set[int]) -> dict[int, bytes]:
@@ -35,12 +35,23 @@ class S3Place:
         wanted = [size for size in sorted(sizes & counts.keys()) if counts[size]]  # an empty object has no range
         with self._open_store() as store, ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
             objects = [*pool.map(lambda size: self._read_beginning(store, size), wanted)]
-        return dict.fromkeys(sizes & counts.keys(), b"") | dict(zip(wanted, objects, strict=True))
+        found = {size: data for size, data in zip(wanted, objects, strict=True) if data is not None}
+        return dict.fromkeys(sizes & counts.keys() - set(wanted), b"") | found
 
-    def _read_beginning(self, store: Any, size: int) -> bytes:
-        """Return the first bytes of a head's object: one more than a head may have, so that longer ones are refused."""
+    def _read_beginning(self, store: Any, size: int) -> bytes | None:
+        """Return the first bytes of a head's object: one more than a head may have, so that longer ones are refused.
+
+        None: the object was removed since it was listed.
+        """
+        from botocore.exceptions import ClientError
+
         length = MAX_HEAD_BYTES + 1
-        answer = store.get_object(Bucket=self._bucket, Key=self._key(size), Range=f"bytes=0-{length - 1}")
+        try:
+            answer = store.get_object(Bucket=self._bucket, Key=self._key(size), Range=f"bytes=0-{length - 1}")
+        except ClientError as error:
+            if object_store.error_code(error) in object_store.MISSING_OBJECT:
+                return None
+            raise
         with closing(answer["Body"]) as body:
             data: bytes = body.read(length)
             return data
@@ -63,5 +74,5 @@ class S3Place:
                 yield store
         except FileNotFoundError:
             raise Unavailable(f"{self.name} is away: there is no such bucket; make it, or correct the name") from None
-        except (BotoCoreError, ClientError, OSError, RecursionError, object_store.InvalidEndpoint) as error:
+        except (BotoCoreError, ClientError, OSError, object_store.InvalidEndpoint) as error:
             raise Unavailable(f"{self.name} cannot be used ({error})") from None

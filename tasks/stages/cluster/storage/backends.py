@@ -82,14 +82,14 @@ class Bucket:
             transfer.upload(str(file), self._bucket, self._key(name)).result()
 
     def get(self, name: str, file: Path) -> None:
-        with self._transfer() as transfer:
+        with object_store.unreadable_answers(), self._transfer() as transfer:
             transfer.download(self._bucket, self._key(name), str(file)).result()
 
     def remove(self, name: str) -> None:
         key = self._key(name)
         for each in [*object_store.list_objects(self._client, self._bucket, key)]:
-            if each["Key"] == key or each["Key"].startswith(f"{key}/"):
-                self._client.delete_object(Bucket=self._bucket, Key=each["Key"])
+            if each.key == key or each.key.startswith(f"{key}/"):
+                self._client.delete_object(Bucket=self._bucket, Key=each.key)
 
     def _transfer(self) -> Any:
         from s3transfer.manager import TransferManager

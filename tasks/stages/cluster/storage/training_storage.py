@@ -11,6 +11,7 @@ from functools import partial
 from operator import methodcaller
 from pathlib import Path
 
+from tasks.core import object_store
 from tasks.core.errors import HallmarkError, InputError, Refused, Unavailable, is_disk_full
 from tasks.stages.cluster.storage import backends
 from tasks.stages.cluster.storage.backends import S3_SCHEME, Backend
@@ -30,7 +31,7 @@ MAX_OUTAGE_SECONDS = 600.0
 SETTINGS_RETRY_SECONDS = 20.0
 """Seconds to retry after an error that only may be due to wrong settings, if the storage has not answered before.
 
-Such errors are a bad request and a failed TLS handshake.
+Such errors are a bad request, a failed TLS handshake and an answer that no store gives.
 """
 RETRY_SECONDS = 3.0
 
@@ -174,14 +175,14 @@ def _put(store: Backend, file: Path, name: str, again: bool) -> None:
 def _is_storage_error(error: Exception) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    return isinstance(error, (OSError, BotoCoreError, ClientError, RecursionError, ValueError))
+    return isinstance(error, (OSError, BotoCoreError, ClientError, ValueError))
 
 
 def _may_be_settings_error(error: Exception) -> bool:
     from botocore.exceptions import ClientError, SSLError
 
     bad_request = isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    return _is_local_error(error) or bad_request or isinstance(error, SSLError)
+    return _is_local_error(error) or bad_request or isinstance(error, (SSLError, object_store.UnreadableAnswer))
 
 
 def _is_local_error(error: Exception) -> bool:

@@ -42,8 +42,8 @@ def open_object(location: str, where: str) -> Iterator[IO[bytes]]:
             yield io.BufferedReader(_Object(store, place, where), REQUEST_BYTES)
     except ParamValidationError:
         raise _refused_error(where, "it names no bucket that there could be") from None
-    except RecursionError:  # botocore asks where the bucket is after every answer 301, so a store can keep it asking
-        raise _refused_error(where, "it only sends us elsewhere") from None
+    except object_store.UnreadableAnswer:
+        raise _refused_error(where, "its answer cannot be read") from None
     except BotoCoreError as error:
         # The error's text has the URL, and so the values of the location's variables.
         raise Unavailable(f"{where} cannot be reached ({type(error).__name__}); check AWS_* and the network") from None
@@ -92,17 +92,14 @@ class _Object(io.RawIOBase):
         raise AssertionError
 
     def _ask(self, request: Callable[..., dict[str, Any]], **options: str) -> dict[str, Any]:
-        try:
-            return request(Bucket=self._place.bucket, Key=self._place.key, **options)
-        except ValueError:  # a header that botocore cannot parse
-            raise _refused_error(self._where, "its answer cannot be read") from None
+        return request(Bucket=self._place.bucket, Key=self._place.key, **options)
 
 
 def _answer_error(error: "ClientError", where: str) -> HallmarkError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status in REPLACED_STATUSES:
         return InputError(f"{where} changed while it was read; resolve again")
-    answer = f"the store answers {status} ({error.response.get('Error', {}).get('Code', 'no code')})"
+    answer = f"the store answers {status} ({object_store.error_code(error) or 'no code'})"
     if 300 <= status < 500 and status not in TEMPORARY_STATUSES:
         return _refused_error(where, answer)
     return Unavailable(f"{where} cannot be read now: {answer}; try again later")
