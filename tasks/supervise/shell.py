@@ -162,15 +162,20 @@ def _space_freed(layout: Layout, made: Sandbox, place: Path) -> Iterator[None]:
 
     Checkpoints of reviewed code stay: a training has two of them, from which its run is resumed.
     """
-    began = time.time()
-    try:
+    if not layout.is_experiment:
         yield
-    finally:
-        if layout.has_unreviewed_code and limits.disk_shortage(LIMITS, place):
-            output_check.remove_forcibly(place)
-            kept_files.remove_written(
-                made.writable_folders, began, lambda: bool(limits.disk_shortage(LIMITS, layout.state))
-            )
+        return
+    began, kept = time.time(), made.writable_folders
+    with contextlib.ExitStack() as using:
+        using.enter_context(kept_files.in_use(kept))
+        try:
+            yield
+        finally:
+            if layout.has_unreviewed_code and limits.disk_shortage(LIMITS, place):
+                output_check.remove_forcibly(place)
+                kept_files.mark(kept, began)  # before the lock is released: whoever ends last sees all marks
+                using.close()
+                kept_files.remove_marked(kept, lambda: bool(limits.disk_shortage(LIMITS, layout.state)))
 
 
 def _make_sandbox(stage: str, layout: Layout, place: Path, read: OpenFiles) -> Sandbox:

@@ -1,5 +1,6 @@
 """What a stage of an experiment keeps between runs does not fill the disk after the stage was ended for that."""
 
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -58,15 +59,58 @@ def test_what_a_stage_kept_goes_when_it_is_ended_for_space(
         assert not (tmp_path / "box").exists()
 
 
+def lay_out(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("written")
+
+
 def test_finished_work_stays_if_the_disk_has_space_without_the_rest(tmp_path: Path) -> None:
+    kept, piece = tmp_path / "kept", "tickets/" + "0" * 64 + "/rows.parquet"
+    lay_out(kept, "old/state")
     began = time.time()
     time.sleep(0.05)
-    piece = "tickets/" + "0" * 64 + "/rows.parquet"
-    for name in (f"a/{STEP}/state", f"a/.{STEP}/state", "a/scratch/log", piece, f"a/b/{STEP}/state", "held/state"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("written")
-    with hold(tmp_path / "held.lock", ""):
-        kept_files.remove_written([tmp_path], began, lambda: False)
-        assert written(tmp_path) == {f"a/{STEP}/state", piece, "held/state", "held.lock"}
-        kept_files.remove_written([tmp_path], began, lambda: True)
-        assert written(tmp_path) == {"held/state", "held.lock"}
+    lay_out(kept, f"a/{STEP}/state", f"a/.{STEP}/state", "a/scratch/log", piece, f"a/b/{STEP}/state", "held.lock")
+    with hold(kept / "held.lock", ""):  # as a stage can
+        for lacks_space, left in ((False, {f"a/{STEP}/state", piece, "old/state"}), (True, {"old/state"})):
+            kept_files.mark([kept], began)
+            kept_files.remove_marked([kept], lambda lacks=lacks_space: lacks)
+            assert written(kept) == left
+
+
+@pytest.mark.attack(rights="commit", stopped="the last of several stages to end removes what all of them wrote")
+def test_what_another_stage_of_the_same_code_spared_goes_when_that_ends(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    began = time.time()
+    time.sleep(0.05)
+    lay_out(kept, "fill/data")
+    with kept_files.in_use([kept]):
+        kept_files.mark([kept], began)
+        kept_files.remove_marked([kept], lambda: True)
+        assert written(kept) == {"fill/data"}
+        kept_files.mark([kept], time.time())
+    kept_files.remove_marked([kept], lambda: True)
+    assert not written(kept)
+
+
+@pytest.mark.attack(rights="commit", stopped="removal takes no process for each folder, and has a limit in seconds")
+def test_many_closed_or_deep_folders_are_removed_by_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    deep = kept / "/".join("d" * 300)
+    deep.mkdir(parents=True)
+    (deep / "data").write_text("written")
+    (kept / "link").symlink_to(tmp_path)
+    for number in range(100):
+        (kept / "a" / str(number)).mkdir(parents=True, mode=0)
+        (kept / str(number)).mkdir()
+    kept_files.mark([kept], 0.0)
+    monkeypatch.setattr(kept_files, "MAX_SECONDS", -1.0)
+    kept_files.remove_marked([kept], lambda: False)
+    assert len(list(kept.iterdir())) == 103
+    monkeypatch.setattr(kept_files, "MAX_SECONDS", 300.0)
+    monkeypatch.delattr(subprocess, "Popen")
+    kept_files.remove_marked([kept], lambda: False)
+    assert not list(kept.iterdir()) and tmp_path.is_dir()

@@ -22,10 +22,26 @@ def hold(path: Path, busy: str) -> Iterator[None]:
         path: Lock file, which is created if necessary.
         busy: Message for stderr if another process holds the lock, for example "another command starts Prefect".
     """
+    with _hold(path, busy, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def hold_shared(path: Path, busy: str) -> Iterator[None]:
+    """Share a lock file with other processes during the block, after waiting until nobody holds it alone.
+
+    Arguments as of `hold`.
+    """
+    with _hold(path, busy, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _hold(path: Path, busy: str, how: int) -> Iterator[None]:
     with _opened(path) as file:
-        if not _try_lock(file):
+        if not _try_lock(file, how):
             print(f"{busy}; waiting until it is over", file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.flock(file, how)
         yield
 
 
