@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.core.json_text import MAX_INTEGER
 from tasks.core.records.answer_label import NO_LABEL
 from tasks.stages.evaluate.answers import judge_of
 from tests.stages.evaluate.house import params
@@ -73,7 +74,11 @@ def test_labels(answer: str, expected: str, right: bool, well_formed: bool) -> N
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-MAX_INTEGER, MAX_INTEGER)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
