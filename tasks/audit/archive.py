@@ -66,12 +66,13 @@ def write(
     folder = Path(record.release.bundle)
     shelf = Artifacts(folder, prove)
     dossier = compose(record, shelf, keys.fingerprint(signer.public_line) if signer else "")
-    if not weights:
-        dossier = dossier.model_copy(update={"missing": [*dossier.missing, gaps.weights_left_out(folder)]})
     with files.atomic_folder(target) as unfinished:
-        _copy(folder, unfinished / RELEASE, weights)
-        for path in (unfinished / RELEASE).rglob("*"):  # files of a release are read-only
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        copied = unfinished / RELEASE
+        more = [gaps.not_copied(name) for name in _copy_plain_files(folder, copied)]
+        if not weights:
+            more.append(gaps.weights_left_out(copied))
+            _remove_weights(copied)
+        dossier = dossier.model_copy(update={"missing": [*dossier.missing, *more]})
         for name, data in shelf.contents.items():
             files.write_bytes(unfinished / name, data)
         for number, envelope in enumerate(record.adoptions, start=1):
@@ -118,12 +119,28 @@ def _archive_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.zip")
 
 
-def _copy(folder: Path, target: Path, weights: bool) -> None:
-    shutil.copytree(folder, target)
-    if not weights and (omitted := omitted_weights.weights(bundle.listing(folder))):
+def _copy_plain_files(folder: Path, target: Path) -> list[str]:
+    """Copy the files of a release, and return the names of links, pipes and devices, which are not copied.
+
+    A link may lead to a private key.
+    """
+    target.mkdir()
+    not_copied = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            not_copied.append(name.as_posix())
+        elif path.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            files.copy(path, target / name)
+    return not_copied
+
+
+def _remove_weights(folder: Path) -> None:
+    if omitted := omitted_weights.weights(bundle.listing(folder)):
         for name in omitted:
-            (target / name).unlink()
-        omitted_weights.write(target, omitted)
+            (folder / name).unlink()
+        omitted_weights.write(folder, omitted)
 
 
 def compose(record: ReleaseFacts, shelf: Artifacts, signed_by: str) -> Dossier:

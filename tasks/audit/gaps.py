@@ -131,3 +131,7 @@ def weights_left_out(folder: Path) -> str:
         f"The weights ({size:,} bytes) were left out of this archive: {named}. `hallmark releases verify` checks all "
         "the rest, and calls it incomplete."
     )
+
+
+def not_copied(name: str) -> str:
+    return f"{name!a} of the release was not copied: it is a link, a pipe or a device, and a release holds files alone."

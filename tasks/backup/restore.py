@@ -52,7 +52,7 @@ def _put_back(root: Path, state: Path, backup: Path, manifest: Manifest) -> tupl
     """Write the state, and return the refs that could not be fetched."""
     checkout = Repository.open(root)
     with files.atomic_folder(state, mode=0o700) as unfinished:
-        shutil.copytree(backup / contents.STATE_FOLDER, unfinished, dirs_exist_ok=True)
+        shutil.copytree(backup / contents.STATE_FOLDER, unfinished, symlinks=True, dirs_exist_ok=True)
         contents.require_unchanged(
             unfinished,
             manifest.model_copy(update={"files": {

@@ -241,7 +241,7 @@ def _restore(work: _ReproductionJob, folder: str, wanted: str) -> bool:
     except ValueError:  # the folder has a link
         return False
     shutil.rmtree(ours, ignore_errors=True)
-    shutil.copytree(theirs, ours)
+    files.copy_tree(theirs, ours)
     return True
 
 

@@ -136,6 +136,18 @@ def test_a_place_that_is_none_is_a_mistake_of_whoever_set_it(
         published(kept)
 
 
+@pytest.mark.parametrize("words", ["{state}/heads", "{state}/runs/heads", "{link}", "{away} {away}/", "{away} {again}"])
+def test_a_place_beside_the_ledger_or_named_twice_is_refused(
+    kept: House, away: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    (tmp_path / "link").symlink_to(kept.state / "heads")
+    (tmp_path / "again").symlink_to(away)
+    named = words.format(state=kept.state, link=tmp_path / "link", away=away, again=tmp_path / "again")
+    monkeypatch.setenv(publication.PLACES_VARIABLE, named)
+    with pytest.raises(InputError, match="HALLMARK_LEDGER_HEADS"):
+        verified(kept)
+
+
 def test_a_folder_that_cannot_be_written_is_away(kept: House, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(publication.PLACES_VARIABLE, f"{away} /proc/heads")
     done = published(kept)

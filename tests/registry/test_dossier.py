@@ -1,6 +1,7 @@
 """A dossier is signed, and one command checks all of it; what demo identities did is nowhere people's oversight."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -272,3 +273,20 @@ def test_who_looked_at_personal_data_is_in_it(made: Made) -> None:
     ]
     (claim,) = chapter.claims
     assert len(claim.artifacts) == 3 and all(one.proof for one in claim.artifacts)
+
+
+@pytest.mark.attack(rights="worker", stopped="a dossier copies files alone, and names what it leaves out")
+@pytest.mark.parametrize("weights", [True, False])
+def test_a_link_in_a_release_takes_no_key_into_the_dossier(released_once: Path, tmp_path: Path, weights: bool) -> None:
+    house = copied(released_once, tmp_path / "house")
+    payload = house.state / "releases" / "triage-1" / "payload"
+    payload.chmod(0o755)
+    (payload / "notes.txt").symlink_to("../../../keys/gate")
+    (payload / "more").symlink_to("../../../keys")
+    os.mkfifo(payload / "pipe")
+    told = dossier(house, tmp_path / "dossier", weights=weights)
+    for name in ("notes.txt", "more", "pipe"):
+        assert any(f"payload/{name}'" in text for text in told.missing)
+        assert not (tmp_path / "dossier" / "release" / "payload" / name).exists()
+    key = (house.state / "keys" / "gate").read_bytes()
+    assert not [path for path in (tmp_path / "dossier").rglob("*") if path.is_file() and key in path.read_bytes()]

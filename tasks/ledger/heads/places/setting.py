@@ -14,9 +14,14 @@ def parse(words: str, checkout: Path, state: Path) -> list[HeadPlace]:
     """Return the places that a value of the setting names, separated by spaces.
 
     Raises:
-        InputError: A word does not name a place.
+        InputError: A word does not name a place, or one that an earlier word names, or a folder in the state, which
+            whoever rewrites the ledger can rewrite too.
     """
-    return [_place(word, checkout, state) for word in words.split()]
+    places = [_place(word, checkout, state) for word in words.split()]
+    names = [place.name for place in places]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"HALLMARK_LEDGER_HEADS names a place twice: {', '.join(twice)}; name each once")
+    return places
 
 
 def _place(word: str, checkout: Path, state: Path) -> HeadPlace:
@@ -27,6 +32,9 @@ def _place(word: str, checkout: Path, state: Path) -> HeadPlace:
     if "://" in word or word.endswith(".git") or re.match(r"[^/@]+@[^/:]+:", word):
         return GitPlace(word, state / "heads")
     try:
-        return FolderPlace(checkout / Path(word).expanduser())
-    except RuntimeError:  # there is no user of the name after ~
-        raise InputError(f"HALLMARK_LEDGER_HEADS: {word} begins with the home of a user who is not there") from None
+        folder = (checkout / Path(word).expanduser()).resolve()
+    except RuntimeError:  # no user has the name after ~, or links lead in a circle
+        raise InputError(f"HALLMARK_LEDGER_HEADS: {word} leads to no folder; expected the path of one") from None
+    if folder.is_relative_to(state.resolve()):
+        raise InputError(f"HALLMARK_LEDGER_HEADS: {word} lies in {state}, beside the ledger; name a folder elsewhere")
+    return FolderPlace(folder)
