@@ -127,7 +127,7 @@ def test_a_file_that_is_missing_or_binary_is_told(tmp_path: Path) -> None:
         ),
         ({"training": "{epochs: x}"}, r"^--set training=\{epochs: x\}: training\.epochs: Input .* number.*got 'x'"),
         ({"training.epochs": "{a: 1}"}, r"^--set training\.epochs=\{a: 1\}: Input should be a valid number"),
-        ({"training.epohcs": "1"}, r"^--set training\.epohcs=1: unknown key; .*--schema"),
+        ({"training.epohcs": "1"}, r"^--set training\.epohcs=1: unknown key; .*params schema"),
         (
             {"evaluation.label_field": ""},
             r": evaluation, with --set evaluation\.label_field=: label_field names a field",

@@ -117,7 +117,7 @@ def test_a_person_is_looked_up_by_somebody_for_a_reason(project: Path, monkeypat
     monkeypatch.delenv("HALLMARK_IDENTITY", raising=False)
     asked = ("data", "find", "--subject", "Ada Lovelace")
     assert "who are you?" in hallmark(project, *asked, "--reason", "r", code=2)
-    assert "for a reason only" in hallmark(project, *asked, "--as", "risk-officer", code=2)
+    assert "say in words why" in hallmark(project, *asked, "--as", "risk-officer", code=2)
     told = hallmark(project, *asked, "--reason", "r", "--as", "colleague", code=1)
     assert "may look at records of no source here" in told
     ledger = open_ledger(project / ".hallmark")

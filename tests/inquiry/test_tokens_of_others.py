@@ -50,7 +50,7 @@ def test_a_token_that_a_source_writes_reveals_nothing(run: Run, where: str) -> N
 def test_a_reason_that_shows_as_nothing_is_none(run: Run) -> None:
     of_both(run, [{"text": "hello there", "label": "yes"}])
     ledger = open_ledger(run.layout.state)
-    with pytest.raises(InputError, match="for a reason only"):
+    with pytest.raises(InputError, match="say in words why"):
         disclosure.disclose(run.layout, "own:1", run.access(OTHER), "\u2800", ledger)
     assert ledger.entries() == []
 

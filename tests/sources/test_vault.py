@@ -72,7 +72,7 @@ def test_every_reading_is_on_the_ledger_with_its_reason(opened: Vault, state: Pa
 
 @pytest.mark.parametrize("reason", ["", "  "])
 def test_it_opens_for_a_reason_only(opened: Vault, state: Path, reason: str) -> None:
-    with pytest.raises(InputError, match="for a reason only"):
+    with pytest.raises(InputError, match="say in words why"):
         reveal(opened, state, ANNA.token, reason=reason)
     assert open_ledger(state).entries(access_entries.TOKENS_READ) == []
 
