@@ -118,6 +118,29 @@ def test_a_release_is_registered_once_if_its_checkout_lies_elsewhere_after_a_kil
         assert len(client.search_model_versions(f"name = '{NAME}'")) == 1
 
 
+def test_the_champion_of_a_checkout_that_was_moved_leads_to_its_present_place(released: House, tmp_path: Path) -> None:
+    mlflow_mirror.set_aliases(released.ledger, released.governance, NAME)
+    released.ledger.close()
+    shutil.move(released.root, tmp_path / "elsewhere")
+    house = open_house(tmp_path / "elsewhere")
+    found = mlflow_mirror.set_aliases(house.ledger, house.governance, NAME)
+    assert champion_sources(house) == [(house.bundle("triage-1").resolve() / "payload").as_uri()]
+    assert found.moved_by_hand == [] and "it led to another place of triage-1" in found.notes[0]
+    assert mlflow_mirror.set_aliases(house.ledger, house.governance, NAME).notes == []
+
+
+def test_a_machine_without_the_release_says_that_nobody_checked(released: House, tmp_path: Path) -> None:
+    mlflow_mirror.set_aliases(released.ledger, released.governance, NAME)
+    before = champion_sources(released)
+    (released.state / "releases").rename(tmp_path / "away")
+    (told,) = promotion.restore_aliases(released.ledger, released.governance)
+    assert "lacks the release triage-1, so nobody checked" in told and champion_sources(released) == before
+    with mlflow_mirror.RegistryClient(released.state) as client:
+        client.delete_registered_model(NAME)
+    told = promotion.restore_aliases(released.ledger, released.governance)[-1]
+    assert "triage-1 is not in MLflow, and this machine lacks the release" in told
+
+
 @pytest.mark.attack(rights="registry", stopped="serving follows the newest signed promotion")
 def test_a_registry_that_was_emptied_is_filled_again(released: House) -> None:
     with mlflow_mirror.RegistryClient(released.state) as client:

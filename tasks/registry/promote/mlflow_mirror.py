@@ -1,9 +1,11 @@
 """MLflow's registry as a mirror of the promotions, for people and tools. Hallmark trusts nothing that it reads there.
 
 The version of a release is one that has its tag `hallmark.release` and whose files lie where Hallmark registered them:
-whoever may write to MLflow can give the tag to a version of theirs. These places are in the ledger, since a checkout
-may be copied or moved and keep its MLflow. MLflow numbers versions itself, so after a crash its number may be higher
-than the release's.
+whoever may write to MLflow can give the tag to a version of theirs. These places are in the ledger, since a machine
+without the release needs them. A machine with the release accepts only the place where the release lies now, since a
+checkout may have been moved and somebody else have its old path. Machines that have a release at different places and
+share an MLflow each set the aliases to their own. MLflow numbers versions itself, so its number may be higher than the
+release's.
 """
 
 import logging
@@ -11,7 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,7 +28,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.policy.governance import Governance
 from tasks.registry.promote import releases, rollback_orders
 from tasks.registry.release import bundle, promotions
-from tasks.registry.release.promotions import Promotions, SignedPromotion
+from tasks.registry.release.promotions import SignedPromotion
 
 DATABASE_SCHEMES = ("sqlite", "postgresql", "mysql", "mssql")
 RELEASE_TAG = "hallmark.release"
@@ -41,6 +43,16 @@ class AliasResult(FrozenModel):
     """Release of each alias, as MLflow has it now."""
     moved_by_hand: list[str]
     """Descriptions of the aliases that were moved outside of Hallmark; they were set back."""
+    notes: list[str]
+    """Descriptions of aliases that led to an earlier place of their release, or that this machine cannot check."""
+
+
+class _Target(NamedTuple):
+    version: int | None
+    """MLflow version at which an alias belongs; None if the alias is unused."""
+    accepted: set[int | None]
+    """Versions at which nobody moved the alias by hand: those of the release at every place where it was registered."""
+    note: str = ""
 
 
 def registry_uri(state: Path) -> str:
@@ -50,21 +62,26 @@ def registry_uri(state: Path) -> str:
 
 
 def register(ledger: Ledger, governance: Governance, signed: SignedPromotion) -> None:
-    """Create the MLflow version of a release if it does not exist.
+    """Create the MLflow version of a release that is not promoted yet if it does not exist.
+
+    Versions of it at other places are deleted: the checkout was moved or copied since the promotion was interrupted.
 
     Raises:
         Unavailable: MLflow cannot be used.
     """
+    name, label = signed.promotion.name, signed.promotion.label
     with RegistryClient(governance.state) as client:
-        _ensure_version(client, ledger, governance, signed)
+        present = _ensure_version(client, ledger, governance, signed)
+        for version in _versions(client, ledger, name, label).values():
+            if version != present:
+                client.delete_model_version(name, str(version))
 
 
 def unregister(ledger: Ledger, governance: Governance, name: str, label: str) -> None:
-    """Delete the MLflow version of a release that was never promoted, if it exists."""
+    """Delete the MLflow versions of a release that was never promoted."""
     with RegistryClient(governance.state) as client:
-        known = _version(client, ledger, name, label)
-        if known is not None:
-            client.delete_model_version(name, str(known))
+        for version in _versions(client, ledger, name, label).values():
+            client.delete_model_version(name, str(version))
 
 
 def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResult:
@@ -77,16 +94,21 @@ def set_aliases(ledger: Ledger, governance: Governance, name: str) -> AliasResul
     """
     line = promotions.read(ledger, governance, name)
     if line.newest is None:
-        return AliasResult(aliases={}, moved_by_hand=[])
+        return AliasResult(aliases={}, moved_by_hand=[], notes=[])
+    holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
     with RegistryClient(governance.state) as client:
-        wanted = _required_versions(client, ledger, governance, line)
         aliases = _aliases(client, name)
-        moved = _report_moved_aliases(ledger, governance, line.newest, aliases, wanted)
-        for alias, version in wanted.items():
-            _set_alias(client, name, alias, aliases.get(alias), version)
+        targets = {
+            alias: _target(client, ledger, governance, signed, aliases.get(alias)) if signed else _Target(None, {None})
+            for alias, signed in holders.items()
+        }
+        moved = _report_moved_aliases(ledger, governance, line.newest, aliases, targets)
+        for alias, target in targets.items():
+            _set_alias(client, name, alias, aliases.get(alias), target.version)
         _record(ledger, line.newest)
-        labels = {alias: _label(client, name, version) for alias, version in wanted.items()}
-    return AliasResult(aliases=labels, moved_by_hand=moved)
+        labels = {alias: _label(client, name, target.version) for alias, target in targets.items()}
+    notes = [f"alias {alias} of {name}: {target.note}" for alias, target in targets.items() if target.note]
+    return AliasResult(aliases=labels, moved_by_hand=moved, notes=notes)
 
 
 def is_mirrored(ledger: Ledger, newest: SignedPromotion) -> bool:
@@ -116,13 +138,25 @@ def _tags(signed: SignedPromotion, folder: Path) -> dict[str, str]:
     }
 
 
-def _required_versions(client: Any, ledger: Ledger, governance: Governance, line: Promotions) -> dict[str, int | None]:
-    """Return MLflow's version by alias, None for an unused alias. A version that MLflow lost is created again."""
-    holders = {releases.CHAMPION: line.newest, releases.ROLLBACK: line.previous()}
-    return {
-        alias: _ensure_version(client, ledger, governance, signed) if signed else None
-        for alias, signed in holders.items()
-    }
+def _target(
+    client: Any, ledger: Ledger, governance: Governance, signed: SignedPromotion, current: int | None
+) -> _Target:
+    """Return where an alias belongs that is at the version `current`. A version that MLflow lost is created again."""
+    name, label = signed.promotion.name, signed.promotion.label
+    present = _ensure_version(client, ledger, governance, signed)
+    known: set[int | None] = {*_versions(client, ledger, name, label).values()}
+    if present is not None:
+        note = (
+            f"it led to another place of {label} than this machine's, where somebody else may have put files; it is "
+            "set to this machine's"
+        )
+        return _Target(present, known, note if current in known - {present} else "")
+    if not known:
+        note = f"{label} is not in MLflow, and this machine lacks the release; a machine that has it registers it again"
+        return _Target(None, {None}, note)
+    version = current if current in known else max(version for version in known if version is not None)
+    note = f"this machine lacks the release {label}, so nobody checked what lies at its place in MLflow"
+    return _Target(version, known, note)
 
 
 def _report_moved_aliases(
@@ -130,16 +164,16 @@ def _report_moved_aliases(
     governance: Governance,
     newest: SignedPromotion,
     aliases: Mapping[str, int],
-    wanted: Mapping[str, int | None],
+    targets: Mapping[str, _Target],
 ) -> list[str]:
     """Open an incident for each alias that was moved outside of Hallmark, and return a description of each."""
     if not is_mirrored(ledger, newest):
         return []  # not set yet since the newest statement
     moved = {
         alias: f"alias {alias} of {newest.promotion.name} was at MLflow version {aliases.get(alias, 'none')}, "
-        f"it belongs at {version or 'none'}"
-        for alias, version in wanted.items()
-        if aliases.get(alias) != version
+        f"it belongs at {target.version or 'none'}"
+        for alias, target in targets.items()
+        if aliases.get(alias) not in target.accepted
     }
     for alias, text in moved.items():
         facts = {"statement": newest.sha256, "alias": alias, "found": aliases.get(alias)}
@@ -169,17 +203,17 @@ def _record(ledger: Ledger, newest: SignedPromotion) -> None:
 
 
 def _ensure_version(client: Any, ledger: Ledger, governance: Governance, signed: SignedPromotion) -> int | None:
-    """Return the number of a release's version; None if there is none and this machine does not have the release."""
+    """Return the number of a release's version at its present place; None if this machine does not have the release."""
     promotion = signed.promotion
     folder = bundle.folder(governance.state, promotion.label).resolve()
     if not folder.is_dir():
-        return _version(client, ledger, promotion.name, promotion.label)
+        return None
     source = (folder / bundle.PAYLOAD).as_uri()
     # before the version is made, so that after a kill its place is known to a copy of the checkout too
     _record_source(ledger, promotion.name, promotion.label, source)
-    known = _version(client, ledger, promotion.name, promotion.label)
-    if known is not None:
-        return known
+    known = _versions(client, ledger, promotion.name, promotion.label)
+    if source in known:
+        return known[source]
     _ensure_model(client, promotion.name)
     made = client.create_model_version(promotion.name, source, tags=_tags(signed, folder), await_creation_for=0)
     return int(made.version)
@@ -206,14 +240,24 @@ def _ensure_model(client: Any, name: str) -> None:
             raise
 
 
-def _version(client: Any, ledger: Ledger, name: str, label: str) -> int | None:
+def _versions(client: Any, ledger: Ledger, name: str, label: str) -> dict[str, int]:
+    """Return the first version of a release by the place of its files, among the places that the ledger has."""
     tagged = client.search_model_versions(f"name = '{name}' and tags.`{RELEASE_TAG}` = '{label}'")
     sources = _sources(ledger, name, label)
-    return min((int(version.version) for version in tagged if version.source in sources), default=None)
+    numbers = sorted(((int(version.version), version.source) for version in tagged), reverse=True)
+    return {source: number for number, source in numbers if source in sources}
 
 
 def _aliases(client: Any, name: str) -> dict[str, int]:
-    return {alias: int(version) for alias, version in client.get_registered_model(name).aliases.items()}
+    """Return the version of each alias; empty if there is no such model."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return {alias: int(version) for alias, version in client.get_registered_model(name).aliases.items()}
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return {}
 
 
 def _label(client: Any, name: str, version: int | None) -> str | None:

@@ -87,16 +87,14 @@ def restore_aliases(ledger: Ledger, governance: Governance) -> list[str]:
     While another process promotes, it does nothing.
 
     Returns:
-        Descriptions of the moved aliases, or why MLflow could not be read.
+        Descriptions of the moved and unchecked aliases, or why MLflow could not be read.
     """
     with intents.try_lock(governance.state) as mine:
         if not mine:
             return []
         try:
-            names = promotions.model_names(ledger)
-            return [
-                text for name in names for text in mlflow_mirror.set_aliases(ledger, governance, name).moved_by_hand
-            ]
+            results = [mlflow_mirror.set_aliases(ledger, governance, name) for name in promotions.model_names(ledger)]
+            return [text for result in results for text in (*result.moved_by_hand, *result.notes)]
         except Unavailable as error:
             return [str(error)]
 

@@ -119,8 +119,8 @@ def set_missing_aliases(ledger: Ledger, governance: Governance) -> list[str]:
         newest = promotions.read(ledger, governance, name).newest
         if newest is not None and not mlflow_mirror.is_mirrored(ledger, newest):
             try:
-                mlflow_mirror.set_aliases(ledger, governance, name)
-                texts.append(f"{newest.promotion.label}: MLflow's aliases are set")
+                notes = mlflow_mirror.set_aliases(ledger, governance, name).notes
+                texts += notes or [f"{newest.promotion.label}: MLflow's aliases are set"]
             except Unavailable as error:
                 texts.append(str(error))
     return texts
