@@ -41,6 +41,8 @@ def audit(
     """
     ledger, governed = open_to_read()
     audited = releases.get(ledger, governed, release)
+    if to:
+        shared.require_outside_state(to)
     target = (to or governed.state / "audits" / str(audited.label)).resolve()
     try:
         with showing_step(f"gathering what is known of {audited.label}", None if as_json else console):

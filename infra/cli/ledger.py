@@ -178,7 +178,7 @@ def export(
     Example: hallmark ledger export ledger.jsonl
     """
     here = shared.open_checkout()
-    with shared.writable_path(file) as target:
+    with shared.writable_path(file, b"{") as target:
         done = ledger_export.export(here.ledger, here.governance, target)
     header = done.header
     if as_json:

@@ -16,6 +16,7 @@ from infra.cli import table_layout
 from infra.cli.table_layout import TableConsole
 from tasks.core.errors import InputError, Unavailable, is_disk_full
 from tasks.core.escaping import escape_line, escaped_json
+from tasks.core.files import open_regular_file
 from tasks.core.machine import locks
 
 if TYPE_CHECKING:
@@ -90,23 +91,50 @@ def acting_person(given: str | None) -> str:
 
 
 @contextmanager
-def writable_path(path: Path) -> Iterator[Path]:
+def writable_path(path: Path, begins: bytes | None = None, in_state: bool = False) -> Iterator[Path]:
     """Yield the resolved path of a file to write, and turn errors of writing it into errors with a message.
 
+    Args:
+        path: File to write.
+        begins: First bytes of every file of its form. A file that begins otherwise is not replaced.
+        in_state: Whether the file may lie in the state.
+
     Raises:
-        InputError: The file cannot be written.
+        InputError: The file cannot be written, or is another one that must not be replaced.
         Unavailable: The disk is full.
     """
     try:
         target = _resolve(path)
+        if not in_state:
+            require_outside_state(path)
         if target.exists() and not target.is_file():
             raise InputError(f"{path} is no file; give the path of one")
+        if begins and target.exists() and not _begins_with(target, begins):
+            raise InputError(f"{path} is there and is another kind of file; move it away, or name another")
         yield target
     except OSError as error:
         disk_full = is_disk_full(error)
         raise (Unavailable if disk_full else InputError)(
             f"{path}: cannot be written ({error.strerror or error})"
         ) from None
+
+
+def require_outside_state(path: Path) -> None:
+    """Raise InputError if a path that a user gave leads into the state or git's folder of the checkout."""
+    target = _resolve(path)
+    try:
+        root = checkout_root()
+    except InputError:  # there is no checkout, and so no state
+        return
+    for folder in (root / ".hallmark", root / ".git"):
+        if target.is_relative_to(folder.resolve()):
+            raise InputError(f"{path} lies in {folder}, which is not written by hand; name another place")
+
+
+def _begins_with(path: Path, begins: bytes) -> bool:
+    with open_regular_file(path) as file:
+        first = file.read(100).lstrip()
+    return not first or first.startswith(begins)
 
 
 def _resolve(path: Path) -> Path:

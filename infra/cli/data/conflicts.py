@@ -43,7 +43,7 @@ def conflicts(
     looker = access.access_of_signer(governance_of(root, layout), shared.acting_person(who))
     listing = pairs.find_conflicts(layout, looker, limit, undecided)
     if html:
-        with shared.writable_path(html) as path:
+        with shared.writable_path(html, b"<!doctype html>") as path:
             write_bytes(path, html_page.render(listing).encode(), mode=PAGE_MODE)
     if as_json:
         shared.print_json(listing.model_dump(mode="json"))
