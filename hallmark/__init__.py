@@ -10,7 +10,7 @@ process.py          entry point of Hallmark's own processes
 __main__.py         commands `hallmark` and `hallmark-stage`
 
 Importing the package loads none of these: a name is imported when it is first used. In a wheel, this package also has
-`tasks`, `flows` and `infra` (setup.py), which are internal.
+`tasks`, `flows` and `infra`, which are internal.
 """
 
 from importlib import import_module

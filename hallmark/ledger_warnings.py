@@ -7,7 +7,7 @@ from infra import ledger_signs
 
 
 class LedgerWarning(UserWarning):
-    """What the ledger says may be false or incomplete."""
+    """Warning that the ledger is false or incomplete."""
 
 
 def warn_if_changed(root: Path) -> None:

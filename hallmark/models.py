@@ -26,7 +26,7 @@ class AdmittedModel:
     """The release in production of a model, every byte of it verified. No other folder may be served."""
 
     admission: Admitted
-    """What was admitted: promotion statement, folders of model, base model and tokenizer, digests."""
+    """Promotion statement, folders of model, base model and tokenizer, and digests of what was admitted."""
 
     @property
     def release(self) -> str:

@@ -23,7 +23,7 @@ class Release:
     root: Path
     """Folder of the checkout."""
     summary: "ReleaseSummary"
-    """Its digests, dates, aliases, run, approvers and waivers, as `hallmark releases list --json` prints them."""
+    """Digests, dates, aliases, run, approvers and waivers, as `hallmark releases list --json` prints them."""
 
     @property
     def name(self) -> str:
