@@ -142,3 +142,44 @@ def test_odd_rows_of_an_experiment_are_passed_over(project: Path, odd: str) -> N
         assert rows_of(project, EXPERIMENT) == RUN
     else:
         assert training_estimate.compute(project, None, EXPERIMENT).rows_run == RUN
+
+
+ODD_SIZES: dict[str, dict[str, object]] = {
+    "a text": {"max_position_embeddings": "x"},
+    "a list": {"max_position_embeddings": [1]},
+    "too large": {"hidden_size": 10**400},
+    "negative": {"num_hidden_layers": -5},
+    "no number": {"hidden_size": {}},
+    "kinds of no text": {"layer_types": [1]},
+}
+
+
+@pytest.mark.attack(rights="commit", stopped="sizes of a model are whole numbers in bounds, else it is passed over")
+@pytest.mark.parametrize("odd", ODD_SIZES)
+def test_an_odd_model_of_an_experiment_is_passed_over(project: Path, odd: str) -> None:
+    path = Layout(project / ".hallmark" / "runs" / TRIED).artefacts("base_model") / "model" / "config.json"
+    config = read_json(path)
+    path.unlink()
+    write_json(path, config | ODD_SIZES[odd])
+    sign(project, "base_model")
+    training_estimate.compute(project, None, EXPERIMENT)
+    assert RUN in model_of(project, EXPERIMENT).parts
+
+
+@pytest.mark.attack(rights="commit", stopped="every file of an earlier run's model is as its signed record has it")
+@pytest.mark.parametrize("added", [True, False])
+def test_a_model_with_other_weights_than_signed_does_not_count(project: Path, added: bool) -> None:
+    folder = Layout(project / ".hallmark" / "runs" / RUN).artefacts("base_model") / "model"
+    weights = next(folder.glob("*.safetensors"))
+    data = weights.read_bytes()
+    weights.unlink()
+    weights.write_bytes(data if added else data[:-1] + b"\x01")
+    if added:
+        (folder / "more.safetensors").write_bytes(data)
+    assert RUN not in model_of(project).parts
+
+
+@pytest.mark.attack(rights="commit", stopped="a calibration, which has no sandbox, loads no experiment's weights")
+def test_a_calibration_takes_no_model_of_an_experiment(project: Path) -> None:
+    with training_estimate.model_folder(params_of(project, EXPERIMENT), Layout(project), governed_only=True) as folder:
+        assert RUN in folder.parts

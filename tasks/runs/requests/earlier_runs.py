@@ -44,6 +44,12 @@ class EarlierRun:
         signed = {path: record.outputs.get(path.relative_to(self.layout.root).as_posix()) for path in paths}
         return all(path.is_file() and sha256 == sha256_file(path) for path, sha256 in signed.items())
 
+    def has_signed_folder(self, stage: str, folder: Path) -> bool:
+        """Return whether a folder has exactly those files that are in the signed record of a stage."""
+        record, prefix = self._records.get(stage), f"{folder.relative_to(self.layout.root).as_posix()}/"
+        signed = {self.layout.root / name for name in (record.outputs if record else ()) if name.startswith(prefix)}
+        return signed == {path for path in folder.rglob("*") if not path.is_dir()} and self.has_signed(stage, *signed)
+
     @cached_property
     def _records(self) -> Mapping[str, SignedRecord]:
         state = self.layout.state
@@ -55,12 +61,13 @@ class EarlierRun:
             return {}
 
 
-def earlier_runs(layout: Layout, wanted: Params) -> Iterator[EarlierRun]:
+def earlier_runs(layout: Layout, wanted: Params, governed_only: bool = False) -> Iterator[EarlierRun]:
     """Yield the newest runs on which an estimate for the parameters `wanted` may rely, except those of other versions.
 
-    An estimate for an experiment may rely on all runs, one for a governed run only on governed runs.
+    An estimate for an experiment may rely on all runs unless `governed_only`, one for a governed run only on governed
+    runs.
     """
-    for_experiment = wanted.use_case.risk_tier == EXPERIMENT_TIER
+    for_experiment = wanted.use_case.risk_tier == EXPERIMENT_TIER and not governed_only
     yield from islice(_readable_runs(layout.state, for_experiment), MAX_RUNS)
 
 
@@ -74,8 +81,8 @@ def _readable_runs(state: Path, for_experiment: bool) -> Iterator[EarlierRun]:
             continue  # the run is of another version or was removed
 
 
-def similar_runs(layout: Layout, wanted: Params) -> Iterator[EarlierRun]:
+def similar_runs(layout: Layout, wanted: Params, governed_only: bool = False) -> Iterator[EarlierRun]:
     """Yield those of `earlier_runs` that have the same prompts and base model."""
-    for other in earlier_runs(layout, wanted):
+    for other in earlier_runs(layout, wanted, governed_only):
         if (other.params.base_model, other.params.prompts) == (wanted.base_model, wanted.prompts):
             yield other

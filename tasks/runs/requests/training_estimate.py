@@ -38,6 +38,8 @@ from tasks.stages.train.verification import trained_modules
 
 MIN_SPEED, MAX_SPEED = 1e-3, 1e12
 """Bounds of a measured speed, in tokens a second and worker."""
+MAX_MODEL_BYTES = 16 * GIB
+"""Maximum size of an earlier run's model whose digests are computed; that takes about a second for each GiB."""
 MEMORY_PARTS = ("weights", "gradients", "optimizer", "activations", "buffers", "host")
 
 
@@ -69,7 +71,7 @@ def compute(root: Path, file: Path | None, changes: Mapping[str, str], calibrati
     params, _ = resolution.read_params(file or root / "params.yaml", changes)
     layout = Layout(root)
     layout.state.mkdir(exist_ok=True)  # `hallmark init` may not have run yet
-    with model_folder(params, layout) as folder:
+    with model_folder(params, layout, governed_only=calibrating) as folder:
         model = model_shape.read(folder)
         sequence_parallel_check.require(params.training, model)
         trained_modules.require_names(model.linear_modules(), params.training)
@@ -111,13 +113,15 @@ def require_no_cluster(params: Params) -> None:
 
 
 @contextmanager
-def model_folder(params: Params, layout: Layout) -> Iterator[Path]:
-    """Yield the folder of the base model, which is fetched and converted first if necessary."""
+def model_folder(params: Params, layout: Layout, governed_only: bool = False) -> Iterator[Path]:
+    """Yield the folder of the base model, which is fetched and converted first if necessary.
+
+    With `governed_only`, no experiment's copy of it is taken: weights that are loaded here are not in a sandbox.
+    """
     base = params.base_model
-    for other in earlier_runs.similar_runs(layout, params):
-        model = other.layout.artefacts("base_model") / "model"
-        if other.has_signed("base_model", model / "config.json"):  # as of any model here, only headers are read
-            yield model
+    for other in earlier_runs.similar_runs(layout, params, governed_only):
+        if _has_model(other):
+            yield _model_of(other)
             return
     if folder := _local_base_model(base, layout):
         yield folder
@@ -153,6 +157,24 @@ def _earlier_measurements(params: Params, layout: Layout) -> tuple[Path | None, 
             rows, run = other.layout.artefacts("tokenise"), other.id
         measured = measured or _measured_speed(other)
     return rows, run, measured
+
+
+def _model_of(other: EarlierRun) -> Path:
+    return other.layout.artefacts("base_model") / "model"
+
+
+def _has_model(other: EarlierRun) -> bool:
+    """Return whether an earlier run has a readable base model as it was signed, small enough to compute its digests."""
+    folder = _model_of(other)
+    try:
+        if sum(path.stat().st_size for path in folder.rglob("*")) > MAX_MODEL_BYTES:
+            return False
+        if not other.has_signed_folder("base_model", folder):
+            return False
+        model_shape.read(folder)
+    except (OSError, HallmarkError):
+        return False
+    return True
 
 
 def _has_rows(other: EarlierRun) -> bool:

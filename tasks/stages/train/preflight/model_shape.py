@@ -16,6 +16,8 @@ from tasks.stages.train.base.origins import raising_input_error
 
 MAX_CONFIG_BYTES, MAX_CONFIG_PIECES = 2**24, 500_000
 """Maximum size of a model's configuration, in bytes and in pieces of JSON."""
+MAX_SIZE = 2**31 - 1
+"""Maximum of each size in a model's configuration."""
 EMBEDDINGS_AND_HEADS = ("lm_head", "embed", "output_projection", "wte", "wpe")
 """Parts of the names of output heads and embeddings, to which adapters are not applied."""
 
@@ -92,37 +94,58 @@ def _weights(path: Path) -> dict[str, tuple[int, ...]]:
 def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
     config = parse_bounded(read_at_most(folder / "config.json", MAX_CONFIG_BYTES), MAX_CONFIG_PIECES)
     text = config.get("text_config", config)
+    rotary = text.get("rope_parameters") or text.get("rope_scaling") or {}
     try:
-        hidden = int(_first_value(text, "hidden_size", "n_embd", "d_model"))
-        heads = int(_first_value(text, "num_attention_heads", "n_head"))
+        hidden = _size(text, "hidden_size", "n_embd", "d_model")
+        heads = _size(text, "num_attention_heads", "n_head")
         return ModelShape(
             weights=weights,
-            layers=int(_first_value(text, "num_hidden_layers", "n_layer", "num_layers")),
+            layers=_size(text, "num_hidden_layers", "n_layer", "num_layers"),
             hidden_width=hidden,
-            feed_forward_width=int(text.get("intermediate_size") or text.get("n_inner") or 4 * hidden),
+            feed_forward_width=_optional_size(text, "intermediate_size", "n_inner") or 4 * hidden,
             heads=heads,
-            key_value_heads=int(text.get("num_key_value_heads") or heads),
-            query_width=heads * int(text.get("head_dim") or hidden // heads),
-            vocabulary=int(_first_value(text, "vocab_size")),
-            context=text.get("max_position_embeddings") or text.get("n_positions"),
-            layer_kinds=frozenset(text.get("layer_types") or ()),
-            position_kinds=frozenset(_positions(text.get("rope_parameters") or text.get("rope_scaling") or {})),
+            key_value_heads=_optional_size(text, "num_key_value_heads") or heads,
+            query_width=heads * (_optional_size(text, "head_dim") or max(1, hidden // heads)),
+            vocabulary=_size(text, "vocab_size"),
+            context=_optional_size(text, "max_position_embeddings", "n_positions"),
+            layer_kinds=frozenset(map(_kind, text.get("layer_types") or ())),
+            position_kinds=frozenset(map(_kind, _positions(rotary))),
         )
     except LookupError as error:
         raise InputError(f"{folder}/config.json: expected {error} in it, to work out what the model needs") from None
 
 
-def _positions(rotary: dict[str, Any]) -> Iterator[str]:
+def _size(config: dict[str, Any], *names: str) -> int:
+    found = _optional_size(config, *names)
+    if found is None:
+        raise LookupError(" or ".join(names))
+    return found
+
+
+def _optional_size(config: dict[str, Any], *names: str) -> int | None:
+    """Return the first of some entries that is there and not 0.
+
+    Raises:
+        LookupError: It is no whole number from 1 to MAX_SIZE.
+    """
+    for name in names:
+        if value := config.get(name):
+            if type(value) is not int or not 0 < value <= MAX_SIZE:
+                raise LookupError(f"{name} as a whole number from 1 to {MAX_SIZE:,}")
+            return value
+    return None
+
+
+def _kind(value: Any) -> str:
+    if not isinstance(value, str):
+        raise LookupError("kinds of layers and positions as texts")
+    return value
+
+
+def _positions(rotary: dict[str, Any]) -> Iterator[Any]:
     """Yield the kinds of positions, also if each kind of layer has its own."""
     for name, value in rotary.items():
         if name in ("rope_type", "type"):
             yield value
         elif isinstance(value, dict):
             yield from _positions(value)
-
-
-def _first_value(config: dict[str, Any], *names: str) -> Any:
-    for name in names:
-        if config.get(name) is not None:
-            return config[name]
-    raise LookupError(" or ".join(names))
