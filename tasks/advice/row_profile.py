@@ -9,6 +9,7 @@ from tasks.core.errors import DOCUMENT_ERRORS, HallmarkError
 from tasks.core.records import record, texts
 from tasks.runs.requests.earlier_runs import EarlierRun
 from tasks.sources.sources import load_resolved
+from tasks.stages.data.readers import bounded_tables
 
 MAX_DISTINCT_ANSWERS = 10_000
 
@@ -46,7 +47,8 @@ def profile_run(other: EarlierRun) -> RowProfile | None:
 
 def _profile(table: Path, other: EarlierRun) -> RowProfile | None:
     answers, chars, rows, plain, tasks = set[int](), 0, 0, 0, set[int]()
-    for part in record.read_batches(table, ["task", "messages"], record.SMALL_BATCH_ROWS):
+    read_batches = bounded_tables.read_batches if other.layout.is_experiment else record.read_batches
+    for part in read_batches(table, ["task", "messages"], record.SMALL_BATCH_ROWS):
         for row in part.to_pylist():
             answer = row["messages"][-1]["content"]
             rows, chars = rows + 1, chars + len(answer)

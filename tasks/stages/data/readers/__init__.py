@@ -11,6 +11,7 @@
     delimiters.py      check of the declared delimiter
     limits.py          limits on the size of a source
     parquet_pages.py   unpacked sizes of the pages of a Parquet file
+    bounded_tables.py  tables that a run's own code wrote, read outside the sandbox within bounds
     parquet_sizes.py   memory that Parquet's values need in Python
 
 A new format is one file in formats/ with a `READER`, and a line in `tasks.core.steps.kinds`.

@@ -1,0 +1,59 @@
+"""Tables that a run's own code wrote, read outside the sandbox within bounds of memory and time."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.core.errors import InputError
+from tasks.stages.data.readers import parquet_pages, parquet_sizes
+
+MAX_UNPACKED_BYTES = 2 << 30
+"""Maximum number of bytes of the columns that are read, with each text counted as often as it occurs."""
+MAX_BATCH_BYTES = 128 << 20
+"""Maximum number of bytes of the rows that are yielded together."""
+
+
+def read_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield rows of a table in batches of at most `rows`, as `tasks.core.records.record.read_batches`.
+
+    Raises:
+        InputError: The columns unpack to more than MAX_UNPACKED_BYTES, or `rows` rows to more than MAX_BATCH_BYTES.
+        ValueError: The file is damaged, as pa.ArrowException and OSError.
+    """
+    with pq.ParquetFile(path) as file:
+        schema = pa.schema([file.schema_arrow.field(name) for name in columns])
+        texts = _measure(path, file, columns)
+    size = 0
+    with pq.ParquetFile(path, read_dictionary=texts) as file:  # texts are measured before they are repeated
+        for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
+            own = parquet_sizes.python_bytes(batch)
+            size += own
+            _require(path, own, MAX_BATCH_BYTES)
+            _require(path, size, MAX_UNPACKED_BYTES)
+            arrays = [batch.column(field.name).cast(field.type) for field in schema]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _measure(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
+    """Return the columns of texts, after the sizes of all pages that are read were compared with the bounds."""
+    starts = tuple(f"{name}." for name in columns)
+    every = map(file.schema.column, range(file.metadata.num_columns))
+    leaves = {place: leaf for place, leaf in enumerate(every) if f"{leaf.path}.".startswith(starts)}
+    size = 0
+    with path.open("rb") as data:
+        for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
+            for place in leaves if group.num_rows else ():
+                pages = parquet_pages.measure_chunk(data, group.column(place))
+                if pages.deltas:
+                    raise InputError(f"{path}: expected the encodings that Hallmark writes, got DELTA_BYTE_ARRAY")
+                size += max(pages.unpacked, pages.values)
+                _require(path, pages.largest, MAX_BATCH_BYTES)
+                _require(path, size, MAX_UNPACKED_BYTES)
+    return [leaf.path for leaf in leaves.values() if leaf.physical_type == "BYTE_ARRAY"]
+
+
+def _require(path: Path, size: int, most: int) -> None:
+    if size > most:
+        raise InputError(f"{path} unpacks to {size:,} bytes or more, and {most:,} are read at once; it is not read")
