@@ -275,7 +275,7 @@ def copy_tree(source: Path, target: Path, copy: Callable[[Path, Path], object] =
 
     Permissions are not copied: a folder that all users may enter must not become one in Hallmark's state.
     """
-    target.mkdir(exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     for path in sorted(source.rglob("*")):
         place = target / path.relative_to(source)
         place.mkdir() if path.is_dir() else copy(path, place)
