@@ -169,7 +169,7 @@ def test_one_watches_for_all_and_another_takes_over(
 
     assert not line().do, "nothing waits"
     shift(leases, LEASE_DURATION + watch_status.MAX_ABSENCE)
-    assert line().says.startswith("nobody for 5m") and line().says.endswith("; 1 schedules")
+    assert line().says.startswith("nobody for 5 min") and line().says.endswith("; 1 schedules")
     assert "hallmark up" in line().do
 
 
