@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core import code_digest
 from tests import small_install, wheels
 from tests.checkouts import Checkouts
 from tests.loaded_modules import HEAVY
@@ -149,3 +150,10 @@ def test_commands_start_from_a_folder_with_such_modules(python: Path, folder: Pa
     for command in ([python.with_name("hallmark")], [python, "-I", "-m", "hallmark"]):
         done = subprocess.run([*command, "releases", "list"], cwd=evil, env=given, capture_output=True, text=True)
         assert done.returncode == 0 and "tiny-1" in done.stdout, done.stderr
+
+
+def test_stages_outside_of_runs_have_the_code_of_a_commit(python: Path) -> None:
+    """A sweep or a comparison from a wheel computes what a run of the same version would."""
+    code = "from hallmark.tasks.scratch import workspace\nprint(workspace.stage_code_digests())\n"
+    told = subprocess.check_output([python, "-I", "-c", code], text=True)
+    assert ast.literal_eval(told) == code_digest.stage_digests(wheels.ROOT)
