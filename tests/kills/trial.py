@@ -285,11 +285,14 @@ def _files(house: House) -> list[str]:
 
 
 def _mirror(house: House, champion: str) -> list[str]:
+    """Each release has one version in MLflow for each place that it was copied to."""
     with mlflow_mirror.RegistryClient(house.state) as client:
         versions = [
-            version.tags[mlflow_mirror.RELEASE_TAG] for version in client.search_model_versions(f"name = '{NAME}'")
+            (version.tags[mlflow_mirror.RELEASE_TAG], version.source)
+            for version in client.search_model_versions(f"name = '{NAME}'")
         ]
         shown = client.get_model_version_by_alias(NAME, releases.CHAMPION).tags[mlflow_mirror.RELEASE_TAG]
-    known = sorted(str(r.label) for r in releases.list_releases(house.ledger, house.governance))
-    wrong = [] if sorted(versions) == known else [f"MLflow has versions of {versions}, released are {known}"]
+    known = {str(r.label) for r in releases.list_releases(house.ledger, house.governance)}
+    whole = len(versions) == len(set(versions)) and {release for release, _ in versions} == known
+    wrong = [] if whole else [f"MLflow has versions of {sorted(versions)}, released are {sorted(known)}"]
     return wrong + ([] if shown == champion else [f"MLflow shows {shown} as champion"])
