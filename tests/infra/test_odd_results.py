@@ -1,4 +1,4 @@
-"""`hallmark status RUN` shows what can be shown of a run, whatever its stages left, and names what cannot be read."""
+"""`hallmark runs show` shows what can be shown of a run, whatever its stages left, and names what cannot be read."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli import status
+from infra.cli import runs
 from tasks.core import files
 from tasks.core.layout import Layout
 from tasks.runs import journal
@@ -27,7 +27,7 @@ SHOWN = {
     "artefacts/evaluate/metrics.json": "on the held-out rows",
     "measured/predict/candidate/facts.json": "measured.predict.latency_p95_ms",
 }
-"""Text that `hallmark status` shows of a file and of no other."""
+"""Text that `hallmark runs show` shows of a file and of no other."""
 
 
 def _link(path: Path) -> None:
@@ -76,7 +76,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 
 def test_all_is_shown_of_good_files(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
-    status.status(RUN)
+    runs.show(RUN)
     said = capsys.readouterr().out
     assert "cannot be read" not in said and all(text in said for text in SHOWN.values())
 
@@ -93,11 +93,11 @@ def test_a_file_that_cannot_be_read_is_named(
         content(path)
     else:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    status.status(RUN)
+    runs.show(RUN)
     said = capsys.readouterr().out
     assert "done: risk tier experiment" in said and len(said) < 10_000
     assert f"{path}: expected" in " ".join(said.split()) and said.count("cannot be read, and is left out") == 1
     assert all(text in said for other, text in SHOWN.items() if other != name)
-    status.status(RUN, as_json=True)
+    runs.show(RUN, as_json=True)
     printed = capsys.readouterr()
     assert str(path) in printed.err and "unreadable" not in json.loads(printed.out)

@@ -279,7 +279,7 @@ def test_the_inventory_reads_each_run_once(tmp_path: Path, monkeypatch: pytest.M
         told = {"sources": [{"id": name, "counts": counts} for name in ("a", "b")]}
         write_json(Layout(root).artefacts("ingest") / "result.json", told)
     read: list[Path] = []
-    monkeypatch.setattr(inventory, "read_json", lambda path: (read.append(path), read_json(path))[1])
+    monkeypatch.setattr(inventory, "read_stage_json", lambda path: (read.append(path), read_json(path))[1])
     monkeypatch.setattr(inventory, "_newest", lambda *_: None)
     named = Sources(sources=[source(f"{name}.csv", id=name) for name in ("a", "b", "c")])
     held = inventory.read_inventory(named, runs, date(2026, 3, 14))

@@ -60,7 +60,7 @@ resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 resource.setrlimit(resource.RLIMIT_AS, (most, most))
 file, key = Path(sys.argv[2]), [sys.argv[3]]
 try:
-    ledger.verify(file, key) if sys.argv[1] == "export" else ledger.check(file, key)
+    ledger.verify(file, key) if sys.argv[1] == "export" else ledger.verify_proof(file, key)
 except Exception as error:
     print(type(error).__name__, str(error)[:300])
     sys.exit(getattr(error, "exit_code", 99))
