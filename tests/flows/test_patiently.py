@@ -110,7 +110,7 @@ def is_stage(process: psutil.Process) -> bool:
 def test_a_stage_that_takes_too_long_is_ended_with_all_its_processes(run: Run) -> None:
     """A real one, in its sandbox: it needs more than half a second to start."""
     before = stages_here()  # workers of other tests
-    with pytest.raises(TimeLimitExceeded, match="stage ingest took longer than the 0.4 s that it has, and was ended"):
+    with pytest.raises(TimeLimitExceeded, match=r"stage ingest took longer than the 0\.4 s that it has, and was ended"):
         stage.provide_outputs(
             run.layout, "ingest", stage.load_worker(run.governance(), run.ledger()), lambda _: None, most=0.4
         )
