@@ -28,10 +28,11 @@ def constants(path: Path) -> set[str]:
 
 FILES = ("bin", "json", "jsonl", "txt", "html", "db", "lock", "yaml", "bundle", "sig", "parquet")
 OTHERS = {
-    "hallmark.process", "hallmark.release", "hallmark.run", "hallmark.sweep", "hallmark.trial", "table.records_with_protected_text",
-    "planted.recall_",
+    "hallmark.process", "hallmark.release", "hallmark.run", "hallmark.sweep", "hallmark.trial",
+    "table.records_with_protected_text", "planted.recall_",
 }  # fmt: skip
-"""Texts that look like a kind: a module, a subject of statements, tags in MLflow, an expectation, and how a figure begins."""
+"""Texts that look like a kind: a module, a subject of statements, tags in MLflow, an expectation, and how a figure
+begins."""
 
 
 def recorded() -> set[str]:

@@ -100,6 +100,7 @@ def rekeyed(house: House, ended: str) -> None:
     """Another key of the ledger's is adopted, and the one before has ended or is revoked."""
     old, folder = house.line("ledger"), house.state / "keys"
     (folder / "ledger").rename(folder / "old-ledger")
+    (folder / "ledger.pub").rename(folder / "old-ledger.pub")
     keys.create(folder, "ledger")
     held = f"[{{public_key: '{old}', {ended}}}, '{house.line('ledger')}']"
     reload(house, people=PEOPLE + f"machines: {{ledger: {{keys: {held}}}}}\n")

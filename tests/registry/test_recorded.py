@@ -102,7 +102,8 @@ def turned(released: House) -> House:
 def rekeyed(house: House, ended: str) -> House:
     """Another key of the ledger's is adopted, and the one before has ended or is revoked."""
     old, folder = house.key("ledger").public_line, house.state / "keys"
-    (folder / "ledger").unlink()
+    for name in ("ledger", "ledger.pub"):
+        (folder / name).unlink()
     keys.create(folder, "ledger")
     held = f"[{{public_key: '{old}', {ended}}}, '{house.key('ledger').public_line}']"
     house.adopt(lambda text: text + f"machines: {{ledger: {{keys: {held}}}}}\n", "people.yaml")

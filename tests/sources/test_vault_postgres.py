@@ -49,6 +49,7 @@ def test_another_machine_is_told_to_bring_the_key_and_makes_none(
     with pytest.raises(InputError, match="the vault was made with the key"):
         governance.initialise(two, OWNERS)
     monkeypatch.delenv("HALLMARK_VAULT_KEY")
+    (two / vault_keys.KEY_FILE).parent.mkdir(mode=0o700, parents=True)
     shutil.copy(one / vault_keys.KEY_FILE, two / vault_keys.KEY_FILE)
     governance.initialise(two, OWNERS)
 
