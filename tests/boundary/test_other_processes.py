@@ -1,4 +1,4 @@
-"""What a stage shares with other processes or gets from the one that starts it: memory, open files, the terminal."""
+"""Isolation of a stage from other processes and from the one that starts it: memory, open files, the terminal."""
 
 import ctypes
 import fcntl

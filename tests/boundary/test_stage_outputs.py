@@ -1,4 +1,4 @@
-"""What is taken of all that a stage leaves, and what it may not pass off as its outputs."""
+"""Outputs of a stage: the supervisor takes these of all that the stage leaves, and nothing disguised as one."""
 
 import errno
 import os
@@ -75,7 +75,7 @@ for name in {[*LEFT.values(), "artefacts/clean/x"]!r}:
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory, supervisors: Forking) -> set[str]:
-    """What a run has of a stage that left all of these, beside its code and record."""
+    """Names of the files that a run keeps of a stage that left all of LEFT, without its code and record."""
     layout = a_run(tmp_path_factory.mktemp("left"))
     before = as_it_is(layout.state)
     ended = bring(supervisors, layout, LEAVES)

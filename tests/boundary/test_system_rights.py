@@ -34,8 +34,9 @@ CALLS = {
     "another group": (106, 4242),
     "more groups": (116, 1, b"\1\0\0\0"),
 }
-"""By number of the system call and its arguments. Where it were allowed each would fail by its arguments, and otherwise
-than for want of rights, or do what ends with the sandbox."""
+"""Calls that need rights, each with the number of the system call and its arguments. If a call were allowed, it would
+fail because of its arguments, with another error than one for missing rights, or its effect would end with the
+sandbox."""
 
 
 @x86
@@ -75,7 +76,7 @@ def unshared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[int]]:
 @pytest.mark.attack(rights="stage", stopped="a stage makes no name spaces, so it gets no rights in one of its own")
 @pytest.mark.parametrize("of", list(SPACES))
 def test_no_name_space_of_its_own(unshared: dict[str, list[int]], of: str) -> None:
-    """With users of its own it would have every right over them."""
+    """In a name space of users of its own, a stage would have every right."""
     assert unshared[of] == [-1, -1]
 
 

@@ -91,7 +91,7 @@ MAY = {
     "base_model": {"models/0/config.json"},
     "predict@base": {"releases/a-1/payload/x"},
 }
-"""What a stage sees of the state beside its own run; the champion's for all that predict."""
+"""Files of the state that a stage sees beside its own run; every `predict` sees those of the champion."""
 
 
 @pytest.fixture(scope="module")

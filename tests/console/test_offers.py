@@ -23,7 +23,7 @@ from tests.console.visits import console_of, seated
 from tests.soaking import soak
 
 OF_EACH_KIND = ("data-owner", "ml-engineer", "risk-officer", "demo-data-owner")
-"""Who decides at the gate, who asked for the runs, who waives, and a demo identity."""
+"""People of each kind: one who decides at the gate, the requester of the runs, one who waives, a demo identity."""
 OTHERS = ("product-owner", "colleague", "demo-risk-officer")
 
 

@@ -1,4 +1,4 @@
-"""What the code imports is declared in pyproject.toml, and does not only come with something else.
+"""Every package that the code imports is declared in pyproject.toml, also if another dependency brings it.
 
 That commands which verify need the base dependencies alone is tested in tests/registry/test_small_install.py.
 """

@@ -1,4 +1,4 @@
-"""What a stranger adds is one file and one entry of a table; everything else follows, and no other test fails."""
+"""A filter or a reader is added as one file and one entry of a table; everything else follows, and no test fails."""
 
 import subprocess
 import sys

@@ -38,7 +38,7 @@ targets = objects | objects.map(lambda text: f"{text[:-1]}, {text[1:]}") | st.te
 def test_what_clean_keeps_has_one_label_in_split_and_evaluate(
     tmp_path_factory: pytest.TempPathFactory, target: str, evaluation: dict[str, Any]
 ) -> None:
-    """What is told of the stages themselves: rows kept, labels that are in the test set alone, a judged answer."""
+    """The stages themselves are compared: rows kept, labels only in the test set, a judged answer."""
     run, how = Run(tmp_path_factory.mktemp("run")), params(evaluation)
     other = '{"intent": "other"}'
     target = target.encode(errors="replace").decode()

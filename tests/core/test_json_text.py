@@ -1,4 +1,4 @@
-"""What each parser of JSON accepts, held against the table that the module begins with."""
+"""Texts that each parser of JSON accepts, compared with the table at the beginning of the module."""
 
 import json
 import re

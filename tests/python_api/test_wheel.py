@@ -112,7 +112,7 @@ def imported(tree: ast.Module) -> set[str]:
 
 
 def test_a_release_is_verified_with_the_base_dependencies_alone(python: Path, folder: Path) -> None:
-    """What needs the platform says what to install."""
+    """Names that need the platform are refused with what to install."""
     absent = small_install.absent()
     root = subprocess.check_output([python.with_name("hallmark"), "identity", "root"], cwd=folder / "tiny", text=True)
     done = run(

@@ -187,6 +187,6 @@ def pending(house: House) -> list[rollback_orders.SignedOrder]:
 
 
 def page(house: House, person: str) -> SigningForm | None:
-    """What the page of the release asks somebody to sign."""
+    """Return the form that the page of the release offers somebody to sign."""
     here = RequestState(Site(house.root, "http://127.0.0.1:4220"))
     return release.release(here, here.person(person), "triage-1").asked_of

@@ -1,4 +1,4 @@
-"""What a stage of an experiment keeps between runs does not fill the disk after the stage was ended for that."""
+"""Files that an experiment keeps between runs are removed if its stage was ended for lack of space."""
 
 import subprocess
 import time
