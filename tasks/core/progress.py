@@ -1,6 +1,6 @@
 """Progress lines of a stage. No other module prints or parses them.
 
-    progress ingest 20000/100000 tickets 9,800 rows/s eta 8s
+    progress ingest 20000/100000 tickets 9,800 rows/s eta 8 s
     progress base_model checking its digest
 
 No line reports completion: the process that started the stage reports its end.
@@ -24,7 +24,7 @@ _LONG_NUMBER = re.compile(r"\d{16,}")
 
 class ProgressLine(NamedTuple):
     text: str
-    """Text after the name of the stage, such as `120/480 loss 0.412 330 tok/s eta 4m10s`."""
+    """Text after the name of the stage, such as `120/480 loss 0.412 330 tok/s eta 4 min 10 s`."""
     percent: float | None
     """Share of the work that is done, from 0 to 100; None if the text does not begin with a count."""
 
