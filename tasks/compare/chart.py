@@ -52,7 +52,7 @@ class Chart:
     points: tuple[Point, ...]
     labels: tuple[Label, ...]
     ways: tuple[tuple[Point, Point], ...]
-    """Lines from a base model before the fine-tune to the same after."""
+    """Lines, each from a base model before fine-tuning to the same model after it."""
     x: tuple[Tick, ...]
     y: tuple[Tick, ...]
 

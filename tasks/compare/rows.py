@@ -98,7 +98,7 @@ def choose_rows(
 
 
 def have_targets(table: Path) -> Mask:
-    """Return for each row of a table whether it has a target. Plain texts have none, and cannot evaluate answers."""
+    """Return for each row of a table whether it has a target. Plain texts have none."""
     parts = (targets(batch.column("messages")).to_pylist() for batch in read_batches(table, ["messages"]))
     return np.array([bool(target) for part in parts for target in part], bool)
 

@@ -71,7 +71,7 @@ class Layout:
 
     @property
     def stages(self) -> Path:
-        """Digests of the code of each stage: `tasks.core.code_digest`."""
+        """File with the digest of each stage's code (tasks/core/code_digest.py)."""
         return self.inputs / "stages.json"
 
     @property

@@ -202,9 +202,10 @@ def _draft(ledger: Ledger, governance: Governance, evidence: Evidence, draft: _V
 
 
 def _roles(draft: _ValidDraft, evidence: Evidence, now: datetime) -> list[str]:
-    """Return the roles in which the person may decide: the given one, else all that the gate asks and they hold.
+    """Return the roles in which the person may decide: the given one, else every required role that they hold.
 
-    If they hold none of them, one of the roles is returned, so that the rules give the reason.
+    If the person holds none, the first required role is returned. The rules then refuse the decision and say
+    why.
     """
     if draft.verb == "withdraw":
         return [""]

@@ -35,7 +35,7 @@ class KeyedRecord(NamedTuple):
 
 
 class SourceDiff(FrozenModel):
-    """Numbers of records of one source that two datasets share or not."""
+    """Numbers of records of one source that both datasets have, and that only one of them has."""
 
     kept: int
     """Records in both datasets, on either side."""

@@ -71,7 +71,7 @@ class Run:
         return open_ledger(self.layout.state)
 
     def require_unchanged(self) -> None:
-        """Verify that the worktree still holds what was requested and resolved, and that it is still adopted.
+        """Verify that the worktree still equals what was requested and resolved, and that people still approve of it.
 
         A stage is the run's own code and might write into this worktree or that of another run. Whatever it changed or
         left would then be executed although nobody requested it, so files that git ignores are compared too.

@@ -13,7 +13,7 @@ from tasks.stages.data.readers.kinds import reader_of
 
 Guesses = list[tuple[str, str]]
 RARE_LABEL_ROWS = 5
-"""Number of rows below which all rows of a label may be drawn for the test partition."""
+"""Number of rows of a label below which the user is warned: the split could put all of them into the test partition."""
 
 
 def explain_params(sample: SampleStatistics, share: float, sides: Sequence[int]) -> Guesses:

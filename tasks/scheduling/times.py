@@ -20,7 +20,7 @@ from cronsim import CronSim, CronSimError
 
 EVERY_HOUR = "*"
 SEARCH_START = datetime(2024, 1, 1)
-"""Day in a leap year from which an expression is searched for a time at which it is due."""
+"""Day from which the next due time of a cron expression is searched; in a leap year, for expressions of 29 February."""
 SEARCH_MARGIN = timedelta(days=2)
 """Time by which the search in local time starts before the moment in question; no time zone has ever skipped more."""
 SEARCH_SPANS = (timedelta(days=2), timedelta(days=70), timedelta(days=800), timedelta(days=365 * 30))

@@ -37,7 +37,7 @@ def _runs_with_rows(params: Params, layout: Layout) -> Iterator[tuple[Layout, Pa
 
 
 def _require_prompts(params: Params, theirs: Params, run: str) -> None:
-    """Raise InputError if the rows have a task that the parameters lack, or that is of the other kind.
+    """Raise InputError if the parameters lack a task of the rows, or define it as the other kind of task.
 
     The kinds are conversations and plain texts; a conversation would otherwise be trained on as a plain text.
     """

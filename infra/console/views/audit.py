@@ -39,7 +39,7 @@ class AuditPage(FrozenModel):
     demo: bool
     """Whether demo identities approved the release, so that no person decided."""
     standing: str
-    """Aliases that the release has now, or the reason why nothing can be answered."""
+    """Aliases that the release has now. If its page has no answers, the reason."""
     questions: list[Question]
 
 

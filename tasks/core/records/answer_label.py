@@ -12,7 +12,7 @@ from tasks.core.json_text import canonical_json, parse_interoperable
 from tasks.core.params.evaluation import Evaluation
 
 NO_LABEL = ""
-"""Label of an answer without a label: it cannot be parsed, or its label field is missing, null or empty."""
+"""Label of an answer that cannot be parsed, or whose label field is missing, null or empty."""
 
 
 def label_of(text: str, settings: Evaluation) -> str:

@@ -55,7 +55,7 @@ DEFECT_KINDS: Mapping[str, DefectKind] = {
     "conflict_undecided": DefectKind("deduplicate", ("conflict_undecided",)),
     "in_test": DefectKind("deduplicate", ("near_test",)),
 }
-"""Kinds of defects by name. A category of protected text is also a kind of defect, for sources that drop it."""
+"""Kinds of defects by name. A category of personal data is one more kind for a source that drops rows with it."""
 
 
 @dataclass(frozen=True)

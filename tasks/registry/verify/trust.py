@@ -30,7 +30,8 @@ class Trust:
     ledger_keys: tuple[Key, ...]
     worker_keys: tuple[Key, ...]
     adoptions: tuple[Mapping[str, Any], ...]
-    """Adoptions, oldest first, with which the adoptions of a release have to begin; empty if nothing was adopted."""
+    """Adoptions of policy and people that are known here, oldest first. Those in a release must begin with all of
+    these. Empty if nothing was adopted."""
     root: str
     """Fingerprint of the root key; in a project without adoptions, of its gate keys."""
     allows_unadopted: bool

@@ -21,7 +21,7 @@ DECIMALS = 6
 Array = NDArray[np.floating]
 Model = TypeVar("Model", bound=Hashable)
 MAX_DRAW_COUNTS = 8_000_000
-"""Maximum number of draw counts of a bootstrap in memory at once: 64 MB."""
+"""Maximum number of resample counts of a bootstrap in memory at once, of 8 bytes each: 64 MB."""
 POWER = 0.8
 """Probability with which the smallest detectable gain is detected."""
 

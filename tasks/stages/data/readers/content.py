@@ -24,7 +24,7 @@ from tasks.stages.data.readers.kinds import reader_of
 
 BLOCK_BYTES = 1 << 20
 MAX_MEMORY_BYTES = 64 * BLOCK_BYTES
-"""Maximum number of bytes of a copy in memory; a larger copy is a file."""
+"""Maximum size in bytes of a copy of a source in memory; a larger copy is kept in a file."""
 MAX_SOURCE_BYTES = 64 << 30
 """Maximum number of bytes of a source as it is stored; reading so much takes minutes."""
 UNUSABLE_PATH_ERRNOS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)

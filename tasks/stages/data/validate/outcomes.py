@@ -18,8 +18,9 @@ PROTECTION_RULES = tuple(
     [f"holds_{category}" for category in CATEGORIES]
     + [f"unknown_{label}" for label in get_args(Label) if label != "labelled_by"]
 )
-"""Rules by which `ingest` quarantines rows for a protected class or a label, in addition to those in
-`tasks.core.steps.data`.
+"""Rules by which `ingest` quarantines rows that hold a category of personal data or an unknown label of the source.
+
+The other rules of `ingest` are in `tasks.core.steps.data`.
 """
 RULES_BY_STAGE = {
     stage.name: (*stage.rules, *(PROTECTION_RULES if stage.name == "ingest" else ())) for stage in DATA_STAGES

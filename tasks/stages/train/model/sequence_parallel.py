@@ -96,7 +96,7 @@ class WholeRows:
     positions: torch.Tensor
     """[sequences, length of all parts] int64."""
     masks: Any
-    """Masks in the form of transformers: one for all layers, or a dictionary with one for each kind of layer."""
+    """Attention masks as transformers has them: one for all layers, or a dictionary with one for each kind of layer."""
 
     def mask(self, layer: Any) -> Any:
         if not isinstance(self.masks, dict):

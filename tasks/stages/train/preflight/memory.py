@@ -47,7 +47,7 @@ class Memory:
 
 
 MIN_TARGET_SHARE = 0.5
-"""Share of target tokens that most data does not exceed. In plain texts all tokens are targets."""
+"""Minimum share of tokens that are assumed to be targets; conversations seldom have more. In plain texts all are."""
 
 
 def of(training: Training, shape: ModelShape, tokens: int, target_share: float = MIN_TARGET_SHARE) -> Memory:

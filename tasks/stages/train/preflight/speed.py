@@ -74,7 +74,13 @@ def of(
 
 
 def _gpu_flops(training: Training, here: bool) -> tuple[float, str]:
-    """Return the assumed operations per second of a GPU: this machine's if it trains (`here`) and its peak is known."""
+    """Return the assumed operations per second of a GPU, and a text that says what they are based on.
+
+    Args:
+        training: Parameters of the training.
+        here: Whether this machine trains. If so, its own GPU is assumed, provided that its peak is known. Otherwise it
+            is COMMON_GPU.
+    """
     import torch
 
     names = [torch.cuda.get_device_name()] if here and torch.cuda.device_count() else []

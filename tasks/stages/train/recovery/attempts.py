@@ -54,7 +54,7 @@ class UnfitMachines(InputError):
 
 
 class MachinesChanged(WorkersLost):
-    """The workers ended after a checkpoint, so that nothing is lost.
+    """The workers ended right after a checkpoint, so no progress is lost.
 
     The reason is a preemption, room for more workers, or a request to the stage to end.
     """

@@ -23,7 +23,10 @@ def pairs_above(forms: pa.Array, pairs: np.ndarray, least: float) -> tuple[np.nd
 
 
 def jaccards(forms: pa.Array, pairs: np.ndarray) -> np.ndarray:
-    """Return for each pair the number of common windows divided by the number of all windows. No form may be empty."""
+    """Return the Jaccard similarity of each pair: the number of common windows divided by the number of all windows.
+
+    No form may be empty.
+    """
     ids, places = np.unique(pairs, return_inverse=True)
     windows = shingle(forms.take(pa.array(ids))).distinct()
     first, second = places.reshape(-1, 2).T

@@ -41,9 +41,10 @@ def is_never_typo(word: str) -> bool:
 
 
 def is_typo(first: str, second: str, uses: WordUses, german: bool) -> bool:
-    """Return whether one word is a typo of the other. Words are spelled as in `Content.text`, with capitals of names.
+    """Return whether one word is a typo of the other.
 
-    In a German text English words do not count as words, so that "Kid" is a typo of "Kind".
+    Words are passed as in `Content.text`, where names keep their capitals. In a German text, English words are no valid
+    words: "Kid" is a typo of "Kind".
     """
     if max(len(first), len(second)) > MAX_LETTERS:
         return False
