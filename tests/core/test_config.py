@@ -211,7 +211,8 @@ def test_a_reason_is_kept_without_blanks_around_it() -> None:
 def test_a_policy_and_people_that_were_read_before_are_not_parsed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ruamel takes 20 ms for a kilobyte."""
+    """ruamel takes 20 ms for a kilobyte. A cache that is full is emptied, so the test brings one that is empty."""
+    monkeypatch.setattr(config, "_CACHE", {})
     (tmp_path / "policy.yaml").write_text(POLICY)
     (tmp_path / "people.yaml").write_text(PEOPLE)
     first = policy.load(tmp_path), people.load(tmp_path)
