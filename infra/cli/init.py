@@ -39,6 +39,8 @@ def init(
     Repository.open(where)
     installation.installation_id(where)
     ours = rules.load(folder, state)
+    if governance:
+        rules.load(where / governance, state)  # a mistake in it is found before the first key is made
     if not new_root:
         adoption_entries.require_root_of(here.ledger, state)
     rules.initialise(state, ours.people)
@@ -47,8 +49,7 @@ def init(
         _adopt(folder, state, here.ledger)
     governed = here.governance
     if governance:
-        rules.initialise(state, rules.load(where / governance, state).people)
-        installed_governance(where, str(governance))
+        rules.initialise(state, installed_governance(where, str(governance)).people)
     console.print(f"ready: keys, ledger and state in {governed.state}")
     console.print(f"root of trust: {adoption_entries.root_fingerprint(state)}")
 

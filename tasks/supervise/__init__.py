@@ -17,6 +17,7 @@ live_files.py          files that a stage is still writing, copied for people wh
 fetched_models.py      base models that stages have fetched
 vault_service.py       access of stage `ingest` to the vault
 output_check.py        outputs of a stage: plain files and folders only
+table_check.py         tables that unreviewed code left, measured before they are accepted
 materials.py           digests of what a stage reads and writes
 record_store.py        stage records of this machine, by which outputs may come from the cache
 shell.py               shell with which DVC starts a stage of a run

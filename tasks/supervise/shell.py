@@ -37,6 +37,7 @@ from tasks.supervise import (
     record_store,
     sandbox,
     system_call_filter,
+    table_check,
     vault_service,
     visible_files,
 )
@@ -223,6 +224,8 @@ def _take_outputs(stage: str, layout: Layout, made: Sandbox) -> None:
         if (left / folder).is_file():  # a list of a folder's files has the digest of that folder
             raise Refused(f"stage {stage} left a file in place of the folder {target.relative_to(layout.root)}")
         output_check.copy_checked(left, folder, target, stage)
+        if layout.has_unreviewed_code:
+            table_check.require_bounded_tables(target, stage)
 
 
 def _keep_error(stage: str, layout: Layout, place: Path) -> None:

@@ -154,6 +154,15 @@ def test_init_makes_keys_for_the_people_of_other_governance_files(project: Path)
     assert "needs a key" in hallmark(project, "init", "--governance", str(other), code=2)
 
 
+def test_a_mistake_in_other_governance_files_is_found_before_the_first_key_is_made(project: Path) -> None:
+    fresh = project.parent / "fresh"
+    git(project, "clone", "--quiet", str(project), str(fresh))
+    other = shutil.copytree(fresh / "infra" / "governance", fresh / "other")
+    edit(other / "people.yaml", "id: risk-officer", "id: [risk")
+    assert "people.yaml" in hallmark(fresh, "init", "--governance", "other", code=2)
+    assert not (fresh / ".hallmark" / "keys").exists()
+
+
 def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
     assert "not inside a Hallmark project" in hallmark(tmp_path, "status", code=2)
 

@@ -18,6 +18,7 @@ from tasks.core.params.resources import Resources
 from tasks.core.params.training_methods import lora
 from tasks.stages.cluster.storage import training_storage
 from tasks.stages.train import calibrate, log_follower, loop
+from tasks.stages.train.base import base_model, model_files
 from tasks.stages.train.preflight import estimate, machine_capacity, model_shape, speed, workload
 from tasks.stages.train.preflight.estimate import Estimate
 from tasks.stages.train.preflight.speed import MeasuredSpeed, Speed
@@ -279,6 +280,15 @@ def test_workers_beside_each_other_share_a_machine(monkeypatch: pytest.MonkeyPat
     alone = machine_capacity.worker_capacity(training()).device
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert alone and machine_capacity.worker_capacity(training()).device == alone // 4
+
+
+def test_a_header_of_a_million_tensors_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes((model_files.MAX_HEADER_BYTES + 1).to_bytes(8, "little") + b"{}")
+    with pytest.raises(InputError, match=r"the header of model.safetensors has 16,777,217 bytes"):
+        model_shape.read(tmp_path)
+    with pytest.raises(InputError, match=r"the header of model.safetensors has 16,777,217 bytes"):
+        base_model.count_parameters(tmp_path)
 
 
 def test_a_model_that_says_nothing_of_its_size_is_refused(tiny: Path, tmp_path: Path) -> None:

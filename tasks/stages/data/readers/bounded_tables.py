@@ -13,6 +13,8 @@ MAX_UNPACKED_BYTES = 2 << 30
 """Maximum number of bytes of the columns that are read, with each text counted as often as it occurs."""
 MAX_BATCH_BYTES = 128 << 20
 """Maximum number of bytes of the rows that are yielded together."""
+MEASURED_ROWS = 4096
+"""Number of rows that are measured together."""
 
 
 def read_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
@@ -24,19 +26,39 @@ def read_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.R
     """
     with pq.ParquetFile(path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in columns])
-        texts = _measure(path, file, columns)
+    for batch in _with_dictionaries(path, columns, rows, MAX_UNPACKED_BYTES):
+        _require(path, parquet_sizes.python_bytes(batch), MAX_BATCH_BYTES)
+        arrays = [batch.column(field.name).cast(field.type) for field in schema]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def require_bounded(path: Path, most: int) -> None:
+    """Refuse a table that unpacks to more than `most` bytes.
+
+    Raises:
+        InputError: It unpacks to more.
+        ValueError: The file is damaged, as pa.ArrowException and OSError.
+    """
+    with pq.ParquetFile(path) as file:
+        columns = file.schema_arrow.names
+    for _ in _with_dictionaries(path, columns, MEASURED_ROWS, most):
+        pass
+
+
+def _with_dictionaries(path: Path, columns: Sequence[str], rows: int, most: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches whose texts are dictionaries, so that a text that is repeated is held once."""
     size = 0
-    with pq.ParquetFile(path, read_dictionary=texts) as file:  # texts are measured before they are repeated
-        for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
-            own = parquet_sizes.python_bytes(batch)
-            size += own
-            _require(path, own, MAX_BATCH_BYTES)
-            _require(path, size, MAX_UNPACKED_BYTES)
-            arrays = [batch.column(field.name).cast(field.type) for field in schema]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    with pq.ParquetFile(path) as file:
+        texts = _measure(path, file, columns, most)
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        for group in range(file.num_row_groups):  # pyarrow makes no batch of nested dictionaries of two row groups
+            for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns)):
+                size += parquet_sizes.python_bytes(batch)
+                _require(path, size, most)
+                yield batch
 
 
-def _measure(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
+def _measure(path: Path, file: pq.ParquetFile, columns: Sequence[str], most: int) -> list[str]:
     """Return the columns of texts, after the sizes of all pages that are read were compared with the bounds."""
     starts = tuple(f"{name}." for name in columns)
     every = map(file.schema.column, range(file.metadata.num_columns))
@@ -50,7 +72,7 @@ def _measure(path: Path, file: pq.ParquetFile, columns: Sequence[str]) -> list[s
                     raise InputError(f"{path}: expected the encodings that Hallmark writes, got DELTA_BYTE_ARRAY")
                 size += max(pages.unpacked, pages.values)
                 _require(path, pages.largest, MAX_BATCH_BYTES)
-                _require(path, size, MAX_UNPACKED_BYTES)
+                _require(path, size, most)
     return [leaf.path for leaf in leaves.values() if leaf.physical_type == "BYTE_ARRAY"]
 
 

@@ -16,7 +16,7 @@ from tasks.core.files import atomic_folder, copy_tree, read_json, sha256_file, t
 from tasks.core.layout import Layout
 from tasks.core.params.base_model import BaseModelParams
 from tasks.core.progress import announce
-from tasks.stages.train.base import convert, origins
+from tasks.stages.train.base import convert, model_files, origins
 from tasks.stages.train.base.origins import raising_input_error
 from tasks.stages.train.rows import special_tokens
 from tasks.stages.train.rows.rendering import stop_tokens
@@ -158,10 +158,8 @@ def count_parameters(model: Path) -> int:
     Raises:
         InputError: A file cannot be read.
     """
-    from safetensors import safe_open
-
     total = 0
     for path in sorted(model.glob("*.safetensors")):
-        with raising_input_error(path.name), safe_open(path, framework="numpy") as weights:
-            total += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+        with raising_input_error(path.name):
+            total += sum(map(math.prod, model_files.tensor_shapes(path).values()))
     return total

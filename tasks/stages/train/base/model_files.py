@@ -1,7 +1,9 @@
-"""Names of files in a model folder: no pickled weights, no copies for other frameworks, no code."""
+"""Files of a model folder: no pickled weights, no copies for other frameworks, no code."""
 
 from fnmatch import fnmatch
 from pathlib import Path
+
+from tasks.core.errors import InputError
 
 HUB_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 OTHER_FILES = ("*.gguf", "*.bpe", "*.tiktoken", "*.vocab", "*.md", "LICENSE*", "LICENCE*", "NOTICE*", ".gitattributes")
@@ -10,3 +12,27 @@ OTHER_FILES = ("*.gguf", "*.bpe", "*.tiktoken", "*.vocab", "*.md", "LICENSE*", "
 
 def is_part_of_a_model(path: Path) -> bool:
     return any(fnmatch(path.name, pattern) for pattern in (*HUB_FILES, *OTHER_FILES))
+
+
+MAX_HEADER_BYTES = 16 << 20
+"""Maximum size of a safetensors header. A file of 91,000 tensors has one of 11 MB; each costs 1 kB."""
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all tensors of a safetensors file by name, read from its header.
+
+    Raises:
+        InputError: The header is larger than MAX_HEADER_BYTES.
+        SafetensorError: The header is damaged.
+    """
+    from safetensors import safe_open
+
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+    if size > MAX_HEADER_BYTES:
+        raise InputError(
+            f"base model: the header of {path.name} has {size:,} bytes, and at most {MAX_HEADER_BYTES:,} are read; "
+            "fetch it again or choose another"
+        )
+    with safe_open(path, framework="numpy") as weights:
+        return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118

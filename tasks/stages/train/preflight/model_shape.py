@@ -12,6 +12,7 @@ from tasks.core.json_text import parse_bounded
 from tasks.core.params import methods
 from tasks.core.params.training import Training
 from tasks.core.params.training_methods.method import module_name
+from tasks.stages.train.base.model_files import tensor_shapes
 from tasks.stages.train.base.origins import raising_input_error
 
 MAX_CONFIG_BYTES, MAX_CONFIG_PIECES = 2**24, 500_000
@@ -77,18 +78,11 @@ def read(folder: Path) -> ModelShape:
         if path.name == "consolidated.safetensors":
             continue  # the same weights again, for another library
         with raising_input_error(str(path)):
-            weights |= _weights(path)
+            weights |= tensor_shapes(path)
     if not weights:
         raise InputError(f"{folder}: expected weights as *.safetensors, found none; fetch the model again")
     with raising_input_error(f"{folder}/config.json"):
         return _shape(weights, folder)
-
-
-def _weights(path: Path) -> dict[str, tuple[int, ...]]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
 def _shape(weights: dict[str, tuple[int, ...]], folder: Path) -> ModelShape:
